@@ -1,0 +1,254 @@
+import type {Oid} from '../common/ids.ts';
+import type {Datum} from '../types/contract.ts';
+
+/** One aclitem: what `grantor` gave to `grantee` (0 = PUBLIC). Privileges are PostgreSQL's letters, `*` set kept apart. */
+export interface AclItem {
+  readonly grantee: Oid;
+  readonly grantor: Oid;
+  /** Letters of arwdDxtXUCTcsm held, in PostgreSQL's print order. */
+  readonly privileges: string;
+  /** Those of them held WITH GRANT OPTION. */
+  readonly grantOptions: string;
+}
+
+/** What every catalog object has. All descriptors are immutable; a change makes a new object. */
+export interface CatalogObject {
+  readonly oid: Oid;
+  readonly name: string;
+  readonly owner: Oid;
+  /** null = default privileges of the owner (as a NULL acl column). */
+  readonly acl: readonly AclItem[] | null;
+  readonly comment: string | null;
+}
+
+export interface SchemaDescriptor extends CatalogObject {
+  readonly kind: 'schema';
+}
+
+export interface DatabaseDescriptor extends CatalogObject {
+  readonly kind: 'database';
+  readonly allowConnections: boolean;
+  readonly connectionLimit: number;
+  readonly isTemplate: boolean;
+}
+
+export interface RoleDescriptor {
+  readonly kind: 'role';
+  readonly oid: Oid;
+  readonly name: string;
+  readonly isSuperuser: boolean;
+  readonly inherits: boolean;
+  readonly canCreateRole: boolean;
+  readonly canCreateDb: boolean;
+  readonly canLogin: boolean;
+  readonly canReplicate: boolean;
+  readonly bypassesRls: boolean;
+  readonly connectionLimit: number;
+  /** SCRAM verifier (`SCRAM-SHA-256$...`) or argon2 hash; null = cannot log in by password. */
+  readonly password: string | null;
+  /** ISO text of VALID UNTIL or null. */
+  readonly validUntil: string | null;
+  /** Role OIDs this role is a member of. */
+  readonly memberOf: readonly RoleMembership[];
+  /** `name=value` pairs of ALTER ROLE SET. */
+  readonly settings: readonly string[];
+  readonly comment: string | null;
+}
+
+export interface RoleMembership {
+  readonly role: Oid;
+  readonly grantor: Oid;
+  readonly withAdmin: boolean;
+}
+
+/** A column; `attnum` is its stable id (never used again after DROP COLUMN). */
+export interface ColumnDescriptor {
+  readonly attnum: number;
+  readonly name: string;
+  readonly typeOid: Oid;
+  readonly typmod: number;
+  readonly isNotNull: boolean;
+  readonly isDropped: boolean;
+  /** Text of the DEFAULT (or generation) expression as deparsed SQL; null if none. */
+  readonly defaultText: string | null;
+  /** '' none, 'a' GENERATED ALWAYS AS IDENTITY, 'd' BY DEFAULT. */
+  readonly identity: '' | 'a' | 'd';
+  /** '' or 's' (GENERATED ALWAYS AS (...) STORED). */
+  readonly generated: '' | 's';
+  /** Sequence behind identity or serial; 0 if none. */
+  readonly sequence: Oid;
+  /** Value of rows written before ADD COLUMN ... DEFAULT constant (pg attmissingval). */
+  readonly missingValue: Datum;
+  readonly collation: Oid;
+  readonly acl: readonly AclItem[] | null;
+  readonly comment: string | null;
+}
+
+export type TableKind = 'shared' | 'user' | 'stream';
+
+/** A key column of an index: a column by attnum, or an expression text with attnum 0. */
+export interface IndexKey {
+  readonly attnum: number;
+  readonly expressionText: string | null;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+  readonly opclass: Oid;
+  readonly collation: Oid;
+}
+
+export interface IndexDescriptor extends CatalogObject {
+  readonly kind: 'index';
+  readonly schema: Oid;
+  readonly table: Oid;
+  readonly method: 'btree' | 'bloom' | 'hash';
+  readonly keys: readonly IndexKey[];
+  /** attnums of INCLUDE columns. */
+  readonly included: readonly number[];
+  readonly isUnique: boolean;
+  readonly isPrimary: boolean;
+  readonly nullsNotDistinct: boolean;
+  /** Text of the WHERE predicate or null. */
+  readonly predicateText: string | null;
+  readonly options: readonly string[];
+  /** Constraint that owns the index, 0 if none. */
+  readonly constraint: Oid;
+}
+
+export interface ConstraintDescriptor extends CatalogObject {
+  readonly kind: 'constraint';
+  readonly schema: Oid;
+  readonly table: Oid;
+  /** For a domain's CHECK: the type; else 0. */
+  readonly domain: Oid;
+  readonly type: 'p' | 'u' | 'c' | 'f' | 'x';
+  readonly columns: readonly number[];
+  readonly isDeferrable: boolean;
+  readonly isDeferred: boolean;
+  readonly isValidated: boolean;
+  /** CHECK: deparsed expression text without outer CHECK ( ). */
+  readonly expressionText: string | null;
+  readonly index: Oid;
+  readonly referencedTable: Oid;
+  readonly referencedColumns: readonly number[];
+  readonly onUpdate: 'a' | 'r' | 'c' | 'n' | 'd';
+  readonly onDelete: 'a' | 'r' | 'c' | 'n' | 'd';
+  readonly match: 's' | 'f';
+}
+
+export interface TableDescriptor extends CatalogObject {
+  readonly kind: 'table';
+  readonly schema: Oid;
+  readonly tableKind: TableKind;
+  readonly persistence: 'p' | 't' | 'u';
+  readonly columns: readonly ColumnDescriptor[];
+  /** OID of the row type in pg_type. */
+  readonly rowType: Oid;
+  /** Physical generation: changes whenever stored rows take another shape (relfilenode). */
+  readonly schemaVersion: number;
+  /** Storage options as given: type, ttl, flush_policy, storage, cluster_by ... */
+  readonly options: Readonly<Record<string, string>>;
+  /** Time to live of stream rows in milliseconds, 0 if none. */
+  readonly ttlMs: number;
+  readonly rowSecurity: boolean;
+  readonly forceRowSecurity: boolean;
+}
+
+export interface ViewDescriptor extends CatalogObject {
+  readonly kind: 'view';
+  readonly schema: Oid;
+  readonly columns: readonly ColumnDescriptor[];
+  readonly rowType: Oid;
+  readonly queryText: string;
+  /** Deparsed text as pg_get_viewdef prints it. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface SequenceDescriptor extends CatalogObject {
+  readonly kind: 'sequence';
+  readonly schema: Oid;
+  readonly typeOid: Oid;
+  readonly start: bigint;
+  readonly increment: bigint;
+  readonly min: bigint;
+  readonly max: bigint;
+  readonly cache: bigint;
+  readonly isCycled: boolean;
+  /** Table and attnum of OWNED BY; 0 if none. */
+  readonly ownedByTable: Oid;
+  readonly ownedByAttnum: number;
+  readonly persistence: 'p' | 't' | 'u';
+}
+
+/** A user-made type: enum, domain or composite. Its array type gets `arrayOid`. */
+export interface TypeDescriptor extends CatalogObject {
+  readonly kind: 'type';
+  readonly schema: Oid;
+  readonly typeKind: 'e' | 'd' | 'c';
+  readonly arrayOid: Oid;
+  readonly labels: readonly {readonly oid: Oid; readonly label: string; readonly sortOrder: number}[];
+  readonly baseType: Oid;
+  readonly baseTypmod: number;
+  readonly isNotNull: boolean;
+  readonly defaultText: string | null;
+  /** Composite: its columns. */
+  readonly columns: readonly ColumnDescriptor[];
+}
+
+/** A user-made function in LANGUAGE sql (others: 0A000). */
+export interface FunctionDescriptor extends CatalogObject {
+  readonly kind: 'function';
+  readonly schema: Oid;
+  readonly language: string;
+  readonly argTypes: readonly Oid[];
+  readonly argNames: readonly string[];
+  readonly returnType: Oid;
+  readonly returnsSet: boolean;
+  readonly volatility: 'i' | 's' | 'v';
+  readonly isStrict: boolean;
+  readonly isSecurityDefiner: boolean;
+  readonly body: string;
+}
+
+/** A named live query: CREATE LIVE QUERY name(args) AS SELECT ... */
+export interface LiveQueryDescriptor extends CatalogObject {
+  readonly kind: 'liveQuery';
+  readonly schema: Oid;
+  readonly argNames: readonly string[];
+  readonly argTypes: readonly Oid[];
+  readonly queryText: string;
+}
+
+/** A place where segments lie. */
+export interface StorageDescriptor extends CatalogObject {
+  readonly kind: 'storage';
+  readonly type: 'fs' | 's3';
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** What the catalog persists: one record per object, keyed by (kind, oid). */
+export type Descriptor =
+  | SchemaDescriptor
+  | DatabaseDescriptor
+  | RoleDescriptor
+  | TableDescriptor
+  | IndexDescriptor
+  | ConstraintDescriptor
+  | ViewDescriptor
+  | SequenceDescriptor
+  | TypeDescriptor
+  | FunctionDescriptor
+  | LiveQueryDescriptor
+  | StorageDescriptor;
+
+/** A built-in relation (pg_catalog, information_schema, system): rows are computed from the snapshot. */
+export interface SystemRelationDescriptor {
+  readonly kind: 'systemRelation';
+  readonly oid: Oid;
+  readonly name: string;
+  readonly schema: Oid;
+  readonly isView: boolean;
+  readonly columns: readonly ColumnDescriptor[];
+}
+
+/** What a name in FROM can be. */
+export type RelationDescriptor = TableDescriptor | ViewDescriptor | SequenceDescriptor | IndexDescriptor | SystemRelationDescriptor;

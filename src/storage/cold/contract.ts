@@ -1,0 +1,97 @@
+import type {Batch} from '../../columns/batch.ts';
+import type {Datum, TypeInstance} from '../../types/contract.ts';
+import type {END, PAUSE, ScanPredicate, ScanStats} from '../contract.ts';
+
+/** A column of a segment. System columns come first: `_rid` INT64 not null, `_seq` INT64, and (user tables of shared partitions) `_owner` INT64. */
+export interface SegmentColumn {
+  /** Stable id: attnum of a user column; negative for system columns (-101 rid, -102 seq, -103 owner). */
+  readonly attnum: number;
+  readonly name: string;
+  readonly type: TypeInstance;
+  readonly typmod: number;
+  readonly isNullable: boolean;
+  /** Wanted bloom filter, or null. */
+  readonly bloom: {readonly fpp: number; readonly numItems: number | null} | null;
+}
+
+export interface SegmentColumnStats {
+  readonly attnum: number;
+  readonly nullCount: number;
+  /** Smallest and largest value as canonical key bytes in base64 of at most 64 bytes (max rounded up, flagged), null when all NULL. */
+  readonly minKey: string | null;
+  readonly maxKey: string | null;
+  readonly isMaxTruncated: boolean;
+}
+
+/** What the manifest keeps of a written segment (JSON-able). */
+export interface SegmentMeta {
+  readonly rows: number;
+  readonly bytes: number;
+  /** CRC or hash of the whole file, hex. */
+  readonly checksum: string;
+  readonly schemaVersion: number;
+  readonly minSeq: string;
+  readonly maxSeq: string;
+  readonly columns: readonly SegmentColumnStats[];
+}
+
+/** Rows to write: one array of Datums per column of SegmentColumn[], already in final order; called until it returns null. */
+export type SegmentRowSource = () => readonly (readonly Datum[])[] | null;
+
+export interface WriteSegmentOptions {
+  /** Absolute path; must not exist. The file and its directory are fsynced before the promise resolves. */
+  readonly path: string;
+  readonly columns: readonly SegmentColumn[];
+  readonly schemaVersion: number;
+  /** Parquet key-value metadata beside wadi.schema_version and wadi.columns. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly rowGroupRows: number;
+}
+
+/** Positions (row numbers) deleted in a segment; immutable value, replaced on change. */
+export interface DeletionSet {
+  readonly count: number;
+  has(position: number): boolean;
+}
+
+export interface SegmentScanOptions {
+  /** attnums to return, in order (incl. negative system ones); a column the segment lacks comes back as its `missing` value. */
+  readonly columns: readonly {readonly attnum: number; readonly type: TypeInstance; readonly missing: Datum}[];
+  /** Whether a last float64 vector with the row position in the segment is appended. */
+  readonly withPosition: boolean;
+  /** Pruning conjuncts by attnum. Rows of surviving pages come back unfiltered, except that 'lookup' narrows exactly. */
+  readonly predicates: readonly (Omit<ScanPredicate, 'column'> & {readonly attnum: number})[];
+  readonly deletions: DeletionSet | null;
+  readonly stats: ScanStats;
+}
+
+/** A cursor over one segment in position order. PAUSE carries the promise of a cold read in `pause`. */
+export interface SegmentCursor {
+  next(wanted: number): Batch | typeof END | typeof PAUSE;
+  readonly pause: Promise<unknown> | null;
+  close(): void;
+}
+
+/** An open segment: footer, indexes and bloom filters cached in the process's bounded cache. */
+export interface Segment {
+  readonly path: string;
+  readonly rows: number;
+  scan(options: SegmentScanOptions): SegmentCursor;
+  /** Row positions whose key columns equal the key: by zone map, bloom, page index, then exact compare. Sync when all is cached, else a promise. */
+  find(key: readonly {readonly attnum: number; readonly type: TypeInstance; readonly value: Datum}[], stats: ScanStats): readonly number[] | Promise<readonly number[]>;
+  /** The rows at these positions (ascending). Sync when cached, else a promise. */
+  read(positions: readonly number[], columns: SegmentScanOptions['columns']): readonly (readonly Datum[])[] | Promise<readonly (readonly Datum[])[]>;
+  /** fsck: every checksum, count and statistic; one line per finding. */
+  check(meta: SegmentMeta): Promise<readonly string[]>;
+}
+
+/** The cold side of storage: writes, opens and caches segments. Knows no manifest and no SQL. */
+export interface SegmentStore {
+  /** Writes in a worker thread when large; memory of one row group. */
+  write(options: WriteSegmentOptions, source: SegmentRowSource): Promise<SegmentMeta>;
+  open(path: string, meta: SegmentMeta, schema: readonly SegmentColumn[]): Segment;
+  /** Forgets cached pages of a path (before unlink). */
+  forget(path: string): void;
+  readonly cachedBytes: number;
+  close(): Promise<void>;
+}

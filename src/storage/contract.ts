@@ -1,0 +1,333 @@
+import type {Batch} from '../columns/batch.ts';
+import type {Oid, OwnerId, Rid, Seq} from '../common/ids.ts';
+import type {Datum, TypeInstance} from '../types/contract.ts';
+
+/** A stored column. Stored rows are Datum[] in the order of TableStorage.columns (dropped columns are not in it). */
+export interface StorageColumn {
+  readonly attnum: number;
+  readonly type: TypeInstance;
+  readonly typmod: number;
+  readonly name: string;
+  readonly isNotNull: boolean;
+  /** What rows of older generations read for this column. */
+  readonly missingValue: Datum;
+}
+
+/** A unique or plain index as storage keeps it. Keys are column positions (in `columns`), or a compiled expression evaluated by the owner. */
+export interface StorageIndex {
+  readonly oid: Oid;
+  readonly name: string;
+  readonly isUnique: boolean;
+  readonly isPrimary: boolean;
+  readonly nullsNotDistinct: boolean;
+  /** Positions of key columns in TableStorage.columns; -1 for an expression key. */
+  readonly keyColumns: readonly number[];
+  readonly keyTypes: readonly TypeInstance[];
+  /** Key values of a row, or null when the row is not in the index (partial predicate false). Null function = plain columns, every row. */
+  readonly keyOf: ((row: readonly Datum[]) => readonly Datum[] | null) | null;
+  readonly method: 'btree' | 'bloom' | 'hash';
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** What storage knows of a table: made by session from catalog descriptors, cached by identity on (TableDescriptor, indexes). */
+export interface TableStorage {
+  readonly databaseOid: Oid;
+  readonly oid: Oid;
+  readonly name: string;
+  readonly namespace: string;
+  readonly kind: 'shared' | 'user' | 'stream';
+  readonly persistence: 'p' | 't' | 'u';
+  /** Physical generation (TableDescriptor.schemaVersion). */
+  readonly schemaVersion: number;
+  readonly columns: readonly StorageColumn[];
+  readonly indexes: readonly StorageIndex[];
+  /** Column positions that segments are sorted by; the primary key when empty. */
+  readonly clusterColumns: readonly number[];
+  readonly options: Readonly<Record<string, string>>;
+  readonly ttlMs: number;
+}
+
+/** Pseudo columns that a scan can return beside stored columns. */
+export type PseudoColumn = 'rid' | 'seq' | 'owner' | 'location';
+
+/** A column of a scan's batches: position in TableStorage.columns, or a pseudo column. rid, seq: int64; owner: float64 (role OID); location: float64, opaque to all but storage (0 = own write-set or hot, else segment and position). */
+export type ScanColumn = number | PseudoColumn;
+
+/** An advisory conjunct for pruning (zone maps, bloom filters, key ranges): rows that fail it may still come back. Values are of the column's type. */
+export interface ScanPredicate {
+  readonly column: number;
+  readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'isNull' | 'isNotNull';
+  /** One value, or the list of 'in'. NULL values never match. */
+  readonly values: readonly Datum[];
+}
+
+/** Exact key lookup: rows whose key columns of the index equal one of the keys. Owner is implied by the request. */
+export interface KeyLookup {
+  readonly index: StorageIndex;
+  readonly keys: readonly (readonly Datum[])[];
+}
+
+export interface ScanRequest {
+  readonly table: TableStorage;
+  /** Owner whose rows are read; null = all owners (and always null for shared tables). */
+  readonly owner: OwnerId | null;
+  readonly columns: readonly ScanColumn[];
+  readonly predicates: readonly ScanPredicate[];
+  /** Exact key lookup instead of a scan. */
+  readonly lookup: KeyLookup | null;
+  /**
+   * Wanted order: by this index's key columns (all ascending or all descending); storage answers in that order or the request must not set it:
+   * ask `canOrder` first.
+   */
+  readonly order: {readonly index: StorageIndex; readonly descending: boolean} | null;
+}
+
+/** END of a cursor. */
+export const END = Symbol('END');
+/** The slice is used up or something is awaited: `cursor.pause` may hold a promise; repeat the call. */
+export const PAUSE = Symbol('PAUSE');
+
+/** Rows of a scan: hot image, SQLite, segments and own write-set merged; batches are valid until the next call. */
+export interface ScanCursor {
+  next(wanted: number): Batch | typeof END | typeof PAUSE;
+  /** What a PAUSE waits for; null when it only yields. */
+  readonly pause: Promise<unknown> | null;
+  close(): void;
+  readonly stats: ScanStats;
+}
+
+export interface ScanStats {
+  segmentsRead: number;
+  segmentsSkipped: number;
+  rowGroupsRead: number;
+  rowGroupsSkipped: number;
+  pagesRead: number;
+  pagesSkipped: number;
+  hotRows: number;
+}
+
+/** Immutable, reference-counted: what a statement or transaction sees. */
+export interface Snapshot {
+  readonly seq: Seq;
+  /** Keeps it alive once more. */
+  retain(): void;
+  release(): void;
+}
+
+export type RowLockMode = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
+export type TableLockMode =
+  | 'accessShare'
+  | 'rowShare'
+  | 'rowExclusive'
+  | 'shareUpdateExclusive'
+  | 'share'
+  | 'shareRowExclusive'
+  | 'exclusive'
+  | 'accessExclusive';
+export type LockWait = 'wait' | 'nowait' | 'skip';
+
+/** Outcome of a lock request: granted now, not available ('skip'), or a promise to await and then ask again. */
+export type LockResult = 'granted' | 'unavailable' | Promise<void>;
+
+/** Newest committed (or own) version of a row, for EvalPlanQual. Null = deleted. `location` as in scans. */
+export interface RowVersion {
+  readonly rid: Rid;
+  readonly owner: OwnerId;
+  readonly row: readonly Datum[];
+  readonly location: number;
+  readonly seq: Seq;
+}
+
+/** What happens when an insert or update meets an existing key. */
+export interface KeyConflict {
+  readonly kind: 'conflict';
+  readonly index: StorageIndex;
+  readonly key: readonly Datum[];
+  /** The row that holds the key (newest version). */
+  readonly rid: Rid;
+}
+
+/** done: the change is in the write-set. conflict: a live row has the key, nothing was changed. Promise: wait for another transaction, then repeat the call. */
+export type WriteResult = 'done' | KeyConflict | Promise<void>;
+
+export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
+
+/**
+ * A transaction: a private write-set over snapshots. Statement order: `beginStatement` (advances the command id, takes the statement snapshot in READ COMMITTED),
+ * then scans and writes, then `endStatement`. Nothing of it is in SQLite before `commit`.
+ */
+export interface Transaction {
+  /** Virtual id, unique in the process. */
+  readonly id: number;
+  readonly isolation: IsolationLevel;
+  readonly isReadOnly: boolean;
+  /** Whether the write-set, DDL list or sequence list is non-empty. */
+  readonly hasWrites: boolean;
+  /** Seq of its commit once applied, else null. */
+  readonly commitSeq: Seq | null;
+
+  /** The snapshot statements read now. */
+  snapshot(): Snapshot;
+  beginStatement(): void;
+  endStatement(): void;
+  /** Reads of a cursor opened now go on seeing this command id. */
+  readonly commandId: number;
+  /** Makes effects so far visible to later reads of the same statement family (data-modifying CTE phases, triggers). */
+  advanceCommand(): void;
+
+  scan(request: ScanRequest): ScanCursor;
+  /** Synchronous single-key read for the fast path; undefined = not possible now (cold page must be read): use scan. Row in TableStorage order, or null when absent. */
+  getByKey(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined;
+  /** Newest committed version or own version by rid. */
+  newestVersion(table: TableStorage, rid: Rid): RowVersion | null | Promise<void>;
+  /** Whether the version with this seq is still the newest one (READ COMMITTED re-check); own writes count as newest. */
+
+  insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult;
+  /** Bulk form: rows for one owner each; stops at the first conflict or wait and says how many were taken. */
+  insertMany(
+    table: TableStorage,
+    rows: readonly (readonly Datum[])[],
+    owners: readonly OwnerId[] | OwnerId,
+    from: number,
+  ): {readonly taken: number; readonly result: WriteResult};
+  /** The caller holds the row lock and passes the version it updates. */
+  update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult;
+  delete(table: TableStorage, old: RowVersion): WriteResult;
+  truncate(table: TableStorage): void;
+
+  lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult;
+  lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult;
+  lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult;
+  unlockAdvisory(key: bigint, shared: boolean): boolean;
+
+  /** DDL: opaque catalog changes as JSON texts plus physical effects; durable and atomic with the rows of this commit. */
+  ddl(effect: DdlEffect): void;
+
+  savepoint(name: string): void;
+  /** Drops effects since; keeps the savepoint. Throws 3B001 when unknown. */
+  rollbackTo(name: string): void;
+  release(name: string): void;
+
+  /** Resolves once applied (visible). Durability is separate: `storage.whenDurable(commitSeq)`. Returns undefined when it finished synchronously (nothing written, or applied in this turn). Throws on 40001 and deferred constraint failures: then it is rolled back. */
+  commit(): Promise<void> | undefined;
+  rollback(): void;
+}
+
+export type DdlEffect =
+  /** A catalog record by key; `json` null deletes it. */
+  | {readonly kind: 'catalog'; readonly key: string; readonly json: string | null}
+  | {readonly kind: 'createTable'; readonly table: TableStorage}
+  | {readonly kind: 'dropTable'; readonly table: TableStorage}
+  /** New generation of the table's shape, or changed indexes (new unique indexes are checked: 23505). */
+  | {readonly kind: 'alterTable'; readonly before: TableStorage; readonly after: TableStorage}
+  | {readonly kind: 'createSequence'; readonly oid: Oid; readonly state: SequenceState}
+  | {readonly kind: 'dropSequence'; readonly oid: Oid};
+
+export interface SequenceState {
+  readonly increment: bigint;
+  readonly min: bigint;
+  readonly max: bigint;
+  readonly start: bigint;
+  readonly isCycled: boolean;
+  readonly lastValue: bigint;
+  readonly isCalled: boolean;
+}
+
+/** One row change as listeners (live queries, audit) see it. Rows are in TableStorage.columns order of `table`. */
+export interface RowChange {
+  readonly op: 'insert' | 'update' | 'delete';
+  readonly rid: Rid;
+  readonly oldRow: readonly Datum[] | null;
+  readonly newRow: readonly Datum[] | null;
+}
+
+/** One part of a commit: all row changes of one (table, owner). */
+export interface ChangePart {
+  readonly table: TableStorage;
+  readonly owner: OwnerId;
+  readonly isTruncate: boolean;
+  readonly changes: readonly RowChange[];
+}
+
+/** A commit as it is published, in seq order, in the turn it is applied. */
+export interface CommitEvent {
+  readonly seq: Seq;
+  readonly timestamp: bigint;
+  readonly parts: readonly ChangePart[];
+  /** Keys of catalog records changed. */
+  readonly catalogKeys: readonly string[];
+}
+
+/** Reads the change log of one (table, owner) or of all owners, from after `since`. */
+export interface LogReader {
+  /** Entries with seq > since, at most `limit`; a gap below the retention floor is explicit. */
+  read(since: Seq, limit: number): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq};
+}
+
+export interface FlushResult {
+  readonly rows: number;
+  readonly segments: number;
+  readonly bytes: number;
+}
+
+/** The store of a data directory. */
+export interface Storage {
+  begin(options: {readonly isolation: IsolationLevel; readonly isReadOnly: boolean; readonly databaseOid: Oid; readonly waiter: WaiterInfo}): Transaction;
+  /** Seq of the newest applied commit. */
+  readonly lastSeq: Seq;
+  readonly durableSeq: Seq;
+  /** Resolves when everything up to seq is durable; undefined when it already is. */
+  whenDurable(seq: Seq): Promise<void> | undefined;
+  /** Callback form without a promise per commit: called in order once seq is durable (at once when it is). */
+  onDurable(seq: Seq, callback: () => void): void;
+  onCommit(listener: (event: CommitEvent) => void): () => void;
+  /** Catalog records at start: key -> json. */
+  catalogRecords(): Iterable<readonly [key: string, json: string]>;
+  /** Never-reused OIDs, durable with the next commit that uses them. */
+  allocateOid(): Oid;
+  nextval(sequence: Oid): bigint;
+  setval(sequence: Oid, value: bigint, isCalled: boolean): void;
+  sequenceState(sequence: Oid): SequenceState | undefined;
+  /** Moves hot rows of a table (one owner, or all) to segments. */
+  flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult>;
+  compact(table: TableStorage): Promise<FlushResult>;
+  canOrder(table: TableStorage, index: StorageIndex): boolean;
+  /** Rough live row count, for planning and stats. */
+  estimateRows(table: TableStorage, owner: OwnerId | null): number;
+  logReader(table: TableStorage, owner: OwnerId | null): LogReader;
+  tableStats(table: TableStorage): {readonly hotRows: number; readonly coldRows: number; readonly segments: number; readonly hotBytes: number; readonly coldBytes: number};
+  segments(): readonly SegmentInfo[];
+  locks(): readonly LockInfo[];
+  /** Checks every file, checksum, count and statistic against the manifest; one line per finding. */
+  check(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** Who waits: for pg_locks, deadlock texts, cancel. `cancelled` is polled and also wakes a waiter through `onCancel`. */
+export interface WaiterInfo {
+  readonly pid: number;
+  lockTimeoutMs(): number;
+  deadlockTimeoutMs(): number;
+}
+
+export interface SegmentInfo {
+  readonly table: Oid;
+  readonly owner: OwnerId;
+  readonly id: number;
+  readonly path: string;
+  readonly rows: number;
+  readonly deletedRows: number;
+  readonly bytes: number;
+  readonly minSeq: Seq;
+  readonly maxSeq: Seq;
+  readonly schemaVersion: number;
+  readonly createdAt: bigint;
+}
+
+export interface LockInfo {
+  readonly pid: number;
+  readonly type: 'relation' | 'tuple' | 'transactionid' | 'advisory';
+  readonly relation: Oid;
+  readonly mode: string;
+  readonly granted: boolean;
+}

@@ -1,0 +1,41 @@
+import {PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+
+/** 22P02 as every input function words it. */
+export function invalidSyntax(type: string, text: string): PgError {
+  return new PgError(
+    SqlState.invalidTextRepresentation,
+    `invalid input syntax for type ${type}: "${text}"`,
+  );
+}
+
+/** 22003 as integer input words it. */
+export function valueOutOfRange(type: string, text: string): PgError {
+  return new PgError(
+    SqlState.numericValueOutOfRange,
+    `value "${text}" is out of range for type ${type}`,
+  );
+}
+
+/** 22003 as arithmetic and casts word it: `integer out of range`. */
+export function typeOutOfRange(type: string): PgError {
+  return new PgError(SqlState.numericValueOutOfRange, `${type} out of range`);
+}
+
+/** 22P03 with PostgreSQL's text for the case. */
+export function invalidBinary(message: string): PgError {
+  return new PgError(SqlState.invalidBinaryRepresentation, message);
+}
+
+/** 42883: the type has no btree or hash operator class. */
+export function noComparison(typeName: string): PgError {
+  return new PgError(
+    SqlState.undefinedFunction,
+    `could not identify a comparison function for type ${typeName}`,
+  );
+}
+
+/** 22008 `timestamp out of range` and its kin. */
+export function datetimeOutOfRange(what: string): PgError {
+  return new PgError(SqlState.datetimeFieldOverflow, `${what} out of range`);
+}
