@@ -65,7 +65,12 @@ export interface ExternPort {
 /** How a function's code is given. `args` of the emitted forms are JavaScript source of already evaluated non-null values. */
 export type FunctionCode =
   /** JavaScript source of the result from sources of the arguments, for hot simple ones. `h` names a helper registered beside it. */
-  | {readonly emit: (...args: string[]) => string; readonly helpers?: Readonly<Record<string, unknown>>}
+  | {
+      readonly emit: (...args: string[]) => string;
+      readonly helpers?: Readonly<Record<string, unknown>>;
+      /** Never throws and never loops for any operands of the right JavaScript type: may run for rows whose result is NULL anyway. */
+      readonly isTotal?: boolean;
+    }
   /** A plain function of values: strict ones never see null. `this`-free. */
   | {readonly fn: (...args: never[]) => Datum}
   /** A function that also needs the context (last parameter) . */
