@@ -113,6 +113,7 @@ export interface CatalogSnapshot extends TypeLookup {
   views(): Iterable<ViewDescriptor>;
   sequences(): Iterable<SequenceDescriptor>;
   indexesOf(table: Oid): readonly IndexDescriptor[];
+  /** Constraints of a table, or of a domain by its type's OID. */
   constraintsOf(table: Oid): readonly ConstraintDescriptor[];
   /** Foreign keys of other tables (and itself) that reference this table. */
   referencingConstraints(table: Oid): readonly ConstraintDescriptor[];
@@ -136,6 +137,9 @@ export interface CatalogSnapshot extends TypeLookup {
   storages(): Iterable<StorageDescriptor>;
   /** The descriptor itself by kind and OID, for DDL. */
   get(kind: Descriptor['kind'], oid: Oid): Descriptor | undefined;
+
+  /** A value computed once from this snapshot (not undefined), kept as long as it lives; keys start with the module's name. */
+  memo<T>(key: string, make: () => T): T;
 
   /** A new snapshot with the changes applied; name clashes raise 42P07, 42P06, 42710 as PostgreSQL does. */
   apply(changes: readonly CatalogChange[]): CatalogSnapshot;

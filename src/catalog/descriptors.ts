@@ -141,7 +141,7 @@ export interface TableDescriptor extends CatalogObject {
   readonly tableKind: TableKind;
   readonly persistence: 'p' | 't' | 'u';
   readonly columns: readonly ColumnDescriptor[];
-  /** OID of the row type in pg_type. */
+  /** OID of the row type in pg_type; its array type is rowType + 1 (take both from the OID counter). */
   readonly rowType: Oid;
   /** Physical generation: changes whenever stored rows take another shape (relfilenode). */
   readonly schemaVersion: number;
@@ -207,6 +207,13 @@ export interface FunctionDescriptor extends CatalogObject {
   readonly isStrict: boolean;
   readonly isSecurityDefiner: boolean;
   readonly body: string;
+  /** 'p' for CREATE PROCEDURE; absent means 'f'. */
+  readonly functionKind?: 'f' | 'p';
+  /** Modes (i,o,b,v,t) and types of all arguments when there are OUT arguments; `argTypes` are then the inputs. */
+  readonly argModes?: string;
+  readonly allArgTypes?: readonly Oid[];
+  /** Deparsed defaults of the last input arguments. */
+  readonly defaultTexts?: readonly string[];
 }
 
 /** A named live query: CREATE LIVE QUERY name(args) AS SELECT ... */
