@@ -33,7 +33,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     chmodSync(folder.path, 0o700);
     chownSync(folder.path, owner.uid, owner.gid);
   }
-  const options = {...(owner ?? {}), cwd: folder.path};
+  const options = {...owner, cwd: folder.path};
   const data = join(folder.path, 'data');
   const initdb = spawnSync(
     join(bin, 'initdb'),
