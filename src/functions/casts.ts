@@ -7,7 +7,8 @@ import {
 import {checkInt2} from './int-arith.ts';
 import type {FunctionTable} from './table.ts';
 import {outOfRange} from './table.ts';
-import {trimPadding} from './text-compare.ts';
+import {cutUtf8} from '../types/text-compare.ts';
+import {bpcharFit, trimBlanks, varcharFit} from '../types/text.ts';
 
 const toInt4 = (value: bigint): number => {
   if (value < -2147483648n || value > 2147483647n) throw outOfRange('integer');
@@ -31,61 +32,6 @@ const toFloat4 = (value: number): number => {
   if (result === 0 && value !== 0) throw new PgError(SqlState.numericValueOutOfRange, 'value out of range: underflow');
   return result;
 };
-
-/** Characters, not UTF-16 units. */
-export function charLength(text: string): number {
-  let count = text.length;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit >= 0xd800 && unit < 0xdc00) count--;
-  }
-  return count;
-}
-
-/** The first `count` characters. */
-export function takeChars(text: string, count: number): string {
-  if (count >= text.length) return text;
-  let index = 0;
-  for (let taken = 0; taken < count && index < text.length; taken++) index += text.codePointAt(index)! > 0xffff ? 2 : 1;
-  return text.slice(0, index);
-}
-
-const tooLong = (type: string, size: number): PgError =>
-  new PgError(SqlState.stringDataRightTruncation, `value too long for type ${type}(${size})`);
-
-/** Applies a length to varchar: spaces beyond it vanish; other text is an error unless the cast is explicit. */
-export function varcharLength(text: string, typmod: number, isExplicit: boolean): string {
-  const size = typmod - 4;
-  if (size < 0 || text.length <= size || charLength(text) <= size) return text;
-  const kept = takeChars(text, size);
-  if (!isExplicit && trimPadding(text.slice(kept.length)) !== '') throw tooLong('character varying', size);
-  return kept;
-}
-
-/** Applies a length to bpchar: shorter text is padded. */
-export function bpcharLength(text: string, typmod: number, isExplicit: boolean): string {
-  const size = typmod - 4;
-  if (size < 0) return text;
-  const length = charLength(text);
-  if (length <= size) return text + ' '.repeat(size - length);
-  const kept = takeChars(text, size);
-  if (!isExplicit && trimPadding(text.slice(kept.length)) !== '') throw tooLong('character', size);
-  return kept;
-}
-
-/** Cuts a name to 63 bytes at a character. */
-export function truncateName(text: string): string {
-  if (text.length <= 21) return text;
-  let bytes = 0;
-  let index = 0;
-  while (index < text.length) {
-    const code = text.codePointAt(index)!;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    if (bytes > 63) return text.slice(0, index);
-    index += code > 0xffff ? 2 : 1;
-  }
-  return text;
-}
 
 const same = {emit: (a: string | undefined): string => `${a}`, isTotal: true};
 
@@ -127,13 +73,13 @@ export const castFunctions: FunctionTable = {
   numeric_float4: {fn: numericToFloat4},
   numeric_float8: {fn: numericToFloat8},
   numeric: {fn: applyNumericTypmod},
-  varchar: {fn: varcharLength},
-  bpchar: {fn: bpcharLength},
-  rtrim1: {fn: trimPadding},
+  varchar: {fn: varcharFit},
+  bpchar: {fn: bpcharFit},
+  rtrim1: {fn: trimBlanks},
   name_text: same,
   name_bpchar: same,
-  text_name: {fn: truncateName},
-  bpchar_name: {fn: (a: string) => truncateName(trimPadding(a))},
+  text_name: {fn: (a: string) => cutUtf8(a, 63)},
+  bpchar_name: {fn: (a: string) => cutUtf8(trimBlanks(a), 63)},
   char_text: same,
   char_bpchar: same,
   text_char: {fn: (a: string) => (a === '' ? '' : String.fromCharCode(Buffer.from(a.slice(0, 2), 'utf8')[0]!))},

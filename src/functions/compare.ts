@@ -2,7 +2,9 @@
 import type {Datum, Value} from '../types/contract.ts';
 import type {CallTypes, FunctionCode} from './contract.ts';
 import type {FunctionTable} from './table.ts';
-import {compareText, trimPadding} from './text-compare.ts';
+import {numericCompare} from '../types/numeric-math.ts';
+import {compareText} from '../types/text-compare.ts';
+import {trimBlanks} from '../types/text.ts';
 
 type Operator = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 const operators: readonly Operator[] = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'];
@@ -72,7 +74,7 @@ const numberCompare: FunctionCode = {fn: (a: number | bigint, b: number | bigint
 const larger: FunctionCode = {fnTyped: types => (a: Value, b: Value): Datum => (types.args[0]!.compare(a, b) >= 0 ? a : b)};
 const smaller: FunctionCode = {fnTyped: types => (a: Value, b: Value): Datum => (types.args[0]!.compare(a, b) <= 0 ? a : b)};
 
-const comparePadded = (a: string, b: string): number => compareText(trimPadding(a), trimPadding(b));
+const comparePadded = (a: string, b: string): number => compareText(trimBlanks(a), trimBlanks(b));
 const plain = (prefix: string) => (operator: Operator): string => `${prefix}${operator}`;
 const under = (prefix: string) => (operator: Operator): string => `${prefix}_${operator}`;
 
@@ -96,7 +98,7 @@ const textOrder: FunctionTable = {
 };
 
 const typed: readonly string[] = [
-  'numeric', 'interval', 'timetz', 'array', 'record', 'jsonb', 'enum', 'range', 'multirange', 'network', 'macaddr', 'macaddr8', 'record_image',
+  'interval', 'timetz', 'array', 'record', 'jsonb', 'enum', 'range', 'multirange', 'network', 'macaddr', 'macaddr8', 'record_image',
   'tsvector', 'tsquery',
 ];
 const typedPlain: readonly string[] = ['bytea', 'oidvector', 'bit', 'varbit', 'tid', 'point_', 'circle_'];
@@ -129,6 +131,7 @@ export const compareFunctions: FunctionTable = {
   ...floats('float48'),
   ...floats('float84'),
   ...textOrder,
+  ...byCompare(under('numeric'), numericCompare),
   ...Object.assign({}, ...typed.map(name => byType(under(name)))),
   ...Object.assign({}, ...typedPlain.map(name => byType(plain(name)))),
   ...Object.fromEntries(

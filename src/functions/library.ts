@@ -1,0 +1,46 @@
+import {basicAggregates} from './aggregate.ts';
+import {castFunctions} from './casts.ts';
+import {compareFunctions} from './compare.ts';
+import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from './contract.ts';
+import {floatFunctions} from './float.ts';
+import {intArith} from './int-arith.ts';
+
+/** Code of upper layers, to be found beside the built-in functions. */
+export interface LibraryExtension {
+  readonly scalars?: Readonly<Record<string, FunctionCode>>;
+  readonly aggregates?: Readonly<Record<string, AggregateCode>>;
+  readonly setReturning?: Readonly<Record<string, SetFunctionCode>>;
+}
+
+class Library implements FunctionLibrary {
+  readonly #scalars = new Map<string, FunctionCode>();
+  readonly #aggregates = new Map<string, AggregateCode>();
+  readonly #setReturning = new Map<string, SetFunctionCode>();
+
+  add(extension: LibraryExtension): void {
+    for (const [source, code] of Object.entries(extension.scalars ?? {})) this.#scalars.set(source, code);
+    for (const [source, code] of Object.entries(extension.aggregates ?? {})) this.#aggregates.set(source, code);
+    for (const [source, code] of Object.entries(extension.setReturning ?? {})) this.#setReturning.set(source, code);
+  }
+
+  scalar(source: string): FunctionCode | undefined {
+    return this.#scalars.get(source);
+  }
+
+  aggregate(source: string): AggregateCode | undefined {
+    return this.#aggregates.get(source);
+  }
+
+  setReturning(source: string): SetFunctionCode | undefined {
+    return this.#setReturning.get(source);
+  }
+}
+
+/** All functions, with those of upper layers. */
+export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
+  const library = new Library();
+  for (const scalars of [intArith, floatFunctions, compareFunctions, castFunctions]) library.add({scalars});
+  library.add({aggregates: basicAggregates});
+  for (const extension of extensions) library.add(extension);
+  return library;
+}
