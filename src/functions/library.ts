@@ -4,6 +4,8 @@ import {compareFunctions} from './compare.ts';
 import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from './contract.ts';
 import {floatFunctions} from './float.ts';
 import {intArith} from './int-arith.ts';
+import {patternFunctions, patternSets} from './like-regex.ts';
+import {textFunctions} from './text.ts';
 
 /** Code of upper layers, to be found beside the built-in functions. */
 export interface LibraryExtension {
@@ -39,8 +41,8 @@ class Library implements FunctionLibrary {
 /** All functions, with those of upper layers. */
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
-  for (const scalars of [intArith, floatFunctions, compareFunctions, castFunctions]) library.add({scalars});
-  library.add({aggregates: basicAggregates});
+  for (const scalars of [intArith, floatFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions]) library.add({scalars});
+  library.add({aggregates: basicAggregates, setReturning: patternSets});
   for (const extension of extensions) library.add(extension);
   return library;
 }
