@@ -178,9 +178,11 @@ export interface Transaction {
   scan(request: ScanRequest): ScanCursor;
   /** Synchronous single-key read for the fast path; undefined = not possible now (cold page must be read): use scan. Row in TableStorage order, or null when absent. */
   getByKey(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined;
-  /** Newest committed version or own version by rid. */
-  newestVersion(table: TableStorage, rid: Rid): RowVersion | null | Promise<void>;
-  /** Whether the version with this seq is still the newest one (READ COMMITTED re-check); own writes count as newest. */
+  /**
+   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a scan returned: when it still is the newest one, it is returned itself
+   * without a look at the row (its `location` says where to check). Promise: a cold read is needed, await and repeat.
+   */
+  newestVersion(table: TableStorage, rid: Rid, seen?: RowVersion | null): RowVersion | null | Promise<void>;
 
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult;
   /** Bulk form: rows for one owner each; stops at the first conflict or wait and says how many were taken. */

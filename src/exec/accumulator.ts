@@ -1,0 +1,299 @@
+// Hot path: one call per batch, one typed loop per aggregate.
+import type {Batch} from '../columns/batch.ts';
+import {BATCH_CAPACITY, type Vector} from '../columns/vector.ts';
+import {featureNotSupported} from '../common/errors.ts';
+import type {AggregateRun} from '../functions/contract.ts';
+import type {AggregateCall} from '../sql/plan/plan.ts';
+import type {Datum} from '../types/contract.ts';
+import {datumAt, readRow} from './column-store.ts';
+import type {CompiledFilter} from './compiler.ts';
+import type {ExecEnv} from './environment.ts';
+import {KeyColumns} from './key-columns.ts';
+import {KeyTable} from './key-table.ts';
+import type {RunContext} from './operator.ts';
+import {compareDatums} from './sort-keys.ts';
+
+/** State of one aggregate over all groups. */
+export interface Accumulator {
+  reset(run: RunContext): void;
+  /** Adds a batch: groups[i] is the group of live row i; null = all rows belong to group 0. `groupCount` groups exist now. */
+  accumulate(run: RunContext, batch: Batch, groups: Int32Array | null, groupCount: number): void;
+  final(group: number): Datum;
+}
+
+/** The accumulator of a call: typed arrays where the aggregate is a plain count, sum or average, else its step function per row. */
+export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator {
+  const code = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
+  if (code === undefined) throw featureNotSupported(`aggregate function ${call.name} is not supported`);
+  let context: RunContext | null = null;
+  const run = code.create({
+    args: call.args.map(arg => arg.type),
+    result: call.type,
+    lookup: env.types,
+    context: () => context!.context,
+  });
+  const isPlain = !call.isDistinct && call.orderBy.length === 0 && call.kind === 'n';
+  const common = {run, call, env, skipsNull: code.skipsNull, setRun: (r: RunContext) => void (context = r)};
+  if (isPlain && run.fast !== null && run.fast !== 'min' && run.fast !== 'max' && run.fast !== 'sumInt64') return new TypedAccumulator(common);
+  return isPlain ? new StepAccumulator(common) : new CollectingAccumulator(common);
+}
+
+interface Parts {
+  readonly run: AggregateRun;
+  readonly call: AggregateCall;
+  readonly env: ExecEnv;
+  readonly skipsNull: boolean;
+  setRun(run: RunContext): void;
+}
+
+/** FILTER (WHERE ...) and arguments of a call, evaluated per batch. */
+class Arguments {
+  readonly #filter: CompiledFilter | null;
+  readonly #args: KeyColumns | null;
+  readonly #selection = new Int32Array(BATCH_CAPACITY);
+  readonly #filtered: Batch = {count: 0, selection: null, vectors: []};
+  readonly #groups = new Int32Array(BATCH_CAPACITY);
+  /** Live rows after the filter with their groups; valid until the next evaluate. */
+  batch!: Batch;
+  groups: Int32Array | null = null;
+
+  constructor(call: AggregateCall, env: ExecEnv) {
+    this.#filter = call.filter === null ? null : env.compiler.filter(call.filter);
+    const exprs = [...call.args, ...call.orderBy.map(key => key.expr)];
+    this.#args = exprs.length === 0 ? null : new KeyColumns(exprs, env);
+  }
+
+  evaluate(run: RunContext, input: Batch, groups: Int32Array | null): void {
+    let rows = input;
+    this.groups = groups;
+    if (this.#filter !== null) {
+      const count = this.#filter.select(run, input, this.#selection);
+      if (groups !== null && count < input.count) this.#narrow(input, groups, count);
+      this.#filtered.vectors = input.vectors;
+      this.#filtered.selection = this.#selection;
+      this.#filtered.count = count;
+      rows = this.#filtered;
+    }
+    this.batch = this.#args === null || rows.count === 0 ? rows : this.#args.evaluate(run, rows);
+  }
+
+  /** Picks the groups of the rows that the filter kept: both lists are ascending in physical position. */
+  #narrow(input: Batch, groups: Int32Array, count: number): void {
+    let at = 0;
+    for (let i = 0; i < input.count && at < count; i++) {
+      const row = input.selection === null ? i : input.selection[i]!;
+      if (row === this.#selection[at]) this.#groups[at++] = groups[i]!;
+    }
+    this.groups = this.#groups;
+  }
+}
+
+/** count, sum and avg of int4 and float8: sums are exact doubles that spill into BigInts before they could round. */
+class TypedAccumulator implements Accumulator {
+  readonly #parts: Parts;
+  readonly #args: Arguments;
+  readonly #sumsInts: boolean;
+  readonly #sumsFloats: boolean;
+  #counts = new Float64Array(16);
+  #sums = new Float64Array(16);
+  #big = new Map<number, bigint>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#args = new Arguments(parts.call, parts.env);
+    const {fast} = parts.run;
+    this.#sumsInts = fast === 'sumInt32' || fast === 'avgInt32';
+    this.#sumsFloats = fast === 'sumFloat64' || fast === 'avgFloat64';
+  }
+
+  reset(run: RunContext): void {
+    this.#parts.setRun(run);
+    this.#counts = new Float64Array(16);
+    this.#sums = new Float64Array(16);
+    this.#big.clear();
+  }
+
+  accumulate(run: RunContext, input: Batch, groups: Int32Array | null, groupCount: number): void {
+    if (groupCount > this.#counts.length) this.#grow(groupCount);
+    this.#args.evaluate(run, input, groups);
+    const batch = this.#args.batch;
+    const rowGroups = this.#args.groups;
+    const vector = this.#parts.call.args.length === 0 ? null : batch.vectors[0]!;
+    if (this.#sumsInts || this.#sumsFloats) this.#sum(vector!, batch, rowGroups);
+    else this.#count(vector === null ? null : vector.nulls, batch, rowGroups);
+  }
+
+  #grow(size: number): void {
+    const capacity = Math.max(size, this.#counts.length * 2);
+    const counts = new Float64Array(capacity);
+    counts.set(this.#counts);
+    this.#counts = counts;
+    const sums = new Float64Array(capacity);
+    sums.set(this.#sums);
+    this.#sums = sums;
+  }
+
+  #count(nulls: Uint8Array | null, batch: Batch, groups: Int32Array | null): void {
+    const counts = this.#counts;
+    if (nulls === null) {
+      if (groups === null) counts[0] = counts[0]! + batch.count;
+      else for (let i = 0; i < batch.count; i++) counts[groups[i]!]!++;
+      return;
+    }
+    const {selection, count} = batch;
+    for (let i = 0; i < count; i++) {
+      if (nulls[selection === null ? i : selection[i]!] === 0) counts[groups === null ? 0 : groups[i]!]!++;
+    }
+  }
+
+  #sum(vector: Vector, batch: Batch, groups: Int32Array | null): void {
+    const values = (vector as {values: Int32Array | Float64Array}).values;
+    const {selection, count} = batch;
+    const {nulls} = vector;
+    const counts = this.#counts;
+    const sums = this.#sums;
+    const isExact = this.#sumsInts;
+    for (let i = 0; i < count; i++) {
+      const row = selection === null ? i : selection[i]!;
+      if (nulls !== null && nulls[row] === 1) continue;
+      const group = groups === null ? 0 : groups[i]!;
+      counts[group]!++;
+      const sum = sums[group]! + values[row]!;
+      sums[group] = sum;
+      if (isExact && (sum > 4503599627370496 || sum < -4503599627370496)) this.#spill(group);
+    }
+  }
+
+  #spill(group: number): void {
+    this.#big.set(group, (this.#big.get(group) ?? 0n) + BigInt(this.#sums[group]!));
+    this.#sums[group] = 0;
+  }
+
+  final(group: number): Datum {
+    const count = this.#counts[group] ?? 0;
+    const sum = this.#sums[group] ?? 0;
+    const state = this.#sumsInts ? {count, small: sum, big: this.#big.get(group) ?? 0n} : {count, sum};
+    return this.#parts.run.final(state);
+  }
+}
+
+/** Any aggregate by its step function, one state object per group. */
+class StepAccumulator implements Accumulator {
+  readonly #parts: Parts;
+  readonly #args: Arguments;
+  readonly #values: Datum[] = [];
+  #states: unknown[] = [];
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#args = new Arguments(parts.call, parts.env);
+  }
+
+  reset(run: RunContext): void {
+    this.#parts.setRun(run);
+    this.#states = [];
+  }
+
+  accumulate(run: RunContext, input: Batch, groups: Int32Array | null): void {
+    this.#args.evaluate(run, input, groups);
+    const {batch, groups: rowGroups} = this.#args;
+    const {vectors, selection, count} = batch;
+    const argCount = this.#parts.call.args.length;
+    const {skipsNull} = this.#parts;
+    const aggregate = this.#parts.run;
+    const values = this.#values;
+    const states = this.#states;
+    rows: for (let i = 0; i < count; i++) {
+      const row = selection === null ? i : selection[i]!;
+      for (let c = 0; c < argCount; c++) {
+        const value = datumAt(vectors[c]!, row);
+        if (value === null && skipsNull) continue rows;
+        values[c] = value;
+      }
+      const group = rowGroups === null ? 0 : rowGroups[i]!;
+      const state = states[group];
+      states[group] = aggregate.step(state === undefined ? aggregate.init() : state, values);
+    }
+  }
+
+  final(group: number): Datum {
+    const state = this.#states[group];
+    return this.#parts.run.final(state === undefined ? this.#parts.run.init() : state);
+  }
+}
+
+/** DISTINCT, ORDER BY and ordered-set aggregates: rows are kept per group, sorted and made distinct at the end. */
+class CollectingAccumulator implements Accumulator {
+  readonly #parts: Parts;
+  readonly #args: Arguments;
+  #rows: Datum[][][] = [];
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#args = new Arguments(parts.call, parts.env);
+  }
+
+  reset(run: RunContext): void {
+    this.#parts.setRun(run);
+    this.#rows = [];
+  }
+
+  accumulate(run: RunContext, input: Batch, groups: Int32Array | null): void {
+    this.#args.evaluate(run, input, groups);
+    const {batch, groups: rowGroups} = this.#args;
+    const argCount = this.#parts.call.args.length;
+    for (let i = 0; i < batch.count; i++) {
+      const row: Datum[] = [];
+      readRow(batch, i, row);
+      if (this.#parts.skipsNull && this.#parts.call.kind === 'n' && hasNull(row, argCount)) continue;
+      const group = rowGroups === null ? 0 : rowGroups[i]!;
+      (this.#rows[group] ??= []).push(row);
+    }
+  }
+
+  final(group: number): Datum {
+    const {call, run} = this.#parts;
+    const rows = this.#sorted(this.#rows[group] ?? []);
+    const argCount = call.args.length;
+    let state = run.init();
+    const seen = call.isDistinct ? new KeyTable(call.args.map(arg => arg.type)) : null;
+    for (const row of rows) {
+      const args = row.slice(0, argCount);
+      if (seen !== null) {
+        const before = seen.size;
+        if (seen.number(args, true) < before) continue;
+      }
+      state = run.step(state, args);
+    }
+    return run.final(state);
+  }
+
+  #sorted(rows: Datum[][]): Datum[][] {
+    const {call} = this.#parts;
+    if (call.orderBy.length === 0) {
+      // DISTINCT alone: PostgreSQL sorts its input, which shows in array_agg and string_agg.
+      if (!call.isDistinct) return rows;
+      return rows.sort((a, b) => {
+        for (let c = 0; c < call.args.length; c++) {
+          const order = compareDatums(call.args[c]!.type, a[c]!, b[c]!, false, false);
+          if (order !== 0) return order;
+        }
+        return 0;
+      });
+    }
+    const from = call.args.length;
+    return rows.sort((a, b) => {
+      for (let k = 0; k < call.orderBy.length; k++) {
+        const key = call.orderBy[k]!;
+        const order = compareDatums(key.expr.type, a[from + k]!, b[from + k]!, key.descending, key.nullsFirst);
+        if (order !== 0) return order;
+      }
+      return 0;
+    });
+  }
+}
+
+function hasNull(row: readonly Datum[], count: number): boolean {
+  for (let i = 0; i < count; i++) if (row[i] === null) return true;
+  return false;
+}

@@ -1,0 +1,446 @@
+// Hot path: materialised rows of hash joins, sorts and CTEs.
+import type {Batch} from '../columns/batch.ts';
+import type {TextDictionary, Vector} from '../columns/vector.ts';
+import {BATCH_CAPACITY} from '../columns/vector.ts';
+import type {Datum, PhysicalKind, TypeInstance, Value} from '../types/contract.ts';
+
+/** A growing column: typed where the type allows it, dictionary codes while every batch came with one and the same dictionary. */
+class StoreColumn {
+  readonly physical: PhysicalKind;
+  ints: Int32Array | null = null;
+  floats: Float64Array | null = null;
+  longs: BigInt64Array | null = null;
+  bools: Uint8Array | null = null;
+  boxed: (Value | null)[] = [];
+  strings: string[] = [];
+  dictionary: TextDictionary | null = null;
+  nulls: Uint8Array | null = null;
+  capacity = 0;
+  size = 0;
+
+  constructor(physical: PhysicalKind) {
+    this.physical = physical;
+  }
+
+  reset(): void {
+    this.size = 0;
+    this.boxed = [];
+    this.strings = [];
+    if (this.physical === 'text') {
+      this.dictionary = null;
+      this.ints = null;
+      this.capacity = 0;
+    }
+    this.nulls = null;
+  }
+
+  #grow(needed: number): void {
+    if (needed <= this.capacity) return;
+    let capacity = this.capacity === 0 ? 16 : this.capacity * 2;
+    while (capacity < needed) capacity *= 2;
+    switch (this.physical) {
+      case 'int32':
+        this.ints = grownInts(this.ints, capacity);
+        break;
+      case 'float64': {
+        const next = new Float64Array(capacity);
+        if (this.floats !== null) next.set(this.floats);
+        this.floats = next;
+        break;
+      }
+      case 'int64': {
+        const next = new BigInt64Array(capacity);
+        if (this.longs !== null) next.set(this.longs);
+        this.longs = next;
+        break;
+      }
+      case 'bool': {
+        const next = new Uint8Array(capacity);
+        if (this.bools !== null) next.set(this.bools);
+        this.bools = next;
+        break;
+      }
+      case 'text':
+        if (this.dictionary !== null) this.ints = grownInts(this.ints, capacity);
+        break;
+      case 'boxed':
+        break;
+    }
+    if (this.nulls !== null) {
+      const next = new Uint8Array(capacity);
+      next.set(this.nulls);
+      this.nulls = next;
+    }
+    this.capacity = capacity;
+  }
+
+  append(vector: Vector, selection: Int32Array | null, from: number, to: number): void {
+    const at = this.size;
+    this.#grow(at + (to - from));
+    if (vector.nulls !== null) this.#appendNulls(vector.nulls, selection, from, to);
+    this.#appendValues(vector, selection, from, to);
+    this.size = at + (to - from);
+  }
+
+  #appendNulls(nulls: Uint8Array, selection: Int32Array | null, from: number, to: number): void {
+    this.nulls ??= new Uint8Array(this.capacity);
+    const target = this.nulls;
+    let at = this.size;
+    for (let i = from; i < to; i++) target[at++] = nulls[selection === null ? i : selection[i]!]!;
+  }
+
+  #appendValues(vector: Vector, selection: Int32Array | null, from: number, to: number): void {
+    let at = this.size;
+    switch (vector.kind) {
+      case 'int32': {
+        const target = this.ints!;
+        const source = vector.values;
+        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        return;
+      }
+      case 'float64': {
+        const target = this.floats!;
+        const source = vector.values;
+        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        return;
+      }
+      case 'int64': {
+        const target = this.longs!;
+        const source = vector.values;
+        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        return;
+      }
+      case 'bool': {
+        const target = this.bools!;
+        const source = vector.values;
+        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        return;
+      }
+      case 'boxed': {
+        const source = vector.values;
+        for (let i = from; i < to; i++) this.boxed.push(source[selection === null ? i : selection[i]!]!);
+        return;
+      }
+      default:
+        this.#appendText(vector, selection, from, to);
+    }
+  }
+
+  #appendText(vector: Vector, selection: Int32Array | null, from: number, to: number): void {
+    if (vector.kind === 'dict' && (this.size === 0 || this.dictionary === vector.dictionary)) {
+      if (this.dictionary === null) {
+        this.dictionary = vector.dictionary;
+        this.ints = new Int32Array(this.capacity);
+      }
+      const target = this.ints!;
+      const source = vector.values;
+      let at = this.size;
+      for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+      return;
+    }
+    if (this.dictionary !== null) this.#decode();
+    for (let i = from; i < to; i++) this.strings.push(textAt(vector, selection === null ? i : selection[i]!));
+  }
+
+  #decode(): void {
+    const {dictionary, ints, nulls, size} = this;
+    for (let i = 0; i < size; i++) {
+      this.strings.push(nulls !== null && nulls[i] === 1 ? '' : dictionary!.get(ints![i]!));
+    }
+    this.dictionary = null;
+    this.ints = null;
+  }
+
+  appendDatum(value: Datum): void {
+    const at = this.size;
+    this.#grow(at + 1);
+    if (value === null) {
+      this.nulls ??= new Uint8Array(this.capacity);
+      this.nulls[at] = 1;
+    }
+    switch (this.physical) {
+      case 'int32':
+        this.ints![at] = (value as number | null) ?? 0;
+        break;
+      case 'float64':
+        this.floats![at] = (value as number | null) ?? 0;
+        break;
+      case 'int64':
+        this.longs![at] = (value as bigint | null) ?? 0n;
+        break;
+      case 'bool':
+        this.bools![at] = value === true ? 1 : 0;
+        break;
+      case 'text':
+        if (this.dictionary !== null) this.#decode();
+        this.strings.push((value as string | null) ?? '');
+        break;
+      case 'boxed':
+        this.boxed.push(value);
+        break;
+    }
+    this.size = at + 1;
+  }
+
+  at(row: number): Datum {
+    if (this.nulls !== null && this.nulls[row] === 1) return null;
+    switch (this.physical) {
+      case 'int32':
+        return this.ints![row]!;
+      case 'float64':
+        return this.floats![row]!;
+      case 'int64':
+        return this.longs![row]!;
+      case 'bool':
+        return this.bools![row] === 1;
+      case 'text':
+        return this.dictionary === null ? this.strings[row]! : this.dictionary.get(this.ints![row]!);
+      case 'boxed':
+        return this.boxed[row]!;
+    }
+  }
+
+  /** The column's rows at rows[from..to), or at from..to when `rows` is null; an entry of -1 is NULL. */
+  gather(rows: Int32Array | null, from: number, to: number): Vector {
+    const count = to - from;
+    const nulls = this.#gatherNulls(rows, from, to);
+    switch (this.physical) {
+      case 'int32':
+        return {kind: 'int32', values: gatherInts(this.ints ?? EMPTY_INTS, rows, from, to), nulls};
+      case 'float64': {
+        const source = this.floats;
+        if (source === null || rows === null) {
+          return {kind: 'float64', values: source === null ? new Float64Array(count) : source.subarray(from, to), nulls};
+        }
+        const values = new Float64Array(count);
+        for (let i = 0; i < count; i++) values[i] = source[rows[from + i]!] ?? 0;
+        return {kind: 'float64', values, nulls};
+      }
+      case 'int64': {
+        const source = this.longs;
+        if (source === null || rows === null) {
+          return {kind: 'int64', values: source === null ? new BigInt64Array(count) : source.subarray(from, to), nulls};
+        }
+        const values = new BigInt64Array(count);
+        for (let i = 0; i < count; i++) values[i] = source[rows[from + i]!] ?? 0n;
+        return {kind: 'int64', values, nulls};
+      }
+      case 'bool': {
+        const values = new Uint8Array(count);
+        const source = this.bools;
+        if (source !== null) for (let i = 0; i < count; i++) values[i] = source[rows === null ? from + i : rows[from + i]!] ?? 0;
+        return {kind: 'bool', values, nulls};
+      }
+      case 'text':
+        if (this.dictionary !== null) {
+          const values = gatherInts(this.ints!, rows, from, to);
+          return {kind: 'dict', values, dictionary: this.dictionary, nulls};
+        }
+        return {kind: 'string', values: gatherList(this.strings, rows, from, to, ''), nulls};
+      case 'boxed':
+        return {kind: 'boxed', values: gatherList<Value | null>(this.boxed, rows, from, to, null), nulls};
+    }
+  }
+
+  #gatherNulls(rows: Int32Array | null, from: number, to: number): Uint8Array | null {
+    const source = this.nulls;
+    if (rows === null) return source === null ? null : source.subarray(from, to);
+    let out: Uint8Array | null = null;
+    for (let i = from; i < to; i++) {
+      const row = rows[i]!;
+      if (row < 0 || (source !== null && source[row] === 1)) {
+        out ??= new Uint8Array(to - from);
+        out[i - from] = 1;
+      }
+    }
+    return out;
+  }
+}
+
+const EMPTY_INTS = new Int32Array(0);
+
+function grownInts(old: Int32Array | null, capacity: number): Int32Array {
+  const next = new Int32Array(capacity);
+  if (old !== null) next.set(old);
+  return next;
+}
+
+function gatherInts(source: Int32Array, rows: Int32Array | null, from: number, to: number): Int32Array {
+  if (rows === null) return source.subarray(from, to);
+  const values = new Int32Array(to - from);
+  for (let i = from; i < to; i++) values[i - from] = source[rows[i]!] ?? 0;
+  return values;
+}
+
+function gatherList<T>(source: readonly T[], rows: Int32Array | null, from: number, to: number, missing: T): T[] {
+  if (rows === null) return source.slice(from, to);
+  const values: T[] = new Array<T>(to - from);
+  for (let i = from; i < to; i++) {
+    const row = rows[i]!;
+    values[i - from] = row < 0 ? missing : source[row]!;
+  }
+  return values;
+}
+
+/** The string of a text vector's row, which must not be NULL (NULL rows give any string). */
+export function textAt(vector: Vector, row: number): string {
+  if (vector.nulls !== null && vector.nulls[row] === 1) return '';
+  switch (vector.kind) {
+    case 'dict':
+      return vector.dictionary.get(vector.values[row]!);
+    case 'utf8':
+      return vector.bytes.utf8Slice(vector.offsets[row]!, vector.offsets[row + 1]!);
+    case 'string':
+      return vector.values[row]!;
+    default:
+      return String(vector.kind === 'boxed' ? vector.values[row] : vector.values[row]);
+  }
+}
+
+/** Rows kept in columns. Appends whole batches; gathers any rows back into batches. */
+export class ColumnStore {
+  readonly #columns: StoreColumn[];
+  #size = 0;
+
+  constructor(types: readonly TypeInstance[]) {
+    this.#columns = types.map(type => new StoreColumn(type.physical));
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get width(): number {
+    return this.#columns.length;
+  }
+
+  reset(): void {
+    for (const column of this.#columns) column.reset();
+    this.#size = 0;
+  }
+
+  /** Appends the live rows [from, to) of a batch. */
+  append(batch: Batch, from = 0, to = batch.count): void {
+    const columns = this.#columns;
+    for (let c = 0; c < columns.length; c++) columns[c]!.append(batch.vectors[c]!, batch.selection, from, to);
+    this.#size += to - from;
+  }
+
+  appendRow(row: readonly Datum[]): void {
+    const columns = this.#columns;
+    for (let c = 0; c < columns.length; c++) columns[c]!.appendDatum(row[c]!);
+    this.#size++;
+  }
+
+  at(row: number, column: number): Datum {
+    return this.#columns[column]!.at(row);
+  }
+
+  row(row: number): Datum[] {
+    const out: Datum[] = [];
+    for (const column of this.#columns) out.push(column.at(row));
+    return out;
+  }
+
+  /** One column's values at the given rows (-1 = NULL); see StoreColumn.gather. */
+  gather(column: number, rows: Int32Array | null, from: number, to: number): Vector {
+    return this.#columns[column]!.gather(rows, from, to);
+  }
+
+  /** Fills `out` with rows [from, to) in order of `rows`, or of the store when null. */
+  fill(out: Batch, rows: Int32Array | null, from: number, to: number): void {
+    const columns = this.#columns;
+    const vectors: Vector[] = new Array<Vector>(columns.length);
+    for (let c = 0; c < columns.length; c++) vectors[c] = columns[c]!.gather(rows, from, to);
+    out.vectors = vectors;
+    out.selection = null;
+    out.count = to - from;
+  }
+
+  /** Whether the column is free of NULLs. */
+  hasNulls(column: number): boolean {
+    return this.#columns[column]!.nulls !== null;
+  }
+
+  /** Typed contents of a column for compare loops; null where it is not of that kind. */
+  ints(column: number): Int32Array | null {
+    const store = this.#columns[column]!;
+    return store.physical === 'int32' ? store.ints : null;
+  }
+
+  floats(column: number): Float64Array | null {
+    return this.#columns[column]!.floats;
+  }
+
+  longs(column: number): BigInt64Array | null {
+    return this.#columns[column]!.longs;
+  }
+
+  nulls(column: number): Uint8Array | null {
+    return this.#columns[column]!.nulls;
+  }
+
+  /** Rough bytes held, for work_mem. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const column of this.#columns) {
+      bytes += column.size * (column.physical === 'boxed' ? 64 : column.physical === 'text' && column.dictionary === null ? 48 : 8);
+    }
+    return bytes;
+  }
+}
+
+/** Collects rows of Datums into a batch whose vectors are reused; capacity grows by demand. */
+export class RowBatchBuilder {
+  readonly #store: ColumnStore;
+  readonly batch: Batch = {count: 0, selection: null, vectors: []};
+
+  constructor(types: readonly TypeInstance[]) {
+    this.#store = new ColumnStore(types);
+  }
+
+  get count(): number {
+    return this.#store.size;
+  }
+
+  get isFull(): boolean {
+    return this.#store.size >= BATCH_CAPACITY;
+  }
+
+  reset(): void {
+    this.#store.reset();
+  }
+
+  push(row: readonly Datum[]): void {
+    this.#store.appendRow(row);
+  }
+
+  finish(): Batch {
+    this.#store.fill(this.batch, null, 0, this.#store.size);
+    return this.batch;
+  }
+}
+
+/** The Datum of a physical row of a vector. */
+export function datumAt(vector: Vector, row: number): Datum {
+  if (vector.nulls !== null && vector.nulls[row] === 1) return null;
+  switch (vector.kind) {
+    case 'bool':
+      return vector.values[row] === 1;
+    case 'dict':
+      return vector.dictionary.get(vector.values[row]!);
+    case 'utf8':
+      return vector.bytes.utf8Slice(vector.offsets[row]!, vector.offsets[row + 1]!);
+    case 'boxed':
+      return vector.values[row]!;
+    default:
+      return vector.values[row]!;
+  }
+}
+
+/** The live row `index` of a batch as Datums, written into `out`. */
+export function readRow(batch: Batch, index: number, out: Datum[]): void {
+  const row = batch.selection === null ? index : batch.selection[index]!;
+  const vectors = batch.vectors;
+  for (let c = 0; c < vectors.length; c++) out[c] = datumAt(vectors[c]!, row);
+}

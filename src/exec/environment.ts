@@ -1,0 +1,18 @@
+import type {FunctionLibrary} from '../functions/contract.ts';
+import type {Plan} from '../sql/plan/plan.ts';
+import type {TypeLookup} from '../types/contract.ts';
+import type {PlanCompiler} from './compiler.ts';
+import type {Operator} from './operator.ts';
+import type {WorkTable} from './operators/recursive-union.ts';
+import type {CteBuffer} from './operators/with.ts';
+
+/** What building an operator tree needs: the compiler of expressions, functions by prosrc, and what WITH queries share, by cte id. */
+export interface ExecEnv {
+  readonly compiler: PlanCompiler;
+  readonly library: FunctionLibrary;
+  readonly types: TypeLookup;
+  readonly ctes: Map<number, CteBuffer>;
+  readonly workTables: Map<number, WorkTable>;
+  /** Builds a child operator. */
+  build(plan: Plan): Operator;
+}

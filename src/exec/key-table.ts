@@ -1,0 +1,337 @@
+// Hot path: GROUP BY, DISTINCT, set operations and hash joins find their rows here.
+import type {TextDictionary, Vector} from '../columns/vector.ts';
+import type {Datum, TypeInstance} from '../types/contract.ts';
+import {ColumnStore, datumAt} from './column-store.ts';
+
+/** A dictionary code that was not looked up yet. */
+const UNKNOWN = -2;
+/** A key that is not in the table. */
+export const ABSENT = -1;
+
+/** Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing over 32-bit hashes. */
+class ColumnKeys {
+  readonly #type: TypeInstance;
+  readonly store: ColumnStore;
+  #buckets = new Int32Array(64).fill(ABSENT);
+  #hashes = new Int32Array(32);
+  #dictionary: TextDictionary | null = null;
+  #memo = new Int32Array(0);
+  #nullGroup = ABSENT;
+  #inserts = true;
+
+  constructor(type: TypeInstance) {
+    this.#type = type;
+    this.store = new ColumnStore([type]);
+  }
+
+  reset(): void {
+    this.store.reset();
+    if (this.#buckets.length > 64) {
+      this.#buckets = new Int32Array(64);
+      this.#hashes = new Int32Array(32);
+    }
+    this.#buckets.fill(ABSENT);
+    this.#dictionary = null;
+    this.#nullGroup = ABSENT;
+  }
+
+  assign(vector: Vector, selection: Int32Array | null, count: number, groups: Int32Array, inserts: boolean): void {
+    if (inserts !== this.#inserts) this.#dictionary = null;
+    this.#inserts = inserts;
+    const nulls = vector.nulls;
+    switch (vector.kind) {
+      case 'dict':
+        return this.#assignCodes(vector.values, vector.dictionary, nulls, selection, count, groups);
+      case 'int32':
+        for (let i = 0; i < count; i++) {
+          const at = selection === null ? i : selection[i]!;
+          groups[i] = nulls !== null && nulls[at] === 1 ? this.#null() : this.#int(vector.values[at]!);
+        }
+        return;
+      case 'int64': {
+        const {values} = vector;
+        const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+        for (let i = 0; i < count; i++) {
+          const at = selection === null ? i : selection[i]!;
+          groups[i] = nulls !== null && nulls[at] === 1 ? this.#null() : this.#long(halves[2 * at]!, halves[2 * at + 1]!, values, at);
+        }
+        return;
+      }
+      default:
+        for (let i = 0; i < count; i++) groups[i] = this.datum(datumAt(vector, selection === null ? i : selection[i]!), inserts);
+    }
+  }
+
+  #assignCodes(
+    codes: Int32Array,
+    dictionary: TextDictionary,
+    nulls: Uint8Array | null,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+  ): void {
+    this.#prepareMemo(dictionary);
+    const memo = this.#memo;
+    for (let i = 0; i < count; i++) {
+      const at = selection === null ? i : selection[i]!;
+      if (nulls !== null && nulls[at] === 1) {
+        groups[i] = this.#null();
+        continue;
+      }
+      const code = codes[at]!;
+      let group = memo[code]!;
+      if (group === UNKNOWN) {
+        group = this.datum(dictionary.get(code), this.#inserts);
+        memo[code] = group;
+      }
+      groups[i] = group;
+    }
+  }
+
+  #prepareMemo(dictionary: TextDictionary): void {
+    if (this.#dictionary === dictionary && this.#memo.length >= dictionary.size) return;
+    const memo = new Int32Array(dictionary.size).fill(UNKNOWN);
+    if (this.#dictionary === dictionary) memo.set(this.#memo);
+    this.#dictionary = dictionary;
+    this.#memo = memo;
+  }
+
+  #null(): number {
+    if (this.#nullGroup === ABSENT && this.#inserts) {
+      this.#nullGroup = this.store.size;
+      this.store.appendRow([null]);
+      this.#grow(0);
+    }
+    return this.#nullGroup;
+  }
+
+  #int(value: number): number {
+    const hash = mix(value);
+    const mask = this.#buckets.length - 1;
+    let slot = hash & mask;
+    const ints = this.store.ints(0);
+    for (;;) {
+      const group = this.#buckets[slot]!;
+      if (group === ABSENT) return this.#inserts ? this.#insert(slot, hash, value) : ABSENT;
+      if (ints![group] === value) return group;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #long(low: number, high: number, values: BigInt64Array, at: number): number {
+    const hash = mix(low ^ Math.imul(high, 0x9e3779b1));
+    const mask = this.#buckets.length - 1;
+    let slot = hash & mask;
+    const longs = this.store.longs(0);
+    for (;;) {
+      const group = this.#buckets[slot]!;
+      if (group === ABSENT) return this.#inserts ? this.#insert(slot, hash, values[at]!) : ABSENT;
+      if (this.#hashes[group] === hash && longs![group] === values[at]) return group;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  /** The number of a value; added when new and `inserts`, else ABSENT. */
+  datum(value: Datum, inserts: boolean): number {
+    this.#inserts = inserts;
+    if (value === null) return this.#null();
+    const hash = this.#hash(value);
+    const mask = this.#buckets.length - 1;
+    let slot = hash & mask;
+    for (;;) {
+      const group = this.#buckets[slot]!;
+      if (group === ABSENT) return inserts ? this.#insert(slot, hash, value) : ABSENT;
+      if (this.#hashes[group] === hash) {
+        const mine = this.store.at(group, 0)!;
+        if (mine === value || this.#type.equals(mine, value)) return group;
+      }
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #hash(value: NonNullable<Datum>): number {
+    if (this.#type.physical === 'int32') return mix(value as number);
+    if (this.#type.physical === 'int64') {
+      const low = Number(BigInt.asIntN(32, value as bigint));
+      const high = Number(BigInt.asIntN(32, (value as bigint) >> 32n));
+      return mix(low ^ Math.imul(high, 0x9e3779b1));
+    }
+    return this.#type.hash(value);
+  }
+
+  #insert(slot: number, hash: number, value: Datum): number {
+    const group = this.store.size;
+    this.store.appendRow([value]);
+    this.#buckets[slot] = group;
+    this.#grow(hash);
+    return group;
+  }
+
+  /** Room for the key appended last, whose hash is given. */
+  #grow(hash: number): void {
+    const size = this.store.size;
+    if (size > this.#hashes.length) {
+      const hashes = new Int32Array(this.#hashes.length * 2);
+      hashes.set(this.#hashes);
+      this.#hashes = hashes;
+    }
+    this.#hashes[size - 1] = hash;
+    if (size * 2 <= this.#buckets.length) return;
+    const buckets = new Int32Array(this.#buckets.length * 2).fill(ABSENT);
+    const mask = buckets.length - 1;
+    for (let group = 0; group < size; group++) {
+      if (group === this.#nullGroup) continue;
+      let slot = this.#hashes[group]! & mask;
+      while (buckets[slot] !== ABSENT) slot = (slot + 1) & mask;
+      buckets[slot] = group;
+    }
+    this.#buckets = buckets;
+  }
+}
+
+/** Numbers distinct pairs of small integers. */
+class PairKeys {
+  #buckets = new Int32Array(64).fill(ABSENT);
+  #left = new Int32Array(32);
+  #right = new Int32Array(32);
+  size = 0;
+
+  reset(): void {
+    this.size = 0;
+    if (this.#buckets.length > 64) {
+      this.#buckets = new Int32Array(64);
+      this.#left = new Int32Array(32);
+      this.#right = new Int32Array(32);
+    }
+    this.#buckets.fill(ABSENT);
+  }
+
+  number(left: number, right: number, inserts: boolean): number {
+    if (left === ABSENT || right === ABSENT) return ABSENT;
+    const mask = this.#buckets.length - 1;
+    let slot = mix(left ^ Math.imul(right, 0x85ebca6b)) & mask;
+    for (;;) {
+      const group = this.#buckets[slot]!;
+      if (group === ABSENT) return inserts ? this.#insert(slot, left, right) : ABSENT;
+      if (this.#left[group] === left && this.#right[group] === right) return group;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #insert(slot: number, left: number, right: number): number {
+    const group = this.size++;
+    if (group >= this.#left.length) {
+      this.#left = doubled(this.#left);
+      this.#right = doubled(this.#right);
+    }
+    this.#left[group] = left;
+    this.#right[group] = right;
+    this.#buckets[slot] = group;
+    if (this.size * 2 > this.#buckets.length) this.#rehash();
+    return group;
+  }
+
+  #rehash(): void {
+    const buckets = new Int32Array(this.#buckets.length * 2).fill(ABSENT);
+    const mask = buckets.length - 1;
+    for (let group = 0; group < this.size; group++) {
+      let slot = mix(this.#left[group]! ^ Math.imul(this.#right[group]!, 0x85ebca6b)) & mask;
+      while (buckets[slot] !== ABSENT) slot = (slot + 1) & mask;
+      buckets[slot] = group;
+    }
+    this.#buckets = buckets;
+  }
+}
+
+/**
+ * Numbers distinct keys of one or more columns 0, 1, 2 ... in order of first appearance (NULLs are equal to each other).
+ * Each column resolves to a small number of its own first (a dictionary code only once), then pairs of numbers are combined: no row is boxed.
+ */
+export class KeyTable {
+  readonly #columns: readonly ColumnKeys[];
+  readonly #pairs: readonly PairKeys[];
+  /** Keys in order of their numbers. */
+  readonly #keys: ColumnStore;
+  #scratch = new Int32Array(1024);
+  #size = 0;
+
+  constructor(types: readonly TypeInstance[]) {
+    this.#columns = types.map(type => new ColumnKeys(type));
+    this.#pairs = types.slice(1).map(() => new PairKeys());
+    this.#keys = types.length === 1 ? this.#columns[0]!.store : new ColumnStore(types);
+  }
+
+  get size(): number {
+    return this.#columns.length === 1 ? this.#keys.size : this.#size;
+  }
+
+  get keys(): ColumnStore {
+    return this.#keys;
+  }
+
+  reset(): void {
+    for (const column of this.#columns) column.reset();
+    for (const pair of this.#pairs) pair.reset();
+    this.#keys.reset();
+    this.#size = 0;
+  }
+
+  /** Writes the key number of each of the `count` live rows to groups[0..count); unknown keys are added, or ABSENT when `inserts` is false. */
+  assign(vectors: readonly Vector[], selection: Int32Array | null, count: number, groups: Int32Array, inserts = true): void {
+    const columns = this.#columns;
+    if (columns.length === 0) {
+      groups.fill(this.#size === 0 && !inserts ? ABSENT : 0, 0, count);
+      if (inserts && count > 0) this.#size = 1;
+      return;
+    }
+    columns[0]!.assign(vectors[0]!, selection, count, groups, inserts);
+    if (columns.length === 1) return;
+    if (this.#scratch.length < count) this.#scratch = new Int32Array(count);
+    const scratch = this.#scratch;
+    for (let c = 1; c < columns.length; c++) {
+      columns[c]!.assign(vectors[c]!, selection, count, scratch, inserts);
+      const pair = this.#pairs[c - 1]!;
+      const isLast = c === columns.length - 1;
+      for (let i = 0; i < count; i++) {
+        const group = pair.number(groups[i]!, scratch[i]!, inserts);
+        groups[i] = group;
+        if (isLast && group === this.#size) this.#remember(vectors, selection === null ? i : selection[i]!);
+      }
+    }
+  }
+
+  #remember(vectors: readonly Vector[], row: number): void {
+    this.#keys.appendRow(vectors.map(vector => datumAt(vector, row)));
+    this.#size++;
+  }
+
+  /** The number of one key; added when new and `inserts`, else ABSENT. */
+  number(key: readonly Datum[], inserts: boolean): number {
+    const columns = this.#columns;
+    if (columns.length === 0) {
+      if (inserts) this.#size = 1;
+      return this.#size === 0 ? ABSENT : 0;
+    }
+    let group = columns[0]!.datum(key[0]!, inserts);
+    for (let c = 1; c < columns.length; c++) group = this.#pairs[c - 1]!.number(group, columns[c]!.datum(key[c]!, inserts), inserts);
+    if (columns.length > 1 && group === this.#size) {
+      this.#keys.appendRow(key);
+      this.#size++;
+    }
+    return group;
+  }
+}
+
+function doubled(old: Int32Array): Int32Array<ArrayBuffer> {
+  const next = new Int32Array(old.length * 2);
+  next.set(old);
+  return next;
+}
+
+/** A 32-bit finaliser: consecutive integers spread over the table. */
+function mix(value: number): number {
+  let hash = value | 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+  return hash ^ (hash >>> 16);
+}

@@ -1,0 +1,294 @@
+// Hot path.
+import type {Batch} from '../../columns/batch.ts';
+import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
+import type {HashJoinPlan} from '../../sql/plan/plan.ts';
+import {ColumnStore} from '../column-store.ts';
+import type {CompiledFilter} from '../compiler.ts';
+import type {ExecEnv} from '../environment.ts';
+import {ABSENT, KeyTable} from '../key-table.ts';
+import type {Operator, RunContext} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {PairBuffer} from '../pair-buffer.ts';
+import {KeyColumns} from '../key-columns.ts';
+
+/**
+ * Equi-join: the right side is materialised in columns and numbered by key, left batches probe. Rows of one key form a chain.
+ * right and full joins emit unmatched build rows at the end; semi and anti emit left rows by selection.
+ */
+export class HashJoin implements Operator {
+  readonly #plan: HashJoinPlan;
+  readonly #left: Operator;
+  readonly #right: Operator;
+  readonly #leftKeys: KeyColumns;
+  readonly #rightKeys: KeyColumns;
+  readonly #condition: CompiledFilter | null;
+  readonly #store: ColumnStore;
+  readonly #table: KeyTable;
+  readonly #pairs: PairBuffer;
+  readonly #groups = new Int32Array(BATCH_CAPACITY);
+  readonly #selection = new Int32Array(BATCH_CAPACITY);
+  readonly #out: Batch = {count: 0, selection: null, vectors: []};
+  #run!: RunContext;
+  #phase: 'build' | 'probe' | 'unmatched' | 'end' = 'build';
+  /** First and next build row per key number and per row. */
+  #heads = new Int32Array(0);
+  #chain = new Int32Array(0);
+  #rightMatched = new Uint8Array(0);
+  #rightHasNullKey = false;
+  #batch: Batch | null = null;
+  #row = 0;
+  #candidate = ABSENT;
+  #leftMatched = new Uint8Array(0);
+  #unmatchedAt = 0;
+
+  constructor(plan: HashJoinPlan, env: ExecEnv) {
+    this.#plan = plan;
+    this.#left = env.build(plan.left);
+    this.#right = env.build(plan.right);
+    this.#leftKeys = new KeyColumns(plan.leftKeys, env);
+    this.#rightKeys = new KeyColumns(plan.rightKeys, env);
+    this.#condition = plan.condition === null ? null : env.compiler.filter(plan.condition);
+    this.#store = new ColumnStore(plan.right.columns.map(column => column.type));
+    this.#table = new KeyTable(plan.rightKeys.map(key => key.type));
+    this.#pairs = new PairBuffer(this.#store, plan.left.columns.length);
+  }
+
+  open(run: RunContext): void {
+    this.#run = run;
+    this.#phase = 'build';
+    this.#store.reset();
+    this.#table.reset();
+    this.#heads = new Int32Array(64).fill(ABSENT);
+    this.#chain = new Int32Array(64);
+    this.#rightHasNullKey = false;
+    this.#batch = null;
+    this.#unmatchedAt = 0;
+    this.#right.open(run);
+    this.#left.open(run);
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    if (this.#phase === 'build' && !this.#build()) return PAUSE;
+    if (this.#phase === 'probe') {
+      const batch = this.#probe(Math.min(wanted, BATCH_CAPACITY));
+      if (batch !== END) return batch;
+      this.#phase = this.#plan.joinType === 'right' || this.#plan.joinType === 'full' ? 'unmatched' : 'end';
+    }
+    if (this.#phase === 'unmatched') {
+      const batch = this.#emitUnmatched(Math.min(wanted, BATCH_CAPACITY));
+      if (batch !== null) return batch;
+      this.#phase = 'end';
+    }
+    return END;
+  }
+
+  #build(): boolean {
+    for (;;) {
+      const batch = this.#right.next(BATCH_CAPACITY);
+      if (batch === PAUSE) return false;
+      if (batch === END) break;
+      this.#buildBatch(batch);
+      if (this.#run.sliceUsed()) return false;
+    }
+    this.#rightMatched = new Uint8Array(this.#store.size);
+    this.#phase = 'probe';
+    return true;
+  }
+
+  #buildBatch(batch: Batch): void {
+    const {vectors: keys, selection} = this.#rightKeys.evaluate(this.#run, batch);
+    this.#table.assign(keys, selection, batch.count, this.#groups);
+    const start = this.#store.size;
+    this.#store.append(batch);
+    this.#growChains();
+    for (let i = 0; i < batch.count; i++) {
+      const row = start + i;
+      if (hasNull(keys, selection === null ? i : selection[i]!)) {
+        this.#rightHasNullKey = true;
+        continue;
+      }
+      const group = this.#groups[i]!;
+      this.#chain[row] = this.#heads[group]!;
+      this.#heads[group] = row;
+    }
+  }
+
+  #growChains(): void {
+    if (this.#chain.length < this.#store.size) {
+      const chain = new Int32Array(Math.max(this.#store.size, this.#chain.length * 2));
+      chain.set(this.#chain);
+      this.#chain = chain;
+    }
+    if (this.#heads.length < this.#table.size) {
+      const heads = new Int32Array(Math.max(this.#table.size, this.#heads.length * 2)).fill(ABSENT);
+      heads.set(this.#heads);
+      this.#heads = heads;
+    }
+  }
+
+  #probe(wanted: number): Batch | typeof END | typeof PAUSE {
+    for (;;) {
+      if (this.#batch === null) {
+        const batch = this.#left.next(wanted);
+        if (batch === END || batch === PAUSE) return batch;
+        this.#startBatch(batch);
+      }
+      const {joinType} = this.#plan;
+      const out = joinType === 'semi' || joinType === 'anti' ? this.#probeExists() : this.#probePairs(wanted);
+      if (out !== null) return out;
+      if (this.#run.sliceUsed()) return PAUSE;
+    }
+  }
+
+  #startBatch(batch: Batch): void {
+    this.#batch = batch;
+    this.#row = 0;
+    const {vectors: keys, selection} = this.#leftKeys.evaluate(this.#run, batch);
+    this.#table.assign(keys, selection, batch.count, this.#groups, false);
+    for (let i = 0; i < batch.count; i++) {
+      const group = this.#groups[i]!;
+      const isNull = hasNull(keys, selection === null ? i : selection[i]!);
+      this.#groups[i] = isNull ? -2 : group === ABSENT ? ABSENT : this.#heads[group]!;
+    }
+    if (this.#leftMatched.length < batch.count) this.#leftMatched = new Uint8Array(BATCH_CAPACITY);
+    this.#leftMatched.fill(0, 0, batch.count);
+    this.#candidate = batch.count > 0 ? Math.max(this.#groups[0]!, ABSENT) : ABSENT;
+  }
+
+  /** semi and anti: without a residual condition the chain head decides. */
+  #probeExists(): Batch | null {
+    const batch = this.#batch!;
+    const isAnti = this.#plan.joinType === 'anti';
+    if (this.#condition !== null) {
+      this.#matchAll(batch);
+    } else {
+      for (let i = 0; i < batch.count; i++) this.#leftMatched[i] = this.#groups[i]! >= 0 ? 1 : 0;
+    }
+    let count = 0;
+    for (let i = 0; i < batch.count; i++) {
+      if (isAnti ? !this.#staysInAnti(i) : this.#leftMatched[i] === 0) continue;
+      this.#selection[count++] = batch.selection === null ? i : batch.selection[i]!;
+    }
+    this.#batch = null;
+    if (count === 0) return null;
+    this.#out.vectors = batch.vectors;
+    this.#out.selection = count === batch.count ? batch.selection : this.#selection;
+    this.#out.count = count;
+    return this.#out;
+  }
+
+  /** NOT IN: an empty right side keeps every row, a NULL on either side keeps none that has no match. */
+  #staysInAnti(row: number): boolean {
+    if (this.#leftMatched[row] === 1) return false;
+    if (!this.#plan.isNullAware || this.#store.size === 0) return true;
+    return !this.#rightHasNullKey && this.#groups[row] !== -2;
+  }
+
+  #matchAll(batch: Batch): void {
+    this.#candidate = batch.count > 0 ? this.#groups[0]! : ABSENT;
+    this.#row = 0;
+    while (this.#row < batch.count) {
+      this.#pairs.start(batch);
+      this.#fillPairs(BATCH_CAPACITY);
+      this.#checkPairs();
+    }
+  }
+
+  /** Collects candidate pairs up to `wanted`; moves (row, candidate) on. */
+  #fillPairs(wanted: number): void {
+    const batch = this.#batch!;
+    const pairs = this.#pairs;
+    while (this.#row < batch.count && pairs.count < wanted) {
+      if (this.#candidate >= 0) {
+        pairs.add(this.#row, this.#candidate);
+        const after = this.#chain[this.#candidate]!;
+        this.#candidate = after;
+        if (after >= 0) continue;
+      }
+      this.#row++;
+      this.#candidate = this.#row < batch.count ? this.#groups[this.#row]! : ABSENT;
+    }
+  }
+
+  /** Applies the residual condition to the pairs and marks both sides; returns the joined batch of those that hold, or null. */
+  #checkPairs(): Batch | null {
+    const pairs = this.#pairs;
+    if (pairs.count === 0) return null;
+    const joined = pairs.join(this.#batch!);
+    let count = joined.count;
+    let selection: Int32Array | null = null;
+    if (this.#condition !== null) {
+      count = this.#condition.select(this.#run, joined, this.#selection);
+      selection = count === joined.count ? null : this.#selection;
+    }
+    for (let i = 0; i < count; i++) {
+      const pair = selection === null ? i : selection[i]!;
+      this.#leftMatched[pairs.left[pair]!] = 1;
+      this.#rightMatched[pairs.right[pair]!] = 1;
+    }
+    if (count === 0) return null;
+    this.#out.vectors = joined.vectors;
+    this.#out.selection = selection;
+    this.#out.count = count;
+    return this.#out;
+  }
+
+  #probePairs(wanted: number): Batch | null {
+    const batch = this.#batch!;
+    if (this.#row < batch.count) {
+      this.#pairs.start(batch);
+      this.#fillPairs(wanted);
+      const joined = this.#checkPairs();
+      if (joined !== null) return joined;
+      if (this.#row < batch.count) return null;
+    }
+    // All candidates of this batch are through: left and full joins now emit its unmatched rows.
+    let out: Batch | null = null;
+    if (this.#plan.joinType === 'left' || this.#plan.joinType === 'full') {
+      this.#pairs.start(batch);
+      for (let i = 0; i < batch.count; i++) if (this.#leftMatched[i] === 0) this.#pairs.add(i, ABSENT);
+      if (this.#pairs.count > wanted) {
+        return this.#partOfUnmatched(batch, wanted);
+      }
+      if (this.#pairs.count > 0) out = this.#pairs.join(batch);
+    }
+    this.#batch = null;
+    return out;
+  }
+
+  /** More unmatched rows than wanted: emit the first ones, mark them, come back for the rest. */
+  #partOfUnmatched(batch: Batch, wanted: number): Batch {
+    this.#pairs.count = wanted;
+    for (let i = 0; i < wanted; i++) this.#leftMatched[this.#pairs.left[i]!] = 1;
+    return this.#pairs.join(batch);
+  }
+
+  #emitUnmatched(wanted: number): Batch | null {
+    const rows = new Int32Array(wanted);
+    let count = 0;
+    while (this.#unmatchedAt < this.#store.size && count < wanted) {
+      if (this.#rightMatched[this.#unmatchedAt] === 0) rows[count++] = this.#unmatchedAt;
+      this.#unmatchedAt++;
+    }
+    if (count === 0) return null;
+    this.#out.vectors = this.#pairs.rightOnly(rows, count, this.#plan.left.columns);
+    this.#out.selection = null;
+    this.#out.count = count;
+    return this.#out;
+  }
+
+  close(): void {
+    this.#left.close();
+    this.#right.close();
+    this.#store.reset();
+    this.#table.reset();
+  }
+}
+
+function hasNull(vectors: readonly Vector[], row: number): boolean {
+  for (let i = 0; i < vectors.length; i++) {
+    const nulls = vectors[i]!.nulls;
+    if (nulls !== null && nulls[row] === 1) return true;
+  }
+  return false;
+}

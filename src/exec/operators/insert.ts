@@ -1,0 +1,241 @@
+// Hot path: every INSERT.
+import type {Batch} from '../../columns/batch.ts';
+import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import {PgError} from '../../common/errors.ts';
+import type {OwnerId, Rid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {InsertPlan} from '../../sql/plan/plan.ts';
+import type {KeyConflict, RowVersion, TableStorage} from '../../storage/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import {readRow} from '../column-store.ts';
+import type {CompiledRow, CompiledScalar} from '../compiler.ts';
+import type {ExecEnv} from '../environment.ts';
+import type {Operator, RunContext} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {Returning} from '../returning.ts';
+import {concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
+
+/** INSERT, with ON CONFLICT. Runs to its end before the first RETURNING row leaves. */
+export class Insert implements Operator {
+  readonly #plan: InsertPlan;
+  readonly #input: Operator;
+  readonly #defaults: readonly (CompiledScalar | null)[];
+  readonly #generated: CompiledRow;
+  readonly #constraints: RowConstraints;
+  readonly #conflictSet: CompiledRow;
+  readonly #conflictWhere: CompiledRow | null;
+  readonly #returning: Returning;
+  readonly #values: Datum[] = [];
+  #run!: RunContext;
+  #table!: TableStorage;
+  #rows: Datum[][] = [];
+  #owners: OwnerId[] = [];
+  #at = 0;
+  #isDone = false;
+  #pendingConflict: KeyConflict | null = null;
+  /** Rows inserted or updated by this command: ON CONFLICT DO UPDATE may not touch them again. */
+  #touched: Set<Rid> | null = null;
+
+  constructor(plan: InsertPlan, env: ExecEnv) {
+    this.#plan = plan;
+    this.#input = env.build(plan.input);
+    const given = new Set(plan.targets);
+    this.#defaults = plan.defaults.map((expr, i) => (expr === null || given.has(i) ? null : env.compiler.scalar(expr)));
+    this.#generated = env.compiler.row(plan.generated.map(column => column.expr));
+    this.#constraints = new RowConstraints(plan.checks, env);
+    this.#conflictSet = env.compiler.row(plan.onConflict === null ? [] : plan.onConflict.set.map(entry => entry.expr));
+    const where = plan.onConflict?.where ?? null;
+    this.#conflictWhere = where === null ? null : env.compiler.row([where]);
+    this.#returning = new Returning(plan.returning, plan.columns, env);
+  }
+
+  open(run: RunContext): void {
+    this.#run = run;
+    this.#table = run.tableStorage(this.#plan.table);
+    this.#rows = [];
+    this.#at = 0;
+    this.#isDone = false;
+    this.#pendingConflict = null;
+    this.#touched = null;
+    this.#returning.reset();
+    this.#input.open(run);
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    while (!this.#isDone) if (!this.#work()) return PAUSE;
+    return this.#returning.next(wanted);
+  }
+
+  /** One batch of work; false = paused. */
+  #work(): boolean {
+    if (this.#at >= this.#rows.length) {
+      const batch = this.#input.next(BATCH_CAPACITY);
+      if (batch === PAUSE) return false;
+      if (batch === END) {
+        this.#isDone = true;
+        return true;
+      }
+      this.#prepare(batch);
+    }
+    return this.#plan.onConflict === null ? this.#insertAll() : this.#insertEach();
+  }
+
+  #prepare(batch: Batch): void {
+    this.#rows = [];
+    this.#owners = [];
+    this.#at = 0;
+    for (let i = 0; i < batch.count; i++) {
+      readRow(batch, i, this.#values);
+      const row = this.#newRow(this.#values);
+      this.#constraints.verify(this.#run, this.#table, row);
+      this.#rows.push(row);
+      this.#owners.push(this.#ownerOf(this.#values));
+    }
+  }
+
+  #newRow(values: readonly Datum[]): Datum[] {
+    const {targets, generated} = this.#plan;
+    const row: Datum[] = new Array<Datum>(this.#defaults.length);
+    for (let i = 0; i < row.length; i++) {
+      const make = this.#defaults[i]!;
+      row[i] = make === null ? null : make(this.#run);
+    }
+    for (let i = 0; i < targets.length; i++) row[targets[i]!] = values[i]!;
+    if (generated.length > 0) {
+      const computed = this.#generated(this.#run, row);
+      for (let i = 0; i < generated.length; i++) row[generated[i]!.position] = computed[i]!;
+    }
+    return row;
+  }
+
+  #ownerOf(values: readonly Datum[]): OwnerId {
+    if (this.#table.kind === 'shared') return 0 as OwnerId;
+    const {ownerColumn} = this.#plan;
+    if (ownerColumn === null) return this.#run.owner;
+    const name = values[ownerColumn]!;
+    if (name === null) {
+      throw new PgError(SqlState.notNullViolation, `null value in column "_user_id" of relation "${this.#table.name}"`);
+    }
+    return resolveOwner(this.#run, this.#table, name as string);
+  }
+
+  #insertAll(): boolean {
+    const {tx} = this.#run;
+    const {taken, result} = tx.insertMany(this.#table, this.#rows, this.#owners, this.#at);
+    for (let i = 0; i < taken; i++) this.#took(this.#rows[this.#at + i]!, this.#owners[this.#at + i]!, null);
+    this.#at += taken;
+    if (result instanceof Promise) {
+      this.#run.pause = result;
+      return false;
+    }
+    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    return !this.#run.sliceUsed();
+  }
+
+  #took(row: readonly Datum[], owner: OwnerId, rid: Rid | null): void {
+    this.#run.affectedRows++;
+    if (this.#returning.isWanted) this.#returning.add(this.#run, row, rid, owner, []);
+  }
+
+  #insertEach(): boolean {
+    while (this.#at < this.#rows.length) {
+      const row = this.#rows[this.#at]!;
+      const owner = this.#owners[this.#at]!;
+      if (this.#pendingConflict === null) {
+        const result = this.#run.tx.insert(this.#table, owner, row);
+        if (result instanceof Promise) {
+          this.#run.pause = result;
+          return false;
+        }
+        if (result === 'done') {
+          this.#took(row, owner, null);
+          this.#at++;
+          continue;
+        }
+        this.#pendingConflict = result;
+      }
+      if (!this.#resolve(this.#pendingConflict, row)) return false;
+      if (this.#run.sliceUsed()) return false;
+    }
+    return true;
+  }
+
+  /** Handles the pending conflict of the current row; false = paused and to be repeated. */
+  #resolve(conflict: KeyConflict, row: readonly Datum[]): boolean {
+    const onConflict = this.#plan.onConflict!;
+    if (onConflict.arbiters.length > 0 && !onConflict.arbiters.includes(conflict.index.oid)) {
+      throw uniqueViolation(this.#run, this.#table, conflict);
+    }
+    if (onConflict.action === 'nothing') {
+      this.#finishRow();
+      return true;
+    }
+    const {tx} = this.#run;
+    const lock = tx.lockRow(this.#table, conflict.rid, 'update', 'wait');
+    if (lock instanceof Promise) return this.#wait(lock);
+    const existing = tx.newestVersion(this.#table, conflict.rid);
+    if (existing instanceof Promise) return this.#wait(existing);
+    if (existing === null) {
+      // The row that held the key is gone: insert again.
+      this.#pendingConflict = null;
+      return true;
+    }
+    if (tx.isolation !== 'read committed' && tx.isolation !== 'read uncommitted' && existing.seq > tx.snapshot().seq) throw concurrentUpdate();
+    return this.#updateExisting(existing, row);
+  }
+
+  #wait(promise: Promise<void>): boolean {
+    this.#run.pause = promise;
+    return false;
+  }
+
+  #finishRow(): void {
+    this.#pendingConflict = null;
+    this.#at++;
+  }
+
+  #updateExisting(existing: RowVersion, excluded: readonly Datum[]): boolean {
+    this.#touched ??= new Set();
+    if (this.#touched.has(existing.rid)) {
+      throw new PgError(SqlState.cardinalityViolation, 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
+        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+      });
+    }
+    const both = [...existing.row, ...excluded];
+    if (this.#conflictWhere !== null && this.#conflictWhere(this.#run, both)[0] !== true) {
+      this.#finishRow();
+      return true;
+    }
+    const next = existing.row.slice();
+    const values = this.#conflictSet(this.#run, both);
+    const {set} = this.#plan.onConflict!;
+    for (let i = 0; i < set.length; i++) next[set[i]!.position] = values[i]!;
+    const computed = this.#generated(this.#run, next);
+    for (let i = 0; i < computed.length; i++) next[this.#plan.generated[i]!.position] = computed[i]!;
+    this.#constraints.verify(this.#run, this.#table, next);
+    const result = this.#run.tx.update(this.#table, existing, next);
+    if (result instanceof Promise) return this.#wait(result);
+    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    this.#touched.add(existing.rid);
+    this.#took(next, existing.owner, existing.rid);
+    this.#finishRow();
+    return true;
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#returning.reset();
+    this.#rows = [];
+  }
+}
+
+/** The owner that `_user_id` names: another's needs the service right (42501), an unknown role is 42704. */
+export function resolveOwner(run: RunContext, table: TableStorage, name: string): OwnerId {
+  const owner = run.ownerByName(name);
+  if (owner === run.owner) return owner;
+  if (!run.hasServiceRight) {
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied to write rows of another user in table ${table.name}`);
+  }
+  if (owner === undefined) throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
+  return owner;
+}

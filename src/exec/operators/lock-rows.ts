@@ -1,0 +1,135 @@
+import type {Batch} from '../../columns/batch.ts';
+import {PgError} from '../../common/errors.ts';
+import type {OwnerId, Rid, Seq} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {LockRowsPlan, RowMark} from '../../sql/plan/plan.ts';
+import type {RowVersion, TableStorage} from '../../storage/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import {RowBatchBuilder, readRow} from '../column-store.ts';
+import type {CompiledRow} from '../compiler.ts';
+import type {ExecEnv} from '../environment.ts';
+import type {Operator, RunContext} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {concurrentDelete, concurrentUpdate} from '../row-errors.ts';
+
+/** SELECT ... FOR UPDATE and its kin: each row is locked when it is wanted, re-read and re-checked when it was changed meanwhile. */
+export class LockRows implements Operator {
+  readonly #plan: LockRowsPlan;
+  readonly #input: Operator;
+  readonly #rechecks: readonly (CompiledRow | null)[];
+  readonly #builder: RowBatchBuilder;
+  #run!: RunContext;
+  #rows: Datum[][] = [];
+  #at = 0;
+  #mark = 0;
+
+  constructor(plan: LockRowsPlan, env: ExecEnv) {
+    this.#plan = plan;
+    this.#input = env.build(plan.input);
+    this.#rechecks = plan.marks.map(mark => (mark.recheck === null ? null : env.compiler.row([mark.recheck])));
+    this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
+  }
+
+  open(run: RunContext): void {
+    this.#run = run;
+    this.#rows = [];
+    this.#at = 0;
+    this.#mark = 0;
+    this.#builder.reset();
+    this.#input.open(run);
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    for (;;) {
+      if (this.#at >= this.#rows.length) {
+        const batch = this.#input.next(wanted);
+        if (batch === END || batch === PAUSE) return batch;
+        this.#rows = [];
+        for (let i = 0; i < batch.count; i++) {
+          const row: Datum[] = [];
+          readRow(batch, i, row);
+          this.#rows.push(row);
+        }
+        this.#at = 0;
+        this.#mark = 0;
+        this.#builder.reset();
+      }
+      if (!this.#lockBatch()) return PAUSE;
+      const count = this.#builder.count;
+      if (count === 0) continue;
+      const out = this.#builder.finish();
+      out.count = count;
+      return out;
+    }
+  }
+
+  #lockBatch(): boolean {
+    for (; this.#at < this.#rows.length; this.#at++) {
+      const row = this.#rows[this.#at]!;
+      let isKept = true;
+      for (; isKept && this.#mark < this.#plan.marks.length; this.#mark++) {
+        const outcome = this.#lock(this.#plan.marks[this.#mark]!, this.#mark, row);
+        if (outcome === 'paused') return false;
+        isKept = outcome === 'kept';
+      }
+      this.#mark = 0;
+      if (isKept) this.#builder.push(row);
+    }
+    return true;
+  }
+
+  #lock(mark: RowMark, index: number, row: Datum[]): 'kept' | 'dropped' | 'paused' {
+    const rid = row[mark.rid] as Rid | null;
+    if (rid === null) return 'kept';
+    const {tx} = this.#run;
+    const table = this.#run.tableStorage(mark.table);
+    const lock = tx.lockRow(table, rid, mark.mode, mark.wait);
+    if (lock instanceof Promise) return this.#wait(lock);
+    if (lock === 'unavailable') {
+      if (mark.wait === 'skip') return 'dropped';
+      throw new PgError(SqlState.lockNotAvailable, `could not obtain lock on row in relation "${table.name}"`);
+    }
+    const seenSeq = (row[mark.seq] ?? 0n) as Seq;
+    const seen: RowVersion = {
+      rid,
+      owner: row[mark.owner] as OwnerId,
+      row: NO_ROW,
+      location: row[mark.location] as number,
+      seq: seenSeq,
+    };
+    const newest = tx.newestVersion(table, rid, seen);
+    if (newest instanceof Promise) return this.#wait(newest);
+    const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
+    if (newest === null) {
+      if (isFrozen) throw concurrentDelete();
+      return 'dropped';
+    }
+    if (newest === seen || newest.seq === seenSeq) return 'kept';
+    if (isFrozen) throw concurrentUpdate();
+    this.#refresh(mark, table, row, newest);
+    const recheck = this.#rechecks[index]!;
+    return recheck === null || recheck(this.#run, row)[0] === true ? 'kept' : 'dropped';
+  }
+
+  #refresh(mark: RowMark, table: TableStorage, row: Datum[], newest: RowVersion): void {
+    for (const {input, output} of mark.columns) {
+      if (output === 'userId') continue;
+      const position = table.columns.findIndex(column => column.attnum === output);
+      if (position !== -1) row[input] = newest.row[position]!;
+    }
+    row[mark.seq] = newest.seq;
+    row[mark.location] = newest.location;
+  }
+
+  #wait(promise: Promise<void>): 'paused' {
+    this.#run.pause = promise;
+    return 'paused';
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#rows = [];
+  }
+}
+
+const NO_ROW: readonly Datum[] = [];

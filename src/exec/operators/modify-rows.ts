@@ -1,0 +1,172 @@
+// Hot path: UPDATE and DELETE.
+import type {Batch} from '../../columns/batch.ts';
+import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import type {OwnerId, Rid, Seq} from '../../common/ids.ts';
+import type {DeletePlan, UpdatePlan} from '../../sql/plan/plan.ts';
+import type {RowVersion, TableStorage} from '../../storage/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import {readRow} from '../column-store.ts';
+import type {CompiledRow} from '../compiler.ts';
+import type {ExecEnv} from '../environment.ts';
+import type {Operator, RunContext} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {Returning} from '../returning.ts';
+import {concurrentDelete, concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
+
+/**
+ * UPDATE and DELETE: locks each row, makes sure that it acts on the newest version (READ COMMITTED re-reads and re-checks a row changed meanwhile, PostgreSQL 13.2.1),
+ * and changes each row at most once. Runs to its end before the first RETURNING row leaves.
+ */
+export class ModifyRows implements Operator {
+  readonly #plan: UpdatePlan | DeletePlan;
+  readonly #input: Operator;
+  readonly #set: CompiledRow;
+  readonly #generated: CompiledRow;
+  readonly #recheck: CompiledRow | null;
+  readonly #constraints: RowConstraints;
+  readonly #returning: Returning;
+  #run!: RunContext;
+  #table!: TableStorage;
+  #rows: Datum[][] = [];
+  #at = 0;
+  #isDone = false;
+  #touched = new Set<Rid>();
+
+  constructor(plan: UpdatePlan | DeletePlan, env: ExecEnv) {
+    this.#plan = plan;
+    this.#input = env.build(plan.input);
+    const isUpdate = plan.kind === 'update';
+    this.#set = env.compiler.row(isUpdate ? plan.set.map(entry => entry.expr) : []);
+    this.#generated = env.compiler.row(isUpdate ? plan.generated.map(entry => entry.expr) : []);
+    this.#recheck = plan.recheck === null ? null : env.compiler.row([plan.recheck]);
+    this.#constraints = new RowConstraints(isUpdate ? plan.checks : [], env);
+    this.#returning = new Returning(plan.returning, plan.columns, env);
+  }
+
+  open(run: RunContext): void {
+    this.#run = run;
+    this.#table = run.tableStorage(this.#plan.table);
+    this.#rows = [];
+    this.#at = 0;
+    this.#isDone = false;
+    this.#touched = new Set();
+    this.#returning.reset();
+    this.#input.open(run);
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    while (!this.#isDone) if (!this.#work()) return PAUSE;
+    return this.#returning.next(wanted);
+  }
+
+  #work(): boolean {
+    if (this.#at >= this.#rows.length) {
+      const batch = this.#input.next(BATCH_CAPACITY);
+      if (batch === PAUSE) return false;
+      if (batch === END) {
+        this.#isDone = true;
+        return true;
+      }
+      this.#rows = [];
+      this.#at = 0;
+      for (let i = 0; i < batch.count; i++) {
+        const row: Datum[] = [];
+        readRow(batch, i, row);
+        this.#rows.push(row);
+      }
+    }
+    while (this.#at < this.#rows.length) {
+      if (!this.#modify(this.#rows[this.#at]!)) return false;
+      this.#at++;
+      if (this.#run.sliceUsed()) return false;
+    }
+    return true;
+  }
+
+  /** Changes the row of one input row; false = waiting, repeat. */
+  #modify(input: Datum[]): boolean {
+    const {plan, tx} = {plan: this.#plan, tx: this.#run.tx};
+    const rid = input[plan.rid];
+    // The nullable side of an outer join has no row.
+    if (rid === null || this.#touched.has(rid as Rid)) return true;
+    const mode = plan.kind === 'update' && !plan.changesKey ? 'noKeyUpdate' : 'update';
+    const lock = tx.lockRow(this.#table, rid as Rid, mode, 'wait');
+    if (lock instanceof Promise) return this.#wait(lock);
+    const seen = this.#seenVersion(input);
+    const newest = tx.newestVersion(this.#table, rid as Rid, seen);
+    if (newest instanceof Promise) return this.#wait(newest);
+    const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
+    if (newest === null) {
+      if (isFrozen) throw concurrentDelete();
+      return true;
+    }
+    if (newest !== seen && newest.seq !== seen.seq) {
+      if (isFrozen) throw concurrentUpdate();
+      this.#refresh(input, newest);
+      if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return true;
+    }
+    return this.#apply(input, newest);
+  }
+
+  #seenVersion(input: readonly Datum[]): RowVersion {
+    const {rid, seq, owner, location, oldColumns} = this.#plan;
+    const row: Datum[] = new Array<Datum>(oldColumns.length);
+    for (let i = 0; i < row.length; i++) row[i] = input[oldColumns[i]!]!;
+    return {
+      rid: input[rid] as Rid,
+      owner: input[owner] as OwnerId,
+      row,
+      location: input[location] as number,
+      seq: (input[seq] ?? 0n) as Seq,
+    };
+  }
+
+  #refresh(input: Datum[], newest: RowVersion): void {
+    const {seq, location, oldColumns} = this.#plan;
+    for (let i = 0; i < oldColumns.length; i++) input[oldColumns[i]!] = newest.row[i]!;
+    input[seq] = newest.seq;
+    input[location] = newest.location;
+  }
+
+  #apply(input: readonly Datum[], old: RowVersion): boolean {
+    const plan = this.#plan;
+    let row = old.row;
+    if (plan.kind === 'delete') {
+      const result = this.#run.tx.delete(this.#table, old);
+      if (result instanceof Promise) return this.#wait(result);
+    } else {
+      const next = this.#newRow(plan, input, old);
+      const result = this.#run.tx.update(this.#table, old, next);
+      if (result instanceof Promise) return this.#wait(result);
+      if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+      row = next;
+    }
+    this.#touched.add(old.rid);
+    this.#run.affectedRows++;
+    if (this.#returning.isWanted) this.#returning.add(this.#run, row, old.rid, old.owner, input);
+    return true;
+  }
+
+  #newRow(plan: UpdatePlan, input: readonly Datum[], old: RowVersion): Datum[] {
+    const next = old.row.slice();
+    const values = this.#set(this.#run, input);
+    for (let i = 0; i < values.length; i++) next[plan.set[i]!.position] = values[i]!;
+    if (plan.generated.length > 0) {
+      const computed = this.#generated(this.#run, next);
+      for (let i = 0; i < computed.length; i++) next[plan.generated[i]!.position] = computed[i]!;
+    }
+    this.#constraints.verify(this.#run, this.#table, next);
+    return next;
+  }
+
+  #wait(promise: Promise<void>): boolean {
+    this.#run.pause = promise;
+    return false;
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#returning.reset();
+    this.#rows = [];
+  }
+}

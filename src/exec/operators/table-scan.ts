@@ -1,0 +1,265 @@
+// Hot path: every read of a stored table.
+import type {Batch} from '../../columns/batch.ts';
+import type {Vector} from '../../columns/vector.ts';
+import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import type {OwnerId} from '../../common/ids.ts';
+import type {PushedPredicate, TableScanPlan} from '../../sql/plan/plan.ts';
+import type {RowVersion, ScanColumn, ScanCursor, ScanPredicate, StorageIndex, TableStorage} from '../../storage/contract.ts';
+import {PgArray} from '../../types/array-value.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {CompiledFilter, CompiledScalar} from '../compiler.ts';
+import {RowBatchBuilder} from '../column-store.ts';
+import type {ExecEnv} from '../environment.ts';
+import type {Operator, RunContext} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {selected} from './filter.ts';
+
+interface CompiledPushed {
+  readonly plan: PushedPredicate;
+  readonly values: readonly CompiledScalar[];
+}
+
+/** Scan or key lookup of a user-made table in its owner scope; `filter` is applied by selection vector. */
+export class TableScan implements Operator {
+  readonly #plan: TableScanPlan;
+  readonly #filter: CompiledFilter | null;
+  readonly #pushed: readonly CompiledPushed[];
+  readonly #keys: readonly (readonly CompiledScalar[])[];
+  readonly #ownerEquals: CompiledScalar | null;
+  readonly #builder: RowBatchBuilder;
+  readonly #selection = new Int32Array(BATCH_CAPACITY);
+  readonly #decorated: Batch = {count: 0, selection: null, vectors: []};
+  readonly #out: Batch = {count: 0, selection: null, vectors: []};
+  #run!: RunContext;
+  #cursor: ScanCursor | null = null;
+  #state: 'point' | 'scan' | 'end' = 'end';
+  #table: TableStorage | null = null;
+  #columns: ScanColumn[] = [];
+  #index: StorageIndex | null = null;
+  #owner: OwnerId | null = null;
+  #keyValues: Datum[][] = [];
+
+  constructor(plan: TableScanPlan, env: ExecEnv) {
+    this.#plan = plan;
+    this.#filter = plan.filter === null ? null : env.compiler.filter(plan.filter);
+    this.#pushed = plan.pushed.map(pushed => ({plan: pushed, values: pushed.values.map(value => env.compiler.scalar(value))}));
+    this.#keys = plan.lookup === null ? [] : plan.lookup.keys.map(key => key.map(part => env.compiler.scalar(part)));
+    this.#ownerEquals = plan.ownerEquals === null ? null : env.compiler.scalar(plan.ownerEquals);
+    this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
+  }
+
+  open(run: RunContext): void {
+    this.close();
+    this.#run = run;
+    const table = run.tableStorage(this.#plan.table);
+    if (table !== this.#table) this.#bindTable(table);
+    this.#state = this.#resolveOwner(run) ? 'scan' : 'end';
+    if (this.#plan.lookup === null || this.#state === 'end') return;
+    this.#keyValues = this.#evaluateKeys(run);
+    if (this.#keyValues.length === 0) this.#state = 'end';
+    else if (this.#keyValues.length === 1 && this.#index!.isUnique && this.#owner !== null) this.#state = 'point';
+  }
+
+  #bindTable(table: TableStorage): void {
+    this.#table = table;
+    this.#columns = this.#plan.outputs.map(output => scanColumn(table, output));
+    const lookup = this.#plan.lookup;
+    this.#index = lookup === null ? null : (table.indexes.find(index => index.oid === lookup.index) ?? null);
+  }
+
+  /** False when no row can be in scope. Shared tables have owner 0 for point reads; scans pass null. */
+  #resolveOwner(run: RunContext): boolean {
+    const {scope} = this.#plan;
+    if (scope === 'none') {
+      this.#owner = 0 as OwnerId;
+      return true;
+    }
+    if (scope === 'own') {
+      this.#owner = run.owner;
+      return true;
+    }
+    this.#owner = run.hasServiceRight ? null : run.owner;
+    if (this.#ownerEquals === null) return true;
+    const name = this.#ownerEquals(run);
+    const wanted = name === null ? undefined : run.ownerByName(name as string);
+    if (wanted === undefined) return false;
+    if (this.#owner !== null && this.#owner !== wanted) return false;
+    this.#owner = wanted;
+    return true;
+  }
+
+  #evaluateKeys(run: RunContext): Datum[][] {
+    const keys: Datum[][] = [];
+    for (const parts of this.#keys) {
+      const key: Datum[] = new Array<Datum>(parts.length);
+      let hasNull = false;
+      for (let i = 0; i < parts.length; i++) {
+        const value = parts[i]!(run);
+        if (value === null) hasNull = true;
+        key[i] = value;
+      }
+      if (!hasNull) keys.push(key);
+    }
+    return keys;
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    if (this.#state === 'end') return END;
+    if (this.#state === 'point') {
+      const found = this.#point();
+      if (found !== undefined) return found;
+    }
+    this.#cursor ??= this.#openCursor();
+    for (;;) {
+      const batch = this.#cursor.next(Math.min(wanted, BATCH_CAPACITY));
+      if (batch === END) {
+        this.#finish();
+        return END;
+      }
+      if (batch === PAUSE) {
+        this.#run.pause = this.#cursor.pause;
+        return PAUSE;
+      }
+      const decorated = this.#decorate(batch);
+      if (this.#filter === null) return decorated;
+      const count = this.#filter.select(this.#run, decorated, this.#selection);
+      if (count > 0) return selected(this.#out, decorated, this.#selection, count);
+      if (this.#run.sliceUsed()) return PAUSE;
+    }
+  }
+
+  /** Reads one row by key without a cursor; undefined when storage cannot in this turn. */
+  #point(): Batch | typeof END | undefined {
+    const owner = this.#plan.scope === 'none' ? null : this.#owner;
+    const row = this.#run.tx.getByKey(this.#table!, this.#index!, owner, this.#keyValues[0]!);
+    if (row === undefined) {
+      this.#state = 'scan';
+      return undefined;
+    }
+    this.#state = 'end';
+    if (row === null) return END;
+    const out: Datum[] = new Array<Datum>(this.#columns.length);
+    for (let i = 0; i < out.length; i++) out[i] = this.#valueOf(row, i);
+    this.#builder.reset();
+    this.#builder.push(out);
+    const batch = this.#builder.finish();
+    batch.count = 1;
+    if (this.#filter === null) return batch;
+    return this.#filter.select(this.#run, batch, this.#selection) === 1 ? batch : END;
+  }
+
+  #valueOf(version: RowVersion, output: number): Datum {
+    const column = this.#columns[output]!;
+    if (typeof column === 'number') return version.row[column]!;
+    switch (this.#plan.outputs[output]) {
+      case 'rid':
+        return version.rid;
+      case 'seq':
+        return version.seq;
+      case 'owner':
+        return version.owner;
+      case 'location':
+        return version.location;
+      case 'userId':
+        return this.#run.ownerName(version.owner);
+      case 'tableoid':
+        return this.#plan.table;
+      default:
+        return ctidOf(version.rid);
+    }
+  }
+
+  #openCursor(): ScanCursor {
+    const {lookup, order} = this.#plan;
+    const table = this.#table!;
+    const orderIndex = order === null ? undefined : table.indexes.find(index => index.oid === order.index);
+    return this.#run.tx.scan({
+      table,
+      owner: this.#plan.scope === 'none' ? null : this.#owner,
+      columns: this.#columns,
+      predicates: this.#predicates(),
+      lookup: lookup === null ? null : {index: this.#index!, keys: this.#keyValues},
+      order: order === null || orderIndex === undefined ? null : {index: orderIndex, descending: order.descending},
+    });
+  }
+
+  #predicates(): ScanPredicate[] {
+    const predicates: ScanPredicate[] = [];
+    for (const {plan, values} of this.#pushed) {
+      const evaluated = values.map(value => value(this.#run));
+      const position = this.#table!.columns.findIndex(column => column.attnum === plan.column);
+      if (position === -1) continue;
+      if (!plan.isArray) {
+        predicates.push({column: position, op: plan.op, values: evaluated});
+      } else if (evaluated[0] instanceof PgArray) {
+        predicates.push({column: position, op: 'in', values: evaluated[0].elements});
+      }
+    }
+    return predicates;
+  }
+
+  /** Replaces owner ids by role names and fills the constant pseudo columns. */
+  #decorate(batch: Batch): Batch {
+    const outputs = this.#plan.outputs;
+    let out: Batch | null = null;
+    for (let i = 0; i < outputs.length; i++) {
+      const output = outputs[i];
+      if (output !== 'userId' && output !== 'tableoid' && output !== 'ctid') continue;
+      if (out === null) {
+        out = this.#decorated;
+        out.vectors = batch.vectors.slice();
+        out.selection = batch.selection;
+        out.count = batch.count;
+      }
+      out.vectors[i] = this.#pseudoVector(output, batch, batch.vectors[i]!);
+    }
+    return out ?? batch;
+  }
+
+  #pseudoVector(output: 'userId' | 'tableoid' | 'ctid', batch: Batch, source: Vector): Vector {
+    const length = physicalLength(batch);
+    if (output === 'tableoid') {
+      return {kind: 'float64', values: new Float64Array(length).fill(this.#plan.table), nulls: null};
+    }
+    const values: string[] = new Array<string>(length).fill('');
+    for (let i = 0; i < batch.count; i++) {
+      const row = batch.selection === null ? i : batch.selection[i]!;
+      const value = (source as {values: ArrayLike<number | bigint>}).values[row]!;
+      values[row] = output === 'userId' ? this.#run.ownerName(Number(value) as OwnerId) : ctidOf(BigInt(value));
+    }
+    return {kind: 'string', values, nulls: null};
+  }
+
+  #finish(): void {
+    const counters = this.#run.counters?.get(this.#plan.id);
+    if (counters !== undefined && this.#cursor !== null) {
+      for (const [name, value] of Object.entries(this.#cursor.stats)) {
+        counters.extra[name] = (counters.extra[name] ?? 0) + (value as number);
+      }
+    }
+    this.#state = 'end';
+    this.#cursor?.close();
+    this.#cursor = null;
+  }
+
+  close(): void {
+    if (this.#cursor !== null) this.#finish();
+  }
+}
+
+/** Rows that the batch's vectors hold, selected or not. */
+function physicalLength(batch: Batch): number {
+  return batch.selection === null || batch.count === 0 ? batch.count : batch.selection[batch.count - 1]! + 1;
+}
+
+/** A ctid that is stable while the row lives: its hidden row id as (block, offset). */
+function ctidOf(rid: bigint): string {
+  return `(${rid >> 16n},${rid & 0xffffn})`;
+}
+
+function scanColumn(table: TableStorage, output: TableScanPlan['outputs'][number]): ScanColumn {
+  if (typeof output === 'number') return table.columns.findIndex(column => column.attnum === output);
+  if (output === 'userId') return 'owner';
+  if (output === 'tableoid' || output === 'ctid') return 'rid';
+  return output;
+}

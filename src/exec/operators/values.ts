@@ -1,0 +1,42 @@
+import type {Batch} from '../../columns/batch.ts';
+import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import type {CompiledRow} from '../compiler.ts';
+import type {ValuesPlan} from '../../sql/plan/plan.ts';
+import {RowBatchBuilder} from '../column-store.ts';
+import type {ExecEnv} from '../environment.ts';
+import type {Operator, RunContext} from '../operator.ts';
+import {END, type PAUSE} from '../operator.ts';
+
+const NO_ROW: readonly never[] = [];
+
+/** VALUES lists; one row without columns for a SELECT without FROM. Each row is evaluated when it is wanted. */
+export class Values implements Operator {
+  readonly #rows: readonly CompiledRow[];
+  readonly #builder: RowBatchBuilder;
+  #run!: RunContext;
+  #position = 0;
+
+  constructor(plan: ValuesPlan, env: ExecEnv) {
+    this.#rows = plan.rows.map(row => env.compiler.row(row));
+    this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
+  }
+
+  open(run: RunContext): void {
+    this.#run = run;
+    this.#position = 0;
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    const to = Math.min(this.#rows.length, this.#position + Math.min(wanted, BATCH_CAPACITY));
+    if (this.#position === to) return END;
+    this.#builder.reset();
+    for (let i = this.#position; i < to; i++) this.#builder.push(this.#rows[i]!(this.#run, NO_ROW));
+    const count = to - this.#position;
+    this.#position = to;
+    const batch = this.#builder.finish();
+    batch.count = count;
+    return batch;
+  }
+
+  close(): void {}
+}
