@@ -106,23 +106,27 @@ function faultsOf(file: string): string[] {
   return faults;
 }
 
+/** Groups of files that import each other in a circle (Tarjan's strongly connected components), each told once. */
 function cycles(): string[] {
   const found: string[] = [];
-  const state = new Map<string, 'open' | 'done'>();
-  const path: string[] = [];
-  const visit = (file: string): void => {
-    if (state.get(file) === 'done') return;
-    if (state.get(file) === 'open') {
-      found.push([...path.slice(path.indexOf(file)), file].join(' -> '));
-      return;
+  const indexes = new Map<string, number>();
+  const stack: string[] = [];
+  const visit = (file: string): number => {
+    const index = indexes.size;
+    let low = index;
+    indexes.set(file, index);
+    stack.push(file);
+    for (const target of imports.get(file) ?? []) {
+      if (!indexes.has(target)) low = Math.min(low, visit(target));
+      else if (stack.includes(target)) low = Math.min(low, indexes.get(target) ?? low);
     }
-    state.set(file, 'open');
-    path.push(file);
-    for (const target of imports.get(file) ?? []) visit(target);
-    path.pop();
-    state.set(file, 'done');
+    if (low !== index) return low;
+    const group = stack.splice(stack.indexOf(file));
+    if (group.length > 1 || imports.get(file)?.includes(file))
+      found.push(group.sort().join(' <-> '));
+    return low;
   };
-  for (const file of sources) visit(file);
+  for (const file of sources) if (!indexes.has(file)) visit(file);
   return found;
 }
 
