@@ -1,10 +1,15 @@
 import {basicAggregates} from './aggregate.ts';
+import {arrayFunctions, arraySets} from './arrays.ts';
+import {bytesFunctions} from './bytes.ts';
 import {castFunctions} from './casts.ts';
 import {compareFunctions} from './compare.ts';
 import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from './contract.ts';
 import {floatFunctions} from './float.ts';
 import {intArith} from './int-arith.ts';
 import {patternFunctions, patternSets} from './like-regex.ts';
+import {miscFunctions} from './misc.ts';
+import {numericFunctions} from './numeric.ts';
+import {seriesSets} from './series.ts';
 import {textFunctions} from './text.ts';
 
 /** Code of upper layers, to be found beside the built-in functions. */
@@ -38,11 +43,17 @@ class Library implements FunctionLibrary {
   }
 }
 
+const scalarFamilies = [
+  intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
+];
+const setFamilies = [patternSets, arraySets, seriesSets];
+
 /** All functions, with those of upper layers. */
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
-  for (const scalars of [intArith, floatFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions]) library.add({scalars});
-  library.add({aggregates: basicAggregates, setReturning: patternSets});
+  for (const scalars of scalarFamilies) library.add({scalars});
+  for (const setReturning of setFamilies) library.add({setReturning});
+  library.add({aggregates: basicAggregates});
   for (const extension of extensions) library.add(extension);
   return library;
 }
