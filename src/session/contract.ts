@@ -104,6 +104,8 @@ export interface CopyInReceiver {
   data(chunk: Buffer): Promise<void> | undefined;
   done(): void;
   fail(message: string): void;
+  /** The stream broke off (protocol violation, lost client): the statement fails with this error, completed by its `where`. Absent: `fail` is called. */
+  abort?(error: PgError): void;
 }
 
 /** What the start-up packet asked for. */

@@ -1,0 +1,171 @@
+import {readFileSync} from 'node:fs';
+import {dirname, resolve} from 'node:path';
+import {DEFAULT_SERVER_OPTIONS, type AuthMode, type ServerOptions} from './server-options.ts';
+
+/** Levels of the log on stderr. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** How the command runs. */
+export interface Config {
+  readonly dataDir: string;
+  readonly httpPort: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly server: ServerOptions;
+}
+
+/** A flag, variable or file that cannot be used; the message is one line for the operator. */
+export class ConfigError extends Error {}
+
+/** Settings as one source gives them, unset where it does not. */
+export interface ConfigSource {
+  readonly dataDir?: string | undefined;
+  readonly port?: string | undefined;
+  readonly httpPort?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly config?: string | undefined;
+  readonly auth?: string | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+interface FileConfig {
+  readonly data_dir?: string | undefined;
+  readonly port?: number | undefined;
+  readonly http_port?: number | undefined;
+  readonly listen?: string | undefined;
+  readonly auth?: AuthMode | undefined;
+  readonly log_level?: (typeof LOG_LEVELS)[number] | undefined;
+  readonly max_connections?: number | undefined;
+  readonly superuser_reserved_connections?: number | undefined;
+  readonly authentication_timeout?: number | undefined;
+  readonly tls?: {readonly cert_file: string; readonly key_file: string} | undefined;
+}
+
+const defaultHttpPort = 5480;
+const defaultDataDir = 'wadi-data';
+const authModes: readonly AuthMode[] = ['trust-loopback', 'scram'];
+
+/** Puts flags over the environment over the file over the defaults. */
+export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv): Promise<Config> {
+  const variables = fromEnvironment(env);
+  const path = flags.config ?? variables.config;
+  const file = path === undefined ? {} : await readConfigFile(path);
+  const pick = (name: keyof ConfigSource): Given | null => {
+    const flag = flags[name];
+    if (flag !== undefined) return {value: flag, from: `--${kebab(name)}`};
+    const variable = variables[name];
+    return variable === undefined ? null : {value: variable, from: variableName(name)};
+  };
+  const defaults = DEFAULT_SERVER_OPTIONS;
+  const tls = file.tls === undefined ? null : readTls(file.tls, dirname(path ?? ''));
+  return {
+    dataDir: resolve(pick('dataDir')?.value ?? file.data_dir ?? defaultDataDir),
+    httpPort: port(pick('httpPort')) ?? file.http_port ?? defaultHttpPort,
+    logLevel: oneOf(pick('logLevel'), LOG_LEVELS) ?? file.log_level ?? 'warn',
+    server: {
+      listen: pick('listen')?.value ?? file.listen ?? defaults.listen,
+      port: port(pick('port')) ?? file.port ?? defaults.port,
+      auth: oneOf(pick('auth'), authModes) ?? file.auth ?? defaults.auth,
+      maxConnections: file.max_connections ?? defaults.maxConnections,
+      superuserReservedConnections:
+        file.superuser_reserved_connections ?? defaults.superuserReservedConnections,
+      authenticationTimeoutMs:
+        file.authentication_timeout === undefined
+          ? defaults.authenticationTimeoutMs
+          : file.authentication_timeout * 1000,
+      maxUnauthenticated: defaults.maxUnauthenticated,
+      tls,
+    },
+  };
+}
+
+interface Given {
+  readonly value: string;
+  readonly from: string;
+}
+
+const names = ['dataDir', 'port', 'httpPort', 'listen', 'config', 'auth', 'logLevel'] as const;
+
+function fromEnvironment(env: NodeJS.ProcessEnv): ConfigSource {
+  const entries = names.map(name => [name, env[variableName(name)]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== ''));
+}
+
+function variableName(name: string): string {
+  return `WADI_${kebab(name).replaceAll('-', '_').toUpperCase()}`;
+}
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
+
+function port(given: Given | null): number | undefined {
+  if (given === null) return undefined;
+  const value = /^\d{1,5}$/.test(given.value) ? Number(given.value) : -1;
+  if (value < 0 || value > 65_535) {
+    throw new ConfigError(`${given.from}: "${given.value}" is no port (0 to 65535)`);
+  }
+  return value;
+}
+
+function oneOf<T extends string>(given: Given | null, values: readonly T[]): T | undefined {
+  if (given === null) return undefined;
+  const found = values.find(value => value === given.value);
+  if (found === undefined) {
+    throw new ConfigError(`${given.from}: "${given.value}" is none of ${values.join(', ')}`);
+  }
+  return found;
+}
+
+async function readConfigFile(path: string): Promise<FileConfig> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`${path}: ${reason(error)}`);
+  }
+  // Loaded here, because most starts have no file and should not wait for them.
+  const [{parse}, {z}] = await Promise.all([import('smol-toml'), import('zod')]);
+  const portNumber = z.int().min(0).max(65_535);
+  const schema = z.strictObject({
+    data_dir: z.string().min(1).optional(),
+    port: portNumber.optional(),
+    http_port: portNumber.optional(),
+    listen: z.string().min(1).optional(),
+    auth: z.enum(['trust-loopback', 'scram']).optional(),
+    log_level: z.enum(LOG_LEVELS).optional(),
+    max_connections: z.int().min(1).max(262_143).optional(),
+    superuser_reserved_connections: z.int().min(0).max(262_143).optional(),
+    authentication_timeout: z.int().min(1).max(600).optional(),
+    tls: z.strictObject({cert_file: z.string(), key_file: z.string()}).optional(),
+  });
+  let values: unknown;
+  try {
+    values = parse(text);
+  } catch (error) {
+    throw new ConfigError(`${path}: ${reason(error)}`);
+  }
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  throw new ConfigError(`${path}: ${where}${issue?.message ?? 'cannot be used'}`);
+}
+
+function readTls(
+  tls: {readonly cert_file: string; readonly key_file: string},
+  folder: string,
+): {cert: string; key: string} {
+  const read = (path: string): string => {
+    try {
+      return readFileSync(resolve(folder, path), 'utf8');
+    } catch (error) {
+      throw new ConfigError(`${path}: ${reason(error)}`);
+    }
+  };
+  return {cert: read(tls.cert_file), key: read(tls.key_file)};
+}
+
+function reason(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? text;
+}

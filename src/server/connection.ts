@@ -1,0 +1,487 @@
+import type {Socket} from 'node:net';
+import {PgError, internalError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {Session} from '../session/contract.ts';
+import {
+  writeBackendKeyData,
+  writeNegotiateProtocolVersion,
+  writeParameterStatus,
+  writeReadyForQuery,
+} from '../wire/backend-messages.ts';
+import {writeError, writeOldProtocolError} from '../wire/error-message.ts';
+import {Frame, FrameReader, type FrameResult} from '../wire/frame-reader.ts';
+import {MessageCursor} from '../wire/message-cursor.ts';
+import {
+  FrontendType,
+  MAX_STATEMENT_LENGTH,
+  PROTOCOL_3_0,
+  SASL_LIMITS,
+  SESSION_LIMITS,
+} from '../wire/protocol.ts';
+import {
+  OldProtocolError,
+  parseStartupPacket,
+  type StartupRequest,
+} from '../wire/startup-packet.ts';
+import {ConnectionOutput} from './connection-output.ts';
+import {CopyInput} from './copy-input.ts';
+import {Login, passwordFailed} from './login.ts';
+import {answersReady, dispatchMessage} from './message-dispatch.ts';
+import type {ResultEncoders} from './result-encoders.ts';
+import {ResultWriter, type SinkOwner} from './result-writer.ts';
+import type {ServedDatabase, ServerLogger, ServerOptions} from './server-options.ts';
+
+/** What a connection needs of its listener. */
+export interface ConnectionServer {
+  readonly database: ServedDatabase;
+  readonly options: ServerOptions;
+  readonly logger: ServerLogger;
+  readonly encoders: ResultEncoders;
+  readonly mockSecret: Buffer;
+  /** Raises 53300 when no slot is left. */
+  requireSlot(isSuperuser: boolean | null): void;
+  /** Gives a process id and a cancel key. */
+  register(connection: PostgresConnection): {readonly pid: number; readonly key: Buffer};
+  cancel(pid: number, key: Buffer): void;
+  /** The connection needs nothing of the server any more. */
+  forget(connection: PostgresConnection): void;
+  /** Goes on with the socket over TLS in a new connection. */
+  startTls(connection: PostgresConnection, socket: Socket): void;
+}
+
+/** Bytes of unread messages at which reading stops while a statement runs. */
+const maxReadAhead = 1024 * 1024;
+/** How long a statement goes on after the client has closed its side. */
+const halfCloseGraceMs = 1000;
+/** How long a client that has closed its side may read nothing. */
+const idleHalfOpenMs = 60_000;
+/** How long a client may take to read the last bytes. */
+const lingerMs = 10_000;
+
+/** One client: cuts frames, logs in, gives messages to the session, and is the one place where errors become bytes. */
+export class PostgresConnection implements SinkOwner {
+  readonly #socket: Socket;
+  readonly #server: ConnectionServer;
+  readonly #isTls: boolean;
+  readonly #reader = new FrameReader();
+  readonly #cursor = new MessageCursor();
+  readonly #output: ConnectionOutput;
+  readonly #sink: ResultWriter;
+  #phase: 'startup' | 'login' | 'ready' | 'closed' = 'startup';
+  #login: Login | null = null;
+  #session: Session | null = null;
+  #sawGssRequest = false;
+  #isPumping = false;
+  #isPaused = false;
+  #isSkipping = false;
+  #inputEnded = false;
+  /** Type of the message whose promise is pending, 0 if none. */
+  #pendingType = 0;
+  #pending: Promise<void> | null = null;
+  readonly #copy = new CopyInput(() => this.#pump());
+  #timer: NodeJS.Timeout | null = null;
+  #ended: Promise<void> = Promise.resolve();
+  readonly #onDone = (): void => this.#settled();
+  readonly #onFailed = (error: unknown): void => this.#settled({error});
+
+  constructor(socket: Socket, server: ConnectionServer, isTls: boolean) {
+    this.#socket = socket;
+    this.#server = server;
+    this.#isTls = isTls;
+    const onDurable = server.database.onDurable.bind(server.database);
+    this.#output = new ConnectionOutput(socket, onDurable, () => this.#pump());
+    this.#sink = new ResultWriter(this.#output, server.encoders, this);
+    this.#timer = setTimeout(
+      () => this.#disconnect(),
+      server.options.authenticationTimeoutMs,
+    ).unref();
+    socket.on('data', chunk => {
+      if (this.#phase === 'closed') return;
+      this.#reader.push(chunk as Buffer);
+      this.#pump();
+    });
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', error => {
+      server.logger.debug({err: error}, 'connection lost');
+    });
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** The connection was admitted as this process, or null before. */
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  /** Resolves when the session has released all; meaningful once closed. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  flushRequested(): void {
+    if (!this.#isPumping) this.#output.flush();
+  }
+
+  copyInStarted(): void {
+    this.#copy.start();
+    queueMicrotask(() => this.#pump());
+  }
+
+  overflowed(): void {
+    this.#server.logger.warn({pid: this.#session?.pid}, 'client does not read: disconnected');
+    this.#disconnect();
+  }
+
+  /** Writes the FATAL error and ends the connection. */
+  fatal(error: PgError): void {
+    if (this.#phase === 'closed') return;
+    writeError(this.#output.writer, asFatal(error));
+    this.#finish();
+  }
+
+  /** Ends a session from outside (57P01), or a connection that has not logged in. */
+  shutDown(): void {
+    if (this.#phase === 'ready') {
+      this.fatal(
+        new PgError(
+          SqlState.adminShutdown,
+          'terminating connection due to administrator command',
+        ),
+      );
+      return;
+    }
+    this.#disconnect();
+  }
+
+  #pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    try {
+      while (this.#phase !== 'closed' && !this.#isBlocked()) {
+        const isMore = this.#phase === 'ready' ? this.#readyStep() : this.#startStep();
+        if (!isMore) break;
+      }
+    } catch (error) {
+      this.fatal(this.#known(error));
+    }
+    this.#isPumping = false;
+    this.#output.flush();
+    this.#adjustReading();
+    if (this.#inputEnded) this.#finishAfterEnd();
+  }
+
+  #isBlocked(): boolean {
+    if (this.#output.isFull) return true;
+    return this.#pendingType !== 0 && this.#copy.receiver(this.#session) === null;
+  }
+
+  #adjustReading(): void {
+    if (this.#phase === 'closed' || this.#inputEnded) return;
+    const mustPause =
+      this.#output.isFull || (this.#reader.buffered >= maxReadAhead && this.#isBlocked());
+    if (mustPause === this.#isPaused) return;
+    this.#isPaused = mustPause;
+    if (mustPause) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  // --- start-up
+
+  #startStep(): boolean {
+    const reader = this.#reader;
+    try {
+      if (this.#phase === 'startup') {
+        const frame = reader.nextStartup();
+        if (frame === Frame.incomplete) return false;
+        if (frame === Frame.message) this.#startup();
+        else this.#disconnect();
+        return true;
+      }
+      return this.#loginStep(reader.next(SASL_LIMITS));
+    } catch (error) {
+      if (error instanceof OldProtocolError) {
+        writeOldProtocolError(this.#output.writer, error.message);
+        this.#finish();
+      } else {
+        this.fatal(this.#known(error));
+      }
+      return false;
+    }
+  }
+
+  #startup(): void {
+    const {buffer, bodyStart, bodyEnd} = this.#reader;
+    const packet = parseStartupPacket(buffer, bodyStart, bodyEnd);
+    switch (packet.kind) {
+      case 'ssl':
+        this.#answerSsl();
+        return;
+      case 'gssenc':
+        if (this.#sawGssRequest) this.#disconnect();
+        this.#sawGssRequest = true;
+        this.#output.writer.byte(0x4e);
+        return;
+      case 'cancel':
+        this.#server.cancel(packet.pid, packet.key);
+        this.#disconnect();
+        return;
+      case 'startup':
+        this.#begin(packet.request);
+    }
+  }
+
+  #answerSsl(): void {
+    const canTls = this.#server.options.tls !== null && !this.#isTls;
+    // What follows the request in clear text must never be taken for encrypted (CVE-2021-23214).
+    if (this.#reader.buffered > 0) {
+      this.#disconnect();
+      return;
+    }
+    this.#output.writer.byte(canTls ? 0x53 : 0x4e);
+    if (!canTls) return;
+    this.#output.flush();
+    this.#phase = 'closed';
+    this.#stopTimer();
+    this.#socket.removeAllListeners();
+    this.#server.startTls(this, this.#socket);
+  }
+
+  #begin(request: StartupRequest): void {
+    const {minorVersion, protocolOptions} = request;
+    const {database, mockSecret, options} = this.#server;
+    const out = this.#output.writer;
+    if (minorVersion > 0 || protocolOptions.length > 0) {
+      writeNegotiateProtocolVersion(out, PROTOCOL_3_0, protocolOptions);
+    }
+    this.#server.requireSlot(null);
+    const isTrusted = options.auth === 'trust-loopback' && this.#isLoopback;
+    this.#login = new Login(request, {database, isTrusted, mockSecret}, out);
+    this.#phase = 'login';
+    if (this.#login.begin()) this.#open(this.#login);
+  }
+
+  #loginStep(frame: FrameResult): boolean {
+    const login = this.#login!;
+    if (frame === Frame.incomplete) return false;
+    if (frame === Frame.unknownType) {
+      throw new PgError(
+        SqlState.protocolViolation,
+        `expected SASL response, got message type ${this.#reader.type}`,
+      );
+    }
+    if (frame !== Frame.message) throw passwordFailed(login.request.user);
+    const {buffer, bodyStart, bodyEnd} = this.#reader;
+    this.#cursor.reset(buffer, bodyStart, bodyEnd);
+    if (login.answer(this.#cursor)) this.#open(login);
+    return true;
+  }
+
+  #open(login: Login): void {
+    const role = login.admit();
+    this.#server.requireSlot(role.isSuperuser);
+    const {user, database, settings} = login.request;
+    const {pid, key} = this.#server.register(this);
+    const session = this.#server.database.openSession(
+      {
+        ...{user, database, settings, pid},
+        remoteAddress: this.#socket.remoteAddress ?? '',
+        remotePort: this.#socket.remotePort ?? 0,
+        isLoopback: this.#isLoopback,
+      },
+      this.#sink,
+    );
+    this.#session = session;
+    this.#stopTimer();
+    const out = this.#output.writer;
+    for (const [name, value] of this.#server.database.reportedSettings(session)) {
+      writeParameterStatus(out, name, value);
+    }
+    writeBackendKeyData(out, pid, key);
+    writeReadyForQuery(out, 'I');
+    this.#phase = 'ready';
+    this.#login = null;
+  }
+
+  get #isLoopback(): boolean {
+    const address = this.#socket.remoteAddress ?? '';
+    return address === '::1' || /^(::ffff:)?127\./.test(address);
+  }
+
+  // --- messages
+
+  /** Handles one message; false when there is none. */
+  #readyStep(): boolean {
+    const reader = this.#reader;
+    const frame = reader.next(SESSION_LIMITS);
+    if (frame === Frame.incomplete) return false;
+    if (frame === Frame.badLength) {
+      this.#disconnect();
+      return false;
+    }
+    const {type} = reader;
+    const receiver = this.#pendingType === 0 ? null : this.#copy.receiver(this.#session);
+    if (frame === Frame.message) {
+      this.#cursor.reset(reader.buffer, reader.bodyStart, reader.bodyEnd);
+      if (receiver !== null) this.#copy.message(receiver, type, this.#cursor);
+      else this.#message(type);
+      return true;
+    }
+    if (receiver !== null) {
+      this.#copy.loseSync(receiver, type);
+      return false;
+    }
+    if (frame === Frame.tooLarge) {
+      if (!this.#isSkipping) this.#report(type, statementTooLarge());
+      return true;
+    }
+    this.fatal(
+      new PgError(SqlState.protocolViolation, `invalid frontend message type ${type}`),
+    );
+    return false;
+  }
+
+  #message(type: number): void {
+    if (this.#isSkipping) {
+      if (type === FrontendType.sync) this.#isSkipping = false;
+      else if (type !== FrontendType.terminate) return;
+    }
+    if (type === FrontendType.terminate) {
+      this.#finish();
+      return;
+    }
+    let pending: Promise<void> | undefined;
+    try {
+      pending = dispatchMessage(this.#session!, type, this.#cursor);
+    } catch (error) {
+      this.#report(type, error);
+      return;
+    }
+    if (pending === undefined) return;
+    this.#pendingType = type;
+    this.#pending = pending;
+    pending.then(this.#onDone, this.#onFailed);
+  }
+
+  #settled(failure: {readonly error: unknown} | null = null): void {
+    const type = this.#pendingType;
+    this.#pendingType = 0;
+    this.#pending = null;
+    this.#copy.reset();
+    if (this.#phase === 'closed') return;
+    if (failure !== null) this.#report(type, failure.error);
+    this.#pump();
+  }
+
+  /** Makes bytes of an error; after it, the extended protocol skips to Sync, the other messages answer ReadyForQuery. */
+  #report(type: number, thrown: unknown): void {
+    if (this.#phase === 'closed') return;
+    const session = this.#session!;
+    try {
+      const error = session.failed(this.#known(thrown));
+      if (error.severity !== 'ERROR') {
+        this.fatal(error);
+        return;
+      }
+      writeError(this.#output.writer, error);
+      if (this.#copy.hasLostSync) {
+        this.fatal(
+          new PgError(
+            SqlState.protocolViolation,
+            'terminating connection because protocol synchronization was lost',
+          ),
+        );
+        return;
+      }
+      if (answersReady(type)) session.readyAfterError();
+      else this.#isSkipping = true;
+    } catch (error) {
+      this.fatal(this.#known(error));
+    }
+  }
+
+  // --- the end
+
+  #onEnd(): void {
+    this.#inputEnded = true;
+    this.#pump();
+    if (this.#phase === 'closed') return;
+    const receiver = this.#copy.receiver(this.#session);
+    if (receiver !== null) this.#copy.loseClient(receiver);
+    this.#socket.setTimeout(idleHalfOpenMs, () => this.#disconnect());
+    this.#timer = setInterval(() => {
+      if (!this.#output.isFull) this.#disconnect();
+    }, halfCloseGraceMs).unref();
+  }
+
+  #finishAfterEnd(): void {
+    if (this.#phase !== 'closed' && !this.#isBlocked()) this.#finish();
+  }
+
+  /** Sends what is written and closes. */
+  #finish(): void {
+    if (this.#phase === 'closed') return;
+    this.#release();
+    this.#output.end();
+    this.#socket.resume();
+    this.#timer = setTimeout(() => this.#socket.destroy(), lingerMs).unref();
+  }
+
+  /** Closes without a word. */
+  #disconnect(): void {
+    this.#release();
+    this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    this.#release();
+    this.#output.close();
+    this.#stopTimer();
+  }
+
+  #release(): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#stopTimer();
+    const session = this.#session;
+    if (session !== null) {
+      this.#ended = this.#endSession(session).catch((error: unknown) => {
+        this.#server.logger.error({err: error, pid: session.pid}, 'session did not end well');
+      });
+    }
+    this.#server.forget(this);
+  }
+
+  async #endSession(session: Session): Promise<void> {
+    if (this.#pending !== null) {
+      const receiver = this.#copy.receiver(session);
+      if (receiver !== null) this.#copy.loseClient(receiver);
+      else session.cancel();
+      await this.#pending.catch(() => undefined);
+    }
+    await session.end();
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer); // also ends an interval
+    this.#timer = null;
+  }
+
+  /** What a client may see of a thrown value; bugs are logged with their stack. */
+  #known(error: unknown): PgError {
+    if (error instanceof PgError && error.code !== SqlState.internalError) return error;
+    this.#server.logger.error({err: error, pid: this.#session?.pid}, 'internal error');
+    if (error instanceof PgError) return error;
+    return internalError(error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function asFatal(error: PgError): PgError {
+  if (error.severity !== 'ERROR') return error;
+  return new PgError(error.code, error.message, {...error.fields, severity: 'FATAL'});
+}
+
+function statementTooLarge(): PgError {
+  return new PgError(
+    SqlState.programLimitExceeded,
+    `statement is too large: the limit is ${MAX_STATEMENT_LENGTH} bytes`,
+  );
+}
