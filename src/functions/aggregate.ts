@@ -7,7 +7,7 @@ import {numericFromInt} from '../types/numeric-convert.ts';
 import {numericAdd, numericDiv} from '../types/numeric-math.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {AggregateCode, AggregateRun, CallTypes} from './contract.ts';
-import {divideInterval} from './interval-math.ts';
+import {intervalDivide} from '../types/datetime-math.ts';
 import {checkInt8} from './int-arith.ts';
 
 /** An aggregate's table entry. */
@@ -176,7 +176,7 @@ const avg: AggregateCode = aggregateOf(true, types => {
     case 'numeric':
       return {init: newNumeric, step: stepNumeric, final: state => emptyOr(state as NumericState, total => numericDiv(total.sum, numericFromInt(total.count)))};
     case 'interval':
-      return {init: newInterval, step: stepInterval, final: state => emptyOr(state as IntervalState, total => divideInterval(intervalOf(total), total.count))};
+      return {init: newInterval, step: stepInterval, final: state => emptyOr(state as IntervalState, total => intervalDivide(intervalOf(total), total.count))};
     default:
       throw featureNotSupported(`avg(${name}) is not supported`);
   }

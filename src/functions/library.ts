@@ -4,6 +4,8 @@ import {bytesFunctions} from './bytes.ts';
 import {castFunctions} from './casts.ts';
 import {compareFunctions} from './compare.ts';
 import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from './contract.ts';
+import {datetimeFunctions} from './datetime.ts';
+import {extractFunctions} from './extract.ts';
 import {floatFunctions} from './float.ts';
 import {intArith} from './int-arith.ts';
 import {patternFunctions, patternSets} from './like-regex.ts';
@@ -45,6 +47,7 @@ class Library implements FunctionLibrary {
 
 const scalarFamilies = [
   intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
+  datetimeFunctions, extractFunctions,
 ];
 const setFamilies = [patternSets, arraySets, seriesSets];
 

@@ -1,32 +1,35 @@
-import {featureNotSupported} from '../common/errors.ts';
-import type {Datum} from '../types/contract.ts';
+import {dateFromTimestamp, localFromUtc, roundMicros, secondsOfTimestamp} from '../types/datetime-math.ts';
+import {microsOfTimestamp} from '../types/datetime-calendar.ts';
+import type {Zone} from '../types/datetime-zone.ts';
+import {zoneOf} from '../types/datetime-zone.ts';
+import {TimeTz} from '../types/timetz-value.ts';
 import type {EvalContext} from './contract.ts';
 
-/** Microseconds rounded to `precision` digits after the second (-1: as they are). */
-export function roundMicros(micros: bigint, precision: number): bigint {
-  if (precision < 0 || precision >= 6) return micros;
-  const unit = 10n ** BigInt(6 - precision);
-  const half = unit / 2n;
-  return micros >= 0n ? ((micros + half) / unit) * unit : -(((-micros + half) / unit) * unit);
+export {roundMicros};
+
+/** The session's time zone. */
+export function sessionZone(context: EvalContext): Zone {
+  return zoneOf(context.format.timeZone);
 }
 
 /** CURRENT_DATE. */
-export function currentDate(context: EvalContext): Datum {
-  void context;
-  throw featureNotSupported('CURRENT_DATE is not supported');
+export function currentDate(context: EvalContext): number {
+  return dateFromTimestamp(localFromUtc(context.clock.transactionTimestamp(), sessionZone(context)));
 }
+
 /** CURRENT_TIME. */
-export function currentTime(context: EvalContext, precision: number): Datum {
-  void context; void precision;
-  throw featureNotSupported('CURRENT_TIME is not supported');
+export function currentTime(context: EvalContext, precision: number): TimeTz {
+  const now = context.clock.transactionTimestamp();
+  return new TimeTz(localTime(context, precision), -sessionZone(context).offsetAt(secondsOfTimestamp(now)));
 }
+
 /** LOCALTIME. */
-export function localTime(context: EvalContext, precision: number): Datum {
-  void context; void precision;
-  throw featureNotSupported('LOCALTIME is not supported');
+export function localTime(context: EvalContext, precision: number): bigint {
+  const local = localFromUtc(context.clock.transactionTimestamp(), sessionZone(context));
+  return roundMicros(BigInt(microsOfTimestamp(local)), precision);
 }
+
 /** LOCALTIMESTAMP. */
-export function localTimestamp(context: EvalContext, precision: number): Datum {
-  void context; void precision;
-  throw featureNotSupported('LOCALTIMESTAMP is not supported');
+export function localTimestamp(context: EvalContext, precision: number): bigint {
+  return roundMicros(localFromUtc(context.clock.transactionTimestamp(), sessionZone(context)), precision);
 }
