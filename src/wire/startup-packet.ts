@@ -32,9 +32,9 @@ export function parseStartupPacket(buffer: Buffer, start: number, end: number): 
   if (code === SSL_REQUEST_CODE && end - start === 4) return {kind: 'ssl'};
   if (code === GSSENC_REQUEST_CODE && end - start === 4) return {kind: 'gssenc'};
   if (code === CANCEL_REQUEST_CODE) {
-    if (end - start < 12) throw fatal(SqlState.protocolViolation, 'invalid length of cancel request packet');
-    const key = Buffer.from(buffer.subarray(start + 8, end));
-    return {kind: 'cancel', pid: buffer.readInt32BE(start + 4), key};
+    // Never answered; one that is too short has a key that fits nobody.
+    const pid = end - start < 8 ? 0 : buffer.readInt32BE(start + 4);
+    return {kind: 'cancel', pid, key: Buffer.from(buffer.subarray(Math.min(start + 8, end), end))};
   }
   const [major, minor] = [(code >>> 16) & 0xffff, code & 0xffff];
   if (major !== 3) {
