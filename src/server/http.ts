@@ -28,8 +28,10 @@ export class HttpServer {
     );
     this.#server.maxRequestsPerSocket = maxRequestsPerSocket;
     this.#server.maxHeadersCount = 100;
-    this.#server.on('clientError', (_, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+      const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
       else socket.destroy();
     });
   }
