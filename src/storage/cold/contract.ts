@@ -17,7 +17,10 @@ export interface SegmentColumn {
 export interface SegmentColumnStats {
   readonly attnum: number;
   readonly nullCount: number;
-  /** Smallest and largest value as canonical key bytes in base64 of at most 64 bytes (max rounded up, flagged), null when all NULL. */
+  /**
+   * Smallest and largest value as canonical key bytes in base64 of at most 64 bytes (max rounded up, flagged). Null when all rows are NULL, and when nothing is known
+   * (a type without order, jsonb, arrays; a max that cannot be rounded up): ask `zone-map.ts`, which knows the difference by nullCount.
+   */
   readonly minKey: string | null;
   readonly maxKey: string | null;
   readonly isMaxTruncated: boolean;
@@ -29,6 +32,8 @@ export interface SegmentMeta {
   readonly bytes: number;
   /** CRC or hash of the whole file, hex. */
   readonly checksum: string;
+  /** crc32 of the footer (with its length and magic), hex: checked at open, without reading the file. */
+  readonly footerChecksum: string;
   readonly schemaVersion: number;
   readonly minSeq: string;
   readonly maxSeq: string;
@@ -52,6 +57,15 @@ export interface WriteSegmentOptions {
 export interface DeletionSet {
   readonly count: number;
   has(position: number): boolean;
+  /** The first deleted position >= `position`, or Infinity. */
+  next(position: number): number;
+}
+
+/** A pruning conjunct; values are of `type`, the column's type of today. `missing`: what rows of a segment without the column read. */
+export interface SegmentPredicate extends Omit<ScanPredicate, 'column'> {
+  readonly attnum: number;
+  readonly type: TypeInstance;
+  readonly missing: Datum;
 }
 
 export interface SegmentScanOptions {
@@ -60,7 +74,7 @@ export interface SegmentScanOptions {
   /** Whether a last float64 vector with the row position in the segment is appended. */
   readonly withPosition: boolean;
   /** Pruning conjuncts by attnum. Rows of surviving pages come back unfiltered, except that 'lookup' narrows exactly. */
-  readonly predicates: readonly (Omit<ScanPredicate, 'column'> & {readonly attnum: number})[];
+  readonly predicates: readonly SegmentPredicate[];
   readonly deletions: DeletionSet | null;
   readonly stats: ScanStats;
 }
@@ -89,6 +103,11 @@ export interface Segment {
 export interface SegmentStore {
   /** Writes in a worker thread when large; memory of one row group. */
   write(options: WriteSegmentOptions, source: SegmentRowSource): Promise<SegmentMeta>;
+  /** Many segments at once, several at a time, with one sync per directory. On an error all files that it made are removed. */
+  writeMany(
+    items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
+  ): Promise<readonly SegmentMeta[]>;
+  /** `schema` = the columns as they were when the segment was written. */
   open(path: string, meta: SegmentMeta, schema: readonly SegmentColumn[]): Segment;
   /** Forgets cached pages of a path (before unlink). */
   forget(path: string): void;

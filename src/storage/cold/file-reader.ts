@@ -1,0 +1,67 @@
+import {closeSync, fstatSync, openSync, readSync} from 'node:fs';
+import {corrupt, unreadable} from './file-errors.ts';
+
+const MAX_OPEN = 256;
+
+/** Reads ranges of segment files; keeps the most recently used files open. */
+export class FileReader {
+  readonly #files = new Map<string, {readonly file: number; readonly size: number}>();
+  #scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+  /** Bytes of the file now. */
+  size(path: string): number {
+    return this.#open(path).size;
+  }
+
+  /** The bytes of a range; valid until the next read. */
+  read(path: string, offset: number, length: number): Buffer {
+    const {file, size} = this.#open(path);
+    if (offset < 0 || length < 0 || offset + length > size) {
+      throw corrupt(path, `it ends at byte ${size}, but ${length} bytes at ${offset} are wanted`);
+    }
+    if (this.#scratch.length < length) {
+      this.#scratch = Buffer.allocUnsafeSlow(Math.max(length, this.#scratch.length * 2));
+    }
+    try {
+      let at = 0;
+      while (at < length) {
+        const count = readSync(file, this.#scratch, at, length - at, offset + at);
+        if (count === 0) throw corrupt(path, `it ends before byte ${offset + length}`);
+        at += count;
+      }
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+    return this.#scratch.subarray(0, length);
+  }
+
+  forget(path: string): void {
+    const open = this.#files.get(path);
+    if (open === undefined) return;
+    this.#files.delete(path);
+    closeSync(open.file);
+  }
+
+  close(): void {
+    for (const path of [...this.#files.keys()]) this.forget(path);
+  }
+
+  #open(path: string): {readonly file: number; readonly size: number} {
+    const known = this.#files.get(path);
+    if (known !== undefined) return known;
+    try {
+      const file = openSync(path, 'r');
+      const opened = {file, size: fstatSync(file).size};
+      this.#files.set(path, opened);
+      if (this.#files.size > MAX_OPEN) {
+        for (const oldest of this.#files.keys()) {
+          this.forget(oldest);
+          break;
+        }
+      }
+      return opened;
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+  }
+}

@@ -1,0 +1,219 @@
+import {deserializeTCompactProtocol} from 'hyparquet/src/thrift.js';
+import {crc32, zstdDecompressSync} from 'node:zlib';
+import {PgError} from '../../common/errors.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import {BloomFilter} from './bloom-filter.ts';
+import type {Reading} from './column-forms.ts';
+import {readingOf} from './column-forms.ts';
+import type {SegmentMeta} from './contract.ts';
+import type {DecodedPage, SegmentDictionary} from './decoded-page.ts';
+import {corrupt} from './file-errors.ts';
+import type {FileReader} from './file-reader.ts';
+import {CacheEntry} from './page-cache.ts';
+import type {PageCache} from './page-cache.ts';
+import {decodeDictionary, decodePage} from './page-decoder.ts';
+import {Encoding, PageType} from './parquet-format.ts';
+import type {ChunkLayout} from './segment-layout.ts';
+import {SegmentLayout} from './segment-layout.ts';
+
+/** The cached parts of one segment: footer, indexes, filters, dictionaries, decoded pages. Loads what is missing, synchronously. */
+export class SegmentPages {
+  readonly path: string;
+  readonly #meta: SegmentMeta;
+  readonly #files: FileReader;
+  readonly #cache: PageCache;
+  readonly #types: ReadonlyMap<number, TypeInstance>;
+  readonly #readings = new Map<number, Map<TypeInstance, Reading>>();
+  #layout: SegmentLayout | null = null;
+
+  constructor(
+    path: string,
+    meta: SegmentMeta,
+    types: ReadonlyMap<number, TypeInstance>,
+    shared: {readonly files: FileReader; readonly cache: PageCache},
+  ) {
+    this.path = path;
+    this.#meta = meta;
+    this.#types = types;
+    this.#files = shared.files;
+    this.#cache = shared.cache;
+  }
+
+  /** Footer and indexes; read again after they were evicted. */
+  layout(): SegmentLayout {
+    const known = this.#layout;
+    if (known !== null) {
+      this.#cache.touch(known);
+      return known;
+    }
+    const layout = this.#guard('the footer', () => new SegmentLayout(this.path, this.#files, this.#meta));
+    layout.onEvict = () => this.#dropAll(layout);
+    this.#layout = layout;
+    this.#cache.add(layout);
+    return layout;
+  }
+
+  /** How a stored column is read as a type. */
+  reading(layout: SegmentLayout, column: number, wanted: TypeInstance): Reading {
+    let byType = this.#readings.get(column);
+    if (byType === undefined) this.#readings.set(column, (byType = new Map<TypeInstance, Reading>()));
+    const known = byType.get(wanted);
+    if (known !== undefined) return known;
+    const stored = layout.columns[column]!;
+    const made = readingOf(this.path, stored, this.#types.get(stored.attnum) ?? null, wanted);
+    byType.set(wanted, made);
+    return made;
+  }
+
+  /** A decoded page if it is in the cache. */
+  cached(chunk: ChunkLayout, reading: Reading, page: number): DecodedPage | null {
+    const found = chunk.decoded.get(reading.type.oid)?.[page] ?? null;
+    if (found !== null) this.#cache.touch(found);
+    return found;
+  }
+
+  /** A decoded page, read when it is not in the cache. */
+  page(layout: SegmentLayout, group: number, column: number, reading: Reading, page: number): DecodedPage {
+    const chunk = layout.groups[group]!.chunks[column]!;
+    const known = this.cached(chunk, reading, page);
+    if (known !== null) return known;
+    const stored = layout.columns[column]!;
+    const index = layout.pagesOf(chunk, stored);
+    const dictionary = chunk.dictionaryOffset === -1 ? null : this.#dictionary(layout, chunk, column);
+    const rows = Math.min(index.step, chunk.rows - page * index.step);
+    const made = this.#guard(`page ${page} of column ${column + 1} in row group ${group + 1}`, () => {
+      const expected = {type: PageType.data, encoding: chunk.encoding, count: rows};
+      const body = this.#body(index.offsets[page]!, index.sizes[page]!, expected);
+      return decodePage(body.bytes, rows, stored, {encoding: chunk.encoding, dictionary, reading});
+    });
+    let slots = chunk.decoded.get(reading.type.oid);
+    if (slots === undefined) {
+      slots = new Array<DecodedPage | null>(index.count).fill(null);
+      chunk.decoded.set(reading.type.oid, slots);
+    }
+    slots[page] = made;
+    const kept = slots;
+    made.slot = {
+      clear: () => {
+        kept[page] = null;
+      },
+    };
+    this.#cache.add(made);
+    return made;
+  }
+
+  /** The bloom filter of a chunk, or null when it has none. */
+  bloom(chunk: ChunkLayout): BloomFilter | null {
+    if (chunk.bloomPlace === null) return null;
+    if (chunk.bloom !== null) return chunk.bloom;
+    const [offset, length, crc] = chunk.bloomPlace;
+    const bytes = this.#files.read(this.path, offset, length);
+    if (crc32(bytes) !== crc) throw corrupt(this.path, 'a bloom filter does not match its checksum');
+    const entry = this.#guard('a bloom filter', () => new BloomEntry(chunk, bytes));
+    this.#cache.add(entry);
+    return entry.filter;
+  }
+
+  /** Forgets everything that is cached. */
+  forget(): void {
+    const layout = this.#layout;
+    if (layout === null) return;
+    this.#cache.remove(layout);
+    this.#dropAll(layout);
+  }
+
+  #dropAll(layout: SegmentLayout): void {
+    if (this.#layout === layout) this.#layout = null;
+    for (const group of layout.groups) {
+      for (const chunk of group.chunks) {
+        for (const slots of chunk.decoded.values()) {
+          for (const page of slots) if (page !== null) this.#cache.remove(page);
+        }
+        chunk.decoded.clear();
+        if (chunk.dictionary !== null) this.#cache.remove(chunk.dictionary);
+        chunk.dictionary = null;
+        chunk.bloom = null;
+      }
+    }
+  }
+
+  #dictionary(layout: SegmentLayout, chunk: ChunkLayout, column: number): SegmentDictionary {
+    const known = chunk.dictionary;
+    if (known !== null) {
+      this.#cache.touch(known);
+      return known;
+    }
+    const made = this.#guard(`the dictionary of column ${column + 1}`, () => {
+      const expected = {type: PageType.dictionary, encoding: Encoding.plain, count: -1};
+      const size = chunk.dataOffset - chunk.dictionaryOffset;
+      const body = this.#body(chunk.dictionaryOffset, size, expected);
+      return decodeDictionary(body.bytes, body.count, layout.columns[column]!);
+    });
+    chunk.dictionary = made;
+    made.slot = {
+      clear: () => {
+        chunk.dictionary = null;
+      },
+    };
+    this.#cache.add(made);
+    return made;
+  }
+
+  /** Reads a page with its header, checks it and unpacks it. A count of -1 accepts any. */
+  #body(
+    offset: number,
+    size: number,
+    expected: {readonly type: number; readonly encoding: number; readonly count: number},
+  ): {readonly bytes: Buffer; readonly count: number} {
+    const bytes = this.#files.read(this.path, offset, size);
+    const reader = {view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0};
+    const header = deserializeTCompactProtocol(reader) as Record<string, number | Record<string, number>>;
+    const packed = bytes.subarray(reader.offset);
+    if (packed.length !== header['field_3'] || crc32(packed) >>> 0 !== (header['field_4'] as number) >>> 0) {
+      throw corrupt(this.path, `the page at byte ${offset} does not match its checksum`);
+    }
+    const inner = header[expected.type === PageType.data ? 'field_5' : 'field_7'] as Record<string, number>;
+    const count = inner['field_1']!;
+    const isExpected =
+      header['field_1'] === expected.type &&
+      inner['field_2'] === expected.encoding &&
+      (expected.count === -1 || expected.count === count);
+    if (!isExpected) throw corrupt(this.path, `the page at byte ${offset} is of another kind`);
+    const length = header['field_2'] as number;
+    const unpacked = zstdDecompressSync(packed, {chunkSize: Math.max(64, length + 1), maxOutputLength: length + 1});
+    if (unpacked.length !== length) throw corrupt(this.path, `the page at byte ${offset} has the wrong length`);
+    return {bytes: unpacked, count};
+  }
+
+  /** Whatever fails while parsing is a corrupt file. */
+  #guard<T>(what: string, run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof PgError) throw error;
+      throw corrupt(this.path, `${what}: ${error instanceof Error ? error.message : String(error)}`, error);
+    }
+  }
+}
+
+class BloomEntry extends CacheEntry {
+  readonly bytes: number;
+  readonly filter: BloomFilter;
+  readonly #chunk: ChunkLayout;
+
+  constructor(chunk: ChunkLayout, bytes: Buffer) {
+    super();
+    const reader = {view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0};
+    deserializeTCompactProtocol(reader);
+    const words = new Uint32Array((bytes.length - reader.offset) >> 2);
+    Buffer.from(words.buffer).set(bytes.subarray(reader.offset));
+    this.filter = new BloomFilter(words);
+    this.bytes = words.byteLength + 256;
+    this.#chunk = chunk;
+    chunk.bloom = this.filter;
+  }
+
+  evict(): void {
+    this.#chunk.bloom = null;
+  }
+}

@@ -1,0 +1,140 @@
+import {setImmediate as nextTurn} from 'node:timers/promises';
+import type {Datum, TypeInstance} from '../../types/contract.ts';
+import type {ScanStats} from '../contract.ts';
+import type {
+  Segment,
+  SegmentColumn,
+  SegmentCursor,
+  SegmentMeta,
+  SegmentRowSource,
+  SegmentScanOptions,
+  SegmentStore,
+  WriteSegmentOptions,
+} from './contract.ts';
+import {DurableDirectories} from './durable-directories.ts';
+import {EncodeThread} from './encode-thread.ts';
+import {FileReader} from './file-reader.ts';
+import {PageCache} from './page-cache.ts';
+import {checkSegment} from './segment-check.ts';
+import {PagesCursor} from './segment-cursor.ts';
+import type {KeyPart} from './segment-lookup.ts';
+import {findPositions, RowReader} from './segment-lookup.ts';
+import {SegmentPages} from './segment-pages.ts';
+import {writeSegments} from './segment-writer.ts';
+
+const SLICE_MS = 4;
+const CHECK_CACHE_BYTES = 8 * 1024 * 1024;
+
+/** What a segment store needs. */
+export interface SegmentStoreOptions {
+  /** Bound of decoded pages, dictionaries, filters and footers of all segments together. */
+  readonly cacheBytes: number;
+}
+
+/** The cold side of storage over local files. */
+export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
+  return new LocalSegmentStore(options.cacheBytes);
+}
+
+class LocalSegmentStore implements SegmentStore {
+  readonly #files = new FileReader();
+  readonly #cache: PageCache;
+  readonly #thread = new EncodeThread();
+  readonly #directories = new DurableDirectories();
+  readonly #open = new Map<string, Set<SegmentPages>>();
+
+  constructor(cacheBytes: number) {
+    this.#cache = new PageCache(cacheBytes);
+  }
+
+  get cachedBytes(): number {
+    return this.#cache.bytes;
+  }
+
+  async write(options: WriteSegmentOptions, source: SegmentRowSource): Promise<SegmentMeta> {
+    const [meta] = await this.writeMany([{options, source}]);
+    return meta!;
+  }
+
+  async writeMany(
+    items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
+  ): Promise<readonly SegmentMeta[]> {
+    return writeSegments(items, this.#thread, this.#directories);
+  }
+
+  open(path: string, meta: SegmentMeta, schema: readonly SegmentColumn[]): Segment {
+    const types = new Map(schema.map(column => [column.attnum, column.type]));
+    const pages = new SegmentPages(path, meta, types, {files: this.#files, cache: this.#cache});
+    const known = this.#open.get(path);
+    if (known === undefined) this.#open.set(path, new Set([pages]));
+    else known.add(pages);
+    return new LocalSegment(pages, meta, types);
+  }
+
+  forget(path: string): void {
+    for (const pages of this.#open.get(path) ?? []) pages.forget();
+    this.#open.delete(path);
+    this.#files.forget(path);
+  }
+
+  async close(): Promise<void> {
+    for (const path of [...this.#open.keys()]) this.forget(path);
+    this.#files.close();
+    await this.#thread.close();
+  }
+}
+
+class LocalSegment implements Segment {
+  readonly path: string;
+  readonly rows: number;
+  readonly #pages: SegmentPages;
+  readonly #types: ReadonlyMap<number, TypeInstance>;
+
+  constructor(pages: SegmentPages, meta: SegmentMeta, types: ReadonlyMap<number, TypeInstance>) {
+    this.path = pages.path;
+    this.rows = meta.rows;
+    this.#pages = pages;
+    this.#types = types;
+  }
+
+  scan(options: SegmentScanOptions): SegmentCursor {
+    return new PagesCursor(this.#pages, options);
+  }
+
+  find(key: readonly KeyPart[], stats: ScanStats): readonly number[] {
+    return findPositions(this.#pages, key, stats);
+  }
+
+  read(
+    positions: readonly number[],
+    columns: SegmentScanOptions['columns'],
+  ): readonly (readonly Datum[])[] | Promise<readonly (readonly Datum[])[]> {
+    const reader = new RowReader(this.#pages, positions, columns);
+    const began = performance.now();
+    while (!reader.isDone) {
+      reader.step();
+      if (performance.now() - began > SLICE_MS && !reader.isDone) return finished(reader);
+    }
+    return reader.rows;
+  }
+
+  async check(meta: SegmentMeta): Promise<readonly string[]> {
+    const files = new FileReader();
+    try {
+      const cache = new PageCache(CHECK_CACHE_BYTES);
+      const pages = new SegmentPages(this.path, meta, this.#types, {files, cache});
+      return await checkSegment(pages, meta, this.#types);
+    } finally {
+      files.close();
+    }
+  }
+}
+
+async function finished(reader: RowReader): Promise<readonly (readonly Datum[])[]> {
+  while (!reader.isDone) {
+    await nextTurn();
+    const began = performance.now();
+    while (!reader.isDone && performance.now() - began < SLICE_MS) reader.step();
+  }
+  return reader.rows;
+}

@@ -1,0 +1,157 @@
+import {unlink} from 'node:fs/promises';
+import {dirname} from 'node:path';
+import {setImmediate as nextTurn} from 'node:timers/promises';
+import {assert} from '../../common/errors.ts';
+import type {Datum} from '../../types/contract.ts';
+import {ColumnBuilder} from './column-builder.ts';
+import type {ColumnPlan} from './column-plan.ts';
+import {planColumn} from './column-plan.ts';
+import type {SegmentMeta, SegmentRowSource, WriteSegmentOptions} from './contract.ts';
+import type {DurableDirectories} from './durable-directories.ts';
+import type {EncodeThread, SegmentOutput} from './encode-thread.ts';
+import {InlineOutput} from './inline-output.ts';
+import {segmentMeta} from './segment-meta.ts';
+
+/** Rows above which the encoder thread takes over. */
+const INLINE_ROWS = 8192;
+const MAX_GROUP_BYTES = 96 * 1024 * 1024;
+const SLICE_ROWS = 512;
+const SLICE_MS = 2;
+
+/** Writes one segment: gathers rows into columns here, encodes them inline or on the encoder thread. */
+export class SegmentWriter {
+  readonly #options: WriteSegmentOptions;
+  readonly #thread: EncodeThread;
+  readonly #plans: readonly ColumnPlan[];
+  readonly #builders: readonly ColumnBuilder[];
+  readonly #groupRows: number;
+  #output: SegmentOutput | null = null;
+  #rows = 0;
+  #sliceStart = 0;
+
+  constructor(options: WriteSegmentOptions, thread: EncodeThread) {
+    assert(options.rowGroupRows > 0 && options.columns.length > 0, 'a segment has columns and rows');
+    this.#options = options;
+    this.#thread = thread;
+    this.#plans = options.columns.map(planColumn);
+    this.#builders = options.columns.map((column, i) => new ColumnBuilder(this.#plans[i]!, column.type));
+    this.#groupRows = options.rowGroupRows;
+  }
+
+  /** The file's content is durable when this resolves; its directory entry is the caller's to sync. */
+  async run(source: SegmentRowSource): Promise<SegmentMeta> {
+    try {
+      this.#sliceStart = performance.now();
+      for (let rows = source(); rows !== null; rows = source()) {
+        await this.#append(rows);
+        await this.#breathe();
+      }
+      if (this.#rows > 0) await this.#endGroup();
+      this.#output ??= this.#inline();
+      const encoded = await this.#output.finish();
+      return segmentMeta(
+        this.#plans,
+        this.#options.columns.map(column => column.type),
+        this.#builders.map(builder => builder.range),
+        encoded,
+        this.#options.schemaVersion,
+      );
+    } catch (error) {
+      await this.#output?.abort();
+      throw error;
+    }
+  }
+
+  async #append(columns: readonly (readonly Datum[])[]): Promise<void> {
+    const count = columns[0]!.length;
+    for (let from = 0; from < count; ) {
+      const to = Math.min(count, from + SLICE_ROWS, from + this.#groupRows - this.#rows);
+      let size = 0;
+      for (let i = 0; i < columns.length; i++) {
+        const builder = this.#builders[i]!;
+        builder.append(columns[i]!, from, to);
+        size += builder.size;
+      }
+      this.#rows += to - from;
+      from = to;
+      if (this.#rows >= this.#groupRows || size > MAX_GROUP_BYTES) await this.#endGroup();
+      else if (from < count) await this.#breathe();
+    }
+  }
+
+  async #endGroup(): Promise<void> {
+    this.#output ??= this.#chooseOutput();
+    const columns = this.#builders.map(builder => builder.take());
+    this.#rows = 0;
+    await this.#output.group(columns);
+    this.#sliceStart = performance.now();
+  }
+
+  #chooseOutput(): SegmentOutput {
+    if (this.#rows <= INLINE_ROWS) return this.#inline();
+    const {path} = this.#options;
+    return this.#thread.open(path, this.#plans, fileMetadata(this.#options));
+  }
+
+  #inline(): SegmentOutput {
+    return new InlineOutput(this.#options.path, this.#plans, fileMetadata(this.#options));
+  }
+
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#sliceStart < SLICE_MS) return;
+    await nextTurn();
+    this.#sliceStart = performance.now();
+  }
+}
+
+/** Writes many segments, several at a time, with one sync per directory. Nothing is left behind on an error. */
+export async function writeSegments(
+  items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
+  thread: EncodeThread,
+  directories: DurableDirectories,
+): Promise<readonly SegmentMeta[]> {
+  const metas: SegmentMeta[] = [];
+  const written: string[] = [];
+  let next = 0;
+  let failure: unknown = null;
+  const work = async (): Promise<void> => {
+    while (next < items.length && failure === null) {
+      const index = next++;
+      const {options, source} = items[index]!;
+      try {
+        await directories.ensure(dirname(options.path));
+        metas[index] = await new SegmentWriter(options, thread).run(source);
+        written.push(options.path);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({length: Math.min(4, items.length)}, work));
+  if (failure === null) {
+    try {
+      const touched = new Set(written.map(path => dirname(path)));
+      await Promise.all([...touched].map(directory => directories.sync(directory)));
+      return metas;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  await Promise.all(written.map(path => unlink(path).catch(() => null)));
+  throw failure;
+}
+
+function fileMetadata(options: WriteSegmentOptions): Readonly<Record<string, string>> {
+  const columns = options.columns.map(({attnum, name, type, typmod}) => ({
+    attnum,
+    name,
+    oid: type.oid,
+    type: type.name,
+    typmod,
+  }));
+  return {
+    ...options.metadata,
+    'wadi.schema_version': String(options.schemaVersion),
+    'wadi.columns': JSON.stringify(columns),
+  };
+}
