@@ -49,6 +49,12 @@ export async function startPostgres(): Promise<PostgresServer> {
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const ended = new Promise<void>(resolve => child.once('close', () => resolve()));
+  // Also when the test dies: nothing is left running, nothing is left behind.
+  const abandon = (): void => {
+    spawnSync(join(bin, 'pg_ctl'), ['-D', data, '-m', 'immediate', '-w', 'stop'], options);
+    folder.remove();
+  };
+  process.once('exit', abandon);
   await untilReady(
     bin,
     folder.path,
@@ -61,6 +67,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     port: 5432,
     version: version?.[1] ?? '15',
     stop: async () => {
+      process.off('exit', abandon);
       child.kill('SIGINT');
       await ended;
       folder.remove();

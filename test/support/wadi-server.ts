@@ -48,6 +48,12 @@ export function startWadi(options: WadiServerOptions = {}): Promise<WadiServer> 
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-65_536)));
   const ended = new Promise<void>(resolve => child.once('close', () => resolve()));
+  const abandon = (): void => {
+    child.kill('SIGKILL');
+    folder?.remove();
+  };
+  process.once('exit', abandon);
+  void ended.then(() => process.off('exit', abandon));
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal);
     await ended;
