@@ -2,6 +2,7 @@ import {oid, type Oid} from '../common/ids.ts';
 import {aclItem} from './acl.ts';
 import {StaticBuiltinCatalog} from './builtin.ts';
 import {BuiltinTypes} from './catalog-types.ts';
+import {createTypeMakers} from './default-makers.ts';
 import {decodeMissing, descriptorFromJson, parseDescriptorKey} from './descriptor-json.ts';
 import type {
   AclItem,
@@ -18,7 +19,7 @@ import {DatabaseOid, RoleOid, SchemaOid} from './well-known.ts';
 const PUBLIC = oid(0);
 
 /** Built-in rows, types and relations for a process: made once, passed to every snapshot. */
-export function createCatalogBase(makers: TypeMakers): CatalogBase {
+export function createCatalogBase(makers: TypeMakers = createTypeMakers()): CatalogBase {
   const builtin = new StaticBuiltinCatalog();
   const systemRelations = new SystemDescriptors(builtin.data);
   const types = new BuiltinTypes(makers, builtin.data, systemRelations);

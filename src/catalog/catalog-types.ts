@@ -14,11 +14,15 @@ const Typ = {
   schema: 2,
   kind: 6,
   relation: 11,
+  subscript: 12,
   element: 13,
   array: 14,
   base: 25,
   typmod: 26,
 } as const;
+
+/** pg_proc OID of array_subscript_handler, the mark of true arrays. */
+const ARRAY_SUBSCRIPT = 6179;
 
 /** Types that every database has: the registry's, and those of catalog relations and information_schema, made on demand. */
 export class BuiltinTypes implements TypeLookup {
@@ -76,7 +80,8 @@ export class BuiltinTypes implements TypeLookup {
       const base = this.typeByOid(row[Typ.base] as Oid);
       return base && this.#makers.makeDomain(spec, base, row[Typ.typmod] as number);
     }
-    const element = row[Typ.element] === 0 ? undefined : this.typeByOid(row[Typ.element] as Oid);
+    if (row[Typ.subscript] !== ARRAY_SUBSCRIPT) return undefined;
+    const element = this.typeByOid(row[Typ.element] as Oid);
     return element && this.#makers.makeArray(spec, element);
   }
 
@@ -95,7 +100,7 @@ export class BuiltinTypes implements TypeLookup {
 
   #composite(spec: TypeSpec, relation: Oid): TypeInstance {
     const columns = this.#relations.byOid(relation)?.columns ?? [];
-    return this.#makers.makeComposite(spec, fieldsOf(columns, this));
+    return this.#makers.makeComposite(spec, fieldsOf(columns, this), this);
   }
 }
 
@@ -146,8 +151,9 @@ export class TypeCache {
       const element = lookup.typeByOid(owner.kind === 'type' ? owner.oid : owner.rowType);
       return element && this.#makers.makeArray({...spec, arrayOid: oid(0)}, element);
     }
-    if (owner.kind !== 'type') return this.#makers.makeComposite(spec, fieldsOf(owner.columns, lookup));
-    if (owner.typeKind === 'c') return this.#makers.makeComposite(spec, fieldsOf(owner.columns, lookup));
+    if (owner.kind !== 'type' || owner.typeKind === 'c') {
+      return this.#makers.makeComposite(spec, fieldsOf(owner.columns, lookup), lookup);
+    }
     if (owner.typeKind === 'e') {
       const labels = [...owner.labels].sort((a, b) => a.sortOrder - b.sortOrder);
       return this.#makers.makeEnum(

@@ -1,5 +1,6 @@
 import type {Oid} from '../common/ids.ts';
 import type {Datum, TypeInstance, TypeLookup} from '../types/contract.ts';
+import type {StaticData} from './static-data.ts';
 import type {
   ConstraintDescriptor,
   DatabaseDescriptor,
@@ -83,6 +84,8 @@ export interface AggregateRow {
 
 /** PostgreSQL's built-in rows with the lookups that binding needs; generated data, the same for every database. */
 export interface BuiltinCatalog {
+  /** The rows themselves, undecoded, by catalog. */
+  readonly data: StaticData;
   functionsByName(name: string): readonly FunctionRow[];
   functionByOid(oid: Oid): FunctionRow | undefined;
   operatorsByName(name: string): readonly OperatorRow[];
@@ -154,6 +157,8 @@ export type CatalogChange =
 export interface RuntimeFacts {
   /** Rows of a runtime-fed relation by its qualified name, e.g. 'pg_catalog.pg_stat_activity', 'system.segments', 'pg_catalog.pg_settings'. Undefined when not fed. */
   rows(relation: string): readonly (readonly Datum[])[] | undefined;
+  /** The role whose view of information_schema and pg_settings is asked for; absent: a superuser's. */
+  readonly currentRole?: Oid;
 }
 
 /** Rows of a system relation: `columns` in attnum order of its descriptor. */

@@ -1,5 +1,5 @@
 import type {Oid} from '../common/ids.ts';
-import type {TypeInstance} from '../types/contract.ts';
+import type {TypeInstance, TypeLookup} from '../types/contract.ts';
 
 /** A field of a composite type. */
 export interface FieldSpec {
@@ -20,6 +20,7 @@ export interface TypeMakers {
   builtin(typeOid: Oid): TypeInstance | undefined;
   makeEnum(spec: TypeSpec, labels: readonly string[]): TypeInstance;
   makeDomain(spec: TypeSpec, base: TypeInstance, baseTypmod: number): TypeInstance;
-  makeComposite(spec: TypeSpec, fields: readonly FieldSpec[]): TypeInstance;
+  /** `lookup` finds the types of record fields inside. */
+  makeComposite(spec: TypeSpec, fields: readonly FieldSpec[], lookup: TypeLookup): TypeInstance;
   makeArray(spec: TypeSpec, element: TypeInstance): TypeInstance;
 }

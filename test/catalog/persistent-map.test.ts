@@ -25,9 +25,13 @@ t.test('behaves as a Map, and older versions stay', t => {
   }
   for (const version of [...versions, {map, model}]) {
     t.equal(version.map.size, version.model.size);
-    t.same(version.map.values().sort((a, b) => a - b), [...version.model.values()].sort((a, b) => a - b));
+    t.same(
+      version.map.values().sort((a, b) => a - b),
+      [...version.model.values()].sort((a, b) => a - b),
+    );
     let wrong = 0;
-    for (let n = 0; n < 3000; n++) if (version.map.get(`k${n}`) !== version.model.get(`k${n}`)) wrong++;
+    for (let n = 0; n < 3000; n++)
+      if (version.map.get(`k${n}`) !== version.model.get(`k${n}`)) wrong++;
     t.equal(wrong, 0);
   }
   t.end();
@@ -37,7 +41,8 @@ t.test('number keys', t => {
   let map = PersistentMap.empty<number, number>();
   for (let n = 0; n < 10_000; n++) map = map.set(n * 7, n);
   let wrong = 0;
-  for (let n = 0; n < 10_000; n++) if (map.get(n * 7) !== n || map.get(n * 7 + 1) !== undefined) wrong++;
+  for (let n = 0; n < 10_000; n++)
+    if (map.get(n * 7) !== n || map.get(n * 7 + 1) !== undefined) wrong++;
   t.equal(wrong, 0);
   for (let n = 0; n < 10_000; n++) map = map.delete(n * 7);
   t.equal(map.size, 0);

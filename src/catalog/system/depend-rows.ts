@@ -1,0 +1,201 @@
+import type {Oid} from '../../common/ids.ts';
+import {wadiFunctionComments} from '../data/wadi-functions.ts';
+import type {Descriptor, TableDescriptor, ViewDescriptor} from '../descriptors.ts';
+import {FIRST_NORMAL_OID} from '../../common/ids.ts';
+import {ClassOid} from '../well-known.ts';
+import {asOid, derivedOid, type Row, type SystemContext, type SystemSource} from './source.ts';
+import {systemSchemaRelations} from './system-schema.ts';
+
+const CLASS = ClassOid.pg_class ?? 0;
+const TYPE = ClassOid.pg_type ?? 0;
+const CONSTRAINT = ClassOid.pg_constraint ?? 0;
+const ATTRDEF = ClassOid.pg_attrdef ?? 0;
+const NAMESPACE = ClassOid.pg_namespace ?? 0;
+const REWRITE = ClassOid.pg_rewrite ?? 0;
+
+/** Kinds whose comments lie in pg_description, with the catalog that names their class. */
+const commented: readonly (readonly [kind: Descriptor['kind'], catalog: string])[] = [
+  ['table', 'pg_class'],
+  ['view', 'pg_class'],
+  ['sequence', 'pg_class'],
+  ['index', 'pg_class'],
+  ['constraint', 'pg_constraint'],
+  ['type', 'pg_type'],
+  ['function', 'pg_proc'],
+  ['schema', 'pg_namespace'],
+];
+
+/** pg_description. */
+export const pgDescription: SystemSource = {
+  all: context => [
+    ...context.rows.all('pg_description').filter(row => row[1] !== NAMESPACE),
+    ...systemSchemaRelations.map(relation => [relation.oid, CLASS, 0, relation.comment]),
+    ...wadiFunctionComments.map(([fn, comment]) => [fn, ClassOid.pg_proc ?? 0, 0, comment]),
+    ...userObjects(context).flatMap(object => commentRows(object)),
+  ],
+  by: {
+    objoid: (context, value) => {
+      const key = asOid(value);
+      const rows = context.rows.byKey('pg_description', key).filter(row => row[1] !== NAMESPACE);
+      if (key >= FIRST_NORMAL_OID) return objectsByOid(context, key).flatMap(commentRows);
+      return [
+        ...rows,
+        ...systemSchemaRelations
+          .filter(relation => relation.oid === key)
+          .map(relation => [relation.oid, CLASS, 0, relation.comment]),
+        ...wadiFunctionComments
+          .filter(([fn]) => fn === key)
+          .map(([fn, comment]) => [fn, ClassOid.pg_proc ?? 0, 0, comment]),
+        ...objectsByOid(context, key).flatMap(commentRows),
+      ];
+    },
+  },
+};
+
+/** Descriptors that can have comments. */
+function userObjects(context: SystemContext): readonly Descriptor[] {
+  const {snapshot} = context;
+  return [
+    ...snapshot.schemas(),
+    ...snapshot.userTypes(),
+    ...snapshot.userFunctions(),
+    ...snapshot.views(),
+    ...snapshot.sequences(),
+    ...[...snapshot.tables()].flatMap(table => [
+      table,
+      ...snapshot.indexesOf(table.oid),
+      ...snapshot.constraintsOf(table.oid),
+    ]),
+    ...[...snapshot.userTypes()].flatMap(type => [...snapshot.constraintsOf(type.oid)]),
+  ];
+}
+
+function objectsByOid(context: SystemContext, key: Oid): readonly Descriptor[] {
+  return commented.flatMap(([kind]) => context.snapshot.get(kind, key) ?? []);
+}
+
+function commentRows(object: Descriptor): readonly Row[] {
+  const catalog = commented.find(([kind]) => kind === object.kind)?.[1] ?? '';
+  const classOid = ClassOid[catalog] ?? 0;
+  const rows: Row[] = [];
+  if (object.comment !== null) rows.push([object.oid, classOid, 0, object.comment]);
+  if (object.kind !== 'table' && object.kind !== 'view' && object.kind !== 'type') return rows;
+  for (const column of object.columns) {
+    if (column.comment !== null && !column.isDropped) {
+      rows.push([object.oid, CLASS, column.attnum, column.comment]);
+    }
+  }
+  return rows;
+}
+
+/** pg_shdescription. */
+export const pgShdescription: SystemSource = {
+  all: context => [
+    ...[...context.snapshot.databases()].flatMap(database =>
+      database.comment === null ? [] : [[database.oid, ClassOid.pg_database ?? 0, database.comment]],
+    ),
+    ...[...context.snapshot.roles()].flatMap(role =>
+      role.comment === null ? [] : [[role.oid, ClassOid.pg_authid ?? 0, role.comment]],
+    ),
+  ],
+};
+
+/** pg_depend, as far as clients ask: owned sequences, indexes of constraints, defaults, foreign keys, row types, views. */
+export const pgDepend: SystemSource = {
+  all: context => allDependencies(context),
+  by: {
+    objid: (context, value) => {
+      const key = asOid(value);
+      return allDependencies(context).filter(row => row[1] === key);
+    },
+    refobjid: (context, value) => {
+      const key = asOid(value);
+      const {snapshot} = context;
+      const table = snapshot.tableByOid(key);
+      if (table === undefined) return allDependencies(context).filter(row => row[4] === key);
+      const sequences = [...snapshot.sequences()].filter(each => each.ownedByTable === key);
+      return [
+        ...tableDependencies(context, table),
+        ...sequences.flatMap(sequence => sequenceDependencies(context, sequence)),
+        ...snapshot.referencingConstraints(key).flatMap(constraint => {
+          const owner = snapshot.tableByOid(constraint.table);
+          return owner === undefined ? [] : tableDependencies(context, owner);
+        }),
+      ];
+    },
+  },
+};
+
+function allDependencies(context: SystemContext): readonly Row[] {
+  const {snapshot} = context;
+  return snapshot.memo('depend-rows.all', () => [
+    ...[...snapshot.tables()].flatMap(table => tableDependencies(context, table)),
+    ...[...snapshot.sequences()].flatMap(sequence => sequenceDependencies(context, sequence)),
+    ...[...snapshot.views()].flatMap(view => viewDependencies(view)),
+    ...[...snapshot.userTypes()].map(type => [TYPE, type.oid, 0, NAMESPACE, type.schema, 0, 'n']),
+  ]);
+}
+
+function sequenceDependencies(
+  context: SystemContext,
+  sequence: Extract<Descriptor, {kind: 'sequence'}>,
+): readonly Row[] {
+  const rows: Row[] = [[CLASS, sequence.oid, 0, NAMESPACE, sequence.schema, 0, 'n']];
+  if (sequence.ownedByTable === 0) return rows;
+  const table = context.snapshot.tableByOid(sequence.ownedByTable);
+  const column = table?.columns.find(each => each.attnum === sequence.ownedByAttnum);
+  const kind = column !== undefined && column.identity !== '' ? 'i' : 'a';
+  rows.push([CLASS, sequence.oid, 0, CLASS, sequence.ownedByTable, sequence.ownedByAttnum, kind]);
+  return rows;
+}
+
+function viewDependencies(view: ViewDescriptor): readonly Row[] {
+  const rule = derivedOid(view.oid, 0);
+  return [
+    [CLASS, view.oid, 0, NAMESPACE, view.schema, 0, 'n'],
+    [TYPE, view.rowType, 0, CLASS, view.oid, 0, 'i'],
+    [REWRITE, rule, 0, CLASS, view.oid, 0, 'i'],
+    [REWRITE, rule, 0, CLASS, view.oid, 0, 'n'],
+  ];
+}
+
+function tableDependencies(context: SystemContext, table: TableDescriptor): readonly Row[] {
+  const {snapshot} = context;
+  const indexes = snapshot.indexesOf(table.oid);
+  const constraints = snapshot.constraintsOf(table.oid);
+  return context.memo.get(table, 'pg_depend', [indexes, constraints], () => {
+    const rows: Row[] = [
+      [TYPE, table.rowType, 0, CLASS, table.oid, 0, 'i'],
+      [CLASS, table.oid, 0, NAMESPACE, table.schema, 0, 'n'],
+    ];
+    for (const column of table.columns) {
+      if (column.defaultText === null || column.isDropped) continue;
+      const object = derivedOid(table.oid, column.attnum);
+      rows.push([ATTRDEF, object, 0, CLASS, table.oid, column.attnum, 'a']);
+      if (column.sequence !== 0 && column.identity === '') {
+        rows.push([ATTRDEF, object, 0, CLASS, column.sequence, 0, 'n']);
+      }
+    }
+    for (const constraint of constraints) {
+      for (const attnum of constraint.columns) {
+        rows.push([CONSTRAINT, constraint.oid, 0, CLASS, table.oid, attnum, 'a']);
+      }
+      for (const attnum of constraint.referencedColumns) {
+        rows.push([CONSTRAINT, constraint.oid, 0, CLASS, constraint.referencedTable, attnum, 'n']);
+      }
+      if (constraint.type === 'f' && constraint.index !== 0) {
+        rows.push([CONSTRAINT, constraint.oid, 0, CLASS, constraint.index, 0, 'n']);
+      }
+    }
+    for (const index of indexes) {
+      if (index.constraint !== 0) {
+        rows.push([CLASS, index.oid, 0, CONSTRAINT, index.constraint, 0, 'i']);
+        continue;
+      }
+      for (const key of index.keys) {
+        if (key.attnum !== 0) rows.push([CLASS, index.oid, 0, CLASS, table.oid, key.attnum, 'a']);
+      }
+    }
+    return rows;
+  });
+}

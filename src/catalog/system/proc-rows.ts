@@ -1,0 +1,89 @@
+import type {FunctionRow} from '../contract.ts';
+import {wadiFunctions} from '../data/wadi-functions.ts';
+import type {FunctionDescriptor} from '../descriptors.ts';
+import {RoleOid} from '../well-known.ts';
+import {
+  aclDatum,
+  arrayOrNull,
+  asOid,
+  vector,
+  type Row,
+  type SystemContext,
+  type SystemSource,
+} from './source.ts';
+
+const LANGUAGE_INTERNAL = 12;
+const LANGUAGE_SQL = 14;
+
+/** pg_proc. */
+export const pgProc: SystemSource = {
+  all: context => [
+    ...context.rows.all('pg_proc'),
+    ...wadiFunctions.map(fn => ownRow(fn)),
+    ...[...context.snapshot.userFunctions()].map(fn => userRow(context, fn)),
+  ],
+  by: {
+    oid: (context, value) => {
+      const key = asOid(value);
+      const user = context.snapshot.get('function', key) as FunctionDescriptor | undefined;
+      if (user !== undefined) return [userRow(context, user)];
+      const own = wadiFunctions.filter(fn => fn.oid === key);
+      return own.length > 0 ? own.map(fn => ownRow(fn)) : context.rows.byKey('pg_proc', key);
+    },
+    proname: (context, value) => [
+      ...context.rows.byName('pg_proc', value),
+      ...wadiFunctions.filter(fn => fn.name === value).map(fn => ownRow(fn)),
+      ...[...context.snapshot.userFunctions()]
+        .filter(fn => fn.name === value)
+        .map(fn => userRow(context, fn)),
+    ],
+  },
+};
+
+function ownRow(fn: FunctionRow): Row {
+  return row(fn, {
+    owner: RoleOid.postgres,
+    language: LANGUAGE_INTERNAL,
+    source: fn.source,
+    isDefiner: false,
+    acl: null,
+  });
+}
+
+function userRow(context: SystemContext, fn: FunctionDescriptor): Row {
+  const {snapshot} = context;
+  const [made = []] = context.memo.get(fn, 'pg_proc', [], () => {
+    const shape = snapshot.functionByOid(fn.oid);
+    if (shape === undefined) return [];
+    const acl = aclDatum(fn.acl, snapshot);
+    const more = {owner: fn.owner, language: LANGUAGE_SQL, source: fn.body, acl};
+    return [row(shape, {...more, isDefiner: fn.isSecurityDefiner})];
+  });
+  return made;
+}
+
+/** What pg_proc has beyond a FunctionRow. */
+interface ProcFacts {
+  readonly owner: number;
+  readonly language: number;
+  readonly source: string;
+  readonly isDefiner: boolean;
+  readonly acl: ReturnType<typeof aclDatum>;
+}
+
+function row(fn: FunctionRow, facts: ProcFacts): Row {
+  const hasModes = fn.argModes !== '';
+  const names = fn.argNames.some(name => name !== '') ? fn.argNames : [];
+  return [
+    ...[fn.oid, fn.name, fn.schema, facts.owner, facts.language],
+    ...[facts.language === LANGUAGE_SQL ? 100 : 1, fn.returnsSet ? 1000 : 0, fn.variadic, 0],
+    ...[fn.kind, facts.isDefiner, false, fn.isStrict, fn.returnsSet, fn.volatility, 'u'],
+    ...[fn.argTypes.length, fn.defaultCount, fn.returnType],
+    vector(fn.argTypes),
+    hasModes ? arrayOrNull(fn.allArgTypes) : null,
+    hasModes ? arrayOrNull([...fn.argModes]) : null,
+    arrayOrNull(names),
+    fn.defaultCount === 0 ? null : fn.defaultTexts.join(', '),
+    ...[null, facts.source, null, null, null, facts.acl],
+  ];
+}
