@@ -112,20 +112,22 @@ function decodeBase64(text: string): Uint8Array {
 const utf8Names = new Set(['utf8', 'utf-8', 'unicode']);
 const latin1Names = new Set(['latin1', 'iso88591', 'iso-8859-1', 'iso_8859_1', 'iso8859-1']);
 
-function encodingOf(name: string, role: 'source' | 'destination'): 'utf8' | 'latin1' | 'ascii' {
+function encodingOf(name: string, role: 'source ' | 'destination ' | ''): 'utf8' | 'latin1' | 'ascii' {
   const key = name.toLowerCase();
   if (utf8Names.has(key)) return 'utf8';
   if (latin1Names.has(key)) return 'latin1';
   if (key === 'sql_ascii') return 'ascii';
-  throw new PgError(SqlState.invalidParameterValue, `invalid ${role} encoding name "${name}"`);
+  throw new PgError(SqlState.invalidParameterValue, `invalid ${role}encoding name "${name}"`);
 }
 
-function convertFrom(bytes: Uint8Array, encoding: string): string {
-  return encodingOf(encoding, 'source') === 'latin1' ? asBuffer(bytes).toString('latin1') : decodeUtf8(asBuffer(bytes));
+function convertFrom(bytes: Uint8Array, encoding: string, role: 'source ' | '' = 'source '): string {
+  if (encodingOf(encoding, role) !== 'latin1') return decodeUtf8(asBuffer(bytes));
+  if (bytes.includes(0)) throw new PgError(SqlState.characterNotInRepertoire, 'invalid byte sequence for encoding "LATIN1": 0x00');
+  return asBuffer(bytes).toString('latin1');
 }
 
 function convertTo(text: string, encoding: string): Uint8Array {
-  if (encodingOf(encoding, 'destination') !== 'latin1') return Buffer.from(text, 'utf8');
+  if (encodingOf(encoding, 'destination ') !== 'latin1') return Buffer.from(text, 'utf8');
   for (const char of text) {
     if (char.codePointAt(0)! > 255) {
       const hex = [...Buffer.from(char, 'utf8')].map(byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
@@ -157,6 +159,6 @@ export const bytesFunctions: FunctionTable = {
   pg_convert_from: {fn: convertFrom},
   pg_convert_to: {fn: convertTo},
   pg_convert: {fn: (a: Uint8Array, from: string, to: string) => convertTo(convertFrom(a, from), to)},
-  length_in_encoding: {fn: (a: Uint8Array, encoding: string) => [...convertFrom(a, encoding)].length},
+  length_in_encoding: {fn: (a: Uint8Array, encoding: string) => [...convertFrom(a, encoding, '')].length},
 };
 

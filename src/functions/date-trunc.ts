@@ -12,9 +12,9 @@ const sizes: Readonly<Record<string, number>> = {microseconds: 1, milliseconds: 
 
 /** date_trunc of a local timestamp. */
 export function truncateTimestamp(name: string, local: bigint, type = 'timestamp without time zone'): bigint {
-  const unit = findUnit(name);
-  if (unit === undefined) throw badUnit(name, type);
   if (isInfiniteTimestamp(local)) return local;
+  const unit = findUnit(name);
+  if (unit === undefined) throw badUnit(name, type, true);
   const days = dayOfTimestamp(local);
   const size = sizes[unit];
   if (size !== undefined) {
@@ -22,7 +22,7 @@ export function truncateTimestamp(name: string, local: bigint, type = 'timestamp
     return timestampFromDay(days, micros - (micros % size));
   }
   const start = truncateDay(unit, days);
-  if (start === null) throw badUnit(name, type);
+  if (start === null) throw badUnit(name, type, true);
   return timestampFromDay(start, 0);
 }
 
@@ -52,9 +52,9 @@ function truncateDay(unit: string, days: number): number | null {
 
 /** date_trunc of a timestamptz in a zone. */
 export function truncateTimestampTz(name: string, utc: bigint, zone: Zone): bigint {
-  const unit = findUnit(name);
-  if (unit === undefined) throw badUnit(name, 'timestamp with time zone');
   if (isInfiniteTimestamp(utc)) return utc;
+  const unit = findUnit(name);
+  if (unit === undefined) throw badUnit(name, 'timestamp with time zone', true);
   const local = localFromUtc(utc, zone);
   const cut = truncateTimestamp(name, local, 'timestamp with time zone');
   if (sizes[unit] !== undefined) return utc - (local - cut);
@@ -64,14 +64,14 @@ export function truncateTimestampTz(name: string, utc: bigint, zone: Zone): bigi
 /** date_trunc of an interval. */
 export function truncateInterval(name: string, span: Interval): Interval {
   const unit = findUnit(name);
-  if (unit === undefined) throw badUnit(name, 'interval');
+  if (unit === undefined) throw badUnit(name, 'interval', true);
   const size = sizes[unit];
   if (size !== undefined) return makeInterval(span.months, span.days, span.micros - (span.micros % BigInt(size)));
   const months: Readonly<Record<string, number>> = {month: 1, quarter: 3, year: 12, decade: 120, century: 1200, millennium: 12000};
   if (unit === 'day') return makeInterval(span.months, span.days, 0n);
   const group = months[unit];
   if (group === undefined) {
-    const error = badUnit(name, 'interval');
+    const error = badUnit(name, 'interval', true);
     throw unit === 'week' ? error.with({detail: 'Months usually have fractional weeks.'}) : error;
   }
   return makeInterval(span.months - (span.months % group), 0, 0n);

@@ -19,7 +19,7 @@ import {binTimestamp, truncateInterval, truncateTimestamp, truncateTimestampTz} 
 import {roundMicros, sessionZone} from './session-clock.ts';
 import type {FunctionTable} from './table.ts';
 import {alias} from './table.ts';
-import {zoneNamed, zoneOfInterval} from './zone-name.ts';
+import {isoZone, zoneNamed, zoneOfInterval} from './zone-name.ts';
 
 const DAY = 86_400_000_000n;
 const overflow = (text: string): PgError => new PgError(SqlState.datetimeFieldOverflow, text);
@@ -43,7 +43,6 @@ const timetzPlus = (time: TimeTz, span: Interval): TimeTz => new TimeTz(modDay(t
 
 /** age(): a symbolic difference that borrows from the months of the earlier date. */
 export function age(a: bigint, b: bigint): Interval {
-  if (isInfiniteTimestamp(a) || isInfiniteTimestamp(b)) throw overflow('timestamp out of range');
   const left = timestampToFields(a);
   const right = timestampToFields(b);
   const isNegative = a < b;
@@ -67,8 +66,8 @@ export function age(a: bigint, b: bigint): Interval {
 const toLocal = (utc: bigint, context: EvalContext): bigint => localFromUtc(utc, sessionZone(context));
 const toUtc = (local: bigint, context: EvalContext): bigint => utcFromLocal(local, sessionZone(context));
 
-function makeDate(year: number, month: number, day: number): number {
-  const out = (): PgError => overflow(`date field value out of range: ${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`);
+function makeDate(year: number, month: number, day: number, shown = year < 0 ? year + 1 : year): number {
+  const out = (): PgError => overflow(`date field value out of range: ${shown}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`);
   if (year === 0) throw out();
   const astronomical = year < 0 ? year + 1 : year;
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(astronomical, month)) throw out();
@@ -80,14 +79,14 @@ function makeDate(year: number, month: number, day: number): number {
 function makeTime(hour: number, minute: number, second: number): bigint {
   const isOver = hour < 0 || minute < 0 || minute > 59 || !(second >= 0) || second > 60 || hour > 24 || (hour === 24 && (minute > 0 || second > 0));
   if (isOver) {
-    const seconds = Number.isFinite(second) ? String(second).replace(/^(\d)(?=\.|$)/, '0$1') : String(second);
+    const seconds = String(Number(second.toPrecision(6))).padStart(2, '0');
     throw overflow(`time field value out of range: ${hour}:${String(minute).padStart(2, '0')}:${seconds}`);
   }
   return BigInt(hour * 3600 + minute * 60) * 1_000_000n + BigInt(roundHalfEven(second * 1e6));
 }
 
 function makeTimestamp(year: number, month: number, day: number, hour: number, minute: number, second: number): bigint {
-  const timestamp = timestampFromDay(makeDate(year, month, day), Number(makeTime(hour, minute, second)));
+  const timestamp = timestampFromDay(makeDate(year, month, day, year), Number(makeTime(hour, minute, second)));
   if (!isTimestampInRange(timestamp)) throw overflow('timestamp out of range');
   return timestamp;
 }
@@ -238,8 +237,8 @@ const casts: FunctionTable = {
 const zones: FunctionTable = {
   timestamptz_zone: {fn: (zone: string, utc: bigint) => localFromUtc(utc, zoneNamed(zone))},
   timestamp_zone: {fn: (zone: string, local: bigint) => utcFromLocal(local, zoneNamed(zone))},
-  timestamptz_izone: {fn: (zone: Interval, utc: bigint) => localFromUtc(utc, zoneOfInterval(zone))},
-  timestamp_izone: {fn: (zone: Interval, local: bigint) => utcFromLocal(local, zoneOfInterval(zone))},
+  timestamptz_izone: {fn: (zone: Interval, utc: bigint) => (isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneOfInterval(zone)))},
+  timestamp_izone: {fn: (zone: Interval, local: bigint) => (isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneOfInterval(zone)))},
   timetz_zone: {
     fnCtx: (zone: string, time: TimeTz, context: EvalContext) => timetzAt(time, zoneNamed(zone).offsetAt(secondsOfTimestamp(context.clock.transactionTimestamp()))),
   },
@@ -259,7 +258,7 @@ export const datetimeFunctions: FunctionTable = {
   ...crossCompare('timestamptz timestamp', (a: bigint, b: bigint, context) => bigOrder(a, toUtc(b, context))),
   timestamp_trunc: {fn: (unit: string, local: bigint) => truncateTimestamp(unit, local)},
   timestamptz_trunc: {fnCtx: (unit: string, utc: bigint, context: EvalContext) => truncateTimestampTz(unit, utc, sessionZone(context))},
-  timestamptz_trunc_zone: {fn: (unit: string, utc: bigint, zone: string) => truncateTimestampTz(unit, utc, zoneNamed(zone))},
+  timestamptz_trunc_zone: {fn: (unit: string, utc: bigint, zone: string) => (isInfiniteTimestamp(utc) ? utc : truncateTimestampTz(unit, utc, zoneNamed(zone)))},
   interval_trunc: {fn: truncateInterval},
   ...alias(['timestamp_bin', 'timestamptz_bin'], {fn: binTimestamp}),
   date_finite: {fn: (days: number) => !isInfiniteDate(days)},
@@ -273,7 +272,7 @@ export const datetimeFunctions: FunctionTable = {
   },
   make_timestamptz_at_timezone: {
     fn: (...args: [number, number, number, number, number, number, string]) => utcFromLocal(
-      makeTimestamp(...(args.slice(0, 6) as [number, number, number, number, number, number])), zoneNamed(args[6])),
+      makeTimestamp(...(args.slice(0, 6) as [number, number, number, number, number, number])), isoZone(args[6])),
   },
   make_interval: {fn: intervalOf},
   overlaps_time: overlaps(bigOrder),

@@ -90,7 +90,7 @@ function timestampField(name: string, local: bigint, utc: bigint | null, offset:
   const unit = findUnit(name);
   if (unit === undefined) throw badUnit(name, type);
   if (isInfiniteTimestamp(local)) {
-    const field = unit.startsWith('timezone') && utc === null ? undefined : infiniteField(unit, local === TIMESTAMP_INFINITY);
+    const field = infiniteField(unit, local === TIMESTAMP_INFINITY);
     if (field === undefined) throw badUnit(name, type);
     return field;
   }

@@ -30,7 +30,7 @@ const halfRounded = (value: bigint): bigint => (value < 0n ? (value - 1n) / 2n :
 /** pg_size_pretty(numeric). */
 export function formatBytesNumeric(size: Numeric): string {
   const whole = numericTrunc(size, 0);
-  if (whole.kind !== 'finite') return `${numericToText(size)} bytes`;
+  if (whole.kind !== 'finite') return `${numericToText(size)} PB`;
   if (whole.digits < 10240n && whole.digits > -10240n) return `${numericToText(size)} bytes`;
   return formatBytes(numericRound(size, 0).digits);
 }
@@ -41,9 +41,9 @@ export function parseSize(text: string): bigint {
   const match = /^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$/s.exec(text);
   if (match === null) throw new PgError(SqlState.invalidParameterValue, `invalid size: "${text}"`);
   const name = match[2]!.toLowerCase();
-  const unit = name === '' || name === 'b' ? units[0] : units.find(each => each.name.toLowerCase() === name);
+  const unit = name === '' ? units[0] : units.find(each => each.name.toLowerCase() === name);
   if (unit === undefined) {
-    throw bad({detail: `Invalid size unit: "${match[2]}".`, hint: 'Valid units are "bytes", "B", "kB", "MB", "GB", "TB", and "PB".'});
+    throw bad({detail: `Invalid size unit: "${match[2]}".`, hint: 'Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".'});
   }
   return numericToInt8(numericMul(parseNumeric(match[1]!), Numeric.of(1n << BigInt(unit.bits), 0)));
 }

@@ -81,7 +81,7 @@ export function splitPart(text: string, delimiter: string, field: number): strin
 }
 
 function chr(code: number): string {
-  if (code < 0) throw new PgError(SqlState.programLimitExceeded, 'character number must be positive');
+  if (code < 0) throw new PgError(SqlState.invalidParameterValue, 'character number must be positive');
   if (code === 0) throw new PgError(SqlState.programLimitExceeded, 'null character not permitted');
   if (code > 0x10ffff) throw new PgError(SqlState.programLimitExceeded, `requested character too large for encoding: ${code}`);
   if (code >= 0xd800 && code <= 0xdfff) {

@@ -40,9 +40,15 @@ export function findUnit(name: string): TimeUnit | undefined {
   return byName.get(name.toLowerCase().slice(0, 10));
 }
 
+/** Names that only extract from a timestamp reads. */
+const reserved: ReadonlySet<TimeUnit> = new Set(['epoch']);
+const neverTruncated: ReadonlySet<TimeUnit> = new Set(['epoch', 'dow', 'isodow', 'doy', 'isoyear', 'julian']);
+
 /** 22023 or 0A000 of a unit that a type does not have. */
-export function badUnit(name: string, type: string): PgError {
-  const known = findUnit(name) !== undefined;
+export function badUnit(name: string, type: string, isTrunc = false): PgError {
+  const unit = findUnit(name);
+  const isUnknown = isTrunc ? neverTruncated : reserved;
+  const known = unit !== undefined && (!isUnknown.has(unit) || (!isTrunc && (type.startsWith('timestamp') || type === 'date')));
   if (known) return featureNotSupported(`unit "${name.toLowerCase()}" not supported for type ${type}`);
   return new PgError(SqlState.invalidParameterValue, `unit "${name.toLowerCase()}" not recognized for type ${type}`);
 }

@@ -1,7 +1,7 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {abbreviations} from '../types/datetime-abbreviations.ts';
-import {namedZone} from '../types/datetime-decode.ts';
+import {decodeOffset, namedZone} from '../types/datetime-decode.ts';
 import type {Zone} from '../types/datetime-zone.ts';
 import {offsetText} from '../types/datetime-zone.ts';
 import type {Interval} from '../types/interval-value.ts';
@@ -18,13 +18,21 @@ export function fixedZone(offset: number): Zone {
 export function zoneNamed(name: string): Zone {
   const abbreviation = zoneAbbreviation(name);
   if (abbreviation !== undefined) return abbreviation;
-  return namedZone(name);
+  const offset = /^([+-])(\d{1,2})(?::(\d{2}))?(?::(\d{2}))?$/.exec(name);
+  if (offset === null) return namedZone(name);
+  const size = Number(offset[2]) * 3600 + Number(offset[3] ?? 0) * 60 + Number(offset[4] ?? 0);
+  return fixedZone(offset[1] === '-' ? size : -size);
 }
 
 function zoneAbbreviation(name: string): Zone | undefined {
   const known = abbreviations.get(name.toLowerCase());
   if (known === undefined) return undefined;
   return known.kind === 'fixed' ? fixedZone(known.offset) : namedZone(known.zone);
+}
+
+/** As zoneNamed, with ISO's sign for bare offsets (make_timestamptz). */
+export function isoZone(name: string): Zone {
+  return /^[+-]\d/.test(name) ? fixedZone(decodeOffset(name)) : zoneNamed(name);
 }
 
 /** AT TIME ZONE interval. */
