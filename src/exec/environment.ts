@@ -3,8 +3,8 @@ import type {Plan} from '../sql/plan/plan.ts';
 import type {TypeLookup} from '../types/contract.ts';
 import type {PlanCompiler} from './compiler.ts';
 import type {Operator} from './operator.ts';
-import type {WorkTable} from './operators/recursive-union.ts';
-import type {CteBuffer} from './operators/with.ts';
+import type {WorkTable} from './work-table.ts';
+import type {CteBuffer} from './cte-buffer.ts';
 
 /** What building an operator tree needs: the compiler of expressions, functions by prosrc, and what WITH queries share, by cte id. */
 export interface ExecEnv {

@@ -1,38 +1,9 @@
 import type {ByteReader} from '../common/byte-reader.ts';
 import type {ByteWriter} from '../common/byte-writer.ts';
 import type {Oid} from '../common/ids.ts';
-import type {Interval} from './interval-value.ts';
-import type {JsonbValue} from './jsonb-value.ts';
-import type {Numeric} from './numeric-value.ts';
-import type {PgArray} from './array-value.ts';
-import type {PgRecord} from './record-value.ts';
-import type {RangeValue} from './range-value.ts';
-import type {TimeTz} from './timetz-value.ts';
+import type {Datum, Value} from './datum.ts';
 
-/**
- * A non-null SQL value as JavaScript holds it. By type:
- * bool: boolean. int2, int4, float4, float8, oid and reg*, xid, cid: number. int8, time, timestamp, timestamptz, money, xid8, pg_lsn: bigint.
- * date: number of days since 2000-01-01 (infinity = 2147483647, -infinity = -2147483648).
- * timestamp(tz): microseconds since 2000-01-01 UTC (infinity = 2^63-1, -infinity = -2^63). time: microseconds since midnight.
- * text, varchar, bpchar (padded), name, "char", json (as typed), xml, unknown, cstring, enums (label): string. uuid: lower-case 36-character string.
- * bytea: Uint8Array. numeric: Numeric. interval: Interval. timetz: TimeTz. jsonb: JsonbValue. arrays, int2vector, oidvector: PgArray. record, composites: PgRecord. ranges: RangeValue.
- */
-export type Value =
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Numeric
-  | Interval
-  | TimeTz
-  | JsonbValue
-  | PgArray
-  | PgRecord
-  | RangeValue;
-
-/** A SQL value; NULL is null, never undefined. */
-export type Datum = Value | null;
+export type {Datum, Value};
 
 /** How a column of a type is laid out in a Vector. 'text' vectors may be dictionary codes, UTF-8 bytes or JS strings. */
 export type PhysicalKind = 'bool' | 'int32' | 'float64' | 'int64' | 'text' | 'boxed';

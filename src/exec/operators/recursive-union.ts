@@ -6,17 +6,9 @@ import {ColumnStore} from '../column-store.ts';
 import type {ExecEnv} from '../environment.ts';
 import {KeyTable} from '../key-table.ts';
 import type {Operator, RunContext} from '../operator.ts';
+import {WorkTable} from '../work-table.ts';
 import {END, PAUSE} from '../operator.ts';
 import {selected} from './filter.ts';
-
-/** Rows of the last round, read by WorkTableScan. */
-export class WorkTable {
-  rows: ColumnStore;
-
-  constructor(rows: ColumnStore) {
-    this.rows = rows;
-  }
-}
 
 /** WITH RECURSIVE: the initial rows, then the recursive term over each round's new rows until a round adds none. */
 export class RecursiveUnion implements Operator {

@@ -1,54 +1,11 @@
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import {assert} from '../../common/errors.ts';
-import type {CtePlan, CteScanPlan, WithPlan} from '../../sql/plan/plan.ts';
-import {ColumnStore} from '../column-store.ts';
+import type {CteScanPlan, WithPlan} from '../../sql/plan/plan.ts';
+import {CteBuffer} from '../cte-buffer.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
-
-/** The rows of one WITH query: pulled from its operator when a reader needs more, kept for the other readers. */
-export class CteBuffer {
-  readonly store: ColumnStore;
-  readonly isDataModifying: boolean;
-  readonly #operator: Operator;
-  #run!: RunContext;
-  #isOpen = false;
-  #isDone = false;
-
-  constructor(plan: CtePlan, operator: Operator) {
-    this.#operator = operator;
-    this.isDataModifying = plan.isDataModifying;
-    this.store = new ColumnStore(plan.plan.columns.map(column => column.type));
-  }
-
-  reset(run: RunContext): void {
-    this.#run = run;
-    this.store.reset();
-    this.#isOpen = false;
-    this.#isDone = false;
-  }
-
-  /** Makes at least `rows` rows available if there are so many; false = paused. */
-  fill(rows: number, wanted: number): boolean {
-    while (!this.#isDone && this.store.size < rows) {
-      if (!this.#isOpen) {
-        this.#operator.open(this.#run);
-        this.#isOpen = true;
-      }
-      const batch = this.#operator.next(this.isDataModifying ? BATCH_CAPACITY : Math.min(wanted, BATCH_CAPACITY));
-      if (batch === PAUSE) return false;
-      if (batch === END) this.#isDone = true;
-      else this.store.append(batch);
-    }
-    return true;
-  }
-
-  close(): void {
-    this.#operator.close();
-    this.store.reset();
-  }
-}
 
 /** WITH: data-modifying queries run to their end whether read or not; others only as far as they are read. */
 export class With implements Operator {

@@ -1,6 +1,5 @@
 import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {ScanPredicate} from '../../storage/contract.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 
 /** An output column of a plan node. */
@@ -20,7 +19,7 @@ interface PlanBase {
 /** A conjunct pushed to storage for pruning and key ranges; its values are column-free expressions evaluated at open. The filter is still applied above. */
 export interface PushedPredicate {
   readonly column: number;
-  readonly op: ScanPredicate['op'];
+  readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'isNull' | 'isNotNull';
   readonly values: readonly BoundExpr[];
   /** With op 'in': the single value is an array-typed expression. */
   readonly isArray: boolean;

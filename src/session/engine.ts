@@ -1,0 +1,56 @@
+import type {CatalogChange, CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
+import type {Oid} from '../common/ids.ts';
+import type {FactoryCache} from '../expr/factory-cache.ts';
+import type {FunctionLibrary} from '../functions/contract.ts';
+import type {BindCache} from '../sql/contract.ts';
+import type {SqlParser} from '../sql/parse/parser.ts';
+import type {Storage} from '../storage/contract.ts';
+import type {NotifyHub} from './notify-hub.ts';
+import type {PlanStore} from './plan-store.ts';
+import type {SettingDefinitions} from './settings.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** What a logger must offer; pino fits. */
+export interface SessionLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What all sessions of a process share; made by the composition root. */
+export interface Engine {
+  readonly storage: Storage;
+  readonly library: FunctionLibrary;
+  readonly parser: SqlParser;
+  readonly factories: FactoryCache;
+  readonly plans: PlanStore;
+  readonly bindCache: BindCache;
+  readonly systemRelations: SystemRelations;
+  readonly facts: RuntimeFacts;
+  readonly notifications: NotifyHub;
+  readonly settingDefinitions: SettingDefinitions;
+  readonly settingDefaults: ReadonlyMap<string, string>;
+  readonly sessions: Map<number, WadiSession>;
+  readonly logger: SessionLogger;
+  readonly startedAt: bigint;
+  readonly spillDir: string;
+  /** Full text of version(). */
+  readonly versionText: string;
+  /** Test mode: PAUSE before every next. */
+  readonly injectsPauses: boolean;
+  /** Newest committed catalog of a database. */
+  catalog(databaseOid: Oid): CatalogSnapshot;
+  /** Checks changes against the newest catalog; throws on a name clash. Called right before the commit that carries them. */
+  checkCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
+  /** Makes committed changes visible: called in the turn in which their commit was applied. */
+  publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
+  /** Drops a data directory's database objects etc. go through storage; this tells listeners that a live query may be affected. */
+  readonly extensions: EngineExtensions;
+}
+
+/** What layers beside the session add: live queries, jobs. */
+export interface EngineExtensions {
+  /** Externally implemented functions by prosrc (system.flush ...). Undefined = unknown. */
+  call(session: WadiSession, source: string, args: readonly unknown[]): unknown;
+}

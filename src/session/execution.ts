@@ -1,0 +1,268 @@
+// Hot path: every statement that returns rows runs here.
+import type {Batch} from '../columns/batch.ts';
+import {assert} from '../common/errors.ts';
+import {RowBatchBuilder} from '../exec/column-store.ts';
+import {END, PAUSE} from '../exec/operator.ts';
+import type {Datum} from '../types/contract.ts';
+import type {Formats, ResultShape} from './contract.ts';
+import type {PlanEntry, PlanInstance} from './plan-store.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** complete: all rows are out. suspended: the row limit was reached first. */
+export type RunResult = 'complete' | 'suspended';
+
+/** Where rows go: the client, a COPY, a cursor's FETCH, or nowhere. */
+export interface RowReceiver {
+  rows(batch: Batch): void;
+  /** True while the receiver cannot take more; `drained` tells when it can. */
+  readonly isFull: boolean;
+  drained(): Promise<void>;
+}
+
+/** A statement being executed: run, perhaps in several portions, then closed. */
+export interface Execution {
+  readonly shape: ResultShape | null;
+  /** Pulls up to `maxRows` rows (Infinity = all) into the receiver. */
+  run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult>;
+  /** Command tag for the rows of the last `run`. */
+  tag(rowCount: number): string;
+  /** Rows sent by the last `run`. */
+  readonly sent: number;
+  close(): void;
+}
+
+/** Runs an operator tree. */
+export class PlanExecution implements Execution {
+  readonly shape: ResultShape | null;
+  readonly #session: WadiSession;
+  readonly #entry: PlanEntry;
+  #instance: PlanInstance | null;
+  readonly #params: readonly Datum[];
+  readonly #slots: readonly Datum[];
+  #isOpen = false;
+  #isDone = false;
+  #affected = 0;
+  sent = 0;
+
+  constructor(session: WadiSession, entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]) {
+    this.#session = session;
+    this.#entry = entry;
+    this.#instance = null;
+    this.#params = params;
+    this.#slots = slots;
+    this.shape = entry.shape;
+  }
+
+  /** Uses this instance (EXPLAIN ANALYZE's) instead of one from the pool. */
+  useInstance(instance: PlanInstance): void {
+    this.#instance = instance;
+  }
+
+  #open(): void {
+    const session = this.#session;
+    session.checkPrivileges(this.#entry.plan);
+    this.#instance ??= this.#entry.take(session.engine, false);
+    const {run, operator} = this.#instance;
+    this.#isOpen = true;
+    session.beginStatement();
+    run.start(session, this.#params, this.#slots);
+    operator.open(run);
+  }
+
+  run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    this.sent = 0;
+    if (this.#isDone) return 'complete';
+    const locked = this.#isOpen ? undefined : this.#session.lockTables(this.#entry.plan);
+    if (locked !== undefined) return this.#afterLocks(locked, maxRows, receiver);
+    if (!this.#isOpen) this.#open();
+    return this.#pull(maxRows, receiver);
+  }
+
+  async #afterLocks(locked: Promise<void>, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+    await locked;
+    this.#open();
+    return this.#pull(maxRows, receiver);
+  }
+
+  #pull(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    const {run, operator} = this.#instance!;
+    run.startSlice();
+    for (;;) {
+      run.checkInterrupts();
+      const batch = operator.next(Math.min(maxRows - this.sent, 1024));
+      if (batch === END) {
+        this.#finish();
+        return 'complete';
+      }
+      if (batch === PAUSE) return this.#resume(run.pause, maxRows, receiver);
+      assert(batch.count > 0, 'a batch has rows');
+      if (this.shape !== null) receiver.rows(batch);
+      this.sent += batch.count;
+      if (this.sent >= maxRows) return 'suspended';
+      if (receiver.isFull) return this.#resume(receiver.drained(), maxRows, receiver);
+    }
+  }
+
+  async #resume(pause: Promise<unknown> | null, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+    this.#instance!.run.pause = null;
+    await this.#session.wait(pause);
+    return this.#pull(maxRows, receiver);
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#affected = this.#instance!.run.affectedRows;
+    this.#session.endStatement();
+    this.#release();
+  }
+
+  #release(): void {
+    const instance = this.#instance;
+    if (instance === null || !this.#isOpen) return;
+    this.#instance = null;
+    instance.operator.close();
+    if (instance.run.counters === null) this.#entry.give(instance);
+  }
+
+  tag(rowCount: number): string {
+    switch (this.#entry.plan.kind) {
+      case 'select':
+        return `SELECT ${rowCount}`;
+      case 'insert':
+        return `INSERT 0 ${this.#affected}`;
+      case 'update':
+        return `UPDATE ${this.#affected}`;
+      case 'delete':
+        return `DELETE ${this.#affected}`;
+      case 'merge':
+        return `MERGE ${this.#affected}`;
+    }
+  }
+
+  close(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    // After an error the operators' state is unknown: the tree is not used again.
+    const instance = this.#instance;
+    this.#instance = null;
+    if (instance !== null && this.#isOpen) instance.operator.close();
+  }
+}
+
+/** Rows that a command computes: SHOW, EXPLAIN, DESCRIBE. Nothing is done before the first `run`. */
+export class RowsExecution implements Execution {
+  readonly shape: ResultShape;
+  readonly #load: () => RowList | Promise<RowList>;
+  readonly #tag: string | null;
+  readonly #builder: RowBatchBuilder;
+  #rows: RowList | null = null;
+  #position = 0;
+  sent = 0;
+
+  /** `tag` null: `SELECT n`. */
+  constructor(shape: ResultShape, load: () => RowList | Promise<RowList>, tag: string | null) {
+    this.shape = shape;
+    this.#load = load;
+    this.#tag = tag;
+    this.#builder = new RowBatchBuilder(shape.fields.map(field => field.type));
+  }
+
+  run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    this.sent = 0;
+    if (this.#rows !== null) return this.#emit(this.#rows, maxRows, receiver);
+    const rows = this.#load();
+    if (rows instanceof Promise) {
+      return rows.then(list => {
+        this.#rows = list;
+        return this.#emit(list, maxRows, receiver);
+      });
+    }
+    this.#rows = rows;
+    return this.#emit(rows, maxRows, receiver);
+  }
+
+  #emit(rows: RowList, maxRows: number, receiver: RowReceiver): RunResult {
+    while (this.#position < rows.length && this.sent < maxRows) {
+      const count = Math.min(rows.length - this.#position, maxRows - this.sent, 1024);
+      this.#builder.reset();
+      for (let i = 0; i < count; i++) this.#builder.push(rows[this.#position + i]!);
+      const batch = this.#builder.finish();
+      batch.count = count;
+      receiver.rows(batch);
+      this.#position += count;
+      this.sent += count;
+    }
+    return this.sent >= maxRows ? 'suspended' : 'complete';
+  }
+
+  tag(rowCount: number): string {
+    return this.#tag ?? `SELECT ${rowCount}`;
+  }
+
+  close(): void {}
+}
+
+type RowList = readonly (readonly Datum[])[];
+
+/** A command without rows. */
+export class CommandExecution implements Execution {
+  readonly shape = null;
+  readonly sent = 0;
+  readonly #work: () => string | Promise<string>;
+  #tag = '';
+
+  /** `work` does the command and returns its tag. */
+  constructor(work: () => string | Promise<string>) {
+    this.#work = work;
+  }
+
+  run(): RunResult | Promise<RunResult> {
+    const tag = this.#work();
+    if (typeof tag === 'string') {
+      this.#tag = tag;
+      return 'complete';
+    }
+    return tag.then(text => {
+      this.#tag = text;
+      return 'complete' as const;
+    });
+  }
+
+  tag(): string {
+    return this.#tag;
+  }
+
+  close(): void {}
+}
+
+/** Writes rows to the client in the portal's formats. */
+export class ClientReceiver implements RowReceiver {
+  readonly #session: WadiSession;
+  readonly #shape: ResultShape;
+  readonly #formats: Formats;
+
+  constructor(session: WadiSession, shape: ResultShape, formats: Formats) {
+    this.#session = session;
+    this.#shape = shape;
+    this.#formats = formats;
+  }
+
+  rows(batch: Batch): void {
+    this.#session.sink.dataRows(this.#shape, this.#formats, batch, {from: 0, to: batch.count}, this.#session.evalContext.format);
+  }
+
+  get isFull(): boolean {
+    return this.#session.sink.isFull;
+  }
+
+  drained(): Promise<void> {
+    return this.#session.sink.drained();
+  }
+}
+
+/** Takes rows and does nothing with them. */
+export const discardRows: RowReceiver = {
+  rows: () => {},
+  isFull: false,
+  drained: () => Promise.resolve(),
+};

@@ -1,0 +1,92 @@
+import type {CatalogSnapshot} from '../catalog/contract.ts';
+import {buildOperator} from '../exec/build.ts';
+import type {Operator} from '../exec/operator.ts';
+import type {QueryPlan} from '../sql/plan/plan.ts';
+import type {Engine} from './engine.ts';
+import {ExecutionRun} from './run-context.ts';
+import type {FieldDescription, ResultShape} from './contract.ts';
+
+/** An operator tree with its run context: serves one execution at a time. */
+export interface PlanInstance {
+  readonly operator: Operator;
+  readonly run: ExecutionRun;
+}
+
+/** A plan with what is compiled beside it. Shared by all sessions; never changed after it is built. */
+export class PlanEntry {
+  readonly plan: QueryPlan;
+  readonly shape: ResultShape | null;
+  /** Catalog that the plan was bound against. */
+  readonly catalog: CatalogSnapshot;
+  readonly #free: PlanInstance[] = [];
+
+  constructor(plan: QueryPlan, catalog: CatalogSnapshot) {
+    this.plan = plan;
+    this.catalog = catalog;
+    this.shape = plan.returnsRows ? shapeOf(plan) : null;
+  }
+
+  /** A free instance, or a new one. */
+  take(engine: Engine, isInstrumented: boolean): PlanInstance {
+    const free = isInstrumented ? undefined : this.#free.pop();
+    if (free !== undefined) return free;
+    const operator = buildOperator(this.plan.root, {
+      library: engine.library,
+      types: this.catalog,
+      factories: engine.factories,
+      isInstrumented,
+      injectsPauses: engine.injectsPauses,
+    });
+    return {operator, run: new ExecutionRun(this.plan.outerCount)};
+  }
+
+  /** Gives an instance back after its operator was closed. */
+  give(instance: PlanInstance): void {
+    if (this.#free.length < MAX_FREE) this.#free.push(instance);
+  }
+}
+
+const MAX_FREE = 8;
+
+function shapeOf(plan: QueryPlan): ResultShape {
+  return {
+    fields: plan.columns.map((column): FieldDescription => {
+      let {type, typmod} = column;
+      // Domains are reported as their base type.
+      while (type.kind === 'd' && type.base !== null) {
+        typmod = type.baseTypmod;
+        type = type.base;
+      }
+      return {name: column.name, tableOid: column.tableOid, attnum: column.attnum, type, typmod};
+    }),
+  };
+}
+
+/** Plans by their full key; least recently used entries go first. */
+export class PlanStore {
+  readonly #capacity: number;
+  readonly #entries = new Map<string, PlanEntry>();
+
+  constructor(capacity = 2000) {
+    this.#capacity = capacity;
+  }
+
+  get(key: string, catalog: CatalogSnapshot): PlanEntry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    if (entry.catalog !== catalog) return undefined;
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  put(key: string, entry: PlanEntry): void {
+    this.#entries.set(key, entry);
+    if (this.#entries.size <= this.#capacity) return;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      break;
+    }
+  }
+}
+

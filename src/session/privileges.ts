@@ -1,0 +1,72 @@
+import {hasPrivileges, isSuperuser, ownsObject, type AclObjectKind, type AclTarget} from '../catalog/acl.ts';
+import type {CatalogSnapshot} from '../catalog/contract.ts';
+import type {RelationDescriptor} from '../catalog/descriptors.ts';
+import {PgError} from '../common/errors.ts';
+import type {Oid} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {RequiredPrivilege} from '../sql/plan/plan.ts';
+
+/** Throws 42501 unless the role holds every privilege that a plan needs (PostgreSQL 5.7). */
+export function checkPlanPrivileges(catalog: CatalogSnapshot, role: Oid, required: readonly RequiredPrivilege[]): void {
+  if (required.length === 0) return;
+  for (const need of required) {
+    const asRole = need.asRole === 0 ? role : need.asRole;
+    if (isSuperuser(asRole, catalog)) continue;
+    const relation = catalog.relationByOid(need.relation);
+    if (relation === undefined || relation.kind === 'systemRelation') continue;
+    if (relation.kind === 'index') continue;
+    checkSchemaUsage(catalog, asRole, relation.schema);
+    checkRelation(catalog, asRole, relation, need);
+  }
+}
+
+function checkRelation(
+  catalog: CatalogSnapshot,
+  role: Oid,
+  relation: Exclude<RelationDescriptor, {kind: 'systemRelation' | 'index'}>,
+  need: RequiredPrivilege,
+): void {
+  const target: AclTarget = {kind: relation.kind === 'sequence' ? 's' : 'r', owner: relation.owner, acl: relation.acl};
+  if (hasPrivileges(catalog, role, target, need.privilege)) return;
+  if (relation.kind === 'table' && need.columns.length > 0) {
+    const isHeld = need.columns.every(attnum => {
+      const acl = relation.columns.find(column => column.attnum === attnum)?.acl ?? null;
+      return acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
+    });
+    if (isHeld) return;
+  }
+  throw denied(relation.kind === 'table' ? 'table' : relation.kind, relation.name);
+}
+
+/** 42501 unless the role may look into the schema. */
+export function checkSchemaUsage(catalog: CatalogSnapshot, role: Oid, schemaOid: Oid): void {
+  checkObject(catalog, role, 'n', catalog.schemaByOid(schemaOid), 'U', 'schema');
+}
+
+/** 42501 unless the role holds `privileges` on an object. */
+export function checkObject(
+  catalog: CatalogSnapshot,
+  role: Oid,
+  kind: AclObjectKind,
+  object: {readonly name: string; readonly owner: Oid; readonly acl: AclTarget['acl']} | undefined,
+  privileges: string,
+  what: string,
+): void {
+  if (object === undefined) return;
+  if (!hasPrivileges(catalog, role, {kind, owner: object.owner, acl: object.acl}, privileges)) throw denied(what, object.name);
+}
+
+/** 42501 unless the role owns the object or is a superuser: `must be owner of table x`. */
+export function checkOwner(
+  catalog: CatalogSnapshot,
+  role: Oid,
+  object: {readonly name: string; readonly owner: Oid},
+  what: string,
+): void {
+  if (ownsObject(role, object.owner, catalog)) return;
+  throw new PgError(SqlState.insufficientPrivilege, `must be owner of ${what} ${object.name}`);
+}
+
+function denied(what: string, name: string): PgError {
+  return new PgError(SqlState.insufficientPrivilege, `permission denied for ${what} ${name}`);
+}

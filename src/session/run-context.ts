@@ -1,0 +1,111 @@
+import {isSuperuser, rolesWithPrivilegesOf} from '../catalog/acl.ts';
+import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
+import {RoleOid} from '../catalog/well-known.ts';
+import type {Oid, OwnerId} from '../common/ids.ts';
+import type {NodeCounters, RunContext} from '../exec/operator.ts';
+import type {EvalContext, FunctionLibrary} from '../functions/contract.ts';
+import type {TableStorage, Transaction} from '../storage/contract.ts';
+import type {Datum} from '../types/contract.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** How long a slice of work may hold the event loop, in milliseconds. */
+const SLICE_MS = 5;
+/** Polls of sliceUsed per look at the clock. */
+const POLLS_PER_CLOCK = 16;
+
+/** One execution of a plan: everything that operators ask for. Pooled with its operator tree. */
+export class ExecutionRun implements RunContext {
+  #session!: WadiSession;
+  params: readonly Datum[] = [];
+  slots: readonly Datum[] = [];
+  readonly outer: Datum[];
+  catalog!: CatalogSnapshot;
+  tx!: Transaction;
+  owner!: OwnerId;
+  currentRole!: Oid;
+  pause: Promise<unknown> | null = null;
+  counters: Map<number, NodeCounters> | null = null;
+  affectedRows = 0;
+  #deadline = 0;
+  #polls = 0;
+
+  constructor(outerCount: number) {
+    this.outer = new Array<Datum>(outerCount).fill(null);
+  }
+
+  /** Prepares for a new execution by a session. */
+  start(session: WadiSession, params: readonly Datum[], slots: readonly Datum[]): void {
+    this.#session = session;
+    this.params = params;
+    this.slots = slots;
+    this.catalog = session.transaction.catalog;
+    this.tx = session.transaction.tx;
+    this.currentRole = session.currentRole;
+    this.owner = session.effectiveOwner;
+    this.pause = null;
+    this.affectedRows = 0;
+  }
+
+  get context(): EvalContext {
+    return this.#session.evalContext;
+  }
+
+  get library(): FunctionLibrary {
+    return this.#session.engine.library;
+  }
+
+  get systemRelations(): SystemRelations {
+    return this.#session.engine.systemRelations;
+  }
+
+  get facts(): RuntimeFacts {
+    return this.#session.facts;
+  }
+
+  get spillDir(): string {
+    return this.#session.engine.spillDir;
+  }
+
+  get workMemBytes(): number {
+    return this.#session.settings.number('work_mem') * 1024;
+  }
+
+  get hasServiceRight(): boolean {
+    return hasServiceRight(this.catalog, this.currentRole);
+  }
+
+  tableStorage(table: Oid): TableStorage {
+    return this.#session.storages.get(this.catalog, table);
+  }
+
+  ownerByName(name: string): OwnerId | undefined {
+    return this.catalog.roleByName(name)?.oid;
+  }
+
+  ownerName(owner: OwnerId): string {
+    return this.catalog.roleByOid(owner)?.name ?? `unknown (OID=${owner})`;
+  }
+
+  /** Begins a slice: called before each pull. */
+  startSlice(): void {
+    this.#deadline = performance.now() + SLICE_MS;
+    this.#polls = 0;
+  }
+
+  sliceUsed(): boolean {
+    if (++this.#polls < POLLS_PER_CLOCK) return false;
+    this.#polls = 0;
+    return performance.now() > this.#deadline;
+  }
+
+  checkInterrupts(): void {
+    this.#session.checkInterrupts();
+  }
+}
+
+/** The right to reach other owners' rows: superusers, wadi_service, wadi_dba and their members (DESIGN section 8). */
+export function hasServiceRight(catalog: CatalogSnapshot, role: Oid): boolean {
+  if (isSuperuser(role, catalog)) return true;
+  const roles = rolesWithPrivilegesOf(role, catalog);
+  return roles.has(RoleOid.service) || roles.has(RoleOid.dba);
+}

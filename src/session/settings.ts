@@ -1,0 +1,276 @@
+import {PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {FormatSettings} from '../types/contract.ts';
+import {parseDateStyle} from './date-style.ts';
+import {checkSetting, displaySetting, invalid, type SettingDefinition} from './setting-values.ts';
+import {checkTimeZone} from './time-zone.ts';
+
+/** Settings whose changes are told to the client, in PostgreSQL's start-up order (wire.md 4.1). */
+export const REPORTED: readonly string[] = [
+  'application_name',
+  'client_encoding',
+  'DateStyle',
+  'default_transaction_read_only',
+  'in_hot_standby',
+  'integer_datetimes',
+  'IntervalStyle',
+  'is_superuser',
+  'server_encoding',
+  'server_version',
+  'session_authorization',
+  'standard_conforming_strings',
+  'TimeZone',
+];
+
+/** The definitions of all settings, by lower-case name. */
+export type SettingDefinitions = ReadonlyMap<string, SettingDefinition>;
+
+interface Undo {
+  readonly name: string;
+  readonly before: string | undefined;
+  /** SET LOCAL ends with the transaction even when it commits. */
+  readonly isLocal: boolean;
+}
+
+/** The settings of one session: values over defaults, undone by ROLLBACK, local ones by any end of the transaction. */
+export class SessionSettings {
+  readonly #definitions: SettingDefinitions;
+  readonly #defaults: Map<string, string>;
+  readonly #values = new Map<string, string>();
+  /** Custom `a.b` settings. */
+  readonly #custom = new Map<string, string>();
+  #undo: Undo[] = [];
+  #changed = new Set<string>();
+  #format: FormatSettings | null = null;
+  /** Grows with each change: what depends on settings compares it. */
+  version = 0;
+
+  constructor(definitions: SettingDefinitions, defaults: ReadonlyMap<string, string>) {
+    this.#definitions = definitions;
+    this.#defaults = new Map(defaults);
+  }
+
+  definition(name: string): SettingDefinition | undefined {
+    return this.#definitions.get(name.toLowerCase());
+  }
+
+  /** Every definition, for pg_settings and SHOW ALL. */
+  definitions(): Iterable<SettingDefinition> {
+    return this.#definitions.values();
+  }
+
+  /** Stored value, or undefined when there is no such setting. */
+  raw(name: string): string | undefined {
+    const key = name.toLowerCase();
+    const definition = this.#definitions.get(key);
+    if (definition === undefined) return this.#custom.get(key);
+    return this.#values.get(key) ?? this.#defaults.get(key) ?? definition.boot;
+  }
+
+  /** The value as SHOW prints it. */
+  show(name: string): string | undefined {
+    const value = this.raw(name);
+    const definition = this.definition(name);
+    return value === undefined || definition === undefined ? value : displaySetting(definition, value);
+  }
+
+  number(name: string): number {
+    return Number(this.raw(name));
+  }
+
+  boolean(name: string): boolean {
+    return this.raw(name) === 'on';
+  }
+
+  /** Whether the session changed it from the default (pg_settings.source). */
+  source(name: string): 'session' | 'default' {
+    return this.#values.has(name.toLowerCase()) ? 'session' : 'default';
+  }
+
+  resetValue(name: string): string | undefined {
+    const key = name.toLowerCase();
+    return this.#defaults.get(key) ?? this.#definitions.get(key)?.boot;
+  }
+
+  /** SET, SET LOCAL: checks, canonicalises, remembers how to undo. */
+  set(name: string, value: string, isLocal: boolean): void {
+    const key = name.toLowerCase();
+    const definition = this.#definitions.get(key);
+    if (definition === undefined) return this.#setCustom(name, value, isLocal);
+    this.#assertSettable(definition);
+    this.#assign(key, this.#check(definition, value), isLocal);
+  }
+
+  /** Sets what only the server may set (is_superuser, session_authorization); checked by the caller. */
+  force(name: string, value: string): void {
+    const key = name.toLowerCase();
+    if (this.raw(key) !== value) this.#changed.add(key);
+    this.#values.set(key, value);
+    this.version++;
+  }
+
+  #setCustom(name: string, value: string, isLocal: boolean): void {
+    if (!/^[a-z_][\w$]*(\.[a-z_][\w$]*)+$/i.test(name)) throw unrecognized(name);
+    const key = name.toLowerCase();
+    this.#undo.push({name: key, before: this.#custom.get(key), isLocal});
+    this.#custom.set(key, value);
+    this.version++;
+  }
+
+  #assertSettable(definition: SettingDefinition): void {
+    const {context, name} = definition;
+    if (context === 'internal') throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed`);
+    if (context === 'postmaster') {
+      throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed without restarting the server`);
+    }
+    if (context === 'sighup') throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed now`);
+    if (context === 'backend' || context === 'superuser-backend') {
+      throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be set after connection start`);
+    }
+  }
+
+  #check(definition: SettingDefinition, value: string): string {
+    switch (definition.name) {
+      case 'DateStyle': {
+        const {dateStyle, dateOrder} = this.format();
+        const {style, order} = parseDateStyle(value, {style: dateStyle, order: dateOrder});
+        return `${style}, ${order}`;
+      }
+      case 'TimeZone':
+        return checkTimeZone(value);
+      case 'client_encoding':
+        return checkEncoding(value);
+      case 'standard_conforming_strings':
+        if (checkSetting(definition, value) === 'off') throw invalid('standard_conforming_strings = off is not supported');
+        return 'on';
+      default:
+        return checkSetting(definition, value);
+    }
+  }
+
+  #assign(key: string, value: string, isLocal: boolean): void {
+    this.#undo.push({name: key, before: this.#values.get(key), isLocal});
+    this.#write(key, value);
+  }
+
+  #write(key: string, value: string | undefined): void {
+    const before = this.raw(key);
+    if (value === undefined) this.#values.delete(key);
+    else this.#values.set(key, value);
+    if (this.raw(key) === before) return;
+    this.#changed.add(key);
+    this.#format = null;
+    this.version++;
+  }
+
+  /** RESET name. */
+  reset(name: string): void {
+    const key = name.toLowerCase();
+    const definition = this.#definitions.get(key);
+    if (definition === undefined) {
+      if (!this.#custom.has(key)) throw unrecognized(name);
+      this.#undo.push({name: key, before: this.#custom.get(key), isLocal: false});
+      this.#custom.set(key, '');
+      return;
+    }
+    this.#assertSettable(definition);
+    this.#undo.push({name: key, before: this.#values.get(key), isLocal: false});
+    this.#write(key, undefined);
+  }
+
+  /** RESET ALL. */
+  resetAll(): void {
+    for (const key of [...this.#values.keys()]) {
+      const context = this.#definitions.get(key)!.context;
+      if ((context === 'user' || context === 'superuser') && !NOT_RESET.has(key)) this.reset(key);
+    }
+  }
+
+  /** Makes a value the session's default (start-up packet, ALTER ROLE SET): RESET returns to it. */
+  setDefault(name: string, value: string): void {
+    const definition = this.definition(name);
+    if (definition === undefined) {
+      if (!name.includes('.')) throw unrecognized(name);
+      this.#custom.set(name.toLowerCase(), value);
+      return;
+    }
+    if (definition.context !== 'backend' && definition.context !== 'superuser-backend') this.#assertSettable(definition);
+    this.#defaults.set(name.toLowerCase(), this.#check(definition, value));
+    this.#format = null;
+    this.version++;
+  }
+
+  /** A position to roll back to. */
+  mark(): number {
+    return this.#undo.length;
+  }
+
+  rollbackTo(mark: number): void {
+    while (this.#undo.length > mark) this.#restore(this.#undo.pop()!);
+  }
+
+  /** COMMIT keeps what SET did and undoes SET LOCAL; ROLLBACK undoes both. */
+  endTransaction(isCommit: boolean): void {
+    const undo = this.#undo;
+    if (undo.length === 0) return;
+    this.#undo = [];
+    for (let i = undo.length - 1; i >= 0; i--) if (!isCommit || undo[i]!.isLocal) this.#restore(undo[i]!);
+  }
+
+  #restore(undo: Undo): void {
+    if (this.#definitions.has(undo.name)) this.#write(undo.name, undo.before);
+    else if (undo.before === undefined) this.#custom.set(undo.name, '');
+    else this.#custom.set(undo.name, undo.before);
+  }
+
+  /** Reported settings changed since the last call, with their values as ParameterStatus. */
+  takeReports(): readonly (readonly [string, string])[] {
+    if (this.#changed.size === 0) return NO_REPORTS;
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return REPORTED.filter(name => changed.has(name.toLowerCase()))
+      .sort((a, b) => a.toLowerCase().localeCompare(b.toLowerCase()))
+      .map(name => [name, this.show(name) ?? ''] as const);
+  }
+
+  /** All reported settings at start-up. */
+  allReports(): readonly (readonly [string, string])[] {
+    this.#changed.clear();
+    return REPORTED.map(name => [name, this.show(name) ?? ''] as const);
+  }
+
+  /** How values are read and written now; the transaction's time and names are added by the session. */
+  format(): FormatSettings {
+    this.#format ??= this.#makeFormat();
+    return this.#format;
+  }
+
+  #makeFormat(): FormatSettings {
+    const [style, order] = (this.raw('datestyle') ?? 'ISO, MDY').split(', ');
+    return {
+      dateStyle: style as FormatSettings['dateStyle'],
+      dateOrder: order as FormatSettings['dateOrder'],
+      intervalStyle: this.raw('intervalstyle') as FormatSettings['intervalStyle'],
+      timeZone: this.raw('timezone') ?? 'UTC',
+      extraFloatDigits: this.number('extra_float_digits'),
+      byteaOutput: this.raw('bytea_output') as FormatSettings['byteaOutput'],
+      transactionTimestamp: 0n,
+      names: null,
+    };
+  }
+}
+
+const NO_REPORTS: readonly never[] = [];
+/** Settings that RESET ALL leaves alone (GUC_NO_RESET_ALL). */
+const NOT_RESET = new Set(['role', 'session_authorization', 'transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'is_superuser']);
+
+function unrecognized(name: string): PgError {
+  return new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
+}
+
+/** UTF8 in its spellings; others are refused, since every byte sent would have to be transcoded. */
+function checkEncoding(value: string): string {
+  const name = value.replace(/[^a-z0-9]/gi, '').toLowerCase();
+  if (name === 'utf8' || name === 'unicode') return 'UTF8';
+  throw invalid(`invalid value for parameter "client_encoding": "${value}"`);
+}

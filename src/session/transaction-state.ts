@@ -1,0 +1,258 @@
+import type {CatalogChange, CatalogSnapshot} from '../catalog/contract.ts';
+import {descriptorKey, descriptorToJson} from '../catalog/descriptor-json.ts';
+import {PgError} from '../common/errors.ts';
+import type {Oid, Seq} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {DdlEffect, IsolationLevel, Transaction, WaiterInfo} from '../storage/contract.ts';
+import type {Engine} from './engine.ts';
+import type {PendingNotify} from './notify-hub.ts';
+import type {SessionSettings} from './settings.ts';
+
+/** none: no transaction. implicit: begun by a statement outside a block. block: after BEGIN. failed: a block after an error. */
+export type TransactionStatus = 'none' | 'implicit' | 'block' | 'failed';
+
+/** What SET TRANSACTION and BEGIN can choose. */
+export interface TransactionModes {
+  readonly isolation?: IsolationLevel | undefined;
+  readonly readOnly?: boolean | undefined;
+  readonly deferrable?: boolean | undefined;
+}
+
+interface Savepoint {
+  readonly name: string;
+  readonly changes: number;
+  readonly catalog: CatalogSnapshot | null;
+  readonly settings: number;
+  readonly notifies: number;
+  readonly listens: number;
+}
+
+/** A LISTEN or UNLISTEN that takes effect at commit; '*' is UNLISTEN *. */
+export interface ListenAction {
+  readonly kind: 'listen' | 'unlisten';
+  readonly channel: string;
+}
+
+/** What ended with a commit. */
+export interface CommitOutcome {
+  /** Seq of the commit, or null when nothing was written. */
+  readonly seq: Seq | null;
+}
+
+/** Where a session stands between BEGIN and COMMIT: the storage transaction, uncommitted DDL as a private catalog, savepoints, pending NOTIFY and LISTEN. */
+export class TransactionState {
+  readonly #engine: Engine;
+  readonly #databaseOid: Oid;
+  readonly #settings: SessionSettings;
+  readonly #waiter: WaiterInfo;
+  status: TransactionStatus = 'none';
+  #tx: Transaction | null = null;
+  #modes: TransactionModes = {};
+  #catalog: CatalogSnapshot | null = null;
+  #changes: CatalogChange[] = [];
+  #savepoints: Savepoint[] = [];
+  notifies: PendingNotify[] = [];
+  listens: ListenAction[] = [];
+  /** Microseconds since 2000-01-01 UTC; what now() returns. */
+  startedAt = 0n;
+  /** True once a statement has run: SET TRANSACTION ISOLATION LEVEL must come before any query. */
+  hasRun = false;
+  /** Called when the transaction ends, by commit (true) or rollback. */
+  onEnd: (isCommit: boolean) => void = () => {};
+
+  constructor(engine: Engine, databaseOid: Oid, settings: SessionSettings, waiter: WaiterInfo) {
+    this.#engine = engine;
+    this.#databaseOid = databaseOid;
+    this.#settings = settings;
+    this.#waiter = waiter;
+  }
+
+  get isInBlock(): boolean {
+    return this.status === 'block' || this.status === 'failed';
+  }
+
+  get readyStatus(): 'I' | 'T' | 'E' {
+    return this.status === 'block' ? 'T' : this.status === 'failed' ? 'E' : 'I';
+  }
+
+  /** The catalog statements see now: own uncommitted DDL over the newest committed one. */
+  get catalog(): CatalogSnapshot {
+    return this.#catalog ?? this.#engine.catalog(this.#databaseOid);
+  }
+
+  get hasDdl(): boolean {
+    return this.#changes.length > 0;
+  }
+
+  /** The storage transaction, begun by its first use. */
+  get tx(): Transaction {
+    this.#tx ??= this.#begin();
+    return this.#tx;
+  }
+
+  /** The storage transaction when one was begun. */
+  get openTx(): Transaction | null {
+    return this.#tx;
+  }
+
+  get isolation(): IsolationLevel {
+    return this.#modes.isolation ?? (this.#settings.raw('default_transaction_isolation') as IsolationLevel);
+  }
+
+  get isReadOnly(): boolean {
+    return this.#modes.readOnly ?? this.#settings.boolean('default_transaction_read_only');
+  }
+
+  get isDeferrable(): boolean {
+    return this.#modes.deferrable ?? this.#settings.boolean('default_transaction_deferrable');
+  }
+
+  #begin(): Transaction {
+    return this.#engine.storage.begin({
+      isolation: this.isolation,
+      isReadOnly: this.isReadOnly,
+      databaseOid: this.#databaseOid,
+      waiter: this.#waiter,
+    });
+  }
+
+  /** Makes sure that a transaction is under way for a statement. */
+  ensure(now: bigint): void {
+    if (this.status !== 'none') return;
+    this.status = 'implicit';
+    this.startedAt = now;
+  }
+
+  /** BEGIN: an implicit transaction becomes a block that includes the earlier statements. */
+  beginBlock(modes: TransactionModes): void {
+    this.status = 'block';
+    this.setModes(modes);
+  }
+
+  setModes(modes: TransactionModes): void {
+    const merged: TransactionModes = {...this.#modes, ...modes};
+    if (this.#tx !== null && !this.hasRun) {
+      this.#tx.rollback();
+      this.#tx = null;
+    }
+    this.#modes = merged;
+  }
+
+  /** Applies DDL: the private catalog at once, the rest with the commit. */
+  ddl(changes: readonly CatalogChange[], effects: readonly DdlEffect[]): void {
+    const next = this.catalog.apply(changes);
+    const {tx} = this;
+    for (const change of changes) tx.ddl(this.#catalogEffect(change, next));
+    for (const effect of effects) tx.ddl(effect);
+    this.#catalog = next;
+    this.#changes.push(...changes);
+  }
+
+  #catalogEffect(change: CatalogChange, types: CatalogSnapshot): DdlEffect {
+    if (change.op === 'delete') {
+      return {kind: 'catalog', key: descriptorKey(this.#databaseOid, change.kind, change.oid), json: null};
+    }
+    const {descriptor} = change;
+    return {
+      kind: 'catalog',
+      key: descriptorKey(this.#databaseOid, descriptor.kind, descriptor.oid),
+      json: descriptorToJson(descriptor, types),
+    };
+  }
+
+  savepoint(name: string): void {
+    this.tx.savepoint(name);
+    this.#savepoints.push({
+      name,
+      changes: this.#changes.length,
+      catalog: this.#catalog,
+      settings: this.#settings.mark(),
+      notifies: this.notifies.length,
+      listens: this.listens.length,
+    });
+  }
+
+  #find(name: string): number {
+    for (let i = this.#savepoints.length - 1; i >= 0; i--) if (this.#savepoints[i]!.name === name) return i;
+    throw new PgError(SqlState.invalidSavepointSpecification, `savepoint "${name}" does not exist`);
+  }
+
+  rollbackTo(name: string): void {
+    const at = this.#find(name);
+    const mark = this.#savepoints[at]!;
+    this.tx.rollbackTo(name);
+    this.#savepoints.length = at + 1;
+    this.#changes.length = mark.changes;
+    this.#catalog = mark.catalog;
+    this.#settings.rollbackTo(mark.settings);
+    this.notifies.length = mark.notifies;
+    this.listens.length = mark.listens;
+    this.status = 'block';
+  }
+
+  release(name: string): void {
+    const at = this.#find(name);
+    this.tx.release(name);
+    this.#savepoints.length = at;
+  }
+
+  /** An error: a block fails, an implicit transaction is rolled back. */
+  fail(): void {
+    if (this.status === 'block') this.status = 'failed';
+    else if (this.status === 'implicit') this.rollback();
+  }
+
+  /** Commits; synchronous unless storage waits. After an error it is rolled back. */
+  commit(): CommitOutcome | Promise<CommitOutcome> {
+    const tx = this.#tx;
+    if (tx === null) return this.#committed(null);
+    try {
+      if (this.#changes.length > 0) this.#engine.checkCatalogChanges(this.#databaseOid, this.#changes);
+      const pending = tx.commit();
+      return pending === undefined ? this.#committed(tx) : this.#awaitCommit(tx, pending);
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
+  async #awaitCommit(tx: Transaction, pending: Promise<void>): Promise<CommitOutcome> {
+    try {
+      await pending;
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+    return this.#committed(tx);
+  }
+
+  #committed(tx: Transaction | null): CommitOutcome {
+    const seq = tx === null ? null : tx.commitSeq;
+    if (this.#changes.length > 0) this.#engine.publishCatalogChanges(this.#databaseOid, this.#changes);
+    this.#reset();
+    this.#settings.endTransaction(true);
+    this.onEnd(true);
+    return {seq};
+  }
+
+  rollback(): void {
+    this.#tx?.rollback();
+    this.#reset();
+    this.notifies = [];
+    this.listens = [];
+    this.#settings.endTransaction(false);
+    this.onEnd(false);
+  }
+
+  #reset(): void {
+    this.#tx = null;
+    this.#catalog = null;
+    if (this.#changes.length > 0) this.#changes = [];
+    if (this.#savepoints.length > 0) this.#savepoints = [];
+    this.#modes = NO_MODES;
+    this.status = 'none';
+    this.hasRun = false;
+  }
+}
+
+const NO_MODES: TransactionModes = {};
