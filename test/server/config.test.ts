@@ -1,0 +1,54 @@
+import {writeFileSync} from 'node:fs';
+import {join, resolve} from 'node:path';
+import t from 'tap';
+import {ConfigError, resolveConfig} from '../../src/server/config.ts';
+import {temporaryFolder} from '../support/temporary-folder.ts';
+
+t.test('flags over environment over file over defaults', async t => {
+  const folder = temporaryFolder('config');
+  t.teardown(() => folder.remove());
+  const path = join(folder.path, 'wadi.toml');
+  const text = 'port = 1\nhttp_port = 2\nlisten = "0.0.0.0"\nmax_connections = 7\nauth = "scram"\n';
+  writeFileSync(path, text);
+  const defaults = await resolveConfig({}, {});
+  t.match(defaults, {dataDir: resolve('wadi-data'), httpPort: 5480, logLevel: 'warn'});
+  t.match(defaults.server, {listen: '127.0.0.1', port: 5433, auth: 'trust-loopback', tls: null});
+  const file = await resolveConfig({config: path}, {});
+  t.match(file.server, {listen: '0.0.0.0', port: 1, auth: 'scram', maxConnections: 7});
+  const env = {WADI_CONFIG: path, WADI_PORT: '11', WADI_HTTP_PORT: '12', WADI_DATA_DIR: '/d'};
+  const both = await resolveConfig({}, env);
+  t.match(both, {dataDir: resolve('/d'), httpPort: 12, server: {port: 11, listen: '0.0.0.0'}});
+  const all = await resolveConfig({port: '0', listen: '::1', dataDir: 'x', logLevel: 'info'}, env);
+  t.match(all, {dataDir: resolve('x'), logLevel: 'info', httpPort: 12});
+  t.match(all.server, {port: 0, listen: '::1'});
+});
+
+t.test('what cannot be used is one line', async t => {
+  const folder = temporaryFolder('config');
+  t.teardown(() => folder.remove());
+  const file = (text: string): string => {
+    const path = join(folder.path, 'wadi.toml');
+    writeFileSync(path, text);
+    return path;
+  };
+  const refused = async (flags: object, env: NodeJS.ProcessEnv, message: RegExp): Promise<void> => {
+    const error = await resolveConfig(flags, env).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    t.ok(error instanceof ConfigError, String(message));
+    t.match((error as Error).message, message);
+    t.notMatch((error as Error).message, /\n/);
+  };
+  await refused({port: 'x'}, {}, /^--port: "x" is no port/);
+  await refused({httpPort: '65536'}, {}, /^--http-port: "65536" is no port/);
+  await refused({}, {WADI_HTTP_PORT: '-1'}, /^WADI_HTTP_PORT: "-1" is no port/);
+  await refused({auth: 'none'}, {}, /^--auth: "none" is none of trust-loopback, scram/);
+  await refused({logLevel: 'loud'}, {}, /^--log-level: /);
+  await refused({config: join(folder.path, 'none.toml')}, {}, /none\.toml: ENOENT/);
+  await refused({config: file('port = ')}, {}, /wadi\.toml: /);
+  await refused({config: file('prot = 1')}, {}, /wadi\.toml: .*prot/);
+  await refused({config: file('port = "a"')}, {}, /wadi\.toml: port: /);
+  await refused({config: file('[tls]\ncert_file = "a"')}, {}, /wadi\.toml: tls\.key_file: /);
+  await refused({config: file('[tls]\ncert_file = "a"\nkey_file = "b"')}, {}, /^a: ENOENT/);
+});
