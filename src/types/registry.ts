@@ -1,5 +1,6 @@
 import type {Oid} from '../common/ids.ts';
 import {makeArrayType, VectorType} from './array.ts';
+import {BitType} from './bit.ts';
 import {BoolType} from './bool.ts';
 import {ByteaType} from './bytea.ts';
 import type {TypeInstance, TypeLookup} from './contract.ts';
@@ -7,8 +8,11 @@ import {DateType, TimestampType, TimestampTzType} from './datetime-types.ts';
 import {makeFloat4, makeFloat8} from './floats.ts';
 import {Int8Type, makeInt2, makeInt4} from './integers.ts';
 import {JsonbType, JsonType} from './jsonb.ts';
+import {MoneyType} from './money.ts';
+import {MacType, NetworkType} from './network.ts';
 import {NumericType} from './numeric.ts';
 import {PseudoType, pseudoRows, VoidType} from './pseudo.ts';
+import {makeMultirangeType, makeRangeType, rangeRows} from './range.ts';
 import {RecordType} from './record.ts';
 import {PgLsnType, RegType, TidType, Uint32Type, Xid8Type} from './system-integers.ts';
 import {BpcharType, CharType, NameType, TextType, UnorderedTextType, VarcharType} from './text.ts';
@@ -52,6 +56,10 @@ export function createBuiltinTypes(): BuiltinTypes {
     add(type);
     if (type.arrayOid !== 0) add(makeArrayType(type));
   }
+  for (const type of rangeTypes(name => byName.get(name)!)) {
+    add(type);
+    add(makeArrayType(type));
+  }
   for (const type of pseudoTypes()) add(type);
   return {typeByOid: lookup.typeByOid, byName: name => byName.get(name), all};
 }
@@ -74,6 +82,13 @@ function coreTypes(): TypeInstance[] {
     new TimestampType(),
     new TimestampTzType(),
     new IntervalType(),
+    new MoneyType(),
+    new BitType({oid: 1560, name: 'bit', arrayOid: 1561, category: 'V', length: -1}),
+    new BitType({oid: 1562, name: 'varbit', arrayOid: 1563, category: 'V', length: -1, isPreferred: true}),
+    new NetworkType({oid: 869, name: 'inet', arrayOid: 1041, category: 'I', length: -1, isPreferred: true}),
+    new NetworkType({oid: 650, name: 'cidr', arrayOid: 651, category: 'I', length: -1}),
+    new MacType({oid: 829, name: 'macaddr', arrayOid: 1040, category: 'U', length: 6}),
+    new MacType({oid: 774, name: 'macaddr8', arrayOid: 775, category: 'U', length: 8}),
   ];
 }
 
@@ -115,6 +130,13 @@ function vectorTypes(): TypeInstance[] {
     new VectorType({oid: 22, name: 'int2vector', arrayOid: 1006, category: 'A', length: -1}, int2),
     new VectorType({oid: 30, name: 'oidvector', arrayOid: 1013, category: 'A', length: -1}, oid),
   ];
+}
+
+function rangeTypes(byName: (name: string) => TypeInstance): TypeInstance[] {
+  return rangeRows.flatMap(([oid, name, arrayOid, subtype, multiOid, multiName, multiArray]) => {
+    const range = makeRangeType({oid, name, arrayOid}, byName(subtype));
+    return [range, makeMultirangeType({oid: multiOid, name: multiName, arrayOid: multiArray}, range)];
+  });
 }
 
 function pseudoTypes(): TypeInstance[] {

@@ -1,0 +1,167 @@
+// Hot path: COPY TO in text and CSV format.
+import type {ByteWriter} from '../common/byte-writer.ts';
+import type {Datum, FormatSettings, TypeInstance} from '../types/contract.ts';
+import type {CopyOptions} from './copy-options.ts';
+
+/** Writes rows of COPY TO; each call appends one line with its end. */
+export interface CopyWriter {
+  writeHeader(columns: readonly string[], out: ByteWriter): void;
+  writeRow(values: readonly Datum[], out: ByteWriter): void;
+}
+
+/** The writer of a text or CSV COPY over columns of given types. */
+export function createCopyWriter(
+  options: CopyOptions,
+  types: readonly TypeInstance[],
+  settings: FormatSettings,
+): CopyWriter {
+  return options.format === 'csv'
+    ? new CsvWriter(options, types, settings)
+    : new TextWriter(options, types, settings);
+}
+
+const escapeLetters: ReadonlyMap<number, number> = new Map([
+  [8, 98], [9, 116], [10, 110], [11, 118], [12, 102], [13, 114], [92, 92],
+]);
+
+class TextWriter implements CopyWriter {
+  readonly #types: readonly TypeInstance[];
+  readonly #settings: FormatSettings;
+  readonly #delimiter: number;
+  readonly #nullText: string;
+  /** What follows the backslash by byte; 0 = stands for itself. */
+  readonly #escapes = new Uint8Array(256);
+
+  constructor(options: CopyOptions, types: readonly TypeInstance[], settings: FormatSettings) {
+    this.#types = types;
+    this.#settings = settings;
+    this.#delimiter = options.delimiter.charCodeAt(0);
+    this.#nullText = options.nullText;
+    for (const [byte, letter] of escapeLetters) this.#escapes[byte] = letter;
+    this.#escapes[this.#delimiter] = escapeLetters.get(this.#delimiter) ?? this.#delimiter;
+    if (this.#delimiter === 9) this.#escapes[9] = 116;
+  }
+
+  writeHeader(columns: readonly string[], out: ByteWriter): void {
+    columns.forEach((column, i) => {
+      if (i > 0) out.byte(this.#delimiter);
+      const start = out.length;
+      out.utf8(column);
+      this.#escapeFrom(start, out);
+    });
+    out.byte(10);
+  }
+
+  writeRow(values: readonly Datum[], out: ByteWriter): void {
+    for (let i = 0; i < values.length; i++) {
+      if (i > 0) out.byte(this.#delimiter);
+      const value = values[i]!;
+      if (value === null) {
+        out.utf8(this.#nullText);
+        continue;
+      }
+      const start = out.length;
+      this.#types[i]!.writeText(value, out, this.#settings);
+      this.#escapeFrom(start, out);
+    }
+    out.byte(10);
+  }
+
+  #escapeFrom(start: number, out: ByteWriter): void {
+    const escapes = this.#escapes;
+    const end = out.length;
+    let extra = 0;
+    for (let i = start; i < end; i++) if (escapes[out.buffer[i]!] !== 0) extra++;
+    if (extra === 0) return;
+    out.ensure(extra);
+    const {buffer} = out;
+    let to = end + extra;
+    out.length = to;
+    for (let from = end - 1; from >= start; from--) {
+      const byte = buffer[from]!;
+      const letter = escapes[byte]!;
+      buffer[--to] = letter === 0 ? byte : letter;
+      if (letter !== 0) buffer[--to] = 92;
+    }
+  }
+}
+
+class CsvWriter implements CopyWriter {
+  readonly #types: readonly TypeInstance[];
+  readonly #settings: FormatSettings;
+  readonly #options: CopyOptions;
+  readonly #delimiter: number;
+  readonly #quote: number;
+  readonly #escape: number;
+  readonly #nullText: string;
+
+  constructor(options: CopyOptions, types: readonly TypeInstance[], settings: FormatSettings) {
+    this.#types = types;
+    this.#settings = settings;
+    this.#options = options;
+    this.#delimiter = options.delimiter.charCodeAt(0);
+    this.#quote = options.quote.charCodeAt(0);
+    this.#escape = options.escape.charCodeAt(0);
+    this.#nullText = options.nullText;
+  }
+
+  writeHeader(columns: readonly string[], out: ByteWriter): void {
+    columns.forEach((column, i) => {
+      if (i > 0) out.byte(this.#delimiter);
+      const start = out.length;
+      out.utf8(column);
+      this.#quoteFrom(start, out, false, columns.length === 1);
+    });
+    out.byte(10);
+  }
+
+  writeRow(values: readonly Datum[], out: ByteWriter): void {
+    const isOnly = values.length === 1;
+    for (let i = 0; i < values.length; i++) {
+      if (i > 0) out.byte(this.#delimiter);
+      const value = values[i]!;
+      if (value === null) {
+        out.utf8(this.#nullText);
+        continue;
+      }
+      const start = out.length;
+      this.#types[i]!.writeText(value, out, this.#settings);
+      this.#quoteFrom(start, out, this.#options.forceQuote[i] === true, isOnly);
+    }
+    out.byte(10);
+  }
+
+  /** Puts quotes around what was written from `start` on, where CSV asks for them. */
+  #quoteFrom(start: number, out: ByteWriter, isForced: boolean, isOnly: boolean): void {
+    const end = out.length;
+    let isNeeded = isForced || this.#isNullText(start, out) || (isOnly && this.#isEndMark(start, out));
+    let extra = 0;
+    for (let i = start; i < end; i++) {
+      const byte = out.buffer[i]!;
+      if (byte === this.#quote || byte === this.#escape) extra++;
+      if (byte === this.#quote || byte === this.#delimiter || byte === 10 || byte === 13) isNeeded = true;
+    }
+    if (!isNeeded) return;
+    out.ensure(extra + 2);
+    const {buffer} = out;
+    let to = end + extra + 2;
+    out.length = to;
+    buffer[--to] = this.#quote;
+    for (let from = end - 1; from >= start; from--) {
+      const byte = buffer[from]!;
+      buffer[--to] = byte;
+      if (byte === this.#quote || byte === this.#escape) buffer[--to] = this.#escape;
+    }
+    buffer[--to] = this.#quote;
+  }
+
+  #isNullText(start: number, out: ByteWriter): boolean {
+    const text = this.#nullText;
+    if (text === '') return out.length === start;
+    return out.length - start <= text.length * 3 && out.buffer.utf8Slice(start, out.length) === text;
+  }
+
+  #isEndMark(start: number, out: ByteWriter): boolean {
+    return out.length - start === 2 && out.buffer[start] === 92 && out.buffer[start + 1] === 46;
+  }
+}

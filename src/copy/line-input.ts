@@ -1,0 +1,39 @@
+// Hot path: bytes cut anywhere become lines.
+
+/** Bytes that were pushed and not yet consumed, as one buffer. */
+export class LineInput {
+  buffer: Buffer = Buffer.alloc(0);
+  at = 0;
+  isEnded = false;
+  /** Position at or after `at` of the next watched byte; Infinity when none is in the buffer. -1: unknown. */
+  #nextMark = -1;
+  readonly #mark: number;
+
+  /** `mark` is the byte that makes a line hard: backslash or quote. */
+  constructor(mark: number) {
+    this.#mark = mark;
+  }
+
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.buffer =
+      this.at === this.buffer.length
+        ? chunk
+        : Buffer.concat([this.buffer.subarray(this.at), chunk]);
+    this.at = 0;
+    this.#nextMark = -1;
+  }
+
+  /** Whether the watched byte lies before `end`. */
+  hasMarkBefore(end: number): boolean {
+    if (this.#nextMark < this.at) {
+      const found = this.buffer.indexOf(this.#mark, this.at);
+      this.#nextMark = found === -1 ? Infinity : found;
+    }
+    return this.#nextMark < end;
+  }
+
+  get isEmpty(): boolean {
+    return this.at >= this.buffer.length;
+  }
+}
