@@ -41,7 +41,7 @@ export function readingOf(
       kind: 'convert',
       type: wanted,
       shift: 0n,
-      convert: conversion(storedType, wanted),
+      convert: conversion(path, storedType, wanted),
       isSameType: false,
     };
   }
@@ -62,7 +62,7 @@ function direct(type: TypeInstance): Reading {
   return {...base, kind: 'convert'};
 }
 
-function conversion(stored: TypeInstance, wanted: TypeInstance): (value: StoredScalar) => Datum {
+function conversion(path: string, stored: TypeInstance, wanted: TypeInstance): (value: StoredScalar) => Datum {
   const decode = (value: StoredScalar): Value => stored.parquet.decode(value);
   const isInteger = stored.physical === 'int32' && stored.category === 'N';
   if (isInteger && wanted.category === 'N' && wanted.physical === 'int64') {
@@ -73,7 +73,11 @@ function conversion(stored: TypeInstance, wanted: TypeInstance): (value: StoredS
     return value => Number(decode(value));
   }
   return value => {
-    const text = stored.output(decode(value), defaultFormatSettings);
-    return wanted.input(text, -1, defaultFormatSettings);
+    try {
+      const text = stored.output(decode(value), defaultFormatSettings);
+      return wanted.input(text, -1, defaultFormatSettings);
+    } catch (error) {
+      throw corrupt(path, `a value of type ${stored.name} cannot be read as ${wanted.name}`, error);
+    }
   };
 }

@@ -1,16 +1,12 @@
 // Hot path: a scan hands out the vectors made here, 1,024 rows at a time, without a copy.
 import type {NullMask, TextDictionary, Vector} from '../../columns/vector.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
-import type {Datum} from '../../types/contract.ts';
+import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {Reading} from './column-forms.ts';
 import {storedBytes} from './column-plan.ts';
+import type {Slot} from './page-cache.ts';
 import {CacheEntry} from './page-cache.ts';
 import {uuidText, writeUuidText} from './uuid-text.ts';
-
-/** Where a cache entry is kept by its chunk. */
-export interface Slot {
-  clear(): void;
-}
 
 /** A decoded page of one column. Chunks are runs of `unit` rows: 1,024, or the whole page when it is smaller. */
 export abstract class DecodedPage extends CacheEntry {
@@ -44,12 +40,20 @@ export abstract class DecodedPage extends CacheEntry {
     return this.nulls !== null && this.nulls[row] === 1 ? null : this.valueAt(row);
   }
 
-  /** Appends `base` + row for rows of [from, to) that equal a value. */
+  /** Appends `base` + row for rows of [from, to) whose stored value is a value's stored form. */
   match(value: NonNullable<Datum>, from: number, to: number, base: number, into: number[]): void {
     const probe = this.probe(value);
     if (probe === null) return;
     for (let row = this.find(probe, from, to); row !== -1; row = this.find(probe, row + 1, to)) {
       if (this.nulls === null || this.nulls[row] === 0) into.push(base + row);
+    }
+  }
+
+  /** The same by the type's own equality, for types whose equal values can be stored differently. */
+  matchEqual(type: TypeInstance, value: NonNullable<Datum>, rows: {readonly from: number; readonly to: number; readonly base: number}, into: number[]): void {
+    for (let row = rows.from; row < rows.to; row++) {
+      const datum = this.datum(row);
+      if (datum !== null && type.equals(datum, value)) into.push(rows.base + row);
     }
   }
 

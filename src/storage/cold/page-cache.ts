@@ -1,3 +1,8 @@
+/** The place that refers to a cache entry. */
+export interface Slot {
+  clear(): void;
+}
+
 /** Something that lies in the cache: knows its size and how to forget itself. */
 export abstract class CacheEntry {
   /** Neighbours in order of last use; only PageCache touches them. */

@@ -1,6 +1,6 @@
 import {deserializeTCompactProtocol} from 'hyparquet/src/thrift.js';
 import {crc32} from 'node:zlib';
-import type {BloomFilter} from './bloom-filter.ts';
+import type {CachedBloom} from './cached-bloom.ts';
 import type {ParquetColumnForm} from './column-forms.ts';
 import type {SegmentMeta} from './contract.ts';
 import type {DecodedPage, SegmentDictionary} from './decoded-page.ts';
@@ -42,7 +42,7 @@ export interface ChunkLayout {
   readonly bloomPlace: readonly [offset: number, length: number, crc: number] | null;
   readonly indexPlaces: readonly [columnAt: number, columnLength: number, offsetAt: number, offsetLength: number];
   index: PageIndex | null;
-  bloom: BloomFilter | null;
+  bloom: CachedBloom | null;
   dictionary: SegmentDictionary | null;
   /** Decoded pages per reading (stored type, or another that it is read as). */
   readonly decoded: Map<number, (DecodedPage | null)[]>;

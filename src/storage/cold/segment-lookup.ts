@@ -1,6 +1,7 @@
 import type {ScanStats} from '../contract.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {Reading} from './column-forms.ts';
+import {hasCanonicalForm} from './column-plan.ts';
 import type {SegmentPredicate, SegmentScanOptions} from './contract.ts';
 import type {RowRange} from './pruning.ts';
 import {mayMatchGroup, prepareFilters, rangesOf} from './pruning.ts';
@@ -82,13 +83,16 @@ function findInGroup(
   const {firstRow, chunks} = layout.groups[group]!;
   const first = parts[0]!;
   const {step} = layout.pagesOf(chunks[first.column]!, layout.columns[first.column]!);
+  const isByBytes = hasCanonicalForm(first.reading.type);
   const rows: number[] = [];
   for (const {from, to} of ranges) {
     for (let number = Math.floor(from / step); number * step < to; number++) {
       const start = number * step;
       const page = pages.page(layout, group, first.column, first.reading, number);
       stats.pagesRead++;
-      page.match(first.value, Math.max(0, from - start), Math.min(page.rows, to - start), start, rows);
+      const part = {from: Math.max(0, from - start), to: Math.min(page.rows, to - start), base: start};
+      if (isByBytes) page.match(first.value, part.from, part.to, part.base, rows);
+      else page.matchEqual(first.reading.type, first.value, part, rows);
     }
   }
   for (const row of rows) {

@@ -2,14 +2,14 @@ import {deserializeTCompactProtocol} from 'hyparquet/src/thrift.js';
 import {crc32, zstdDecompressSync} from 'node:zlib';
 import {PgError} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import {BloomFilter} from './bloom-filter.ts';
+import type {BloomFilter} from './bloom-filter.ts';
+import {CachedBloom} from './cached-bloom.ts';
 import type {Reading} from './column-forms.ts';
 import {readingOf} from './column-forms.ts';
 import type {SegmentMeta} from './contract.ts';
 import type {DecodedPage, SegmentDictionary} from './decoded-page.ts';
 import {corrupt} from './file-errors.ts';
 import type {FileReader} from './file-reader.ts';
-import {CacheEntry} from './page-cache.ts';
 import type {PageCache} from './page-cache.ts';
 import {decodeDictionary, decodePage} from './page-decoder.ts';
 import {Encoding, PageType} from './parquet-format.ts';
@@ -105,11 +105,20 @@ export class SegmentPages {
   /** The bloom filter of a chunk, or null when it has none. */
   bloom(chunk: ChunkLayout): BloomFilter | null {
     if (chunk.bloomPlace === null) return null;
-    if (chunk.bloom !== null) return chunk.bloom;
+    if (chunk.bloom !== null) {
+      this.#cache.touch(chunk.bloom);
+      return chunk.bloom.filter;
+    }
     const [offset, length, crc] = chunk.bloomPlace;
     const bytes = this.#files.read(this.path, offset, length);
     if (crc32(bytes) !== crc) throw corrupt(this.path, 'a bloom filter does not match its checksum');
-    const entry = this.#guard('a bloom filter', () => new BloomEntry(chunk, bytes));
+    const entry = this.#guard('a bloom filter', () => new CachedBloom(bytes));
+    chunk.bloom = entry;
+    entry.slot = {
+      clear: () => {
+        chunk.bloom = null;
+      },
+    };
     this.#cache.add(entry);
     return entry.filter;
   }
@@ -131,6 +140,7 @@ export class SegmentPages {
         }
         chunk.decoded.clear();
         if (chunk.dictionary !== null) this.#cache.remove(chunk.dictionary);
+        if (chunk.bloom !== null) this.#cache.remove(chunk.bloom);
         chunk.dictionary = null;
         chunk.bloom = null;
       }
@@ -193,27 +203,5 @@ export class SegmentPages {
       if (error instanceof PgError) throw error;
       throw corrupt(this.path, `${what}: ${error instanceof Error ? error.message : String(error)}`, error);
     }
-  }
-}
-
-class BloomEntry extends CacheEntry {
-  readonly bytes: number;
-  readonly filter: BloomFilter;
-  readonly #chunk: ChunkLayout;
-
-  constructor(chunk: ChunkLayout, bytes: Buffer) {
-    super();
-    const reader = {view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0};
-    deserializeTCompactProtocol(reader);
-    const words = new Uint32Array((bytes.length - reader.offset) >> 2);
-    Buffer.from(words.buffer).set(bytes.subarray(reader.offset));
-    this.filter = new BloomFilter(words);
-    this.bytes = words.byteLength + 256;
-    this.#chunk = chunk;
-    chunk.bloom = this.filter;
-  }
-
-  evict(): void {
-    this.#chunk.bloom = null;
   }
 }
