@@ -6,7 +6,7 @@ import {systemColumnTypes, systemSchemaRelations} from './system/system-schema.t
 import {DEFAULT_COLLATION, SchemaOid, TypeOid} from './well-known.ts';
 
 /** Columns of pg_attribute's data, by place. */
-const Att = {name: 1, type: 2, num: 5, typmod: 8, notNull: 12, collation: 20} as const;
+const Att = {name: 1, type: 2, num: 5, typmod: 8, notNull: 13, collation: 21} as const;
 const NO_OID = oid(0);
 
 /** Descriptors of the built-in relations, made when first asked for. */

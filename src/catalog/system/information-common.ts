@@ -1,8 +1,9 @@
 import type {Oid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {ColumnDescriptor, RelationDescriptor} from '../descriptors.ts';
-import {databaseName, formatType, qualifiedScope, schemaName} from '../names.ts';
-import {SchemaOid} from '../well-known.ts';
+import {aclItem, allRightsOf, parseAcl} from '../acl.ts';
+import type {AclItem, ColumnDescriptor, RelationDescriptor} from '../descriptors.ts';
+import {databaseName, formatType, NO_OID, qualifiedScope, schemaName, typeFacts} from '../names.ts';
+import {RoleOid, SchemaOid} from '../well-known.ts';
 import type {Row, SystemContext, SystemSource} from './source.ts';
 import {systemSchemaRelations} from './system-schema.ts';
 import {askerCan} from './view-rows.ts';
@@ -83,10 +84,24 @@ function isVisible(context: SystemContext, relation: InformationRelation): boole
     return isOpen || relation.columns.some(column => canSeeColumn(context, relation.owner, column));
   }
   if (relation.schema === SchemaOid.system) return true;
-  const acl = context.rows.raw('pg_class', relation.oid)?.[30] as readonly string[] | null;
-  const isPublic = acl?.some(item => item.startsWith('=')) === true;
-  return isPublic || askerCan(context, {kind: 'r', owner: 10 as Oid, acl: []}, 'r');
+  const acl = builtinAcl(context, relation);
+  return askerCan(context, {kind: 'r', owner: RoleOid.postgres, acl}, TABLE_RIGHTS);
 }
+
+/** Privileges of a built-in relation, as initdb gives them. */
+export function builtinAcl(
+  context: SystemContext,
+  relation: {readonly oid: Oid; readonly schema: Oid},
+): readonly AclItem[] | null {
+  if (relation.schema === SchemaOid.system) return openAcl;
+  const texts = context.rows.raw('pg_class', relation.oid)?.[30] as readonly string[] | null;
+  return texts?.flatMap(text => parseAcl(text, context.snapshot) ?? []) ?? null;
+}
+
+const openAcl: readonly AclItem[] = [
+  aclItem(RoleOid.postgres, RoleOid.postgres, allRightsOf('r')),
+  aclItem(NO_OID, RoleOid.postgres, 'r'),
+];
 
 function canSeeColumn(context: SystemContext, owner: Oid, column: ColumnDescriptor): boolean {
   return column.acl !== null && askerCan(context, {kind: 'c', owner, acl: column.acl}, 'rawx');
@@ -139,15 +154,17 @@ export function yesNo(is: boolean): string {
 /** data_type of information_schema: the SQL name of built-in types, ARRAY or USER-DEFINED; a domain's base. */
 export function dataTypeName(context: SystemContext, typeOid: Oid): string {
   const {snapshot} = context;
-  const type = snapshot.typeByOid(typeOid);
-  if (type === undefined) return 'USER-DEFINED';
-  const shown = type.base ?? type;
-  if (shown.element !== null && shown.length === -1 && shown.category === 'A') return 'ARRAY';
-  return snapshot.typeSchema(shown.oid) === SchemaOid.pgCatalog
-    ? formatType(qualifiedScope(snapshot), shown.oid, null)
+  const shown = snapshot.typeByOid(typeOid)?.base?.oid ?? typeOid;
+  const facts = typeFacts(snapshot, shown);
+  if (facts === undefined) return 'USER-DEFINED';
+  if (facts.element !== 0 || shown === INT2VECTOR || shown === OIDVECTOR) return 'ARRAY';
+  return snapshot.typeSchema(shown) === SchemaOid.pgCatalog
+    ? formatType(qualifiedScope(snapshot), shown, null)
     : 'USER-DEFINED';
 }
 
+const INT2VECTOR = 22;
+const OIDVECTOR = 30;
 const UTF8_MAX_BYTES = 4;
 const TEXT_MAX_BYTES = 1073741824;
 
@@ -219,10 +236,11 @@ function intervalType(context: SystemContext, base: Oid, typmod: number): string
 
 /** udt_catalog, udt_schema, udt_name of a type; a domain's base. */
 export function udtColumns(context: SystemContext, typeOid: Oid, prefix = 'udt'): NamedRow {
-  const type = context.snapshot.typeByOid(typeOid);
-  const shown = type?.base ?? type;
-  if (shown === undefined) return {};
-  return located(context, prefix, context.snapshot.typeSchema(shown.oid), shown.name);
+  const {snapshot} = context;
+  const shown = snapshot.typeByOid(typeOid)?.base?.oid ?? typeOid;
+  const facts = typeFacts(snapshot, shown);
+  if (facts === undefined) return {};
+  return located(context, prefix, snapshot.typeSchema(shown), facts.name);
 }
 
 /** collation_* columns: NULL for the default collation. */

@@ -1,26 +1,91 @@
+import type {Oid} from '../../common/ids.ts';
+import type {PgArray} from '../../types/array-value.ts';
+import {isSuperuser} from '../acl.ts';
 import type {ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../descriptors.ts';
 import {allConstraints} from './index-rows.ts';
-import {informationView, located, relationsNamed, yesNo, type NamedRow} from './information-common.ts';
+import {informationView, located, relationsNamed, visibleRelations, yesNo, type NamedRow} from './information-common.ts';
 import type {SystemContext} from './source.ts';
 import {askerCan} from './view-rows.ts';
 
+/** What of a table these views need; built-in ones have it, too. */
+type ConstrainedTable = Pick<TableDescriptor, 'oid' | 'schema' | 'name' | 'columns'>;
+
+/** What of a constraint these views need. */
+type TableConstraint = Pick<
+  ConstraintDescriptor,
+  | 'name'
+  | 'schema'
+  | 'type'
+  | 'columns'
+  | 'isDeferrable'
+  | 'isDeferred'
+  | 'index'
+  | 'referencedTable'
+  | 'referencedColumns'
+  | 'onUpdate'
+  | 'onDelete'
+  | 'match'
+>;
+
 /** A constraint with its table. */
 interface OnTable {
-  readonly constraint: ConstraintDescriptor;
-  readonly table: TableDescriptor;
+  readonly constraint: TableConstraint;
+  readonly table: ConstrainedTable;
+}
+
+/** Keys of the catalogs themselves: what a superuser sees beside user tables. */
+function builtinConstraints(context: SystemContext): readonly OnTable[] {
+  const {currentRole} = context.facts;
+  if (currentRole !== undefined && !isSuperuser(currentRole, context.snapshot)) return [];
+  return context.rows.all('pg_constraint').flatMap(row => {
+    const table = context.snapshot.relationByOid(row[7] as Oid);
+    if (table?.kind !== 'systemRelation') return [];
+    const constraint: TableConstraint = {
+      name: row[1] as string,
+      schema: row[2] as Oid,
+      type: row[3] as ConstraintDescriptor['type'],
+      columns: (row[18] as PgArray).elements as readonly number[],
+      isDeferrable: false,
+      isDeferred: false,
+      index: row[9] as Oid,
+      referencedTable: 0 as Oid,
+      referencedColumns: [],
+      onUpdate: 'a',
+      onDelete: 'a',
+      match: 's',
+    };
+    return [{constraint, table}];
+  });
+}
+
+/** Tables with NOT NULL columns that the asking role has rights on. */
+function constrainedTables(context: SystemContext): readonly ConstrainedTable[] {
+  const own = [...context.snapshot.tables()].filter(({owner, acl}) =>
+    askerCan(context, {kind: 'r', owner, acl}, 'awdDxt'),
+  );
+  const {currentRole} = context.facts;
+  if (currentRole !== undefined && !isSuperuser(currentRole, context.snapshot)) return own;
+  const builtin = visibleRelations(context).filter(
+    relation => relation.kind === 'systemRelation' && !relation.isView,
+  );
+  return [...builtin, ...own];
 }
 
 /** Constraints of tables on which the asking role has more than SELECT. */
 function tableConstraints(context: SystemContext, rights: string): readonly OnTable[] {
-  return allConstraints(context).flatMap(constraint => {
+  const own = allConstraints(context).flatMap(constraint => {
     const table = context.snapshot.tableByOid(constraint.table);
     if (table === undefined) return [];
     const {owner, acl} = table;
     return askerCan(context, {kind: 'r', owner, acl}, rights) ? [{constraint, table}] : [];
   });
+  return [...builtinConstraints(context), ...own];
 }
 
-function constraintName(context: SystemContext, constraint: ConstraintDescriptor): NamedRow {
+function constraintName(
+  context: SystemContext,
+  constraint: Pick<ConstraintDescriptor, 'schema' | 'name'>,
+): NamedRow {
   return located(context, 'constraint', constraint.schema, constraint.name);
 }
 
@@ -33,7 +98,7 @@ const typeNames: Readonly<Record<ConstraintDescriptor['type'], string>> = {
 };
 
 /** Names of NOT NULL as checks: `<schema>_<table>_<attnum>_not_null`. */
-function notNullNames(table: TableDescriptor): readonly {name: string; column: string}[] {
+function notNullNames(table: ConstrainedTable): readonly {name: string; column: string}[] {
   return table.columns
     .filter(column => column.isNotNull && !column.isDropped)
     .map(column => ({
@@ -55,21 +120,19 @@ export const informationTableConstraints = informationView('table_constraints', 
       enforced: 'YES',
       nulls_distinct: constraint.type === 'u' ? yesNo(!isNotDistinct(context, constraint)) : null,
     })),
-  ...[...context.snapshot.tables()]
-    .filter(({owner, acl}) => askerCan(context, {kind: 'r', owner, acl}, 'awdDxt'))
-    .flatMap(table =>
-      notNullNames(table).map(({name}) => ({
-        ...located(context, 'constraint', table.schema, name),
-        ...located(context, 'table', table.schema, table.name),
-        constraint_type: 'CHECK',
-        is_deferrable: 'NO',
-        initially_deferred: 'NO',
-        enforced: 'YES',
-      })),
-    ),
+  ...constrainedTables(context).flatMap(table =>
+    notNullNames(table).map(({name}) => ({
+      ...located(context, 'constraint', table.schema, name),
+      ...located(context, 'table', table.schema, table.name),
+      constraint_type: 'CHECK',
+      is_deferrable: 'NO',
+      initially_deferred: 'NO',
+      enforced: 'YES',
+    })),
+  ),
 ]);
 
-function isNotDistinct(context: SystemContext, constraint: ConstraintDescriptor): boolean {
+function isNotDistinct(context: SystemContext, constraint: TableConstraint): boolean {
   const index = context.snapshot.get('index', constraint.index) as IndexDescriptor | undefined;
   return index?.nullsNotDistinct === true;
 }
@@ -108,7 +171,7 @@ function keyColumns(context: SystemContext, {constraint, table}: OnTable): reado
 /** attnums of the unique key that a foreign key references, in the index's order. */
 function uniqueColumns(
   context: SystemContext,
-  constraint: ConstraintDescriptor,
+  constraint: TableConstraint,
 ): readonly number[] {
   const index = context.snapshot.get('index', constraint.index) as IndexDescriptor | undefined;
   return index?.keys.map(key => key.attnum) ?? constraint.referencedColumns;
@@ -168,7 +231,7 @@ export const informationReferentialConstraints = informationView(
       })),
 );
 
-function uniqueConstraint(context: SystemContext, constraint: ConstraintDescriptor): NamedRow {
+function uniqueConstraint(context: SystemContext, constraint: TableConstraint): NamedRow {
   const wanted = [...constraint.referencedColumns].sort().join();
   const found = context.snapshot
     .constraintsOf(constraint.referencedTable)
@@ -188,7 +251,8 @@ export const informationCheckConstraints = informationView('check_constraints', 
       ...constraintName(context, constraint),
       check_clause: `(${constraint.expressionText ?? ''})`,
     })),
-  ...[...context.snapshot.tables()].flatMap(table =>
+  ...builtinChecks(context),
+  ...constrainedTables(context).flatMap(table =>
     notNullNames(table).map(({name, column}) => ({
       ...located(context, 'constraint', table.schema, name),
       check_clause: `${column} IS NOT NULL`,
@@ -196,9 +260,29 @@ export const informationCheckConstraints = informationView('check_constraints', 
   ),
 ]);
 
+/** Checks of information_schema's own domains. */
+function builtinChecks(context: SystemContext): readonly NamedRow[] {
+  return context.rows
+    .all('pg_constraint')
+    .filter(row => row[3] === 'c')
+    .map(row => ({
+      ...located(context, 'constraint', row[2] as Oid, row[1] as string),
+      check_clause: `(${String(row[25])})`,
+    }));
+}
+
 /** information_schema.domain_constraints */
-export const informationDomainConstraints = informationView('domain_constraints', context =>
-  allConstraints(context).flatMap(constraint => {
+export const informationDomainConstraints = informationView('domain_constraints', context => [
+  ...context.rows
+    .all('pg_constraint')
+    .filter(row => row[8] !== 0)
+    .map(row => ({
+      ...located(context, 'constraint', row[2] as Oid, row[1] as string),
+      ...located(context, 'domain', row[2] as Oid, domainName(context, row[8] as Oid)),
+      is_deferrable: 'NO',
+      initially_deferred: 'NO',
+    })),
+  ...allConstraints(context).flatMap(constraint => {
     const domain = context.snapshot.typeDescriptorByOid(constraint.domain);
     if (domain === undefined) return [];
     return [
@@ -210,4 +294,8 @@ export const informationDomainConstraints = informationView('domain_constraints'
       },
     ];
   }),
-);
+]);
+
+function domainName(context: SystemContext, type: Oid): string {
+  return context.snapshot.typeByOid(type)?.name ?? '';
+}

@@ -193,6 +193,7 @@ function builtinDomains(context: SystemContext): readonly NamedRow[] {
     .map(row => ({
       ...located(context, 'domain', row[2] as Oid, row[1] as string),
       ...typeColumns(context, row[0] as Oid, -1),
+      ...collationColumns(context, row[28] as Oid),
       domain_default: row[30] ?? null,
       ...udtColumns(context, row[0] as Oid),
       dtd_identifier: '1',
@@ -243,6 +244,7 @@ export const informationElementTypes = informationView('element_types', context 
           object_type: 'TABLE',
           collection_type_identifier: String(column.attnum),
           data_type: typeColumns(context, element.oid, -1)['data_type'] ?? null,
+          ...collationColumns(context, column.collation),
           ...udtColumns(context, element.oid),
           dtd_identifier: `a${column.attnum}`,
         },
@@ -282,14 +284,21 @@ export const informationColumnUdtUsage = informationView('column_udt_usage', con
 );
 
 /** information_schema.domain_udt_usage */
-export const informationDomainUdtUsage = informationView('domain_udt_usage', context =>
-  [...context.snapshot.userTypes()]
+export const informationDomainUdtUsage = informationView('domain_udt_usage', context => [
+  ...context.rows
+    .all('pg_type')
+    .filter(row => row[6] === 'd')
+    .map(row => ({
+      ...udtColumns(context, row[0] as Oid),
+      ...located(context, 'domain', row[2] as Oid, row[1] as string),
+    })),
+  ...[...context.snapshot.userTypes()]
     .filter(type => type.typeKind === 'd')
     .map(type => ({
       ...udtColumns(context, type.oid),
       ...located(context, 'domain', type.schema, type.name),
     })),
-);
+]);
 
 /** The small views about names: one row each, or a few. */
 export const informationNames: Readonly<Record<string, SystemSource>> = {
@@ -302,8 +311,6 @@ export const informationNames: Readonly<Record<string, SystemSource>> = {
       character_repertoire: 'UCS',
       form_of_use: 'UTF8',
       default_collate_catalog: databaseName(context.snapshot),
-      default_collate_schema: 'pg_catalog',
-      default_collate_name: 'C.utf8',
     },
   ]),
   collations: informationView('collations', context =>

@@ -18,7 +18,7 @@ export const pgTables: SystemSource = {
     return [
       ...builtin.map(row => [
         ...[schemaName(snapshot, row[2] as Oid), row[1] ?? null, roleName(snapshot, row[5] as Oid)],
-        ...[null, row[13] ?? null, row[19] ?? null, row[20] ?? null, row[22] ?? null],
+        ...[row[14] === true ? 'pg_global' : null, row[13] ?? null, row[19] ?? null, row[20] ?? null, row[22] ?? null],
       ]),
       ...[...snapshot.tables()].map(table => [
         ...[schemaName(snapshot, table.schema), table.name, roleName(snapshot, table.owner), null],
@@ -62,7 +62,9 @@ export const pgIndexes: SystemSource = {
         const index = relationLocation(snapshot, row[0] as Oid);
         if (table === undefined || index === undefined) return [];
         const text = builtinIndexDefinition(context, row);
-        return [[schemaName(snapshot, table.schema), table.name, index.name, null, text]];
+        const isShared = context.rows.raw('pg_class', row[0] as Oid)?.[14] === true;
+        const space = isShared ? 'pg_global' : null;
+        return [[schemaName(snapshot, table.schema), table.name, index.name, space, text]];
       }),
       ...allIndexes(context).map(index => {
         const table = snapshot.tableByOid(index.table);
