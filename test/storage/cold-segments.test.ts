@@ -154,7 +154,7 @@ t.test('many small segments are written together', async t => {
 });
 
 t.test('a small cache still answers, a scan pauses, and forgetting frees', async t => {
-  const fixture = new ColdFixture(50_000);
+  const fixture = new ColdFixture(400_000);
   t.teardown(() => fixture.end());
   const rows = rowsOf(60_000);
   const {path, segment} = await fixture.write(columns, rows, 30_000);

@@ -86,6 +86,7 @@ export class SegmentPages {
       const body = this.#body(index.offsets[page]!, index.sizes[page]!, expected);
       return decodePage(body.bytes, rows, stored, {encoding: chunk.encoding, dictionary, reading});
     });
+    if (!this.#keep(layout)) return made;
     let slots = chunk.decoded.get(reading.type.oid);
     if (slots === undefined) {
       slots = new Array<DecodedPage | null>(index.count).fill(null);
@@ -131,6 +132,16 @@ export class SegmentPages {
     this.#dropAll(layout);
   }
 
+  /** Makes a layout that a scan still holds the current one again after its eviction; false when another has taken its place. */
+  #keep(layout: SegmentLayout): boolean {
+    if (this.#layout === null) {
+      this.#layout = layout;
+      this.#cache.add(layout);
+    }
+    this.#cache.touch(layout);
+    return this.#layout === layout;
+  }
+
   #dropAll(layout: SegmentLayout): void {
     if (this.#layout === layout) this.#layout = null;
     for (const group of layout.groups) {
@@ -159,6 +170,7 @@ export class SegmentPages {
       const body = this.#body(chunk.dictionaryOffset, size, expected);
       return decodeDictionary(body.bytes, body.count, layout.columns[column]!);
     });
+    if (!this.#keep(layout)) return made;
     chunk.dictionary = made;
     made.slot = {
       clear: () => {

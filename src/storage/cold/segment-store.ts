@@ -41,7 +41,7 @@ class LocalSegmentStore implements SegmentStore {
   readonly #cache: PageCache;
   readonly #thread = new EncodeThread();
   readonly #directories = new DurableDirectories();
-  readonly #open = new Map<string, Set<SegmentPages>>();
+  readonly #open = new Map<string, SegmentPages>();
 
   constructor(cacheBytes: number) {
     this.#cache = new PageCache(cacheBytes);
@@ -64,15 +64,16 @@ class LocalSegmentStore implements SegmentStore {
 
   open(path: string, meta: SegmentMeta, schema: readonly SegmentColumn[]): Segment {
     const types = new Map(schema.map(column => [column.attnum, column.type]));
-    const pages = new SegmentPages(path, meta, types, {files: this.#files, cache: this.#cache});
-    const known = this.#open.get(path);
-    if (known === undefined) this.#open.set(path, new Set([pages]));
-    else known.add(pages);
+    let pages = this.#open.get(path);
+    if (pages === undefined) {
+      pages = new SegmentPages(path, meta, types, {files: this.#files, cache: this.#cache});
+      this.#open.set(path, pages);
+    }
     return new LocalSegment(pages, meta, types);
   }
 
   forget(path: string): void {
-    for (const pages of this.#open.get(path) ?? []) pages.forget();
+    this.#open.get(path)?.forget();
     this.#open.delete(path);
     this.#files.forget(path);
   }
