@@ -7,7 +7,13 @@ import {DEFAULT_SERVER_OPTIONS, type ServedDatabase} from '../src/server/server-
 import type {BindMessage, ResultShape, ResultSink, Session} from '../src/session/contract.ts';
 import type {FormatSettings, TypeInstance} from '../src/types/contract.ts';
 
-const int4 = {oid: oid(23), name: 'int4', kind: 'b', length: 4, base: null} as unknown as TypeInstance;
+const int4 = {
+  oid: oid(23),
+  name: 'int4',
+  kind: 'b',
+  length: 4,
+  base: null,
+} as unknown as TypeInstance;
 const shape: ResultShape = {
   fields: [{name: '?column?', tableOid: oid(0), attnum: 0, type: int4, typmod: -1}],
 };
@@ -87,7 +93,14 @@ class StubSession implements Session {
 
 const database: ServedDatabase = {
   loginRole: name => {
-    return {oid: oid(10), name, canLogin: true, password: null, validUntil: null, isSuperuser: true};
+    return {
+      oid: oid(10),
+      name,
+      canLogin: true,
+      password: null,
+      validUntil: null,
+      isSuperuser: true,
+    };
   },
   hasDatabase: () => true,
   openSession: (options, sink) => new StubSession(options.pid, sink),

@@ -32,7 +32,12 @@ async function cpu(): Promise<Cpu> {
   return used;
 }
 
-async function measure(script: string, perTransaction: number, mode: string, clients: number): Promise<void> {
+async function measure(
+  script: string,
+  perTransaction: number,
+  mode: string,
+  clients: number,
+): Promise<void> {
   let [best, rate] = [Infinity, 0];
   for (let run = 0; run < runs; run++) {
     const before = await cpu();

@@ -2,12 +2,14 @@
 import {dirname} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {Command, CommanderError} from 'commander';
-import {ConfigError, LOG_LEVELS, resolveConfig, type Config, type ConfigSource} from './server/config.ts';
-import type {
-  OpenDatabaseOptions,
-  OpenedDatabase,
-  ServerLogger,
-} from './server/server-options.ts';
+import {
+  ConfigError,
+  LOG_LEVELS,
+  resolveConfig,
+  type Config,
+  type ConfigSource,
+} from './server/config.ts';
+import type {OpenDatabaseOptions, OpenedDatabase, ServerLogger} from './server/server-options.ts';
 
 /** A server that runs, and how to end it. */
 interface Running {
@@ -24,7 +26,7 @@ async function main(): Promise<void> {
   process.on('uncaughtException', error => die(error));
   process.on('unhandledRejection', error => die(error));
   const program = new Command('wadi')
-    .description('A database server that speaks PostgreSQL\'s wire protocol')
+    .description("A database server that speaks PostgreSQL's wire protocol")
     .exitOverride()
     .configureOutput({outputError: (text, write) => write(text.replace(/^error: /, 'wadi: '))});
   const serveCommand = program

@@ -15,7 +15,8 @@ export const SCRAM_DEFAULT_ITERATIONS = 4096;
 export const SCRAM_SALT_LENGTH = 16;
 
 const keyLength = 32;
-const verifierPattern = /^SCRAM-SHA-256\$(\d{1,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
+const verifierPattern =
+  /^SCRAM-SHA-256\$(\d{1,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)$/;
 
 /** Makes the verifier text of pg_authid.rolpassword: `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. */
 export function makeScramVerifier(
@@ -39,7 +40,10 @@ export function parseScramVerifier(text: string): ScramVerifier | null {
   const storedKey = Buffer.from(match[3] ?? '', 'base64');
   const serverKey = Buffer.from(match[4] ?? '', 'base64');
   const isSound =
-    iterations > 0 && salt.length > 0 && storedKey.length === keyLength && serverKey.length === keyLength;
+    iterations > 0 &&
+    salt.length > 0 &&
+    storedKey.length === keyLength &&
+    serverKey.length === keyLength;
   return isSound ? {iterations, salt, storedKey, serverKey} : null;
 }
 
@@ -68,6 +72,9 @@ const prohibited =
 /** SASLprep (RFC 4013); like PostgreSQL, a password that it prohibits is used as it is. */
 export function saslPrep(password: string): string {
   if (/^[\x20-\x7e]*$/.test(password)) return password;
-  const mapped = password.replace(mappedToSpace, ' ').replace(mappedToNothing, '').normalize('NFKC');
+  const mapped = password
+    .replace(mappedToSpace, ' ')
+    .replace(mappedToNothing, '')
+    .normalize('NFKC');
   return mapped === '' || prohibited.test(mapped) ? password : mapped;
 }

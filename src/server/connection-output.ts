@@ -70,8 +70,11 @@ export class ConnectionOutput {
     let isInCall = true;
     this.#onDurable(seq, () => {
       hold.isDurable = true;
-      this.#release();
+      const wasFull = this.isFull;
+      while (this.#holds[0]?.isDurable === true) this.#holds.shift();
+      // In the call itself the writer is in the middle of an answer; it leaves with the rest.
       if (!isInCall) this.flush();
+      if (wasFull && !this.isFull) this.#wake();
     });
     isInCall = false;
   }
@@ -116,18 +119,14 @@ export class ConnectionOutput {
     const old = writer.buffer;
     if (!isTaken || old.length > keptSize) {
       const isLarge = !isTaken && size >= FLUSH_SIZE;
-      writer.buffer = Buffer.allocUnsafeSlow(Math.max(isLarge ? FLUSH_SIZE * 2 : initialSize, rest));
+      writer.buffer = Buffer.allocUnsafeSlow(
+        Math.max(isLarge ? FLUSH_SIZE * 2 : initialSize, rest),
+      );
       if (rest > 0) old.copy(writer.buffer, 0, size, size + rest);
     } else if (rest > 0) {
       old.copyWithin(0, size, size + rest);
     }
     writer.length = rest;
-  }
-
-  #release(): void {
-    const wasFull = this.isFull;
-    while (this.#holds[0]?.isDurable === true) this.#holds.shift();
-    if (wasFull && !this.isFull) this.#wake();
   }
 
   #wake(): void {

@@ -2,47 +2,24 @@ import type {Socket} from 'node:net';
 import {PgError, internalError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {Session} from '../session/contract.ts';
-import {
-  writeBackendKeyData,
-  writeNegotiateProtocolVersion,
-  writeParameterStatus,
-  writeReadyForQuery,
-} from '../wire/backend-messages.ts';
-import {writeError, writeOldProtocolError} from '../wire/error-message.ts';
-import {Frame, FrameReader, type FrameResult} from '../wire/frame-reader.ts';
+import {writeError} from '../wire/error-message.ts';
+import {Frame, FrameReader} from '../wire/frame-reader.ts';
 import {MessageCursor} from '../wire/message-cursor.ts';
-import {
-  FrontendType,
-  MAX_STATEMENT_LENGTH,
-  PROTOCOL_3_0,
-  SASL_LIMITS,
-  SESSION_LIMITS,
-} from '../wire/protocol.ts';
-import {
-  OldProtocolError,
-  parseStartupPacket,
-  type StartupRequest,
-} from '../wire/startup-packet.ts';
+import {FrontendType, MAX_STATEMENT_LENGTH, SESSION_LIMITS} from '../wire/protocol.ts';
 import {ConnectionOutput} from './connection-output.ts';
 import {CopyInput} from './copy-input.ts';
-import {Login, passwordFailed} from './login.ts';
 import {answersReady, dispatchMessage} from './message-dispatch.ts';
 import type {ResultEncoders} from './result-encoders.ts';
 import {ResultWriter, type SinkOwner} from './result-writer.ts';
-import type {ServedDatabase, ServerLogger, ServerOptions} from './server-options.ts';
+import type {ServerLogger} from './server-options.ts';
+import {StartUp, type StartUpOwner, type StartUpServer} from './start-up.ts';
 
 /** What a connection needs of its listener. */
-export interface ConnectionServer {
-  readonly database: ServedDatabase;
-  readonly options: ServerOptions;
+export interface ConnectionServer extends StartUpServer {
   readonly logger: ServerLogger;
   readonly encoders: ResultEncoders;
-  readonly mockSecret: Buffer;
-  /** Raises 53300 when no slot is left. */
-  requireSlot(isSuperuser: boolean | null): void;
   /** Gives a process id and a cancel key. */
   register(connection: PostgresConnection): {readonly pid: number; readonly key: Buffer};
-  cancel(pid: number, key: Buffer): void;
   /** The connection needs nothing of the server any more. */
   forget(connection: PostgresConnection): void;
   /** Goes on with the socket over TLS in a new connection. */
@@ -53,24 +30,25 @@ export interface ConnectionServer {
 const maxReadAhead = 1024 * 1024;
 /** How long a statement goes on after the client has closed its side. */
 const halfCloseGraceMs = 1000;
+/** How long a canceled statement may take to stop before its session is ended all the same. */
+const cancelLimitMs = 5000;
 /** How long a client that has closed its side may read nothing. */
 const idleHalfOpenMs = 60_000;
 /** How long a client may take to read the last bytes. */
 const lingerMs = 10_000;
 
 /** One client: cuts frames, logs in, gives messages to the session, and is the one place where errors become bytes. */
-export class PostgresConnection implements SinkOwner {
+export class PostgresConnection implements SinkOwner, StartUpOwner {
   readonly #socket: Socket;
   readonly #server: ConnectionServer;
-  readonly #isTls: boolean;
+  readonly isTls: boolean;
   readonly #reader = new FrameReader();
   readonly #cursor = new MessageCursor();
   readonly #output: ConnectionOutput;
   readonly #sink: ResultWriter;
-  #phase: 'startup' | 'login' | 'ready' | 'closed' = 'startup';
-  #login: Login | null = null;
+  readonly #startUp: StartUp;
+  #phase: 'start' | 'ready' | 'closed' = 'start';
   #session: Session | null = null;
-  #sawGssRequest = false;
   #isPumping = false;
   #isPaused = false;
   #isSkipping = false;
@@ -87,12 +65,13 @@ export class PostgresConnection implements SinkOwner {
   constructor(socket: Socket, server: ConnectionServer, isTls: boolean) {
     this.#socket = socket;
     this.#server = server;
-    this.#isTls = isTls;
+    this.isTls = isTls;
     const onDurable = server.database.onDurable.bind(server.database);
     this.#output = new ConnectionOutput(socket, onDurable, () => this.#pump());
     this.#sink = new ResultWriter(this.#output, server.encoders, this);
+    this.#startUp = new StartUp(server, this, this.#output.writer, this.#sink);
     this.#timer = setTimeout(
-      () => this.#disconnect(),
+      () => this.disconnect(),
       server.options.authenticationTimeoutMs,
     ).unref();
     socket.on('data', chunk => {
@@ -128,28 +107,25 @@ export class PostgresConnection implements SinkOwner {
 
   overflowed(): void {
     this.#server.logger.warn({pid: this.#session?.pid}, 'client does not read: disconnected');
-    this.#disconnect();
+    this.disconnect();
   }
 
   /** Writes the FATAL error and ends the connection. */
   fatal(error: PgError): void {
     if (this.#phase === 'closed') return;
     writeError(this.#output.writer, asFatal(error));
-    this.#finish();
+    this.finish();
   }
 
   /** Ends a session from outside (57P01), or a connection that has not logged in. */
   shutDown(): void {
     if (this.#phase === 'ready') {
       this.fatal(
-        new PgError(
-          SqlState.adminShutdown,
-          'terminating connection due to administrator command',
-        ),
+        new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command'),
       );
       return;
     }
-    this.#disconnect();
+    this.disconnect();
   }
 
   #pump(): void {
@@ -157,7 +133,8 @@ export class PostgresConnection implements SinkOwner {
     this.#isPumping = true;
     try {
       while (this.#phase !== 'closed' && !this.#isBlocked()) {
-        const isMore = this.#phase === 'ready' ? this.#readyStep() : this.#startStep();
+        const isMore =
+          this.#phase === 'ready' ? this.#readyStep() : this.#startUp.step(this.#reader);
         if (!isMore) break;
       }
     } catch (error) {
@@ -186,124 +163,32 @@ export class PostgresConnection implements SinkOwner {
 
   // --- start-up
 
-  #startStep(): boolean {
-    const reader = this.#reader;
-    try {
-      if (this.#phase === 'startup') {
-        const frame = reader.nextStartup();
-        if (frame === Frame.incomplete) return false;
-        if (frame === Frame.message) this.#startup();
-        else this.#disconnect();
-        return true;
-      }
-      return this.#loginStep(reader.next(SASL_LIMITS));
-    } catch (error) {
-      if (error instanceof OldProtocolError) {
-        writeOldProtocolError(this.#output.writer, error.message);
-        this.#finish();
-      } else {
-        this.fatal(this.#known(error));
-      }
-      return false;
-    }
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
   }
 
-  #startup(): void {
-    const {buffer, bodyStart, bodyEnd} = this.#reader;
-    const packet = parseStartupPacket(buffer, bodyStart, bodyEnd);
-    switch (packet.kind) {
-      case 'ssl':
-        this.#answerSsl();
-        return;
-      case 'gssenc':
-        if (this.#sawGssRequest) this.#disconnect();
-        this.#sawGssRequest = true;
-        this.#output.writer.byte(0x4e);
-        return;
-      case 'cancel':
-        this.#server.cancel(packet.pid, packet.key);
-        this.#disconnect();
-        return;
-      case 'startup':
-        this.#begin(packet.request);
-    }
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
   }
 
-  #answerSsl(): void {
-    const canTls = this.#server.options.tls !== null && !this.#isTls;
-    // What follows the request in clear text must never be taken for encrypted (CVE-2021-23214).
-    if (this.#reader.buffered > 0) {
-      this.#disconnect();
-      return;
-    }
-    this.#output.writer.byte(canTls ? 0x53 : 0x4e);
-    if (!canTls) return;
+  register(): {readonly pid: number; readonly key: Buffer} {
+    return this.#server.register(this);
+  }
+
+  opened(session: Session): void {
+    this.#session = session;
+    this.#phase = 'ready';
+    this.#stopTimer();
+  }
+
+  startTls(): void {
     this.#output.flush();
     this.#phase = 'closed';
     this.#stopTimer();
-    this.#socket.removeAllListeners();
+    for (const event of ['data', 'drain', 'error', 'close']) {
+      this.#socket.removeAllListeners(event);
+    }
     this.#server.startTls(this, this.#socket);
-  }
-
-  #begin(request: StartupRequest): void {
-    const {minorVersion, protocolOptions} = request;
-    const {database, mockSecret, options} = this.#server;
-    const out = this.#output.writer;
-    if (minorVersion > 0 || protocolOptions.length > 0) {
-      writeNegotiateProtocolVersion(out, PROTOCOL_3_0, protocolOptions);
-    }
-    this.#server.requireSlot(null);
-    const isTrusted = options.auth === 'trust-loopback' && this.#isLoopback;
-    this.#login = new Login(request, {database, isTrusted, mockSecret}, out);
-    this.#phase = 'login';
-    if (this.#login.begin()) this.#open(this.#login);
-  }
-
-  #loginStep(frame: FrameResult): boolean {
-    const login = this.#login!;
-    if (frame === Frame.incomplete) return false;
-    if (frame === Frame.unknownType) {
-      throw new PgError(
-        SqlState.protocolViolation,
-        `expected SASL response, got message type ${this.#reader.type}`,
-      );
-    }
-    if (frame !== Frame.message) throw passwordFailed(login.request.user);
-    const {buffer, bodyStart, bodyEnd} = this.#reader;
-    this.#cursor.reset(buffer, bodyStart, bodyEnd);
-    if (login.answer(this.#cursor)) this.#open(login);
-    return true;
-  }
-
-  #open(login: Login): void {
-    const role = login.admit();
-    this.#server.requireSlot(role.isSuperuser);
-    const {user, database, settings} = login.request;
-    const {pid, key} = this.#server.register(this);
-    const session = this.#server.database.openSession(
-      {
-        ...{user, database, settings, pid},
-        remoteAddress: this.#socket.remoteAddress ?? '',
-        remotePort: this.#socket.remotePort ?? 0,
-        isLoopback: this.#isLoopback,
-      },
-      this.#sink,
-    );
-    this.#session = session;
-    this.#stopTimer();
-    const out = this.#output.writer;
-    for (const [name, value] of this.#server.database.reportedSettings(session)) {
-      writeParameterStatus(out, name, value);
-    }
-    writeBackendKeyData(out, pid, key);
-    writeReadyForQuery(out, 'I');
-    this.#phase = 'ready';
-    this.#login = null;
-  }
-
-  get #isLoopback(): boolean {
-    const address = this.#socket.remoteAddress ?? '';
-    return address === '::1' || /^(::ffff:)?127\./.test(address);
   }
 
   // --- messages
@@ -314,7 +199,7 @@ export class PostgresConnection implements SinkOwner {
     const frame = reader.next(SESSION_LIMITS);
     if (frame === Frame.incomplete) return false;
     if (frame === Frame.badLength) {
-      this.#disconnect();
+      this.disconnect();
       return false;
     }
     const {type} = reader;
@@ -333,9 +218,7 @@ export class PostgresConnection implements SinkOwner {
       if (!this.#isSkipping) this.#report(type, statementTooLarge());
       return true;
     }
-    this.fatal(
-      new PgError(SqlState.protocolViolation, `invalid frontend message type ${type}`),
-    );
+    this.fatal(new PgError(SqlState.protocolViolation, `invalid frontend message type ${type}`));
     return false;
   }
 
@@ -345,7 +228,7 @@ export class PostgresConnection implements SinkOwner {
       else if (type !== FrontendType.terminate) return;
     }
     if (type === FrontendType.terminate) {
-      this.#finish();
+      this.finish();
       return;
     }
     let pending: Promise<void> | undefined;
@@ -406,18 +289,18 @@ export class PostgresConnection implements SinkOwner {
     if (this.#phase === 'closed') return;
     const receiver = this.#copy.receiver(this.#session);
     if (receiver !== null) this.#copy.loseClient(receiver);
-    this.#socket.setTimeout(idleHalfOpenMs, () => this.#disconnect());
+    this.#socket.setTimeout(idleHalfOpenMs, () => this.disconnect());
     this.#timer = setInterval(() => {
-      if (!this.#output.isFull) this.#disconnect();
+      if (!this.#output.isFull) this.disconnect();
     }, halfCloseGraceMs).unref();
   }
 
   #finishAfterEnd(): void {
-    if (this.#phase !== 'closed' && !this.#isBlocked()) this.#finish();
+    if (this.#phase !== 'closed' && !this.#isBlocked()) this.finish();
   }
 
   /** Sends what is written and closes. */
-  #finish(): void {
+  finish(): void {
     if (this.#phase === 'closed') return;
     this.#release();
     this.#output.end();
@@ -426,7 +309,7 @@ export class PostgresConnection implements SinkOwner {
   }
 
   /** Closes without a word. */
-  #disconnect(): void {
+  disconnect(): void {
     this.#release();
     this.#socket.destroy();
   }
@@ -455,7 +338,7 @@ export class PostgresConnection implements SinkOwner {
       const receiver = this.#copy.receiver(session);
       if (receiver !== null) this.#copy.loseClient(receiver);
       else session.cancel();
-      await this.#pending.catch(() => undefined);
+      await settledWithin(this.#pending, cancelLimitMs);
     }
     await session.end();
   }
@@ -477,6 +360,17 @@ export class PostgresConnection implements SinkOwner {
 function asFatal(error: PgError): PgError {
   if (error.severity !== 'ERROR') return error;
   return new PgError(error.code, error.message, {...error.fields, severity: 'FATAL'});
+}
+
+function settledWithin(pending: Promise<void>, ms: number): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms);
+    const settled = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    pending.then(settled, settled);
+  });
 }
 
 function statementTooLarge(): PgError {

@@ -103,10 +103,7 @@ export class Login {
 
 /** The one answer to every failed login. */
 export function passwordFailed(user: string): PgError {
-  return new PgError(
-    SqlState.invalidPassword,
-    `password authentication failed for user "${user}"`,
-  );
+  return new PgError(SqlState.invalidPassword, `password authentication failed for user "${user}"`);
 }
 
 function currentVerifier(role: LoginRole): ScramVerifier | null {

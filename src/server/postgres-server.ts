@@ -3,6 +3,7 @@ import {createServer, type AddressInfo, type Server, type Socket} from 'node:net
 import type {SecureContext} from 'node:tls';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {FULL_SIZE} from './connection-output.ts';
 import {PostgresConnection, type ConnectionServer} from './connection.ts';
 import {ResultEncoders} from './result-encoders.ts';
 import type {ServedDatabase, ServerLogger, ServerOptions} from './server-options.ts';
@@ -41,7 +42,10 @@ export class PostgresServer implements ConnectionServer {
     this.logger = logger;
     this.mockSecret = database.authSecret ?? randomBytes(32);
     this.#listener = createServer(
-      {allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs},
+      {
+        ...{allowHalfOpen: true, noDelay: true, highWaterMark: FULL_SIZE},
+        ...{keepAlive: true, keepAliveInitialDelay: keepAliveMs},
+      },
       socket => this.#accept(socket, false),
     );
   }

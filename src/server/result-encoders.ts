@@ -79,7 +79,13 @@ export class FormatEncoder {
   }
 
   /** Writes the live rows [from, to) of a batch. When a value cannot be written, the rows before it stay. */
-  dataRows(output: RowOutput, batch: Batch, range: {from: number; to: number}, settings: FormatSettings, flushAt: number): void {
+  dataRows(
+    output: RowOutput,
+    batch: Batch,
+    range: {from: number; to: number},
+    settings: FormatSettings,
+    flushAt: number,
+  ): void {
     const out = output.writer;
     const {vectors, selection} = batch;
     this.#choose(vectors);

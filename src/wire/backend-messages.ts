@@ -53,7 +53,11 @@ export function writeCommandComplete(out: ByteWriter, tag: string): void {
 }
 
 /** Authentication request; code 0 is AuthenticationOk. */
-export function writeAuthentication(out: ByteWriter, code: number, body: Uint8Array | null = null): void {
+export function writeAuthentication(
+  out: ByteWriter,
+  code: number,
+  body: Uint8Array | null = null,
+): void {
   const at = beginMessage(out, 0x52);
   out.int32(code);
   if (body !== null) out.bytes(body);
@@ -134,7 +138,12 @@ export function writeRowDescription(out: ByteWriter, fields: readonly RowDescrip
 }
 
 /** NotificationResponse. */
-export function writeNotification(out: ByteWriter, pid: number, channel: string, payload: string): void {
+export function writeNotification(
+  out: ByteWriter,
+  pid: number,
+  channel: string,
+  payload: string,
+): void {
   const at = beginMessage(out, 0x41);
   out.int32(pid);
   out.cstring(channel);

@@ -1,5 +1,10 @@
 // Hot path: every message of every client is cut here.
-import {FrontendType, MAX_STARTUP_LENGTH, MAX_STATEMENT_LENGTH, type FrameLimits} from './protocol.ts';
+import {
+  FrontendType,
+  MAX_STARTUP_LENGTH,
+  MAX_STATEMENT_LENGTH,
+  type FrameLimits,
+} from './protocol.ts';
 
 /** What `FrameReader.next` found. */
 export const Frame = {
@@ -118,7 +123,8 @@ export class FrameReader {
     const needed = kept + size;
     const doubled = Math.max(needed * 2, 1024);
     const wanted = this.#wanted;
-    const room = wanted > needed ? (wanted <= eagerSize ? wanted : Math.min(wanted, doubled)) : doubled;
+    const room =
+      wanted > needed ? (wanted <= eagerSize ? wanted : Math.min(wanted, doubled)) : doubled;
     const grown = Buffer.allocUnsafeSlow(room);
     this.buffer.copy(grown, 0, this.#at, this.#end);
     this.buffer = grown;

@@ -86,7 +86,16 @@ export function readBind(cursor: MessageCursor): BindFields {
     );
   }
   const {buffer} = cursor;
-  return {portal, statement, parameterFormats, buffer, parameterCount, offsets, lengths, resultFormats};
+  return {
+    portal,
+    statement,
+    parameterFormats,
+    buffer,
+    parameterCount,
+    offsets,
+    lengths,
+    resultFormats,
+  };
 }
 
 /** FunctionCall; argument values are views of the message. */

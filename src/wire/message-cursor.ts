@@ -113,7 +113,8 @@ function requireValidUtf8(buffer: Buffer, start: number, end: number): void {
     }
     const bytes: string[] = [];
     const claimed = Math.min(claimedLength(buffer[at]!), end - at);
-    for (let i = 0; i < claimed; i++) bytes.push(`0x${buffer[at + i]!.toString(16).padStart(2, '0')}`);
+    for (let i = 0; i < claimed; i++)
+      bytes.push(`0x${buffer[at + i]!.toString(16).padStart(2, '0')}`);
     throw new PgError(
       SqlState.characterNotInRepertoire,
       `invalid byte sequence for encoding "UTF8": ${bytes.join(' ')}`,

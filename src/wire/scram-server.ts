@@ -52,7 +52,8 @@ export class ScramServer {
     if (flag !== 'n' && flag !== 'y') {
       throw malformed(`Unexpected channel-binding flag "${printable(flag)}".`);
     }
-    if (message.charAt(1) !== ',') throw malformed(`Comma expected, but found character "${printable(message.charAt(1))}".`);
+    if (message.charAt(1) !== ',')
+      throw malformed(`Comma expected, but found character "${printable(message.charAt(1))}".`);
     if (message.charAt(2) === 'a') {
       throw new PgError(
         SqlState.featureNotSupported,
@@ -60,7 +61,9 @@ export class ScramServer {
       );
     }
     if (message.charAt(2) !== ',') {
-      throw malformed(`Unexpected attribute "${printable(message.charAt(2))}" in client-first-message.`);
+      throw malformed(
+        `Unexpected attribute "${printable(message.charAt(2))}" in client-first-message.`,
+      );
     }
     this.#bindingFlag = flag;
     this.#clientFirstBare = message.slice(3);
@@ -81,7 +84,8 @@ export class ScramServer {
   /** Takes client-final-message; returns server-final-message, or null when the password is wrong. */
   finish(message: string): string | null {
     const match = /^c=([^,]*),r=([^,]*)((?:,[^,]*)*?),p=([^,]*)$/s.exec(message);
-    if (match === null) throw malformed('Expected channel binding, nonce and proof in client-final-message.');
+    if (match === null)
+      throw malformed('Expected channel binding, nonce and proof in client-final-message.');
     const [, binding = '', nonce = '', , proofText = ''] = match;
     if (binding !== (this.#bindingFlag === 'n' ? 'biws' : 'eSws')) {
       throw new PgError(
@@ -124,7 +128,9 @@ function safeEqual(a: Buffer, b: Buffer): boolean {
 }
 
 function printable(character: string): string {
-  return /^[\x21-\x7e]$/.test(character) ? character : `0x${(character.charCodeAt(0) || 0).toString(16).padStart(2, '0')}`;
+  return /^[\x21-\x7e]$/.test(character)
+    ? character
+    : `0x${(character.charCodeAt(0) || 0).toString(16).padStart(2, '0')}`;
 }
 
 function malformed(detail: string): PgError {

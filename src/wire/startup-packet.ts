@@ -45,7 +45,12 @@ export function parseStartupPacket(buffer: Buffer, start: number, end: number): 
   return {kind: 'startup', request: parseParameters(buffer, start + 4, end, minor)};
 }
 
-function parseParameters(buffer: Buffer, start: number, end: number, minorVersion: number): StartupRequest {
+function parseParameters(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  minorVersion: number,
+): StartupRequest {
   const parameters = readPairs(buffer, start, end);
   const settings: (readonly [string, string])[] = [];
   const protocolOptions: string[] = [];
@@ -67,7 +72,13 @@ function parseParameters(buffer: Buffer, start: number, end: number, minorVersio
     );
   }
   const all = [...parseOptions(options), ...settings];
-  return {minorVersion, user, database: database === '' ? user : database, settings: all, protocolOptions};
+  return {
+    minorVersion,
+    user,
+    database: database === '' ? user : database,
+    settings: all,
+    protocolOptions,
+  };
 }
 
 function readPairs(buffer: Buffer, start: number, end: number): (readonly [string, string])[] {
@@ -100,7 +111,10 @@ export function parseOptions(options: string): (readonly [name: string, value: s
     else if (word === '-c') assignment = words[++i];
     else if (word.startsWith('-c')) assignment = word.slice(2);
     if (assignment === undefined) {
-      throw fatal(SqlState.syntaxError, `invalid command-line argument for server process: ${word}`);
+      throw fatal(
+        SqlState.syntaxError,
+        `invalid command-line argument for server process: ${word}`,
+      );
     }
     const equals = assignment.indexOf('=');
     if (equals === -1) {
@@ -137,7 +151,10 @@ function refuseReplication(value: string): void {
   if (/^(database|t|tr|tru|true|y|ye|yes|on|1)$/i.test(value)) {
     throw featureNotSupported('replication connections are not supported', {severity: 'FATAL'});
   }
-  throw fatal(SqlState.invalidParameterValue, `invalid value for parameter "replication": "${value}"`);
+  throw fatal(
+    SqlState.invalidParameterValue,
+    `invalid value for parameter "replication": "${value}"`,
+  );
 }
 
 /** Cuts a name to 63 bytes without splitting a character. */

@@ -37,7 +37,10 @@ t.test('ports and data directory that are taken', {timeout: 120_000}, async t =>
   const port = String((taken.address() as AddressInfo).port);
   const data = ['--data-dir', folder.path];
   const free = ['--port', '0', '--http-port', '0'];
-  const [a, b] = [run(...data, ...free, '--port', port), run(...data, ...free, '--http-port', port)];
+  const [a, b] = [
+    run(...data, ...free, '--port', port),
+    run(...data, ...free, '--http-port', port),
+  ];
   for (const result of [a, b]) {
     t.match(result, {status: 1, stdout: ''});
     t.match(result.stderr, new RegExp(`^wadi: port ${port} of 127.0.0.1 is in use`, 'm'));

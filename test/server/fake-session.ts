@@ -195,9 +195,7 @@ export class FakeSession implements Session {
     return new Promise((_, reject) => {
       this.#cancel = () => {
         this.#cancel = null;
-        reject(
-          new PgError(SqlState.queryCanceled, 'canceling statement due to user request'),
-        );
+        reject(new PgError(SqlState.queryCanceled, 'canceling statement due to user request'));
       };
     });
   }

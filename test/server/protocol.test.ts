@@ -53,7 +53,10 @@ t.test('messages', async t => {
 
   const bad = async (...bytes: Buffer[]): Promise<string> =>
     (await say(1, ...bytes, sync))[0] ?? '';
-  t.equal(await bad(message('Q', Buffer.from('no zero'))), 'E ERROR 08P01 invalid string in message');
+  t.equal(
+    await bad(message('Q', Buffer.from('no zero'))),
+    'E ERROR 08P01 invalid string in message',
+  );
   t.equal(await bad(message('Q', zero('a'), zero('b'))), 'E ERROR 08P01 invalid message format');
   t.equal(
     await bad(message('Q', Buffer.from([0x27, 0xff, 0]))),
@@ -168,10 +171,13 @@ t.test('COPY FROM STDIN', async t => {
     ),
     ['1', '2', 'G', 'E ERROR 22P02 bad value "zz"', 'Z I', ...selected],
   );
-  t.same(
-    await say(1, parse('copyin'), bind(), execute(), copyData('1\n'), copyDone, sync),
-    ['1', '2', 'G', 'C COPY 1', 'Z I'],
-  );
+  t.same(await say(1, parse('copyin'), bind(), execute(), copyData('1\n'), copyDone, sync), [
+    '1',
+    '2',
+    'G',
+    'C COPY 1',
+    'Z I',
+  ]);
   t.same(
     await say(
       2,
@@ -224,10 +230,7 @@ t.test('cancel', async t => {
   t.equal((await cancel(wrong)).length, 0);
   t.equal((await cancel(client.key.subarray(0, 6))).length, 0);
   t.equal((await cancel(client.key)).length, 0);
-  t.same(await client.until('Z'), [
-    'E ERROR 57014 canceling statement due to user request',
-    'Z I',
-  ]);
+  t.same(await client.until('Z'), ['E ERROR 57014 canceling statement due to user request', 'Z I']);
   await cancel(client.key);
   client.send(query('select 1'));
   t.same(await client.until('Z'), selected, 'cancel of an idle session does nothing');
@@ -243,7 +246,11 @@ t.test('bytes are held until they are durable, work goes on', async t => {
   const other = await RawClient.login(port);
   other.send(query('select 1'));
   await other.until('Z');
-  t.same(database.waiting.map(({seq}) => seq), [5n, 7n], 'the second commit ran');
+  t.same(
+    database.waiting.map(({seq}) => seq),
+    [5n, 7n],
+    'the second commit ran',
+  );
   database.makeDurable(5n);
   t.same(await client.until('Z', 2), ['C COMMIT', 'Z I', ...selected]);
   client.send(query('select 1'), terminate);

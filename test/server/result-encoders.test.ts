@@ -59,7 +59,10 @@ t.test('integers', t => {
   const more = [9_999_999, 99_999_999, 100_000_000, 999_999_999, 1_000_000_000, 2_147_483_647];
   const ints = [...edges, ...more, -2_147_483_648, ...edges.map(n => -n)];
   const int4: Vector = {kind: 'int32', values: Int32Array.from(ints), nulls: null};
-  t.same(asText(encode(shapeOf(types.int4), [int4], ints.length)), ints.map(n => String(n | 0)));
+  t.same(
+    asText(encode(shapeOf(types.int4), [int4], ints.length)),
+    ints.map(n => String(n | 0)),
+  );
   const longs = [...ints.map(BigInt), 4_294_967_295n, 4_294_967_296n, 9_007_199_254_740_991n];
   longs.push(9_007_199_254_740_992n, 2n ** 63n - 1n, -(2n ** 63n), -9_007_199_254_740_991n);
   for (let n = 1n; n < 2n ** 63n; n = n * 7n + 3n) longs.push(n, -n);
@@ -101,7 +104,11 @@ t.test('text from every kind of vector', t => {
       const [column, prefix] =
         vector.kind === 'boxed' && formats !== null ? [types.text, 'sent:'] : [types.text, ''];
       const got = asText(encode(shapeOf(column), [vector], texts.length, formats));
-      t.same(got, texts.map(text => prefix + text), `${vector.kind} ${formats}`);
+      t.same(
+        got,
+        texts.map(text => prefix + text),
+        `${vector.kind} ${formats}`,
+      );
     }
   }
   const [ids] = [{kind: 'string' as const, values: ['550e'], nulls: null}];
@@ -127,7 +134,10 @@ t.test('nulls, selection, formats, domains, changing kinds', t => {
     message: 'unsupported format code: 2',
   });
   const [mixed] = encode(shapeOf(types.int4, types.int4), [ints, ints], 1, [1, 0]);
-  t.same(mixed!.map(value => value!.toString('hex')), ['00000001', '31']);
+  t.same(
+    mixed!.map(value => value!.toString('hex')),
+    ['00000001', '31'],
+  );
 
   const domain = {...fakeType(16_400, 'dom', 'int32'), kind: 'd' as const, base: types.int4};
   const encoder = new ResultEncoders().encoder(shapeOf({...domain, baseTypmod: 9}), null);

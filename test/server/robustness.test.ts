@@ -17,7 +17,13 @@ import {
 import {startFake} from './start-fake.ts';
 
 const session = Buffer.concat([
-  ...[startup(), query('select 1'), parse('echo', 's'), bind(['abc'], 's', 'p'), describe('P', 'p')],
+  ...[
+    startup(),
+    query('select 1'),
+    parse('echo', 's'),
+    bind(['abc'], 's', 'p'),
+    describe('P', 'p'),
+  ],
   ...[execute('p'), sync, query('copyin'), copyData('1\n2\n'), copyDone, parse('selec'), sync],
   ...[query('begin'), query('error'), query('commit'), terminate],
 ]);

@@ -55,12 +55,21 @@ t.test('start-up', async t => {
   t.equal((await ssl.bytes(1)).toString(), 'N');
   ssl.send(int32(8), int32(80877103));
   t.equal((await ssl.bytes(1)).toString(), 'N');
+  const again = await RawClient.open(port);
+  again.send(int32(8), int32(80877103));
+  await again.bytes(1);
+  again.send(int32(8), int32(80877103));
+  t.match((await again.rest()).toString(), /unsupported frontend protocol 1234\.5679/);
   ssl.send(startup());
   t.equal((await ssl.until('Z')).at(-1), 'Z I');
   ssl.send(terminate);
   await ssl.rest();
 
-  t.equal(await closedWith(int32(8), int32(80877103), startup()), '', 'clear text after SSLRequest');
+  t.equal(
+    await closedWith(int32(8), int32(80877103), startup()),
+    '',
+    'clear text after SSLRequest',
+  );
   t.same(database.sessions.size, 0, 'no session is left');
   t.same(errors, []);
 });

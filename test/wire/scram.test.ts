@@ -11,11 +11,17 @@ import {ScramServer} from '../../src/wire/scram-server.ts';
 const mockSecret = Buffer.alloc(32, 7);
 
 /** The client's side by the book. */
-function clientFinal(password: string, firstBare: string, serverFirst: string, gs2 = 'n,,'): string {
+function clientFinal(
+  password: string,
+  firstBare: string,
+  serverFirst: string,
+  gs2 = 'n,,',
+): string {
   const fields = new Map(serverFirst.split(',').map(part => [part[0], part.slice(2)]));
   const salt = Buffer.from(fields.get('s') ?? '', 'base64');
   const salted = pbkdf2Sync(password, salt, Number(fields.get('i')), 32, 'sha256');
-  const hmac = (key: Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest();
+  const hmac = (key: Buffer, data: string): Buffer =>
+    createHmac('sha256', key).update(data).digest();
   const clientKey = hmac(salted, 'Client Key');
   const storedKey = createHash('sha256').update(clientKey).digest();
   const without = `c=${Buffer.from(gs2).toString('base64')},r=${fields.get('r')}`;
