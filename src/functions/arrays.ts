@@ -78,6 +78,7 @@ function positionOf(types: CallTypes): (array: PgArray | null, element: Datum, s
   return (array, element, start) => {
     if (array === null) return null;
     checkOneDimensional(array, 'searching for elements in multidimensional arrays');
+    if (array.dims.length === 0) return null;
     if (start === null) throw new PgError(SqlState.nullValueNotAllowed, 'initial position must not be null');
     const first = array.lowerBounds[0] ?? 1;
     for (let index = Math.max((start ?? first) - first, 0); index < array.elements.length; index++) {

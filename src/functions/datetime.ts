@@ -43,6 +43,7 @@ const timetzPlus = (time: TimeTz, span: Interval): TimeTz => new TimeTz(modDay(t
 
 /** age(): a symbolic difference that borrows from the months of the earlier date. */
 export function age(a: bigint, b: bigint): Interval {
+  if (a === TIMESTAMP_MINUS_INFINITY || b === TIMESTAMP_MINUS_INFINITY) throw overflow('timestamp out of range');
   const left = timestampToFields(a);
   const right = timestampToFields(b);
   const isNegative = a < b;
@@ -235,8 +236,8 @@ const casts: FunctionTable = {
 };
 
 const zones: FunctionTable = {
-  timestamptz_zone: {fn: (zone: string, utc: bigint) => localFromUtc(utc, zoneNamed(zone))},
-  timestamp_zone: {fn: (zone: string, local: bigint) => utcFromLocal(local, zoneNamed(zone))},
+  timestamptz_zone: {fn: (zone: string, utc: bigint) => (isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneNamed(zone)))},
+  timestamp_zone: {fn: (zone: string, local: bigint) => (isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneNamed(zone)))},
   timestamptz_izone: {fn: (zone: Interval, utc: bigint) => (isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneOfInterval(zone)))},
   timestamp_izone: {fn: (zone: Interval, local: bigint) => (isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneOfInterval(zone)))},
   timetz_zone: {

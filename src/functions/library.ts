@@ -1,4 +1,6 @@
 import {basicAggregates} from './aggregate.ts';
+import {jsonAggregates} from './aggregate-json.ts';
+import {statisticsAggregates} from './aggregate-statistics.ts';
 import {arrayFunctions, arraySets} from './arrays.ts';
 import {bytesFunctions} from './bytes.ts';
 import {castFunctions} from './casts.ts';
@@ -8,6 +10,7 @@ import {datetimeFunctions} from './datetime.ts';
 import {extractFunctions} from './extract.ts';
 import {floatFunctions} from './float.ts';
 import {intArith} from './int-arith.ts';
+import {jsonFunctions, jsonSets} from './json.ts';
 import {patternFunctions, patternSets} from './like-regex.ts';
 import {miscFunctions} from './misc.ts';
 import {numericFunctions} from './numeric.ts';
@@ -47,16 +50,16 @@ class Library implements FunctionLibrary {
 
 const scalarFamilies = [
   intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
-  datetimeFunctions, extractFunctions,
+  datetimeFunctions, extractFunctions, jsonFunctions,
 ];
-const setFamilies = [patternSets, arraySets, seriesSets];
+const setFamilies = [patternSets, arraySets, seriesSets, jsonSets];
 
 /** All functions, with those of upper layers. */
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
   for (const scalars of scalarFamilies) library.add({scalars});
   for (const setReturning of setFamilies) library.add({setReturning});
-  library.add({aggregates: basicAggregates});
+  for (const aggregates of [basicAggregates, jsonAggregates, statisticsAggregates]) library.add({aggregates});
   for (const extension of extensions) library.add(extension);
   return library;
 }

@@ -93,8 +93,8 @@ const atomEscapes: Readonly<Record<string, string>> = {
   S: '\\S',
 };
 const constraints: Readonly<Record<string, string>> = {
-  A: '(?<![^])',
-  Z: '(?![^])',
+  A: '(?:^)',
+  Z: '(?:$)',
   m: `(?<!${WORD})(?=${WORD})`,
   M: `(?<=${WORD})(?!${WORD})`,
   y: `(?:(?<!${WORD})(?=${WORD})|(?<=${WORD})(?!${WORD}))`,
@@ -219,9 +219,9 @@ class Translator {
       case '.':
         return {source: this.#options.dotStopsAtNewline ? '[^\\n]' : '[^]', isConstraint: false};
       case '^':
-        return {source: this.#options.anchorsAtLines ? '(?:(?<![^])|(?<=\\n))' : '(?<![^])', isConstraint: true};
+        return {source: this.#options.anchorsAtLines ? '(?:^|(?<=\\n))' : '(?:^)', isConstraint: true};
       case '$':
-        return {source: this.#options.anchorsAtLines ? '(?:(?![^])|(?=\\n))' : '(?![^])', isConstraint: true};
+        return {source: this.#options.anchorsAtLines ? '(?:$|(?=\\n))' : '(?:$)', isConstraint: true};
       case '\\':
         return this.#escape();
       default:

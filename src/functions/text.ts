@@ -101,6 +101,7 @@ function left(text: string, count: number): string {
 }
 
 function right(text: string, count: number): string {
+  if (count === -2147483648) return text;
   const size = characterCount(text);
   return sliceChars(text, count >= 0 ? Math.max(size - count, 0) : -count, text.length);
 }
