@@ -1,0 +1,30 @@
+/** What is known of an object without reading it. */
+export interface ObjectInfo {
+  readonly key: string;
+  readonly size: number;
+  /** Changes whenever the content does. */
+  readonly etag: string;
+  readonly modifiedAt: Date;
+}
+
+/** The outcome of a put: 'exists' only with `ifAbsent`, and then nothing was changed. */
+export type PutResult = 'stored' | 'exists';
+
+/** Content to be stored: bytes, or parts one after another. */
+export type ObjectBody = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/**
+ * Where files lie that are written once: a directory, later S3. Keys are relative paths with `/`, without empty, `.` or `..` parts.
+ * A put is atomic and durable when it resolves: a reader sees the whole object or none.
+ */
+export interface ObjectStore {
+  put(key: string, body: ObjectBody, options?: {readonly ifAbsent?: boolean}): Promise<PutResult>;
+  /** All bytes, or those of a range (cut at the object's end); null when there is no such object. */
+  get(key: string, range?: {readonly offset: number; readonly length: number}): Promise<Buffer | null>;
+  head(key: string): Promise<ObjectInfo | null>;
+  /** Objects whose key begins with `prefix` and is greater than `after`, in byte order, at most `limit`. */
+  list(prefix: string, options?: {readonly after?: string; readonly limit?: number}): Promise<readonly ObjectInfo[]>;
+  /** Durable when it resolves; false when there was no such object. */
+  delete(key: string): Promise<boolean>;
+  close(): Promise<void>;
+}
