@@ -132,14 +132,15 @@ class ArrayParser {
   #item(depth: number): void {
     const character = this.#text[this.#at];
     if (character === '{') {
-      if (this.#leafDepth !== 0 && depth >= this.#leafDepth) throw this.#ragged();
-      if (this.#dims[depth - 1] === undefined) this.#dims[depth - 1] = undefined as unknown as number;
+      if (this.#leafDepth !== 0 && depth >= this.#leafDepth) {
+        throw this.#malformed('Unexpected "{" character.');
+      }
       this.#level(depth + 1);
       return;
     }
     if (character === undefined) throw this.#malformed('Unexpected end of input.');
     if (this.#leafDepth === 0) this.#leafDepth = depth;
-    else if (this.#leafDepth !== depth) throw this.#ragged();
+    else if (this.#leafDepth !== depth) throw this.#malformed('Unexpected array element.');
     if (character === '"') this.#elements.push(this.#read(this.#quoted()));
     else this.#bare(character);
   }
@@ -183,9 +184,8 @@ class ArrayParser {
     for (; at < this.#text.length; at++) {
       const character = this.#text[at]!;
       if (character === this.#element.delimiter || character === '}') break;
-      if (character === '{' || character === '"') {
-        throw this.#malformed(`Unexpected "${character}" character.`);
-      }
+      if (character === '{') throw this.#malformed('Unexpected "{" character.');
+      if (character === '"') throw this.#malformed('Unexpected array element.');
       if (character === '\\') {
         hasEscape = true;
         at++;

@@ -19,8 +19,8 @@ export class BitType extends BaseType {
   }
 
   input(text: string, typmod: number): Value {
-    const bits = parseBits(text);
-    return this.#check(bits, typmod);
+    if (typmod >= 0) this.#check('0'.repeat(bitCount(text)), typmod);
+    return parseBits(text);
   }
 
   #check(bits: string, typmod: number): string {
@@ -80,6 +80,11 @@ export class BitType extends BaseType {
   override fromSqlite(stored: SqliteValue): Value {
     return stored as string;
   }
+}
+
+function bitCount(text: string): number {
+  if (/^[xX]/.test(text)) return (text.length - 1) * 4;
+  return /^[bB]/.test(text) ? text.length - 1 : text.length;
 }
 
 /** Bits of `101`, `b101` or `x1F`. */

@@ -175,7 +175,7 @@ class Decoder {
       }
       return this.#concatenated(text);
     }
-    if (point !== -1 && (this.#mask & DATE) === 0 && /\.\d+\./.test(text)) return this.#splitDate(text);
+    if (point !== -1 && (this.#mask & DATE) === 0) return this.#splitDate(text);
     if (point > 2) return this.#concatenated(text);
     if (point === -1 && text.length >= 6 && (!hasDate || (this.#mask & TIME) === 0)) {
       return this.#concatenated(text);

@@ -40,6 +40,9 @@ const SAMPLE_DAYS = 10;
 const FIRST_YEAR = 1800;
 const LAST_YEAR = 2400;
 const MAX_YEARS = 700;
+/** 1800-01-01, and a time after which no zone keeps local mean time. */
+const EARLY = -73049 * 86400;
+const LMT_END = -20000 * 86400;
 
 /** An IANA zone, read through Intl, with the transitions of each used year kept. */
 class IanaZone implements Zone {
@@ -66,6 +69,9 @@ class IanaZone implements Zone {
 
   abbreviationAt(utcSeconds: number): string {
     const offset = this.offsetAt(utcSeconds);
+    if (offset % 60 !== 0 || (utcSeconds < 0 && offset === this.offsetAt(EARLY))) {
+      if (utcSeconds < LMT_END) return 'LMT';
+    }
     const {year} = dateFromDays(Math.floor(utcSeconds / 86400));
     const winter = this.offsetAt(daysFromDate(year, 1, 1) * 86400);
     const summer = this.offsetAt(daysFromDate(year, 7, 1) * 86400);

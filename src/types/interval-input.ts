@@ -2,6 +2,7 @@ import type {FormatSettings} from './contract.ts';
 import type {DateField} from './datetime-fields.ts';
 import {DateFaultSignal, splitDateFields, withFaults} from './datetime-fields.ts';
 import {Interval} from './interval-value.ts';
+import {datetimeOutOfRange} from './type-errors.ts';
 
 type Unit =
   | 'microsecond' | 'millisecond' | 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month'
@@ -110,10 +111,11 @@ class IntervalSum {
     const days = this.#days * sign;
     const micros = isAgo ? -this.#micros : this.#micros;
     const isOver =
-      Math.abs(months) > 2147483648 || months === 2147483648 ||
+      Math.abs(months) >= 2147483648 * 12 ||
       Math.abs(days) > 2147483648 || days === 2147483648 ||
       BigInt.asIntN(64, micros) !== micros;
     if (isOver) throw new DateFaultSignal('interval');
+    if (months > 2147483647 || months < -2147483648) throw datetimeOutOfRange('interval');
     return new Interval(months === 0 ? 0 : months, days === 0 ? 0 : days, micros);
   }
 }

@@ -156,7 +156,6 @@ export class JsonLexer {
     const at = this.end;
     const next = /^\\u([0-9a-fA-F]{4})/.exec(this.text.slice(at, at + 6));
     if (next === null) {
-      if (this.text[at] === '"') throw this.#surrogate('low', at);
       throw this.#surrogate('low', Math.min(at + 1, this.text.length));
     }
     this.end = at + 6;

@@ -21,6 +21,7 @@ export class MoneyType extends Int64BasedType {
 export function parseMoney(text: string): bigint {
   const match =
     /^\s*([-+(]?)\s*\$?\s*([-+(]?)\s*(\d[\d,]*)?(?:\.(\d*))?\s*(\)?)\s*(-?)\s*\$?\s*$/.exec(text);
+  if (text.trim() === '') return 0n;
   if (match === null || (match[3] === undefined && (match[4] ?? '') === '')) throw invalidSyntax('money', text);
   const whole = (match[3] ?? '0').replaceAll(',', '');
   const fraction = match[4] ?? '';

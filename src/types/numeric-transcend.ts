@@ -241,8 +241,9 @@ export function numericPower(base: Numeric, exponent: Numeric): Numeric {
 
 function powerReal(base: Numeric, exponent: Numeric): Numeric {
   const lnWeight = estimateLnWeight(base);
-  const rough = numericMul(lnToScale(base, Math.max(8 - lnWeight, 0)), exponent);
-  const estimate = numericToFloat(rough);
+  const roughScale = Math.max(8 - lnWeight, 0);
+  const rough = numericMul(lnToScale(base, roughScale), exponent);
+  const estimate = numericToFloat(numericRound(rough, roughScale));
   if (Math.abs(estimate) > MAX_RESULT_SCALE * 3.01) {
     if (estimate > 0) throw numericOverflow();
     return Numeric.of(0n, MAX_DISPLAY_SCALE);

@@ -20,8 +20,8 @@ export const emptyRange: RangeValue = new RangeValue(true, null, null, {
   upperInclusive: false,
 });
 
-/** The value after a bound of a discrete subtype; null for continuous subtypes. */
-export type NextValue = ((value: Value) => Value) | null;
+/** The value after a bound of a discrete subtype (null: the bound stays as it is); null for continuous subtypes. */
+export type NextValue = ((value: Value) => Value | null) | null;
 
 /** Successors of the discrete built-in subtypes by pg_type.typname. */
 export const nextValues: Readonly<Record<string, NextValue>> = {
@@ -34,7 +34,7 @@ export const nextValues: Readonly<Record<string, NextValue>> = {
     return (value as bigint) + 1n;
   },
   date: value => {
-    if (value === DATE_INFINITY || value === DATE_MINUS_INFINITY) return value;
+    if (value === DATE_INFINITY || value === DATE_MINUS_INFINITY) return null;
     if ((value as number) + 1 >= DATE_END) throw datetimeOutOfRange('date');
     return (value as number) + 1;
   },
@@ -74,12 +74,14 @@ export class RangeType extends BaseType {
     const isPoint = from !== null && to !== null && this.subtype.compare(from, to) === 0;
     if (isPoint && !(hasFrom && hasTo)) return emptyRange;
     if (this.#next !== null) {
-      if (from !== null && !hasFrom && isMovable(from)) {
-        from = this.#next(from);
+      const movedFrom = from !== null && !hasFrom ? this.#next(from) : null;
+      if (movedFrom !== null) {
+        from = movedFrom;
         hasFrom = true;
       }
-      if (to !== null && hasTo && isMovable(to)) {
-        to = this.#next(to);
+      const movedTo = to !== null && hasTo ? this.#next(to) : null;
+      if (movedTo !== null) {
+        to = movedTo;
         hasTo = false;
       }
       if (from !== null && to !== null) {
@@ -191,10 +193,6 @@ export class RangeType extends BaseType {
       out.byte(range.upperInclusive ? 1 : 0);
     }
   }
-}
-
-function isMovable(value: Value): boolean {
-  return value !== DATE_INFINITY && value !== DATE_MINUS_INFINITY ? true : typeof value !== 'number';
 }
 
 /** Multiranges over a range type. */
