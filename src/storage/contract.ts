@@ -80,6 +80,8 @@ export interface ScanRequest {
    * ask `canOrder` first.
    */
   readonly order: {readonly index: StorageIndex; readonly descending: boolean} | null;
+  /** Reads the newest committed state instead of the statement's snapshot (foreign key checks). */
+  readonly isNewest?: boolean;
 }
 
 /** END of a cursor. */
@@ -168,7 +170,8 @@ export interface Transaction {
 
   /** The snapshot statements read now. */
   snapshot(): Snapshot;
-  beginStatement(): void;
+  /** 'durable' (read-only statements of a session without a commit in flight): the newest durable state, so that the reply waits for no sync. */
+  beginStatement(read?: 'newest' | 'durable'): void;
   endStatement(): void;
   /** Reads of a cursor opened now go on seeing this command id. */
   readonly commandId: number;
@@ -201,6 +204,8 @@ export interface Transaction {
   lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult;
   lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult;
   unlockAdvisory(key: bigint, shared: boolean): boolean;
+  /** Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does nothing when it does not wait. */
+  cancelWait(error: Error): void;
 
   /** DDL: opaque catalog changes as JSON texts plus physical effects; durable and atomic with the rows of this commit. */
   ddl(effect: DdlEffect): void;
@@ -282,6 +287,10 @@ export interface Storage {
   whenDurable(seq: Seq): Promise<void> | undefined;
   /** Callback form without a promise per commit: called in order once seq is durable (at once when it is). */
   onDurable(seq: Seq, callback: () => void): void;
+  /** Applies commits that wait for the end of the turn now. */
+  flushCommits(): void;
+  /** Gives back session-level advisory locks: pg_advisory_unlock_all, end of a connection. */
+  releaseSession(waiter: WaiterInfo): void;
   onCommit(listener: (event: CommitEvent) => void): () => void;
   /** Catalog records at start: key -> json. */
   catalogRecords(): Iterable<readonly [key: string, json: string]>;

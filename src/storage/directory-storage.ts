@@ -1,0 +1,187 @@
+import type {Oid, OwnerId, Seq} from '../common/ids.ts';
+import {oid} from '../common/ids.ts';
+import type {
+  CommitEvent,
+  FlushResult,
+  LockInfo,
+  LogReader,
+  SegmentInfo,
+  SequenceState,
+  Storage,
+  StorageIndex,
+  TableStorage,
+  Transaction,
+  WaiterInfo,
+} from './contract.ts';
+import type {DirectoryLock} from './directory-lock.ts';
+import type {Engine} from './engine.ts';
+import {Flusher} from './flush.ts';
+import type {Checkpointer} from './hot/checkpoint.ts';
+import {TableLogReader} from './hot/log-reader.ts';
+import {LogRetention} from './hot/log-retention.ts';
+import {type BeginOptions, StorageTransaction} from './tx/transaction.ts';
+
+/** The store of an open data directory. */
+export class DirectoryStorage implements Storage {
+  readonly #engine: Engine;
+  readonly #checkpointer: Checkpointer;
+  readonly #lock: DirectoryLock;
+  readonly #flusher: Flusher;
+  readonly #retention: LogRetention;
+  #transactions = 0;
+  #isClosed = false;
+
+  constructor(engine: Engine, checkpointer: Checkpointer, lock: DirectoryLock) {
+    this.#engine = engine;
+    this.#checkpointer = checkpointer;
+    this.#lock = lock;
+    this.#flusher = new Flusher(engine);
+    this.#retention = new LogRetention(engine);
+  }
+
+  begin(options: BeginOptions): Transaction {
+    return new StorageTransaction(this.#engine, ++this.#transactions, options);
+  }
+
+  get lastSeq(): Seq {
+    return this.#engine.snapshots.current.seq;
+  }
+
+  get durableSeq(): Seq {
+    return BigInt(this.#engine.durability.durable) as Seq;
+  }
+
+  whenDurable(seq: Seq): Promise<void> | undefined {
+    return this.#engine.durability.whenDurable(Number(seq));
+  }
+
+  onDurable(seq: Seq, callback: () => void): void {
+    this.#engine.durability.onDurable(Number(seq), callback);
+  }
+
+  flushCommits(): void {
+    this.#engine.commits.flush();
+  }
+
+  releaseSession(waiter: WaiterInfo): void {
+    this.#engine.locks.releaseSession(waiter);
+  }
+
+  onCommit(listener: (event: CommitEvent) => void): () => void {
+    const {listeners} = this.#engine;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  catalogRecords(): Iterable<readonly [key: string, json: string]> {
+    return this.#engine.db.prepare('SELECT key, json FROM catalog ORDER BY key').raw().all() as [string, string][];
+  }
+
+  allocateOid(): Oid {
+    return oid(this.#engine.counters.nextOid++);
+  }
+
+  nextval(sequence: Oid): bigint {
+    return this.#engine.sequences.next(sequence);
+  }
+
+  setval(sequence: Oid, value: bigint, isCalled: boolean): void {
+    this.#engine.sequences.set(sequence, value, isCalled);
+  }
+
+  sequenceState(sequence: Oid): SequenceState | undefined {
+    return this.#engine.sequences.state(sequence);
+  }
+
+  flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
+    return this.#flusher.flush(table, owner);
+  }
+
+  compact(table: TableStorage): Promise<FlushResult> {
+    return this.#flusher.compact(table);
+  }
+
+  canOrder(table: TableStorage, index: StorageIndex): boolean {
+    if (index.method !== 'btree' || index.keyOf !== null || index.keyColumns.includes(-1)) return false;
+    return !this.#engine.cold.isCold(table.oid);
+  }
+
+  estimateRows(table: TableStorage, owner: OwnerId | null): number {
+    const image = this.#engine.hot.image(table);
+    const hot = owner === null ? image.liveRows : (image.owners.get(owner)?.live ?? 0);
+    let cold = 0;
+    for (const entry of this.#engine.cold.manifest.segments(table.oid, owner)) cold += entry.meta.rows - entry.deletions.count;
+    return hot + cold;
+  }
+
+  logReader(table: TableStorage, owner: OwnerId | null): LogReader {
+    return new TableLogReader(this.#engine, table, owner);
+  }
+
+  tableStats(table: TableStorage): ReturnType<Storage['tableStats']> {
+    const image = this.#engine.hot.image(table);
+    const cold = this.#engine.cold.manifest.table(table.oid);
+    return {
+      hotRows: image.liveRows,
+      coldRows: cold === undefined ? 0 : cold.rows - cold.deletedRows,
+      segments: cold === undefined ? 0 : cold.byId.size,
+      hotBytes: image.bytes,
+      coldBytes: cold === undefined ? 0 : cold.bytes,
+    };
+  }
+
+  segments(): readonly SegmentInfo[] {
+    const infos: SegmentInfo[] = [];
+    for (const table of this.#engine.cold.manifest.tables.values()) {
+      for (const entry of table.byId.values()) {
+        infos.push({
+          table: oid(entry.table),
+          owner: oid(entry.owner),
+          id: entry.id,
+          path: entry.path,
+          rows: entry.meta.rows,
+          deletedRows: entry.deletions.count,
+          bytes: entry.meta.bytes,
+          minSeq: BigInt(entry.meta.minSeq) as Seq,
+          maxSeq: BigInt(entry.meta.maxSeq) as Seq,
+          schemaVersion: entry.meta.schemaVersion,
+          createdAt: entry.createdAt,
+        });
+      }
+    }
+    return infos;
+  }
+
+  locks(): readonly LockInfo[] {
+    return this.#engine.locks.infos();
+  }
+
+  async check(): Promise<readonly string[]> {
+    const findings: string[] = [];
+    for (const row of this.#engine.db.pragma('integrity_check') as {integrity_check: string}[]) {
+      if (row.integrity_check !== 'ok') findings.push(`wadi.db: ${row.integrity_check}`);
+    }
+    for (const table of this.#engine.cold.manifest.tables.values()) {
+      for (const entry of table.byId.values()) findings.push(...(await this.#engine.cold.open(entry).check(entry.meta)));
+    }
+    return findings;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const {commits, durability, db, sequences, segments} = this.#engine;
+    await this.#flusher.close();
+    this.#retention.close();
+    await this.#checkpointer.close();
+    const unused = sequences.unused();
+    if (unused.length > 0) {
+      commits.enqueue({tables: [], ddl: [], sequences: unused, manifest: null, applied: () => {}, failed: () => {}});
+    }
+    commits.flush();
+    await durability.close();
+    await segments.close();
+    db.close();
+    this.#lock.release();
+  }
+}

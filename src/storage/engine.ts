@@ -1,0 +1,46 @@
+import type Database from 'better-sqlite3';
+import type {Oid, Rid} from '../common/ids.ts';
+import type {TypeLookup} from '../types/contract.ts';
+import type {ColdTables} from './cold-tables.ts';
+import type {SegmentStore} from './cold/contract.ts';
+import type {CommitEvent, TableStorage} from './contract.ts';
+import type {Durability} from './hot/durability.ts';
+import type {HotStore} from './hot/hot-store.ts';
+import type {LockManager} from './locks/lock-manager.ts';
+import type {Sequences} from './sequences.ts';
+import type {StorageLogger, StorageSettings} from './settings.ts';
+import type {CommitQueue, Counters} from './tx/commit.ts';
+import type {SnapshotRegistry} from './tx/snapshot.ts';
+import type {UniqueChecker} from './tx/unique.ts';
+
+/** The parts of an open data directory, as transactions and jobs of storage use them. */
+export interface Engine {
+  readonly dataDir: string;
+  readonly incarnation: string;
+  readonly db: Database;
+  readonly settings: StorageSettings;
+  readonly logger: StorageLogger;
+  readonly types: TypeLookup;
+  readonly resolveTable: (oid: Oid) => TableStorage | undefined;
+  readonly hot: HotStore;
+  readonly cold: ColdTables;
+  readonly segments: SegmentStore;
+  readonly locks: LockManager;
+  readonly snapshots: SnapshotRegistry;
+  readonly durability: Durability;
+  readonly commits: CommitQueue;
+  readonly sequences: Sequences;
+  readonly unique: UniqueChecker;
+  readonly counters: Counters;
+  readonly listeners: Set<(event: CommitEvent) => void>;
+}
+
+/** The next row identity. */
+export function nextRid(engine: Engine): number {
+  return engine.counters.nextRid++;
+}
+
+/** A rid as transactions hand it out. */
+export function ridOf(rid: number): Rid {
+  return BigInt(rid) as Rid;
+}

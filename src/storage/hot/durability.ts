@@ -1,0 +1,115 @@
+import {Worker} from 'node:worker_threads';
+import type {StorageLogger} from '../settings.ts';
+import type {SnapshotRegistry, SnapshotValue} from '../tx/snapshot.ts';
+import {workerUrl} from './worker-url.ts';
+
+const REQUESTED = 0;
+const DONE = 1;
+const STATE = 2;
+const STOP = -1;
+
+interface Waiting {
+  readonly seq: number;
+  readonly callback: () => void;
+}
+
+/**
+ * Makes commits durable: a thread of its own runs fdatasync on the WAL file. What was written before a sync began is durable when it returns;
+ * one sync at a time, so that all commits of the time in between share the next one.
+ */
+export class Durability {
+  readonly #slots: Int32Array;
+  readonly #worker: Worker;
+  readonly #snapshots: SnapshotRegistry;
+  readonly #logger: StorageLogger;
+  #generation = 0;
+  #isSyncing = false;
+  #newest: SnapshotValue | null = null;
+  #durable: number;
+  #waiting: Waiting[] = [];
+  #waitingHead = 0;
+  readonly #exited: Promise<void>;
+
+  constructor(walPath: string, snapshots: SnapshotRegistry, logger: StorageLogger) {
+    const shared = new SharedArrayBuffer(16);
+    this.#slots = new Int32Array(shared);
+    this.#snapshots = snapshots;
+    this.#logger = logger;
+    this.#durable = snapshots.current.number;
+    this.#worker = new Worker(workerUrl('durability-worker', import.meta.url), {workerData: {path: walPath, shared}, name: 'wadi-durability'});
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
+    this.#worker.on('error', (error) => this.#fail(String(error)));
+  }
+
+  get durable(): number {
+    return this.#durable;
+  }
+
+  /** Asks for everything up to a snapshot to become durable. */
+  request(snapshot: SnapshotValue): void {
+    if (this.#newest !== null) this.#newest.release();
+    snapshot.retain();
+    this.#newest = snapshot;
+    if (!this.#isSyncing) this.#sync();
+  }
+
+  /** Calls back once a seq is durable: at once when it is, else in order of seq. */
+  onDurable(seq: number, callback: () => void): void {
+    if (seq <= this.#durable) {
+      callback();
+      return;
+    }
+    this.#waiting.push({seq, callback});
+  }
+
+  whenDurable(seq: number): Promise<void> | undefined {
+    if (seq <= this.#durable) return undefined;
+    return new Promise((resolve) => this.onDurable(seq, resolve));
+  }
+
+  async close(): Promise<void> {
+    while (this.#isSyncing) await new Promise<void>((resolve) => this.onDurable(Math.max(this.#newest?.number ?? 0, this.#durable + 1), resolve));
+    Atomics.store(this.#slots, REQUESTED, STOP);
+    Atomics.notify(this.#slots, REQUESTED);
+    await this.#exited;
+  }
+
+  #sync(): void {
+    const target = this.#newest!;
+    this.#newest = null;
+    this.#isSyncing = true;
+    this.#generation = (this.#generation + 1) & 0x3fffffff;
+    const generation = this.#generation;
+    const before = Atomics.load(this.#slots, DONE);
+    const waited = Atomics.waitAsync(this.#slots, DONE, before);
+    Atomics.store(this.#slots, REQUESTED, generation);
+    Atomics.notify(this.#slots, REQUESTED);
+    if (waited.async) void waited.value.then(() => this.#synced(target));
+    else this.#synced(target);
+  }
+
+  #synced(target: SnapshotValue): void {
+    if (this.#slots[STATE] !== 0) this.#fail('fdatasync failed');
+    this.#isSyncing = false;
+    if (target.number > this.#durable) this.#durable = target.number;
+    this.#snapshots.setDurable(target);
+    if (this.#newest !== null) this.#sync();
+    const waiting = this.#waiting;
+    while (this.#waitingHead < waiting.length && waiting[this.#waitingHead]!.seq <= this.#durable) {
+      waiting[this.#waitingHead++]!.callback();
+    }
+    if (this.#waitingHead === waiting.length) {
+      this.#waiting = [];
+      this.#waitingHead = 0;
+    } else if (this.#waitingHead > 4096) {
+      this.#waiting = waiting.slice(this.#waitingHead);
+      this.#waitingHead = 0;
+    }
+  }
+
+  /** What was acknowledged can no longer be promised: the process ends. */
+  #fail(message: string): void {
+    this.#logger.error(`cannot make commits durable: ${message}`);
+    process.exit(1);
+  }
+}

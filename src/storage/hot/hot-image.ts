@@ -1,0 +1,305 @@
+// Hot path: reads of hot rows.
+import type {Datum} from '../../types/contract.ts';
+import type {StorageIndex, TableStorage} from '../contract.ts';
+import type {LockOwner} from '../locks/lock-owner.ts';
+import {readCell} from './cells.ts';
+import {type ImageColumn, ImageChunk, imageColumn} from './image-chunk.ts';
+import {KeyCodec, type MapKey} from './key-codec.ts';
+import {KeyMap} from './key-map.ts';
+import {SortedIndex} from './sorted-index.ts';
+
+const CHUNK_SHIFT = 10;
+const SLOT_MASK = 1023;
+
+/** What an image knows of an open write-set. */
+export interface TableWriter {
+  readonly tx: LockOwner;
+  /** Own keys -> rid, aligned with the image's key maps. */
+  readonly ownKeys: readonly KeyMap[];
+  /** The newest own version of a row: null = deleted, undefined = untouched. */
+  current(rid: number): readonly Datum[] | null | undefined;
+}
+
+/** The chunks of one owner. */
+export interface OwnerRows {
+  readonly owner: number;
+  readonly chunks: ImageChunk[];
+  /** Chunks with room. */
+  readonly open: ImageChunk[];
+  live: number;
+  lastChangeSeq: number;
+}
+
+/**
+ * The hot rows of a table in memory: column chunks per owner, begin and end seq per version, key -> position maps, rid -> position of the newest version.
+ * It is a cache of the SQLite tables, loaded at first use and changed only by Apply. Versions live in their slot until no snapshot sees them; then the slot is used again,
+ * so positions of visible versions never move.
+ */
+export class HotImage {
+  table: TableStorage;
+  columns: ImageColumn[];
+  readonly chunks: (ImageChunk | null)[] = [];
+  readonly owners = new Map<number, OwnerRows>();
+  /** Newest live version per row. */
+  readonly byRid = new Map<number, number>();
+  keyMaps: KeyMap[] = [];
+  readonly #sorted = new Map<number, SortedIndex>();
+  readonly #freeIndexes: number[] = [];
+  #ended: number[] = [];
+  #endedHead = 0;
+  liveRows = 0;
+  lastChangeSeq = 0;
+  /** Seq of the last change of shape; older snapshots cannot read the table. */
+  ddlSeq = 0;
+  /** Open write-sets on the table: probed for unique keys and pending changes. An image with writers is not dropped. */
+  readonly writers: TableWriter[] = [];
+  lastUse = 0;
+  /** Times an index was asked for a range that only its sorted form answers well. */
+  readonly #rangeAsks = new Map<number, number>();
+
+  constructor(table: TableStorage) {
+    this.table = table;
+    this.columns = table.columns.map(imageColumn);
+    this.keyMaps = table.indexes.filter((index) => index.isUnique).map((index) => new KeyMap(new KeyCodec(index)));
+  }
+
+  chunkOf(position: number): ImageChunk | null {
+    return this.chunks[position >> CHUNK_SHIFT] ?? null;
+  }
+
+  slotOf(position: number): number {
+    return position & SLOT_MASK;
+  }
+
+  keyMap(index: StorageIndex): KeyMap | undefined {
+    const {keyMaps} = this;
+    for (let i = 0; i < keyMaps.length; i++) {
+      if (keyMaps[i]!.codec.index.oid === index.oid) return keyMaps[i];
+    }
+    return undefined;
+  }
+
+  /** Adds a version that lives from `seq`; `row` is in the order of the image's columns. */
+  add(rid: number, owner: number, row: readonly Datum[], seq: number, prev: number): number {
+    const rows = this.#ownerRows(owner);
+    let chunk = rows.open[rows.open.length - 1];
+    if (chunk === undefined) {
+      chunk = this.#newChunk(owner);
+      rows.chunks.push(chunk);
+      rows.open.push(chunk);
+    }
+    const slot = chunk.add(BigInt(rid), row, seq, prev);
+    if (chunk.isFull) rows.open.pop();
+    const position = (chunk.index << CHUNK_SHIFT) | slot;
+    const {keyMaps} = this;
+    for (let i = 0; i < keyMaps.length; i++) {
+      const key = keyMaps[i]!.codec.ofRow(row);
+      if (key !== null) keyMaps[i]!.set(owner, key, position, prev);
+    }
+    if (this.#sorted.size > 0) for (const sorted of this.#sorted.values()) sorted.add(position);
+    this.byRid.set(rid, position);
+    rows.live++;
+    this.liveRows++;
+    this.#changed(rows, seq);
+    return position;
+  }
+
+  /** Ends a version at `seq`. */
+  end(position: number, seq: number): void {
+    const chunk = this.chunks[position >> CHUNK_SHIFT]!;
+    const slot = position & SLOT_MASK;
+    chunk.end[slot] = seq;
+    chunk.ended++;
+    this.#ended.push(position);
+    const rid = Number(chunk.rids[slot]!);
+    if (this.byRid.get(rid) === position) this.byRid.delete(rid);
+    const rows = this.owners.get(chunk.owner)!;
+    rows.live--;
+    this.liveRows--;
+    this.#changed(rows, seq);
+  }
+
+  /** Ends every live version (TRUNCATE, DROP). */
+  endAll(seq: number): void {
+    for (const position of [...this.byRid.values()]) this.end(position, seq);
+    if (seq > this.lastChangeSeq) this.lastChangeSeq = seq;
+  }
+
+  /** The version of a key that a snapshot sees, or -1. */
+  findKey(map: KeyMap, owner: number, key: MapKey, seq: number): number {
+    let position = map.get(owner, key);
+    let below = Infinity;
+    while (position !== undefined && position !== -1) {
+      const chunk = this.chunks[position >> CHUNK_SHIFT];
+      if (chunk === null || chunk === undefined) return -1;
+      const slot = position & SLOT_MASK;
+      const begin = chunk.begin[slot]!;
+      if (begin > below) return -1;
+      if (begin <= seq) {
+        if (chunk.end[slot]! <= seq) return -1;
+        // The map's own entry has the key; an older one on the chain may have had another.
+        if (below === Infinity || (chunk.owner === owner && map.codec.ofRow(chunk.row(slot)) === key)) return position;
+        return -1;
+      }
+      below = begin;
+      position = map.older(position) ?? chunk.prev[slot]!;
+    }
+    return -1;
+  }
+
+  /** The newest live version of a key, or -1. */
+  findNewestKey(map: KeyMap, owner: number, key: MapKey): number {
+    const position = map.get(owner, key);
+    if (position === undefined) return -1;
+    const chunk = this.chunks[position >> CHUNK_SHIFT];
+    return chunk != null && chunk.end[position & SLOT_MASK]! === Infinity ? position : -1;
+  }
+
+  /** Frees slots of versions that ended at or before the oldest snapshot; at most `budget` of them. */
+  vacuum(oldest: number, budget: number): void {
+    const ended = this.#ended;
+    while (budget-- > 0 && this.#endedHead < ended.length) {
+      const position = ended[this.#endedHead]!;
+      const chunk = this.chunks[position >> CHUNK_SHIFT]!;
+      const slot = position & SLOT_MASK;
+      if (chunk.end[slot]! > oldest) break;
+      this.#endedHead++;
+      this.#free(chunk, slot, position);
+    }
+    if (this.#endedHead > 4096 && this.#endedHead * 2 > ended.length) {
+      this.#ended = ended.slice(this.#endedHead);
+      this.#endedHead = 0;
+    }
+  }
+
+  /** A sorted index over all versions, built when first asked for; null when the index cannot be kept sorted. */
+  sorted(index: StorageIndex): SortedIndex | null {
+    const known = this.#sorted.get(index.oid);
+    if (known !== undefined) return known;
+    if (index.keyOf !== null || index.keyColumns.includes(-1)) return null;
+    const sorted = new SortedIndex(this, index);
+    sorted.build();
+    this.#sorted.set(index.oid, sorted);
+    return sorted;
+  }
+
+  /** The sorted index when it exists, or is worth building because it is asked for again. */
+  sortedIfWorth(index: StorageIndex): SortedIndex | null {
+    const known = this.#sorted.get(index.oid);
+    if (known !== undefined) return known;
+    const asks = (this.#rangeAsks.get(index.oid) ?? 0) + 1;
+    this.#rangeAsks.set(index.oid, asks);
+    return asks > 1 || this.liveRows < 10_000 ? this.sorted(index) : null;
+  }
+
+  /** Goes over to a new shape or another set of indexes. */
+  reshape(table: TableStorage, seq: number): void {
+    const isSameShape = table.schemaVersion === this.table.schemaVersion && table.columns.length === this.columns.length;
+    this.table = table;
+    if (!isSameShape) {
+      const before = this.columns;
+      this.columns = table.columns.map((column) => {
+        const kept = before.find((c) => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical);
+        return kept === undefined ? imageColumn(column) : {column, dictionary: kept.dictionary};
+      });
+      for (const chunk of this.chunks) chunk?.reshape(before, this.columns);
+      this.ddlSeq = seq;
+    }
+    this.#sorted.clear();
+    this.keyMaps = table.indexes.filter((index) => index.isUnique).map((index) => new KeyMap(new KeyCodec(index)));
+    this.#enterAllKeys();
+  }
+
+  /** A row in the order of a table's columns, which may be of another generation than the image. */
+  rowFor(table: TableStorage, position: number): Datum[] {
+    const chunk = this.chunks[position >> CHUNK_SHIFT]!;
+    const slot = position & SLOT_MASK;
+    const mapping = this.mappingFor(table);
+    if (mapping === null) return chunk.row(slot);
+    return mapping.map((at, i) => (at === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[at]!, slot)));
+  }
+
+  /** Where each column of a table lies in the image (-1 = nowhere); null when they are the same. */
+  mappingFor(table: TableStorage): readonly number[] | null {
+    if (table === this.table || table.schemaVersion === this.table.schemaVersion) return null;
+    return table.columns.map((column) =>
+      this.columns.findIndex((c) => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical),
+    );
+  }
+
+  get bytes(): number {
+    let bytes = this.byRid.size * (40 + this.keyMaps.length * 56);
+    for (const chunk of this.chunks) if (chunk !== null) bytes += chunk.bytes;
+    return bytes;
+  }
+
+  #enterAllKeys(): void {
+    if (this.keyMaps.length === 0) return;
+    const positions: number[] = [];
+    for (const chunk of this.chunks) {
+      if (chunk === null) continue;
+      const free = new Set(chunk.freeSlots);
+      for (let slot = 0; slot < chunk.count; slot++) if (!free.has(slot)) positions.push((chunk.index << CHUNK_SHIFT) | slot);
+    }
+    const beginOf = (position: number): number => this.chunks[position >> CHUNK_SHIFT]!.begin[position & SLOT_MASK]!;
+    positions.sort((a, b) => beginOf(a) - beginOf(b));
+    for (const position of positions) {
+      const chunk = this.chunks[position >> CHUNK_SHIFT]!;
+      const slot = position & SLOT_MASK;
+      const row = chunk.row(slot);
+      for (const map of this.keyMaps) {
+        const key = map.codec.ofRow(row);
+        if (key !== null) map.set(chunk.owner, key, position, chunk.prev[slot]!);
+      }
+    }
+  }
+
+  #ownerRows(owner: number): OwnerRows {
+    let rows = this.owners.get(owner);
+    if (rows === undefined) {
+      rows = {owner, chunks: [], open: [], live: 0, lastChangeSeq: 0};
+      this.owners.set(owner, rows);
+    }
+    return rows;
+  }
+
+  #changed(rows: OwnerRows, seq: number): void {
+    if (seq > rows.lastChangeSeq) rows.lastChangeSeq = seq;
+    if (seq > this.lastChangeSeq) this.lastChangeSeq = seq;
+  }
+
+  #newChunk(owner: number): ImageChunk {
+    const index = this.#freeIndexes.pop() ?? this.chunks.length;
+    const chunk = new ImageChunk(index, owner, this.columns);
+    this.chunks[index] = chunk;
+    return chunk;
+  }
+
+  #free(chunk: ImageChunk, slot: number, position: number): void {
+    const {keyMaps} = this;
+    if (keyMaps.length > 0) {
+      const row = chunk.row(slot);
+      for (let i = 0; i < keyMaps.length; i++) {
+        const map = keyMaps[i]!;
+        map.free(chunk.owner, map.codec.ofRow(row), position);
+      }
+    }
+    if (this.#sorted.size > 0) for (const sorted of this.#sorted.values()) sorted.remove(position);
+    const rows = this.owners.get(chunk.owner)!;
+    if (chunk.isFull) rows.open.push(chunk);
+    chunk.freeSlots.push(slot);
+    if (chunk.freeSlots.length === chunk.count && (chunk.count === 1024 || rows.live === 0)) this.#dropChunk(rows, chunk);
+  }
+
+  #dropChunk(rows: OwnerRows, chunk: ImageChunk): void {
+    rows.chunks.splice(rows.chunks.indexOf(chunk), 1);
+    const open = rows.open.indexOf(chunk);
+    if (open !== -1) rows.open.splice(open, 1);
+    this.chunks[chunk.index] = null;
+    this.#freeIndexes.push(chunk.index);
+    if (rows.chunks.length === 0 && this.table.kind !== 'shared') {
+      this.owners.delete(rows.owner);
+      for (const map of this.keyMaps) map.dropOwner(rows.owner);
+    }
+  }
+}

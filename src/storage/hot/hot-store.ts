@@ -1,0 +1,135 @@
+import type Database from 'better-sqlite3';
+import type {Oid} from '../../common/ids.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {TableStorage} from '../contract.ts';
+import {HotImage} from './hot-image.ts';
+import {type Generation, type GenerationColumn, generationName, generationOf, HotTable} from './hot-table.ts';
+
+/** Rows of a partition that a flush moved to a segment and whose hot copies are still being deleted. */
+export interface Drain {
+  readonly id: number;
+  readonly table: number;
+  readonly owner: number;
+  readonly seq: number;
+  /** Rids that stay hot although they are old enough. */
+  readonly keep: ReadonlySet<number>;
+  /** Rids to delete. */
+  readonly rids: readonly number[];
+}
+
+/** What storage holds of one table's hot side. */
+export interface HotState {
+  readonly oid: number;
+  /** Oldest first; the last one takes new rows. Empty for tables that live in memory only or are not committed. */
+  generations: HotTable[];
+  image: HotImage | null;
+}
+
+/** Whether a table's rows live in memory only: streams and temporary tables. */
+export function isMemoryOnly(table: TableStorage): boolean {
+  return table.kind === 'stream' || table.persistence === 't';
+}
+
+/** The hot side of all tables: SQLite generations and images, bounded in bytes. */
+export class HotStore {
+  readonly #db: Database;
+  readonly #states = new Map<number, HotState>();
+  readonly #budget: number;
+  readonly drains: Drain[] = [];
+  #clock = 0;
+
+  constructor(db: Database, budget: number) {
+    this.#db = db;
+    this.#budget = budget;
+    for (const row of db.prepare('SELECT tbl, version, columns FROM generations ORDER BY tbl, version').raw().iterate()) {
+      const [table, version, columns] = row as [bigint, bigint, string];
+      const generation: Generation = {table: Number(table), version: Number(version), columns: JSON.parse(columns) as GenerationColumn[]};
+      this.state(generation.table).generations.push(new HotTable(db, generation));
+    }
+  }
+
+  state(oid: number): HotState {
+    let state = this.#states.get(oid);
+    if (state === undefined) {
+      state = {oid, generations: [], image: null};
+      this.#states.set(oid, state);
+    }
+    return state;
+  }
+
+  has(oid: number): boolean {
+    return this.#states.has(oid);
+  }
+
+  /** The image of a table, loaded from SQLite when it is not in memory. */
+  image(table: TableStorage): HotImage {
+    const state = this.#states.get(table.oid) ?? this.state(table.oid);
+    let image = state.image;
+    if (image === null) image = this.#load(state, table);
+    image.lastUse = ++this.#clock;
+    return image;
+  }
+
+  /** The image when it is in memory. */
+  loadedImage(oid: Oid | number): HotImage | null {
+    return this.#states.get(oid)?.image ?? null;
+  }
+
+  /** Creates the SQLite table of a generation; inside the commit's SQLite transaction. */
+  createGeneration(table: TableStorage): HotTable {
+    const hot = HotTable.create(this.#db, table);
+    const {version, columns} = generationOf(table);
+    this.#db
+      .prepare('INSERT OR REPLACE INTO generations(tbl, version, columns) VALUES (?, ?, ?)')
+      .run(BigInt(table.oid), BigInt(version), JSON.stringify(columns));
+    return hot;
+  }
+
+  /** Drops the SQLite tables of a table; inside the commit's SQLite transaction. */
+  dropGenerations(oid: number): void {
+    for (const hot of this.state(oid).generations) {
+      this.#db.exec(`DROP TABLE IF EXISTS ${generationName(oid, hot.generation.version)}`);
+    }
+    this.#db.prepare('DELETE FROM generations WHERE tbl = ?').run(BigInt(oid));
+    this.#db.prepare('DELETE FROM drains WHERE tbl = ?').run(BigInt(oid));
+  }
+
+  /** Forgets a dropped or never committed table. */
+  forget(oid: number): void {
+    this.#states.delete(oid);
+    for (let i = this.drains.length - 1; i >= 0; i--) if (this.drains[i]!.table === oid) this.drains.splice(i, 1);
+  }
+
+  /** Drops images that nobody uses until the rest fits the budget; `oldest` is the seq of the oldest snapshot. */
+  shrink(oldest: number): void {
+    const loaded: HotImage[] = [];
+    let bytes = 0;
+    for (const state of this.#states.values()) {
+      if (state.image === null) continue;
+      loaded.push(state.image);
+      bytes += state.image.bytes;
+    }
+    if (bytes <= this.#budget) return;
+    loaded.sort((a, b) => a.lastUse - b.lastUse);
+    for (const image of loaded) {
+      if (bytes <= this.#budget) return;
+      const canDrop = image.writers.length === 0 && image.lastChangeSeq <= oldest && !isMemoryOnly(image.table);
+      if (!canDrop) continue;
+      bytes -= image.bytes;
+      this.state(image.table.oid).image = null;
+    }
+  }
+
+  #load(state: HotState, table: TableStorage): HotImage {
+    const image = new HotImage(table);
+    const drains = this.drains.filter((drain) => drain.table === table.oid);
+    for (const hot of state.generations) {
+      hot.read(this.#db, table.columns, (rid, seq, owner, row: Datum[]) => {
+        for (const drain of drains) if (drain.owner === owner && seq <= drain.seq && !drain.keep.has(rid)) return;
+        image.add(rid, owner, row, seq, -1);
+      });
+    }
+    state.image = image;
+    return image;
+  }
+}

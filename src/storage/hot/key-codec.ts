@@ -1,0 +1,95 @@
+// Hot path: key values of rows for maps in memory.
+import {ByteWriter} from '../../common/byte-writer.ts';
+import type {Datum, TypeInstance, Value} from '../../types/contract.ts';
+import type {StorageIndex} from '../contract.ts';
+
+/** A canonical key as a Map key: equal for keys that PostgreSQL holds equal. One index always uses one of the forms. */
+export type MapKey = number | string | bigint;
+
+const NUMBER_TYPES: ReadonlySet<number> = new Set([21, 23, 26, 1082]);
+const BIGINT_TYPES: ReadonlySet<number> = new Set([20, 1083, 1114, 1184]);
+const STRING_TYPES: ReadonlySet<number> = new Set([19, 25, 1043, 2950]);
+
+/** How the keys of one index become Map keys. */
+export class KeyCodec {
+  readonly index: StorageIndex;
+  readonly #form: 'number' | 'bigint' | 'string' | 'bytes';
+  readonly #column: number;
+  readonly #out = new ByteWriter(64);
+
+  constructor(index: StorageIndex) {
+    this.index = index;
+    const single = index.keyTypes.length === 1 && index.keyOf === null && !index.nullsNotDistinct;
+    this.#column = single ? index.keyColumns[0]! : -1;
+    this.#form = single && this.#column >= 0 ? simpleForm(baseType(index.keyTypes[0]!)) : 'bytes';
+  }
+
+  /** The key values of a row, or null when the row is not in the index. */
+  values(row: readonly Datum[]): readonly Datum[] | null {
+    if (this.index.keyOf !== null) return this.index.keyOf(row);
+    return this.index.keyColumns.map((column) => row[column]!);
+  }
+
+  /** The key of a row, or null when the row is not in the index or (NULLs distinct) holds a NULL. */
+  ofRow(row: readonly Datum[]): MapKey | null {
+    if (this.#form !== 'bytes') {
+      const value = row[this.#column]!;
+      return value === null ? null : this.#simple(value);
+    }
+    const {keyOf, keyColumns} = this.index;
+    if (keyOf !== null) {
+      const key = keyOf(row);
+      return key === null ? null : this.ofKey(key);
+    }
+    const out = this.#out;
+    out.reset();
+    for (let i = 0; i < keyColumns.length; i++) {
+      if (!this.#append(row[keyColumns[i]!]!, i)) return null;
+    }
+    return out.buffer.latin1Slice(0, out.length);
+  }
+
+  /** The key of given key values; null when it holds a NULL and NULLs are distinct. */
+  ofKey(key: readonly Datum[]): MapKey | null {
+    if (this.#form !== 'bytes') {
+      const value = key[0]!;
+      return value === null ? null : this.#simple(value);
+    }
+    const out = this.#out;
+    out.reset();
+    for (let i = 0; i < key.length; i++) {
+      if (!this.#append(key[i]!, i)) return null;
+    }
+    return out.buffer.latin1Slice(0, out.length);
+  }
+
+  #simple(value: Value): MapKey {
+    if (this.#form !== 'bigint') return value as number | string;
+    const number = Number(value as bigint);
+    return Number.isSafeInteger(number) ? number : (value as bigint);
+  }
+
+  #append(value: Datum, at: number): boolean {
+    if (value === null) {
+      if (!this.index.nullsNotDistinct) return false;
+      this.#out.byte(0);
+      return true;
+    }
+    if (this.index.nullsNotDistinct) this.#out.byte(1);
+    this.index.keyTypes[at]!.writeKey(value, this.#out);
+    return true;
+  }
+}
+
+function baseType(type: TypeInstance): TypeInstance {
+  let base = type;
+  while (base.base !== null) base = base.base;
+  return base;
+}
+
+function simpleForm(type: TypeInstance): 'number' | 'bigint' | 'string' | 'bytes' {
+  if (NUMBER_TYPES.has(type.oid)) return 'number';
+  if (BIGINT_TYPES.has(type.oid)) return 'bigint';
+  if (STRING_TYPES.has(type.oid)) return 'string';
+  return 'bytes';
+}

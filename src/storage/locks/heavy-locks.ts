@@ -1,0 +1,134 @@
+import type {LockInfo} from '../contract.ts';
+import {oid} from '../../common/ids.ts';
+import {HEAVY_CONFLICTS, HEAVY_MODE_NAMES} from './lock-modes.ts';
+import type {LockOwner} from './lock-owner.ts';
+import {LockWaiting, type WaitTarget} from './lock-wait.ts';
+
+/** A lock on a table or an advisory key in PostgreSQL's eight modes; locks of one session never conflict with each other. */
+export class HeavyLock implements WaitTarget {
+  readonly kind: 'relation' | 'advisory';
+  readonly key: number | bigint;
+  readonly #database: number;
+  /** Times a mode is held, by owner. */
+  readonly #holders = new Map<LockOwner, number[]>();
+  readonly #counts = new Int32Array(9);
+  waits: LockWaiting[] = [];
+
+  constructor(kind: 'relation' | 'advisory', key: number | bigint, database: number) {
+    this.kind = kind;
+    this.key = key;
+    this.#database = database;
+  }
+
+  get isIdle(): boolean {
+    return this.#holders.size === 0 && this.waits.length === 0;
+  }
+
+  /** Takes the lock when nobody is in the way. Each take is journaled and needs its own release, unless the owner's transaction already has the mode. */
+  acquire(owner: LockOwner, mode: number, isCounted: boolean): boolean {
+    const own = this.#holders.get(owner);
+    if (own !== undefined && own[mode]! > 0) {
+      if (isCounted) this.#add(owner, mode);
+      return true;
+    }
+    if (this.#isBlocked(owner, mode)) return false;
+    if (this.waits.length > 0 && own === undefined && this.waits.some((w) => w.owner.waiter !== owner.waiter && hasBit(HEAVY_CONFLICTS[mode]!, w.mode))) {
+      return false;
+    }
+    this.#add(owner, mode);
+    return true;
+  }
+
+  wait(owner: LockOwner, mode: number): Promise<void> {
+    owner.cancelWait(null);
+    const wait = new LockWaiting(owner, mode, this);
+    if (this.#holders.has(owner)) this.waits.unshift(wait);
+    else this.waits.push(wait);
+    return wait.promise;
+  }
+
+  /** Gives back one take of a mode; false when the owner does not hold it. */
+  release(owner: LockOwner, mode: number): boolean {
+    const own = this.#holders.get(owner);
+    if (own === undefined || own[mode] === 0) return false;
+    own[mode]!--;
+    this.#counts[mode]!--;
+    if (own.every((count) => count === 0)) this.#holders.delete(owner);
+    this.#wake();
+    return true;
+  }
+
+  describe(): string {
+    const mode = HEAVY_MODE_NAMES[this.waits[0]?.mode ?? 8]!;
+    if (this.kind === 'relation') return `${mode} on relation ${this.key} of database ${this.#database}`;
+    const key = BigInt.asUintN(64, BigInt(this.key));
+    return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},1]`;
+  }
+
+  blockers(wait: LockWaiting): readonly LockOwner[] {
+    const blockers: LockOwner[] = [];
+    for (const [owner, modes] of this.#holders) {
+      if (owner.waiter === wait.owner.waiter) continue;
+      if (modes.some((count, mode) => count > 0 && hasBit(HEAVY_CONFLICTS[wait.mode]!, mode))) blockers.push(owner);
+    }
+    for (const earlier of this.waits) {
+      if (earlier === wait) break;
+      if (hasBit(HEAVY_CONFLICTS[wait.mode]!, earlier.mode)) blockers.push(earlier.owner);
+    }
+    return blockers;
+  }
+
+  abandon(wait: LockWaiting): void {
+    this.waits = this.waits.filter((other) => other !== wait);
+    this.#wake();
+  }
+
+  infos(): LockInfo[] {
+    const relation = oid(this.kind === 'relation' ? Number(this.key) : 0);
+    const infos: LockInfo[] = [];
+    const info = (owner: LockOwner, mode: number, granted: boolean) =>
+      infos.push({pid: owner.waiter.pid, type: this.kind, relation, mode: HEAVY_MODE_NAMES[mode]!, granted});
+    for (const [owner, modes] of this.#holders) modes.forEach((count, mode) => count > 0 && info(owner, mode, true));
+    for (const wait of this.waits) info(wait.owner, wait.mode, false);
+    return infos;
+  }
+
+  #isBlocked(owner: LockOwner, mode: number): boolean {
+    const mask = HEAVY_CONFLICTS[mode]!;
+    let isHeld = false;
+    for (let other = 1; other <= 8; other++) {
+      if (this.#counts[other]! > 0 && hasBit(mask, other)) isHeld = true;
+    }
+    if (!isHeld) return false;
+    for (const [holder, modes] of this.#holders) {
+      if (holder.waiter === owner.waiter) continue;
+      for (let other = 1; other <= 8; other++) if (modes[other]! > 0 && hasBit(mask, other)) return true;
+    }
+    return false;
+  }
+
+  #add(owner: LockOwner, mode: number): void {
+    let own = this.#holders.get(owner);
+    if (own === undefined) {
+      own = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+      this.#holders.set(owner, own);
+    }
+    own[mode]!++;
+    this.#counts[mode]!++;
+    owner.heavy.push({lock: this, mode});
+  }
+
+  #wake(): void {
+    while (this.waits.length > 0) {
+      const wait = this.waits[0]!;
+      if (this.#isBlocked(wait.owner, wait.mode)) return;
+      this.waits.shift();
+      if ((this.#holders.get(wait.owner)?.[wait.mode] ?? 0) === 0) this.#add(wait.owner, wait.mode);
+      wait.wake();
+    }
+  }
+}
+
+function hasBit(mask: number, bit: number): boolean {
+  return (mask & (1 << bit)) !== 0;
+}

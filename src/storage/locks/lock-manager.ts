@@ -1,0 +1,169 @@
+import type {Oid} from '../../common/ids.ts';
+import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {LockInfo, LockResult, LockWait, RowLockMode, TableLockMode, WaiterInfo} from '../contract.ts';
+import {HeavyLock} from './heavy-locks.ts';
+import {ROW_MODES, TABLE_MODES} from './lock-modes.ts';
+import {LockOwner} from './lock-owner.ts';
+import {RowLocks} from './row-locks.ts';
+
+/** All locks of the process: rows by rid, tables, advisory keys. Unique keys are guarded by the write-sets themselves and waits for their transactions. */
+export class LockManager {
+  readonly #rows = new Map<number, RowLocks>();
+  readonly #tables = new Map<number, HeavyLock>();
+  readonly #advisory = new Map<bigint, HeavyLock>();
+  readonly #sessions = new Map<WaiterInfo, LockOwner>();
+  readonly #active = new Map<WaiterInfo, LockOwner>();
+  readonly #nameOf: (table: Oid) => string;
+
+  constructor(nameOf: (table: Oid) => string) {
+    this.#nameOf = nameOf;
+  }
+
+  rowsOf(table: number): RowLocks {
+    let locks = this.#rows.get(table);
+    if (locks === undefined) {
+      locks = new RowLocks(table);
+      this.#rows.set(table, locks);
+    }
+    return locks;
+  }
+
+  lockRow(owner: LockOwner, table: {readonly oid: Oid; readonly name: string}, rid: number, mode: RowLockMode, wait: LockWait): LockResult {
+    const locks = this.rowsOf(table.oid);
+    if (locks.acquire(rid, owner, ROW_MODES[mode])) return 'granted';
+    if (wait === 'skip') return 'unavailable';
+    if (wait === 'nowait') {
+      throw new PgError(SqlState.lockNotAvailable, `could not obtain lock on row in relation "${table.name}"`);
+    }
+    return locks.wait(rid, owner, ROW_MODES[mode]);
+  }
+
+  lockTable(owner: LockOwner, database: Oid, table: Oid, mode: TableLockMode, wait: LockWait): LockResult {
+    let lock = this.#tables.get(table);
+    if (lock === undefined) {
+      lock = new HeavyLock('relation', table, database);
+      this.#tables.set(table, lock);
+    }
+    if (lock.acquire(owner, TABLE_MODES[mode], false)) return 'granted';
+    if (wait === 'skip') return 'unavailable';
+    if (wait === 'nowait') {
+      throw new PgError(SqlState.lockNotAvailable, `could not obtain lock on relation "${this.#nameOf(table)}"`);
+    }
+    return lock.wait(owner, TABLE_MODES[mode]);
+  }
+
+  /** The waiting form takes the lock when it is granted, so a repeated call after the promise must not take it twice: `isRepeat` says so. */
+  lockAdvisory(owner: LockOwner, database: Oid, key: bigint, isShared: boolean, isSession: boolean, wait: LockWait): LockResult {
+    const holder = isSession ? this.#sessionOwner(owner.waiter) : owner;
+    if (holder !== owner) owner.sibling ??= () => holder;
+    let lock = this.#advisory.get(key);
+    if (lock === undefined) {
+      lock = new HeavyLock('advisory', key, database);
+      this.#advisory.set(key, lock);
+    }
+    const mode = isShared ? TABLE_MODES.share : TABLE_MODES.exclusive;
+    const granted = this.#grantedWaits.get(owner);
+    if (granted !== undefined) {
+      this.#grantedWaits.delete(owner);
+      if (granted.lock === lock && granted.mode === mode) return 'granted';
+    }
+    if (lock.acquire(holder, mode, isSession)) return 'granted';
+    if (wait !== 'wait') return 'unavailable';
+    const waited = lock;
+    const promise = isSession ? lock.wait(holder, mode) : lock.wait(owner, mode);
+    return promise.then(() => {
+      this.#grantedWaits.set(owner, {lock: waited, mode});
+    });
+  }
+
+  readonly #grantedWaits = new WeakMap<LockOwner, {readonly lock: HeavyLock; readonly mode: number}>();
+
+  /** Gives back one session-level advisory lock; false when it is not held. */
+  unlockAdvisory(waiter: WaiterInfo, key: bigint, isShared: boolean): boolean {
+    const holder = this.#sessions.get(waiter);
+    const lock = this.#advisory.get(key);
+    if (holder === undefined || lock === undefined) return false;
+    const mode = isShared ? TABLE_MODES.share : TABLE_MODES.exclusive;
+    if (!lock.release(holder, mode)) return false;
+    const at = holder.heavy.findLastIndex((entry) => entry.lock === lock && entry.mode === mode);
+    if (at !== -1) holder.heavy.splice(at, 1);
+    if (lock.isIdle) this.#advisory.delete(key);
+    return true;
+  }
+
+  /** Gives back everything a session holds beyond its transactions: pg_advisory_unlock_all, end of a connection. */
+  releaseSession(waiter: WaiterInfo): void {
+    const holder = this.#sessions.get(waiter);
+    if (holder === undefined) return;
+    this.#sessions.delete(waiter);
+    this.releaseHeavy(holder, 0);
+  }
+
+  /** Forgets the locks of a dropped table. */
+  forgetTable(table: number): void {
+    if (this.#tables.get(table)?.isIdle === true) this.#tables.delete(table);
+    if (this.#rows.get(table)?.size === 0) this.#rows.delete(table);
+  }
+
+  /** Notes the transaction that a session runs now. */
+  begin(owner: LockOwner): void {
+    this.#active.set(owner.waiter, owner);
+  }
+
+  /** Releases everything of a transaction that ended. */
+  releaseAll(owner: LockOwner): void {
+    if (this.#active.get(owner.waiter) === owner) this.#active.delete(owner.waiter);
+    owner.cancelWait(null);
+    if (owner.rowRids.length > 0) this.releaseRows(owner, 0);
+    if (owner.heavy.length > 0) this.releaseHeavy(owner, 0);
+    owner.wakeEndWaits();
+  }
+
+  /** Releases row locks taken since the journal had `mark` entries. */
+  releaseRows(owner: LockOwner, mark: number): void {
+    const {rowSpaces, rowRids, rowBefore} = owner;
+    for (let i = rowRids.length - 1; i >= mark; i--) rowSpaces[i]!.release(rowRids[i]!, owner, rowBefore[i]!);
+    rowSpaces.length = mark;
+    rowRids.length = mark;
+    rowBefore.length = mark;
+  }
+
+  /** Releases table and advisory locks taken since the journal had `mark` entries. */
+  releaseHeavy(owner: LockOwner, mark: number): void {
+    const {heavy} = owner;
+    for (let i = heavy.length - 1; i >= mark; i--) {
+      const {lock, mode} = heavy[i]!;
+      lock.release(owner, mode);
+      // Locks of relations are kept: the next statement wants them again.
+      if (lock.kind === 'advisory' && lock.isIdle) this.#advisory.delete(BigInt(lock.key));
+    }
+    heavy.length = mark;
+  }
+
+  infos(): LockInfo[] {
+    const infos: LockInfo[] = [];
+    for (const lock of this.#tables.values()) infos.push(...lock.infos());
+    for (const lock of this.#advisory.values()) infos.push(...lock.infos());
+    for (const owner of this.#active.values()) {
+      for (const wait of owner.endWaits) {
+        infos.push({pid: wait.owner.waiter.pid, type: 'transactionid', relation: 0 as Oid, mode: 'ShareLock', granted: false});
+      }
+    }
+    for (const [table, rows] of this.#rows) {
+      for (const wait of rows.waits()) {
+        infos.push({pid: wait.owner.waiter.pid, type: 'tuple', relation: table as Oid, mode: 'ExclusiveLock', granted: false});
+      }
+    }
+    return infos;
+  }
+
+  #sessionOwner(waiter: WaiterInfo): LockOwner {
+    let owner = this.#sessions.get(waiter);
+    if (owner === undefined) {
+      owner = new LockOwner(0, waiter, () => this.#active.get(waiter) ?? null);
+      this.#sessions.set(waiter, owner);
+    }
+    return owner;
+  }
+}

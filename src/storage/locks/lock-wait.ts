@@ -1,0 +1,110 @@
+import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {LockOwner} from './lock-owner.ts';
+
+/** What a wait needs from the lock that it waits for. */
+export interface WaitTarget {
+  /** As deadlock reports say it: `ShareLock on transaction 7`. */
+  describe(): string;
+  /** Those whom the wait is for, holders and earlier waiters. */
+  blockers(wait: LockWaiting): readonly LockOwner[];
+  /** Takes the wait out of its queue and wakes those behind it that can go on. */
+  abandon(wait: LockWaiting): void;
+}
+
+/** One transaction waiting in one queue; its promise resolves when it should ask again. */
+export class LockWaiting {
+  readonly owner: LockOwner;
+  readonly mode: number;
+  readonly target: WaitTarget;
+  readonly promise: Promise<void>;
+  #resolve!: () => void;
+  #reject!: (error: Error) => void;
+  #lockTimer: NodeJS.Timeout | null = null;
+  #deadlockTimer: NodeJS.Timeout | null = null;
+  #isDone = false;
+
+  constructor(owner: LockOwner, mode: number, target: WaitTarget) {
+    this.owner = owner;
+    this.mode = mode;
+    this.target = target;
+    this.promise = new Promise<void>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.promise.catch(ignore);
+    owner.waiting = this;
+    const lockTimeoutMs = owner.waiter.lockTimeoutMs();
+    if (lockTimeoutMs > 0) {
+      this.#lockTimer = setTimeout(() => {
+        this.fail(new PgError(SqlState.lockNotAvailable, 'canceling statement due to lock timeout'));
+      }, lockTimeoutMs);
+    }
+    this.#deadlockTimer = setTimeout(() => this.checkDeadlock(), owner.waiter.deadlockTimeoutMs());
+  }
+
+  /** The lock is granted or worth asking for again. */
+  wake(): void {
+    if (this.#finish()) this.#resolve();
+  }
+
+  /** Ends the wait with an error: timeout, deadlock, cancel. */
+  fail(error: Error): void {
+    if (!this.#finish()) return;
+    this.target.abandon(this);
+    this.#reject(error);
+  }
+
+  /** Raises 40P01 here when this wait is part of a cycle. */
+  checkDeadlock(): void {
+    const cycle = findCycle(this);
+    if (cycle === null) return;
+    const lines = cycle.map((wait, i) => {
+      const next = cycle[(i + 1) % cycle.length]!;
+      return `Process ${wait.owner.waiter.pid} waits for ${wait.target.describe()}; blocked by process ${next.owner.waiter.pid}.`;
+    });
+    this.fail(
+      new PgError(SqlState.deadlockDetected, 'deadlock detected', {
+        detail: lines.join('\n'),
+        hint: 'See server log for query details.',
+      }),
+    );
+  }
+
+  #finish(): boolean {
+    if (this.#isDone) return false;
+    this.#isDone = true;
+    if (this.#lockTimer !== null) clearTimeout(this.#lockTimer);
+    if (this.#deadlockTimer !== null) clearTimeout(this.#deadlockTimer);
+    if (this.owner.waiting === this) this.owner.waiting = null;
+    return true;
+  }
+}
+
+function ignore(): void {}
+
+/** The waits of a cycle through `start`, in order, or null. */
+function findCycle(start: LockWaiting): readonly LockWaiting[] | null {
+  const path: LockWaiting[] = [];
+  const seen = new Set<LockWaiting>();
+  const visit = (wait: LockWaiting): boolean => {
+    seen.add(wait);
+    path.push(wait);
+    for (const blocker of wait.target.blockers(wait)) {
+      // Session locks are held beside a transaction of the same session, which is the one that waits.
+      for (const next of waitsOf(blocker)) {
+        if (next === start) return true;
+        if (!seen.has(next) && visit(next)) return true;
+      }
+    }
+    path.pop();
+    return false;
+  };
+  return visit(start) ? path : null;
+}
+
+function waitsOf(owner: LockOwner): readonly LockWaiting[] {
+  if (owner.waiting !== null) return [owner.waiting];
+  const sibling = owner.sibling?.() ?? null;
+  return sibling !== null && sibling.waiting !== null ? [sibling.waiting] : [];
+}

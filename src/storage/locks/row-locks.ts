@@ -1,0 +1,184 @@
+// Hot path: every updated row is locked here.
+import type {LockOwner, RowHold} from './lock-owner.ts';
+import {rowModesConflict} from './lock-modes.ts';
+import {LockWaiting, type WaitTarget} from './lock-wait.ts';
+
+/** Holders of one row when there is more than one. */
+class RowHolds {
+  holds: RowHold[];
+
+  constructor(holds: RowHold[]) {
+    this.holds = holds;
+  }
+}
+
+/** Row locks of one table by rid, in PostgreSQL's four modes, with fair queues. */
+export class RowLocks {
+  readonly table: number;
+  readonly #held = new Map<number, RowHold | RowHolds>();
+  readonly #queues = new Map<number, RowQueue>();
+
+  constructor(table: number) {
+    this.table = table;
+  }
+
+  /** Takes a lock, or returns whether it must wait ('wait' enters the queue). */
+  acquire(rid: number, owner: LockOwner, mode: number): boolean {
+    const held = this.#held.get(rid);
+    if (held === undefined) {
+      this.#held.set(rid, owner.hold(mode));
+      this.#note(owner, rid, 0);
+      return true;
+    }
+    const own = ownMode(held, owner);
+    if (own >= mode) return true;
+    if (conflicts(held, owner, mode)) return false;
+    const queue = this.#queues.get(rid);
+    if (queue !== undefined && own === 0 && queue.blocksNewcomer(owner, mode)) return false;
+    this.#grant(rid, held, owner, mode, own);
+    return true;
+  }
+
+  /** Queues up for a lock that `acquire` refused; once it resolves the lock is held. */
+  wait(rid: number, owner: LockOwner, mode: number): Promise<void> {
+    owner.cancelWait(null);
+    let queue = this.#queues.get(rid);
+    if (queue === undefined) {
+      queue = new RowQueue(this, rid);
+      this.#queues.set(rid, queue);
+    }
+    const wait = new LockWaiting(owner, mode, queue);
+    // A holder that wants more goes before those who wait for it.
+    const held = this.#held.get(rid);
+    if (held !== undefined && ownMode(held, owner) > 0) queue.waits.unshift(wait);
+    else queue.waits.push(wait);
+    return wait.promise;
+  }
+
+  /** Gives back a lock, or weakens it to the mode held before. */
+  release(rid: number, owner: LockOwner, before: number): void {
+    const held = this.#held.get(rid);
+    if (held === undefined) return;
+    if (held instanceof RowHolds) {
+      const rest = held.holds.filter((hold) => hold.owner !== owner);
+      if (before > 0) rest.push(owner.hold(before));
+      if (rest.length === 0) this.#held.delete(rid);
+      else if (rest.length === 1) this.#held.set(rid, rest[0]!);
+      else held.holds = rest;
+    } else if (held.owner === owner) {
+      if (before > 0) this.#held.set(rid, owner.hold(before));
+      else this.#held.delete(rid);
+    }
+    if (this.#queues.size > 0) this.wakeQueue(rid);
+  }
+
+  /** Grants to waiters from the head of a queue as long as they fit. */
+  wakeQueue(rid: number): void {
+    const queue = this.#queues.get(rid);
+    if (queue === undefined) return;
+    while (queue.waits.length > 0) {
+      const wait = queue.waits[0]!;
+      const held = this.#held.get(rid);
+      if (held !== undefined && conflicts(held, wait.owner, wait.mode)) break;
+      queue.waits.shift();
+      if (held === undefined) {
+        this.#held.set(rid, wait.owner.hold(wait.mode));
+        this.#note(wait.owner, rid, 0);
+      } else {
+        const own = ownMode(held, wait.owner);
+        if (own < wait.mode) this.#grant(rid, held, wait.owner, wait.mode, own);
+      }
+      wait.wake();
+    }
+    if (queue.waits.length === 0) this.#queues.delete(rid);
+  }
+
+  /** Owners whose lock on a row conflicts with a mode. */
+  conflicting(rid: number, owner: LockOwner, mode: number): LockOwner[] {
+    const held = this.#held.get(rid);
+    if (held === undefined) return [];
+    const holds = held instanceof RowHolds ? held.holds : [held];
+    return holds.filter((hold) => hold.owner !== owner && rowModesConflict(hold.mode, mode)).map((hold) => hold.owner);
+  }
+
+  /** Whether anybody holds the row in a mode that changes it. */
+  isLockedForChange(rid: number): boolean {
+    const held = this.#held.get(rid);
+    if (held === undefined) return false;
+    if (held instanceof RowHolds) return held.holds.some((hold) => hold.mode >= 3);
+    return held.mode >= 3;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Waits in all queues, for pg_locks. */
+  *waits(): Iterable<LockWaiting> {
+    for (const queue of this.#queues.values()) yield* queue.waits;
+  }
+
+  #grant(rid: number, held: RowHold | RowHolds, owner: LockOwner, mode: number, own: number): void {
+    const hold = owner.hold(mode);
+    if (held instanceof RowHolds) {
+      held.holds = held.holds.filter((other) => other.owner !== owner);
+      held.holds.push(hold);
+    } else if (held.owner === owner) {
+      this.#held.set(rid, hold);
+    } else {
+      this.#held.set(rid, new RowHolds([held, hold]));
+    }
+    this.#note(owner, rid, own);
+  }
+
+  #note(owner: LockOwner, rid: number, before: number): void {
+    owner.rowSpaces.push(this);
+    owner.rowRids.push(rid);
+    owner.rowBefore.push(before);
+  }
+}
+
+class RowQueue implements WaitTarget {
+  readonly waits: LockWaiting[] = [];
+  readonly #locks: RowLocks;
+  readonly #rid: number;
+
+  constructor(locks: RowLocks, rid: number) {
+    this.#locks = locks;
+    this.#rid = rid;
+  }
+
+  blocksNewcomer(owner: LockOwner, mode: number): boolean {
+    return this.waits.some((wait) => wait.owner !== owner && rowModesConflict(wait.mode, mode));
+  }
+
+  describe(): string {
+    const holder = this.#locks.conflicting(this.#rid, this.waits[0]!.owner, 4)[0];
+    return `ShareLock on transaction ${holder === undefined ? 0 : holder.id}`;
+  }
+
+  blockers(wait: LockWaiting): readonly LockOwner[] {
+    const blockers = this.#locks.conflicting(this.#rid, wait.owner, wait.mode);
+    for (const earlier of this.waits) {
+      if (earlier === wait) break;
+      if (rowModesConflict(earlier.mode, wait.mode)) blockers.push(earlier.owner);
+    }
+    return blockers;
+  }
+
+  abandon(wait: LockWaiting): void {
+    const at = this.waits.indexOf(wait);
+    if (at !== -1) this.waits.splice(at, 1);
+    this.#locks.wakeQueue(this.#rid);
+  }
+}
+
+function ownMode(held: RowHold | RowHolds, owner: LockOwner): number {
+  if (held instanceof RowHolds) return held.holds.find((hold) => hold.owner === owner)?.mode ?? 0;
+  return held.owner === owner ? held.mode : 0;
+}
+
+function conflicts(held: RowHold | RowHolds, owner: LockOwner, mode: number): boolean {
+  if (held instanceof RowHolds) return held.holds.some((hold) => hold.owner !== owner && rowModesConflict(hold.mode, mode));
+  return held.owner !== owner && rowModesConflict(held.mode, mode);
+}

@@ -1,0 +1,180 @@
+import type {DeletionSet, Segment, SegmentColumn, SegmentMeta} from './cold/contract.ts';
+
+const PAGE_BITS = 4096;
+const PAGE_BYTES = PAGE_BITS / 8;
+const LOCATION_UNIT = 2 ** 32;
+
+/** Deleted positions of a segment in pages of 4,096 bits: a change copies and rewrites the pages it touches only. Immutable. */
+export class DeletionPages implements DeletionSet {
+  static readonly none: DeletionPages = new DeletionPages([], 0);
+  readonly pages: readonly (Uint8Array | undefined)[];
+  readonly count: number;
+
+  constructor(pages: readonly (Uint8Array | undefined)[], count: number) {
+    this.pages = pages;
+    this.count = count;
+  }
+
+  has(position: number): boolean {
+    const page = this.pages[Math.floor(position / PAGE_BITS)];
+    if (page === undefined) return false;
+    const bit = position % PAGE_BITS;
+    return (page[bit >> 3]! & (1 << (bit & 7))) !== 0;
+  }
+
+  /** The first deleted position >= `position`, or Infinity. */
+  next(position: number): number {
+    if (this.count === 0) return Infinity;
+    let bit = position % PAGE_BITS;
+    for (let number = Math.floor(position / PAGE_BITS); number < this.pages.length; number++) {
+      const page = this.pages[number];
+      if (page !== undefined) {
+        for (; bit < PAGE_BITS; bit++) {
+          if ((bit & 7) === 0 && page[bit >> 3] === 0) bit += 7;
+          else if ((page[bit >> 3]! & (1 << (bit & 7))) !== 0) return number * PAGE_BITS + bit;
+        }
+      }
+      bit = 0;
+    }
+    return Infinity;
+  }
+
+  /** The set with more positions, and the numbers of the pages that changed. */
+  with(positions: readonly number[]): {readonly deletions: DeletionPages; readonly changed: readonly number[]} {
+    const pages = this.pages.slice();
+    const changed = new Set<number>();
+    let count = this.count;
+    for (const position of positions) {
+      const number = Math.floor(position / PAGE_BITS);
+      if (!changed.has(number)) {
+        const copy = new Uint8Array(PAGE_BYTES);
+        const before = pages[number];
+        if (before !== undefined) copy.set(before);
+        pages[number] = copy;
+        changed.add(number);
+      }
+      const page = pages[number]!;
+      const bit = position % PAGE_BITS;
+      if ((page[bit >> 3]! & (1 << (bit & 7))) === 0) {
+        page[bit >> 3]! |= 1 << (bit & 7);
+        count++;
+      }
+    }
+    return {deletions: new DeletionPages(pages, count), changed: [...changed]};
+  }
+
+  /** The set from stored pages. */
+  static of(stored: readonly {readonly page: number; readonly bits: Uint8Array}[]): DeletionPages {
+    const pages: (Uint8Array | undefined)[] = [];
+    let count = 0;
+    for (const {page, bits} of stored) {
+      pages[page] = bits;
+      for (const byte of bits) count += popCount(byte);
+    }
+    return new DeletionPages(pages, count);
+  }
+}
+
+function popCount(byte: number): number {
+  let count = 0;
+  for (let rest = byte; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
+/** A segment in the manifest: immutable but for what is cached of its file. */
+export interface SegmentEntry {
+  readonly id: number;
+  readonly table: number;
+  readonly owner: number;
+  readonly path: string;
+  readonly meta: SegmentMeta;
+  /** Columns as they were written. */
+  readonly schema: readonly SegmentColumn[];
+  readonly createdAt: bigint;
+  readonly deletions: DeletionPages;
+  /** The open file, shared by all versions of the entry. */
+  readonly file: {segment: Segment | null};
+}
+
+/** The segments of one table by owner, oldest first. Immutable. */
+export interface TableManifest {
+  readonly owners: ReadonlyMap<number, readonly SegmentEntry[]>;
+  readonly byId: ReadonlyMap<number, SegmentEntry>;
+  readonly rows: number;
+  readonly deletedRows: number;
+  readonly bytes: number;
+}
+
+/** All segments of a data directory as of one commit: swapped whole, never changed. */
+export class Manifest {
+  static readonly empty: Manifest = new Manifest(new Map());
+  readonly tables: ReadonlyMap<number, TableManifest>;
+
+  constructor(tables: ReadonlyMap<number, TableManifest>) {
+    this.tables = tables;
+  }
+
+  table(oid: number): TableManifest | undefined {
+    return this.tables.get(oid);
+  }
+
+  /** Segments of a table for one owner, or of all owners when null. */
+  segments(oid: number, owner: number | null): readonly SegmentEntry[] {
+    const table = this.tables.get(oid);
+    if (table === undefined) return [];
+    if (owner !== null) return table.owners.get(owner) ?? [];
+    return [...table.byId.values()];
+  }
+
+  /** The manifest with entries put (new, or with other deletions) and removed by id. */
+  with(put: readonly SegmentEntry[], removed: readonly SegmentEntry[]): Manifest {
+    const tables = new Map(this.tables);
+    const touched = new Map<number, Map<number, SegmentEntry>>();
+    const edit = (table: number): Map<number, SegmentEntry> => {
+      let byId = touched.get(table);
+      if (byId === undefined) {
+        byId = new Map(tables.get(table)?.byId ?? []);
+        touched.set(table, byId);
+      }
+      return byId;
+    };
+    for (const entry of removed) edit(entry.table).delete(entry.id);
+    for (const entry of put) edit(entry.table).set(entry.id, entry);
+    for (const [oid, byId] of touched) {
+      if (byId.size === 0) tables.delete(oid);
+      else tables.set(oid, tableManifest(byId));
+    }
+    return new Manifest(tables);
+  }
+}
+
+function tableManifest(byId: ReadonlyMap<number, SegmentEntry>): TableManifest {
+  const owners = new Map<number, SegmentEntry[]>();
+  let rows = 0;
+  let deletedRows = 0;
+  let bytes = 0;
+  for (const entry of byId.values()) {
+    const list = owners.get(entry.owner);
+    if (list === undefined) owners.set(entry.owner, [entry]);
+    else list.push(entry);
+    rows += entry.meta.rows;
+    deletedRows += entry.deletions.count;
+    bytes += entry.meta.bytes;
+  }
+  return {owners, byId, rows, deletedRows, bytes};
+}
+
+/** A row's place in a segment as scans return it; 0 is hot. */
+export function locationOf(segmentId: number, position: number): number {
+  return segmentId * LOCATION_UNIT + position + 1;
+}
+
+/** The segment id of a cold location. */
+export function segmentOf(location: number): number {
+  return Math.floor((location - 1) / LOCATION_UNIT);
+}
+
+/** The position in its segment of a cold location. */
+export function positionOf(location: number): number {
+  return (location - 1) % LOCATION_UNIT;
+}

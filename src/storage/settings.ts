@@ -1,0 +1,35 @@
+/** What an operator may set about storage; every field has a default. */
+export interface StorageSettings {
+  /** Bytes of hot rows kept as column images before unused ones are dropped. */
+  readonly hotImageBytes: number;
+  /** WAL size in bytes at which a checkpoint pass starts. */
+  readonly checkpointBytes: number;
+  /** WAL size in bytes past which commits wait for checkpoints. */
+  readonly walThrottleBytes: number;
+  /** Commits kept in the change log at least; older ones are dropped in slices. */
+  readonly logRetentionCommits: number;
+  /** Rows of one row group of a segment. */
+  readonly rowGroupRows: number;
+  /** Directory below which segment files lie; null = `segments` in the data directory. */
+  readonly segmentDirectory: string | null;
+  /** Segments of one partition above which flush asks for compaction. */
+  readonly maxSegmentsPerPartition: number;
+}
+
+/** The settings of a directory opened without any. */
+export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
+  hotImageBytes: 512 * 1024 * 1024,
+  checkpointBytes: 8 * 1024 * 1024,
+  walThrottleBytes: 256 * 1024 * 1024,
+  logRetentionCommits: 1_000_000,
+  rowGroupRows: 65_536,
+  segmentDirectory: null,
+  maxSegmentsPerPartition: 12,
+};
+
+/** Where storage writes what an operator should read. */
+export interface StorageLogger {
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}

@@ -1,0 +1,141 @@
+// Hot path: single rows by key and rid.
+import {internalError} from '../../common/errors.ts';
+import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
+import type {Datum} from '../../types/contract.ts';
+import {newScanStats, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
+import type {RowVersion, StorageIndex, TableStorage} from '../contract.ts';
+import type {Engine} from '../engine.ts';
+import type {HotImage} from '../hot/hot-image.ts';
+import {locationOf, positionOf, segmentOf} from '../manifest.ts';
+import type {SnapshotValue} from './snapshot.ts';
+import {ownHolder} from './unique.ts';
+import {hidesBase, type TableWrites, visibleVersion} from './write-set.ts';
+
+const NO_SEQ = 0n as Seq;
+
+/** The committed version at a position of the image. */
+export function hotVersion(image: HotImage, table: TableStorage, position: number): RowVersion {
+  const chunk = image.chunkOf(position)!;
+  const slot = image.slotOf(position);
+  return {
+    rid: chunk.rids[slot]! as Rid,
+    owner: chunk.owner as OwnerId,
+    row: image.rowFor(table, position),
+    location: 0,
+    seq: BigInt(chunk.begin[slot]!) as Seq,
+  };
+}
+
+/** What a key lookup reads as: snapshot, own write-set and command. */
+export interface KeyView {
+  readonly snapshot: SnapshotValue;
+  readonly writes: TableWrites | null;
+  readonly cid: number;
+}
+
+/** A row by unique key without waiting; undefined = a scan must do it. */
+export function versionByKey(engine: Engine, table: TableStorage, index: StorageIndex, owner: number | null, values: readonly Datum[], view: KeyView): RowVersion | null | undefined {
+  const image = engine.hot.image(table);
+  const map = image.keyMap(index);
+  if (map === undefined || (owner === null && table.kind !== 'shared')) return undefined;
+  const rowOwner = owner ?? 0;
+  const key = map.codec.ofKey(values);
+  if (key === null) return null;
+  const {writes, cid, snapshot} = view;
+  if (writes !== null && (writes.truncations.length > 0 || image.keyMaps.length !== writes.ownKeys.length)) return undefined;
+  const position = image.findKey(map, rowOwner, key, snapshot.number);
+  if (position !== -1) {
+    const change = writes === null ? undefined : writes.changes.get(Number(image.chunkOf(position)!.rids[image.slotOf(position)]!));
+    if (change === undefined || !hidesBase(change, cid)) return hotVersion(image, table, position);
+    const version = visibleVersion(change, cid)!;
+    if (version.row !== null && map.codec.ofRow(version.row) === key) {
+      return {rid: BigInt(change.rid) as Rid, owner: change.owner as Oid, row: version.row, location: change.location, seq: NO_SEQ};
+    }
+  }
+  if (writes !== null) {
+    const own = ownHolder(writes, writes.ownKeys[image.keyMaps.indexOf(map)]!, rowOwner, key);
+    if (own !== undefined) return ownVersion(writes, own, cid);
+  }
+  if (position !== -1) return null;
+  return coldByKey(engine, table, index, owner, values, view);
+}
+
+function ownVersion(writes: TableWrites, rid: number, cid: number): RowVersion | undefined {
+  const change = writes.changes.get(rid);
+  const insertIndex = writes.insertIndexOf(rid);
+  const version = change === undefined ? null : visibleVersion(change, cid);
+  const isLatest = change === undefined ? writes.insertCmin[insertIndex]! < cid : version === change.versions[change.versions.length - 1];
+  if (!isLatest) return undefined;
+  const row = version === null ? writes.insertRows[insertIndex]! : version.row;
+  if (row === null) return undefined;
+  return {rid: BigInt(rid) as Rid, owner: writes.ownerOf(rid) as OwnerId, row, location: change?.location ?? 0, seq: NO_SEQ};
+}
+
+function coldByKey(engine: Engine, table: TableStorage, index: StorageIndex, owner: number | null, values: readonly Datum[], view: KeyView): RowVersion | null | undefined {
+  const {manifest} = view.snapshot;
+  if (manifest.tables.size === 0) return null;
+  const entries = manifest.segments(table.oid, owner);
+  if (entries.length === 0) return null;
+  if (index.keyOf !== null || index.keyColumns.includes(-1) || (view.writes !== null && !view.writes.isEmpty)) return undefined;
+  const {cold} = engine;
+  const parts = index.keyColumns.map((column, i) => ({attnum: table.columns[column]!.attnum, type: index.keyTypes[i]!, value: values[i]!}));
+  for (const entry of entries) {
+    const segment = cold.open(entry);
+    const found = segment.find(parts, newScanStats());
+    if (found instanceof Promise) return undefined;
+    const position = found.find((candidate) => !entry.deletions.has(candidate));
+    if (position === undefined) continue;
+    const rows = segment.read([position], [...scanColumns(table.columns), cold.systemColumn(RID_ATTNUM), cold.systemColumn(SEQ_ATTNUM)]);
+    if (rows instanceof Promise) return undefined;
+    const row = rows[0]!;
+    return {
+      rid: row[row.length - 2] as Rid,
+      owner: entry.owner as OwnerId,
+      row: row.slice(0, -2),
+      location: locationOf(entry.id, position),
+      seq: row[row.length - 1] as Seq,
+    };
+  }
+  return null;
+}
+
+/** Newest committed or own version of a row. */
+export function newestByRid(engine: Engine, table: TableStorage, rid: number, writes: TableWrites | null): RowVersion | null | Promise<unknown> {
+  if (writes !== null) {
+    const own = writes.current(rid);
+    if (own === null) return null;
+    if (own !== undefined) {
+      return {rid: BigInt(rid) as Rid, owner: writes.ownerOf(rid) as OwnerId, row: own, location: writes.changes.get(rid)?.location ?? 0, seq: NO_SEQ};
+    }
+  }
+  const image = engine.hot.image(table);
+  const position = image.byRid.get(rid);
+  if (position !== undefined) return hotVersion(image, table, position);
+  const {cold} = engine;
+  if (!cold.isCold(table.oid)) return null;
+  const found = cold.findRid(table.oid, rid);
+  if (found === null || found instanceof Promise) return found;
+  const read = cold.readRow(table, found);
+  if (read instanceof Promise) return read;
+  return {
+    rid: BigInt(rid) as Rid,
+    owner: found.entry.owner as OwnerId,
+    row: read.row,
+    location: locationOf(found.entry.id, found.position),
+    seq: read.seq as Seq,
+  };
+}
+
+/** Where the committed version that a change replaces lies now: flush or compaction may have moved it since the scan. */
+export function currentLocation(engine: Engine, table: TableStorage, rid: number, location: number): number | Promise<unknown> {
+  const {cold} = engine;
+  if (location > 0) {
+    const entry = cold.manifest.table(table.oid)?.byId.get(segmentOf(location));
+    if (entry !== undefined && !entry.deletions.has(positionOf(location))) return location;
+  }
+  if (engine.hot.image(table).byRid.has(rid)) return 0;
+  const found = cold.isCold(table.oid) ? cold.findRid(table.oid, rid) : null;
+  if (found instanceof Promise) return found;
+  if (found === null) throw internalError(`row ${rid} of table "${table.name}" is gone although it is locked`);
+  return locationOf(found.entry.id, found.position);
+}

@@ -1,0 +1,444 @@
+// Hot path: every statement passes here.
+import {internalError, PgError} from '../../common/errors.ts';
+import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {
+  DdlEffect,
+  IsolationLevel,
+  LockResult,
+  LockWait,
+  RowLockMode,
+  RowVersion,
+  ScanCursor,
+  ScanRequest,
+  Snapshot,
+  StorageIndex,
+  TableLockMode,
+  TableStorage,
+  Transaction,
+  WaiterInfo,
+  WriteResult,
+} from '../contract.ts';
+import {type Engine, nextRid} from '../engine.ts';
+import {LockOwner} from '../locks/lock-owner.ts';
+import {collectChanges, type CommitUnit, type TableChanges} from './commit-unit.ts';
+import {checkNewIndex, checkNewIndexCold, newUniqueIndexes} from './new-index.ts';
+import {ReadSet} from './read-set.ts';
+import {currentLocation, newestByRid, versionByKey} from './row-versions.ts';
+import {TableScan} from './scan.ts';
+import {Savepoints} from './savepoints.ts';
+import type {SnapshotValue} from './snapshot.ts';
+import {TableWrites, type WriteMark} from './write-set.ts';
+
+/** Options of `Storage.begin`. */
+export interface BeginOptions {
+  readonly isolation: IsolationLevel;
+  readonly isReadOnly: boolean;
+  readonly databaseOid: Oid;
+  readonly waiter: WaiterInfo;
+}
+
+/** A transaction: write-sets per table over snapshots, locks, DDL; becomes one commit unit. */
+export class StorageTransaction implements Transaction {
+  readonly id: number;
+  readonly isolation: IsolationLevel;
+  readonly isReadOnly: boolean;
+  commitSeq: Seq | null = null;
+  readonly #engine: Engine;
+  readonly #owner: LockOwner;
+  readonly #databaseOid: Oid;
+  readonly #isSnapshotFixed: boolean;
+  #snapshot: SnapshotValue | null = null;
+  #commandId = 0;
+  #tables: Map<number, TableWrites> | null = null;
+  #lastWrites: TableWrites | null = null;
+  #ddl: DdlEffect[] = [];
+  readonly #savepoints = new Savepoints();
+  readonly #reads: ReadSet | null;
+  #isEnded = false;
+
+  constructor(engine: Engine, id: number, options: BeginOptions) {
+    this.#engine = engine;
+    this.id = id;
+    this.isolation = options.isolation;
+    this.isReadOnly = options.isReadOnly;
+    this.#databaseOid = options.databaseOid;
+    this.#isSnapshotFixed = options.isolation === 'repeatable read' || options.isolation === 'serializable';
+    this.#reads = options.isolation === 'serializable' ? new ReadSet() : null;
+    this.#owner = new LockOwner(id, options.waiter);
+    engine.locks.begin(this.#owner);
+  }
+
+  get hasWrites(): boolean {
+    if (this.#ddl.length > 0) return true;
+    if (this.#tables === null) return false;
+    for (const writes of this.#tables.values()) if (!writes.isEmpty) return true;
+    return false;
+  }
+
+  get commandId(): number {
+    return this.#commandId;
+  }
+
+  snapshot(): Snapshot {
+    return this.#currentSnapshot();
+  }
+
+  beginStatement(read: 'newest' | 'durable' = 'newest'): void {
+    this.#commandId++;
+    if (this.#isSnapshotFixed && this.#snapshot !== null) return;
+    this.#snapshot?.release();
+    const {snapshots} = this.#engine;
+    this.#snapshot = read === 'durable' ? snapshots.durable : snapshots.current;
+    this.#snapshot.retain();
+  }
+
+  endStatement(): void {
+    if (this.#isSnapshotFixed || this.#snapshot === null) return;
+    this.#snapshot.release();
+    this.#snapshot = null;
+  }
+
+  advanceCommand(): void {
+    this.#commandId++;
+  }
+
+  scan(request: ScanRequest): ScanCursor {
+    const engine = this.#engine;
+    const image = engine.hot.image(request.table);
+    const snapshot = request.isNewest === true ? engine.snapshots.current : this.#currentSnapshot();
+    if (this.#isSnapshotFixed && image.ddlSeq > snapshot.number) throw concurrentUpdate('update');
+    this.#reads?.noteScan(image, request.owner);
+    const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
+    return new TableScan(image, engine.cold, request, snapshot, writes, this.#commandId);
+  }
+
+  getByKey(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined {
+    const snapshot = this.#currentSnapshot();
+    const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
+    const found = versionByKey(this.#engine, table, index, owner, key, {snapshot, writes, cid: this.#commandId});
+    if (this.#reads !== null && found !== undefined) this.#noteKeyRead(table, index, owner, key, snapshot);
+    return found;
+  }
+
+  findNewest(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined {
+    const {snapshots} = this.#engine;
+    const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
+    this.#reads?.noteScan(this.#engine.hot.image(table), owner);
+    return versionByKey(this.#engine, table, index, owner, key, {snapshot: snapshots.current, writes, cid: Infinity});
+  }
+
+  newestVersion(table: TableStorage, rid: Rid): RowVersion | null | Promise<void> {
+    const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
+    const found = newestByRid(this.#engine, table, Number(rid), writes);
+    return found instanceof Promise ? found.then(nothing) : found;
+  }
+
+  insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult {
+    const writes = this.#writes(table);
+    if (writes.ownKeys.length > 0) {
+      const result = this.#engine.unique.check(writes, owner, row, -1, null);
+      if (result !== 'done') return result;
+    }
+    const rid = nextRid(this.#engine);
+    if (writes.ownKeys.length > 0) this.#engine.unique.note(writes, owner, row, rid, null, this.#savepoints.size > 0);
+    writes.addInsert(rid, owner, row, this.#commandId);
+    return 'done';
+  }
+
+  insertMany(
+    table: TableStorage,
+    rows: readonly (readonly Datum[])[],
+    owners: readonly OwnerId[] | OwnerId,
+    from: number,
+  ): {readonly taken: number; readonly result: WriteResult} {
+    for (let i = from; i < rows.length; i++) {
+      const result = this.insert(table, typeof owners === 'number' ? owners : owners[i]!, rows[i]!);
+      if (result !== 'done') return {taken: i - from, result};
+    }
+    return {taken: rows.length - from, result: 'done'};
+  }
+
+  update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult {
+    const writes = this.#writes(table);
+    const rid = Number(old.rid);
+    const location = this.#place(writes, table, rid, old);
+    if (typeof location !== 'number') return location;
+    if (writes.ownKeys.length > 0) {
+      const result = this.#engine.unique.check(writes, old.owner, row, rid, old.row);
+      if (result !== 'done') return result;
+      this.#engine.unique.note(writes, old.owner, row, rid, old.row, this.#savepoints.size > 0);
+    }
+    writes.addVersion(rid, old.owner, old.row, location, row, this.#commandId);
+    return 'done';
+  }
+
+  delete(table: TableStorage, old: RowVersion): WriteResult {
+    const writes = this.#writes(table);
+    const rid = Number(old.rid);
+    const location = this.#place(writes, table, rid, old);
+    if (typeof location !== 'number') return location;
+    writes.addVersion(rid, old.owner, old.row, location, null, this.#commandId);
+    return 'done';
+  }
+
+  truncate(table: TableStorage): void {
+    this.#writes(table).truncations.push(this.#commandId);
+    this.#commandId++;
+  }
+
+  lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult {
+    const result = this.#engine.locks.lockRow(this.#owner, table, Number(rid), mode, wait);
+    if (result === 'granted' && this.#isSnapshotFixed) return this.#checkUnchanged(table, Number(rid));
+    return result;
+  }
+
+  lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult {
+    return this.#engine.locks.lockTable(this.#owner, this.#databaseOid, table, mode, wait);
+  }
+
+  lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult {
+    return this.#engine.locks.lockAdvisory(this.#owner, this.#databaseOid, key, shared, isSession, wait);
+  }
+
+  unlockAdvisory(key: bigint, shared: boolean): boolean {
+    return this.#engine.locks.unlockAdvisory(this.#owner.waiter, key, shared);
+  }
+
+  cancelWait(error: Error): void {
+    this.#owner.cancelWait(error);
+    this.#owner.sibling?.()?.cancelWait(error);
+  }
+
+  ddl(effect: DdlEffect): void {
+    const {hot, sequences} = this.#engine;
+    if (effect.kind === 'createSequence') sequences.put(effect.oid, effect.state, true);
+    if (effect.kind === 'alterTable') {
+      const {before, after} = effect;
+      for (const index of newUniqueIndexes(before, after)) checkNewIndex(this.#engine, after, index, this.#tables?.get(after.oid) ?? null);
+      const writes = this.#tables?.get(after.oid);
+      writes?.reshape(after);
+      if (this.#isCreatedHere(after.oid)) {
+        hot.loadedImage(after.oid)?.reshape(after, 0);
+        writes?.rebuildKeys();
+      }
+    }
+    this.#ddl.push(effect);
+  }
+
+  savepoint(name: string): void {
+    const marks = new Map<TableWrites, WriteMark>();
+    for (const writes of this.#tables?.values() ?? []) marks.set(writes, writes.mark());
+    this.#commandId++;
+    this.#savepoints.push({name, marks, rowLocks: this.#owner.rowRids.length, heavyLocks: this.#owner.heavy.length, ddl: this.#ddl.length});
+  }
+
+  rollbackTo(name: string): void {
+    const savepoint = this.#savepoints.rollbackTo(name);
+    this.#owner.cancelWait(null);
+    this.#undoDdl(savepoint.ddl);
+    for (const writes of this.#tables?.values() ?? []) {
+      writes.rollbackTo(savepoint.marks.get(writes) ?? {inserts: 0, changes: 0, truncations: 0, keys: 0});
+    }
+    this.#engine.locks.releaseRows(this.#owner, savepoint.rowLocks);
+    this.#engine.locks.releaseHeavy(this.#owner, savepoint.heavyLocks);
+    this.#owner.wakeEndWaits();
+    this.#commandId++;
+  }
+
+  release(name: string): void {
+    this.#savepoints.release(name);
+  }
+
+  commit(): Promise<void> | undefined {
+    if (this.#isEnded) return undefined;
+    if (!this.hasWrites) {
+      this.#end();
+      return undefined;
+    }
+    const alters = this.#ddl.filter((effect) => effect.kind === 'alterTable');
+    const needsCheck = alters.some(({before, after}) => newUniqueIndexes(before, after).length > 0);
+    if (needsCheck) return this.#commitWithChecks(alters);
+    return this.#enqueue();
+  }
+
+  rollback(): void {
+    if (this.#isEnded) return;
+    this.#undoDdl(0);
+    this.#end();
+  }
+
+  /** New unique indexes are checked once more over everything, cold rows too. */
+  async #commitWithChecks(alters: readonly (DdlEffect & {readonly kind: 'alterTable'})[]): Promise<void> {
+    try {
+      for (const {before, after} of alters) {
+        const writes = this.#tables?.get(after.oid) ?? null;
+        for (const index of newUniqueIndexes(before, after)) {
+          const seen = checkNewIndex(this.#engine, after, index, writes);
+          if (this.#engine.cold.isCold(after.oid)) await checkNewIndexCold(this.#engine, after, index, writes, seen);
+        }
+      }
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+    await this.#enqueue();
+  }
+
+  #enqueue(): Promise<void> {
+    const {commits, cold} = this.#engine;
+    if (this.#reads !== null) {
+      // Nothing may come between the validation and this commit.
+      commits.flush();
+      const seen = this.#snapshot;
+      if (seen !== null && !this.#reads.isValid(seen.number, seen.manifest, cold.manifest)) {
+        this.rollback();
+        throw new PgError(SqlState.serializationFailure, 'could not serialize access due to read/write dependencies among transactions', {
+          hint: 'The transaction might succeed if retried.',
+        });
+      }
+    }
+    const promise = new Promise<void>((resolve, reject) => {
+      commits.enqueue(this.#unit(resolve, reject));
+    });
+    if (this.#reads !== null) commits.flush();
+    return promise;
+  }
+
+  #unit(resolve: () => void, reject: (error: Error) => void): CommitUnit {
+    const {sequences} = this.#engine;
+    const dropped = new Set<number>();
+    const sequenceRows: (readonly [number, string | null])[] = [];
+    for (const effect of this.#ddl) {
+      if (effect.kind === 'dropTable') dropped.add(effect.table.oid);
+      else if (effect.kind === 'createSequence') sequenceRows.push([effect.oid, sequences.commitCreated(effect.oid)]);
+      else if (effect.kind === 'dropSequence') sequenceRows.push([effect.oid, null]);
+    }
+    const tables: TableChanges[] = [];
+    for (const [oid, writes] of this.#tables ?? []) {
+      if (!writes.isEmpty && !dropped.has(oid)) tables.push(collectChanges(writes));
+    }
+    return {
+      tables,
+      ddl: this.#ddl,
+      sequences: sequenceRows,
+      manifest: null,
+      applied: (seq) => {
+        this.commitSeq = BigInt(seq) as Seq;
+        this.#afterCommit(dropped);
+        resolve();
+      },
+      failed: (error) => {
+        this.rollback();
+        reject(error);
+      },
+    };
+  }
+
+  #afterCommit(dropped: ReadonlySet<number>): void {
+    const {locks, sequences} = this.#engine;
+    for (const effect of this.#ddl) if (effect.kind === 'dropSequence') sequences.remove(effect.oid);
+    this.#end();
+    for (const oid of dropped) locks.forgetTable(oid);
+  }
+
+  #end(): void {
+    this.#isEnded = true;
+    this.#snapshot?.release();
+    this.#snapshot = null;
+    for (const writes of this.#tables?.values() ?? []) {
+      const {writers} = writes.image;
+      writers.splice(writers.indexOf(writes), 1);
+    }
+    this.#tables = null;
+    this.#lastWrites = null;
+    this.#engine.locks.releaseAll(this.#owner);
+  }
+
+  #undoDdl(mark: number): void {
+    const {hot, sequences} = this.#engine;
+    for (let i = this.#ddl.length - 1; i >= mark; i--) {
+      const effect = this.#ddl[i]!;
+      if (effect.kind === 'createTable') hot.forget(effect.table.oid);
+      else if (effect.kind === 'createSequence') sequences.remove(effect.oid);
+      else if (effect.kind === 'alterTable') {
+        const writes = this.#tables?.get(effect.after.oid);
+        writes?.reshape(effect.before);
+        if (!this.#isCreatedHere(effect.after.oid)) continue;
+        hot.loadedImage(effect.after.oid)?.reshape(effect.before, 0);
+        writes?.rebuildKeys();
+      }
+    }
+    this.#ddl = this.#ddl.slice(0, mark);
+  }
+
+  #isCreatedHere(oid: number): boolean {
+    return this.#ddl.some((effect) => effect.kind === 'createTable' && effect.table.oid === oid);
+  }
+
+  #currentSnapshot(): SnapshotValue {
+    if (this.#snapshot !== null) return this.#snapshot;
+    const {current} = this.#engine.snapshots;
+    if (this.#isSnapshotFixed) {
+      current.retain();
+      this.#snapshot = current;
+    }
+    return current;
+  }
+
+  #writes(table: TableStorage): TableWrites {
+    const last = this.#lastWrites;
+    if (last !== null && last.table === table) return last;
+    this.#tables ??= new Map();
+    let writes = this.#tables.get(table.oid);
+    if (writes === undefined) {
+      const image = this.#engine.hot.image(table);
+      writes = new TableWrites(this.#owner, table, image);
+      image.writers.push(writes);
+      this.#tables.set(table.oid, writes);
+    }
+    this.#lastWrites = writes;
+    return writes;
+  }
+
+  /** Where the version that is replaced lies; own rows have no place. Raises when the caller's version is not the newest. */
+  #place(writes: TableWrites, table: TableStorage, rid: number, old: RowVersion): number | Promise<void> {
+    if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
+    if (old.location === 0) {
+      const position = writes.image.byRid.get(rid);
+      if (position !== undefined) {
+        const begin = writes.image.chunkOf(position)!.begin[writes.image.slotOf(position)]!;
+        if (begin !== Number(old.seq)) throw internalError(`stale version of row ${rid} of table "${table.name}"`);
+        return 0;
+      }
+    }
+    const location = currentLocation(this.#engine, table, rid, old.location);
+    return typeof location === 'number' ? location : location.then(nothing);
+  }
+
+  /** REPEATABLE READ and stronger: a row changed since the snapshot cannot be locked. */
+  #checkUnchanged(table: TableStorage, rid: number): LockResult {
+    const writes = this.#tables?.get(table.oid);
+    if (writes !== undefined && writes.current(rid) !== undefined) return 'granted';
+    const newest = newestByRid(this.#engine, table, rid, null);
+    if (newest instanceof Promise) return newest.then(nothing);
+    if (newest === null) throw concurrentUpdate('delete');
+    if (Number(newest.seq) > this.#currentSnapshot().number) throw concurrentUpdate('update');
+    return 'granted';
+  }
+
+  #noteKeyRead(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[], snapshot: SnapshotValue): void {
+    const image = this.#engine.hot.image(table);
+    const map = image.keyMap(index);
+    const mapKey = map?.codec.ofKey(key) ?? null;
+    if (map === undefined || mapKey === null) return;
+    this.#reads!.noteKey(image, index, owner ?? 0, mapKey, image.findKey(map, owner ?? 0, mapKey, snapshot.number));
+  }
+}
+
+function nothing(): void {}
+
+function concurrentUpdate(what: 'update' | 'delete'): PgError {
+  return new PgError(SqlState.serializationFailure, `could not serialize access due to concurrent ${what}`);
+}

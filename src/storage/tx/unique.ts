@@ -1,0 +1,123 @@
+// Hot path: every inserted row's keys are checked here.
+import type {Datum} from '../../types/contract.ts';
+import type {Rid} from '../../common/ids.ts';
+import type {StorageIndex, WriteResult} from '../contract.ts';
+import type {TableWriter} from '../hot/hot-image.ts';
+import type {KeyMap} from '../hot/key-map.ts';
+import type {MapKey} from '../hot/key-codec.ts';
+import type {ColdTables} from '../cold-tables.ts';
+import type {TableWrites} from './write-set.ts';
+
+/** Checks unique keys against the newest committed state, the own write-set and those of others; the own write-set guards a key from the moment it holds it. */
+export class UniqueChecker {
+  readonly #cold: ColdTables;
+
+  constructor(cold: ColdTables) {
+    this.#cold = cold;
+  }
+
+  /** Checks the keys of a row that is written as `rid` (-1: a new row); of an update only keys that differ from those of `oldRow`. */
+  check(writes: TableWrites, owner: number, row: readonly Datum[], rid: number, oldRow: readonly Datum[] | null): WriteResult {
+    const {ownKeys} = writes;
+    for (let i = 0; i < ownKeys.length; i++) {
+      const own = ownKeys[i]!;
+      const {codec} = own;
+      const key = codec.ofRow(row);
+      if (key === null || (oldRow !== null && codec.ofRow(oldRow) === key)) continue;
+      const result = this.#checkKey(writes, own, i, owner, key, row, rid);
+      if (result !== 'done') return result;
+    }
+    return 'done';
+  }
+
+  /** Enters the keys of a written row into the own write-set. */
+  note(writes: TableWrites, owner: number, row: readonly Datum[], rid: number, oldRow: readonly Datum[] | null, isJournaled: boolean): void {
+    const {ownKeys} = writes;
+    for (let i = 0; i < ownKeys.length; i++) {
+      const key = ownKeys[i]!.codec.ofRow(row);
+      if (key === null || (oldRow !== null && ownKeys[i]!.codec.ofRow(oldRow) === key)) continue;
+      writes.noteKey(i, owner, key, rid, isJournaled);
+    }
+  }
+
+  /** The live row that holds a key: own or committed. Undefined = none; a promise = wait and ask again. */
+  holder(writes: TableWrites | null, image: TableWrites['image'], map: KeyMap, at: number, owner: number, key: MapKey): number | undefined {
+    if (writes !== null) {
+      const own = ownHolder(writes, writes.ownKeys[at]!, owner, key);
+      if (own !== undefined) return own;
+    }
+    const position = image.findNewestKey(map, owner, key);
+    if (position === -1) return undefined;
+    const rid = Number(image.chunkOf(position)!.rids[image.slotOf(position)]!);
+    if (writes === null) return rid;
+    const current = writes.current(rid);
+    if (current === undefined) return rid;
+    return current !== null && map.codec.ofRow(current) === key ? rid : undefined;
+  }
+
+  #checkKey(writes: TableWrites, own: KeyMap, at: number, owner: number, key: MapKey, row: readonly Datum[], rid: number): WriteResult {
+    const {image} = writes;
+    const {index} = own.codec;
+    const ownRid = ownHolder(writes, own, owner, key);
+    if (ownRid !== undefined && ownRid !== rid) return conflict(index, own, row, ownRid);
+    const others = image.writers;
+    if (others.length > 1) {
+      for (const other of others) {
+        if (other === writes || other.ownKeys.length <= at) continue;
+        if (ownHolder(other, other.ownKeys[at]!, owner, key) !== undefined) return other.tx.waitForEnd(writes.tx);
+      }
+    }
+    const map = image.keyMaps[at];
+    const position = map === undefined ? -1 : image.findNewestKey(map, owner, key);
+    if (position !== -1) {
+      const found = Number(image.chunkOf(position)!.rids[image.slotOf(position)]!);
+      const result = this.#checkFound(writes, own, row, rid, found);
+      if (result !== 'done') return result;
+    }
+    return this.#cold.isCold(image.table.oid) ? this.#checkCold(writes, own, owner, key, row, rid) : 'done';
+  }
+
+  /** A committed row has the key: a conflict, unless this transaction freed it, or another may still. */
+  #checkFound(writes: TableWrites, own: KeyMap, row: readonly Datum[], rid: number, found: number): WriteResult {
+    if (found === rid) return 'done';
+    const current = writes.current(found);
+    if (current !== undefined) {
+      const {codec} = own;
+      const holdsKey = current !== null && codec.ofRow(current) === codec.ofRow(row);
+      return holdsKey ? conflict(codec.index, own, row, found) : 'done';
+    }
+    const others = writes.image.writers;
+    if (others.length > 1) {
+      for (const other of others) {
+        if (other !== writes && other.current(found) !== undefined) return other.tx.waitForEnd(writes.tx);
+      }
+    }
+    return conflict(own.codec.index, own, row, found);
+  }
+
+  #checkCold(writes: TableWrites, own: KeyMap, owner: number, key: MapKey, row: readonly Datum[], rid: number): WriteResult {
+    if (writes.truncations.length > 0) return 'done';
+    const found = this.#cold.findKey(writes.table, own.codec, owner, key, row);
+    if (found instanceof Promise) return found.then(ignore);
+    for (const coldRid of found) {
+      const result = this.#checkFound(writes, own, row, rid, coldRid);
+      if (result !== 'done') return result;
+    }
+    return 'done';
+  }
+}
+
+function ignore(): void {}
+
+/** The live own row with a key; entries whose row went on to another key are stale. */
+export function ownHolder(writes: TableWriter, own: KeyMap, owner: number, key: MapKey): number | undefined {
+  const rid = own.get(owner, key);
+  if (rid === undefined) return undefined;
+  const current = writes.current(rid);
+  if (current === undefined || current === null) return undefined;
+  return own.codec.ofRow(current) === key ? rid : undefined;
+}
+
+function conflict(index: StorageIndex, own: KeyMap, row: readonly Datum[], rid: number): WriteResult {
+  return {kind: 'conflict', index, key: own.codec.values(row)!, rid: BigInt(rid) as Rid};
+}
