@@ -8,6 +8,7 @@ import type {Storage} from '../storage/contract.ts';
 import type {NotifyHub} from './notify-hub.ts';
 import type {PlanStore} from './plan-store.ts';
 import type {SettingDefinitions} from './settings.ts';
+import type {TableStorages} from './table-storages.ts';
 import type {WadiSession} from './wadi-session.ts';
 
 /** What a logger must offer; pino fits. */
@@ -21,36 +22,42 @@ export interface SessionLogger {
 /** What all sessions of a process share; made by the composition root. */
 export interface Engine {
   readonly storage: Storage;
+  readonly storages: TableStorages;
   readonly library: FunctionLibrary;
   readonly parser: SqlParser;
   readonly factories: FactoryCache;
   readonly plans: PlanStore;
   readonly bindCache: BindCache;
   readonly systemRelations: SystemRelations;
-  readonly facts: RuntimeFacts;
   readonly notifications: NotifyHub;
   readonly settingDefinitions: SettingDefinitions;
   readonly settingDefaults: ReadonlyMap<string, string>;
   readonly sessions: Map<number, WadiSession>;
   readonly logger: SessionLogger;
+  /** Microseconds since 2000-01-01 UTC. */
   readonly startedAt: bigint;
   readonly spillDir: string;
   /** Full text of version(). */
   readonly versionText: string;
   /** Test mode: PAUSE before every next. */
   readonly injectsPauses: boolean;
+  readonly extensions: EngineExtensions;
   /** Newest committed catalog of a database. */
   catalog(databaseOid: Oid): CatalogSnapshot;
   /** Checks changes against the newest catalog; throws on a name clash. Called right before the commit that carries them. */
   checkCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
   /** Makes committed changes visible: called in the turn in which their commit was applied. */
   publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
-  /** Drops a data directory's database objects etc. go through storage; this tells listeners that a live query may be affected. */
-  readonly extensions: EngineExtensions;
+  /** Facts about what runs, as this session may see them. */
+  factsFor(session: WadiSession): RuntimeFacts;
+  /** Cleans up after a session: its temporary objects, its subscriptions. */
+  sessionEnded(session: WadiSession): Promise<void>;
 }
 
 /** What layers beside the session add: live queries, jobs. */
 export interface EngineExtensions {
-  /** Externally implemented functions by prosrc (system.flush ...). Undefined = unknown. */
+  /** Functions of upper layers by prosrc (system.flush ...). Undefined = unknown. */
   call(session: WadiSession, source: string, args: readonly unknown[]): unknown;
+  /** 42501 when the session may not LISTEN on a reserved channel. */
+  checkListen(session: WadiSession, channel: string): void;
 }

@@ -4,7 +4,8 @@ import type {Operator} from '../exec/operator.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Engine} from './engine.ts';
 import {ExecutionRun} from './run-context.ts';
-import type {FieldDescription, ResultShape} from './contract.ts';
+import type {ResultShape} from './contract.ts';
+import {shapeOf} from './result-shape.ts';
 
 /** An operator tree with its run context: serves one execution at a time. */
 export interface PlanInstance {
@@ -23,7 +24,7 @@ export class PlanEntry {
   constructor(plan: QueryPlan, catalog: CatalogSnapshot) {
     this.plan = plan;
     this.catalog = catalog;
-    this.shape = plan.returnsRows ? shapeOf(plan) : null;
+    this.shape = plan.returnsRows ? shapeOf(plan.columns) : null;
   }
 
   /** A free instance, or a new one. */
@@ -47,20 +48,6 @@ export class PlanEntry {
 }
 
 const MAX_FREE = 8;
-
-function shapeOf(plan: QueryPlan): ResultShape {
-  return {
-    fields: plan.columns.map((column): FieldDescription => {
-      let {type, typmod} = column;
-      // Domains are reported as their base type.
-      while (type.kind === 'd' && type.base !== null) {
-        typmod = type.baseTypmod;
-        type = type.base;
-      }
-      return {name: column.name, tableOid: column.tableOid, attnum: column.attnum, type, typmod};
-    }),
-  };
-}
 
 /** Plans by their full key; least recently used entries go first. */
 export class PlanStore {

@@ -204,6 +204,8 @@ export interface Transaction {
   lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult;
   lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult;
   unlockAdvisory(key: bigint, shared: boolean): boolean;
+  /** pg_advisory_unlock_all: every session-level advisory lock of the session (WaiterInfo.pid). */
+  unlockAllAdvisory(): void;
   /** Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does nothing when it does not wait. */
   cancelWait(error: Error): void;
 

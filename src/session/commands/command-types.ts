@@ -1,0 +1,15 @@
+import type {ParsedStatement} from '../../sql/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {Execution} from '../execution.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+/** What a command is made from. */
+export interface CommandInput<N> {
+  readonly session: WadiSession;
+  readonly node: N;
+  readonly statement: ParsedStatement;
+  readonly params: readonly Datum[];
+}
+
+/** Makes a command's execution: checks nothing and does nothing before `run`. */
+export type CommandMaker<N> = (input: CommandInput<N>) => Execution;

@@ -1,0 +1,35 @@
+import type {Node} from '@pgsql/types';
+import {featureNotSupported, type PgError} from '../../common/errors.ts';
+import type {ParsedStatement} from '../../sql/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {Execution} from '../execution.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import type {CommandMaker} from './command-types.ts';
+import {commandTable} from './table.ts';
+import {customCommand} from './custom.ts';
+
+type NodeName = Node extends infer U ? (U extends unknown ? keyof U : never) : never;
+
+/** Statements that are planned, not commands. */
+const PLANNED: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
+
+/** The execution of a utility statement; null when the statement is a query to be planned. */
+export function makeCommand(session: WadiSession, statement: ParsedStatement, params: readonly Datum[]): Execution | null {
+  if (statement.custom !== null) {
+    const custom = customCommand({session, node: statement.custom, statement, params});
+    if (custom !== null) return custom;
+  }
+  const {ast} = statement;
+  if (ast === null) throw featureNotSupported('this statement is not supported');
+  const name = Object.keys(ast)[0] as NodeName;
+  if (PLANNED.has(name)) return null;
+  if ('SelectStmt' in ast && ast.SelectStmt.intoClause === undefined) return null;
+  const make = (commandTable as Readonly<Record<string, CommandMaker<never> | undefined>>)[name];
+  if (make === undefined) throw unsupported(name);
+  return make({session, node: (ast as Record<string, unknown>)[name] as never, statement, params});
+}
+
+function unsupported(name: string): PgError {
+  const words = name.replace(/Stmt$/, '').replaceAll(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
+  return featureNotSupported(`${words} is not supported`);
+}

@@ -1,0 +1,78 @@
+import {randomBytes} from 'node:crypto';
+import type {EvalContext} from '../functions/contract.ts';
+import type {Datum, FormatSettings, NameResolver, TypeLookup} from '../types/contract.ts';
+import {CatalogFunctions} from './ports/catalog-port.ts';
+import {externCall} from './ports/extern-port.ts';
+import {SequenceAccess} from './ports/sequence-port.ts';
+import {SeededRandom} from './ports/random-port.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** Microseconds from 1970 to 2000. */
+const EPOCH_MICROS = 946_684_800_000_000n;
+
+/** Now, in microseconds since 2000-01-01 UTC. */
+export function nowMicros(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) - EPOCH_MICROS;
+}
+
+/** What expressions of a session see of the world; one object per session. */
+export class SessionEvalContext implements EvalContext {
+  readonly #session: WadiSession;
+  readonly sequences: SequenceAccess;
+  readonly catalog: CatalogFunctions;
+  readonly random = new SeededRandom(randomBytes);
+  #format: FormatSettings | null = null;
+  #formatVersion = -1;
+  #formatTime = -1n;
+  readonly #names: NameResolver;
+
+  constructor(session: WadiSession) {
+    this.#session = session;
+    this.sequences = new SequenceAccess(session);
+    this.catalog = new CatalogFunctions(session);
+    this.#names = {
+      regIn: (typeName, text) => this.catalog.regIn(typeName, text),
+      regOut: (typeName, value) => this.catalog.regOut(typeName, value),
+    };
+  }
+
+  get format(): FormatSettings {
+    const {settings, transaction} = this.#session;
+    if (this.#format === null || this.#formatVersion !== settings.version || this.#formatTime !== transaction.startedAt) {
+      this.#formatVersion = settings.version;
+      this.#formatTime = transaction.startedAt;
+      this.#format = {...settings.format(), transactionTimestamp: transaction.startedAt, names: this.#names};
+    }
+    return this.#format;
+  }
+
+  get types(): TypeLookup {
+    return this.#session.transaction.catalog;
+  }
+
+  readonly clock = {
+    transactionTimestamp: (): bigint => this.#session.transaction.startedAt,
+    statementTimestamp: (): bigint => this.#session.statementStartedAt,
+    clockTimestamp: nowMicros,
+  };
+
+  readonly session = {
+    currentUser: (): string => this.#session.currentUser,
+    sessionUser: (): string => this.#session.sessionUser,
+    currentDatabase: (): string => this.#session.databaseName,
+    currentSchemas: (includeImplicit: boolean): readonly string[] => this.#session.schemaNames(includeImplicit),
+    backendPid: (): number => this.#session.pid,
+  };
+
+  readonly settings = {
+    get: (name: string): string | undefined => this.#session.settings.show(name),
+    set: (name: string, value: string, isLocal: boolean): string => {
+      this.#session.settings.set(name, value, isLocal);
+      return this.#session.settings.show(name) ?? value;
+    },
+  };
+
+  readonly extern = {
+    call: (source: string, args: readonly Datum[]): Datum => externCall(this.#session, source, args),
+  };
+}

@@ -1,0 +1,195 @@
+import type {FunctionRow} from '../catalog/contract.ts';
+import {PgError} from '../common/errors.ts';
+import type {Oid} from '../common/ids.ts';
+import {buildOperator} from '../exec/build.ts';
+import type {BoundExpr} from '../expr/bound.ts';
+import {ExprCompiler} from '../expr/compiler.ts';
+import type {BindContext, ParsedStatement} from '../sql/contract.ts';
+import {describeQuery, planStatement} from '../sql/plan/plan-statement.ts';
+import type {Datum, TypeInstance} from '../types/contract.ts';
+import type {ResultShape} from './contract.ts';
+import {makeCommand} from './commands/registry.ts';
+import type {Execution} from './execution.ts';
+import type {PreparedStatement} from './extended-protocol.ts';
+import {PlanEntry} from './plan-store.ts';
+import {shapeOf} from './result-shape.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** A plan ready to run with the values of its literal slots. */
+export interface PlannedQuery {
+  readonly entry: PlanEntry;
+  readonly slots: readonly Datum[];
+}
+
+const NO_SLOTS: readonly Datum[] = [];
+const NO_PARAMS: readonly Datum[] = [];
+
+/** From parsed statements to plans for one session: bind context, plan store, prepared statements. */
+export class Planner {
+  readonly #session: WadiSession;
+
+  constructor(session: WadiSession) {
+    this.#session = session;
+  }
+
+  /** What binding sees of the session now. */
+  context(parameterTypes: readonly Oid[]): BindContext {
+    const session = this.#session;
+    const {engine, transaction} = session;
+    const {catalog} = transaction;
+    return {
+      catalog,
+      searchPath: session.searchPath(),
+      format: session.evalContext.format,
+      parameterTypes,
+      library: engine.library,
+      evaluate: expr => this.evaluate(expr, NO_PARAMS),
+      estimateRows: table => {
+        const descriptor = catalog.tableByOid(table);
+        if (descriptor === undefined) return 0;
+        return engine.storage.estimateRows(engine.storages.of(catalog, descriptor), null);
+      },
+      parser: engine.parser,
+      cache: engine.bindCache,
+    };
+  }
+
+  /** Evaluates an expression without columns now. */
+  evaluate(expr: BoundExpr, params: readonly Datum[]): Datum {
+    const {engine, transaction, evalContext} = this.#session;
+    const compiler = new ExprCompiler(engine.library, transaction.catalog, engine.factories);
+    return compiler.scalar(expr)({params, slots: NO_SLOTS, outer: [], context: evalContext});
+  }
+
+  #key(text: string, parameterTypes: readonly Oid[]): string {
+    const session = this.#session;
+    const path = session.settings.raw('search_path') ?? '';
+    const user = path.includes('$user') ? session.currentUser : '';
+    return `${session.database.oid}|${session.pid}|${path}|${user}|${parameterTypes.join(',')}|${text}`;
+  }
+
+  /** The plan of a statement, from the store when the same text was planned against the same catalog. */
+  plan(statement: ParsedStatement, parameterTypes: readonly Oid[]): PlannedQuery {
+    const {engine, transaction} = this.#session;
+    const {catalog} = transaction;
+    const key = this.#key(textOf(statement), parameterTypes);
+    const known = engine.plans.get(key, catalog);
+    if (known !== undefined) return {entry: known, slots: NO_SLOTS};
+    const entry = new PlanEntry(planStatement(statement, this.context(parameterTypes)).plan, catalog);
+    if (!transaction.hasDdl) engine.plans.put(key, entry);
+    return {entry, slots: NO_SLOTS};
+  }
+
+  /** An execution of a whole simple-query string whose plan is in the store; null when it must be parsed. */
+  cachedSimple(_sql: string): (() => Execution) | null {
+    return null;
+  }
+
+  /** Analyses a statement for Parse or PREPARE: parameter types and result columns. */
+  prepare(name: string, text: string, statement: ParsedStatement | null, declared: readonly Oid[], fromSql: boolean): PreparedStatement {
+    const session = this.#session;
+    const base = {name, text, statement, declaredTypes: declared, fromSql, preparedAt: session.statementStartedAt, slots: NO_SLOTS};
+    if (statement === null) return {...base, parameterTypes: this.#declared(declared), shape: null, entry: null};
+    if (!session.planner.isPlannable(statement)) {
+      const command = makeCommand(session, statement, NO_PARAMS);
+      return {...base, parameterTypes: this.#declared(declared), shape: command?.shape ?? null, entry: null};
+    }
+    try {
+      const {entry} = this.plan(statement, declared);
+      return {...base, parameterTypes: entry.plan.parameterTypes, shape: entry.shape, entry};
+    } catch (error) {
+      // Folding a constant can fail (SELECT 1/0): PostgreSQL raises that at Bind, not at Parse.
+      if (!(error instanceof PgError) || !error.code.startsWith('22')) throw error;
+      const described = describeQuery(statement, this.context(declared));
+      return {...base, parameterTypes: described.parameterTypes, shape: described.columns === null ? null : shapeOf(described.columns), entry: null};
+    }
+  }
+
+  isPlannable(statement: ParsedStatement): boolean {
+    if (statement.custom !== null || statement.ast === null) return false;
+    const {ast} = statement;
+    return 'SelectStmt' in ast || 'InsertStmt' in ast || 'UpdateStmt' in ast || 'DeleteStmt' in ast || 'MergeStmt' in ast;
+  }
+
+  #declared(declared: readonly Oid[]): readonly TypeInstance[] {
+    const {catalog} = this.#session.transaction;
+    return declared.map(type => {
+      const found = catalog.typeByOid(type);
+      if (found === undefined) throw new PgError('42704', `type with OID ${type} does not exist`);
+      return found;
+    });
+  }
+
+  /** The execution of a prepared statement with its parameters; replans when the catalog has changed. */
+  executionOf(prepared: PreparedStatement, params: readonly Datum[]): Execution {
+    const session = this.#session;
+    const statement = prepared.statement!;
+    const {catalog} = session.transaction;
+    if (prepared.entry === null || prepared.entry.catalog !== catalog) {
+      const command = makeCommand(session, statement, params);
+      if (command !== null) return command;
+      const types = prepared.parameterTypes.map(type => type.oid);
+      const {entry} = this.plan(statement, types);
+      if (!sameShape(prepared.shape, entry.shape)) throw new PgError('0A000', 'cached plan must not change result type');
+      prepared.entry = entry;
+    }
+    return session.executePlan(prepared.entry, params, prepared.slots);
+  }
+
+  /** Calls a function by its row (FunctionCall message). */
+  callFunction(row: FunctionRow, args: readonly Datum[]): Datum {
+    const {catalog} = this.#session.transaction;
+    const argExprs = row.argTypes.map((type, index): BoundExpr => ({
+      kind: 'param',
+      index,
+      type: catalog.typeByOid(type)!,
+      typmod: -1,
+      location: -1,
+    }));
+    return this.evaluate(
+      {
+        kind: 'call',
+        function: row.oid,
+        source: row.source,
+        isStrict: row.isStrict,
+        volatility: row.volatility,
+        args: argExprs,
+        operatorName: '',
+        functionName: row.name,
+        type: catalog.typeByOid(row.returnType)!,
+        typmod: -1,
+        location: -1,
+      },
+      args,
+    );
+  }
+
+  /** An instrumented tree for EXPLAIN ANALYZE. */
+  instrumented(entry: PlanEntry): ReturnType<typeof buildOperator> {
+    const {engine} = this.#session;
+    return buildOperator(entry.plan.root, {
+      library: engine.library,
+      types: entry.catalog,
+      factories: engine.factories,
+      isInstrumented: true,
+      injectsPauses: engine.injectsPauses,
+    });
+  }
+}
+
+function sameShape(a: ResultShape | null, b: ResultShape | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.fields.length !== b.fields.length) return false;
+  return a.fields.every((field, i) => {
+    const other = b.fields[i]!;
+    return field.name === other.name && field.type.oid === other.type.oid && field.typmod === other.typmod;
+  });
+}
+
+/** The statement's own text within the query string. */
+export function textOf(statement: ParsedStatement): string {
+  const {text, location, length} = statement;
+  if (location === 0 && length >= Buffer.byteLength(text)) return text;
+  return Buffer.from(text).subarray(location, location + length).toString('utf8').trim();
+}
+

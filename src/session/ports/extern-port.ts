@@ -1,0 +1,117 @@
+import {featureNotSupported, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import {WaitSignal} from '../../common/wait-signal.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {Interval} from '../../types/interval-value.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+type Extern = (session: WadiSession, args: readonly Datum[]) => Datum;
+
+/** Longest NOTIFY payload in bytes, as PostgreSQL's. */
+const MAX_PAYLOAD = 8000;
+
+/** Functions of the session layer by prosrc: one line each. */
+const table: Readonly<Record<string, Extern>> = {
+  pg_backend_pid: session => session.pid,
+  pg_notify: (session, [channel, payload]) => notify(session, channel as string | null, payload as string | null),
+  pg_listening_channels: session => session.listening.values().next().value ?? null,
+  pg_sleep: (session, [seconds]) => sleep(session, seconds as number),
+  pg_sleep_for: (session, [span]) => sleep(session, secondsOf(span as unknown as Interval)),
+  pg_cancel_backend: (session, [pid]) => signal(session, pid as number, target => target.cancel()),
+  pg_terminate_backend: (session, [pid]) =>
+    signal(session, pid as number, target =>
+      target.terminate(new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command', {severity: 'FATAL'})),
+    ),
+  pg_postmaster_start_time: session => session.engine.startedAt,
+  pg_conf_load_time: session => session.engine.startedAt,
+  pg_is_in_recovery: () => false,
+  inet_client_addr: session => (session.options.isLoopback && session.options.remoteAddress === '' ? null : session.options.remoteAddress),
+  inet_client_port: session => session.options.remotePort,
+  pg_version: session => session.engine.versionText,
+  pgsql_version: session => session.engine.versionText,
+  txid_current: session => BigInt(session.transaction.tx.id),
+  pg_current_xact_id: session => BigInt(session.transaction.tx.id),
+  pg_advisory_lock_int8: (session, [key]) => advisory(session, key as bigint, false, true),
+  pg_advisory_lock_shared_int8: (session, [key]) => advisory(session, key as bigint, true, true),
+  pg_advisory_xact_lock_int8: (session, [key]) => advisory(session, key as bigint, false, false),
+  pg_advisory_xact_lock_shared_int8: (session, [key]) => advisory(session, key as bigint, true, false),
+  pg_advisory_lock_int4: (session, [a, b]) => advisory(session, pairKey(a, b), false, true),
+  pg_advisory_xact_lock_int4: (session, [a, b]) => advisory(session, pairKey(a, b), false, false),
+  pg_try_advisory_lock_int8: (session, [key]) => tryAdvisory(session, key as bigint, false, true),
+  pg_try_advisory_lock_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), false, true),
+  pg_try_advisory_xact_lock_int8: (session, [key]) => tryAdvisory(session, key as bigint, false, false),
+  pg_try_advisory_xact_lock_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), false, false),
+  pg_advisory_unlock_int8: (session, [key]) => session.transaction.tx.unlockAdvisory(key as bigint, false),
+  pg_advisory_unlock_int4: (session, [a, b]) => session.transaction.tx.unlockAdvisory(pairKey(a, b), false),
+  pg_advisory_unlock_shared_int8: (session, [key]) => session.transaction.tx.unlockAdvisory(key as bigint, true),
+};
+
+/** Calls a function that needs the session; upper layers' functions come through the engine's extensions. */
+export function externCall(session: WadiSession, source: string, args: readonly Datum[]): Datum {
+  const own = table[source];
+  if (own !== undefined) return own(session, args);
+  const extended = session.engine.extensions.call(session, source, args);
+  if (extended !== undefined) return extended as Datum;
+  throw featureNotSupported(`function ${source} is not supported`);
+}
+
+function notify(session: WadiSession, channel: string | null, payload: string | null): string {
+  session.notify(channel ?? '', payload ?? '');
+  return '';
+}
+
+/** Checks a NOTIFY as PostgreSQL does (22023). */
+export function checkNotify(channel: string, payload: string): void {
+  if (channel === '') throw new PgError(SqlState.invalidParameterValue, 'channel name cannot be empty');
+  if (Buffer.byteLength(channel) > 63) throw new PgError(SqlState.invalidParameterValue, 'channel name too long');
+  if (Buffer.byteLength(payload) >= MAX_PAYLOAD) throw new PgError(SqlState.invalidParameterValue, 'payload string too long');
+}
+
+/** Waits once per call: the first evaluation starts the timer and pauses, its repetition after the wait returns. */
+function sleep(session: WadiSession, seconds: number): string {
+  const state = session.sleeping;
+  if (state !== null && state.isOver) {
+    session.sleeping = null;
+    return '';
+  }
+  if (!(seconds > 0)) return '';
+  const {promise, resolve} = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    sleeping.isOver = true;
+    resolve();
+  }, Math.min(seconds * 1000, 0x7fffffff));
+  const sleeping = {isOver: false, cancel: () => clearTimeout(timer)};
+  session.sleeping = sleeping;
+  throw new WaitSignal(promise);
+}
+
+function secondsOf(span: Interval): number {
+  return Number(span.micros) / 1e6 + span.days * 86400 + span.months * 30 * 86400;
+}
+
+function signal(session: WadiSession, pid: number, act: (target: WadiSession) => void): boolean {
+  const target = session.engine.sessions.get(pid);
+  if (target === undefined) {
+    session.warn(SqlState.warning, `PID ${pid} is not a PostgreSQL server process`);
+    return false;
+  }
+  if (!session.isSuperuser && target.sessionUser !== session.currentUser) {
+    throw new PgError(SqlState.insufficientPrivilege, 'must be a member of the role whose process is being signaled or member of pg_signal_backend');
+  }
+  act(target);
+  return true;
+}
+
+function pairKey(high: Datum | undefined, low: Datum | undefined): bigint {
+  return (BigInt(high as number) << 32n) | BigInt((low as number) >>> 0);
+}
+
+function advisory(session: WadiSession, key: bigint, shared: boolean, isSession: boolean): string {
+  const result = session.transaction.tx.lockAdvisory(key, shared, isSession, 'wait');
+  if (result instanceof Promise) throw new WaitSignal(result);
+  return '';
+}
+
+function tryAdvisory(session: WadiSession, key: bigint, shared: boolean, isSession: boolean): boolean {
+  return session.transaction.tx.lockAdvisory(key, shared, isSession, 'nowait') === 'granted';
+}

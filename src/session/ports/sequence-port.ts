@@ -1,0 +1,86 @@
+import {PgError} from '../../common/errors.ts';
+import {oid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {SequenceDescriptor} from '../../catalog/descriptors.ts';
+import type {SequencePort} from '../../functions/contract.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import {checkObject, checkSchemaUsage} from '../privileges.ts';
+
+/** nextval and its kin; currval and lastval are of this session (PostgreSQL 9.17). */
+export class SequenceAccess implements SequencePort {
+  readonly #session: WadiSession;
+  readonly #current = new Map<number, bigint>();
+  #last: number | null = null;
+
+  constructor(session: WadiSession) {
+    this.#session = session;
+  }
+
+  #find(sequence: number, privileges: string): SequenceDescriptor {
+    const {catalog} = this.#session.transaction;
+    const found = catalog.relationByOid(oid(sequence));
+    if (found === undefined) throw new PgError(SqlState.undefinedTable, `could not open relation with OID ${sequence}`);
+    if (found.kind !== 'sequence') throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a sequence`);
+    if (!this.#session.isSuperuser) {
+      checkSchemaUsage(catalog, this.#session.currentRole, found.schema);
+      for (const each of privileges) if (this.#holds(found, each)) return found;
+      checkObject(catalog, this.#session.currentRole, 's', found, privileges[0]!, 'sequence');
+    }
+    return found;
+  }
+
+  #holds(sequence: SequenceDescriptor, privilege: string): boolean {
+    try {
+      checkObject(this.#session.transaction.catalog, this.#session.currentRole, 's', sequence, privilege, 'sequence');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  nextval(sequence: number): bigint {
+    this.#find(sequence, 'Uw');
+    this.#session.assertWritable('nextval()');
+    const value = this.#session.nextSequenceValue(oid(sequence));
+    this.#current.set(sequence, value);
+    this.#last = sequence;
+    return value;
+  }
+
+  currval(sequence: number): bigint {
+    const {name} = this.#find(sequence, 'Ur');
+    const value = this.#current.get(sequence);
+    if (value === undefined) {
+      throw new PgError(SqlState.objectNotInPrerequisiteState, `currval of sequence "${name}" is not yet defined in this session`);
+    }
+    return value;
+  }
+
+  setval(sequence: number, value: bigint, isCalled: boolean): bigint {
+    const found = this.#find(sequence, 'w');
+    this.#session.assertWritable('setval()');
+    if (value < found.min || value > found.max) {
+      throw new PgError(
+        SqlState.numericValueOutOfRange,
+        `setval: value ${value} is out of bounds for sequence "${found.name}" (${found.min}..${found.max})`,
+      );
+    }
+    this.#session.setSequenceValue(oid(sequence), value, isCalled);
+    if (isCalled) this.#current.set(sequence, value);
+    return value;
+  }
+
+  lastval(): bigint {
+    const value = this.#last === null ? undefined : this.#current.get(this.#last);
+    if (value === undefined) {
+      throw new PgError(SqlState.objectNotInPrerequisiteState, 'lastval is not yet defined in this session');
+    }
+    return value;
+  }
+
+  /** DISCARD SEQUENCES. */
+  discard(): void {
+    this.#current.clear();
+    this.#last = null;
+  }
+}

@@ -1,0 +1,501 @@
+import {isSuperuser} from '../catalog/acl.ts';
+import type {RuntimeFacts} from '../catalog/contract.ts';
+import type {DatabaseDescriptor, RoleDescriptor} from '../catalog/descriptors.ts';
+import type {Notice} from '../common/errors.ts';
+import {internalError, PgError} from '../common/errors.ts';
+import type {Oid, OwnerId} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {ParsedStatement} from '../sql/contract.ts';
+import type {QueryPlan} from '../sql/plan/plan.ts';
+import type {Datum} from '../types/contract.ts';
+import {checkNotify} from './ports/extern-port.ts';
+import type {BindMessage, CopyInReceiver, ResultSink, Session, SessionOptions} from './contract.ts';
+import type {Engine} from './engine.ts';
+import {nowMicros, SessionEvalContext} from './eval-context.ts';
+import type {Execution} from './execution.ts';
+import {ExtendedProtocol} from './extended-protocol.ts';
+import type {Listener, PendingNotify} from './notify-hub.ts';
+import {PlanExecution} from './execution.ts';
+import type {PlanEntry} from './plan-store.ts';
+import {Planner} from './planner.ts';
+import {checkPlanPrivileges} from './privileges.ts';
+import {makeCommand} from './commands/registry.ts';
+import {explicitSchemas, searchedSchemas} from './search-path.ts';
+import {SessionSettings} from './settings.ts';
+import {SimpleQuery} from './simple-query.ts';
+import {StatementTimers} from './statement-timers.ts';
+import {TransactionState} from './transaction-state.ts';
+import type {TableStorages} from './table-storages.ts';
+
+/** What runs now, for pg_stat_activity. */
+export interface Activity {
+  state: 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
+  query: string;
+  queryStart: bigint;
+  stateChange: bigint;
+  transactionStart: bigint | null;
+  waitEvent: string | null;
+}
+
+/** One client's session: settings, role, transaction, statements and portals. Delegates protocols, commands and planning. */
+export class WadiSession implements Session, Listener {
+  readonly engine: Engine;
+  readonly options: SessionOptions;
+  readonly sink: ResultSink;
+  readonly pid: number;
+  readonly database: DatabaseDescriptor;
+  readonly settings: SessionSettings;
+  readonly transaction: TransactionState;
+  readonly evalContext: SessionEvalContext;
+  readonly planner: Planner;
+  readonly extended: ExtendedProtocol;
+  readonly activity: Activity;
+  readonly startedAt = nowMicros();
+  readonly facts: RuntimeFacts;
+  readonly listening = new Set<string>();
+  readonly #simple: SimpleQuery;
+  readonly #timers: StatementTimers;
+  statementStartedAt = 0n;
+  /** The role that logged in (or SET SESSION AUTHORIZATION). */
+  sessionRole: Oid;
+  currentRole: Oid;
+  /** Owner whose rows user tables show; differs from currentRole only inside SECURITY DEFINER functions. */
+  copyIn: CopyInReceiver | null = null;
+  sleeping: {isOver: boolean; readonly cancel: () => void} | null = null;
+  #interrupt: PgError | null = null;
+  #wake: (() => void) | null = null;
+  #queued: {readonly pid: number; readonly channel: string; readonly payload: string}[] = [];
+  #isBusy = false;
+  #hasEnded = false;
+  #roleUndo: {readonly before: Oid; readonly isLocal: boolean}[] = [];
+
+  constructor(engine: Engine, options: SessionOptions, sink: ResultSink, role: RoleDescriptor, database: DatabaseDescriptor) {
+    this.engine = engine;
+    this.options = options;
+    this.sink = sink;
+    this.pid = options.pid;
+    this.database = database;
+    this.sessionRole = role.oid;
+    this.currentRole = role.oid;
+    this.settings = new SessionSettings(engine.settingDefinitions, engine.settingDefaults);
+    this.transaction = new TransactionState(engine, database.oid, this.settings, {
+      pid: this.pid,
+      lockTimeoutMs: () => this.settings.number('lock_timeout'),
+      deadlockTimeoutMs: () => this.settings.number('deadlock_timeout'),
+    });
+    this.transaction.onEnd = isCommit => this.#transactionEnded(isCommit);
+    this.facts = engine.factsFor(this);
+    this.evalContext = new SessionEvalContext(this);
+    this.planner = new Planner(this);
+    this.extended = new ExtendedProtocol(this);
+    this.#simple = new SimpleQuery(this);
+    this.#timers = new StatementTimers(this);
+    this.activity = {state: 'idle', query: '', queryStart: this.startedAt, stateChange: this.startedAt, transactionStart: null, waitEvent: null};
+    this.#startSettings(role);
+  }
+
+  #startSettings(role: RoleDescriptor): void {
+    const {settings, options} = this;
+    settings.force('session_authorization', role.name);
+    settings.force('is_superuser', role.isSuperuser ? 'on' : 'off');
+    for (const setting of role.settings) {
+      const at = setting.indexOf('=');
+      settings.setDefault(setting.slice(0, at), setting.slice(at + 1));
+    }
+    for (const [name, value] of options.settings) settings.setDefault(name, value);
+  }
+
+  get storages(): TableStorages {
+    return this.engine.storages;
+  }
+
+  get databaseName(): string {
+    return this.database.name;
+  }
+
+  get currentUser(): string {
+    return this.#roleName(this.currentRole);
+  }
+
+  get sessionUser(): string {
+    return this.#roleName(this.sessionRole);
+  }
+
+  #roleName(role: Oid): string {
+    return this.transaction.catalog.roleByOid(role)?.name ?? `unknown (OID=${role})`;
+  }
+
+  get isSuperuser(): boolean {
+    return isSuperuser(this.currentRole, this.transaction.catalog);
+  }
+
+  get effectiveOwner(): OwnerId {
+    return this.currentRole;
+  }
+
+  /** SET ROLE and its undoing. */
+  setCurrentRole(role: Oid): void {
+    this.currentRole = role;
+    this.settings.force('is_superuser', isSuperuser(role, this.transaction.catalog) ? 'on' : 'off');
+  }
+
+  /** SET ROLE; undone by ROLLBACK, or at the end of the transaction when local. */
+  assignRole(role: Oid, name: string, isLocal: boolean): void {
+    const before = this.currentRole;
+    this.settings.set('role', name, isLocal);
+    this.#roleUndo.push({before, isLocal});
+    this.setCurrentRole(role);
+  }
+
+  /** SET SESSION AUTHORIZATION: both roles. */
+  assignSessionRole(role: Oid, name: string): void {
+    this.sessionRole = role;
+    this.settings.force('session_authorization', name);
+    this.setCurrentRole(role);
+  }
+
+  /** Drops this session's temporary objects (DISCARD TEMP, end of session). */
+  dropTemporary(): Promise<void> {
+    return this.engine.sessionEnded(this);
+  }
+
+  /** Schemas of search_path that exist, as OIDs; with the implied ones in front. */
+  searchPath(): readonly Oid[] {
+    const {catalog} = this.transaction;
+    return searchedSchemas(catalog, this.explicitSchemas(), this.pid);
+  }
+
+  explicitSchemas(): readonly Oid[] {
+    return explicitSchemas(this.transaction.catalog, this.settings.raw('search_path') ?? '', this.currentUser, this.pid);
+  }
+
+  schemaNames(includeImplicit: boolean): readonly string[] {
+    const {catalog} = this.transaction;
+    const oids = includeImplicit ? this.searchPath() : this.explicitSchemas();
+    return oids.map(schema => catalog.schemaByOid(schema)!.name);
+  }
+
+  // --- statements
+
+  /** Makes the execution of a parsed statement; nothing is done before its first `run`. */
+  prepareExecution(statement: ParsedStatement, params: readonly Datum[]): Execution {
+    const command = makeCommand(this, statement, params);
+    if (command !== null) return command;
+    const {entry, slots} = this.planner.plan(statement, []);
+    return this.executePlan(entry, params, slots);
+  }
+
+  executePlan(entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]): Execution {
+    return new PlanExecution(this, entry, params, slots);
+  }
+
+  /** Before a statement of any kind: the failed block, the clock, the implicit transaction. */
+  enterStatement(statement: ParsedStatement): void {
+    if (this.transaction.status === 'failed' && !endsTransaction(statement)) throw inFailedTransaction();
+    this.statementStartedAt = nowMicros();
+    this.transaction.ensure(this.statementStartedAt);
+  }
+
+  /** Takes the statement's snapshot; replies wait until what it shows is durable. */
+  beginStatement(): void {
+    const {storage} = this.engine;
+    this.transaction.hasRun = true;
+    this.transaction.tx.beginStatement();
+    if (storage.lastSeq > storage.durableSeq) this.sink.holdUntil(storage.lastSeq);
+  }
+
+  endStatement(): void {
+    this.transaction.openTx?.endStatement();
+  }
+
+  checkPrivileges(plan: QueryPlan): void {
+    if (!plan.isReadOnly) this.assertWritable(plan.kind.toUpperCase());
+    checkPlanPrivileges(this.transaction.catalog, this.currentRole, plan.privileges);
+  }
+
+  /** Locks a plan's tables; a promise when another transaction holds one of them. */
+  lockTables(plan: QueryPlan): Promise<void> | undefined {
+    const {tables} = plan;
+    for (let i = 0; i < tables.length; i++) {
+      const result = this.transaction.tx.lockTable(tables[i]!.oid, tables[i]!.mode, 'wait');
+      if (result instanceof Promise) return this.#lockRest(plan, result);
+    }
+    return undefined;
+  }
+
+  async #lockRest(plan: QueryPlan, waiting: Promise<void>): Promise<void> {
+    await this.wait(waiting);
+    const again = this.lockTables(plan);
+    if (again !== undefined) await again;
+  }
+
+  /** 25006 in a read-only transaction. */
+  assertWritable(what: string): void {
+    if (!this.transaction.isReadOnly) return;
+    throw new PgError(SqlState.readOnlySqlTransaction, `cannot execute ${what} in a read-only transaction`);
+  }
+
+  nextSequenceValue(sequence: Oid): bigint {
+    return this.engine.storage.nextval(sequence);
+  }
+
+  setSequenceValue(sequence: Oid, value: bigint, isCalled: boolean): void {
+    this.engine.storage.setval(sequence, value, isCalled);
+  }
+
+  // --- interrupts and waits
+
+  /** Throws when the statement was cancelled or timed out. Cheap: called per batch. */
+  checkInterrupts(): void {
+    const error = this.#interrupt;
+    if (error === null) return;
+    this.#interrupt = null;
+    throw error;
+  }
+
+  /** Waits for a promise, or just gives others a turn; cancel ends the wait. */
+  async wait(pause: Promise<unknown> | null): Promise<void> {
+    if (pause === null) {
+      await new Promise<void>(resolve => setImmediate(resolve));
+    } else {
+      const {promise, resolve} = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      try {
+        await Promise.race([pause, promise]);
+      } finally {
+        this.#wake = null;
+      }
+    }
+    this.checkInterrupts();
+  }
+
+  /** Ends the running statement with an error; nothing when idle. */
+  interrupt(error: PgError): void {
+    if (!this.#isBusy) return;
+    this.#interrupt = error;
+    this.#wake?.();
+  }
+
+  cancel(): void {
+    this.interrupt(new PgError(SqlState.queryCanceled, 'canceling statement due to user request'));
+  }
+
+  /** Ends the session with a FATAL error, now if idle, else at the next interrupt check. */
+  terminate(error: PgError): void {
+    if (this.#isBusy) this.interrupt(error);
+    else this.sink.fatal(error);
+  }
+
+  /** A message begins to be worked on. */
+  enter(query: string): void {
+    this.#isBusy = true;
+    this.activity.state = 'active';
+    this.activity.query = query;
+    this.#timers.statementStarted();
+  }
+
+  /** It is done: the session waits for its client. */
+  leave(): void {
+    this.#isBusy = false;
+    this.#interrupt = null;
+    this.#timers.statementEnded();
+    const {status} = this.transaction;
+    this.activity.state = status === 'block' ? 'idle in transaction' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle';
+  }
+
+  // --- answers
+
+  notice(severity: Notice['severity'], code: string, message: string, fields: Notice['fields'] = {}): void {
+    if (!isShown(severity, this.settings.raw('client_min_messages') ?? 'notice')) return;
+    this.sink.notice({severity, code, message, fields});
+  }
+
+  warn(code: string, message: string): void {
+    this.notice('WARNING', code, message);
+  }
+
+  /** ParameterStatus changes, queued notifications, ReadyForQuery. */
+  ready(): void {
+    for (const [name, value] of this.settings.takeReports()) this.sink.parameterStatus(name, value);
+    if (!this.transaction.isInBlock) this.#deliverQueued();
+    this.sink.readyForQuery(this.transaction.readyStatus);
+    this.leave();
+  }
+
+  // --- notifications
+
+  notify(channel: string, payload: string): void {
+    checkNotify(channel, payload);
+    const {notifies} = this.transaction;
+    if (notifies.some(each => each.channel === channel && each.payload === payload)) return;
+    notifies.push({channel, payload});
+  }
+
+  notified(pid: number, channel: string, payload: string): void {
+    this.#queued.push({pid, channel, payload});
+    if (this.#isBusy || this.transaction.isInBlock) return;
+    this.#deliverQueued();
+    this.sink.flush();
+  }
+
+  #deliverQueued(): void {
+    if (this.#queued.length === 0) return;
+    const {storage} = this.engine;
+    if (storage.lastSeq > storage.durableSeq) this.sink.holdUntil(storage.lastSeq);
+    const queued = this.#queued;
+    this.#queued = [];
+    for (const {pid, channel, payload} of queued) this.sink.notification(pid, channel, payload);
+  }
+
+  #transactionEnded(isCommit: boolean): void {
+    this.activity.transactionStart = null;
+    if (this.#roleUndo.length > 0) this.#undoRoles(isCommit);
+    if (isCommit) this.#commitListens();
+    this.extended.transactionEnded(isCommit);
+  }
+
+  #undoRoles(isCommit: boolean): void {
+    const undo = this.#roleUndo;
+    this.#roleUndo = [];
+    for (let i = undo.length - 1; i >= 0; i--) if (!isCommit || undo[i]!.isLocal) this.setCurrentRole(undo[i]!.before);
+  }
+
+  #commitListens(): void {
+    const {transaction, engine} = this;
+    if (transaction.listens.length > 0) {
+      for (const {kind, channel} of transaction.listens) {
+        if (kind === 'listen') this.#listen(channel);
+        else this.#unlisten(channel);
+      }
+      transaction.listens = [];
+    }
+    if (transaction.notifies.length > 0) {
+      const notifies: readonly PendingNotify[] = transaction.notifies;
+      transaction.notifies = [];
+      engine.notifications.publish(this.pid, notifies);
+    }
+  }
+
+  #listen(channel: string): void {
+    if (this.listening.has(channel)) return;
+    this.listening.add(channel);
+    this.engine.notifications.listen(channel, this);
+  }
+
+  #unlisten(channel: string): void {
+    const channels = channel === '*' ? [...this.listening] : [channel];
+    for (const each of channels) {
+      this.listening.delete(each);
+      this.engine.notifications.unlisten(each, this);
+    }
+  }
+
+  // --- the protocol's doors
+
+  query(sql: string): Promise<void> | undefined {
+    this.enter(sql);
+    return this.#simple.run(sql);
+  }
+
+  parse(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> | undefined {
+    this.enter(sql);
+    return this.extended.parse(name, sql, parameterTypes);
+  }
+
+  bind(message: BindMessage): Promise<void> | undefined {
+    return this.extended.bind(message);
+  }
+
+  describe(kind: 'S' | 'P', name: string): Promise<void> | undefined {
+    return this.extended.describe(kind, name);
+  }
+
+  execute(portal: string, maxRows: number): Promise<void> | undefined {
+    return this.extended.execute(portal, maxRows);
+  }
+
+  close(kind: 'S' | 'P', name: string): Promise<void> | undefined {
+    return this.extended.close(kind, name);
+  }
+
+  sync(): Promise<void> | undefined {
+    return this.extended.sync();
+  }
+
+  functionCall(functionOid: number, argFormats: readonly number[], args: readonly (Buffer | null)[], resultFormat: number): Promise<void> | undefined {
+    this.enter('<FASTPATH>');
+    return this.extended.functionCall(functionOid, argFormats, args, resultFormat);
+  }
+
+  failed(error: unknown): PgError {
+    const pgError = error instanceof PgError ? error : this.#unexpected(error);
+    this.sleeping?.cancel();
+    this.sleeping = null;
+    this.copyIn = null;
+    this.#simple.abandon();
+    this.transaction.fail();
+    this.extended.failed();
+    return pgError;
+  }
+
+  #unexpected(error: unknown): PgError {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    if (cause instanceof RangeError && cause.message.includes('call stack')) {
+      return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {cause});
+    }
+    this.engine.logger.error({err: cause, query: this.activity.query}, 'unexpected error in a statement');
+    return internalError(cause.message, cause);
+  }
+
+  readyAfterError(): void {
+    this.ready();
+  }
+
+  async end(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#interrupt = new PgError(SqlState.adminShutdown, 'terminating connection', {severity: 'FATAL'});
+    this.#wake?.();
+    this.sleeping?.cancel();
+    this.#timers.close();
+    this.extended.closeAll();
+    this.transaction.rollback();
+    for (const channel of this.listening) this.engine.notifications.unlisten(channel, this);
+    await this.engine.sessionEnded(this);
+    this.engine.sessions.delete(this.pid);
+  }
+}
+
+const LEVELS: Readonly<Record<string, number>> = {
+  debug5: 10,
+  debug4: 11,
+  debug3: 12,
+  debug2: 13,
+  debug1: 14,
+  debug: 13,
+  log: 15,
+  info: 17,
+  notice: 18,
+  warning: 19,
+  error: 21,
+};
+
+function isShown(severity: Notice['severity'], minimum: string): boolean {
+  if (severity === 'INFO') return true;
+  return LEVELS[severity.toLowerCase()]! >= LEVELS[minimum]!;
+}
+
+/** 25P02. */
+export function inFailedTransaction(): PgError {
+  return new PgError(SqlState.inFailedSqlTransaction, 'current transaction is aborted, commands ignored until end of transaction block');
+}
+
+/** COMMIT, ROLLBACK, ROLLBACK TO and PREPARE TRANSACTION are allowed in a failed block. */
+export function endsTransaction(statement: ParsedStatement): boolean {
+  const {ast} = statement;
+  if (ast === null || !('TransactionStmt' in ast)) return false;
+  const kind = ast.TransactionStmt.kind;
+  return (
+    kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_ROLLBACK' || kind === 'TRANS_STMT_ROLLBACK_TO' || kind === 'TRANS_STMT_PREPARE'
+  );
+}
