@@ -102,7 +102,7 @@ export class Projection {
   readonly #variants: Variants<ProjectionCode>;
   readonly #batch: Batch = emptyBatch();
   #outputs: OutputColumn[] = [];
-  #capacity = 0;
+  #capacity = -1;
 
   constructor(exprs: readonly BoundExpr[], environment: CompileEnvironment) {
     this.#exprs = exprs;
