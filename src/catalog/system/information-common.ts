@@ -1,8 +1,8 @@
 import type {Oid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
-import {aclItem, allRightsOf, parseAcl} from '../acl.ts';
-import type {AclItem, ColumnDescriptor, RelationDescriptor} from '../descriptors.ts';
-import {databaseName, formatType, NO_OID, qualifiedScope, schemaName, typeFacts} from '../names.ts';
+import type {ColumnDescriptor, RelationDescriptor} from '../descriptors.ts';
+import {databaseName, formatType, qualifiedScope, schemaName, typeFacts} from '../names.ts';
+import {systemRelationAcl} from '../object-acl.ts';
 import {RoleOid, SchemaOid} from '../well-known.ts';
 import type {Row, SystemContext, SystemSource} from './source.ts';
 import {systemSchemaRelations} from './system-schema.ts';
@@ -84,24 +84,9 @@ function isVisible(context: SystemContext, relation: InformationRelation): boole
     return isOpen || relation.columns.some(column => canSeeColumn(context, relation.owner, column));
   }
   if (relation.schema === SchemaOid.system) return true;
-  const acl = builtinAcl(context, relation);
+  const acl = systemRelationAcl(context.snapshot, relation);
   return askerCan(context, {kind: 'r', owner: RoleOid.postgres, acl}, TABLE_RIGHTS);
 }
-
-/** Privileges of a built-in relation, as initdb gives them. */
-export function builtinAcl(
-  context: SystemContext,
-  relation: {readonly oid: Oid; readonly schema: Oid},
-): readonly AclItem[] | null {
-  if (relation.schema === SchemaOid.system) return openAcl;
-  const texts = context.rows.raw('pg_class', relation.oid)?.[30] as readonly string[] | null;
-  return texts?.flatMap(text => parseAcl(text, context.snapshot) ?? []) ?? null;
-}
-
-const openAcl: readonly AclItem[] = [
-  aclItem(RoleOid.postgres, RoleOid.postgres, allRightsOf('r')),
-  aclItem(NO_OID, RoleOid.postgres, 'r'),
-];
 
 function canSeeColumn(context: SystemContext, owner: Oid, column: ColumnDescriptor): boolean {
   return column.acl !== null && askerCan(context, {kind: 'c', owner, acl: column.acl}, 'rawx');

@@ -1,11 +1,11 @@
 import type {Oid} from '../../common/ids.ts';
-import {defaultAcl, parseAcl, privilegeLetters, type AclObjectKind} from '../acl.ts';
+import {defaultAcl, privilegeLetters, type AclObjectKind} from '../acl.ts';
 import type {FunctionRow} from '../contract.ts';
-import type {AclItem, FunctionDescriptor} from '../descriptors.ts';
+import type {AclItem} from '../descriptors.ts';
 import {databaseName, roleName} from '../names.ts';
+import {functionTarget, systemRelationAcl} from '../object-acl.ts';
 import {RoleOid} from '../well-known.ts';
 import {
-  builtinAcl,
   dataTypeName,
   informationView,
   located,
@@ -36,9 +36,7 @@ function routines(context: SystemContext): readonly Routine[] {
   return pgProc.all(context).flatMap(row => {
     const fn = snapshot.functionByOid(row[0] as Oid);
     if (fn === undefined) return [];
-    const user = snapshot.get('function', fn.oid) as FunctionDescriptor | undefined;
-    const texts = context.rows.raw('pg_proc', fn.oid)?.[29] as readonly string[] | null | undefined;
-    const acl = user?.acl ?? texts?.flatMap(text => parseAcl(text, snapshot) ?? []) ?? null;
+    const acl = functionTarget(snapshot, fn.oid)?.acl ?? null;
     if (!askerCan(context, {kind: 'f', owner: row[3] as Oid, acl}, 'X')) return [];
     return [
       {
@@ -172,7 +170,7 @@ function tableGrants(context: SystemContext, withPublic: boolean): readonly Name
   return visibleRelations(context).flatMap(relation => {
     const isBuiltin = relation.kind === 'systemRelation';
     const owner = isBuiltin ? RoleOid.postgres : relation.owner;
-    const acl = isBuiltin ? builtinAcl(context, relation) : relation.acl;
+    const acl = isBuiltin ? systemRelationAcl(context.snapshot, relation) : relation.acl;
     const object = located(context, 'table', relation.schema, relation.name);
     return grantRows(context, grantsOf('r', owner, acl, 'arwdDxt'), withPublic, object).map(row => ({
       ...row,
@@ -195,7 +193,7 @@ function columnGrants(context: SystemContext, withPublic: boolean): readonly Nam
   return visibleRelations(context).flatMap(relation => {
     const isBuiltin = relation.kind === 'systemRelation';
     const owner = isBuiltin ? RoleOid.postgres : relation.owner;
-    const acl = isBuiltin ? builtinAcl(context, relation) : relation.acl;
+    const acl = isBuiltin ? systemRelationAcl(context.snapshot, relation) : relation.acl;
     const ofTable = grantsOf('r', owner, acl, 'arwx');
     return relation.columns
       .filter(column => !column.isDropped)
