@@ -86,7 +86,7 @@ export const argumentPools: readonly {readonly pattern: RegExp; readonly pools: 
   {pattern: /^(varchar|bpchar)$/, pools: [undefined, ['5', '6', '7', '-1'], undefined]},
   {pattern: /^numeric$/, pools: [undefined, ['262148', '327686', '655364', '-1', '1310730']]},
   {pattern: /^(time|timestamp|timestamptz|timetz)_scale$/, pools: [undefined, ['0', '1', '2', '3', '6', '-1']]},
-  {pattern: /^interval_scale$/, pools: [undefined, ['-1', '262143', '589823', '2147418112', '2147418114', '469762048']]},
+  {pattern: /^interval_scale$/, pools: [undefined, ['-1', '589823', '2147418112', '2147418114', '469762048']]},
   {pattern: /^json(b)?_(object_field|exists$|delete$)/, pools: [undefined, keys]},
   {pattern: /^json(b)?_(extract_path|delete_path|set|insert|set_lax)/, pools: [undefined, paths]},
   {pattern: /^jsonb_(exists_any|exists_all|delete_array)/, pools: [undefined, ['{a}', '{a,b}', '{}', '{zz,NULL}', '{two}']]},
