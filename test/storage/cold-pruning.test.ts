@@ -67,21 +67,21 @@ t.test('pages, groups, filters and zone maps prune without losing a row', async 
     if (found.rows.some(row => row[0] !== BigInt(Number(row[1])) * 10n)) t.fail('a position is wrong');
   }
   const lookup = noStats();
-  t.same(segment.find([{attnum: 1, type: columns[0]!.type, value: 123_450n}], lookup), [12_345]);
+  t.same(await segment.find([{attnum: 1, type: columns[0]!.type, value: 123_450n}], lookup), [12_345]);
   t.equal(lookup.pagesRead, 1, 'a key lookup reads one page');
   t.equal(lookup.rowGroupsSkipped, 2);
   const absent = noStats();
-  t.same(segment.find([{attnum: 2, type: columns[1]!.type, value: uuidOf(60_001)}], absent), []);
+  t.same(await segment.find([{attnum: 2, type: columns[1]!.type, value: uuidOf(60_001)}], absent), []);
   t.ok(absent.rowGroupsSkipped >= 2, 'bloom filters exclude an absent uuid');
   const both = [
     {attnum: 3, type: columns[2]!.type, value: 'author 31'},
     {attnum: 1, type: columns[0]!.type, value: 10n},
   ];
-  t.same(segment.find(both, noStats()), [1]);
+  t.same(await segment.find(both, noStats()), [1]);
   const price = columns[3]!.type;
   const fifty = price.input('50.5', -1, settings());
   const equal = rows.flatMap((row, i) => (price.equals(row[3]!, fifty) ? [i] : []));
-  t.same(segment.find([{attnum: 4, type: price, value: fifty}], noStats()), equal, '50.5 = 50.50');
+  t.same(await segment.find([{attnum: 4, type: price, value: fifty}], noStats()), equal, '50.5 = 50.50');
   t.equal(zones.mayMatch(1, '=', [keyBytes(columns[0]!.type, 500_000n)]), false);
   await duckDbPrunes(t, path);
 });

@@ -52,6 +52,14 @@ t.test('a segment is read through the schema of today', async t => {
     t.equal(float, i);
   }
   t.same(await segment.find([{attnum: 1, type: typeNamed('int8'), value: 77n}], noStats()), [77]);
+  const widened = noStats();
+  t.same(await segment.find([{attnum: 1, type: typeNamed('int8'), value: 5_000_000_000n}], widened), []);
+  t.equal(widened.segmentsSkipped, 1, 'a value that the old type cannot have is excluded without a read');
+  const above = {attnum: 1, type: typeNamed('int8'), missing: null, op: '>' as const};
+  t.equal(scanAll(segment, scanOf([columns[0]!], {predicates: [{...above, values: [2999n]}]})).rows.length, 0);
+  t.equal(scanAll(segment, scanOf([columns[0]!], {predicates: [{...above, values: [-5_000_000_000n]}]})).rows.length, 3000);
+  const varchar = {attnum: 2, type: typeNamed('varchar'), value: rows[7]![1]!};
+  t.ok((await segment.find([varchar], noStats())).includes(7), 'text is found as varchar');
   t.throws(() => scanAll(segment, {...scanOf([]), columns: [{attnum: 2, type: typeNamed('int4'), missing: null}]}), {code: 'XX001'});
   const filter = {attnum: 9, type: typeNamed('text'), missing: 'new', values: ['old']};
   t.equal(scanAll(segment, scanOf(columns, {predicates: [{...filter, op: '='}]})).rows.length, 0);

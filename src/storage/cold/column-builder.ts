@@ -1,5 +1,7 @@
 // Hot path: every flushed value passes `append` on the main thread.
 import {ByteWriter} from '../../common/byte-writer.ts';
+import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {Datum, ParquetForm, TypeInstance, Value} from '../../types/contract.ts';
 import type {AcceptKind, ColumnData, ColumnPlan} from './column-plan.ts';
 import {acceptKind} from './column-plan.ts';
@@ -7,6 +9,8 @@ import {Xxhash64} from './xxhash64.ts';
 
 const FIRST_ROWS = 2048;
 const FIRST_ARENA = 16 * 1024;
+/** Offsets are 32-bit. */
+const MAX_TOTAL = 0x7fffffff;
 const MAX_ARENA = 1024 * 1024;
 /** jsonb and json: their order is of no use for pruning and dear to compute. */
 const UNRANKED_OIDS: readonly number[] = [114, 142, 3802];
@@ -73,6 +77,9 @@ export class ColumnBuilder {
     if (this.#isRanked) this.#rank(data, from, to);
     if (this.#plan.keyBloom !== null) this.#hashKeys(data, from, to);
     this.#rows += to - from;
+    if (this.#total > MAX_TOTAL) {
+      throw new PgError(SqlState.programLimitExceeded, `column "${this.#plan.name}" has too many bytes for one row group`);
+    }
   }
 
   /** The gathered rows; the builder is empty afterwards. */

@@ -1,7 +1,7 @@
-import {corrupt} from './file-errors.ts';
 import type {Datum, ParquetForm, TypeInstance, Value} from '../../types/contract.ts';
 import {defaultFormatSettings} from '../../types/format-settings.ts';
 import {hasCanonicalForm, integerShift, isPlainText, isPlainUuid} from './column-plan.ts';
+import {corrupt} from './file-errors.ts';
 
 /** Physical form of a stored column. */
 export interface ParquetColumnForm {
@@ -17,8 +17,13 @@ export interface Reading {
   readonly shift: bigint;
   /** One stored value to a Datum; right for every kind. */
   readonly convert: (stored: StoredScalar) => Datum;
-  /** Whether stored bounds and value filters speak of the wanted type's values. */
-  readonly isSameType: boolean;
+  /**
+   * A wanted value as the stored type's, for bounds and filters; null when the column cannot have it (then only equality is decided).
+   * The function is null when they say nothing of the wanted type's values.
+   */
+  readonly narrow: ((value: Value) => Datum) | null;
+  /** Type that bounds and filters speak of. */
+  readonly storedType: TypeInstance;
 }
 
 /** What a page holds for one row, as ParquetForm.decode takes it. */
@@ -36,23 +41,47 @@ export function readingOf(
   const isSameType =
     column.typeOid === wanted.oid || wanted.base?.oid === column.typeOid || storedType?.base?.oid === wanted.oid;
   if (isSameType && isSameForm) return direct(wanted);
+  if (isSameForm && storedType !== null && isSameText(storedType, wanted)) return direct(wanted);
   if (storedType !== null && storedType.oid === column.typeOid) {
     return {
       kind: 'convert',
       type: wanted,
       shift: 0n,
       convert: conversion(path, storedType, wanted),
-      isSameType: false,
+      narrow: isWidened(storedType, wanted) ? value => narrowed(storedType, value) : null,
+      storedType,
     };
   }
-  if (isSameForm && hasCanonicalForm(wanted)) return {...direct(wanted), isSameType: false};
+  if (isSameForm && hasCanonicalForm(wanted)) return {...direct(wanted), narrow: null};
   throw corrupt(path, `a column of type OID ${column.typeOid} cannot be read as ${wanted.name}`);
+}
+
+/** varchar and text hold and compare the same bytes. */
+function isSameText(a: TypeInstance, b: TypeInstance): boolean {
+  return [a, b].every(type => isPlainText(type) && hasCanonicalForm(type) && type.kind === 'b' && type.isCollatable);
+}
+
+const SMALL_INTEGERS: readonly number[] = [21, 23];
+const INTEGERS: readonly number[] = [...SMALL_INTEGERS, 20];
+
+function isWidened(stored: TypeInstance, wanted: TypeInstance): boolean {
+  return SMALL_INTEGERS.includes(stored.oid) && INTEGERS.includes(wanted.oid);
+}
+
+function narrowed(stored: TypeInstance, value: Value): Datum {
+  const number = Number(value);
+  const limit = stored.oid === SMALL_INTEGERS[0] ? 0x8000 : 0x80000000;
+  return number >= -limit && number < limit ? number : null;
+}
+
+function itself(value: Value): Datum {
+  return value;
 }
 
 function direct(type: TypeInstance): Reading {
   const {parquet: form} = type;
   const shift = integerShift(type);
-  const base = {type, shift: shift ?? 0n, convert: (stored: StoredScalar) => form.decode(stored), isSameType: true};
+  const base = {type, shift: shift ?? 0n, convert: (stored: StoredScalar) => form.decode(stored), narrow: itself, storedType: type};
   if (shift !== null) return {...base, kind: form.physicalType === 'INT32' ? 'int32' : 'int64'};
   if (form.physicalType === 'BOOLEAN' && type.physical === 'bool') return {...base, kind: 'bool'};
   const isFloat = form.physicalType === 'DOUBLE' || form.physicalType === 'FLOAT';

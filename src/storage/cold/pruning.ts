@@ -46,13 +46,26 @@ export function prepareFilters(
     }
     const reading = pages.reading(layout, column, type);
     const isAboutNull = op === 'isNull' || op === 'isNotNull';
-    if (!isAboutNull && !reading.isSameType) continue;
-    const probes: Probe[] = [];
-    for (const value of values) if (value !== null) probes.push(probeOf(reading, value));
+    const probes = isAboutNull ? [] : probesOf(reading, op, values);
+    if (probes === null) continue;
     if (!isAboutNull && probes.length === 0) return null;
     filters.push({column, op, probes});
   }
   return filters;
+}
+
+/** Null when nothing can be decided; empty when no row can pass. */
+function probesOf(reading: Reading, op: SegmentPredicate['op'], values: readonly Datum[]): Probe[] | null {
+  const {narrow, storedType} = reading;
+  if (narrow === null) return null;
+  const probes: Probe[] = [];
+  for (const value of values) {
+    if (value === null) continue;
+    const stored = narrow(value);
+    if (stored !== null) probes.push(probeOf(storedType, stored));
+    else if (op !== '=' && op !== 'in') return null;
+  }
+  return probes;
 }
 
 /** Whether a value can satisfy a predicate; for columns with one value for all rows. */
@@ -78,8 +91,7 @@ function satisfies(op: SegmentPredicate['op'], order: number): boolean {
   }
 }
 
-function probeOf(reading: Reading, value: Value): Probe {
-  const {type} = reading;
+function probeOf(type: TypeInstance, value: Value): Probe {
   const hash = new Xxhash64();
   if (!hasCanonicalForm(type)) {
     hashKey(type, value, new ByteWriter(64), hash);

@@ -15,8 +15,8 @@ export interface KeyPart {
   readonly value: Datum;
 }
 
-/** Positions of the rows whose columns equal a key: bounds, filters, page index, then exact compare. */
-export function findPositions(pages: SegmentPages, key: readonly KeyPart[], stats: ScanStats): number[] {
+/** Positions of the rows whose columns equal a key: bounds, filters, page index, then exact compare. A step is a page at most. */
+export function* findPositions(pages: SegmentPages, key: readonly KeyPart[], stats: ScanStats): Generator<void, number[]> {
   if (key.some(part => part.value === null)) return [];
   const layout = pages.layout();
   const predicates = key.map(
@@ -42,7 +42,7 @@ export function findPositions(pages: SegmentPages, key: readonly KeyPart[], stat
     }
     isRead = true;
     stats.rowGroupsRead++;
-    findInGroup(pages, layout, {group, parts: selectiveFirst(layout, group, parts), ranges, stats}, found);
+    yield* findInGroup(pages, layout, {group, parts: selectiveFirst(layout, group, parts), ranges, stats}, found);
   }
   if (isRead) stats.segmentsRead++;
   else stats.segmentsSkipped++;
@@ -68,7 +68,7 @@ function selectiveFirst(layout: SegmentLayout, group: number, parts: readonly Pr
   return [...parts].sort((a, b) => rank(a) - rank(b));
 }
 
-function findInGroup(
+function* findInGroup(
   pages: SegmentPages,
   layout: SegmentLayout,
   search: {
@@ -78,7 +78,7 @@ function findInGroup(
     readonly stats: ScanStats;
   },
   found: number[],
-): void {
+): Generator<void, void> {
   const {group, parts, ranges, stats} = search;
   const {firstRow, chunks} = layout.groups[group]!;
   const first = parts[0]!;
@@ -93,6 +93,7 @@ function findInGroup(
       const part = {from: Math.max(0, from - start), to: Math.min(page.rows, to - start), base: start};
       if (isByBytes) page.match(first.value, part.from, part.to, part.base, rows);
       else page.matchEqual(first.reading.type, first.value, part, rows);
+      yield;
     }
   }
   for (const row of rows) {

@@ -102,8 +102,13 @@ class LocalSegment implements Segment {
     return new PagesCursor(this.#pages, options);
   }
 
-  find(key: readonly KeyPart[], stats: ScanStats): readonly number[] {
-    return findPositions(this.#pages, key, stats);
+  find(key: readonly KeyPart[], stats: ScanStats): readonly number[] | Promise<readonly number[]> {
+    const search = findPositions(this.#pages, key, stats);
+    const began = performance.now();
+    for (let step = search.next(); ; step = search.next()) {
+      if (step.done === true) return step.value;
+      if (performance.now() - began > SLICE_MS) return found(search);
+    }
   }
 
   read(
@@ -127,6 +132,17 @@ class LocalSegment implements Segment {
       return await checkSegment(pages, meta, this.#types);
     } finally {
       files.close();
+    }
+  }
+}
+
+async function found(search: Generator<void, number[]>): Promise<readonly number[]> {
+  for (;;) {
+    await nextTurn();
+    const began = performance.now();
+    while (performance.now() - began < SLICE_MS) {
+      const step = search.next();
+      if (step.done === true) return step.value;
     }
   }
 }

@@ -14,9 +14,10 @@ import {segmentMeta} from './segment-meta.ts';
 
 /** Rows above which the encoder thread takes over. */
 const INLINE_ROWS = 8192;
-const MAX_GROUP_BYTES = 96 * 1024 * 1024;
+const MAX_GROUP_BYTES = 48 * 1024 * 1024;
 const SLICE_ROWS = 512;
-const SLICE_MS = 2;
+const SLICE_BYTES = 1024 * 1024;
+const SLICE_MS = 1;
 
 /** Writes one segment: gathers rows into columns here, encodes them inline or on the encoder thread. */
 export class SegmentWriter {
@@ -27,6 +28,7 @@ export class SegmentWriter {
   readonly #groupRows: number;
   #output: SegmentOutput | null = null;
   #rows = 0;
+  #sliceRows = 32;
   #sliceStart = 0;
 
   constructor(options: WriteSegmentOptions, thread: EncodeThread) {
@@ -65,7 +67,7 @@ export class SegmentWriter {
   async #append(columns: readonly (readonly Datum[])[]): Promise<void> {
     const count = columns[0]!.length;
     for (let from = 0; from < count; ) {
-      const to = Math.min(count, from + SLICE_ROWS, from + this.#groupRows - this.#rows);
+      const to = Math.min(count, from + this.#sliceRows, from + this.#groupRows - this.#rows);
       let size = 0;
       for (let i = 0; i < columns.length; i++) {
         const builder = this.#builders[i]!;
@@ -74,6 +76,7 @@ export class SegmentWriter {
       }
       this.#rows += to - from;
       from = to;
+      this.#sliceRows = Math.max(1, Math.min(SLICE_ROWS, Math.floor((SLICE_BYTES * this.#rows) / size)));
       if (this.#rows >= this.#groupRows || size > MAX_GROUP_BYTES) await this.#endGroup();
       else if (from < count) await this.#breathe();
     }
