@@ -52,7 +52,7 @@ export class CopyCsvReader implements CopyReader {
     if (this.#isHeaderDue) {
       this.#isHeaderDue = false;
       if (this.#options.header === 'match') {
-        checkHeader(this.#split(text), this.#options, this.#target, this.line);
+        checkHeader(this.#split(text), this.#options, this.#target, rowWhere(this.#target, this.line, text));
       }
       return this.next();
     }
@@ -80,19 +80,29 @@ export class CopyCsvReader implements CopyReader {
     this.#inQuote = false;
     this.#extraLines = 0;
     const hasReturn = this.#eol === 'crnl' && end > at && end < buffer.length && buffer[end - 1] === RETURN;
-    const stop = hasReturn ? end - 1 : end;
+    if (this.#eol === 'crnl' && !hasReturn && end < buffer.length) {
+      const hint = 'Use quoted CSV field to represent newline.';
+      throw this.#error('unquoted newline found in data', null, hint);
+    }
     input.at = end + 1;
-    return this.#recordText(at, stop, isOpen);
+    return this.#recordText(at, hasReturn ? end - 1 : end, isOpen);
   }
 
+  /** Learns the line ending from the first one outside of quotes; false when more input is needed. */
   #detectEol(): boolean {
     const {buffer, at, isEnded} = this.#input;
+    const [quote, escape] = [this.#quote, this.#escape];
+    let inQuote = false;
     for (let i = at; i < buffer.length; i++) {
-      if (buffer[i] === NEWLINE) {
+      const byte = buffer[i]!;
+      if (inQuote && byte === escape && escape !== quote) {
+        if (buffer[i + 1] === escape || buffer[i + 1] === quote) i++;
+      } else if (byte === quote) {
+        inQuote = !inQuote;
+      } else if (byte === NEWLINE && !inQuote) {
         this.#eol = 'nl';
         return true;
-      }
-      if (buffer[i] === RETURN) {
+      } else if (byte === RETURN && !inQuote) {
         if (i + 1 === buffer.length && !isEnded) return false;
         this.#eol = buffer[i + 1] === NEWLINE ? 'crnl' : 'cr';
         return true;
@@ -121,7 +131,8 @@ export class CopyCsvReader implements CopyReader {
           this.#inQuote = false;
           return i;
         }
-        this.#extraLines++;
+        // PostgreSQL counts lines within quotes only once it knows the line ending.
+        if (this.line > 0) this.#extraLines++;
       }
     }
     this.#scanned = i - at;
@@ -145,11 +156,10 @@ export class CopyCsvReader implements CopyReader {
     return text;
   }
 
-  #error(message: string, text: string, hint?: string): PgError {
-    return new PgError(SqlState.badCopyFileFormat, message, {
-      hint,
-      where: rowWhere(this.#target, this.line, text),
-    });
+  #error(message: string, text: string | null, hint?: string): PgError {
+    const where =
+      text === null ? lineWhere(this.#target, this.line) : rowWhere(this.#target, this.line, text);
+    return new PgError(SqlState.badCopyFileFormat, message, {hint, where});
   }
 
   #checkCount(count: number, text: string): void {
@@ -177,11 +187,16 @@ export class CopyCsvReader implements CopyReader {
   }
 
   #checkBare(text: string, character: string, name: string): void {
+    const {quote, escape} = this.#options;
     let inQuote = false;
-    for (const one of text) {
-      if (one === this.#options.quote) inQuote = !inQuote;
-      else if (one === character && !inQuote) {
-        throw this.#error(`unquoted ${name} found in data`, text, `Use quoted CSV field to represent ${name}.`);
+    for (let i = 0; i < text.length; i++) {
+      const one = text[i]!;
+      if (inQuote && one === escape && escape !== quote) {
+        if (text[i + 1] === escape || text[i + 1] === quote) i++;
+      } else if (one === quote) {
+        inQuote = !inQuote;
+      } else if (one === character && !inQuote) {
+        throw this.#error(`unquoted ${name} found in data`, null, `Use quoted CSV field to represent ${name}.`);
       }
     }
   }

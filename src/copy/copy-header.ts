@@ -1,17 +1,16 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {CopyOptions, CopyTarget} from './copy-options.ts';
-import {lineWhere} from './copy-row.ts';
 
 /** HEADER MATCH: names must be those of the columns, in order. */
 export function checkHeader(
   fields: readonly (string | null)[],
   options: CopyOptions,
   target: CopyTarget,
-  line: number,
+  where: string,
 ): void {
   const fail = (message: string): PgError =>
-    new PgError(SqlState.badCopyFileFormat, message, {where: lineWhere(target, line)});
+    new PgError(SqlState.badCopyFileFormat, message, {where});
   if (fields.length !== target.columns.length) {
     throw fail(
       `wrong number of fields in header line: got ${fields.length}, expected ${target.columns.length}`,

@@ -42,7 +42,7 @@ export class CopyTextReader implements CopyReader {
     if (this.#isHeaderDue) {
       this.#isHeaderDue = false;
       if (this.#options.header === 'match') {
-        checkHeader(this.#split(text, null), this.#options, this.#target, this.line);
+        checkHeader(this.#split(text, this.#options.nullText), this.#options, this.#target, rowWhere(this.#target, this.line, text));
       }
       return this.next();
     }
@@ -65,9 +65,11 @@ export class CopyTextReader implements CopyReader {
     }
     this.line++;
     const hasReturn = this.#eol === 'crnl' && end < buffer.length && buffer[end - 1] === RETURN && end > at;
-    const stop = hasReturn ? end - 1 : end;
+    if (this.#eol === 'crnl' && !hasReturn && end < buffer.length) {
+      throw this.#error('literal newline found in data', null, 'Use "\\n" to represent newline.');
+    }
     input.at = end + 1;
-    return this.#lineText(at, stop);
+    return this.#lineText(at, hasReturn ? end - 1 : end);
   }
 
   /** Learns the line ending from the first line; false when more input is needed. */
@@ -116,6 +118,17 @@ export class CopyTextReader implements CopyReader {
       throw error instanceof PgError ? withWhere(error, lineWhere(this.#target, this.line)) : error;
     }
     this.#checkReturns(text);
+    return text.includes('\\.') ? this.#endMark(text) : text;
+  }
+
+  /** `\.` within a line ends the data when the line ends with it, and is refused elsewhere. */
+  #endMark(text: string): string {
+    for (let at = text.indexOf('\\'); at !== -1; at = text.indexOf('\\', at + 2)) {
+      if (text[at + 1] !== '.') continue;
+      if (at + 2 < text.length) throw this.#error('end-of-copy marker corrupt', null);
+      this.#isDone = true;
+      return text.slice(0, at);
+    }
     return text;
   }
 
@@ -125,18 +138,17 @@ export class CopyTextReader implements CopyReader {
     if (!isReturn && !isNewline) return;
     const bare = text.replace(/\\[^]/g, '');
     if (isReturn && bare.includes('\r')) {
-      throw this.#error('literal carriage return found in data', text, 'Use "\\r" to represent carriage return.');
+      throw this.#error('literal carriage return found in data', null, 'Use "\\r" to represent carriage return.');
     }
     if (isNewline && bare.includes('\n')) {
-      throw this.#error('literal newline found in data', text, 'Use "\\n" to represent newline.');
+      throw this.#error('literal newline found in data', null, 'Use "\\n" to represent newline.');
     }
   }
 
-  #error(message: string, text: string, hint?: string): PgError {
-    return new PgError(SqlState.badCopyFileFormat, message, {
-      hint,
-      where: rowWhere(this.#target, this.line, text),
-    });
+  #error(message: string, text: string | null, hint?: string): PgError {
+    const where =
+      text === null ? lineWhere(this.#target, this.line) : rowWhere(this.#target, this.line, text);
+    return new PgError(SqlState.badCopyFileFormat, message, {hint, where});
   }
 
   #checkCount(count: number, text: string): void {
