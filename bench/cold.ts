@@ -19,7 +19,12 @@ const [source, wantedRows = '1000000'] = process.argv.slice(2);
 if (source === undefined) throw new Error('usage: node bench/cold.ts <messages.csv.gz> [rows]');
 const total = Number(wantedRows);
 const types = createBuiltinTypes();
-const column = (attnum: number, name: string, typeName: string, options: {fpp?: number; notNull?: boolean} = {}): SegmentColumn => ({
+const column = (
+  attnum: number,
+  name: string,
+  typeName: string,
+  options: {fpp?: number; notNull?: boolean} = {},
+): SegmentColumn => ({
   attnum,
   name,
   type: types.byName(typeName)!,
@@ -44,7 +49,11 @@ function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   const field = /("(?:[^"]|"")*"|[^,\n]*)(,|\r?\n|$)/gy;
-  for (let match = field.exec(text); match !== null && match.index < text.length; match = field.exec(text)) {
+  for (
+    let match = field.exec(text);
+    match !== null && match.index < text.length;
+    match = field.exec(text)
+  ) {
     const value = match[1]!;
     row.push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value);
     if (match[2] !== ',') {
@@ -79,7 +88,11 @@ function rowsOf(count: number): SegmentRowSource {
       out[1]!.push(BigInt(5_000_000 + at));
       out[2]!.push(7_300_000_000_000_000_000n + BigInt(at) * 3n);
       out[3]!.push(row[0]!);
-      out[4]!.push(round === 0 ? row[1]! : `${round.toString(16).padStart(2, '0')}${(row[1] as string).slice(2)}`);
+      out[4]!.push(
+        round === 0
+          ? row[1]!
+          : `${round.toString(16).padStart(2, '0')}${(row[1] as string).slice(2)}`,
+      );
       out[5]!.push(row[2]!);
       out[6]!.push(row[3]!);
       out[7]!.push(row[4]!);
@@ -91,7 +104,15 @@ function rowsOf(count: number): SegmentRowSource {
 
 function drain(segment: Segment, names: readonly string[]): number {
   const wanted = columns.filter(({name}) => names.includes(name));
-  const stats = {segmentsRead: 0, segmentsSkipped: 0, rowGroupsRead: 0, rowGroupsSkipped: 0, pagesRead: 0, pagesSkipped: 0, hotRows: 0};
+  const stats = {
+    segmentsRead: 0,
+    segmentsSkipped: 0,
+    rowGroupsRead: 0,
+    rowGroupsSkipped: 0,
+    pagesRead: 0,
+    pagesSkipped: 0,
+    hotRows: 0,
+  };
   const cursor = segment.scan({
     columns: wanted.map(({attnum, type}) => ({attnum, type, missing: null})),
     withPosition: false,
@@ -126,7 +147,10 @@ for (let round = 0; round < 3; round++) {
   delay.enable();
   const cpu = process.cpuUsage();
   began = performance.now();
-  await store.write({path, columns, schemaVersion: 1, metadata: {}, rowGroupRows: 100_000}, rowsOf(total));
+  await store.write(
+    {path, columns, schemaVersion: 1, metadata: {}, rowGroupRows: 100_000},
+    rowsOf(total),
+  );
   const ms = performance.now() - began;
   const used = process.cpuUsage(cpu);
   delay.disable();
@@ -137,10 +161,15 @@ for (let round = 0; round < 3; round++) {
   );
 }
 rmSync(path);
-const meta = await store.write({path, columns, schemaVersion: 1, metadata: {}, rowGroupRows: 100_000}, rowsOf(total));
+const meta = await store.write(
+  {path, columns, schemaVersion: 1, metadata: {}, rowGroupRows: 100_000},
+  rowsOf(total),
+);
 report('file', `${(statSync(path).size / 1e6).toFixed(1)} MB`);
 
-const duckdb: DuckDBConnection = await (await DuckDBInstance.create(':memory:', {threads: '1'})).connect();
+const duckdb: DuckDBConnection = await (
+  await DuckDBInstance.create(':memory:', {threads: '1'})
+).connect();
 async function duck(sql: string, rounds = 5): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -152,13 +181,17 @@ async function duck(sql: string, rounds = 5): Promise<number> {
 }
 const scans: readonly (readonly [string, readonly string[], string])[] = [
   ['tokens', ['tokens'], 'sum(tokens)'],
-  ['id', ['id'], 'max(id)'],
-  ['created_at', ['created_at'], 'max(created_at)'],
+  ['id', ['id'], 'sum(id)'],
+  ['created_at', ['created_at'], 'sum(epoch_us(created_at))'],
   ['role', ['role'], 'min(role)'],
   ['user_id', ['user_id'], 'min(user_id)'],
   ['conversation_id', ['conversation_id'], 'min(conversation_id)'],
   ['content', ['content'], 'max(strlen(content))'],
-  ['all', columns.map(({name}) => name), 'max(strlen(content)), min(conversation_id), min(user_id), min(role), max(created_at), max(id), sum(tokens), max(_rid), max(_seq)'],
+  [
+    'all',
+    columns.map(({name}) => name),
+    'max(strlen(content)), min(conversation_id), min(user_id), min(role), sum(epoch_us(created_at)), sum(id), sum(tokens), sum(_rid), sum(_seq)',
+  ],
 ];
 for (const [name, names, aggregate] of scans) {
   const cold: number[] = [];
@@ -175,39 +208,63 @@ for (const [name, names, aggregate] of scans) {
   drain(segment, names);
   const warm = performance.now() - start;
   const other = await duck(`select ${aggregate} from '${path}'`);
-  report(`scan ${name}`, `decode ${median(cold).toFixed(1)} ms (${(total / median(cold) / 1000).toFixed(1)} M rows/s), again ${warm.toFixed(2)} ms, DuckDB t1 ${other.toFixed(1)} ms`);
+  report(
+    `scan ${name}`,
+    `decode ${median(cold).toFixed(1)} ms (${(total / median(cold) / 1000).toFixed(1)} M rows/s), again ${warm.toFixed(2)} ms, DuckDB t1 ${other.toFixed(1)} ms`,
+  );
 }
 
-const stats = {segmentsRead: 0, segmentsSkipped: 0, rowGroupsRead: 0, rowGroupsSkipped: 0, pagesRead: 0, pagesSkipped: 0, hotRows: 0};
+const stats = {
+  segmentsRead: 0,
+  segmentsSkipped: 0,
+  rowGroupsRead: 0,
+  rowGroupsSkipped: 0,
+  pagesRead: 0,
+  pagesSkipped: 0,
+  hotRows: 0,
+};
 const all = columns.map(({attnum, type}) => ({attnum, type, missing: null}));
-function lookups(what: string, attnum: number, valueOf: (i: number) => Datum, isFresh: boolean): void {
+async function lookups(
+  what: string,
+  attnum: number,
+  valueOf: (i: number) => Datum,
+  isFresh: boolean,
+): Promise<void> {
   const {type} = columns.find(other => other.attnum === attnum)!;
   const times: number[] = [];
   let found = 0;
   let segment = store.open(path, meta, columns);
-  const first = segment.find([{attnum, type, value: valueOf(1)}], stats);
-  if (first instanceof Promise) throw new Error('lookups are synchronous');
   for (let i = 0; i < 200; i++) {
     if (isFresh) {
       store.forget(path);
       segment = store.open(path, meta, columns);
-      segment.find([{attnum: -102, type: columns[1]!.type, value: -1n}], stats);
+      await segment.find([{attnum: -102, type: columns[1]!.type, value: -1n}], stats);
     }
     const value = valueOf(i);
     const start = performance.now();
-    const positions = segment.find([{attnum, type, value}], stats) as readonly number[];
-    found += (segment.read(positions, all) as readonly unknown[]).length;
+    const search = segment.find([{attnum, type, value}], stats);
+    const positions = search instanceof Promise ? await search : search;
+    const rows = segment.read(positions, all);
+    found += (rows instanceof Promise ? await rows : rows).length;
     times.push(performance.now() - start);
   }
   report(`lookup ${what}`, `p50 ${median(times).toFixed(4)} ms (${found} rows)`);
 }
 const idOf = (i: number): bigint => 7_300_000_000_000_000_000n + BigInt((i * 7919) % total) * 3n;
-lookups('id, first page reads, footer known', 1, idOf, true);
-lookups('id, first page reads, indexes known', 1, idOf, false);
-lookups('id, cached', 1, idOf, false);
-lookups('absent id', 1, i => idOf(i) + 1n, false);
-lookups('absent conversation', 3, i => `ffffffff-ffff-ffff-ffff-${i.toString(16).padStart(12, '0')}`, false);
-report('lookup id, DuckDB t1', `${(await duck(`select * from '${path}' where id = ${idOf(77)}`, 20)).toFixed(2)} ms`);
+await lookups('id, first page reads, footer known', 1, idOf, true);
+await lookups('id, first page reads, indexes known', 1, idOf, false);
+await lookups('id, cached', 1, idOf, false);
+await lookups('absent id', 1, i => idOf(i) + 1n, false);
+await lookups(
+  'absent conversation',
+  3,
+  i => `ffffffff-ffff-ffff-ffff-${i.toString(16).padStart(12, '0')}`,
+  false,
+);
+report(
+  'lookup id, DuckDB t1',
+  `${(await duck(`select * from '${path}' where id = ${idOf(77)}`, 20)).toFixed(2)} ms`,
+);
 report('cache', `${(store.cachedBytes / 1e6).toFixed(0)} MB`);
 await store.close();
 rmSync(directory, {recursive: true});

@@ -21,11 +21,15 @@ t.test('objects are stored whole, once, in order', async t => {
   t.equal(await store.get('a/b'), null, 'a directory is no object');
   t.equal(await store.head('none'), null);
   const results = await Promise.all(
-    Array.from({length: 20}, (_, i) => store.put('race', Buffer.from(`writer ${i}`), {ifAbsent: true})),
+    Array.from({length: 20}, (_, i) =>
+      store.put('race', Buffer.from(`writer ${i}`), {ifAbsent: true}),
+    ),
   );
   t.equal(results.filter(result => result === 'stored').length, 1, 'one writer wins');
-  for (const key of ['a-b', 'a/c', 'a0', 'b/x/y', 'a/b/two']) await store.put(key, Buffer.from(key));
-  const keys = async (prefix: string, options = {}): Promise<string[]> => (await store.list(prefix, options)).map(({key}) => key);
+  for (const key of ['a-b', 'a/c', 'a0', 'b/x/y', 'a/b/two'])
+    await store.put(key, Buffer.from(key));
+  const keys = async (prefix: string, options = {}): Promise<string[]> =>
+    (await store.list(prefix, options)).map(({key}) => key);
   t.same(await keys(''), ['a-b', 'a/b/one', 'a/b/two', 'a/c', 'a0', 'b/x/y', 'race']);
   t.same(await keys('a/'), ['a/b/one', 'a/b/two', 'a/c']);
   t.same(await keys('a/b/t'), ['a/b/two']);
@@ -33,7 +37,16 @@ t.test('objects are stored whole, once, in order', async t => {
   t.same(await keys('zzz'), []);
   t.equal(await store.delete('race'), true);
   t.equal(await store.delete('race'), false);
-  for (const key of ['', '/etc/passwd', '../x', 'a/../b', 'a//b', '.staging/x', 'a\0b', 'x'.repeat(2000)]) {
+  for (const key of [
+    '',
+    '/etc/passwd',
+    '../x',
+    'a/../b',
+    'a//b',
+    '.staging/x',
+    'a\0b',
+    'x'.repeat(2000),
+  ]) {
     await t.rejects(store.put(key, Buffer.from('x')), {code: '22023'});
   }
   const failing = async function* () {

@@ -4,7 +4,15 @@ import {keyBytes} from '../../src/storage/cold/segment-meta.ts';
 import {ZoneMap} from '../../src/storage/cold/zone-map.ts';
 import type {ScanPredicate} from '../../src/storage/contract.ts';
 import type {Datum} from '../../src/types/contract.ts';
-import {ColdFixture, column, noStats, randomFrom, scanAll, scanOf, typeNamed} from './cold-support.ts';
+import {
+  ColdFixture,
+  column,
+  noStats,
+  randomFrom,
+  scanAll,
+  scanOf,
+  typeNamed,
+} from './cold-support.ts';
 import {connectDuckDb} from './cold-values.ts';
 
 const columns = [
@@ -15,7 +23,8 @@ const columns = [
   column(5, 'score', 'float8', {fpp: 0.01}),
   column(6, 'note', 'text'),
 ];
-const uuidOf = (n: number): string => `9ad06d99-9cfc-a0b3-a51b-${(n * 7919).toString(16).padStart(12, '0')}`;
+const uuidOf = (n: number): string =>
+  `9ad06d99-9cfc-a0b3-a51b-${(n * 7919).toString(16).padStart(12, '0')}`;
 const rowOf = (i: number): Datum[] => [
   BigInt(i) * 10n,
   uuidOf(i),
@@ -43,7 +52,10 @@ t.test('pages, groups, filters and zone maps prune without losing a row', async 
     const op = ops[Math.floor(random() * ops.length)]!;
     const isNullTest = op === 'isNull' || op === 'isNotNull';
     const count = isNullTest ? 0 : op === 'in' ? 3 : 1;
-    const values = Array.from({length: count}, () => rowOf(Math.floor(random() * 70_000 - 10_000))[at]!);
+    const values = Array.from(
+      {length: count},
+      () => rowOf(Math.floor(random() * 70_000 - 10_000))[at]!,
+    );
     const predicates = [{attnum, type, op, values, missing: null}];
     const stats = noStats();
     const found = scanAll(segment, scanOf([columns[0]!], {predicates, stats, withPosition: true}));
@@ -60,18 +72,27 @@ t.test('pages, groups, filters and zone maps prune without losing a row', async 
       });
     };
     const missed = rows.findIndex((row, i) => isMatch(row[at]!) && !positions.has(i));
-    if (missed !== -1) t.fail(`row ${missed} was pruned by ${columns[at]!.name} ${op} ${String(values)}`);
+    if (missed !== -1)
+      t.fail(`row ${missed} was pruned by ${columns[at]!.name} ${op} ${String(values)}`);
     const isAny = rows.some(row => isMatch(row[at]!));
     const keys = values.flatMap(value => (value === null ? [] : [keyBytes(type, value)]));
-    if (isAny && !zones.mayMatch(attnum, op, keys)) t.fail(`the zone map excludes ${columns[at]!.name} ${op}`);
-    if (found.rows.some(row => row[0] !== BigInt(Number(row[1])) * 10n)) t.fail('a position is wrong');
+    if (isAny && !zones.mayMatch(attnum, op, keys))
+      t.fail(`the zone map excludes ${columns[at]!.name} ${op}`);
+    if (found.rows.some(row => row[0] !== BigInt(Number(row[1])) * 10n))
+      t.fail('a position is wrong');
   }
   const lookup = noStats();
-  t.same(await segment.find([{attnum: 1, type: columns[0]!.type, value: 123_450n}], lookup), [12_345]);
+  t.same(
+    await segment.find([{attnum: 1, type: columns[0]!.type, value: 123_450n}], lookup),
+    [12_345],
+  );
   t.equal(lookup.pagesRead, 1, 'a key lookup reads one page');
   t.equal(lookup.rowGroupsSkipped, 2);
   const absent = noStats();
-  t.same(await segment.find([{attnum: 2, type: columns[1]!.type, value: uuidOf(60_001)}], absent), []);
+  t.same(
+    await segment.find([{attnum: 2, type: columns[1]!.type, value: uuidOf(60_001)}], absent),
+    [],
+  );
   t.ok(absent.rowGroupsSkipped >= 2, 'bloom filters exclude an absent uuid');
   const both = [
     {attnum: 3, type: columns[2]!.type, value: 'author 31'},
@@ -81,26 +102,48 @@ t.test('pages, groups, filters and zone maps prune without losing a row', async 
   const price = columns[3]!.type;
   const fifty = price.input('50.5', -1, settings());
   const equal = rows.flatMap((row, i) => (price.equals(row[3]!, fifty) ? [i] : []));
-  t.same(await segment.find([{attnum: 4, type: price, value: fifty}], noStats()), equal, '50.5 = 50.50');
+  t.same(
+    await segment.find([{attnum: 4, type: price, value: fifty}], noStats()),
+    equal,
+    '50.5 = 50.50',
+  );
   t.equal(zones.mayMatch(1, '=', [keyBytes(columns[0]!.type, 500_000n)]), false);
   await duckDbPrunes(t, path);
 });
 
 async function duckDbPrunes(t: import('tap').Test, path: string): Promise<void> {
   const duckdb = await connectDuckDb();
-  const count = async (sql: string): Promise<unknown> => (await duckdb.runAndReadAll(sql)).getRowsJson()[0]![0];
+  const count = async (sql: string): Promise<unknown> =>
+    (await duckdb.runAndReadAll(sql)).getRowsJson()[0]![0];
   for (const i of [0, 19_999, 20_000, 49_999]) {
     t.equal(await count(`select count(*) from '${path}' where id = ${i * 10}`), '1');
     t.equal(await count(`select count(*) from '${path}' where conversation = '${uuidOf(i)}'`), '1');
-    t.equal(await count(`select count(*) from '${path}' where score = ${i / 2}`), i % 100 === 0 && i > 0 ? '0' : i === 0 ? '500' : '1');
+    t.equal(
+      await count(`select count(*) from '${path}' where score = ${i / 2}`),
+      i % 100 === 0 && i > 0 ? '0' : i === 0 ? '500' : '1',
+    );
   }
-  t.equal(await count(`select count(*) from '${path}' where id = 5 or conversation = '${uuidOf(60_000)}'`), '0');
-  t.equal(await count(`select count(*) from '${path}' where author = 'author 31'`), String(45_000 - 0 > 0 ? authors('author 31') : 0));
+  t.equal(
+    await count(
+      `select count(*) from '${path}' where id = 5 or conversation = '${uuidOf(60_000)}'`,
+    ),
+    '0',
+  );
+  t.equal(
+    await count(`select count(*) from '${path}' where author = 'author 31'`),
+    String(authors('author 31')),
+  );
   const probe = async (name: string, value: string): Promise<number> => {
-    const result = await duckdb.runAndReadAll(`select bloom_filter_excludes from parquet_bloom_probe('${path}', '${name}', ${value})`);
+    const result = await duckdb.runAndReadAll(
+      `select bloom_filter_excludes from parquet_bloom_probe('${path}', '${name}', ${value})`,
+    );
     return result.getRowsJson().filter(row => row[0] === true).length;
   };
-  t.equal(await probe('author', "'nobody at all'"), 3, 'DuckDB excludes an absent text by our filter');
+  t.equal(
+    await probe('author', "'nobody at all'"),
+    3,
+    'DuckDB excludes an absent text by our filter',
+  );
   t.equal(await probe('author', "'author 31'"), 0, 'and not a present one');
   t.equal(await probe('id', '200010'), 2, 'a key lies in one group');
 }
@@ -121,7 +164,9 @@ t.test('deleted rows do not come back', async t => {
   const gone = new Set<number>();
   const store = new Map<number, Buffer>();
   for (let round = 0; round < 12; round++) {
-    const more = Array.from({length: [1, 50, 3000][round % 3]!}, () => Math.floor(random() * 9_000));
+    const more = Array.from({length: [1, 50, 3000][round % 3]!}, () =>
+      Math.floor(random() * 9_000),
+    );
     const next = deletions.with(more);
     const changed = next.changedSince(deletions);
     if (more.length === 1) t.ok(changed.length <= 1, 'one bit changes one page');
@@ -130,10 +175,18 @@ t.test('deleted rows do not come back', async t => {
     deletions = next;
     t.equal(deletions.count, gone.size);
     const parsed = DeletionPages.parse([...store].map(([page, bytes]) => ({page, bytes})));
-    t.same([...parsed.positions()], [...gone].sort((a, b) => a - b));
+    t.same(
+      [...parsed.positions()],
+      [...gone].sort((a, b) => a - b),
+    );
     const scan = scanOf([columns[0]!], {deletions: parsed, withPosition: true});
-    const found = scanAll(segment, scan, () => 1 + Math.floor(random() * 1500)).rows.map(row => row[1]);
-    t.same(found, rows.map((_, i) => i).filter(i => !gone.has(i)));
+    const found = scanAll(segment, scan, () => 1 + Math.floor(random() * 1500)).rows.map(
+      row => row[1],
+    );
+    t.same(
+      found,
+      rows.map((_, i) => i).filter(i => !gone.has(i)),
+    );
   }
   const all = deletions.with(rows.map((_, i) => i));
   t.equal(scanAll(segment, scanOf(columns, {deletions: all})).rows.length, 0);

@@ -2,18 +2,34 @@ import t from 'tap';
 import type {SegmentColumn} from '../../src/storage/cold/contract.ts';
 import type {Datum} from '../../src/types/contract.ts';
 import {ColdFixture, column, noStats, randomFrom, scanAll, scanOf} from './cold-support.ts';
-import {connectDuckDb, randomDatum, readByDuckDb, readByHyparquet, shown, shownStored, TYPE_NAMES} from './cold-values.ts';
+import {
+  connectDuckDb,
+  randomDatum,
+  readByDuckDb,
+  readByHyparquet,
+  shown,
+  shownStored,
+  TYPE_NAMES,
+} from './cold-values.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
 const rounds = Number(process.env['ROUNDS'] ?? 8);
 
-function textOf(columns: readonly SegmentColumn[], rows: readonly (readonly Datum[])[]): (string | null)[][] {
+function textOf(
+  columns: readonly SegmentColumn[],
+  rows: readonly (readonly Datum[])[],
+): (string | null)[][] {
   return rows.map(row => row.map((value, i) => shown(columns[i]!.type, value)));
 }
 
-function storedOf(columns: readonly SegmentColumn[], rows: readonly (readonly Datum[])[]): (string | null)[][] {
+function storedOf(
+  columns: readonly SegmentColumn[],
+  rows: readonly (readonly Datum[])[],
+): (string | null)[][] {
   return rows.map(row =>
-    row.map((value, i) => (value === null ? null : shownStored(columns[i]!.type.parquet.encode(value)))),
+    row.map((value, i) =>
+      value === null ? null : shownStored(columns[i]!.type.parquet.encode(value)),
+    ),
   );
 }
 
@@ -42,7 +58,9 @@ t.test(`random schemas and rows come back through every reader (SEED=${seed})`, 
       const options = random() < 0.5 ? {fpp: 0.01} : {};
       return column(i + 1, `c${i}_${typeName}`, typeName, {...options, notNull: random() < 0.3});
     });
-    const nullShare = columns.map(({isNullable}) => (isNullable ? [0, 0.1, 0.9, 1][Math.floor(random() * 4)]! : 0));
+    const nullShare = columns.map(({isNullable}) =>
+      isNullable ? [0, 0.1, 0.9, 1][Math.floor(random() * 4)]! : 0,
+    );
     const pools = columns.map(() => (random() < 0.4 ? 1 + Math.floor(random() * 300) : 0));
     const values = columns.map(({name}, i) =>
       Array.from({length: pools[i]!}, () => randomDatum(name.replace(/^c\d+_/, ''), random)),
@@ -58,7 +76,11 @@ t.test(`random schemas and rows come back through every reader (SEED=${seed})`, 
     const {path, meta, segment} = await fixture.write(columns, rows, groupRows);
     const what = `round ${round}: ${columns.map(({name}) => name).join(' ')}, ${rows.length} rows by ${groupRows}`;
     const own = scanAll(segment, scanOf(columns), () => 1 + Math.floor(random() * 1024));
-    t.equal(difference(textOf(columns, own.rows), textOf(columns, rows)), null, `own reader, ${what}`);
+    t.equal(
+      difference(textOf(columns, own.rows), textOf(columns, rows)),
+      null,
+      `own reader, ${what}`,
+    );
     const stored = storedOf(columns, rows);
     t.equal(difference(await readByHyparquet(path, columns), stored), null, `hyparquet, ${what}`);
     t.equal(difference(await readByDuckDb(duckdb, path, columns), stored), null, `DuckDB, ${what}`);
@@ -70,10 +92,22 @@ t.test(`random schemas and rows come back through every reader (SEED=${seed})`, 
       const {type, attnum} = columns[at]!;
       if (value === null || type.name === 'json') continue;
       const found = await segment.find([{attnum, type, value}], noStats());
-      const wanted = rows.flatMap((other, i) => (other[at] !== null && type.equals(other[at]!, value) ? [i] : []));
+      const wanted = rows.flatMap((other, i) =>
+        other[at] !== null && type.equals(other[at]!, value) ? [i] : [],
+      );
       t.same(found, wanted, `find ${shown(type, value)?.slice(0, 40)} in ${type.name}, ${what}`);
       const read = await segment.read(found.slice(0, 50), scanOf(columns).columns);
-      t.equal(difference(textOf(columns, read), textOf(columns, found.slice(0, 50).map(i => rows[i]!))), null, `read, ${what}`);
+      t.equal(
+        difference(
+          textOf(columns, read),
+          textOf(
+            columns,
+            found.slice(0, 50).map(i => rows[i]!),
+          ),
+        ),
+        null,
+        `read, ${what}`,
+      );
     }
   }
   t.ok(fixture.store.cachedBytes < 3 << 20, 'the cache keeps to its bound');
@@ -89,7 +123,14 @@ t.test('large and strange values', async t => {
     column(3, 'nothing', 'numeric'),
     column(4, 'flag', 'bool'),
   ];
-  const texts = ['x'.repeat(100_000), '😀'.repeat(30_000), '', null, 'é'.repeat(40), '\u{10ffff}'.repeat(30)];
+  const texts = [
+    'x'.repeat(100_000),
+    '😀'.repeat(30_000),
+    '',
+    null,
+    'é'.repeat(40),
+    '\u{10ffff}'.repeat(30),
+  ];
   const rows = Array.from({length: 700}, (_, i) => [
     BigInt(i) - 350n,
     i % 5 === 0 ? (texts[(i / 5) % texts.length] ?? null) : `row ${i}`,
@@ -97,7 +138,10 @@ t.test('large and strange values', async t => {
     i % 3 === 0 ? null : i % 2 === 0,
   ]);
   const {path, meta, segment} = await fixture.write(columns, rows, 300);
-  t.equal(difference(textOf(columns, scanAll(segment, scanOf(columns)).rows), textOf(columns, rows)), null);
+  t.equal(
+    difference(textOf(columns, scanAll(segment, scanOf(columns)).rows), textOf(columns, rows)),
+    null,
+  );
   const stored = storedOf(columns, rows);
   t.equal(difference(await readByHyparquet(path, columns), stored), null, 'hyparquet');
   t.equal(difference(await readByDuckDb(duckdb, path, columns), stored), null, 'DuckDB');
@@ -130,7 +174,13 @@ t.test('the encoder thread writes what the main thread writes', async t => {
   t.equal(large.meta.rows, 30_000);
   t.equal(large.meta.minSeq, '1000');
   t.equal(large.meta.maxSeq, '30999');
-  t.equal(difference(textOf(columns, scanAll(large.segment, scanOf(columns)).rows), textOf(columns, rows)), null);
+  t.equal(
+    difference(
+      textOf(columns, scanAll(large.segment, scanOf(columns)).rows),
+      textOf(columns, rows),
+    ),
+    null,
+  );
   t.same(await large.segment.check(large.meta), []);
   await t.rejects(
     fixture.store.write(

@@ -2,7 +2,16 @@ import {existsSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import t from 'tap';
 import {PgError} from '../../src/common/errors.ts';
-import {ColdFixture, column, noStats, randomFrom, scanAll, scanOf, sourceOf, typeNamed} from './cold-support.ts';
+import {
+  ColdFixture,
+  column,
+  noStats,
+  randomFrom,
+  scanAll,
+  scanOf,
+  sourceOf,
+  typeNamed,
+} from './cold-support.ts';
 import {randomDatum} from './cold-values.ts';
 
 const columns = [
@@ -53,18 +62,43 @@ t.test('a segment is read through the schema of today', async t => {
   }
   t.same(await segment.find([{attnum: 1, type: typeNamed('int8'), value: 77n}], noStats()), [77]);
   const widened = noStats();
-  t.same(await segment.find([{attnum: 1, type: typeNamed('int8'), value: 5_000_000_000n}], widened), []);
-  t.equal(widened.segmentsSkipped, 1, 'a value that the old type cannot have is excluded without a read');
+  t.same(
+    await segment.find([{attnum: 1, type: typeNamed('int8'), value: 5_000_000_000n}], widened),
+    [],
+  );
+  t.equal(
+    widened.segmentsSkipped,
+    1,
+    'a value that the old type cannot have is excluded without a read',
+  );
   const above = {attnum: 1, type: typeNamed('int8'), missing: null, op: '>' as const};
-  t.equal(scanAll(segment, scanOf([columns[0]!], {predicates: [{...above, values: [2999n]}]})).rows.length, 0);
-  t.equal(scanAll(segment, scanOf([columns[0]!], {predicates: [{...above, values: [-5_000_000_000n]}]})).rows.length, 3000);
+  t.equal(
+    scanAll(segment, scanOf([columns[0]!], {predicates: [{...above, values: [2999n]}]})).rows
+      .length,
+    0,
+  );
+  t.equal(
+    scanAll(segment, scanOf([columns[0]!], {predicates: [{...above, values: [-5_000_000_000n]}]}))
+      .rows.length,
+    3000,
+  );
   const varchar = {attnum: 2, type: typeNamed('varchar'), value: rows[7]![1]!};
   t.ok((await segment.find([varchar], noStats())).includes(7), 'text is found as varchar');
-  t.throws(() => scanAll(segment, {...scanOf([]), columns: [{attnum: 2, type: typeNamed('int4'), missing: null}]}), {code: 'XX001'});
+  t.throws(
+    () =>
+      scanAll(segment, {
+        ...scanOf([]),
+        columns: [{attnum: 2, type: typeNamed('int4'), missing: null}],
+      }),
+    {code: 'XX001'},
+  );
   const filter = {attnum: 9, type: typeNamed('text'), missing: 'new', values: ['old']};
   t.equal(scanAll(segment, scanOf(columns, {predicates: [{...filter, op: '='}]})).rows.length, 0);
   t.equal(scanAll(segment, scanOf(columns, {predicates: [{...filter, op: '>='}]})).rows.length, 0);
-  t.equal(scanAll(segment, scanOf(columns, {predicates: [{...filter, op: 'isNotNull'}]})).rows.length, 3000);
+  t.equal(
+    scanAll(segment, scanOf(columns, {predicates: [{...filter, op: 'isNotNull'}]})).rows.length,
+    3000,
+  );
 });
 
 t.test('a damaged file is never read as something else', async t => {
@@ -73,9 +107,16 @@ t.test('a damaged file is never read as something else', async t => {
   const rows = rowsOf(2500);
   const {path, meta} = await fixture.write(columns, rows, 1000);
   const whole = readFileSync(path);
-  const expected = JSON.stringify(rows, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+  const expected = JSON.stringify(rows, (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
   const random = randomFrom(17);
-  const places = [0, whole.length - 1, whole.length - 6, ...Array.from({length: 150}, () => Math.floor(random() * whole.length))];
+  const places = [
+    0,
+    whole.length - 1,
+    whole.length - 6,
+    ...Array.from({length: 150}, () => Math.floor(random() * whole.length)),
+  ];
   let refused = 0;
   for (const place of places) {
     const damaged = Buffer.from(whole);
@@ -85,7 +126,9 @@ t.test('a damaged file is never read as something else', async t => {
     const segment = fixture.store.open(copy, meta, columns);
     try {
       const found = scanAll(segment, scanOf(columns)).rows;
-      const text = JSON.stringify(found, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+      const text = JSON.stringify(found, (_key, value: unknown) =>
+        typeof value === 'bigint' ? String(value) : value,
+      );
       t.ok(text === expected, `byte ${place}: unchanged rows, or an error`);
       for (const value of [5, 1200, 2499, 9999]) {
         const hits = await segment.find([{attnum: 1, type: typeNamed('int4'), value}], noStats());
@@ -93,7 +136,8 @@ t.test('a damaged file is never read as something else', async t => {
       }
     } catch (error) {
       refused++;
-      if (!(error instanceof PgError) || error.code !== 'XX001' || !error.message.includes(copy)) throw error;
+      if (!(error instanceof PgError) || error.code !== 'XX001' || !error.message.includes(copy))
+        throw error;
     }
     const findings = await segment.check(meta);
     if (findings.length === 0) t.fail(`check overlooks byte ${place}`);
@@ -117,7 +161,15 @@ t.test('check tells a manifest from another file', async t => {
   t.teardown(() => fixture.end());
   const {segment, meta} = await fixture.write(columns, rowsOf(500));
   t.same(await segment.check(meta), []);
-  const other = {...meta, rows: 499, columns: meta.columns.map(stats => ({...stats, nullCount: stats.nullCount + 1, minKey: 'AAAA'}))};
+  const other = {
+    ...meta,
+    rows: 499,
+    columns: meta.columns.map(stats => ({
+      ...stats,
+      nullCount: stats.nullCount + 1,
+      minKey: 'AAAA',
+    })),
+  };
   t.ok((await segment.check(other)).length >= 6);
 });
 
@@ -156,9 +208,20 @@ t.test('many small segments are written together', async t => {
     const segment = fixture.store.open(items[i]!.options.path, meta, columns);
     t.equal(scanAll(segment, scanOf(columns)).rows.length, i * 3);
   });
-  await t.rejects(fixture.store.writeMany([items[3]!, {...items[4]!, options: {...items[4]!.options, path: join(fixture.directory, 'new', 'x.parquet')}}]));
+  await t.rejects(
+    fixture.store.writeMany([
+      items[3]!,
+      {
+        ...items[4]!,
+        options: {...items[4]!.options, path: join(fixture.directory, 'new', 'x.parquet')},
+      },
+    ]),
+  );
   t.ok(existsSync(items[3]!.options.path), 'an older file stays');
-  t.notOk(existsSync(join(fixture.directory, 'new', 'x.parquet')), 'a new one goes with the failed call');
+  t.notOk(
+    existsSync(join(fixture.directory, 'new', 'x.parquet')),
+    'a new one goes with the failed call',
+  );
 });
 
 t.test('a small cache still answers, a scan pauses, and forgetting frees', async t => {
@@ -169,11 +232,16 @@ t.test('a small cache still answers, a scan pauses, and forgetting frees', async
   for (let round = 0; round < 3; round++) {
     const {rows: found} = scanAll(segment, scanOf(columns));
     t.equal(found.length, rows.length);
-    t.equal(found.findIndex((row, i) => row[1] !== rows[i]![1]), -1);
+    t.equal(
+      found.findIndex((row, i) => row[1] !== rows[i]![1]),
+      -1,
+    );
   }
   t.ok(fixture.store.cachedBytes > 0);
   fixture.store.forget(path);
   t.ok(fixture.store.cachedBytes < 20_000);
   rmSync(path);
-  t.throws(() => scanAll(fixture.store.open(path, {} as never, columns), scanOf(columns)), {code: 'XX001'});
+  t.throws(() => scanAll(fixture.store.open(path, {} as never, columns), scanOf(columns)), {
+    code: 'XX001',
+  });
 });

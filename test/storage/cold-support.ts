@@ -27,7 +27,12 @@ export function typeNamed(name: string): TypeInstance {
 }
 
 /** A column as the tests declare it. */
-export function column(attnum: number, name: string, typeName: string, options: {notNull?: boolean; fpp?: number} = {}): SegmentColumn {
+export function column(
+  attnum: number,
+  name: string,
+  typeName: string,
+  options: {notNull?: boolean; fpp?: number} = {},
+): SegmentColumn {
   return {
     attnum,
     name,
@@ -39,7 +44,11 @@ export function column(attnum: number, name: string, typeName: string, options: 
 }
 
 /** Rows as a source of column chunks. */
-export function sourceOf(rows: readonly (readonly Datum[])[], width: number, step = 1000): SegmentRowSource {
+export function sourceOf(
+  rows: readonly (readonly Datum[])[],
+  width: number,
+  step = 1000,
+): SegmentRowSource {
   let at = 0;
   return () => {
     if (at >= rows.length) return null;
@@ -51,7 +60,15 @@ export function sourceOf(rows: readonly (readonly Datum[])[], width: number, ste
 
 /** Fresh counters. */
 export function noStats(): ScanStats {
-  return {segmentsRead: 0, segmentsSkipped: 0, rowGroupsRead: 0, rowGroupsSkipped: 0, pagesRead: 0, pagesSkipped: 0, hotRows: 0};
+  return {
+    segmentsRead: 0,
+    segmentsSkipped: 0,
+    rowGroupsRead: 0,
+    rowGroupsSkipped: 0,
+    pagesRead: 0,
+    pagesSkipped: 0,
+    hotRows: 0,
+  };
 }
 
 /** A store over a directory that goes away with `end`. */
@@ -86,7 +103,10 @@ export class ColdFixture {
 }
 
 /** What a scan of all columns wants. */
-export function scanOf(columns: readonly SegmentColumn[], more: Partial<SegmentScanOptions> = {}): SegmentScanOptions {
+export function scanOf(
+  columns: readonly SegmentColumn[],
+  more: Partial<SegmentScanOptions> = {},
+): SegmentScanOptions {
   return {
     columns: columns.map(({attnum, type}) => ({attnum, type, missing: null})),
     withPosition: false,
@@ -98,7 +118,11 @@ export function scanOf(columns: readonly SegmentColumn[], more: Partial<SegmentS
 }
 
 /** All rows of a scan, and how often it paused. */
-export function scanAll(segment: Segment, options: SegmentScanOptions, wanted: () => number = () => 1024): {rows: Datum[][]; pauses: number} {
+export function scanAll(
+  segment: Segment,
+  options: SegmentScanOptions,
+  wanted: () => number = () => 1024,
+): {rows: Datum[][]; pauses: number} {
   const cursor = segment.scan(options);
   const types = options.columns.map(({type}) => type);
   const rows: Datum[][] = [];

@@ -8,7 +8,19 @@ import type {Datum, TypeInstance} from '../../src/types/contract.ts';
 import {defaultFormatSettings} from '../../src/types/format-settings.ts';
 import {typeNamed} from './cold-support.ts';
 
-const PAGE_TEXTS = ['', 'a', 'b', 'é', '😀', '\u{ffff}', '\u{10ffff}', 'z\u0001', "it's", 'same', 'same'];
+const PAGE_TEXTS = [
+  '',
+  'a',
+  'b',
+  'é',
+  '😀',
+  '\u{ffff}',
+  '\u{10ffff}',
+  'z\u0001',
+  "it's",
+  'same',
+  'same',
+];
 
 /** Texts of extreme and ordinary values per type. */
 const SAMPLES: Readonly<Record<string, readonly string[]>> = {
@@ -25,9 +37,20 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
   bpchar: ['a', 'a  ', 'b', ' c'],
   name: ['pg_class', 'ä'],
   bytea: ['\\x', '\\x00', '\\xff00ff', '\\xdeadbeef'],
-  uuid: ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '9ad06d99-9cfc-a0b3-a51b-50a3b9f66620'],
+  uuid: [
+    '00000000-0000-0000-0000-000000000000',
+    'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    '9ad06d99-9cfc-a0b3-a51b-50a3b9f66620',
+  ],
   date: ['infinity', '-infinity', '1969-12-31', '2000-01-01', '2024-02-29', '4713-01-01 BC'],
-  timestamp: ['infinity', '-infinity', '1969-12-31 23:59:59.999999', '2000-01-01', '4713-01-01 BC', '294276-12-31 23:59:59.999999'],
+  timestamp: [
+    'infinity',
+    '-infinity',
+    '1969-12-31 23:59:59.999999',
+    '2000-01-01',
+    '4713-01-01 BC',
+    '294276-12-31 23:59:59.999999',
+  ],
   timestamptz: ['infinity', '-infinity', '1969-12-31 23:59:59.999999+00', '2024-02-29 12:00+02'],
   time: ['00:00', '24:00', '23:59:59.999999'],
   interval: ['1 day', '24 hours', '-1 mon 3 days', '0'],
@@ -95,9 +118,15 @@ export function shownStored(value: unknown): string | null {
 }
 
 /** Rows as hyparquet reads them, without any interpretation of types. */
-export async function readByHyparquet(path: string, columns: readonly SegmentColumn[]): Promise<(string | null)[][]> {
+export async function readByHyparquet(
+  path: string,
+  columns: readonly SegmentColumn[],
+): Promise<(string | null)[][]> {
   const bytes = readFileSync(path);
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+  const buffer = bytes.buffer.slice(
+    bytes.byteOffset,
+    bytes.byteOffset + bytes.length,
+  ) as ArrayBuffer;
   const metadata = parquetMetadata(buffer);
   for (const element of metadata.schema) {
     delete element.converted_type;
@@ -124,7 +153,9 @@ export async function readByDuckDb(
   columns: readonly SegmentColumn[],
 ): Promise<(string | null)[][]> {
   const result = await connection.runAndReadAll(`select * from '${path}'`);
-  return result.getRows().map(row => row.map((value, i) => shownStored(reduced(value, columns[i]!))));
+  return result
+    .getRows()
+    .map(row => row.map((value, i) => shownStored(reduced(value, columns[i]!))));
 }
 
 function reduced(value: unknown, column: SegmentColumn): unknown {

@@ -38,7 +38,8 @@ export function buildDictionary(
     let code = table[slot]!;
     while (code !== -1) {
       const other = rowOf[code]!;
-      if (hashes[code] === hash && isSame(bytes, from, to, offsets[other]!, offsets[other + 1]!)) break;
+      if (hashes[code] === hash && isSame(bytes, from, to, offsets[other]!, offsets[other + 1]!))
+        break;
       slot = (slot + 1) & mask;
       code = table[slot]!;
       probes++;
@@ -92,7 +93,8 @@ function hashOf(bytes: Uint8Array, from: number, to: number): number {
   let hash = (to - from) | 0;
   const head = to - from > 64 ? from + 48 : to;
   for (let i = from; i < head; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  if (head !== to) for (let i = to - 16; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  if (head !== to)
+    for (let i = to - 16; i < to; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x85ebca6b);
   return hash ^ (hash >>> 13);

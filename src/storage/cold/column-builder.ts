@@ -78,7 +78,10 @@ export class ColumnBuilder {
     if (this.#plan.keyBloom !== null) this.#hashKeys(data, from, to);
     this.#rows += to - from;
     if (this.#total > MAX_TOTAL) {
-      throw new PgError(SqlState.programLimitExceeded, `column "${this.#plan.name}" has too many bytes for one row group`);
+      throw new PgError(
+        SqlState.programLimitExceeded,
+        `column "${this.#plan.name}" has too many bytes for one row group`,
+      );
     }
   }
 

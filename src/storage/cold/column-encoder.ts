@@ -14,7 +14,7 @@ import type {StatBytes, StoredRange} from './value-stats.ts';
 import {mergeRange, rangeOfNumbers, statBytes} from './value-stats.ts';
 import {Xxhash64} from './xxhash64.ts';
 
-const PAGE_ROWS = 16_384;
+const PAGE_ROWS = 8192;
 const MIN_PAGE_ROWS = 64;
 const TEXT_PAGE_BYTES = 512 * 1024;
 const ZSTD = {params: {[constants.ZSTD_c_compressionLevel]: 1}};
@@ -111,7 +111,9 @@ export class ColumnEncoder {
 
   #encoding(dictionary: ByteDictionary | null): number {
     if (dictionary !== null) return Encoding.rleDictionary;
-    return this.#plan.physicalType === 'BYTE_ARRAY' ? Encoding.deltaLengthByteArray : Encoding.plain;
+    return this.#plan.physicalType === 'BYTE_ARRAY'
+      ? Encoding.deltaLengthByteArray
+      : Encoding.plain;
   }
 
   #writeDictionary(dictionary: ByteDictionary): void {
@@ -137,7 +139,8 @@ export class ColumnEncoder {
   #dictionaryPage(dictionary: ByteDictionary, width: number, from: number, to: number): void {
     const {nulls, offsets} = this.#data;
     const out = this.#startPage(from, to);
-    const codes = nulls === null ? dictionary.codes : compactInts(dictionary.codes, nulls, from, to);
+    const codes =
+      nulls === null ? dictionary.codes : compactInts(dictionary.codes, nulls, from, to);
     const [start, end] = nulls === null ? [from, to] : [0, codes.length];
     out.byte(width);
     writeHybrid(out, codes, start, end, width);
@@ -189,9 +192,7 @@ export class ColumnEncoder {
     if (plan.kind === 'bool') packBooleans(out, values as Uint8Array);
     else out.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     if (plan.valueBloom !== null) this.#hashFixed(values);
-    const range = plan.hasStats
-      ? rangeOfNumbers(values)
-      : {min: null, max: null, hasNan: false};
+    const range = plan.hasStats ? rangeOfNumbers(values) : {min: null, max: null, hasNan: false};
     this.#finishPage(from, to, Encoding.plain, range);
   }
 
@@ -296,7 +297,8 @@ export class ColumnEncoder {
 
   #bloom(): BloomFilter | null {
     const {valueBloom, keyBloom} = this.#plan;
-    if (valueBloom !== null) return bloomOfHashes(this.#hashes!.subarray(0, this.#hashed), valueBloom);
+    if (valueBloom !== null)
+      return bloomOfHashes(this.#hashes!.subarray(0, this.#hashed), valueBloom);
     if (keyBloom === null) return null;
     const {keyHashes, nulls, rows} = this.#data;
     for (let row = 0; row < rows; row++) {
@@ -353,7 +355,12 @@ function compactInts(values: Int32Array, nulls: Uint8Array, from: number, to: nu
   return compact(values, nulls, from, to) as Int32Array;
 }
 
-function compact(values: FixedArray, nulls: Uint8Array | null, from: number, to: number): FixedArray {
+function compact(
+  values: FixedArray,
+  nulls: Uint8Array | null,
+  from: number,
+  to: number,
+): FixedArray {
   if (nulls === null) return values.subarray(from, to);
   const dense = values.slice(from, to) as Float64Array;
   let count = 0;

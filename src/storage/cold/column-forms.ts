@@ -39,7 +39,9 @@ export function readingOf(
   const form = wanted.parquet;
   const isSameForm = form.physicalType === column.physicalType && form.length === column.length;
   const isSameType =
-    column.typeOid === wanted.oid || wanted.base?.oid === column.typeOid || storedType?.base?.oid === wanted.oid;
+    column.typeOid === wanted.oid ||
+    wanted.base?.oid === column.typeOid ||
+    storedType?.base?.oid === wanted.oid;
   if (isSameType && isSameForm) return direct(wanted);
   if (isSameForm && storedType !== null && isSameText(storedType, wanted)) return direct(wanted);
   if (storedType !== null && storedType.oid === column.typeOid) {
@@ -58,7 +60,9 @@ export function readingOf(
 
 /** varchar and text hold and compare the same bytes. */
 function isSameText(a: TypeInstance, b: TypeInstance): boolean {
-  return [a, b].every(type => isPlainText(type) && hasCanonicalForm(type) && type.kind === 'b' && type.isCollatable);
+  return [a, b].every(
+    type => isPlainText(type) && hasCanonicalForm(type) && type.kind === 'b' && type.isCollatable,
+  );
 }
 
 const SMALL_INTEGERS: readonly number[] = [21, 23];
@@ -81,7 +85,13 @@ function itself(value: Value): Datum {
 function direct(type: TypeInstance): Reading {
   const {parquet: form} = type;
   const shift = integerShift(type);
-  const base = {type, shift: shift ?? 0n, convert: (stored: StoredScalar) => form.decode(stored), narrow: itself, storedType: type};
+  const base = {
+    type,
+    shift: shift ?? 0n,
+    convert: (stored: StoredScalar) => form.decode(stored),
+    narrow: itself,
+    storedType: type,
+  };
   if (shift !== null) return {...base, kind: form.physicalType === 'INT32' ? 'int32' : 'int64'};
   if (form.physicalType === 'BOOLEAN' && type.physical === 'bool') return {...base, kind: 'bool'};
   const isFloat = form.physicalType === 'DOUBLE' || form.physicalType === 'FLOAT';
@@ -91,14 +101,23 @@ function direct(type: TypeInstance): Reading {
   return {...base, kind: 'convert'};
 }
 
-function conversion(path: string, stored: TypeInstance, wanted: TypeInstance): (value: StoredScalar) => Datum {
+function conversion(
+  path: string,
+  stored: TypeInstance,
+  wanted: TypeInstance,
+): (value: StoredScalar) => Datum {
   const decode = (value: StoredScalar): Value => stored.parquet.decode(value);
   const isInteger = stored.physical === 'int32' && stored.category === 'N';
   if (isInteger && wanted.category === 'N' && wanted.physical === 'int64') {
     return value => BigInt(decode(value) as number);
   }
   const isNumber = isInteger || stored.physical === 'float64';
-  if (isNumber && stored.category === 'N' && wanted.category === 'N' && wanted.physical === 'float64') {
+  if (
+    isNumber &&
+    stored.category === 'N' &&
+    wanted.category === 'N' &&
+    wanted.physical === 'float64'
+  ) {
     return value => Number(decode(value));
   }
   return value => {

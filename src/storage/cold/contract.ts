@@ -70,7 +70,11 @@ export interface SegmentPredicate extends Omit<ScanPredicate, 'column'> {
 
 export interface SegmentScanOptions {
   /** attnums to return, in order (incl. negative system ones); a column the segment lacks comes back as its `missing` value. */
-  readonly columns: readonly {readonly attnum: number; readonly type: TypeInstance; readonly missing: Datum}[];
+  readonly columns: readonly {
+    readonly attnum: number;
+    readonly type: TypeInstance;
+    readonly missing: Datum;
+  }[];
   /** Whether a last float64 vector with the row position in the segment is appended. */
   readonly withPosition: boolean;
   /** Pruning conjuncts by attnum. Rows of surviving pages come back unfiltered, except that 'lookup' narrows exactly. */
@@ -92,9 +96,15 @@ export interface Segment {
   readonly rows: number;
   scan(options: SegmentScanOptions): SegmentCursor;
   /** Row positions whose key columns equal the key: by zone map, bloom, page index, then exact compare. Sync when all is cached, else a promise. */
-  find(key: readonly {readonly attnum: number; readonly type: TypeInstance; readonly value: Datum}[], stats: ScanStats): readonly number[] | Promise<readonly number[]>;
+  find(
+    key: readonly {readonly attnum: number; readonly type: TypeInstance; readonly value: Datum}[],
+    stats: ScanStats,
+  ): readonly number[] | Promise<readonly number[]>;
   /** The rows at these positions (ascending). Sync when cached, else a promise. */
-  read(positions: readonly number[], columns: SegmentScanOptions['columns']): readonly (readonly Datum[])[] | Promise<readonly (readonly Datum[])[]>;
+  read(
+    positions: readonly number[],
+    columns: SegmentScanOptions['columns'],
+  ): readonly (readonly Datum[])[] | Promise<readonly (readonly Datum[])[]>;
   /** fsck: every checksum, count and statistic; one line per finding. */
   check(meta: SegmentMeta): Promise<readonly string[]>;
 }

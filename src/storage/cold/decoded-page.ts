@@ -50,7 +50,12 @@ export abstract class DecodedPage extends CacheEntry {
   }
 
   /** The same by the type's own equality, for types whose equal values can be stored differently. */
-  matchEqual(type: TypeInstance, value: NonNullable<Datum>, rows: {readonly from: number; readonly to: number; readonly base: number}, into: number[]): void {
+  matchEqual(
+    type: TypeInstance,
+    value: NonNullable<Datum>,
+    rows: {readonly from: number; readonly to: number; readonly base: number},
+    into: number[],
+  ): void {
     for (let row = rows.from; row < rows.to; row++) {
       const datum = this.datum(row);
       if (datum !== null && type.equals(datum, value)) into.push(rows.base + row);
@@ -80,7 +85,11 @@ export class NumberPage extends DecodedPage {
   readonly #kind: 'int32' | 'float64' | 'bool';
   readonly #values: Int32Array | Float64Array | Uint8Array;
 
-  constructor(kind: 'int32' | 'float64' | 'bool', values: Int32Array | Float64Array | Uint8Array, nulls: NullMask) {
+  constructor(
+    kind: 'int32' | 'float64' | 'bool',
+    values: Int32Array | Float64Array | Uint8Array,
+    nulls: NullMask,
+  ) {
     super(values.length, nulls);
     this.#kind = kind;
     this.#values = values;
@@ -216,7 +225,9 @@ export class SegmentDictionary extends CacheEntry implements TextDictionary {
         this.#codes.set(this.stored(code).latin1Slice(), code);
       }
     }
-    return this.#codes.get(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice()) ?? -1;
+    return (
+      this.#codes.get(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice()) ?? -1
+    );
   }
 
   evict(): void {

@@ -108,7 +108,13 @@ const MINI_BLOCK = 32;
 
 function addDeltas(
   place: Place,
-  block: {readonly width: number; readonly min: number; readonly length: number; readonly from: number; readonly take: number},
+  block: {
+    readonly width: number;
+    readonly min: number;
+    readonly length: number;
+    readonly from: number;
+    readonly take: number;
+  },
   out: Int32Array,
 ): number {
   const {width, min, from, take} = block;

@@ -126,7 +126,8 @@ function serializePage(bits: Uint8Array): Buffer {
 }
 
 function parsePage(bytes: Buffer): Uint8Array {
-  if (bytes[0] === BITMAP && bytes.length === PAGE_BYTES + 1) return Uint8Array.from(bytes.subarray(1));
+  if (bytes[0] === BITMAP && bytes.length === PAGE_BYTES + 1)
+    return Uint8Array.from(bytes.subarray(1));
   const isList = bytes[0] === LIST && bytes.length % 2 === 1;
   const bits = new Uint8Array(PAGE_BYTES);
   for (let at = 1; isList && at < bytes.length; at += 2) {

@@ -17,7 +17,8 @@ export class DurableDirectories {
     });
     if (made !== undefined) {
       const top = dirname(made);
-      for (let at = directory; at.length > top.length; at = dirname(at)) await this.sync(dirname(at));
+      for (let at = directory; at.length > top.length; at = dirname(at))
+        await this.sync(dirname(at));
     }
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.add(directory);

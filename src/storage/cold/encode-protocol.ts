@@ -17,4 +17,9 @@ export type EncodeRequest =
 /** What it answers to each request, in order. After `failed` the job is over and its file removed. */
 export type EncodeReply =
   | {readonly kind: 'done'; readonly job: number; readonly result: EncodedSegment | null}
-  | {readonly kind: 'failed'; readonly job: number; readonly code: string; readonly message: string};
+  | {
+      readonly kind: 'failed';
+      readonly job: number;
+      readonly code: string;
+      readonly message: string;
+    };

@@ -17,11 +17,15 @@ export function fileError(
 
 /** XX001: a segment does not hold what it must hold. */
 export function corrupt(path: string, what: string, cause?: unknown): PgError {
-  return new PgError(SqlState.dataCorrupted, `segment file "${path}" is corrupted: ${what}`, {cause});
+  return new PgError(SqlState.dataCorrupted, `segment file "${path}" is corrupted: ${what}`, {
+    cause,
+  });
 }
 
 /** XX001: a segment that should be there cannot be read. */
 export function unreadable(path: string, cause: unknown): PgError {
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new PgError(SqlState.dataCorrupted, `could not read segment file "${path}": ${message}`, {cause});
+  return new PgError(SqlState.dataCorrupted, `could not read segment file "${path}": ${message}`, {
+    cause,
+  });
 }

@@ -2,7 +2,14 @@
 import type {NullMask} from '../../columns/vector.ts';
 import type {Reading} from './column-forms.ts';
 import type {DecodedPage} from './decoded-page.ts';
-import {DictPage, Int64Page, NumberPage, SegmentDictionary, Utf8Page, UuidPage} from './decoded-page.ts';
+import {
+  DictPage,
+  Int64Page,
+  NumberPage,
+  SegmentDictionary,
+  Utf8Page,
+  UuidPage,
+} from './decoded-page.ts';
 import type {Place} from './decodings.ts';
 import {MalformedPage, readDeltaOffsets, readHybrid} from './decodings.ts';
 import type {StoredValues} from './lazy-page.ts';
@@ -15,7 +22,11 @@ export function decodePage(
   bytes: Buffer,
   rows: number,
   column: StoredColumn,
-  source: {readonly encoding: number; readonly dictionary: SegmentDictionary | null; readonly reading: Reading},
+  source: {
+    readonly encoding: number;
+    readonly dictionary: SegmentDictionary | null;
+    readonly reading: Reading;
+  },
 ): DecodedPage {
   const place: Place = {bytes, at: 0, end: bytes.length};
   const {reading, dictionary} = source;
@@ -23,14 +34,20 @@ export function decodePage(
   if (source.encoding === Encoding.rleDictionary) {
     if (dictionary === null) throw new MalformedPage('the dictionary is missing');
     const codes = readCodes(place, rows, nulls, dictionary.size);
-    if (reading.kind === 'text' || reading.kind === 'uuid') return new DictPage(codes, nulls, dictionary, reading);
+    if (reading.kind === 'text' || reading.kind === 'uuid')
+      return new DictPage(codes, nulls, dictionary, reading);
     return new LazyPage(rows, {kind: 'codes', codes, dictionary}, nulls, reading);
   }
   const stored = readStored(place, bytes, rows, nulls, column);
   return pageOf(rows, stored, nulls, reading);
 }
 
-function pageOf(rows: number, stored: StoredValues, nulls: NullMask, reading: Reading): DecodedPage {
+function pageOf(
+  rows: number,
+  stored: StoredValues,
+  nulls: NullMask,
+  reading: Reading,
+): DecodedPage {
   switch (reading.kind) {
     case 'int32':
       if (stored.kind === 'numbers') {
@@ -98,12 +115,23 @@ function readCodes(place: Place, rows: number, nulls: NullMask, size: number): I
 }
 
 /** Moves dense values to their rows, from the end. */
-function spread(values: Int32Array | Float64Array | Uint8Array, nulls: Uint8Array, count: number): void {
+function spread(
+  values: Int32Array | Float64Array | Uint8Array,
+  nulls: Uint8Array,
+  count: number,
+): void {
   let from = count;
-  for (let row = nulls.length - 1; row >= 0; row--) values[row] = nulls[row] === 1 ? 0 : values[--from]!;
+  for (let row = nulls.length - 1; row >= 0; row--)
+    values[row] = nulls[row] === 1 ? 0 : values[--from]!;
 }
 
-function readStored(place: Place, bytes: Buffer, rows: number, nulls: NullMask, column: StoredColumn): StoredValues {
+function readStored(
+  place: Place,
+  bytes: Buffer,
+  rows: number,
+  nulls: NullMask,
+  column: StoredColumn,
+): StoredValues {
   const count = countValues(rows, nulls);
   const need = (size: number): Buffer => {
     if (place.at + size !== place.end) throw new MalformedPage('the page has the wrong length');
@@ -113,11 +141,20 @@ function readStored(place: Place, bytes: Buffer, rows: number, nulls: NullMask, 
     case 'BOOLEAN':
       return {kind: 'booleans', values: readBooleans(need((count + 7) >> 3), rows, nulls, count)};
     case 'INT32':
-      return {kind: 'numbers', values: readFixed(new Int32Array(rows), need(count * 4), nulls, count)};
+      return {
+        kind: 'numbers',
+        values: readFixed(new Int32Array(rows), need(count * 4), nulls, count),
+      };
     case 'INT64':
-      return {kind: 'numbers', values: readFixed(new BigInt64Array(rows), need(count * 8), nulls, count)};
+      return {
+        kind: 'numbers',
+        values: readFixed(new BigInt64Array(rows), need(count * 8), nulls, count),
+      };
     case 'DOUBLE':
-      return {kind: 'numbers', values: readFixed(new Float64Array(rows), need(count * 8), nulls, count)};
+      return {
+        kind: 'numbers',
+        values: readFixed(new Float64Array(rows), need(count * 8), nulls, count),
+      };
     case 'FLOAT': {
       const singles = readFixed(new Float32Array(rows), need(count * 4), nulls, count);
       return {kind: 'numbers', values: Float64Array.from(singles)};
@@ -149,7 +186,8 @@ function readFixed<A extends Int32Array | BigInt64Array | Float64Array | Float32
 
 function spread64(values: BigInt64Array, nulls: Uint8Array, count: number): void {
   let from = count;
-  for (let row = nulls.length - 1; row >= 0; row--) values[row] = nulls[row] === 1 ? 0n : values[--from]!;
+  for (let row = nulls.length - 1; row >= 0; row--)
+    values[row] = nulls[row] === 1 ? 0n : values[--from]!;
 }
 
 function spreadFixed(dense: Buffer, rows: number, nulls: NullMask, width: number): Buffer {
@@ -170,7 +208,13 @@ function readBooleans(from: Buffer, rows: number, nulls: NullMask, count: number
   return values;
 }
 
-function readBytes(place: Place, bytes: Buffer, rows: number, nulls: NullMask, count: number): StoredValues {
+function readBytes(
+  place: Place,
+  bytes: Buffer,
+  rows: number,
+  nulls: NullMask,
+  count: number,
+): StoredValues {
   const offsets = new Int32Array(rows + 1);
   if (readDeltaOffsets(place, offsets) !== count) throw new MalformedPage('lengths are missing');
   const data = bytes.subarray(place.at, place.end);
@@ -212,10 +256,15 @@ function cleared(values: BigInt64Array, nulls: NullMask): BigInt64Array {
 }
 
 /** Decodes a dictionary page from its uncompressed bytes, which must stay unchanged from now on. */
-export function decodeDictionary(bytes: Buffer, count: number, column: StoredColumn): SegmentDictionary {
+export function decodeDictionary(
+  bytes: Buffer,
+  count: number,
+  column: StoredColumn,
+): SegmentDictionary {
   const offsets = new Int32Array(count + 1);
   if (column.length > 0) {
-    if (bytes.length !== count * column.length) throw new MalformedPage('the dictionary has the wrong length');
+    if (bytes.length !== count * column.length)
+      throw new MalformedPage('the dictionary has the wrong length');
     for (let i = 0; i <= count; i++) offsets[i] = i * column.length;
     return new SegmentDictionary(bytes, offsets, column.length === 16);
   }
@@ -225,7 +274,8 @@ export function decodeDictionary(bytes: Buffer, count: number, column: StoredCol
     if (at + 4 > bytes.length) throw new MalformedPage('the dictionary is cut off');
     const length = bytes.readInt32LE(at);
     at += 4;
-    if (length < 0 || at + length > bytes.length) throw new MalformedPage('the dictionary is cut off');
+    if (length < 0 || at + length > bytes.length)
+      throw new MalformedPage('the dictionary is cut off');
     bytes.copy(data, to, at, at + length);
     at += length;
     to += length;

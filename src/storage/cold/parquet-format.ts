@@ -92,7 +92,8 @@ export function bloomBytes(filter: BloomFilter): Buffer {
 /** The column index of a chunk, or null when a page's range is unknown. */
 export function columnIndexBytes(plan: ColumnPlan, chunk: ChunkMeta): Buffer | null {
   const {pages} = chunk;
-  if (!plan.hasStats || pages.some(page => page.stats === null && page.nullCount < page.rows)) return null;
+  if (!plan.hasStats || pages.some(page => page.stats === null && page.nullCount < page.rows))
+    return null;
   const thrift = new ThriftWriter();
   const none = Buffer.alloc(0);
   thrift.begin();
@@ -113,7 +114,8 @@ function isAscending(plan: ColumnPlan, chunk: ChunkMeta): boolean {
   let last: StatBytes | null = null;
   for (const {stats} of chunk.pages) {
     if (stats === null) continue;
-    if (last !== null && (isLess(plan, stats.min, last.min) || isLess(plan, stats.max, last.max))) return false;
+    if (last !== null && (isLess(plan, stats.min, last.min) || isLess(plan, stats.max, last.max)))
+      return false;
     last = stats;
   }
   return true;
@@ -149,7 +151,10 @@ export function footerBytes(
   thrift.begin();
   thrift.i32(1, 2);
   writeSchema(thrift, plans);
-  thrift.i64(3, groups.reduce((sum, group) => sum + group.rows, 0));
+  thrift.i64(
+    3,
+    groups.reduce((sum, group) => sum + group.rows, 0),
+  );
   thrift.list(4, ThriftType.struct, groups.length);
   for (const group of groups) writeGroup(thrift, plans, group);
   const entries = Object.entries(metadata);
@@ -265,10 +270,16 @@ function writeGroup(thrift: ThriftWriter, plans: readonly ColumnPlan[], group: G
   thrift.begin();
   thrift.list(1, ThriftType.struct, chunks.length);
   chunks.forEach((chunk, i) => writeChunk(thrift, plans[i]!, chunk, group.places[i]!));
-  thrift.i64(2, chunks.reduce((sum, chunk) => sum + chunk.uncompressedSize, 0));
+  thrift.i64(
+    2,
+    chunks.reduce((sum, chunk) => sum + chunk.uncompressedSize, 0),
+  );
   thrift.i64(3, group.rows);
   thrift.i64(5, chunkStart(chunks[0]!));
-  thrift.i64(6, chunks.reduce((sum, chunk) => sum + chunk.compressedSize, 0));
+  thrift.i64(
+    6,
+    chunks.reduce((sum, chunk) => sum + chunk.compressedSize, 0),
+  );
   thrift.end();
 }
 
@@ -276,7 +287,12 @@ function chunkStart(chunk: ChunkMeta): number {
   return chunk.dictionaryOffset ?? chunk.dataOffset;
 }
 
-function writeChunk(thrift: ThriftWriter, plan: ColumnPlan, chunk: ChunkMeta, places: ChunkPlaces): void {
+function writeChunk(
+  thrift: ThriftWriter,
+  plan: ColumnPlan,
+  chunk: ChunkMeta,
+  places: ChunkPlaces,
+): void {
   thrift.begin();
   thrift.i64(2, 0);
   thrift.struct(3);

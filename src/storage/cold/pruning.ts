@@ -55,7 +55,11 @@ export function prepareFilters(
 }
 
 /** Null when nothing can be decided; empty when no row can pass. */
-function probesOf(reading: Reading, op: SegmentPredicate['op'], values: readonly Datum[]): Probe[] | null {
+function probesOf(
+  reading: Reading,
+  op: SegmentPredicate['op'],
+  values: readonly Datum[],
+): Probe[] | null {
   const {narrow, storedType} = reading;
   if (narrow === null) return null;
   const probes: Probe[] = [];
@@ -69,7 +73,12 @@ function probesOf(reading: Reading, op: SegmentPredicate['op'], values: readonly
 }
 
 /** Whether a value can satisfy a predicate; for columns with one value for all rows. */
-export function mayMatchDatum(type: TypeInstance, op: SegmentPredicate['op'], values: readonly Datum[], datum: Datum): boolean {
+export function mayMatchDatum(
+  type: TypeInstance,
+  op: SegmentPredicate['op'],
+  values: readonly Datum[],
+  datum: Datum,
+): boolean {
   if (op === 'isNull') return datum === null;
   if (datum === null) return false;
   if (op === 'isNotNull') return true;
@@ -99,7 +108,8 @@ function probeOf(type: TypeInstance, value: Value): Probe {
   }
   if (typeof value === 'number' && value !== value) return {stored: null, hash: null};
   const {parquet: form} = type;
-  const isBytes = form.physicalType === 'BYTE_ARRAY' || form.physicalType === 'FIXED_LEN_BYTE_ARRAY';
+  const isBytes =
+    form.physicalType === 'BYTE_ARRAY' || form.physicalType === 'FIXED_LEN_BYTE_ARRAY';
   const encoded = isBytes ? storedBytes(form, value) : form.encode(value);
   const stored = typeof encoded === 'boolean' ? Number(encoded) : (encoded as StoredValue);
   const bytes = typeof stored === 'object' ? stored : fixedBytes(form, stored);
@@ -108,7 +118,11 @@ function probeOf(type: TypeInstance, value: Value): Probe {
 }
 
 /** Whether a row group can hold rows that pass, by null counts, bounds and bloom filters. */
-export function mayMatchGroup(pages: SegmentPages, chunks: readonly ChunkLayout[], filters: readonly SegmentFilter[]): boolean {
+export function mayMatchGroup(
+  pages: SegmentPages,
+  chunks: readonly ChunkLayout[],
+  filters: readonly SegmentFilter[],
+): boolean {
   for (const {column, op, probes} of filters) {
     const chunk = chunks[column]!;
     if (!mayMatchRows(op, probes, chunk.bounds, chunk.nullCount, chunk.rows)) return false;
@@ -147,7 +161,12 @@ function isWithin(op: SegmentPredicate['op'], value: StoredValue, bounds: Bounds
 }
 
 /** Row ranges of a group whose pages can hold rows that pass, by the page indexes. */
-export function rangesOf(layout: SegmentLayout, pages: SegmentPages, group: number, filters: readonly SegmentFilter[]): RowRange[] {
+export function rangesOf(
+  layout: SegmentLayout,
+  pages: SegmentPages,
+  group: number,
+  filters: readonly SegmentFilter[],
+): RowRange[] {
   const {rows, chunks} = layout.groups[group]!;
   let ranges: RowRange[] = [{from: 0, to: rows}];
   for (const filter of filters) {

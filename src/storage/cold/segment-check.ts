@@ -26,7 +26,8 @@ export async function checkSegment(
   const {path} = pages;
   try {
     const checksum = hex(await fileChecksum(path));
-    if (checksum !== meta.checksum) findings.push(`${path}: the checksum is ${checksum} instead of ${meta.checksum}`);
+    if (checksum !== meta.checksum)
+      findings.push(`${path}: the checksum is ${checksum} instead of ${meta.checksum}`);
     const layout = pages.layout();
     const rows = layout.groups.reduce((sum, group) => sum + group.rows, 0);
     if (rows !== meta.rows) findings.push(`${path}: it has ${rows} rows instead of ${meta.rows}`);
@@ -34,7 +35,8 @@ export async function checkSegment(
       const type = types.get(stats.attnum);
       const column = layout.columnOf(stats.attnum);
       if (column === -1) findings.push(`${path}: column ${stats.attnum} is missing`);
-      else if (type !== undefined) await new ColumnCheck(pages, layout, column, type).run(stats, findings);
+      else if (type !== undefined)
+        await new ColumnCheck(pages, layout, column, type).run(stats, findings);
     }
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
@@ -87,21 +89,35 @@ class ColumnCheck {
   async run(stats: SegmentColumnStats, findings: string[]): Promise<void> {
     const name = `${this.#pages.path}: column ${stats.attnum}`;
     for (let group = 0; group < this.#layout.groups.length; group++) {
-      await this.#checkGroup(group, stats.minKey !== null, `${name}, row group ${group + 1}`, findings);
+      await this.#checkGroup(
+        group,
+        stats.minKey !== null,
+        `${name}, row group ${group + 1}`,
+        findings,
+      );
     }
     if (this.#nullCount !== stats.nullCount) {
       findings.push(`${name}: it has ${this.#nullCount} NULLs instead of ${stats.nullCount}`);
     }
     if (stats.minKey === null || this.#min === null || this.#max === null) return;
     const min = keyBytes(this.#type, this.#min).subarray(0, 64).toString('base64');
-    if (min !== stats.minKey) findings.push(`${name}: the smallest value is not that of the manifest`);
+    if (min !== stats.minKey)
+      findings.push(`${name}: the smallest value is not that of the manifest`);
     if (stats.maxKey === null) return;
-    const order = Buffer.compare(keyBytes(this.#type, this.#max), Buffer.from(stats.maxKey, 'base64'));
+    const order = Buffer.compare(
+      keyBytes(this.#type, this.#max),
+      Buffer.from(stats.maxKey, 'base64'),
+    );
     const isRight = stats.isMaxTruncated ? order <= 0 : order === 0;
     if (!isRight) findings.push(`${name}: the largest value is not that of the manifest`);
   }
 
-  async #checkGroup(group: number, isRanked: boolean, name: string, findings: string[]): Promise<void> {
+  async #checkGroup(
+    group: number,
+    isRanked: boolean,
+    name: string,
+    findings: string[],
+  ): Promise<void> {
     const chunk = this.#layout.groups[group]!.chunks[this.#column]!;
     const index = this.#layout.pagesOf(chunk, this.#layout.columns[this.#column]!);
     const before = this.#nullCount;
@@ -119,7 +135,8 @@ class ColumnCheck {
         findings.push(`${name}, page ${number + 1}: the number of NULLs is wrong`);
       }
     }
-    if (this.#nullCount - before !== chunk.nullCount) findings.push(`${name}: the number of NULLs is wrong`);
+    if (this.#nullCount - before !== chunk.nullCount)
+      findings.push(`${name}: the number of NULLs is wrong`);
     if (this.#isOutside) findings.push(`${name}: a value is outside of its bounds`);
     if (this.#isUnfiltered) findings.push(`${name}: a value is not in the bloom filter`);
   }
@@ -147,7 +164,8 @@ class ColumnCheck {
       const stored = this.#storedOf(value);
       for (const range of [bounds, chunk.bounds]) {
         if (range === null) continue;
-        if (compareStored(stored, range.min) < 0 || compareStored(stored, range.max) > 0) this.#isOutside = true;
+        if (compareStored(stored, range.min) < 0 || compareStored(stored, range.max) > 0)
+          this.#isOutside = true;
       }
       if (bloom === null || value !== value) continue;
       if (hasCanonicalForm(type)) {

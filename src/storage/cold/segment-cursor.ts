@@ -122,7 +122,8 @@ export class PagesCursor implements SegmentCursor {
     const {stats} = this.#options;
     while (++this.#group < layout.groups.length) {
       const {chunks} = layout.groups[this.#group]!;
-      const isWanted = this.#filters.length === 0 || mayMatchGroup(this.#pages, chunks, this.#filters);
+      const isWanted =
+        this.#filters.length === 0 || mayMatchGroup(this.#pages, chunks, this.#filters);
       this.#ranges = isWanted ? rangesOf(layout, this.#pages, this.#group, this.#filters) : [];
       if (this.#ranges.length === 0) {
         stats.rowGroupsSkipped++;

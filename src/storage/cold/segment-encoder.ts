@@ -5,7 +5,13 @@ import {ColumnEncoder} from './column-encoder.ts';
 import type {ColumnData, ColumnPlan} from './column-plan.ts';
 import type {PageSink} from './page-sink.ts';
 import type {ChunkPlaces, GroupMeta} from './parquet-format.ts';
-import {bloomBytes, columnIndexBytes, footerBytes, MAGIC, offsetIndexBytes} from './parquet-format.ts';
+import {
+  bloomBytes,
+  columnIndexBytes,
+  footerBytes,
+  MAGIC,
+  offsetIndexBytes,
+} from './parquet-format.ts';
 import type {StoredRange} from './value-stats.ts';
 import {mergeRange} from './value-stats.ts';
 
@@ -14,7 +20,10 @@ export interface FileChecksums {
   /** Column and offset indexes lie together: offset, length, crc32. */
   readonly indexes: readonly [offset: number, length: number, crc: number];
   /** Per row group and column: offset, length, crc32 of its bloom filter, or null. */
-  readonly blooms: readonly (readonly (readonly [offset: number, length: number, crc: number] | null)[])[];
+  readonly blooms: readonly (readonly (
+    | readonly [offset: number, length: number, crc: number]
+    | null
+  )[])[];
 }
 
 /** What is known of a file once it is encoded. */

@@ -40,7 +40,12 @@ export interface ChunkLayout {
   readonly dataOffset: number;
   readonly encoding: number;
   readonly bloomPlace: readonly [offset: number, length: number, crc: number] | null;
-  readonly indexPlaces: readonly [columnAt: number, columnLength: number, offsetAt: number, offsetLength: number];
+  readonly indexPlaces: readonly [
+    columnAt: number,
+    columnLength: number,
+    offsetAt: number,
+    offsetLength: number,
+  ];
   index: PageIndex | null;
   bloom: CachedBloom | null;
   dictionary: SegmentDictionary | null;
@@ -61,7 +66,11 @@ export interface PageIndex {
 /** Footer and indexes of an open segment. */
 export class SegmentLayout extends CacheEntry {
   readonly columns: readonly StoredColumn[];
-  readonly groups: readonly {readonly firstRow: number; readonly rows: number; readonly chunks: readonly ChunkLayout[]}[];
+  readonly groups: readonly {
+    readonly firstRow: number;
+    readonly rows: number;
+    readonly chunks: readonly ChunkLayout[];
+  }[];
   readonly metadata: ReadonlyMap<string, string>;
   readonly bytes: number;
   readonly #path: string;
@@ -83,7 +92,8 @@ export class SegmentLayout extends CacheEntry {
     const [start, length, crc] = checksums.indexes;
     this.#indexStart = start;
     this.#indexes = Buffer.from(files.read(path, start, length));
-    if (crc32(this.#indexes) !== crc) throw corrupt(path, 'the page indexes do not match their checksum');
+    if (crc32(this.#indexes) !== crc)
+      throw corrupt(path, 'the page indexes do not match their checksum');
     this.bytes = 2048 + footer.length * 8 + length * 6;
   }
 
@@ -104,10 +114,12 @@ export class SegmentLayout extends CacheEntry {
 
   #parseIndex(chunk: ChunkLayout, column: StoredColumn): PageIndex {
     const [columnAt, columnLength, offsetAt] = chunk.indexPlaces;
-    const places = parsed(this.#indexes, offsetAt - this.#indexStart, this.#path).field_1 as Thrift[];
+    const places = parsed(this.#indexes, offsetAt - this.#indexStart, this.#path)
+      .field_1 as Thrift[];
     const firstRows = places.map(place => Number(place.field_3));
     const step = firstRows.length > 1 ? firstRows[1]! : Math.max(1, chunk.rows);
-    if (!firstRows.every((row, i) => row === i * step)) throw corrupt(this.#path, 'pages are uneven');
+    if (!firstRows.every((row, i) => row === i * step))
+      throw corrupt(this.#path, 'pages are uneven');
     const index =
       columnLength > 0 ? parsed(this.#indexes, columnAt - this.#indexStart, this.#path) : null;
     return {
@@ -170,7 +182,10 @@ function text(value: unknown): string {
 }
 
 function readColumns(thrift: Thrift, metadata: ReadonlyMap<string, string>): StoredColumn[] {
-  const declared = JSON.parse(metadata.get('wadi.columns') ?? '[]') as {attnum: number; oid: number}[];
+  const declared = JSON.parse(metadata.get('wadi.columns') ?? '[]') as {
+    attnum: number;
+    oid: number;
+  }[];
   return (thrift.field_2 as Thrift[]).slice(1).map((element, i) => ({
     attnum: declared[i]!.attnum,
     typeOid: declared[i]!.oid,

@@ -16,11 +16,21 @@ export interface KeyPart {
 }
 
 /** Positions of the rows whose columns equal a key: bounds, filters, page index, then exact compare. A step is a page at most. */
-export function* findPositions(pages: SegmentPages, key: readonly KeyPart[], stats: ScanStats): Generator<void, number[]> {
+export function* findPositions(
+  pages: SegmentPages,
+  key: readonly KeyPart[],
+  stats: ScanStats,
+): Generator<void, number[]> {
   if (key.some(part => part.value === null)) return [];
   const layout = pages.layout();
   const predicates = key.map(
-    ({attnum, type, value}): SegmentPredicate => ({attnum, type, op: '=', values: [value], missing: null}),
+    ({attnum, type, value}): SegmentPredicate => ({
+      attnum,
+      type,
+      op: '=',
+      values: [value],
+      missing: null,
+    }),
   );
   const filters = prepareFilters(pages, layout, predicates);
   const found: number[] = [];
@@ -35,14 +45,21 @@ export function* findPositions(pages: SegmentPages, key: readonly KeyPart[], sta
   let isRead = false;
   for (let group = 0; group < layout.groups.length; group++) {
     const {chunks} = layout.groups[group]!;
-    const ranges = mayMatchGroup(pages, chunks, filters) ? rangesOf(layout, pages, group, filters) : [];
+    const ranges = mayMatchGroup(pages, chunks, filters)
+      ? rangesOf(layout, pages, group, filters)
+      : [];
     if (ranges.length === 0) {
       stats.rowGroupsSkipped++;
       continue;
     }
     isRead = true;
     stats.rowGroupsRead++;
-    yield* findInGroup(pages, layout, {group, parts: selectiveFirst(layout, group, parts), ranges, stats}, found);
+    yield* findInGroup(
+      pages,
+      layout,
+      {group, parts: selectiveFirst(layout, group, parts), ranges, stats},
+      found,
+    );
   }
   if (isRead) stats.segmentsRead++;
   else stats.segmentsSkipped++;
@@ -56,13 +73,18 @@ interface PreparedPart {
 }
 
 /** Columns without a dictionary have more distinct values: they are compared first. */
-function selectiveFirst(layout: SegmentLayout, group: number, parts: readonly PreparedPart[]): readonly PreparedPart[] {
+function selectiveFirst(
+  layout: SegmentLayout,
+  group: number,
+  parts: readonly PreparedPart[],
+): readonly PreparedPart[] {
   if (parts.length === 1) return parts;
   const {chunks} = layout.groups[group]!;
   const rank = ({column}: PreparedPart): number => {
     const {bounds, dictionaryOffset} = chunks[column]!;
     if (dictionaryOffset !== -1) return 2;
-    const isConstant = bounds !== null && typeof bounds.min !== 'object' && bounds.min === bounds.max;
+    const isConstant =
+      bounds !== null && typeof bounds.min !== 'object' && bounds.min === bounds.max;
     return isConstant ? 3 : 1;
   };
   return [...parts].sort((a, b) => rank(a) - rank(b));
@@ -90,7 +112,11 @@ function* findInGroup(
       const start = number * step;
       const page = pages.page(layout, group, first.column, first.reading, number);
       stats.pagesRead++;
-      const part = {from: Math.max(0, from - start), to: Math.min(page.rows, to - start), base: start};
+      const part = {
+        from: Math.max(0, from - start),
+        to: Math.min(page.rows, to - start),
+        base: start,
+      };
       if (isByBytes) page.match(first.value, part.from, part.to, part.base, rows);
       else page.matchEqual(first.reading.type, first.value, part, rows);
       yield;
@@ -114,7 +140,10 @@ export function valueAt(
   at: {readonly group: number; readonly column: number; readonly reading: Reading},
   row: number,
 ): Datum {
-  const {step} = layout.pagesOf(layout.groups[at.group]!.chunks[at.column]!, layout.columns[at.column]!);
+  const {step} = layout.pagesOf(
+    layout.groups[at.group]!.chunks[at.column]!,
+    layout.columns[at.column]!,
+  );
   const number = Math.floor(row / step);
   return pages.page(layout, at.group, at.column, at.reading, number).datum(row - number * step);
 }
@@ -124,11 +153,19 @@ export class RowReader {
   readonly #pages: SegmentPages;
   readonly #layout: SegmentLayout;
   readonly #positions: readonly number[];
-  readonly #columns: readonly {readonly column: number; readonly reading: Reading | null; readonly missing: Datum}[];
+  readonly #columns: readonly {
+    readonly column: number;
+    readonly reading: Reading | null;
+    readonly missing: Datum;
+  }[];
   readonly rows: Datum[][] = [];
   #group = 0;
 
-  constructor(pages: SegmentPages, positions: readonly number[], columns: SegmentScanOptions['columns']) {
+  constructor(
+    pages: SegmentPages,
+    positions: readonly number[],
+    columns: SegmentScanOptions['columns'],
+  ) {
     this.#pages = pages;
     const layout = pages.layout();
     this.#layout = layout;

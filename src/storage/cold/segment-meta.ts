@@ -49,7 +49,11 @@ export function keyBytes(type: TypeInstance, value: NonNullable<Datum>): Buffer 
 }
 
 /** The Datum of a stored value of fixed width or bytes. */
-export function datumOfStored(plan: Pick<ColumnPlan, 'physicalType'>, type: TypeInstance, stored: StoredValue): Datum {
+export function datumOfStored(
+  plan: Pick<ColumnPlan, 'physicalType'>,
+  type: TypeInstance,
+  stored: StoredValue,
+): Datum {
   if (plan.physicalType === 'BOOLEAN') return type.parquet.decode(stored !== 0);
   return type.parquet.decode(stored);
 }

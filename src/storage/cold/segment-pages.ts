@@ -46,7 +46,10 @@ export class SegmentPages {
       this.#cache.touch(known);
       return known;
     }
-    const layout = this.#guard('the footer', () => new SegmentLayout(this.path, this.#files, this.#meta));
+    const layout = this.#guard(
+      'the footer',
+      () => new SegmentLayout(this.path, this.#files, this.#meta),
+    );
     layout.onEvict = () => this.#dropAll(layout);
     this.#layout = layout;
     this.#cache.add(layout);
@@ -56,7 +59,8 @@ export class SegmentPages {
   /** How a stored column is read as a type. */
   reading(layout: SegmentLayout, column: number, wanted: TypeInstance): Reading {
     let byType = this.#readings.get(column);
-    if (byType === undefined) this.#readings.set(column, (byType = new Map<TypeInstance, Reading>()));
+    if (byType === undefined)
+      this.#readings.set(column, (byType = new Map<TypeInstance, Reading>()));
     const known = byType.get(wanted);
     if (known !== undefined) return known;
     const stored = layout.columns[column]!;
@@ -73,19 +77,33 @@ export class SegmentPages {
   }
 
   /** A decoded page, read when it is not in the cache. */
-  page(layout: SegmentLayout, group: number, column: number, reading: Reading, page: number): DecodedPage {
+  page(
+    layout: SegmentLayout,
+    group: number,
+    column: number,
+    reading: Reading,
+    page: number,
+  ): DecodedPage {
     const chunk = layout.groups[group]!.chunks[column]!;
     const known = this.cached(chunk, reading, page);
     if (known !== null) return known;
     const stored = layout.columns[column]!;
     const index = layout.pagesOf(chunk, stored);
-    const dictionary = chunk.dictionaryOffset === -1 ? null : this.#dictionary(layout, chunk, column);
+    const dictionary =
+      chunk.dictionaryOffset === -1 ? null : this.#dictionary(layout, chunk, column);
     const rows = Math.min(index.step, chunk.rows - page * index.step);
-    const made = this.#guard(`page ${page} of column ${column + 1} in row group ${group + 1}`, () => {
-      const expected = {type: PageType.data, encoding: chunk.encoding, count: rows};
-      const body = this.#body(index.offsets[page]!, index.sizes[page]!, expected);
-      return decodePage(body.bytes, rows, stored, {encoding: chunk.encoding, dictionary, reading});
-    });
+    const made = this.#guard(
+      `page ${page} of column ${column + 1} in row group ${group + 1}`,
+      () => {
+        const expected = {type: PageType.data, encoding: chunk.encoding, count: rows};
+        const body = this.#body(index.offsets[page]!, index.sizes[page]!, expected);
+        return decodePage(body.bytes, rows, stored, {
+          encoding: chunk.encoding,
+          dictionary,
+          reading,
+        });
+      },
+    );
     if (!this.#keep(layout)) return made;
     let slots = chunk.decoded.get(reading.type.oid);
     if (slots === undefined) {
@@ -112,7 +130,8 @@ export class SegmentPages {
     }
     const [offset, length, crc] = chunk.bloomPlace;
     const bytes = this.#files.read(this.path, offset, length);
-    if (crc32(bytes) !== crc) throw corrupt(this.path, 'a bloom filter does not match its checksum');
+    if (crc32(bytes) !== crc)
+      throw corrupt(this.path, 'a bloom filter does not match its checksum');
     const entry = this.#guard('a bloom filter', () => new CachedBloom(bytes));
     chunk.bloom = entry;
     entry.slot = {
@@ -189,12 +208,21 @@ export class SegmentPages {
   ): {readonly bytes: Buffer; readonly count: number} {
     const bytes = this.#files.read(this.path, offset, size);
     const reader = {view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0};
-    const header = deserializeTCompactProtocol(reader) as Record<string, number | Record<string, number>>;
+    const header = deserializeTCompactProtocol(reader) as Record<
+      string,
+      number | Record<string, number>
+    >;
     const packed = bytes.subarray(reader.offset);
-    if (packed.length !== header['field_3'] || crc32(packed) >>> 0 !== (header['field_4'] as number) >>> 0) {
+    if (
+      packed.length !== header['field_3'] ||
+      crc32(packed) >>> 0 !== (header['field_4'] as number) >>> 0
+    ) {
       throw corrupt(this.path, `the page at byte ${offset} does not match its checksum`);
     }
-    const inner = header[expected.type === PageType.data ? 'field_5' : 'field_7'] as Record<string, number>;
+    const inner = header[expected.type === PageType.data ? 'field_5' : 'field_7'] as Record<
+      string,
+      number
+    >;
     const count = inner['field_1']!;
     const isExpected =
       header['field_1'] === expected.type &&
@@ -202,8 +230,12 @@ export class SegmentPages {
       (expected.count === -1 || expected.count === count);
     if (!isExpected) throw corrupt(this.path, `the page at byte ${offset} is of another kind`);
     const length = header['field_2'] as number;
-    const unpacked = zstdDecompressSync(packed, {chunkSize: Math.max(64, length + 1), maxOutputLength: length + 1});
-    if (unpacked.length !== length) throw corrupt(this.path, `the page at byte ${offset} has the wrong length`);
+    const unpacked = zstdDecompressSync(packed, {
+      chunkSize: Math.max(64, length + 1),
+      maxOutputLength: length + 1,
+    });
+    if (unpacked.length !== length)
+      throw corrupt(this.path, `the page at byte ${offset} has the wrong length`);
     return {bytes: unpacked, count};
   }
 
@@ -213,7 +245,11 @@ export class SegmentPages {
       return run();
     } catch (error) {
       if (error instanceof PgError) throw error;
-      throw corrupt(this.path, `${what}: ${error instanceof Error ? error.message : String(error)}`, error);
+      throw corrupt(
+        this.path,
+        `${what}: ${error instanceof Error ? error.message : String(error)}`,
+        error,
+      );
     }
   }
 }

@@ -32,11 +32,16 @@ export class SegmentWriter {
   #sliceStart = 0;
 
   constructor(options: WriteSegmentOptions, thread: EncodeThread) {
-    assert(options.rowGroupRows > 0 && options.columns.length > 0, 'a segment has columns and rows');
+    assert(
+      options.rowGroupRows > 0 && options.columns.length > 0,
+      'a segment has columns and rows',
+    );
     this.#options = options;
     this.#thread = thread;
     this.#plans = options.columns.map(planColumn);
-    this.#builders = options.columns.map((column, i) => new ColumnBuilder(this.#plans[i]!, column.type));
+    this.#builders = options.columns.map(
+      (column, i) => new ColumnBuilder(this.#plans[i]!, column.type),
+    );
     this.#groupRows = options.rowGroupRows;
   }
 
@@ -76,7 +81,10 @@ export class SegmentWriter {
       }
       this.#rows += to - from;
       from = to;
-      this.#sliceRows = Math.max(1, Math.min(SLICE_ROWS, Math.floor((SLICE_BYTES * this.#rows) / size)));
+      this.#sliceRows = Math.max(
+        1,
+        Math.min(SLICE_ROWS, Math.floor((SLICE_BYTES * this.#rows) / size)),
+      );
       if (this.#rows >= this.#groupRows || size > MAX_GROUP_BYTES) await this.#endGroup();
       else if (from < count) await this.#breathe();
     }

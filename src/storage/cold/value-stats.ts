@@ -146,7 +146,10 @@ export function fixedBytes(plan: Pick<ColumnPlan, 'physicalType'>, value: number
 }
 
 /** Reads what `fixedBytes` wrote, or the bytes themselves. */
-export function storedValue(physicalType: ColumnPlan['physicalType'], bytes: Uint8Array): StoredValue {
+export function storedValue(
+  physicalType: ColumnPlan['physicalType'],
+  bytes: Uint8Array,
+): StoredValue {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   switch (physicalType) {
     case 'BOOLEAN':

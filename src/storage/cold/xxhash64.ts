@@ -56,12 +56,7 @@ export class Xxhash64 {
 
   #stripes(bytes: Uint8Array, from: number, to: number): number {
     const lows = [add(P1L, P2L), P2L, 0, (0 - P1L) | 0];
-    const highs = [
-      (P1H + P2H + carry(P1L, P2L)) | 0,
-      P2H,
-      0,
-      (0 - P1H - (P1L === 0 ? 0 : 1)) | 0,
-    ];
+    const highs = [(P1H + P2H + carry(P1L, P2L)) | 0, P2H, 0, (0 - P1H - (P1L === 0 ? 0 : 1)) | 0];
     let at = from;
     for (; at + 32 <= to; at += 32) {
       for (let lane = 0; lane < 4; lane++) {

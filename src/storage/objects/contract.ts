@@ -20,10 +20,16 @@ export type ObjectBody = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8
 export interface ObjectStore {
   put(key: string, body: ObjectBody, options?: {readonly ifAbsent?: boolean}): Promise<PutResult>;
   /** All bytes, or those of a range (cut at the object's end); null when there is no such object. */
-  get(key: string, range?: {readonly offset: number; readonly length: number}): Promise<Buffer | null>;
+  get(
+    key: string,
+    range?: {readonly offset: number; readonly length: number},
+  ): Promise<Buffer | null>;
   head(key: string): Promise<ObjectInfo | null>;
   /** Objects whose key begins with `prefix` and is greater than `after`, in byte order, at most `limit`. */
-  list(prefix: string, options?: {readonly after?: string; readonly limit?: number}): Promise<readonly ObjectInfo[]>;
+  list(
+    prefix: string,
+    options?: {readonly after?: string; readonly limit?: number},
+  ): Promise<readonly ObjectInfo[]>;
   /** Durable when it resolves; false when there was no such object. */
   delete(key: string): Promise<boolean>;
   close(): Promise<void>;

@@ -21,7 +21,8 @@ export async function openFileObjectStore(root: string): Promise<ObjectStore> {
   await mkdir(staging, {recursive: true});
   for (const name of await readdir(staging)) {
     const stats = await stat(join(staging, name)).catch(() => null);
-    if (stats !== null && Date.now() - stats.mtimeMs > STALE_MS) await rm(join(staging, name), {force: true});
+    if (stats !== null && Date.now() - stats.mtimeMs > STALE_MS)
+      await rm(join(staging, name), {force: true});
   }
   return new FileObjectStore(root, directories);
 }
@@ -35,7 +36,11 @@ class FileObjectStore implements ObjectStore {
     this.#directories = directories;
   }
 
-  async put(key: string, body: ObjectBody, options: {readonly ifAbsent?: boolean} = {}): Promise<PutResult> {
+  async put(
+    key: string,
+    body: ObjectBody,
+    options: {readonly ifAbsent?: boolean} = {},
+  ): Promise<PutResult> {
     const path = this.#pathOf(key);
     const staged = join(this.#root, STAGING, randomUUID());
     try {
@@ -53,7 +58,10 @@ class FileObjectStore implements ObjectStore {
     }
   }
 
-  async get(key: string, range?: {readonly offset: number; readonly length: number}): Promise<Buffer | null> {
+  async get(
+    key: string,
+    range?: {readonly offset: number; readonly length: number},
+  ): Promise<Buffer | null> {
     const path = this.#pathOf(key);
     let file: FileHandle;
     try {
@@ -93,7 +101,10 @@ class FileObjectStore implements ObjectStore {
     }
   }
 
-  async list(prefix: string, options: {readonly after?: string; readonly limit?: number} = {}): Promise<readonly ObjectInfo[]> {
+  async list(
+    prefix: string,
+    options: {readonly after?: string; readonly limit?: number} = {},
+  ): Promise<readonly ObjectInfo[]> {
     const {after = '', limit = 1000} = options;
     const found: ObjectInfo[] = [];
     const start = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/') + 1) : '';
@@ -151,7 +162,14 @@ class FileObjectStore implements ObjectStore {
 
   #pathOf(key: string): string {
     const parts = key.split('/');
-    const isSafe = parts.every(part => part !== '' && part !== '.' && part !== '..' && !part.includes('\0') && !part.includes('\\'));
+    const isSafe = parts.every(
+      part =>
+        part !== '' &&
+        part !== '.' &&
+        part !== '..' &&
+        !part.includes('\0') &&
+        !part.includes('\\'),
+    );
     if (!isSafe || parts[0] === STAGING || Buffer.byteLength(key) > MAX_KEY_BYTES) {
       throw new PgError(SqlState.invalidParameterValue, `invalid object key "${key}"`);
     }
@@ -193,5 +211,9 @@ function failure(what: string, key: string, error: unknown): PgError {
   if (error instanceof PgError) return error;
   const isFull = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT';
   const message = error instanceof Error ? error.message : String(error);
-  return new PgError(isFull ? SqlState.diskFull : SqlState.ioError, `could not ${what} object "${key}": ${message}`, {cause: error});
+  return new PgError(
+    isFull ? SqlState.diskFull : SqlState.ioError,
+    `could not ${what} object "${key}": ${message}`,
+    {cause: error},
+  );
 }
