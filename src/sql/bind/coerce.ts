@@ -1,0 +1,194 @@
+import {SqlState} from '../../common/sqlstate.ts';
+import type {BoundExpr, ConstantExpr, RowExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import {type Binding, isUnknown} from './binding.ts';
+import {makeCall} from './calls.ts';
+import {baseType, type CoercionContext, type CoercionPath, coercionPath} from './coercion-path.ts';
+import {errorType, isTrueArray} from './display-type.ts';
+import {bindDomainChecks} from './domain-checks.ts';
+import {isPolymorphic, TypeOid} from './type-oids.ts';
+
+/** Where and how strictly a conversion happens. */
+export interface CoerceOptions {
+  readonly context: CoercionContext;
+  readonly typmod?: number;
+  readonly location?: number;
+}
+
+/** Converts an expression to a type with typmod; null when there is no such conversion (PostgreSQL coerce_to_target_type). */
+export function tryCoerce(binding: Binding, expr: BoundExpr, target: TypeInstance, options: CoerceOptions): BoundExpr | null {
+  const typmod = options.typmod ?? -1;
+  const location = options.location ?? expr.location;
+  const converted = convert(binding, expr, target, typmod, options.context, location);
+  if (converted === null) return null;
+  return coerceTypmod(binding, converted, target, typmod, options.context === 'explicit', location);
+}
+
+/** As tryCoerce, with PostgreSQL's error "cannot cast type a to b". */
+export function coerce(binding: Binding, expr: BoundExpr, target: TypeInstance, options: CoerceOptions): BoundExpr {
+  const converted = tryCoerce(binding, expr, target, options);
+  if (converted !== null) return converted;
+  throw binding.error(
+    SqlState.cannotCoerce, `cannot cast type ${errorType(expr.type)} to ${errorType(target)}`, options.location ?? expr.location,
+  );
+}
+
+/** Converts implicitly what resolution has found convertible. */
+export function coerceImplicit(binding: Binding, expr: BoundExpr, target: TypeInstance): BoundExpr {
+  return coerce(binding, expr, target, {context: 'implicit'});
+}
+
+/** An expression that must be boolean: WHERE, AND, CASE. */
+export function coerceBoolean(binding: Binding, expr: BoundExpr, construct: string): BoundExpr {
+  const converted = tryCoerce(binding, expr, binding.boolType, {context: 'assignment'});
+  if (converted !== null && (baseType(expr.type).oid === TypeOid.bool || isUnknown(expr))) return converted;
+  throw binding.error(
+    SqlState.datatypeMismatch, `argument of ${construct} must be type boolean, not type ${errorType(expr.type)}`, expr.location,
+  );
+}
+
+function convert(
+  binding: Binding, expr: BoundExpr, target: TypeInstance, typmod: number, context: CoercionContext, location: number,
+): BoundExpr | null {
+  if (expr.type.oid === target.oid) return expr;
+  if (isPolymorphic(target.oid) || target.oid === TypeOid.any) return expr;
+  if (isUnknown(expr)) return convertUnknown(binding, expr, target, typmod, context, location);
+  const path = coercionPath(binding, expr.type, target, context);
+  if (path !== null) return applyPath(binding, expr, target, path, context === 'explicit', location);
+  if (expr.kind === 'row' && target.kind === 'c') return convertRow(binding, expr, target, context, location);
+  if (target.oid === TypeOid.record && baseType(expr.type).kind === 'c') return relabel(expr, target, location);
+  if (target.oid === TypeOid.recordArray && isTrueArray(expr.type)) return relabel(expr, target, location);
+  return null;
+}
+
+function convertUnknown(
+  binding: Binding, expr: BoundExpr, target: TypeInstance, typmod: number, context: CoercionContext, location: number,
+): BoundExpr | null {
+  if (expr.kind === 'param') {
+    const base = baseType(target);
+    return domain(binding, binding.parameters.resolve(expr, base), target, location);
+  }
+  if (expr.kind === 'constant') {
+    const base = baseType(target);
+    return domain(binding, readLiteral(binding, expr, base, typmod), target, location);
+  }
+  if (expr.kind === 'relabel') return convert(binding, expr.arg, target, typmod, context, location);
+  if (expr.kind === 'letRef') return {...expr, type: target};
+  const text = relabel(expr, binding.type(TypeOid.text), location);
+  return convert(binding, text, target, typmod, 'explicit', location);
+}
+
+/** An unknown literal through its type's input function, at bind time; its slot does the same at each execution. */
+function readLiteral(binding: Binding, literal: ConstantExpr, target: TypeInstance, typmod: number): ConstantExpr {
+  const location = literal.location;
+  if (literal.value === null) return {...literal, type: target};
+  const text = String(literal.value);
+  const inputTypmod = target.oid === TypeOid.interval ? typmod : -1;
+  const value = binding.at(location, () => target.input(text, inputTypmod, binding.context.format));
+  const made: ConstantExpr = {kind: 'constant', type: target, typmod: inputTypmod, location, value};
+  binding.literals.inherit(literal, made);
+  if (target.oid >= 2202 && target.oid <= 2206 || dependsOnSettings(text, target)) binding.literals.pin(made);
+  return made;
+}
+
+/** 'now', 'today' and their kin are read at bind time: such a plan must not be kept for another time. */
+function dependsOnSettings(text: string, target: TypeInstance): boolean {
+  return target.category === 'D' && /now|today|tomorrow|yesterday/i.test(text);
+}
+
+function applyPath(
+  binding: Binding, expr: BoundExpr, target: TypeInstance, path: CoercionPath, isExplicit: boolean, location: number,
+): BoundExpr {
+  const base = baseType(target);
+  switch (path.kind) {
+    case 'relabel':
+      if (target.kind !== 'd') return relabel(expr, target, location, base.oid === baseType(expr.type).oid ? expr.typmod : -1);
+      return domain(binding, expr.type.oid === base.oid ? expr : relabel(expr, base, location), target, location);
+    case 'function':
+      return domain(binding, castCall(binding, path.cast.function, expr, base, -1, isExplicit, location), target, location);
+    case 'io':
+      return domain(binding, {kind: 'ioCast', type: base, typmod: -1, location, arg: expr}, target, location);
+    case 'array': {
+      const id = binding.newLet();
+      const from = baseType(expr.type).element!;
+      const ref: BoundExpr = {kind: 'letRef', type: from, typmod: -1, location, id};
+      const element = applyPath(binding, ref, base.element!, path.element, isExplicit, location);
+      return domain(binding, {kind: 'arrayCast', type: base, typmod: -1, location, arg: expr, id, element}, target, location);
+    }
+  }
+}
+
+function castCall(
+  binding: Binding, functionOid: number, expr: BoundExpr, target: TypeInstance, typmod: number, isExplicit: boolean, location: number,
+): BoundExpr {
+  const row = binding.context.catalog.functionByOid(functionOid as never)!;
+  const args: BoundExpr[] = [expr.type.kind === 'd' ? relabel(expr, baseType(expr.type), location) : expr];
+  if (row.argTypes.length > 1) args.push(binding.constant(binding.type(TypeOid.int4), typmod));
+  if (row.argTypes.length > 2) args.push(binding.constant(binding.boolType, isExplicit));
+  return {...makeCall(binding, row, args, target, location), typmod};
+}
+
+/** Same value, other type. */
+export function relabel(expr: BoundExpr, target: TypeInstance, location = expr.location, typmod = -1): BoundExpr {
+  if (expr.type.oid === target.oid && expr.typmod === typmod) return expr;
+  return {kind: 'relabel', type: target, typmod, location, arg: expr.kind === 'relabel' ? expr.arg : expr};
+}
+
+function domain(binding: Binding, expr: BoundExpr, target: TypeInstance, location: number): BoundExpr {
+  if (target.kind !== 'd') return expr;
+  const base = baseType(target);
+  const limited = coerceTypmod(binding, expr, base, target.baseTypmod, false, location);
+  const id = binding.newLet();
+  const checks = bindDomainChecks(binding, target, id);
+  return {kind: 'domainCast', type: target, typmod: target.baseTypmod, location, arg: limited, id, isNotNull: checks.isNotNull, checks: checks.checks};
+}
+
+function convertRow(binding: Binding, row: RowExpr, target: TypeInstance, context: CoercionContext, location: number): BoundExpr | null {
+  const columns = compositeColumns(binding, target);
+  if (columns === null || columns.length !== row.fields.length) return null;
+  const fields: BoundExpr[] = [];
+  for (let index = 0; index < columns.length; index++) {
+    const column = columns[index]!;
+    const field = tryCoerce(binding, row.fields[index]!, column.type, {context, typmod: column.typmod, location});
+    if (field === null) return null;
+    fields.push(field);
+  }
+  return {kind: 'row', type: target, typmod: -1, location, fields};
+}
+
+/** The fields of a composite type, or null when it is none. */
+export function compositeColumns(
+  binding: Binding, type: TypeInstance,
+): readonly {readonly name: string; readonly type: TypeInstance; readonly typmod: number}[] | null {
+  const base = baseType(type);
+  if (base.kind !== 'c') return null;
+  const catalog = binding.context.catalog;
+  const columns = catalog.typeDescriptorByOid(base.oid)?.columns ?? tableOfRowType(binding, base)?.columns;
+  if (columns === undefined) return null;
+  return columns.filter(column => !column.isDropped).map(column => ({name: column.name, type: binding.type(column.typeOid), typmod: column.typmod}));
+}
+
+function tableOfRowType(binding: Binding, type: TypeInstance) {
+  const catalog = binding.context.catalog;
+  const relation = catalog.relationByName(catalog.typeSchema(type.oid), type.name);
+  return relation !== undefined && 'columns' in relation ? relation : undefined;
+}
+
+/** Applies a typmod by the type's length coercion function (varchar(n), numeric(p,s)); constants at once unless they are slots. */
+export function coerceTypmod(
+  binding: Binding, expr: BoundExpr, target: TypeInstance, typmod: number, isExplicit: boolean, location: number,
+): BoundExpr {
+  if (typmod < 0 || expr.typmod === typmod) return expr;
+  const base = baseType(target);
+  if (isTrueArray(base) && base.oid !== TypeOid.int2vector && base.oid !== TypeOid.oidvector) {
+    const id = binding.newLet();
+    const ref: BoundExpr = {kind: 'letRef', type: base.element!, typmod: -1, location, id};
+    const element = coerceTypmod(binding, ref, base.element!, typmod, isExplicit, location);
+    return element === ref ? expr : {kind: 'arrayCast', type: expr.type, typmod, location, arg: expr, id, element};
+  }
+  const cast = binding.context.catalog.builtin.castFor(base.oid, base.oid);
+  if (cast === undefined || cast.method !== 'f') return expr.typmod === -1 ? expr : expr;
+  if (expr.kind === 'constant' && expr.value === null) return {...expr, typmod};
+  const call = castCall(binding, cast.function, expr, base, typmod, isExplicit, location);
+  return target.kind === 'd' ? relabel(call, target, location, typmod) : call;
+}

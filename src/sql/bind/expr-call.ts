@@ -1,0 +1,78 @@
+import type {FuncCall} from '@pgsql/types';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import {namesOf} from './ast.ts';
+import type {Binding} from './binding.ts';
+import type {Block} from './block.ts';
+import {matchFunction, resolveCall, signature, undefinedFunction} from './call-resolution.ts';
+import {makeCall} from './calls.ts';
+import {coerce} from './coerce.ts';
+import {coercionPath} from './coercion-path.ts';
+import {bindAggregate} from './expr-aggregate.ts';
+import {selectField} from './expr-array.ts';
+import {bindWindowCall} from './expr-window.ts';
+import {inlineSqlFunction} from './inline-function.ts';
+import {bindSetCall} from './set-call.ts';
+import {findType} from './type-name.ts';
+import {TypeOid} from './type-oids.ts';
+
+/** Binds a function call of any kind: scalar, aggregate, window, set-returning, or a cast in function notation. */
+export function bindCall(block: Block, node: FuncCall): BoundExpr {
+  const binding = block.binding;
+  const location = node.location ?? -1;
+  const isAggregateSyntax = node.agg_star === true || node.agg_distinct === true || node.agg_order !== undefined ||
+    node.agg_filter !== undefined || node.agg_within_group === true || node.over !== undefined;
+  const mayBeAggregate = isAggregateSyntax || mayNameAggregate(binding, node);
+  const before = block.subqueries.length;
+  const argNodes = node.args ?? [];
+  const bindArgs = (): BoundExpr[] => argNodes.map(arg => block.expr('NamedArgExpr' in arg ? arg.NamedArgExpr.arg! : arg));
+  if (mayBeAggregate) return bindAggregate(block, node, bindArgs, before) ?? bindWindowCall(block, node, bindArgs);
+  block.setDepth++;
+  const args = bindArgs();
+  block.setDepth--;
+  return finishCall(block, node, args, location);
+}
+
+/** Whether every function of that name is an aggregate or window function. */
+function mayNameAggregate(binding: Binding, node: FuncCall): boolean {
+  const names = namesOf(node.funcname);
+  const rows = binding.context.catalog.builtin.functionsByName(names.at(-1) ?? '');
+  return rows.length > 0 && rows.some(row => row.kind === 'a' || row.kind === 'w') &&
+    !rows.some(row => row.kind === 'f' && row.argTypes.length === (node.args?.length ?? 0));
+}
+
+function finishCall(block: Block, node: FuncCall, args: readonly BoundExpr[], location: number): BoundExpr {
+  const binding = block.binding;
+  const names = namesOf(node.funcname);
+  const match = matchFunction(binding, node, args);
+  if (match === null || match === 'ambiguous') {
+    if (match === null && names.length === 1 && args.length === 1) {
+      const cast = asCast(binding, names[0]!, args[0]!, location);
+      if (cast !== null) return cast;
+      if (args[0]!.kind === 'row') return selectField(binding, args[0]!, names[0]!, location);
+    }
+    throw undefinedFunction(binding, node, args, match === 'ambiguous');
+  }
+  const {row} = match;
+  if (row.kind === 'p') {
+    throw binding.error(SqlState.wrongObjectType, `${signature(names.join('.'), args)} is a procedure`, location, {
+      hint: 'To call a procedure, use CALL.',
+    });
+  }
+  const call = resolveCall(binding, match, args, location, node.func_variadic === true);
+  if (row.returnsSet) return bindSetCall(block, call, location);
+  if (row.sqlBody !== null) return inlineSqlFunction(block, call, location);
+  return makeCall(binding, row, call.args, call.type, location);
+}
+
+/** typename(x): a cast in function notation. */
+function asCast(binding: Binding, name: string, arg: BoundExpr, location: number): BoundExpr | null {
+  const target = findType(binding, name);
+  if (target === null || target.kind === 'p') return null;
+  if (arg.type.oid !== TypeOid.unknown) {
+    const path = coercionPath(binding, arg.type, target, 'explicit');
+    if (path === null || path.kind === 'array') return null;
+    if (path.kind === 'io' && (arg.type.category === 'C' || arg.type.oid === TypeOid.record)) return null;
+  }
+  return coerce(binding, arg, target, {context: 'explicit', location});
+}

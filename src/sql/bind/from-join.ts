@@ -1,0 +1,185 @@
+import type {JoinExpr, Node} from '@pgsql/types';
+import {SqlState} from '../../common/sqlstate.ts';
+import {oid} from '../../common/ids.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {JoinType} from '../plan/plan.ts';
+import {namesOf} from './ast.ts';
+import type {Binding} from './binding.ts';
+import type {Block, RangeItem, ScopeColumn} from './block.ts';
+import {applySubqueries} from './block.ts';
+import {coerceBoolean, coerceImplicit} from './coerce.ts';
+import {commonType} from './common-type.ts';
+import {splitAnd} from './conjuncts.ts';
+import {freeColumnsOfQuery, producedIds} from './logical-walk.ts';
+import type {LogicalColumn, LogicalNode, SubqueryExpr} from './logical.ts';
+import {useColumn} from './names.ts';
+import {binaryOperator} from './operators.ts';
+import {renameColumns} from './relations.ts';
+
+interface Bound {
+  readonly node: LogicalNode;
+  readonly items: readonly RangeItem[];
+}
+
+type BindItem = (block: Block, node: Node, left: readonly RangeItem[]) => Bound;
+
+/** Binds a JOIN with ON, USING or NATURAL (PostgreSQL transformFromClauseItem). */
+export function bindJoin(block: Block, join: JoinExpr, outerLeft: readonly RangeItem[], bindItem: BindItem): Bound {
+  const binding = block.binding;
+  const left = bindItem(block, join.larg!, outerLeft);
+  const right = bindItem(block, join.rarg!, [...outerLeft, ...left.items]);
+  checkNames(binding, left.items, right.items);
+  const joinType = typeOf(join);
+  const names = join.isNatural === true ? commonNames(left.items, right.items) : namesOf(join.usingClause);
+  if (join.isNatural !== true && names.length === 0) return joinOn(block, join, joinType, left, right);
+  return joinUsing(block, join, joinType, left, right, names);
+}
+
+function typeOf(join: JoinExpr): JoinType {
+  switch (join.jointype ?? 'JOIN_INNER') {
+    case 'JOIN_LEFT':
+      return 'left';
+    case 'JOIN_RIGHT':
+      return 'right';
+    case 'JOIN_FULL':
+      return 'full';
+    default:
+      return 'inner';
+  }
+}
+
+function checkNames(binding: Binding, left: readonly RangeItem[], right: readonly RangeItem[]): void {
+  for (const item of left) {
+    if (!item.isNamed || item.alias === '') continue;
+    const rival = right.find(other => other.isNamed && other.alias === item.alias && (other.schema === item.schema || other.schema === 0 || item.schema === 0));
+    if (rival !== undefined) throw binding.error(SqlState.duplicateAlias, `table name "${item.alias}" specified more than once`, -1);
+  }
+}
+
+function joinOn(block: Block, join: JoinExpr, joinType: JoinType, left: Bound, right: Bound): Bound {
+  const items = [...left.items, ...right.items];
+  const {conditions, subqueries} = bindOn(block, join, items);
+  const node = joinWithSubqueries(joinType, left.node, right.node, conditions, subqueries);
+  if (join.alias === undefined) return {node, items};
+  return {node, items: [aliased(block.binding, join, items.flatMap(item => (item.showsColumns ? item.columns : [])), items)]};
+}
+
+function bindOn(block: Block, join: JoinExpr, items: readonly RangeItem[]): {readonly conditions: BoundExpr[]; readonly subqueries: SubqueryExpr[]} {
+  if (join.quals === undefined) return {conditions: [], subqueries: []};
+  const outer = block.items;
+  const pending = block.takeSubqueries();
+  block.items = [...items];
+  const condition = block.within('JOIN conditions', () => coerceBoolean(block.binding, block.expr(join.quals!), 'JOIN/ON'));
+  block.items = outer;
+  const subqueries = block.takeSubqueries();
+  block.subqueries = pending;
+  return {conditions: splitAnd(condition), subqueries};
+}
+
+/** Subqueries of ON run below the join: on the side that they need, or (left join) in a lateral right side. */
+function joinWithSubqueries(
+  joinType: JoinType, left: LogicalNode, right: LogicalNode, on: readonly BoundExpr[], subqueries: readonly SubqueryExpr[],
+): LogicalNode {
+  if (subqueries.length === 0) return {kind: 'join', joinType, left, right, on, isNullAware: false};
+  if (joinType === 'inner') {
+    const cross: LogicalNode = {kind: 'join', joinType, left, right, on: [], isNullAware: false};
+    return {kind: 'filter', input: applySubqueries(cross, subqueries), conditions: on};
+  }
+  const leftIds = producedIds(left);
+  const needsOnly = (ids: ReadonlySet<number>, other: ReadonlySet<number>): boolean => subqueries.every(subquery => {
+    const used = freeColumnsOfQuery(subquery.query);
+    return ![...used].some(id => other.has(id) && !ids.has(id));
+  });
+  if (needsOnly(leftIds, producedIds(right))) {
+    return {kind: 'join', joinType, left: applySubqueries(left, subqueries), right, on, isNullAware: false};
+  }
+  if (needsOnly(producedIds(right), leftIds)) {
+    return {kind: 'join', joinType, left, right: applySubqueries(right, subqueries), on, isNullAware: false};
+  }
+  const lateral: LogicalNode = {kind: 'filter', input: applySubqueries(right, subqueries), conditions: on};
+  return {kind: 'join', joinType, left, right: lateral, on: [], isNullAware: false};
+}
+
+function commonNames(left: readonly RangeItem[], right: readonly RangeItem[]): string[] {
+  const names = new Set(right.flatMap(item => (item.showsColumns ? item.columns.map(column => column.name) : [])));
+  return left.flatMap(item => (item.showsColumns ? item.columns : [])).map(column => column.name).filter(name => names.has(name));
+}
+
+function mergeSide(binding: Binding, items: readonly RangeItem[], name: string, side: string): ScopeColumn {
+  const found = items.flatMap(item => (item.showsColumns ? item.columns.filter(column => column.name === name) : []));
+  if (found.length === 0) {
+    throw binding.error(SqlState.undefinedColumn, `column "${name}" specified in USING clause does not exist in ${side} table`, -1);
+  }
+  if (found.length > 1) throw binding.error(SqlState.ambiguousColumn, `common column name "${name}" appears more than once in ${side} table`, -1);
+  return found[0]!;
+}
+
+function joinUsing(block: Block, join: JoinExpr, joinType: JoinType, left: Bound, right: Bound, names: readonly string[]): Bound {
+  const binding = block.binding;
+  const on: BoundExpr[] = [];
+  const merged: ScopeColumn[] = [];
+  const computed: {column: LogicalColumn; expr: BoundExpr}[] = [];
+  for (const name of names) {
+    const leftColumn = mergeSide(binding, left.items, name, 'left');
+    const rightColumn = mergeSide(binding, right.items, name, 'right');
+    const leftExpr = useColumn(block, leftColumn, -1);
+    const rightExpr = useColumn(block, rightColumn, -1);
+    on.push(binaryOperator(binding, '=', leftExpr, rightExpr, -1));
+    merged.push(mergedColumn(block, joinType, name, {leftColumn, rightColumn, leftExpr, rightExpr}, computed));
+  }
+  const joined: LogicalNode = {kind: 'join', joinType, left: left.node, right: right.node, on, isNullAware: false};
+  const node: LogicalNode = computed.length === 0 ? joined : {kind: 'compute', input: joined, outputs: computed};
+  const rest = (items: readonly RangeItem[]): ScopeColumn[] =>
+    items.flatMap(item => (item.showsColumns ? item.columns.filter(column => !names.includes(column.name)) : []));
+  const columns = [...merged, ...rest(left.items), ...rest(right.items)];
+  const hidden = [...left.items, ...right.items].map(item => ({...item, showsColumns: false}));
+  const items = join.alias === undefined ? [unnamed(columns), ...hidden] : [aliased(binding, join, columns, hidden)];
+  if (join.join_using_alias !== undefined) {
+    items.push({...unnamed(merged), alias: join.join_using_alias.aliasname ?? '', isNamed: true, showsColumns: false});
+  }
+  return {node, items};
+}
+
+interface MergePair {
+  readonly leftColumn: ScopeColumn;
+  readonly rightColumn: ScopeColumn;
+  readonly leftExpr: BoundExpr;
+  readonly rightExpr: BoundExpr;
+}
+
+/** The one column that USING makes of two (PostgreSQL buildMergedJoinVar). */
+function mergedColumn(
+  block: Block, joinType: JoinType, name: string, pair: MergePair, computed: {column: LogicalColumn; expr: BoundExpr}[],
+): ScopeColumn {
+  const binding = block.binding;
+  const type = commonType(binding, [pair.leftExpr, pair.rightExpr], 'JOIN/USING');
+  const leftExpr = coerceImplicit(binding, pair.leftExpr, type);
+  const rightExpr = coerceImplicit(binding, pair.rightExpr, type);
+  if (joinType !== 'full') {
+    const preferRight = joinType === 'right' || (joinType === 'inner' && leftExpr !== pair.leftExpr && rightExpr === pair.rightExpr);
+    const [expr, column] = preferRight ? [rightExpr, pair.rightColumn] : [leftExpr, pair.leftColumn];
+    if (expr.kind === 'column') return {...column, name};
+    return computedColumn(block, name, expr, computed);
+  }
+  const expr: BoundExpr = {kind: 'coalesce', type, typmod: -1, location: -1, args: [leftExpr, rightExpr]};
+  return computedColumn(block, name, expr, computed);
+}
+
+function computedColumn(block: Block, name: string, expr: BoundExpr, computed: {column: LogicalColumn; expr: BoundExpr}[]): ScopeColumn {
+  const column = block.binding.newColumn(name, expr.type, expr.typmod);
+  computed.push({column, expr});
+  return {...column, tableOid: oid(0), attnum: 0, use: null};
+}
+
+function unnamed(columns: readonly ScopeColumn[]): RangeItem {
+  return {
+    alias: '', schema: oid(0), columns, scan: null, rowType: null, use: null, isNamed: false, showsColumns: true, isTarget: false,
+    isScalarFunction: false,
+  };
+}
+
+/** (a JOIN b ...) AS alias: only the alias is visible. */
+function aliased(binding: Binding, join: JoinExpr, columns: readonly ScopeColumn[], _hidden: readonly RangeItem[]): RangeItem {
+  const alias = join.alias?.aliasname ?? '';
+  return {...unnamed(renameColumns(binding, alias, columns, namesOf(join.alias?.colnames), -1)), alias, isNamed: true};
+}

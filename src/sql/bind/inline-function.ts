@@ -1,0 +1,49 @@
+import {featureNotSupported} from '../../common/errors.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {Block} from './block.ts';
+import {coerce} from './coerce.ts';
+import type {ResolvedCall} from './call-resolution.ts';
+import type {BoundQuery, SubqueryExpr} from './logical.ts';
+import {queryAst} from './parsed-text.ts';
+import {parameterNamesOf, withSubstitutes} from './substitutes.ts';
+
+/**
+ * A LANGUAGE sql function is bound in place: a body that is a lone expression becomes that expression, any other SELECT a scalar subquery
+ * over the arguments.
+ */
+export function inlineSqlFunction(block: Block, call: ResolvedCall, location: number): BoundExpr {
+  const binding = block.binding;
+  const {row} = call;
+  return binding.withoutPositions(() => {
+    const query = bindBody(block, call);
+    const column = query.columns[0];
+    if (column === undefined) throw featureNotSupported(`function ${row.name} returns nothing`);
+    const lone = loneExpression(query);
+    if (lone !== null) return coerce(binding, lone, call.type, {context: 'assignment', location});
+    const value = binding.newColumn(row.name, column.type, column.typmod);
+    const limit = binding.constant(binding.type(20 as never), 1n);
+    const one: BoundQuery = {node: {kind: 'limit', input: query.node, limit, offset: null, tieKeys: null}, columns: query.columns};
+    const subquery: SubqueryExpr = {column: value, query: one, mode: 'scalar', test: null, guard: null};
+    block.subqueries.push(subquery);
+    return coerce(binding, binding.columnExpr(value, location), call.type, {context: 'assignment', location});
+  });
+}
+
+/** The body's query with the arguments in place of its parameters. */
+export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
+  const binding = block.binding;
+  const {row} = call;
+  const text = row.sqlBody!.trim().replace(/^BEGIN ATOMIC\s+/i, '').replace(/;?\s*END$/i, '').replace(/^RETURN\s/i, 'SELECT ').replace(/;\s*$/, '');
+  const ast = queryAst(binding, text);
+  if (!('SelectStmt' in ast)) throw featureNotSupported(`SQL function ${row.name} with a body other than one SELECT is not supported`);
+  return withSubstitutes(binding, call.args, parameterNamesOf(row), () =>
+    block.binders.query(binding, ast.SelectStmt, {parent: block, ctes: null, resolveUnknown: true}),
+  );
+}
+
+/** The expression of a query that is only a target list. */
+function loneExpression(query: BoundQuery): BoundExpr | null {
+  const node = query.node;
+  if (node.kind !== 'compute' || node.input.kind !== 'values' || node.input.columns.length > 0 || node.input.rows.length !== 1) return null;
+  return node.outputs.find(output => output.column.id === query.columns[0]!.id)?.expr ?? null;
+}

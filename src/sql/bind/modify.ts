@@ -1,0 +1,102 @@
+import type {DeleteStmt, Node, RangeVar, UpdateStmt} from '@pgsql/types';
+import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {Binding} from './binding.ts';
+import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
+import {bindReturning, makeRow, targetAlias, targetTable} from './dml-target.ts';
+import {bindFromItem} from './from.ts';
+import type {DmlQuery, LogicalNode, ModifyNode, ScanNode} from './logical.ts';
+import {makeScan, noteUse, scanItem} from './relations.ts';
+import {bindWhere} from './select.ts';
+import {bindSetClause} from './set-clause.ts';
+import {pseudoColumn} from './system-columns.ts';
+import {generatedColumns, liveColumns, tableChecks} from './table-exprs.ts';
+import {bindWith} from './with.ts';
+
+interface Target {
+  readonly block: Block;
+  readonly table: TableDescriptor;
+  readonly scan: ScanNode;
+  readonly alias: string;
+  node: LogicalNode;
+  recheck: readonly BoundExpr[];
+}
+
+/** Binds UPDATE. */
+export function bindUpdate(binding: Binding, binders: Binders, statement: UpdateStmt, options: QueryOptions): DmlQuery {
+  const own = statement.withClause === undefined ? null : bindWith(binding, binders, statement.withClause, options);
+  const inner = own === null ? options : {...options, ctes: own.scope};
+  const table = targetTable(binding, statement.relation!, 'update');
+  const target = bindTarget(binding, binders, statement.relation!, table, inner);
+  const write = noteUse(binding, table.oid, 'w');
+  addFrom(target, statement.fromClause ?? []);
+  addWhere(target, statement.whereClause);
+  const {block} = target;
+  const set = block.within('UPDATE', () => bindSetClause(block, statement.targetList ?? [], table));
+  target.node = applySubqueries(target.node, block.takeSubqueries());
+  const live = liveColumns(table);
+  for (const item of set) write.columns.add(live[item.position]!.attnum);
+  const newRow = makeRow(block, table);
+  const generated = generatedColumns(binding, table, newRow);
+  const changed = new Set([...set, ...generated].map(item => live[item.position]!.attnum));
+  const changesKey = binding.context.catalog.indexesOf(table.oid)
+    .some(index => index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)));
+  return finish(target, own?.ctes ?? [], newRow, statement.returningList ?? [], {
+    kind: 'modify', action: 'update', table, target: target.scan, input: target.node, recheck: target.recheck, set, generated,
+    checks: tableChecks(binding, table, newRow), newRow, returning: null, changesKey,
+  });
+}
+
+/** Binds DELETE. */
+export function bindDelete(binding: Binding, binders: Binders, statement: DeleteStmt, options: QueryOptions): DmlQuery {
+  const own = statement.withClause === undefined ? null : bindWith(binding, binders, statement.withClause, options);
+  const inner = own === null ? options : {...options, ctes: own.scope};
+  const table = targetTable(binding, statement.relation!, 'delete from');
+  const target = bindTarget(binding, binders, statement.relation!, table, inner);
+  noteUse(binding, table.oid, 'd');
+  addFrom(target, statement.usingClause ?? []);
+  addWhere(target, statement.whereClause);
+  const newRow = makeRow(target.block, table);
+  return finish(target, own?.ctes ?? [], newRow, statement.returningList ?? [], {
+    kind: 'modify', action: 'delete', table, target: target.scan, input: target.node, recheck: target.recheck, set: [], generated: [], checks: [],
+    newRow, returning: null, changesKey: false,
+  });
+}
+
+function bindTarget(binding: Binding, binders: Binders, name: RangeVar, table: TableDescriptor, options: QueryOptions): Target {
+  const block = new Block(binding, binders, options.parent, options.ctes);
+  const alias = targetAlias(name);
+  const scan = makeScan(binding, table, alias);
+  binding.lockTable(table.oid, 'rowExclusive');
+  for (const source of ['rid', 'seq', 'owner', 'location'] as const) pseudoColumn(block, scan, source, `_${source}`);
+  block.addItem(scanItem(block, scan, alias, noteUse(binding, table.oid, 'r'), true), name.location ?? -1);
+  return {block, table, scan, alias, node: scan, recheck: []};
+}
+
+function addFrom(target: Target, nodes: readonly Node[]): void {
+  for (const node of nodes) {
+    const item = bindFromItem(target.block, node, target.block.items);
+    for (const name of item.items) target.block.addItem(name, -1);
+    target.node = {kind: 'join', joinType: 'inner', left: target.node, right: item.node, on: [], isNullAware: false};
+  }
+}
+
+function addWhere(target: Target, where: Node | undefined): void {
+  if (where === undefined) return;
+  if ('CurrentOfExpr' in where) {
+    throw target.block.binding.error(SqlState.featureNotSupported, 'WHERE CURRENT OF is not supported', -1);
+  }
+  target.node = bindWhere(target.block, target.node, where);
+  if (target.node.kind === 'filter') target.recheck = target.node.conditions;
+}
+
+/** RETURNING sees the new row (update) or old row (delete) under the target's name, beside the FROM items. */
+function finish(target: Target, ctes: DmlQuery['ctes'], newRow: ScanNode, returningNodes: readonly Node[], node: ModifyNode): DmlQuery {
+  const {block, alias} = target;
+  const rest = block.items.slice(1);
+  const first = scanItem(block, newRow, alias, block.items[0]!.use, true);
+  block.items = [first, ...rest];
+  const returning = bindReturning(block, returningNodes);
+  return {ctes, columns: returning?.columns ?? [], node: {...node, returning: returning?.exprs ?? null}};
+}

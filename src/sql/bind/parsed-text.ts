@@ -1,0 +1,31 @@
+import type {Node} from '@pgsql/types';
+import {internalError} from '../../common/errors.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {Binding} from './binding.ts';
+
+/** The expression tree of a stored expression text (DEFAULT, CHECK, index key), parsed once. */
+export function expressionAst(binding: Binding, text: string): Node {
+  return binding.context.cache.parsed(`SELECT ${text}`, () => {
+    const statement = binding.context.parser.parse(`SELECT ${text}`)[0]?.ast;
+    if (statement === null || statement === undefined || !('SelectStmt' in statement)) throw internalError(`stored expression: ${text}`);
+    const target = statement.SelectStmt.targetList?.[0];
+    if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) throw internalError(`stored expression: ${text}`);
+    return target.ResTarget.val;
+  });
+}
+
+/** The statement tree of a stored query text (a view), parsed once. */
+export function queryAst(binding: Binding, text: string): Node {
+  return binding.context.cache.parsed(text, () => {
+    const statement = binding.context.parser.parse(text)[0]?.ast;
+    if (statement === null || statement === undefined) throw internalError(`stored query: ${text}`);
+    return statement;
+  });
+}
+
+/** A domain's CHECK over the value. */
+export function coerceBooleanCheck(binding: Binding, text: string, value: BoundExpr): BoundExpr {
+  return binding.withoutPositions(() =>
+    binding.hooks.scalar(binding, expressionAst(binding, text), {columns: [], domainValue: value, clause: 'CHECK', relationName: ''}),
+  );
+}

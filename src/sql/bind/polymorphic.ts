@@ -1,0 +1,117 @@
+import type {Oid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import type {Binding} from './binding.ts';
+import {baseType} from './coercion-path.ts';
+import {commonTypeOf} from './common-type.ts';
+import {errorType, isTrueArray} from './display-type.ts';
+import {isPolymorphic, isPolymorphicFamily2, TypeOid} from './type-oids.ts';
+
+/** Declared argument types with polymorphic ones replaced, and the result type (PostgreSQL enforce_generic_type_consistency). */
+export interface ResolvedTypes {
+  readonly args: readonly TypeInstance[];
+  readonly result: TypeInstance;
+}
+
+/** Replaces polymorphic types by what the actual arguments say. */
+export function resolvePolymorphic(
+  binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[], result: Oid, location: number,
+): ResolvedTypes {
+  if (!isPolymorphic(result) && !declared.some(isPolymorphic)) return {args: declared.map(type => binding.type(type)), result: binding.type(result)};
+  const element = family1Element(binding, actual, declared, location);
+  const compatible = family2Element(binding, actual, declared, location);
+  const replace = (type: Oid, from: TypeInstance | null): TypeInstance => {
+    if (!isPolymorphic(type)) return binding.type(type);
+    const chosen = isPolymorphicFamily2(type) ? compatible : element;
+    return substitute(binding, type, chosen, from, location);
+  };
+  return {args: declared.map((type, index) => replace(type, actual[index] ?? null)), result: replace(result, null)};
+}
+
+interface Chosen {
+  readonly element: TypeInstance | null;
+  readonly array: TypeInstance | null;
+  readonly range: TypeInstance | null;
+}
+
+function substitute(binding: Binding, type: Oid, chosen: Chosen, from: TypeInstance | null, location: number): TypeInstance {
+  switch (type) {
+    case TypeOid.anyarray:
+    case TypeOid.anycompatiblearray: {
+      if (chosen.array !== null) return chosen.array;
+      const arrayOid = chosen.element?.arrayOid ?? 0;
+      if (arrayOid === 0) {
+        if (chosen.element === null) throw undetermined(binding, location);
+        throw binding.error(SqlState.undefinedObject, `could not find array type for data type ${errorType(chosen.element)}`, location);
+      }
+      return binding.type(arrayOid as Oid);
+    }
+    case TypeOid.anyrange:
+    case TypeOid.anycompatiblerange:
+    case TypeOid.anymultirange:
+    case TypeOid.anycompatiblemultirange:
+      if (from !== null && from.oid !== TypeOid.unknown) return baseType(from);
+      if (chosen.range !== null) return chosen.range;
+      throw undetermined(binding, location);
+    default:
+      if (chosen.element === null) throw undetermined(binding, location);
+      return chosen.element;
+  }
+}
+
+function undetermined(binding: Binding, location: number): Error {
+  return binding.error(SqlState.datatypeMismatch, 'could not determine polymorphic type because input has type unknown', location);
+}
+
+function family1Element(binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[], location: number): Chosen {
+  let element: TypeInstance | null = null;
+  let array: TypeInstance | null = null;
+  let range: TypeInstance | null = null;
+  let isUsed = false;
+  for (let index = 0; index < declared.length; index++) {
+    const type = declared[index]!;
+    const from = actual[index] ?? null;
+    if (!isPolymorphic(type) || isPolymorphicFamily2(type)) continue;
+    isUsed = true;
+    if (from === null || from.oid === TypeOid.unknown) continue;
+    if (type === TypeOid.anyarray) array = baseType(from);
+    else if (type === TypeOid.anyrange || type === TypeOid.anymultirange) range = baseType(from);
+    else element = from;
+  }
+  if (array !== null && array.oid !== TypeOid.anyarray) element ??= array.element;
+  if (range !== null) element ??= range.element;
+  if (isUsed && element === null && array === null && range === null) {
+    // With nothing but unknown literals PostgreSQL takes them as text.
+    if (declared.includes(TypeOid.anyelement) || declared.includes(TypeOid.anyarray) || declared.includes(TypeOid.anynonarray)) {
+      throw undetermined(binding, location);
+    }
+  }
+  return {element, array: array ?? null, range};
+}
+
+function family2Element(binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[], location: number): Chosen {
+  const types: TypeInstance[] = [];
+  let range: TypeInstance | null = null;
+  let isUsed = false;
+  for (let index = 0; index < declared.length; index++) {
+    const type = declared[index]!;
+    const from = actual[index] ?? null;
+    if (!isPolymorphicFamily2(type)) continue;
+    isUsed = true;
+    if (from === null || from.oid === TypeOid.unknown) continue;
+    const base = baseType(from);
+    if (type === TypeOid.anycompatiblearray) {
+      if (isTrueArray(base)) types.push(base.element!);
+    } else if (type === TypeOid.anycompatiblerange || type === TypeOid.anycompatiblemultirange) range = base;
+    else types.push(base);
+  }
+  if (!isUsed) return {element: null, array: null, range: null};
+  if (types.length === 0) return {element: range?.element ?? binding.type(TypeOid.text), array: null, range};
+  const element = commonTypeOf(binding, types, (left, right) => {
+    throw binding.error(
+      SqlState.datatypeMismatch, `arguments of anycompatible family cannot be cast to a common type`, location,
+      {detail: `${errorType(left)} versus ${errorType(right)}`},
+    );
+  });
+  return {element, array: null, range};
+}

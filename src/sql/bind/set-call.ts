@@ -1,0 +1,75 @@
+import {featureNotSupported} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import type {SetFunctionCall} from '../plan/plan.ts';
+import type {Binding} from './binding.ts';
+import type {Block} from './block.ts';
+import {requireCode} from './calls.ts';
+import {compositeColumns} from './coerce.ts';
+import type {ResolvedCall} from './call-resolution.ts';
+import {TypeOid} from './type-oids.ts';
+import type {FunctionRow} from '../../catalog/contract.ts';
+
+/** A result column of a function. */
+export interface ResultField {
+  readonly name: string;
+  readonly type: TypeInstance;
+  readonly typmod: number;
+}
+
+/** The fields that a function yields: its OUT columns, those of its row type, or null for a scalar (or an undeclared record). */
+export function resultFields(binding: Binding, row: FunctionRow, type: TypeInstance): readonly ResultField[] | null {
+  if (row.argModes !== '') {
+    const fields: ResultField[] = [];
+    for (let index = 0; index < row.allArgTypes.length; index++) {
+      const mode = row.argModes[index]!;
+      if (!'obt'.includes(mode)) continue;
+      fields.push({name: row.argNames[index] || `column${fields.length + 1}`, type: binding.type(row.allArgTypes[index]!), typmod: -1});
+    }
+    if (fields.length > 1 || type.oid === TypeOid.record) return fields;
+    return null;
+  }
+  return compositeColumns(binding, type);
+}
+
+/** The plan's description of a set-returning call. */
+export function setFunction(binding: Binding, call: ResolvedCall, fields: readonly ResultField[] | null, location: number): SetFunctionCall {
+  const {row} = call;
+  requireCode(binding, row, 'setReturning', location);
+  if (row.volatility === 'v') binding.hasVolatile = true;
+  return {
+    function: row.oid, source: row.source, name: row.name, isStrict: row.isStrict, args: call.args,
+    columns: fields ?? [{name: row.name, type: call.type, typmod: -1}], returnsRow: fields !== null, expr: null,
+  };
+}
+
+/** A set-returning function in a target list: its value is a column of a ProjectSet below. */
+export function bindSetCall(block: Block, call: ResolvedCall, location: number): BoundExpr {
+  const binding = block.binding;
+  const allowed = block.clause === 'SELECT' || block.clause === 'ORDER BY' || block.clause === 'GROUP BY' || block.clause === 'DISTINCT ON' ||
+    block.clause === 'INSERT' || block.clause === 'RETURNING';
+  if (!allowed || block.clause === 'RETURNING') {
+    throw binding.error(SqlState.featureNotSupported, `set-returning functions are not allowed in ${block.clause}`, location);
+  }
+  if (block.noSetReturning !== null) {
+    throw binding.error(SqlState.featureNotSupported, `set-returning functions are not allowed in ${block.noSetReturning}`, location, {
+      hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
+    });
+  }
+  if (block.isInAggregate) {
+    throw binding.error(SqlState.featureNotSupported, 'aggregate function calls cannot contain set-returning function calls', location, {
+      hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
+    });
+  }
+  if (call.row.sqlBody !== null) throw featureNotSupported(`set-returning SQL function ${call.row.name} in a target list is not supported`);
+  const fields = resultFields(binding, call.row, call.type);
+  const made = setFunction(binding, call, fields, location);
+  const columns = made.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
+  block.setCalls.push({depth: block.setDepth, call: {call: made, columns}});
+  for (const column of columns) binding.owners.set(column.id, block.real);
+  if (fields === null) return binding.columnExpr(columns[0]!, location);
+  const row: BoundExpr = {kind: 'row', type: call.type, typmod: -1, location, fields: columns.map(column => binding.columnExpr(column, location))};
+  binding.rowNames.set(row, columns.map(column => column.name));
+  return row;
+}

@@ -1,0 +1,70 @@
+import type {Node, SelectStmt} from '@pgsql/types';
+import {featureNotSupported} from '../../common/errors.ts';
+import type {BindContext} from '../contract.ts';
+import {Binding, type BinderHooks} from './binding.ts';
+import type {Binders, QueryOptions} from './block.ts';
+import {bindExpr} from './expr.ts';
+import {bindInsert} from './insert.ts';
+import type {BoundQuery, DmlQuery} from './logical.ts';
+import {bindDelete, bindUpdate} from './modify.ts';
+import {bindQuery} from './query.ts';
+import {bindScalar} from './scalar.ts';
+
+/** Whether a statement is planned and executed by operators; every other statement is a utility. */
+export function isPlannable(ast: Node): boolean {
+  if ('SelectStmt' in ast) return intoClause(ast.SelectStmt) === null;
+  return 'InsertStmt' in ast || 'UpdateStmt' in ast || 'DeleteStmt' in ast || 'MergeStmt' in ast;
+}
+
+/** INTO of SELECT ... INTO t (the leftmost SELECT of a set operation), or null. */
+export function intoClause(statement: SelectStmt): SelectStmt['intoClause'] | null {
+  let first = statement;
+  while (first.larg !== undefined) first = first.larg;
+  return first.intoClause ?? null;
+}
+
+/** A statement whose names and types are resolved. */
+export interface BoundStatement {
+  readonly kind: 'select' | 'insert' | 'update' | 'delete';
+  readonly query: BoundQuery | DmlQuery;
+  readonly binding: Binding;
+}
+
+const binders: Binders = {
+  expr: bindExpr,
+  query: (binding, statement, options) => bindQuery(binding, binders, statement, options),
+  dml: bindDml,
+};
+
+const hooks: BinderHooks = {
+  scalar: (binding, ast, scope) => bindScalar(binding, binders, ast, scope),
+};
+
+function bindDml(binding: Binding, statement: Node, options: QueryOptions): DmlQuery {
+  if ('InsertStmt' in statement) return bindInsert(binding, binders, statement.InsertStmt, options);
+  if ('UpdateStmt' in statement) return bindUpdate(binding, binders, statement.UpdateStmt, options);
+  if ('DeleteStmt' in statement) return bindDelete(binding, binders, statement.DeleteStmt, options);
+  throw featureNotSupported('MERGE is not supported');
+}
+
+/** A fresh state for binding one statement text. */
+export function newBinding(context: BindContext, text: string, parameterNames: readonly string[] | null = null): Binding {
+  return new Binding(context, text, hooks, parameterNames);
+}
+
+/** Binds a SELECT, INSERT, UPDATE or DELETE; raises PostgreSQL's errors with positions in `text`. */
+export function bindStatement(ast: Node, text: string, context: BindContext, parameterNames: readonly string[] | null = null): BoundStatement {
+  const binding = newBinding(context, text, parameterNames);
+  const options: QueryOptions = {parent: null, ctes: null, resolveUnknown: true};
+  if ('SelectStmt' in ast) return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
+  const query = bindDml(binding, ast, options);
+  const kind = query.node.kind === 'insert' ? 'insert' : query.node.action;
+  return {kind, query, binding};
+}
+
+/** Binds a stand-alone expression tree. */
+export function bindScalarWith(binding: Binding, ast: Node, scope: Parameters<BinderHooks['scalar']>[2]): BoundExpr {
+  return hooks.scalar(binding, ast, scope);
+}
+
+type BoundExpr = ReturnType<BinderHooks['scalar']>;

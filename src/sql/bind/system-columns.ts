@@ -1,0 +1,72 @@
+import {featureNotSupported} from '../../common/errors.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import {oid} from '../../common/ids.ts';
+import type {Block, RangeItem} from './block.ts';
+import {makeCall} from './calls.ts';
+import {relabel} from './coerce.ts';
+import type {ScanColumn, ScanNode, ScanSource} from './logical.ts';
+import {TypeOid} from './type-oids.ts';
+
+const xidFromXid8 = oid(5071);
+
+/** A hidden or system column of a FROM item by name; null when it has none of that name (DESIGN.md 3, STORAGE.md 6.2). */
+export function systemColumn(level: Block, item: RangeItem, name: string, location: number): BoundExpr | null {
+  const scan = item.scan;
+  if (scan === null) return null;
+  const binding = level.binding;
+  const isStored = scan.relation.kind === 'table';
+  switch (name) {
+    case '_seq':
+      return isStored ? pseudo(level, scan, 'seq', name, location) : null;
+    case '_user_id':
+      if (scan.relation.kind !== 'table' || scan.relation.tableKind === 'shared') return null;
+      widenScope(level, item);
+      return pseudo(level, scan, 'userId', name, location);
+    case 'tableoid':
+      return isStored ? pseudo(level, scan, 'tableoid', name, location) : binding.constant(binding.type(TypeOid.oid), scan.relation.oid, location);
+    case 'ctid':
+      if (isStored) return pseudo(level, scan, 'ctid', name, location);
+      return binding.constant(binding.type(TypeOid.tid), binding.type(TypeOid.tid).input('(0,1)', -1, binding.context.format), location);
+    case 'xmin': {
+      if (!isStored) return binding.constant(binding.type(TypeOid.xid), 1, location);
+      const row = binding.context.catalog.functionByOid(xidFromXid8);
+      if (row === undefined) return null;
+      const seq = relabel(pseudo(level, scan, 'seq', '_seq', location), binding.type(oid(5069)), location);
+      return makeCall(binding, row, [seq], binding.type(TypeOid.xid), location);
+    }
+    case 'xmax':
+      return binding.constant(binding.type(TypeOid.xid), 0, location);
+    case 'cmin':
+    case 'cmax':
+      return binding.constant(binding.type(TypeOid.cid), 0, location);
+    default:
+      return null;
+  }
+}
+
+/** A reference to `_user_id` makes the item address all owners; for the target of UPDATE and DELETE only in WHERE and ON. */
+function widenScope(level: Block, item: RangeItem): void {
+  if (item.scan === null) return;
+  if (item.isTarget && (level.clause === 'UPDATE' || level.clause === 'RETURNING')) return;
+  item.scan.scope = 'all';
+}
+
+function pseudo(level: Block, scan: ScanNode, source: ScanSource, name: string, location: number): BoundExpr {
+  const column = pseudoColumn(level, scan, source, name);
+  level.binding.owners.set(column.id, level.real);
+  return level.binding.columnExpr(column, location);
+}
+
+const pseudoTypes = {
+  rid: TypeOid.int8, seq: TypeOid.int8, owner: TypeOid.oid, location: TypeOid.int8, userId: TypeOid.text, tableoid: TypeOid.oid, ctid: TypeOid.tid,
+} as const;
+
+/** The scan's column for a pseudo column, added on first use. */
+export function pseudoColumn(level: Block, scan: ScanNode, source: ScanSource, name: string): ScanColumn {
+  const known = scan.columns.find(column => column.source === source);
+  if (known !== undefined) return known;
+  if (typeof source === 'number') throw featureNotSupported('column is not part of the scan');
+  const made = {...level.binding.newColumn(name, level.binding.type(pseudoTypes[source]), -1), source};
+  scan.columns.push(made);
+  return made;
+}

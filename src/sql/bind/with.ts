@@ -1,0 +1,141 @@
+import type {CommonTableExpr, Node, SelectStmt, WithClause} from '@pgsql/types';
+import {featureNotSupported} from '../../common/errors.ts';
+import {oid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import {namesOf, nodeKind} from './ast.ts';
+import type {Binding} from './binding.ts';
+import type {Binders, CteEntry, CteScope, QueryOptions} from './block.ts';
+import {errorType} from './display-type.ts';
+import type {BoundQuery, CteDefinition, OutputColumn} from './logical.ts';
+import {convertColumns} from './set-operation.ts';
+
+/** The definitions of a WITH clause and the names in scope of its body. */
+export interface BoundWith {
+  readonly ctes: readonly (CteDefinition & {readonly entry: CteEntry; readonly materialized: 'default' | 'always' | 'never'})[];
+  readonly scope: CteScope;
+}
+
+/** Binds WITH [RECURSIVE]. Each query sees the ones before it (all of them when recursive). */
+export function bindWith(binding: Binding, binders: Binders, clause: WithClause, options: QueryOptions): BoundWith {
+  const entries: CteEntry[] = [];
+  const ctes: BoundWith['ctes'][number][] = [];
+  const names = new Set<string>();
+  const nodes = (clause.ctes ?? []).map(node => ('CommonTableExpr' in node ? node.CommonTableExpr : {}));
+  for (const cte of nodes) {
+    if (names.has(cte.ctename ?? '')) {
+      throw binding.error(SqlState.duplicateAlias, `WITH query name "${cte.ctename}" specified more than once`, cte.location ?? -1);
+    }
+    names.add(cte.ctename ?? '');
+  }
+  for (const cte of nodes) {
+    const scope: CteScope = {entries: [...entries], parent: options.ctes};
+    const isRecursive = clause.recursive === true && refersTo(cte.ctequery, cte.ctename ?? '');
+    const bound = isRecursive ? bindRecursive(binding, binders, cte, scope, options) : bindPlain(binding, binders, cte, scope, options);
+    entries.push(bound.entry);
+    ctes.push(bound);
+  }
+  return {ctes, scope: {entries, parent: options.ctes}};
+}
+
+function materialization(cte: CommonTableExpr): 'default' | 'always' | 'never' {
+  if (cte.ctematerialized === 'CTEMaterializeAlways') return 'always';
+  return cte.ctematerialized === 'CTEMaterializeNever' ? 'never' : 'default';
+}
+
+function bindPlain(binding: Binding, binders: Binders, cte: CommonTableExpr, scope: CteScope, options: QueryOptions): BoundWith['ctes'][number] {
+  const statement = cte.ctequery!;
+  const inner = {parent: options.parent, ctes: scope, resolveUnknown: true};
+  const isDataModifying = !('SelectStmt' in statement);
+  const query = 'SelectStmt' in statement ? binders.query(binding, statement.SelectStmt, inner) : binders.dml(binding, statement, inner);
+  const columns = renamed(binding, cte, query.columns);
+  const entry = makeEntry(binding, cte, columns, isDataModifying);
+  return {id: entry.id, name: entry.name, query: {...query, columns} as BoundQuery, isDataModifying, entry, materialized: materialization(cte)};
+}
+
+function renamed(binding: Binding, cte: CommonTableExpr, columns: readonly OutputColumn[]): readonly OutputColumn[] {
+  const names = namesOf(cte.aliascolnames);
+  if (names.length > columns.length) {
+    throw binding.error(
+      SqlState.invalidColumnReference,
+      `WITH query "${cte.ctename}" has ${columns.length} columns available but ${names.length} columns specified`, cte.location ?? -1,
+    );
+  }
+  return columns.map((column, index) => (index < names.length ? {...column, name: names[index]!} : column));
+}
+
+function makeEntry(binding: Binding, cte: CommonTableExpr, columns: readonly OutputColumn[] | null, isDataModifying: boolean, id = binding.newCte()): CteEntry {
+  return {
+    name: cte.ctename ?? '', id, columns, origins: (columns ?? []).map(({tableOid, attnum}) => ({tableOid, attnum})), isWorkTable: false,
+    isDataModifying, references: 0,
+  };
+}
+
+/** initial UNION [ALL] recursive: the recursive term reads the rows of the last round. */
+function bindRecursive(binding: Binding, binders: Binders, cte: CommonTableExpr, scope: CteScope, options: QueryOptions): BoundWith['ctes'][number] {
+  const location = cte.location ?? -1;
+  const name = cte.ctename ?? '';
+  const statement = cte.ctequery!;
+  if (cte.search_clause !== undefined || cte.cycle_clause !== undefined) throw featureNotSupported('SEARCH and CYCLE clauses are not supported');
+  if (!('SelectStmt' in statement) || statement.SelectStmt.op !== 'SETOP_UNION') {
+    throw binding.error(
+      SqlState.invalidRecursion, `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`, location,
+    );
+  }
+  const union: SelectStmt = statement.SelectStmt;
+  if (union.sortClause !== undefined) throw binding.error(SqlState.featureNotSupported, 'ORDER BY in a recursive query is not implemented', location);
+  if (union.limitCount !== undefined) throw binding.error(SqlState.featureNotSupported, 'LIMIT in a recursive query is not implemented', location);
+  const own = union.withClause === undefined ? {ctes: [], scope} : bindWith(binding, binders, union.withClause, {...options, ctes: scope});
+  const blocked = makeEntry(binding, cte, null, false);
+  const initial = binders.query(binding, union.larg!, {
+    parent: options.parent, ctes: {entries: [blocked], parent: own.scope}, resolveUnknown: true,
+  });
+  const columns = renamed(binding, cte, initial.columns).map(column => ({...binding.newColumn(column.name, column.type, column.typmod), tableOid: oid(0), attnum: 0}));
+  const working: CteEntry = {...makeEntry(binding, cte, columns, false, blocked.id), isWorkTable: true};
+  const right = binders.query(binding, union.rarg!, {
+    parent: options.parent, ctes: {entries: [working], parent: own.scope}, resolveUnknown: false,
+  });
+  if (right.columns.length !== initial.columns.length) {
+    throw binding.error(SqlState.syntaxError, 'each UNION query must have the same number of columns', location);
+  }
+  const recursive = matchTypes(binding, name, right, columns, location);
+  const node: BoundQuery = {
+    node: {kind: 'recursive', cte: working.id, initial, recursive, isDistinct: union.all !== true, columns}, columns,
+  };
+  const entry = makeEntry(binding, cte, columns, false);
+  const query: BoundQuery = own.ctes.length === 0 ? node : {node: {kind: 'with', ctes: own.ctes, body: node.node}, columns};
+  return {id: entry.id, name, query, isDataModifying: false, entry, materialized: 'always'};
+}
+
+function matchTypes(binding: Binding, name: string, right: BoundQuery, columns: readonly OutputColumn[], location: number): BoundQuery {
+  right.columns.forEach((column, index) => {
+    const wanted = columns[index]!;
+    if (column.type.name === 'unknown' || column.type.oid === wanted.type.oid) return;
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      `recursive query "${name}" column ${index + 1} has type ${errorType(wanted.type)} in non-recursive term but type ${errorType(column.type)} overall`,
+      location, {hint: 'Cast the output of the non-recursive term to the correct type.'},
+    );
+  });
+  return convertColumns(binding, right, columns.map(column => column.type));
+}
+
+/** Whether a query names a relation that may be the CTE itself. */
+function refersTo(node: Node | undefined, name: string): boolean {
+  let found = false;
+  const visit = (value: unknown): void => {
+    if (found || value === null || typeof value !== 'object') return;
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    const fields = value as Readonly<Record<string, unknown>>;
+    const range = fields['RangeVar'] as {relname?: string; schemaname?: string} | undefined;
+    if (range !== undefined && range.relname === name && range.schemaname === undefined) {
+      found = true;
+      return;
+    }
+    for (const key in fields) visit(fields[key]);
+  };
+  if (node !== undefined && nodeKind(node) === 'SelectStmt') visit(node);
+  return found;
+}
