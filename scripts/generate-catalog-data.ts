@@ -20,13 +20,16 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_amproc: 'oid < 16384',
   pg_cast: 'oid < 16384',
   pg_class: "oid < 16384 and relkind <> 't' and relnamespace::regnamespace::text <> 'pg_toast'",
-  pg_attribute: "attrelid in (select oid from pg_class where oid < 16384 and relnamespace::regnamespace::text <> 'pg_toast')",
-  pg_collation: "oid < 16384 and (collname in ('default','C','POSIX','ucs_basic') or collname = 'C.utf8')",
+  pg_attribute:
+    "attrelid in (select oid from pg_class where oid < 16384 and relnamespace::regnamespace::text <> 'pg_toast')",
+  pg_collation:
+    "oid < 16384 and (collname in ('default','C','POSIX','ucs_basic') or collname = 'C.utf8')",
   pg_constraint: 'oid < 16384',
   pg_conversion: 'oid < 16384',
   pg_description: 'objoid < 16384',
   pg_extension: 'oid < 16384',
-  pg_index: "indexrelid in (select oid from pg_class where oid < 16384 and relnamespace::regnamespace::text <> 'pg_toast')",
+  pg_index:
+    "indexrelid in (select oid from pg_class where oid < 16384 and relnamespace::regnamespace::text <> 'pg_toast')",
   pg_init_privs: 'objoid < 16384',
   pg_language: 'oid < 16384',
   pg_namespace: 'oid < 16384',
@@ -58,7 +61,8 @@ const replaced: Readonly<Record<string, string>> = {
   'pg_class.reltoastrelid': '0',
   'pg_class.relfrozenxid': "case when relkind = 'r' then 1 else 0 end",
   'pg_class.relminmxid': "case when relkind = 'r' then 1 else 0 end",
-  'pg_class.relfilenode': "case when relkind in ('r', 'i') and relfilenode <> 0 then oid::int8 else 0 end",
+  'pg_class.relfilenode':
+    "case when relkind in ('r', 'i') and relfilenode <> 0 then oid::int8 else 0 end",
   'pg_index.indexprs': 'pg_get_expr(indexprs, indrelid)',
   'pg_index.indpred': 'pg_get_expr(indpred, indrelid)',
   'pg_constraint.conbin': 'pg_get_expr(conbin, conrelid)',
@@ -75,9 +79,9 @@ const replaced: Readonly<Record<string, string>> = {
 const extras: Readonly<Record<string, string>> = {
   'view-definitions':
     "select json_build_array(oid::int8, pg_get_viewdef(oid)) from pg_class where relkind = 'v' and oid < 16384 order by oid",
-  'settings': `select json_build_array(name, boot_val, unit, category, short_desc, extra_desc, context, vartype, min_val, max_val, enumvals,
+  settings: `select json_build_array(name, boot_val, unit, category, short_desc, extra_desc, context, vartype, min_val, max_val, enumvals,
     to_jsonb(pg_settings_get_flags(name))) from pg_settings where name !~ '[.]' order by lower(name)`,
-  'keywords':
+  keywords:
     'select json_build_array(word, catcode, barelabel, catdesc, baredesc) from pg_get_keywords() order by word collate "C"',
   'timezone-abbrevs':
     'select json_build_array(abbrev, extract(epoch from utc_offset)::int, is_dst) from pg_timezone_abbrevs order by abbrev',
@@ -93,7 +97,10 @@ for (const [name, filter] of Object.entries(catalogs)) {
   const relation = name.replace(/^.*\./, '');
   const columns = await columnsOf(name);
   const fields = columns.map(column => jsonExpr(relation, column));
-  await write(relation.replaceAll('_', '-'), `select json_build_array(${fields.join(', ')}) from ${name} p where ${filter} ${orderOf(relation)}`);
+  await write(
+    relation.replaceAll('_', '-'),
+    `select json_build_array(${fields.join(', ')}) from ${name} p where ${filter} ${orderOf(relation)}`,
+  );
 }
 for (const [file, sql] of Object.entries(extras)) await write(file, sql);
 await client.end();

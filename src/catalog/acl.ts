@@ -57,7 +57,12 @@ const ownerRights: Readonly<Record<AclObjectKind, string>> = {
   p: 'sA',
 };
 
-const publicRights: Readonly<Partial<Record<AclObjectKind, string>>> = {d: 'Tc', f: 'X', l: 'U', T: 'U'};
+const publicRights: Readonly<Partial<Record<AclObjectKind, string>>> = {
+  d: 'Tc',
+  f: 'X',
+  l: 'U',
+  T: 'U',
+};
 
 /** Every privilege that an object of this kind can have. */
 export function allRightsOf(kind: AclObjectKind): string {
@@ -74,7 +79,12 @@ export function defaultAcl(kind: AclObjectKind, owner: Oid): readonly AclItem[] 
 }
 
 /** An aclitem with letters in print order. */
-export function aclItem(grantee: Oid, grantor: Oid, privileges: string, grantOptions = ''): AclItem {
+export function aclItem(
+  grantee: Oid,
+  grantor: Oid,
+  privileges: string,
+  grantOptions = '',
+): AclItem {
   return {grantee, grantor, privileges: ordered(privileges), grantOptions: ordered(grantOptions)};
 }
 
@@ -99,9 +109,10 @@ function roleText(role: Oid, snapshot: CatalogSnapshot): string {
 
 /** Reads the text form; undefined when it is malformed or names an unknown role. */
 export function parseAcl(text: string, snapshot: CatalogSnapshot): AclItem | undefined {
-  const match = /^(?:group |user )?("(?:[^"]|"")*"|[^="\s]*)=([a-zA-Z*]*)(?:\/("(?:[^"]|"")*"|\S+))?$/.exec(
-    text.trim(),
-  );
+  const match =
+    /^(?:group |user )?("(?:[^"]|"")*"|[^="\s]*)=([a-zA-Z*]*)(?:\/("(?:[^"]|"")*"|\S+))?$/.exec(
+      text.trim(),
+    );
   if (match === null) return undefined;
   const [, granteeText = '', letters = '', grantorText] = match;
   const grantee = granteeText === '' ? oid(0) : snapshot.roleByName(unquote(granteeText))?.oid;
@@ -254,6 +265,8 @@ export function revokeFrom(
   return (target.acl ?? defaultAcl(target.kind, target.owner)).flatMap(item => {
     if (item.grantee !== grantee || (grantor !== null && item.grantor !== grantor)) return [item];
     const privileges = more.grantOptionOnly ? item.privileges : keeps(item.privileges);
-    return privileges === '' ? [] : [aclItem(grantee, item.grantor, privileges, keeps(item.grantOptions))];
+    return privileges === ''
+      ? []
+      : [aclItem(grantee, item.grantor, privileges, keeps(item.grantOptions))];
   });
 }

@@ -28,7 +28,10 @@ export function createCatalogBase(makers: TypeMakers = createTypeMakers()): Cata
 
 /** The catalog of database postgres in a new cluster. */
 export function bootstrapCatalog(base: CatalogBase): Snapshot {
-  return Snapshot.of(base, DatabaseOid.postgres, 1, [...clusterDescriptors(), ...databaseDescriptors()]);
+  return Snapshot.of(base, DatabaseOid.postgres, 1, [
+    ...clusterDescriptors(),
+    ...databaseDescriptors(),
+  ]);
 }
 
 /** What a new cluster has beside its databases' own objects: roles and databases. */
@@ -195,10 +198,6 @@ function databases(): readonly DatabaseDescriptor[] {
       isTemplate: true,
       allowConnections: false,
     },
-    database(
-      DatabaseOid.postgres,
-      'postgres',
-      'default administrative connection database',
-    ),
+    database(DatabaseOid.postgres, 'postgres', 'default administrative connection database'),
   ];
 }

@@ -240,7 +240,8 @@ function nameKey(descriptor: Descriptor): string {
 
 function sameTypes(a: FunctionDescriptor, b: FunctionDescriptor): boolean {
   return (
-    a.argTypes.length === b.argTypes.length && a.argTypes.every((type, at) => type === b.argTypes[at])
+    a.argTypes.length === b.argTypes.length &&
+    a.argTypes.every((type, at) => type === b.argTypes[at])
   );
 }
 
@@ -250,7 +251,10 @@ function withItem<K extends string | number, T extends {readonly oid: Oid}>(
   item: T,
 ): PersistentMap<K, readonly T[]> {
   const items = [...(map.get(key) ?? []), item];
-  return map.set(key, items.sort((a, b) => a.oid - b.oid));
+  return map.set(
+    key,
+    items.sort((a, b) => a.oid - b.oid),
+  );
 }
 
 function withoutOid<K extends string | number, T extends {readonly oid: Oid}>(

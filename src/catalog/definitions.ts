@@ -1,7 +1,18 @@
 import type {Oid} from '../common/ids.ts';
 import type {CatalogSnapshot} from './contract.ts';
-import type {ConstraintDescriptor, IndexDescriptor, IndexKey, TableDescriptor} from './descriptors.ts';
-import {isRelationVisible, qualifiedName, relationName, schemaName, type NameScope} from './names.ts';
+import type {
+  ConstraintDescriptor,
+  IndexDescriptor,
+  IndexKey,
+  TableDescriptor,
+} from './descriptors.ts';
+import {
+  isRelationVisible,
+  qualifiedName,
+  relationName,
+  schemaName,
+  type NameScope,
+} from './names.ts';
 import {prettyExpression} from './pretty-expression.ts';
 import {quoteIdentifier} from './quote.ts';
 
@@ -59,7 +70,11 @@ export function indexColumnDefinition(
   return attnum === undefined ? '' : columnName(table, attnum);
 }
 
-function keyText(key: IndexKey, table: TableDescriptor | undefined, style: DefinitionStyle): string {
+function keyText(
+  key: IndexKey,
+  table: TableDescriptor | undefined,
+  style: DefinitionStyle,
+): string {
   if (key.expressionText === null) return columnName(table, key.attnum);
   const text = expressionText(key.expressionText, style);
   return isCall(text) ? text : `(${text})`;

@@ -90,4 +90,3 @@ function typeOf(column: ColumnDescriptor, types: TypeLookup): TypeInstance {
   if (type === undefined) throw internalError(`type ${column.typeOid} of a column is unknown`);
   return type;
 }
-

@@ -185,7 +185,11 @@ export interface TypeDescriptor extends CatalogObject {
   readonly schema: Oid;
   readonly typeKind: 'e' | 'd' | 'c';
   readonly arrayOid: Oid;
-  readonly labels: readonly {readonly oid: Oid; readonly label: string; readonly sortOrder: number}[];
+  readonly labels: readonly {
+    readonly oid: Oid;
+    readonly label: string;
+    readonly sortOrder: number;
+  }[];
   readonly baseType: Oid;
   readonly baseTypmod: number;
   readonly isNotNull: boolean;
@@ -258,4 +262,9 @@ export interface SystemRelationDescriptor {
 }
 
 /** What a name in FROM can be. */
-export type RelationDescriptor = TableDescriptor | ViewDescriptor | SequenceDescriptor | IndexDescriptor | SystemRelationDescriptor;
+export type RelationDescriptor =
+  | TableDescriptor
+  | ViewDescriptor
+  | SequenceDescriptor
+  | IndexDescriptor
+  | SystemRelationDescriptor;

@@ -69,7 +69,8 @@ export function isFunctionVisible(scope: NameScope, fn: FunctionRow): boolean {
 
 function sameArguments(a: FunctionRow, b: FunctionRow): boolean {
   return (
-    a.argTypes.length === b.argTypes.length && a.argTypes.every((type, at) => type === b.argTypes[at])
+    a.argTypes.length === b.argTypes.length &&
+    a.argTypes.every((type, at) => type === b.argTypes[at])
   );
 }
 
@@ -151,7 +152,7 @@ export function typeFacts(
   const index = table.byKey(typeOid)[0];
   if (index !== undefined) {
     const row = table.row(index);
-    const isArray = row[12] === ARRAY_SUBSCRIPT;
+    const isArray = row[12] === ARRAY_SUBSCRIPT && row[23] !== 'p'; // int2vector and oidvector lie plain
     return {name: row[1] as string, element: isArray ? (row[13] as Oid) : NO_OID};
   }
   const type = snapshot.typeByOid(typeOid);

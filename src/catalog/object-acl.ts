@@ -27,7 +27,8 @@ export function systemRelationAcl(
   snapshot: CatalogSnapshot,
   relation: {readonly oid: Oid; readonly schema: Oid; readonly name: string},
 ): readonly AclItem[] | null {
-  if (relation.schema === SchemaOid.system) return guarded.has(relation.name) ? guardedAcl : openAcl;
+  if (relation.schema === SchemaOid.system)
+    return guarded.has(relation.name) ? guardedAcl : openAcl;
   return staticAcl(snapshot, 'pg_class', relation.oid, RELACL);
 }
 

@@ -156,6 +156,8 @@ function shrink<K, V>(branch: Branch<K, V>): Slot<K, V> | null {
 function collect<K, V>(branch: Branch<K, V>, out: V[]): void {
   for (const slot of branch.slots) {
     if (isBranch(slot)) collect(slot, out);
-    else for (let leaf: Leaf<K, V> | null = slot; leaf !== null; leaf = leaf.next) out.push(leaf.value);
+    else
+      for (let leaf: Leaf<K, V> | null = slot; leaf !== null; leaf = leaf.next)
+        out.push(leaf.value);
   }
 }

@@ -49,7 +49,8 @@ function parse(tokens: readonly Token[], from: number): [Piece[], number] {
     const before = pieces.at(-1);
     const name = before?.kind === 'token' ? before.text : '';
     const isName = /^[\w"$]/.test(name) && !/^\d/.test(name);
-    const isCall = isName && (!keywordsBeforeGroup.test(name) || /^(?:ANY|ALL|SOME|IN|ROW|EXISTS)$/.test(name));
+    const isCall =
+      isName && (!keywordsBeforeGroup.test(name) || /^(?:ANY|ALL|SOME|IN|ROW|EXISTS)$/.test(name));
     const [inner, end] = parse(tokens, at + 1);
     pieces.push({kind: 'group', space: token.space, pieces: inner, isCall});
     at = end;

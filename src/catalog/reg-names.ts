@@ -71,7 +71,9 @@ function operOut(scope: NameScope, key: Oid): string {
   const operator = scope.snapshot.builtin.operatorByOid(key);
   if (operator === undefined) return String(key);
   const same = scope.snapshot.builtin.operatorsByName(operator.name);
-  return same.length === 1 ? operator.name : `${schemaName(scope.snapshot, operator.schema)}.${operator.name}`;
+  return same.length === 1
+    ? operator.name
+    : `${schemaName(scope.snapshot, operator.schema)}.${operator.name}`;
 }
 
 function operatorOut(scope: NameScope, key: Oid): string {
@@ -79,7 +81,9 @@ function operatorOut(scope: NameScope, key: Oid): string {
   if (operator === undefined) return String(key);
   const side = (type: Oid): string => (type === 0 ? 'NONE' : typeName(scope, type));
   const isVisible = scope.searchPath.includes(operator.schema);
-  const name = isVisible ? operator.name : `${schemaName(scope.snapshot, operator.schema)}.${operator.name}`;
+  const name = isVisible
+    ? operator.name
+    : `${schemaName(scope.snapshot, operator.schema)}.${operator.name}`;
   return `${name}(${side(operator.left)},${side(operator.right)})`;
 }
 
@@ -143,7 +147,8 @@ function relationOid(scope: NameScope, parts: readonly string[]): Oid | undefine
     const relation = snapshot.relationByName(schema, name);
     if (relation !== undefined) return relation.oid;
     const type = snapshot.typeByName(schema, name);
-    if (type !== undefined && snapshot.typeDescriptorByOid(type.oid)?.typeKind === 'c') return type.oid;
+    if (type !== undefined && snapshot.typeDescriptorByOid(type.oid)?.typeKind === 'c')
+      return type.oid;
     const index = schema === SchemaOid.pgCatalog ? catalogIndexOid(snapshot, name) : undefined;
     if (index !== undefined) return index;
   }
@@ -159,13 +164,18 @@ function schemasOf(scope: NameScope, parts: readonly string[]): readonly Oid[] {
 
 function functionsNamed(scope: NameScope, parts: readonly string[]): readonly FunctionRow[] {
   const name = parts.at(-1) ?? '';
-  return schemasOf(scope, parts).flatMap(schema => [...scope.snapshot.functionsByName(schema, name)]);
+  return schemasOf(scope, parts).flatMap(schema => [
+    ...scope.snapshot.functionsByName(schema, name),
+  ]);
 }
 
 function procOid(scope: NameScope, parts: readonly string[]): Oid | undefined {
   const found = functionsNamed(scope, parts);
   if (found.length > 1) {
-    throw new PgError(SqlState.ambiguousFunction, `more than one function named "${parts.join('.')}"`);
+    throw new PgError(
+      SqlState.ambiguousFunction,
+      `more than one function named "${parts.join('.')}"`,
+    );
   }
   return found[0]?.oid;
 }
@@ -177,7 +187,8 @@ function procedureOid(scope: NameScope, text: string): Oid | undefined {
   }
   const types = argumentTypes(scope, text.slice(open + 1, -1));
   const found = functionsNamed(scope, splitName(text.slice(0, open))).find(
-    fn => fn.argTypes.length === types.length && fn.argTypes.every((type, at) => type === types[at]),
+    fn =>
+      fn.argTypes.length === types.length && fn.argTypes.every((type, at) => type === types[at]),
   );
   return found?.oid;
 }
@@ -208,7 +219,8 @@ function operOid(scope: NameScope, text: string): Oid | undefined {
 
 function operatorOid(scope: NameScope, text: string): Oid | undefined {
   const open = text.indexOf('(');
-  if (open < 0) throw new PgError(SqlState.invalidTextRepresentation, 'expected a left parenthesis');
+  if (open < 0)
+    throw new PgError(SqlState.invalidTextRepresentation, 'expected a left parenthesis');
   const types = argumentTypes(scope, text.slice(open + 1, -1));
   return operators(scope, text.slice(0, open)).find(
     row => row.left === types[0] && row.right === types[1],

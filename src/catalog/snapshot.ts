@@ -98,7 +98,8 @@ export class Snapshot implements CatalogSnapshot {
     const changes: CatalogChange[] = [];
     for (const kind of commonKinds) {
       for (const old of this.list(kind)) {
-        if (other.get(kind, old.oid) === undefined) changes.push({op: 'delete', kind, oid: old.oid});
+        if (other.get(kind, old.oid) === undefined)
+          changes.push({op: 'delete', kind, oid: old.oid});
       }
       for (const descriptor of other.list(kind)) {
         if (this.get(kind, descriptor.oid) !== descriptor) changes.push({op: 'put', descriptor});

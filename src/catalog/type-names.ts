@@ -32,7 +32,14 @@ const spellings: Readonly<Record<string, string>> = {
 };
 
 /** Grammar types whose bare spelling carries a length of one. */
-const oneLong: ReadonlySet<string> = new Set(['character', 'char', 'nchar', 'national character', 'national char', 'bit']);
+const oneLong: ReadonlySet<string> = new Set([
+  'character',
+  'char',
+  'nchar',
+  'national character',
+  'national char',
+  'bit',
+]);
 
 /** A type by its SQL text: OID and the numbers in its modifier, if any. */
 export interface ParsedType {
@@ -60,7 +67,11 @@ export function parseTypeName(scope: NameScope, text: string): ParsedType | unde
   return dimensions === 0 ? {oid: found, modifiers: shown} : arrayOf(scope, found, shown);
 }
 
-function arrayOf(scope: NameScope, element: Oid, modifiers: readonly number[]): ParsedType | undefined {
+function arrayOf(
+  scope: NameScope,
+  element: Oid,
+  modifiers: readonly number[],
+): ParsedType | undefined {
   const array = scope.snapshot.typeByOid(element)?.arrayOid ?? staticArray(scope, element);
   return array === undefined || array === 0 ? undefined : {oid: array, modifiers};
 }

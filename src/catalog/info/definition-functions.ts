@@ -30,7 +30,9 @@ const indexdef: InfoFunction = (context, args) => {
   const style = {scope: context, isPretty: isPretty(args, 2)};
   const index = snapshot.relationByOid(key);
   if (index?.kind === 'index') {
-    return column === 0 ? indexDefinition(index, style) : indexColumnDefinition(index, column, style);
+    return column === 0
+      ? indexDefinition(index, style)
+      : indexColumnDefinition(index, column, style);
   }
   return builtinIndex(context, key, column);
 };
@@ -91,7 +93,9 @@ const ruledef: InfoFunction = (context, args) => {
   }
   const table = context.snapshot.builtin.data.table('pg_rewrite');
   const at = table.byKey(key)[0];
-  return at === undefined ? null : (ruleDefinition(context.snapshot, table.row(at)[2] as Oid) ?? null);
+  return at === undefined
+    ? null
+    : (ruleDefinition(context.snapshot, table.row(at)[2] as Oid) ?? null);
 };
 
 /** pg_get_expr: catalogs hold deparsed text; the pretty form drops parentheses. */

@@ -8,6 +8,7 @@ import {
   relationName,
   roleName,
   schemaName,
+  typeFacts,
   typeName,
 } from '../names.ts';
 import {quoteIdentifier} from '../quote.ts';
@@ -45,7 +46,13 @@ const relation: Describe = (context, key, sub) => {
   const identity = qualifiedRelation(context, key);
   const bare = relationName(context, key);
   if (sub === 0) {
-    return {type: word, schema, name: quoteIdentifier(found.name), identity, description: `${word} ${bare}`};
+    return {
+      type: word,
+      schema,
+      name: quoteIdentifier(found.name),
+      identity,
+      description: `${word} ${bare}`,
+    };
   }
   const columns = 'columns' in found ? found.columns : [];
   const column = columns.find(each => each.attnum === sub);
@@ -60,11 +67,17 @@ const relation: Describe = (context, key, sub) => {
 };
 
 const type: Describe = (context, key) => {
-  const found = context.snapshot.typeByOid(key);
+  const found = typeFacts(context.snapshot, key);
   if (found === undefined) return undefined;
   const schema = schemaName(context.snapshot, context.snapshot.typeSchema(key));
   const identity = typeName(qualifiedScope(context.snapshot), key);
-  return {type: 'type', schema, name: found.name, identity, description: `type ${typeName(context, key)}`};
+  return {
+    type: 'type',
+    schema,
+    name: found.name,
+    identity,
+    description: `type ${typeName(context, key)}`,
+  };
 };
 
 const routine: Describe = (context, key) => {
@@ -126,7 +139,13 @@ const database: Describe = (context, key) => {
   const found = context.snapshot.get('database', key);
   if (found === undefined) return undefined;
   const name = quoteIdentifier(found.name);
-  return {type: 'database', schema: null, name, identity: name, description: `database ${found.name}`};
+  return {
+    type: 'database',
+    schema: null,
+    name,
+    identity: name,
+    description: `database ${found.name}`,
+  };
 };
 
 const columnDefault: Describe = (context, key) => {

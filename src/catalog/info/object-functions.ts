@@ -4,7 +4,14 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {PgArray} from '../../types/array-value.ts';
 import {PgRecord} from '../../types/record-value.ts';
 import type {Datum} from '../../types/contract.ts';
-import {aclItem, aclText, defaultAcl, parseAcl, privilegeLetters, type AclObjectKind} from '../acl.ts';
+import {
+  aclItem,
+  aclText,
+  defaultAcl,
+  parseAcl,
+  privilegeLetters,
+  type AclObjectKind,
+} from '../acl.ts';
 import type {Descriptor, IndexDescriptor, SequenceDescriptor} from '../descriptors.ts';
 import {
   isFunctionVisible,
@@ -24,7 +31,9 @@ function staticVisible(catalog: StaticCatalog, schemaColumn: number): InfoFuncti
   return (context, args) => {
     const table = context.snapshot.builtin.data.table(catalog);
     const at = table.byKey(oidArg(args, 0))[0];
-    return at === undefined ? null : context.searchPath.includes(table.row(at)[schemaColumn] as Oid);
+    return at === undefined
+      ? null
+      : context.searchPath.includes(table.row(at)[schemaColumn] as Oid);
   };
 }
 
@@ -208,7 +217,12 @@ const indexColumnProperty: InfoFunction = (context, args) => {
   return at < index.keys.length ? property(index, at) : null;
 };
 
-const btreeOnly: ReadonlySet<string> = new Set(['can_order', 'can_unique', 'can_include', 'can_multi_col']);
+const btreeOnly: ReadonlySet<string> = new Set([
+  'can_order',
+  'can_unique',
+  'can_include',
+  'can_multi_col',
+]);
 const BTREE = 403;
 
 const accessMethodProperty: InfoFunction = (_context, args) => {
@@ -226,7 +240,9 @@ const indexProperty: InfoFunction = (context, args) => {
 };
 
 const sequenceParameters: InfoFunction = (context, args) => {
-  const sequence = context.snapshot.get('sequence', oidArg(args, 0)) as SequenceDescriptor | undefined;
+  const sequence = context.snapshot.get('sequence', oidArg(args, 0)) as
+    | SequenceDescriptor
+    | undefined;
   if (sequence === undefined) return null;
   const {int8, bool} = TypeOid;
   return new PgRecord(
@@ -310,7 +326,9 @@ export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
   pg_my_temp_schema: context => context.tempSchema,
   pg_is_other_temp_schema: (context, args) => {
     const schema = context.snapshot.schemaByOid(oidArg(args, 0));
-    return schema !== undefined && schema.oid !== context.tempSchema && /^pg_temp_/.test(schema.name);
+    return (
+      schema !== undefined && schema.oid !== context.tempSchema && /^pg_temp_/.test(schema.name)
+    );
   },
   pg_partition_root: () => null,
   pg_index_column_has_property: indexColumnProperty,
@@ -322,8 +340,10 @@ export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
       : context.snapshot.tableByOid(oidArg(args, 0))?.persistence === 'p',
   pg_relation_is_updatable: (context, args) =>
     isTable(context, oidArg(args, 0)) ? UPDATE_INSERT_DELETE : 0,
-  pg_column_is_updatable: (context, args) => isTable(context, oidArg(args, 0)) && intArg(args, 1) > 0,
-  pg_relation_filenode: (context, args) => (isTable(context, oidArg(args, 0)) ? oidArg(args, 0) : null),
+  pg_column_is_updatable: (context, args) =>
+    isTable(context, oidArg(args, 0)) && intArg(args, 1) > 0,
+  pg_relation_filenode: (context, args) =>
+    isTable(context, oidArg(args, 0)) ? oidArg(args, 0) : null,
   pg_relation_filepath: () => null,
   pg_get_replica_identity_index: (context, args) =>
     context.snapshot.indexesOf(oidArg(args, 0)).find(index => index.isPrimary)?.oid ?? null,

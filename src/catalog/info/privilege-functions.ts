@@ -31,7 +31,15 @@ interface Family {
   target(context: InfoContext, object: Oid): AclTarget | undefined;
 }
 
-const tablePrivileges = ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'];
+const tablePrivileges = [
+  'SELECT',
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'TRUNCATE',
+  'REFERENCES',
+  'TRIGGER',
+];
 const columnPrivileges = ['SELECT', 'INSERT', 'UPDATE', 'REFERENCES'];
 
 const table: Family = {
@@ -133,7 +141,10 @@ function parsePrivileges(text: string, allowed: readonly string[]): readonly Wan
     const withGrantOption = word.endsWith(' WITH GRANT OPTION');
     const name = withGrantOption ? word.slice(0, -' WITH GRANT OPTION'.length).trim() : word;
     if (!allowed.includes(name)) {
-      throw new PgError(SqlState.invalidParameterValue, `unrecognized privilege type: "${part.trim()}"`);
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `unrecognized privilege type: "${part.trim()}"`,
+      );
     }
     return {letter: privilegeLetters[name] ?? '', withGrantOption};
   });
@@ -163,7 +174,8 @@ function privilegeFunction(family: Family, isAnyColumn: boolean): InfoFunction {
     const role = hasRole ? roleArg(context, args[0] ?? null) : context.currentRole;
     const object = args[hasRole ? 1 : 0] ?? null;
     const wanted = parsePrivileges(args[hasRole ? 2 : 1] as string, family.privileges);
-    const key = typeof object === 'string' ? family.resolve(context, object) : oid(object as number);
+    const key =
+      typeof object === 'string' ? family.resolve(context, object) : oid(object as number);
     const target = family.target(context, key);
     if (target === undefined) return null;
     if (wanted.some(each => holds(context, role, target, each))) return true;
@@ -192,14 +204,17 @@ const hasColumnPrivilege: InfoFunction = (context, args) => {
   const role = hasRole ? roleArg(context, args[0] ?? null) : context.currentRole;
   const from = hasRole ? 1 : 0;
   const tableArg = args[from] ?? null;
-  const key = typeof tableArg === 'string' ? table.resolve(context, tableArg) : oid(tableArg as number);
+  const key =
+    typeof tableArg === 'string' ? table.resolve(context, tableArg) : oid(tableArg as number);
   const wanted = parsePrivileges(args[from + 2] as string, columnPrivileges);
   const relation = context.snapshot.relationByOid(key);
   const target = relationTarget(context.snapshot, key);
   if (relation === undefined || target === undefined || !('columns' in relation)) return null;
   const columnArg = args[from + 1];
   const column = relation.columns.find(each =>
-    typeof columnArg === 'string' ? each.name === columnArg && !each.isDropped : each.attnum === columnArg,
+    typeof columnArg === 'string'
+      ? each.name === columnArg && !each.isDropped
+      : each.attnum === columnArg,
   );
   if (column === undefined || column.isDropped) {
     if (typeof columnArg !== 'string') return null;
@@ -228,7 +243,8 @@ const pgHasRole: InfoFunction = (context, args) => {
     }
     if (isSuperuser(member, snapshot)) return true;
     if (isAdmin) return isAdminOf(context, member, role);
-    const roles = name === 'USAGE' ? rolesWithPrivilegesOf(member, snapshot) : rolesOfMember(member, snapshot);
+    const roles =
+      name === 'USAGE' ? rolesWithPrivilegesOf(member, snapshot) : rolesOfMember(member, snapshot);
     return roles.has(role);
   });
 };
@@ -236,7 +252,8 @@ const pgHasRole: InfoFunction = (context, args) => {
 function isAdminOf(context: InfoContext, member: Oid, role: Oid): boolean {
   for (const each of rolesOfMember(member, context.snapshot)) {
     const memberships = context.snapshot.roleByOid(each)?.memberOf ?? [];
-    if (memberships.some(membership => membership.role === role && membership.withAdmin)) return true;
+    if (memberships.some(membership => membership.role === role && membership.withAdmin))
+      return true;
   }
   return false;
 }

@@ -4,7 +4,14 @@ import type {ColumnDescriptor, IndexDescriptor} from '../descriptors.ts';
 import {makeColumn} from '../system-descriptors.ts';
 import {TypeOid} from '../well-known.ts';
 import {userRelation, userRelations, type ClassDescriptor} from './class-rows.ts';
-import {aclDatum, asOid, derivedOid, type Row, type SystemContext, type SystemSource} from './source.ts';
+import {
+  aclDatum,
+  asOid,
+  derivedOid,
+  type Row,
+  type SystemContext,
+  type SystemSource,
+} from './source.ts';
 import {systemSchemaRelations} from './system-schema.ts';
 import {typeShape} from './type-rows.ts';
 
@@ -48,7 +55,9 @@ const systemAttributes: readonly (readonly [name: string, attnum: number, type: 
 
 function attributeRows(context: SystemContext, relation: ClassDescriptor): readonly Row[] {
   return context.memo.get(relation, 'pg_attribute', [], () => {
-    const rows = columnsOf(context, relation).map(column => attribute(context, relation.oid, column));
+    const rows = columnsOf(context, relation).map(column =>
+      attribute(context, relation.oid, column),
+    );
     if (relation.kind === 'table' || relation.kind === 'sequence') {
       for (const [name, attnum, type] of systemAttributes) {
         const more = {typmod: -1, isNotNull: true, collation: 0 as Oid};

@@ -64,7 +64,9 @@ export const pgClass: SystemSource = {
 };
 
 /** User-made things that have a row in pg_class: a composite type's has the type's own OID. */
-export type ClassDescriptor = Exclude<RelationDescriptor, {kind: 'systemRelation'}> | TypeDescriptor;
+export type ClassDescriptor =
+  | Exclude<RelationDescriptor, {kind: 'systemRelation'}>
+  | TypeDescriptor;
 
 /** All of them in OID order. */
 export function userRelations(context: SystemContext): readonly ClassDescriptor[] {
@@ -103,7 +105,8 @@ function classRows(context: SystemContext, relation: ClassDescriptor): readonly 
   const {snapshot} = context;
   const indexes = relation.kind === 'table' ? snapshot.indexesOf(relation.oid) : null;
   const constraints = relation.kind === 'table' ? snapshot.constraintsOf(relation.oid) : null;
-  const referencing = relation.kind === 'table' ? snapshot.referencingConstraints(relation.oid) : null;
+  const referencing =
+    relation.kind === 'table' ? snapshot.referencingConstraints(relation.oid) : null;
   return context.memo.get(relation, 'pg_class', [indexes, constraints, referencing], () => [
     classRow(context, relation),
   ]);

@@ -92,7 +92,9 @@ function commentRows(object: Descriptor): readonly Row[] {
 export const pgShdescription: SystemSource = {
   all: context => [
     ...[...context.snapshot.databases()].flatMap(database =>
-      database.comment === null ? [] : [[database.oid, ClassOid.pg_database ?? 0, database.comment]],
+      database.comment === null
+        ? []
+        : [[database.oid, ClassOid.pg_database ?? 0, database.comment]],
     ),
     ...[...context.snapshot.roles()].flatMap(role =>
       role.comment === null ? [] : [[role.oid, ClassOid.pg_authid ?? 0, role.comment]],

@@ -109,7 +109,9 @@ function part(zone: string, at: Date, style: 'short' | 'longOffset'): string {
 /** pg_available_extensions and its versions: only what is installed. */
 export const pgAvailableExtensions: SystemSource = {
   all: context =>
-    context.rows.all('pg_extension').map(row => [row[1] ?? null, row[5] ?? null, row[5] ?? null, null]),
+    context.rows
+      .all('pg_extension')
+      .map(row => [row[1] ?? null, row[5] ?? null, row[5] ?? null, null]),
 };
 
 /** pg_available_extension_versions. */
@@ -117,5 +119,15 @@ export const pgAvailableExtensionVersions: SystemSource = {
   all: context =>
     context.rows
       .all('pg_extension')
-      .map(row => [row[1] ?? null, row[5] ?? null, true, true, true, false, 'pg_catalog', null, null]),
+      .map(row => [
+        row[1] ?? null,
+        row[5] ?? null,
+        true,
+        true,
+        true,
+        false,
+        'pg_catalog',
+        null,
+        null,
+      ]),
 };

@@ -46,7 +46,9 @@ function makeIndexRow(context: SystemContext, index: IndexDescriptor): Row {
   const attnums = [...index.keys.map(key => key.attnum), ...index.included];
   const opclasses = index.keys.map(key => {
     const column = columns.find(each => each.attnum === key.attnum);
-    return key.opclass === 0 ? defaultOpclass(context, index, column?.typeOid ?? TypeOid.text) : key.opclass;
+    return key.opclass === 0
+      ? defaultOpclass(context, index, column?.typeOid ?? TypeOid.text)
+      : key.opclass;
   });
   const constraint = context.snapshot.constraintByOid(index.constraint);
   return [

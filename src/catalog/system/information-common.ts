@@ -59,13 +59,12 @@ export function visibleRelations(context: SystemContext): readonly InformationRe
 function builtinRelations(context: SystemContext): readonly InformationRelation[] {
   const {snapshot} = context;
   return snapshot.memo('information.builtin', () =>
-    [
-      ...context.rows.all('pg_class').map(row => row[0] as Oid),
-      ...systemOids(context),
-    ].flatMap(relation => {
-      const found = snapshot.relationByOid(relation);
-      return found?.kind === 'systemRelation' ? [found] : [];
-    }),
+    [...context.rows.all('pg_class').map(row => row[0] as Oid), ...systemOids(context)].flatMap(
+      relation => {
+        const found = snapshot.relationByOid(relation);
+        return found?.kind === 'systemRelation' ? [found] : [];
+      },
+    ),
   );
 }
 
@@ -93,12 +92,16 @@ function canSeeColumn(context: SystemContext, owner: Oid, column: ColumnDescript
 }
 
 /** Visible relations of a name. */
-export function relationsNamed(context: SystemContext, value: Datum): readonly InformationRelation[] {
+export function relationsNamed(
+  context: SystemContext,
+  value: Datum,
+): readonly InformationRelation[] {
   if (typeof value !== 'string') return [];
   const found: InformationRelation[] = [];
   for (const schema of context.snapshot.schemas()) {
     const relation = context.snapshot.relationByName(schema.oid, value);
-    if (relation === undefined || relation.kind === 'index' || relation.kind === 'sequence') continue;
+    if (relation === undefined || relation.kind === 'index' || relation.kind === 'sequence')
+      continue;
     if (isVisible(context, relation)) found.push(relation);
   }
   return found;
@@ -207,7 +210,8 @@ function numericScale(base: number, typmod: number): number | null {
 
 function datetimePrecision(base: number, typmod: number): number | null {
   if (base === 1082) return 0;
-  if (base === 1083 || base === 1114 || base === 1184 || base === 1266) return typmod < 0 ? 6 : typmod;
+  if (base === 1083 || base === 1114 || base === 1184 || base === 1266)
+    return typmod < 0 ? 6 : typmod;
   if (base !== 1186) return null;
   return typmod < 0 || (typmod & 65535) === 65535 ? 6 : typmod & 65535;
 }

@@ -3,7 +3,14 @@ import type {PgArray} from '../../types/array-value.ts';
 import {isSuperuser} from '../acl.ts';
 import type {ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../descriptors.ts';
 import {allConstraints} from './index-rows.ts';
-import {informationView, located, relationsNamed, visibleRelations, yesNo, type NamedRow} from './information-common.ts';
+import {
+  informationView,
+  located,
+  relationsNamed,
+  visibleRelations,
+  yesNo,
+  type NamedRow,
+} from './information-common.ts';
 import type {SystemContext} from './source.ts';
 import {askerCan} from './view-rows.ts';
 
@@ -169,10 +176,7 @@ function keyColumns(context: SystemContext, {constraint, table}: OnTable): reado
 }
 
 /** attnums of the unique key that a foreign key references, in the index's order. */
-function uniqueColumns(
-  context: SystemContext,
-  constraint: TableConstraint,
-): readonly number[] {
+function uniqueColumns(context: SystemContext, constraint: TableConstraint): readonly number[] {
   const index = context.snapshot.get('index', constraint.index) as IndexDescriptor | undefined;
   return index?.keys.map(key => key.attnum) ?? constraint.referencedColumns;
 }
@@ -231,14 +235,19 @@ export const informationReferentialConstraints = informationView(
       })),
 );
 
+/** Columns of a key whatever their order. */
+function sortedKey(attnums: readonly number[]): string {
+  return attnums.toSorted((a, b) => a - b).join();
+}
+
 function uniqueConstraint(context: SystemContext, constraint: TableConstraint): NamedRow {
-  const wanted = [...constraint.referencedColumns].sort().join();
+  const wanted = sortedKey(constraint.referencedColumns);
   const found = context.snapshot
     .constraintsOf(constraint.referencedTable)
     .find(
       each =>
         (each.type === 'p' || each.type === 'u') &&
-        (each.index === constraint.index || [...each.columns].sort().join() === wanted),
+        (each.index === constraint.index || sortedKey(each.columns) === wanted),
     );
   return found === undefined ? {} : located(context, 'unique_constraint', found.schema, found.name);
 }

@@ -154,9 +154,7 @@ function grantRows(
 ): readonly NamedRow[] {
   const has = rolesOfAsker(context);
   return grants
-    .filter(
-      each => has(each.grantor) || (each.grantee === 0 ? withPublic : has(each.grantee)),
-    )
+    .filter(each => has(each.grantor) || (each.grantee === 0 ? withPublic : has(each.grantee)))
     .map(each => ({
       grantor: roleName(context.snapshot, each.grantor),
       grantee: each.grantee === 0 ? 'PUBLIC' : roleName(context.snapshot, each.grantee),
@@ -172,10 +170,12 @@ function tableGrants(context: SystemContext, withPublic: boolean): readonly Name
     const owner = isBuiltin ? RoleOid.postgres : relation.owner;
     const acl = isBuiltin ? systemRelationAcl(context.snapshot, relation) : relation.acl;
     const object = located(context, 'table', relation.schema, relation.name);
-    return grantRows(context, grantsOf('r', owner, acl, 'arwdDxt'), withPublic, object).map(row => ({
-      ...row,
-      with_hierarchy: yesNo(row['privilege_type'] === 'SELECT'),
-    }));
+    return grantRows(context, grantsOf('r', owner, acl, 'arwdDxt'), withPublic, object).map(
+      row => ({
+        ...row,
+        with_hierarchy: yesNo(row['privilege_type'] === 'SELECT'),
+      }),
+    );
   });
 }
 

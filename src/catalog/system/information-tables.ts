@@ -1,3 +1,4 @@
+import {featureNotSupported} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {ColumnDescriptor, SequenceDescriptor} from '../descriptors.ts';
 import {viewDefinition} from '../definitions.ts';
@@ -95,7 +96,9 @@ function columnRow(
 }
 
 function identityColumns(context: SystemContext, column: ColumnDescriptor): NamedRow {
-  const sequence = context.snapshot.get('sequence', column.sequence) as SequenceDescriptor | undefined;
+  const sequence = context.snapshot.get('sequence', column.sequence) as
+    | SequenceDescriptor
+    | undefined;
   if (column.identity === '' || sequence === undefined) {
     return {
       is_identity: yesNo(column.identity !== ''),
@@ -125,7 +128,8 @@ export const informationSchemata = informationView('schemata', context => {
   return [...context.snapshot.schemas()]
     .filter(
       schema =>
-        has(schema.owner) || askerCan(context, {kind: 'n', owner: schema.owner, acl: schema.acl}, 'CU'),
+        has(schema.owner) ||
+        askerCan(context, {kind: 'n', owner: schema.owner, acl: schema.acl}, 'CU'),
     )
     .map(schema => ({
       catalog_name: databaseName(context.snapshot),
@@ -359,3 +363,34 @@ function memberships(context: SystemContext): readonly (NamedRow & {readonly mem
     })),
   );
 }
+
+/** information_schema.data_type_privileges: every described column, domain and attribute. */
+export const informationDataTypePrivileges = informationView('data_type_privileges', context => [
+  ...visibleRelations(context).flatMap(relation =>
+    relation.columns
+      .filter(column => !column.isDropped)
+      .map(column => ({
+        ...located(context, 'object', relation.schema, relation.name),
+        object_type: 'TABLE',
+        dtd_identifier: String(column.attnum),
+      })),
+  ),
+  ...[...context.snapshot.userTypes()].flatMap(type => {
+    const object = located(context, 'object', type.schema, type.name);
+    if (type.typeKind === 'd') return [{...object, object_type: 'DOMAIN', dtd_identifier: '1'}];
+    return type.columns
+      .filter(column => !column.isDropped)
+      .map(column => ({
+        ...object,
+        object_type: 'USER-DEFINED TYPE',
+        dtd_identifier: String(column.attnum),
+      }));
+  }),
+]);
+
+/** Views about what views use: descriptors do not record it, and that is said. */
+export const informationViewUsage: SystemSource = {
+  all: () => {
+    throw featureNotSupported('what views depend on is not recorded');
+  },
+};

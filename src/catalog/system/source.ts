@@ -4,10 +4,9 @@ import type {Datum} from '../../types/contract.ts';
 import type {CatalogSnapshot, RuntimeFacts} from '../contract.ts';
 import type {AclItem} from '../descriptors.ts';
 import {aclText} from '../acl.ts';
-import type {StaticRows} from './static-rows.ts';
+import type {Row, StaticRows} from './static-rows.ts';
 
-/** A row of a system relation, in attnum order. */
-export type Row = readonly Datum[];
+export type {Row};
 
 /** What rows are computed from. */
 export interface SystemContext {
@@ -30,7 +29,10 @@ export interface SystemSource {
 
 /** Rows made from a descriptor, kept as long as it and what else they were made from stay the same objects. */
 export class RowMemo {
-  readonly #kept = new WeakMap<object, Map<string, {deps: readonly unknown[]; rows: readonly Row[]}>>();
+  readonly #kept = new WeakMap<
+    object,
+    Map<string, {deps: readonly unknown[]; rows: readonly Row[]}>
+  >();
 
   get(
     owner: object,
@@ -55,7 +57,10 @@ export class RowMemo {
 export const emptySource: SystemSource = {all: () => []};
 
 /** An acl column. */
-export function aclDatum(acl: readonly AclItem[] | null, snapshot: CatalogSnapshot): PgArray | null {
+export function aclDatum(
+  acl: readonly AclItem[] | null,
+  snapshot: CatalogSnapshot,
+): PgArray | null {
   return acl === null ? null : PgArray.of(acl.map(item => aclText(item, snapshot)));
 }
 
@@ -71,7 +76,9 @@ export function arrayOrNull(items: readonly Datum[]): PgArray | null {
 
 /** The OID in a lookup value; -1 when it is none. */
 export function asOid(value: Datum): Oid {
-  return (typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : -1) as Oid;
+  return (
+    typeof value === 'number' ? value : typeof value === 'bigint' ? Number(value) : -1
+  ) as Oid;
 }
 
 /** OIDs of defaults and rewrite rules, which have no descriptor of their own: stable and outside what the counter gives. */

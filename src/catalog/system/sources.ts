@@ -37,6 +37,7 @@ import {
   informationColumnDomainUsage,
   informationColumns,
   informationColumnUdtUsage,
+  informationDataTypePrivileges,
   informationDomains,
   informationDomainUdtUsage,
   informationElementTypes,
@@ -46,6 +47,7 @@ import {
   informationTables,
   informationUserTypes,
   informationViews,
+  informationViewUsage,
 } from './information-tables.ts';
 import {pgProc} from './proc-rows.ts';
 import {
@@ -153,6 +155,7 @@ export const informationSources: Readonly<Record<string, SystemSource>> = {
   columns: informationColumns,
   constraint_column_usage: informationConstraintColumnUsage,
   constraint_table_usage: informationConstraintTableUsage,
+  data_type_privileges: informationDataTypePrivileges,
   domain_constraints: informationDomainConstraints,
   domain_udt_usage: informationDomainUdtUsage,
   domains: informationDomains,
@@ -175,6 +178,9 @@ export const informationSources: Readonly<Record<string, SystemSource>> = {
   udt_privileges: informationUdtPrivileges,
   usage_privileges: informationUsagePrivileges,
   user_defined_types: informationUserTypes,
+  view_column_usage: informationViewUsage,
+  view_routine_usage: informationViewUsage,
+  view_table_usage: informationViewUsage,
   views: informationViews,
 };
 

@@ -5,7 +5,9 @@ import type {StaticData, StaticName} from '../static-data.ts';
 import type {RawRow} from '../static-table.ts';
 import type {SystemDescriptors} from '../system-descriptors.ts';
 import {SchemaOid} from '../well-known.ts';
-import type {Row} from './source.ts';
+
+/** A row of a system relation, in attnum order. */
+export type Row = readonly Datum[];
 
 /** How a raw JSON value becomes a Datum. */
 type Decode = (raw: unknown) => Datum;

@@ -43,7 +43,8 @@ export class CatalogRelations implements SystemRelations {
     if (equals !== null) {
       const column = descriptor.columns[equals.attnum - 1]?.name ?? '';
       const lookup = source.by?.[column];
-      if (lookup !== undefined) return equals.value === null ? NO_ROWS : lookup(context, equals.value);
+      if (lookup !== undefined)
+        return equals.value === null ? NO_ROWS : lookup(context, equals.value);
     }
     if (source.volatile === true) return source.all(context);
     const asker = source.perRole === true ? (facts.currentRole ?? 0) : 0;

@@ -168,7 +168,9 @@ function typeRows(context: SystemContext, owner: TypeOwner): readonly Row[] {
   return context.memo.get(owner, 'pg_type', [], () => {
     const {snapshot} = context;
     const isMade = owner.kind === 'type';
-    const facts = isMade ? madeFacts(context, owner) : rowFacts(owner.rowType, owner.oid, owner.name);
+    const facts = isMade
+      ? madeFacts(context, owner)
+      : rowFacts(owner.rowType, owner.oid, owner.name);
     const acl = isMade ? aclDatum(owner.acl, snapshot) : null;
     const array = facts.array ?? 0;
     const rows = [typeRow(owner.schema, owner.owner, acl, facts)];
@@ -183,7 +185,16 @@ function typeRows(context: SystemContext, owner: TypeOwner): readonly Row[] {
 
 function rowFacts(typeOid: number, relation: number, name: string): TypeFacts {
   const array = rowArrayOid(typeOid as Oid);
-  return {oid: typeOid, name, shape: varlena, kind: 'c', category: 'C', relation, array, io: recordIo};
+  return {
+    oid: typeOid,
+    name,
+    shape: varlena,
+    kind: 'c',
+    category: 'C',
+    relation,
+    array,
+    io: recordIo,
+  };
 }
 
 function arrayOf(element: TypeFacts, name: string, array: number): TypeFacts {
@@ -237,4 +248,3 @@ function ownTypes(relation: (typeof systemSchemaRelations)[number]): readonly Ro
     typeRow(system, RoleOid.postgres, null, arrayOf(facts, `_${relation.name}`, relation.oid + 2)),
   ];
 }
-

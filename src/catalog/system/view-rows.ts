@@ -18,7 +18,13 @@ export const pgTables: SystemSource = {
     return [
       ...builtin.map(row => [
         ...[schemaName(snapshot, row[2] as Oid), row[1] ?? null, roleName(snapshot, row[5] as Oid)],
-        ...[row[14] === true ? 'pg_global' : null, row[13] ?? null, row[19] ?? null, row[20] ?? null, row[22] ?? null],
+        ...[
+          row[14] === true ? 'pg_global' : null,
+          row[13] ?? null,
+          row[19] ?? null,
+          row[20] ?? null,
+          row[22] ?? null,
+        ],
       ]),
       ...[...snapshot.tables()].map(table => [
         ...[schemaName(snapshot, table.schema), table.name, roleName(snapshot, table.owner), null],
@@ -111,11 +117,7 @@ export const pgSequences: SystemSource = {
   },
 };
 
-function sequenceRow(
-  context: SystemContext,
-  sequence: SequenceDescriptor,
-  last: Row[number],
-): Row {
+function sequenceRow(context: SystemContext, sequence: SequenceDescriptor, last: Row[number]): Row {
   const {snapshot} = context;
   return [
     schemaName(snapshot, sequence.schema),
@@ -162,7 +164,12 @@ export function tableStatistics(whose: Whose, counters: string): SystemSource {
       if (whose !== 'user') {
         for (const row of context.rows.all('pg_class')) {
           if (row[16] !== 'r') continue;
-          rows.push([row[0] ?? null, schemaName(snapshot, row[2] as Oid), row[1] ?? null, ...fixed]);
+          rows.push([
+            row[0] ?? null,
+            schemaName(snapshot, row[2] as Oid),
+            row[1] ?? null,
+            ...fixed,
+          ]);
         }
       }
       if (whose !== 'sys') {

@@ -51,7 +51,11 @@ export const systemTables: SystemSource = {
     return [
       ...[...snapshot.tables()].map(table => [
         ...[table.oid, schemaName(snapshot, table.schema), table.name, table.tableKind],
-        ...[roleName(snapshot, table.owner), table.schemaVersion, liveColumns(table.columns).length],
+        ...[
+          roleName(snapshot, table.owner),
+          table.schemaVersion,
+          liveColumns(table.columns).length,
+        ],
         PgArray.of(primaryKey(context, table)),
         ...[table.options['storage'] ?? null, table.options['flush_policy'] ?? null],
         ...[BigInt(table.ttlMs), table.options['cluster_by'] ?? null],
@@ -96,7 +100,10 @@ export const systemColumns: SystemSource = {
   all: context => [...context.snapshot.tables()].flatMap(table => columnRows(context, table)),
 };
 
-function columnRows(context: SystemContext, table: TableDescriptor): ReturnType<SystemSource['all']> {
+function columnRows(
+  context: SystemContext,
+  table: TableDescriptor,
+): ReturnType<SystemSource['all']> {
   const {snapshot} = context;
   const key = new Set(primaryKey(context, table));
   const scope = qualifiedScope(snapshot);
@@ -139,9 +146,14 @@ export const systemStorages: SystemSource = {
     const {snapshot} = context;
     return [...snapshot.storages()].map(storage => {
       const shown = Object.fromEntries(
-        Object.entries(storage.options).map(([name, value]) => [name, isSecret(name) ? '***' : value]),
+        Object.entries(storage.options).map(([name, value]) => [
+          name,
+          isSecret(name) ? '***' : value,
+        ]),
       );
-      const tables = [...snapshot.tables()].filter(each => each.options['storage'] === storage.name);
+      const tables = [...snapshot.tables()].filter(
+        each => each.options['storage'] === storage.name,
+      );
       return [
         ...[storage.oid, storage.name, storage.type, roleName(snapshot, storage.owner)],
         ...[textObject(shown), BigInt(tables.length), storage.comment],
