@@ -15,6 +15,7 @@ import type {
 } from './contract.ts';
 import type {DirectoryLock} from './directory-lock.ts';
 import type {Engine} from './engine.ts';
+import {FileUnlinker} from './file-unlinker.ts';
 import {Flusher} from './flush.ts';
 import type {Checkpointer} from './hot/checkpoint.ts';
 import {TableLogReader} from './hot/log-reader.ts';
@@ -28,6 +29,7 @@ export class DirectoryStorage implements Storage {
   readonly #lock: DirectoryLock;
   readonly #flusher: Flusher;
   readonly #retention: LogRetention;
+  readonly #unlinker: FileUnlinker;
   #transactions = 0;
   #isClosed = false;
 
@@ -37,6 +39,7 @@ export class DirectoryStorage implements Storage {
     this.#lock = lock;
     this.#flusher = new Flusher(engine);
     this.#retention = new LogRetention(engine);
+    this.#unlinker = new FileUnlinker(engine);
   }
 
   begin(options: BeginOptions): Transaction {
@@ -180,6 +183,7 @@ export class DirectoryStorage implements Storage {
     }
     commits.flush();
     await durability.close();
+    this.#unlinker.close();
     await segments.close();
     db.close();
     this.#lock.release();

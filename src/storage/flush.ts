@@ -1,23 +1,285 @@
-import {featureNotSupported} from '../common/errors.ts';
+import {rmSync} from 'node:fs';
 import type {OwnerId} from '../common/ids.ts';
+import {PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {Datum} from '../types/contract.ts';
+import type {SegmentColumn, SegmentMeta, SegmentRowSource} from './cold/contract.ts';
+import {Compactor} from './compact.ts';
 import type {FlushResult, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
+import {failpoint} from './failpoint.ts';
+import {readCell} from './hot/cells.ts';
+import type {HotImage} from './hot/hot-image.ts';
+import {type Drain, isMemoryOnly} from './hot/hot-store.ts';
+import {compareNullsLast} from './hot/sorted-index.ts';
+import {LockOwner} from './locks/lock-owner.ts';
+import {DeletionPages, type SegmentEntry} from './manifest.ts';
+import {clusterColumns, segmentColumns, segmentPath, writeOptions} from './segment-plan.ts';
+import {type ManifestChange, NO_MANIFEST_CHANGE} from './tx/commit-unit.ts';
 
-/** Moves rows of tables to segments. */
+const SOURCE_ROWS = 4096;
+const DRAIN_SLICE = 400;
+const PG_EPOCH_MS = 946_684_800_000;
+const NOTHING: FlushResult = {rows: 0, segments: 0, bytes: 0};
+
+/** Hot rows of one owner on their way into a segment. */
+interface Partition {
+  readonly id: number;
+  readonly owner: number;
+  readonly path: string;
+  /** Positions in the image in the segment's order; their versions are pinned by the flush's snapshot. */
+  readonly positions: readonly number[];
+}
+
+/** Moves hot rows to segments: writes files of what a snapshot sees, then publishes them in one commit, and deletes the hot copies in slices. */
 export class Flusher {
   readonly #engine: Engine;
+  readonly #compactor: Compactor;
+  readonly #drains = new Set<Promise<void>>();
+  #isClosing = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#compactor = new Compactor(engine);
   }
 
-  async flush(table: TableStorage, _owner: OwnerId | null): Promise<FlushResult> {
-    throw featureNotSupported(`flush of table "${table.name}" in ${this.#engine.dataDir}`);
+  /** Flushes one owner's rows of a table, or everybody's. Takes SHARE UPDATE EXCLUSIVE: never two at once, never beside DDL. */
+  async flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
+    if (isMemoryOnly(table)) return NOTHING;
+    return withMaintenanceLock(this.#engine, table, () => this.#flushLocked(table, owner));
   }
 
+  /** Merges the segments of partitions that have many, or many deleted rows. */
   async compact(table: TableStorage): Promise<FlushResult> {
-    throw featureNotSupported(`compaction of table "${table.name}"`);
+    return withMaintenanceLock(this.#engine, table, () => this.#compactor.compact(table));
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.#drains);
+  }
+
+  async #flushLocked(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
+    const {commits, snapshots, hot, cold, segments} = this.#engine;
+    await commits.settle();
+    const image = hot.image(table);
+    const snapshot = snapshots.current;
+    snapshot.retain();
+    let partitions: Partition[] = [];
+    try {
+      partitions = this.#collect(table, image, owner, snapshot.number);
+      if (partitions.length === 0) return NOTHING;
+      await submit(this.#engine, {newIntents: partitions.map(({id, path}) => ({id, path}))});
+      failpoint('flush-after-intent');
+      const columns = segmentColumns(table, cold.int8);
+      const metas = await segments.writeMany(
+        partitions.map(({owner: of, path, positions}) => ({
+          options: writeOptions(this.#engine, table, of, path, columns),
+          source: rowSource(image, table, positions),
+        })),
+      );
+      failpoint('flush-after-write');
+      return await this.#publish(table, image, partitions, metas, columns, snapshot.number);
+    } catch (error) {
+      for (const {path} of partitions) rmSync(path, {force: true});
+      if (partitions.length > 0) await submit(this.#engine, {doneIntents: partitions.map(({id}) => id)});
+      throw error;
+    } finally {
+      snapshot.release();
+    }
+  }
+
+  /** The visible rows of each owner that nobody is changing, in cluster order. */
+  #collect(table: TableStorage, image: HotImage, owner: OwnerId | null, seq: number): Partition[] {
+    const {counters} = this.#engine;
+    const owners = owner === null ? [...image.owners.values()] : [...image.owners.values()].filter((rows) => rows.owner === owner);
+    const compare = clusterOrder(image, table);
+    const partitions: Partition[] = [];
+    for (const rows of owners) {
+      const positions: number[] = [];
+      for (const chunk of rows.chunks) {
+        for (let slot = 0; slot < chunk.count; slot++) {
+          if (!chunk.isVisible(slot, seq)) continue;
+          if (!this.#isBusy(table, image, Number(chunk.rids[slot]!))) positions.push((chunk.index << 10) | slot);
+        }
+      }
+      if (positions.length === 0) continue;
+      positions.sort(compare);
+      const id = counters.nextSegment++;
+      partitions.push({id, owner: rows.owner, path: segmentPath(this.#engine, table, rows.owner, id), positions});
+    }
+    return partitions;
+  }
+
+  /** Whether an open transaction changed the row or holds it for a change. */
+  #isBusy(table: TableStorage, image: HotImage, rid: number): boolean {
+    for (const writer of image.writers) if (writer.current(rid) !== undefined) return true;
+    const locks = this.#engine.locks.rowsOf(table.oid);
+    return locks.size > 0 && locks.isLockedForChange(rid);
+  }
+
+  /** One commit for all partitions: rows changed or locked since the snapshot stay hot and are dead in the new segment. */
+  async #publish(table: TableStorage, image: HotImage, partitions: readonly Partition[], metas: readonly SegmentMeta[], columns: readonly SegmentColumn[], seq: number): Promise<FlushResult> {
+    const {commits, resolveTable, hot} = this.#engine;
+    await commits.settle();
+    const now = resolveTable(table.oid);
+    if (hot.loadedImage(table.oid) !== image || (now !== undefined && now.schemaVersion !== table.schemaVersion)) {
+      throw new PgError(SqlState.objectInUse, `table "${table.name}" was altered while it was flushed`);
+    }
+    const put: SegmentEntry[] = [];
+    const drains: Drain[] = [];
+    const moved: number[] = [];
+    let rows = 0;
+    partitions.forEach((partition, at) => {
+      const {entry, drain, movedPositions} = this.#entryOf(table, image, partition, metas[at]!, columns, seq);
+      put.push(entry);
+      drains.push(drain);
+      for (const position of movedPositions) moved.push(position);
+      rows += movedPositions.length;
+    });
+    const done = submit(this.#engine, {put, drains, moved: [{table: table.oid, positions: moved}], doneIntents: partitions.map(({id}) => id)});
+    commits.flush();
+    await done;
+    failpoint('flush-after-publish');
+    this.#startDrain(table, drains);
+    return {rows, segments: put.length, bytes: put.reduce((bytes, entry) => bytes + entry.meta.bytes, 0)};
+  }
+
+  #entryOf(table: TableStorage, image: HotImage, partition: Partition, meta: SegmentMeta, columns: readonly SegmentColumn[], seq: number) {
+    const {id, owner, path, positions} = partition;
+    const dead: number[] = [];
+    const keep = new Set<number>();
+    const movedPositions: number[] = [];
+    const rids: number[] = [];
+    for (let i = 0; i < positions.length; i++) {
+      const position = positions[i]!;
+      const chunk = image.chunkOf(position)!;
+      const slot = image.slotOf(position);
+      const rid = Number(chunk.rids[slot]!);
+      if (chunk.end[slot]! !== Infinity) {
+        dead.push(i);
+      } else if (this.#isBusy(table, image, rid)) {
+        dead.push(i);
+      } else {
+        movedPositions.push(position);
+        rids.push(rid);
+      }
+    }
+    // Every other row that is old enough stays hot: those that are busy now, and those that were when the flush began.
+    const moved = new Set(movedPositions);
+    for (const chunk of image.owners.get(owner)?.chunks ?? []) {
+      for (let slot = 0; slot < chunk.count; slot++) {
+        if (chunk.end[slot] === Infinity && chunk.begin[slot]! <= seq && !moved.has((chunk.index << 10) | slot)) keep.add(Number(chunk.rids[slot]!));
+      }
+    }
+    const entry: SegmentEntry = {
+      id,
+      table: table.oid,
+      owner,
+      path,
+      meta,
+      schema: columns,
+      createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
+      deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
+      file: {segment: null},
+    };
+    return {entry, drain: {id, table: table.oid, owner, seq, keep, rids} satisfies Drain, movedPositions};
+  }
+
+  #startDrain(table: TableStorage, drains: readonly Drain[]): void {
+    const running = this.#drain(table, drains).catch((error: unknown) => {
+      this.#engine.logger.warn(`deleting flushed rows of table "${table.name}": ${String(error)}`);
+    });
+    this.#drains.add(running);
+    void running.then(() => this.#drains.delete(running));
+  }
+
+  /** Deletes the hot copies in slices of about a millisecond; what is left at a stop is deleted at the next start. */
+  async #drain(table: TableStorage, drains: readonly Drain[]): Promise<void> {
+    const {db, hot} = this.#engine;
+    const finish = db.prepare('DELETE FROM drains WHERE id = ?');
+    const work = drains.flatMap((drain) => drain.rids.map((rid) => ({rid, seq: drain.seq})));
+    for (let from = 0; from < work.length; from += DRAIN_SLICE) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#isClosing || !db.open || !hot.has(table.oid)) return;
+      db.exec('BEGIN IMMEDIATE');
+      try {
+        const end = Math.min(work.length, from + DRAIN_SLICE);
+        for (const generation of hot.state(table.oid).generations) {
+          for (let i = from; i < end; i++) generation.drain(work[i]!.rid, work[i]!.seq);
+        }
+        db.exec('COMMIT');
+      } catch (error) {
+        if (db.inTransaction) db.exec('ROLLBACK');
+        throw error;
+      }
+    }
+    for (const drain of drains) {
+      finish.run(BigInt(drain.id));
+      hot.drains.splice(hot.drains.indexOf(drain), 1);
+    }
+  }
+}
+
+/** Rows of positions as columns of the segment: rid, seq, then the table's columns. */
+function rowSource(image: HotImage, table: TableStorage, positions: readonly number[]): SegmentRowSource {
+  const mapping = image.mappingFor(table);
+  let at = 0;
+  return () => {
+    if (at >= positions.length) return null;
+    const end = Math.min(positions.length, at + SOURCE_ROWS);
+    const rids: Datum[] = [];
+    const seqs: Datum[] = [];
+    const columns: Datum[][] = table.columns.map(() => []);
+    for (; at < end; at++) {
+      const chunk = image.chunkOf(positions[at]!)!;
+      const slot = image.slotOf(positions[at]!);
+      rids.push(chunk.rids[slot]!);
+      seqs.push(BigInt(chunk.begin[slot]!));
+      for (let i = 0; i < columns.length; i++) {
+        const column = mapping === null ? i : mapping[i]!;
+        columns[i]!.push(column === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[column]!, slot));
+      }
+    }
+    return [rids, seqs, ...columns];
+  };
+}
+
+function clusterOrder(image: HotImage, table: TableStorage): (a: number, b: number) => number {
+  const mapping = image.mappingFor(table);
+  const columns = clusterColumns(table).map((column) => (mapping === null ? column : mapping[column]!)).filter((column) => column !== -1);
+  const types = columns.map((column) => image.columns[column]!.column.type);
+  return (a, b) => {
+    const left = image.chunkOf(a)!;
+    const right = image.chunkOf(b)!;
+    for (let i = 0; i < columns.length; i++) {
+      const order = compareNullsLast(types[i]!, readCell(left.vectors[columns[i]!]!, a & 1023), readCell(right.vectors[columns[i]!]!, b & 1023));
+      if (order !== 0) return order;
+    }
+    return Number(left.rids[a & 1023]! - right.rids[b & 1023]!);
+  };
+}
+
+/** Commits a change of the manifest and waits until it is durable. */
+export async function submit(engine: Engine, change: Partial<ManifestChange>): Promise<void> {
+  const {commits, durability} = engine;
+  const seq = await new Promise<number>((resolve, reject) => {
+    commits.enqueue({tables: [], ddl: [], sequences: [], manifest: {...NO_MANIFEST_CHANGE, ...change}, applied: resolve, failed: reject});
+  });
+  await durability.whenDurable(seq);
+}
+
+/** Runs maintenance of a table under SHARE UPDATE EXCLUSIVE. */
+async function withMaintenanceLock<T>(engine: Engine, table: TableStorage, run: () => Promise<T>): Promise<T> {
+  const owner = new LockOwner(0, {pid: process.pid, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000});
+  try {
+    for (;;) {
+      const locked = engine.locks.lockTable(owner, table.databaseOid, table.oid, 'shareUpdateExclusive', 'wait');
+      if (locked === 'granted') break;
+      await locked;
+    }
+    return await run();
+  } finally {
+    engine.locks.releaseAll(owner);
+  }
 }

@@ -18,6 +18,8 @@ export interface TableWriter {
   readonly ownKeys: readonly KeyMap[];
   /** The newest own version of a row: null = deleted, undefined = untouched. */
   current(rid: number): readonly Datum[] | null | undefined;
+  /** Follows cold rows that compaction moved: old location -> new location. */
+  relocateAll(places: ReadonlyMap<number, number>): void;
 }
 
 /** The chunks of one owner. */

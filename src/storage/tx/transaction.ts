@@ -206,6 +206,10 @@ export class StorageTransaction implements Transaction {
     return this.#engine.locks.unlockAdvisory(this.#owner.waiter, key, shared);
   }
 
+  unlockAllAdvisory(): void {
+    this.#engine.locks.releaseSession(this.#owner.waiter);
+  }
+
   cancelWait(error: Error): void {
     this.#owner.cancelWait(error);
     this.#owner.sibling?.()?.cancelWait(error);

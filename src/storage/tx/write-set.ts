@@ -254,11 +254,14 @@ export class TableWrites implements TableWriter {
     }
   }
 
-  /** Moves a cold change to the place that compaction gave its row. */
-  relocate(change: Change, location: number): void {
-    this.#unregister(change);
-    change.location = location;
-    this.#register(change);
+  relocateAll(places: ReadonlyMap<number, number>): void {
+    for (const change of this.changes.values()) {
+      const place = places.get(change.location);
+      if (place === undefined) continue;
+      this.#unregister(change);
+      change.location = place;
+      this.#register(change);
+    }
   }
 }
 
