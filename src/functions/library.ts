@@ -15,6 +15,7 @@ import {patternFunctions, patternSets} from './like-regex.ts';
 import {miscFunctions} from './misc.ts';
 import {numericFunctions} from './numeric.ts';
 import {seriesSets} from './series.ts';
+import {toCharNumberFunctions} from './to-char-number.ts';
 import {textFunctions} from './text.ts';
 
 /** Code of upper layers, to be found beside the built-in functions. */
@@ -50,7 +51,7 @@ class Library implements FunctionLibrary {
 
 const scalarFamilies = [
   intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
-  datetimeFunctions, extractFunctions, jsonFunctions,
+  datetimeFunctions, extractFunctions, jsonFunctions, toCharNumberFunctions,
 ];
 const setFamilies = [patternSets, arraySets, seriesSets, jsonSets];
 

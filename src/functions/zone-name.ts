@@ -1,7 +1,7 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {abbreviations} from '../types/datetime-abbreviations.ts';
-import {decodeOffset, namedZone} from '../types/datetime-decode.ts';
+import {decodeOffset, namedZone} from '../types/datetime-offset.ts';
 import type {Zone} from '../types/datetime-zone.ts';
 import {offsetText} from '../types/datetime-zone.ts';
 import type {Interval} from '../types/interval-value.ts';
