@@ -19,7 +19,10 @@ export type AclObjectKind =
   | 'T'
   | 'p';
 
-/** All privilege letters in print order: insert, select, update, delete, truncate, references, trigger, execute, usage, create, temporary, connect, set, alter system. */
+/**
+ * All privilege letters in print order: insert, select, update, delete, truncate, references, trigger, execute, usage,
+ * create, temporary, connect, set, alter system.
+ */
 export const ALL_PRIVILEGES = 'arwdDxtXUCTcsA';
 
 /** Privilege names as GRANT and the has_*_privilege functions spell them. */

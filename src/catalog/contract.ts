@@ -153,9 +153,14 @@ export type CatalogChange =
   | {readonly op: 'put'; readonly descriptor: Descriptor}
   | {readonly op: 'delete'; readonly kind: Descriptor['kind']; readonly oid: Oid};
 
-/** Facts about what runs, for system.* and pg_stat_*: supplied by the composition root, each returns rows in column order. */
+/**
+ * Facts about what runs, for system.* and pg_stat_*: supplied by the composition root, each returns rows in column order.
+ */
 export interface RuntimeFacts {
-  /** Rows of a runtime-fed relation by its qualified name, e.g. 'pg_catalog.pg_stat_activity', 'system.segments', 'pg_catalog.pg_settings'. Undefined when not fed. */
+  /**
+   * Rows of a runtime-fed relation by its qualified name, e.g. 'pg_catalog.pg_stat_activity', 'system.segments',
+   * 'pg_catalog.pg_settings'. Undefined when not fed.
+   */
   rows(relation: string): readonly (readonly Datum[])[] | undefined;
   /** The role whose view of information_schema and pg_settings is asked for; absent: a superuser's. */
   readonly currentRole?: Oid;

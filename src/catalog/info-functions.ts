@@ -11,6 +11,7 @@ import type {InfoContext, InfoFunction, InfoSetFunction} from './info/context.ts
 import type {NameScope} from './names.ts';
 import {keywordRows} from './quote.ts';
 import {regIn, regOut} from './reg-names.ts';
+import {timezoneAbbrevRows, timezoneNameRows} from './system/fact-rows.ts';
 
 const functions: Readonly<Record<string, InfoFunction>> = {
   ...definitionFunctions,
@@ -77,6 +78,8 @@ export const catalogSetFunctions: Readonly<Record<string, InfoSetFunction>> = {
   aclexplode: aclExplode,
   pg_options_to_table: optionsToTable,
   pg_get_keywords: () => keywordRows(),
+  pg_timezone_abbrevs: () => timezoneAbbrevRows(),
+  pg_timezone_names: () => timezoneNameRows(new Date()),
   pg_partition_ancestors: () => [],
   pg_partition_tree: () => [],
   pg_get_publication_tables: () => [],

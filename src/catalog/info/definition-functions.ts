@@ -1,6 +1,7 @@
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
 import {
   constraintDefinition,
@@ -143,6 +144,8 @@ const formatTypeFunction: InfoFunction = (context, args) =>
 /** Functions that print definitions. */
 export const definitionFunctions: Readonly<Record<string, InfoFunction>> = {
   format_type: formatTypeFunction,
+  oidvectortypes: (context, args) =>
+    (args[0] as PgArray).elements.map(type => formatType(context, type as Oid, null)).join(', '),
   pg_get_constraintdef: constraintdef,
   pg_get_constraintdef_ext: constraintdef,
   pg_get_expr: expr,

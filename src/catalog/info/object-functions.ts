@@ -298,6 +298,9 @@ const isTable = (context: InfoContext, key: Oid): boolean =>
   context.snapshot.tableByOid(key) !== undefined;
 
 const UPDATE_INSERT_DELETE = 28;
+const FIRST_NORMAL_XID = 3;
+/** Age of the special transaction ids; others never wrap here and have age 0. */
+const MAX_AGE = 2147483647;
 
 /** Functions about objects that print no definition. */
 export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
@@ -351,6 +354,7 @@ export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
   pg_sequence_last_value: (context, args) => context.sequenceLastValue(oidArg(args, 0)),
   pg_collation_actual_version: () => null,
   pg_stat_get_numscans: () => 0n,
+  xid_age: (_context, args) => (intArg(args, 0) < FIRST_NORMAL_XID ? MAX_AGE : 0),
   row_security_active: (context, args) =>
     context.snapshot.tableByOid(oidArg(args, 0))?.rowSecurity === true,
 };

@@ -58,28 +58,33 @@ export const pgSettings: SystemSource = {
   all: () => settingFacts().map(facts => settingRow(facts, facts.bootValue, 'default')),
 };
 
-/** pg_timezone_abbrevs. */
-export const pgTimezoneAbbrevs: SystemSource = {
-  all: () =>
-    timezoneAbbrevs.split('\n').map(line => {
-      const [abbrev, seconds, isDst] = JSON.parse(line) as readonly [string, number, boolean];
-      return [abbrev, secondsInterval(seconds), isDst];
-    }),
-};
+/** pg_timezone_abbrevs: abbreviation, offset, whether it is daylight saving time. */
+export function timezoneAbbrevRows(): readonly Row[] {
+  return timezoneAbbrevs.split('\n').map(line => {
+    const [abbrev, seconds, isDst] = JSON.parse(line) as readonly [string, number, boolean];
+    return [abbrev, secondsInterval(seconds), isDst];
+  });
+}
 
-/** pg_timezone_names: the zones that this runtime knows, at the present moment. */
+/** pg_timezone_abbrevs. */
+export const pgTimezoneAbbrevs: SystemSource = {all: () => timezoneAbbrevRows()};
+
+/** The zones that this runtime knows, at a moment: name, abbreviation, offset, whether it is daylight saving time. */
+export function timezoneNameRows(now: Date): readonly Row[] {
+  const zones = new Set([...Intl.supportedValuesOf('timeZone'), 'UTC', 'GMT']);
+  return [...zones].sort().map(zone => {
+    const offset = offsetSeconds(zone, now);
+    const winter = offsetSeconds(zone, new Date(Date.UTC(now.getUTCFullYear(), 0, 1)));
+    const summer = offsetSeconds(zone, new Date(Date.UTC(now.getUTCFullYear(), 6, 1)));
+    const isDst = winter !== summer && offset === Math.max(winter, summer);
+    return [zone, abbreviation(zone, now), secondsInterval(offset), isDst];
+  });
+}
+
+/** pg_timezone_names. */
 export const pgTimezoneNames: SystemSource = {
   volatile: true,
-  all: () => {
-    const now = new Date();
-    return [...Intl.supportedValuesOf('timeZone'), 'UTC', 'GMT'].sort().map(zone => {
-      const offset = offsetSeconds(zone, now);
-      const winter = offsetSeconds(zone, new Date(Date.UTC(now.getUTCFullYear(), 0, 1)));
-      const summer = offsetSeconds(zone, new Date(Date.UTC(now.getUTCFullYear(), 6, 1)));
-      const isDst = winter !== summer && offset === Math.max(winter, summer);
-      return [zone, abbreviation(zone, now), secondsInterval(offset), isDst];
-    });
-  },
+  all: () => timezoneNameRows(new Date()),
 };
 
 function secondsInterval(seconds: number): Datum {
