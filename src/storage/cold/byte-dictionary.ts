@@ -22,10 +22,10 @@ export function buildDictionary(
   rows: number,
 ): ByteDictionary | null {
   const codes = new Int32Array(rows);
-  let rowOf = new Int32Array(1024);
-  let hashes = new Int32Array(1024);
-  let table = new Int32Array(4096).fill(-1);
-  let mask = 4095;
+  let rowOf = new Int32Array(Math.min(1024, rows + 1));
+  let hashes = new Int32Array(rowOf.length);
+  let table = new Int32Array(rows < 64 ? 256 : 4096).fill(-1);
+  let mask = table.length - 1;
   let count = 0;
   let byteLength = 0;
   let probes = 0;

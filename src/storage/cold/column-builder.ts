@@ -7,8 +7,8 @@ import type {AcceptKind, ColumnData, ColumnPlan} from './column-plan.ts';
 import {acceptKind} from './column-plan.ts';
 import {Xxhash64} from './xxhash64.ts';
 
-const FIRST_ROWS = 2048;
-const FIRST_ARENA = 16 * 1024;
+const FIRST_ROWS = 256;
+const FIRST_ARENA = 2048;
 /** Offsets are 32-bit. */
 const MAX_TOTAL = 0x7fffffff;
 const MAX_ARENA = 1024 * 1024;

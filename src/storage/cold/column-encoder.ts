@@ -17,7 +17,7 @@ import {Xxhash64} from './xxhash64.ts';
 const PAGE_ROWS = 8192;
 const MIN_PAGE_ROWS = 64;
 const TEXT_PAGE_BYTES = 512 * 1024;
-const ZSTD = {params: {[constants.ZSTD_c_compressionLevel]: 1}};
+const ZSTD_LEVEL = {[constants.ZSTD_c_compressionLevel]: 1};
 
 /** A written data page, for the page index. */
 export interface PageMeta {
@@ -229,7 +229,9 @@ export class ColumnEncoder {
   }
 
   #emit(type: number, encoding: number, count: number, body: Uint8Array): void {
-    const packed = zstdCompressSync(body, ZSTD);
+    // Room for all output at once: else zlib collects it in pieces of 16 KB.
+    const chunkSize = body.length + (body.length >> 7) + 128;
+    const packed = zstdCompressSync(body, {params: ZSTD_LEVEL, chunkSize});
     const header = pageHeader({
       type,
       encoding,

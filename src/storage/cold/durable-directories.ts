@@ -7,19 +7,36 @@ const MAX_KNOWN = 65_536;
 /** Makes directories and syncs entries to disk; a directory that is known to be durable costs nothing more. */
 export class DurableDirectories {
   readonly #known = new Set<string>();
+  /** Made by this process, their entry perhaps not yet on disk. */
+  readonly #fresh = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
 
   /** Creates the directory and its parents, each synced into its own parent. */
   async ensure(directory: string): Promise<void> {
-    if (this.#known.has(directory)) return;
+    const parents = await this.make(directory);
+    for (const parent of parents) await this.sync(parent);
+    this.confirm(directory);
+  }
+
+  /** Creates the directory and its parents, and says which directories are to be synced before `confirm` may be called. */
+  async make(directory: string): Promise<readonly string[]> {
+    if (this.#known.has(directory)) return [];
     const made = await mkdir(directory, {recursive: true}).catch((error: NodeJS.ErrnoException) => {
       throw fileError('create', directory, error);
     });
     if (made !== undefined) {
-      const top = dirname(made);
-      for (let at = directory; at.length > top.length; at = dirname(at))
-        await this.sync(dirname(at));
+      for (let at = directory; at.length >= made.length; at = dirname(at)) this.#fresh.add(at);
     }
+    const parents: string[] = [];
+    for (let at = directory; at !== dirname(at); at = dirname(at)) {
+      if (this.#fresh.has(at)) parents.push(dirname(at));
+    }
+    return parents;
+  }
+
+  /** The directories that `make` named are synced. */
+  confirm(directory: string): void {
+    for (let at = directory; at !== dirname(at); at = dirname(at)) this.#fresh.delete(at);
     if (this.#known.size >= MAX_KNOWN) this.#known.clear();
     this.#known.add(directory);
   }

@@ -1,3 +1,4 @@
+import {ByteWriter} from '../../common/byte-writer.ts';
 import type {BloomFilter} from './bloom-filter.ts';
 import type {ChunkMeta} from './column-encoder.ts';
 import type {ColumnPlan} from './column-plan.ts';
@@ -55,7 +56,7 @@ export function pageHeader(page: {
   readonly compressedSize: number;
   readonly checksum: number;
 }): Buffer {
-  const thrift = new ThriftWriter();
+  const thrift = new ThriftWriter(new ByteWriter(64));
   thrift.begin();
   thrift.i32(1, page.type);
   thrift.i32(2, page.uncompressedSize);
@@ -94,7 +95,7 @@ export function columnIndexBytes(plan: ColumnPlan, chunk: ChunkMeta): Buffer | n
   const {pages} = chunk;
   if (!plan.hasStats || pages.some(page => page.stats === null && page.nullCount < page.rows))
     return null;
-  const thrift = new ThriftWriter();
+  const thrift = new ThriftWriter(new ByteWriter(256));
   const none = Buffer.alloc(0);
   thrift.begin();
   thrift.list(1, ThriftType.true, pages.length);
@@ -127,7 +128,7 @@ function isLess(plan: ColumnPlan, a: Uint8Array, b: Uint8Array): boolean {
 
 /** The offset index of a chunk. */
 export function offsetIndexBytes(chunk: ChunkMeta): Buffer {
-  const thrift = new ThriftWriter();
+  const thrift = new ThriftWriter(new ByteWriter(256));
   thrift.begin();
   thrift.list(1, ThriftType.struct, chunk.pages.length);
   for (const page of chunk.pages) {

@@ -42,7 +42,7 @@ export class SegmentEncoder {
   readonly #plans: readonly ColumnPlan[];
   readonly #metadata: Readonly<Record<string, string>>;
   readonly #sink: PageSink;
-  readonly #scratch = new ByteWriter(64 * 1024);
+  readonly #scratch = new ByteWriter(4096);
   readonly #groups: GroupMeta[] = [];
   readonly #blooms: (readonly [number, number, number] | null)[][] = [];
   readonly #ranges: StoredRange[];

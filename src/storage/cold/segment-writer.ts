@@ -12,6 +12,7 @@ import type {EncodeThread, SegmentOutput} from './encode-thread.ts';
 import {InlineOutput} from './inline-output.ts';
 import {segmentMeta} from './segment-meta.ts';
 
+const CONCURRENT_FILES = 8;
 /** Rows above which the encoder thread takes over. */
 const INLINE_ROWS = 8192;
 const MAX_GROUP_BYTES = 48 * 1024 * 1024;
@@ -123,6 +124,7 @@ export async function writeSegments(
 ): Promise<readonly SegmentMeta[]> {
   const metas: SegmentMeta[] = [];
   const written: string[] = [];
+  const touched = new Set<string>();
   let next = 0;
   let failure: unknown = null;
   const work = async (): Promise<void> => {
@@ -130,7 +132,9 @@ export async function writeSegments(
       const index = next++;
       const {options, source} = items[index]!;
       try {
-        await directories.ensure(dirname(options.path));
+        const directory = dirname(options.path);
+        for (const parent of await directories.make(directory)) touched.add(parent);
+        touched.add(directory);
         metas[index] = await new SegmentWriter(options, thread).run(source);
         written.push(options.path);
       } catch (error) {
@@ -138,11 +142,11 @@ export async function writeSegments(
       }
     }
   };
-  await Promise.all(Array.from({length: Math.min(4, items.length)}, work));
+  await Promise.all(Array.from({length: Math.min(CONCURRENT_FILES, items.length)}, work));
   if (failure === null) {
     try {
-      const touched = new Set(written.map(path => dirname(path)));
       await Promise.all([...touched].map(directory => directories.sync(directory)));
+      for (const path of written) directories.confirm(dirname(path));
       return metas;
     } catch (error) {
       failure = error;
