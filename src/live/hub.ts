@@ -1,0 +1,307 @@
+import type {CatalogSnapshot} from '../catalog/contract.ts';
+import {PgError} from '../common/errors.ts';
+import type {Oid, OwnerId, Seq} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {ExprRun} from '../expr/run.ts';
+import type {CommitEvent, Storage} from '../storage/contract.ts';
+import {PgArray} from '../types/array-value.ts';
+import type {Datum, FormatSettings} from '../types/contract.ts';
+import {datumText} from './expr-text.ts';
+import type {LiveShape} from './live-shape.ts';
+import {CompiledShape} from './match/compiled-shape.ts';
+import {Group} from './match/group.ts';
+import {Matcher} from './match/matcher.ts';
+import type {RowKey} from './match/row-key.ts';
+import type {ResumeTokens, TokenScope} from './resume-token.ts';
+import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
+import type {LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
+
+/** What the hub is made with. */
+export interface LiveHubOptions {
+  readonly storage: Storage;
+  readonly tokens: ResumeTokens;
+  readonly ownerName: (owner: OwnerId) => string;
+  /** Microseconds since 2000-01-01 UTC. */
+  readonly now: () => bigint;
+}
+
+interface SharedShape {
+  readonly compiled: CompiledShape;
+  users: number;
+}
+
+/** All live queries of a process: commits in, frames out, in commit order and not before they are durable. */
+export class LiveHub implements SubscriptionHost {
+  readonly storage: Storage;
+  readonly tokens: ResumeTokens;
+  readonly #options: LiveHubOptions;
+  readonly #matcher = new Matcher();
+  readonly #groups = new Map<string, Group>();
+  readonly #shapes = new Map<string, SharedShape>();
+  readonly #subscriptions = new Map<number, LiveSubscription>();
+  readonly #touchedSinks = new Set<LiveSink>();
+  readonly #stopListening: () => void;
+  readonly #drain = (): void => this.#dispatchDurable();
+  /** Applied, not yet durable; from #pendingAt on. */
+  #pending: CommitEvent[] = [];
+  #pendingAt = 0;
+  #nextId = 1;
+
+  constructor(options: LiveHubOptions) {
+    this.storage = options.storage;
+    this.tokens = options.tokens;
+    this.#options = options;
+    this.#stopListening = options.storage.onCommit(event => this.#committed(event));
+  }
+
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
+  // --- commits
+
+  #committed(event: CommitEvent): void {
+    if (this.#matcher.size === 0 || !this.#matcher.concerns(event)) return;
+    this.#pending.push(event);
+    this.storage.onDurable(event.seq, this.#drain);
+  }
+
+  #dispatchDurable(): void {
+    const durable = this.storage.durableSeq;
+    while (this.#pendingAt < this.#pending.length && this.#pending[this.#pendingAt]!.seq <= durable) {
+      this.#dispatch(this.#pending[this.#pendingAt++]!);
+    }
+    if (this.#pendingAt === this.#pending.length) {
+      this.#pending = [];
+      this.#pendingAt = 0;
+    }
+    if (this.#touchedSinks.size === 0) return;
+    for (const sink of this.#touchedSinks) sink.flush();
+    this.#touchedSinks.clear();
+  }
+
+  #dispatch(event: CommitEvent): void {
+    const groups = this.#matcher.match(event);
+    if (groups.length === 0) return;
+    // All frames are taken before the first is given: giving may replay the log, which uses the same groups.
+    const deliveries: (() => void)[] = [];
+    for (let i = 0; i < groups.length; i++) deliveries.push(this.#delivery(groups[i]!, event.seq));
+    for (let i = 0; i < deliveries.length; i++) deliveries[i]!();
+  }
+
+  #delivery(group: Group, seq: Seq): () => void {
+    try {
+      const frame = group.take(seq);
+      return () => {
+        for (let m = group.members.length - 1; m >= 0; m--) group.members[m]!.deliver(frame);
+      };
+    } catch (error) {
+      return () => {
+        for (let m = group.members.length - 1; m >= 0; m--) group.members[m]!.fail(error);
+      };
+    }
+  }
+
+  settled(): Seq {
+    const next = this.#pending[this.#pendingAt];
+    return next === undefined ? this.storage.durableSeq : ((next.seq - 1n) as Seq);
+  }
+
+  touched(sink: LiveSink): void {
+    this.#touchedSinks.add(sink);
+  }
+
+  // --- subscribing
+
+  /** Opens a subscription: its snapshot (or its place in the log) and its entry in the matcher are of this turn. Nothing is delivered before the next one. */
+  subscribe(options: SubscribeOptions): LiveSubscription {
+    const {shape, start} = options;
+    options.authorize(options.catalog);
+    const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
+    const values = valuesText(shape, run);
+    const scope: TokenScope = {role: options.role, query: `${shape.id}\n${options.owner}\n${values}`, schemaVersion: shape.schemaVersion};
+    const resume = start.resume === null ? null : this.tokens.read(start.resume, scope);
+    const group = this.#group(options, run, values, scope);
+    const subscription = new LiveSubscription(this.#nextId++, group, options, this, this.#options.now());
+    subscription.memberAt = group.members.length;
+    group.members.push(subscription);
+    this.#subscriptions.set(subscription.id, subscription);
+    try {
+      if (resume !== null) subscription.open(resume.isCurrent ? resume.seq : 'reset');
+      else if (start.from !== null) subscription.open(start.from);
+      else subscription.open(start.snapshot ? 'snapshot' : 'now');
+    } catch (error) {
+      subscription.close();
+      throw error;
+    }
+    return subscription;
+  }
+
+  /** The end of the tokens that a subscription with these options has. */
+  tokenTail(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role'>): string {
+    const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
+    const query = `${options.shape.id}\n${options.owner}\n${valuesText(options.shape, run)}`;
+    return this.tokens.tail({role: options.role, query, schemaVersion: options.shape.schemaVersion});
+  }
+
+  #group(options: SubscribeOptions, run: ExprRun, values: string, scope: TokenScope): Group {
+    const {shape} = options;
+    const shapeKey = `${shape.id}/${shape.schemaVersion}/${options.codec.name}`;
+    const text = `${shapeKey}\n${options.databaseOid}\n${options.owner}\n${options.role}\n${settingsText(options.context.format)}\n${values}`;
+    const known = this.#groups.get(text);
+    if (known !== undefined) return known;
+    const shared = this.#shapes.get(shapeKey) ?? {compiled: this.#compile(options), users: 0};
+    const identity = {text, owner: options.owner, run, tokenTail: this.tokens.tail(scope)};
+    const group = new Group(shared.compiled, identity, accessKeys(shape, shared.compiled, options, run));
+    shared.users++;
+    this.#shapes.set(shapeKey, shared);
+    this.#groups.set(text, group);
+    this.#matcher.add(group);
+    return group;
+  }
+
+  #compile(options: SubscribeOptions): CompiledShape {
+    return new CompiledShape(options.shape, {
+      compiler: options.compiler,
+      projection: options.codec.projection(options.shape),
+      types: options.tableOf(options.catalog).columns.map(column => column.type),
+      ownerName: this.#options.ownerName,
+    });
+  }
+
+  removed(subscription: LiveSubscription): void {
+    const {group} = subscription;
+    if (!this.#subscriptions.delete(subscription.id)) return;
+    const members = group.members as LiveSubscription[];
+    const last = members.pop()!;
+    if (last !== subscription) {
+      members[subscription.memberAt] = last;
+      last.memberAt = subscription.memberAt;
+    }
+    if (members.length > 0) return;
+    this.#groups.delete(group.text);
+    this.#matcher.remove(group);
+    const {shape} = group.compiled;
+    const shapeKey = `${shape.id}/${shape.schemaVersion}/${subscription.options.codec.name}`;
+    const shared = this.#shapes.get(shapeKey)!;
+    if (--shared.users === 0) this.#shapes.delete(shapeKey);
+  }
+
+  // --- control
+
+  /** The catalog of a database changed: who lost a right or its table is closed. Call it in the turn in which the change becomes visible. */
+  catalogChanged(databaseOid: Oid, catalog: CatalogSnapshot): void {
+    const answers = new Map<string, unknown>();
+    for (const subscription of [...this.#subscriptions.values()]) {
+      const {options} = subscription;
+      if (options.databaseOid !== databaseOid) continue;
+      const key = `${options.role} ${options.shape.id} ${options.owner}`;
+      let error = answers.get(key);
+      if (error === undefined) {
+        error = recheck(options, catalog);
+        answers.set(key, error);
+      }
+      if (error !== null) subscription.fail(error);
+      else subscription.tableChanged(options.tableOf(catalog));
+    }
+  }
+
+  subscription(id: number): LiveSubscription | undefined {
+    return this.#subscriptions.get(id);
+  }
+
+  /** KILL LIVE QUERY; false when there is no such one. */
+  kill(id: number): boolean {
+    const subscription = this.#subscriptions.get(id);
+    if (subscription === undefined) return false;
+    subscription.fail(new PgError(SqlState.queryCanceled, 'canceling live query due to user request', {detail: `resume token: ${subscription.token}`}));
+    return true;
+  }
+
+  /** Rows of system.live_queries. */
+  rows(): LiveQueryInfo[] {
+    const head = this.storage.lastSeq;
+    return [...this.#subscriptions.values()].map(subscription => {
+      const {options, position} = subscription;
+      return {
+        id: subscription.id,
+        name: options.name,
+        pid: options.pid,
+        userName: options.userName,
+        surface: options.surface,
+        class: options.shape.class,
+        query: options.queryText,
+        state: subscription.state,
+        sentSeq: position,
+        lag: head > position ? head - position : 0n,
+        changes: subscription.changes,
+        createdAt: subscription.createdAt,
+        resets: subscription.resets,
+      };
+    });
+  }
+
+  /** Ends all subscriptions (57P01) and stops listening. */
+  close(): void {
+    this.#stopListening();
+    for (const subscription of [...this.#subscriptions.values()]) {
+      subscription.fail(new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {detail: `resume token: ${subscription.token}`}));
+    }
+  }
+}
+
+/** Null when the subscription may go on; else why not. */
+function recheck(options: SubscribeOptions, catalog: CatalogSnapshot): unknown {
+  const {shape} = options;
+  const table = catalog.tableByOid(shape.table);
+  if (table === undefined) return new PgError(SqlState.undefinedTable, `relation "${shape.tableName}" does not exist`);
+  const attnums = table.columns.filter(column => !column.isDropped).map(column => column.attnum);
+  const reads = [...new Set([...shape.filterPositions, ...shape.projectionPositions])];
+  const isSame = reads.every(position => (position < shape.attnums.length ? attnums[position] === shape.attnums[position] : attnums.length === shape.attnums.length));
+  const isSameType = isSame && sameTypes(options, catalog, reads);
+  if (!isSameType) return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
+  try {
+    options.authorize(catalog);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+function sameTypes(options: SubscribeOptions, catalog: CatalogSnapshot, positions: readonly number[]): boolean {
+  const now = options.tableOf(catalog).columns;
+  const before = options.tableOf(options.catalog).columns;
+  return positions.every(position => {
+    const column = now[position];
+    const old = before[position];
+    if (column === undefined || old === undefined) return column === old;
+    return column.type.oid === old.type.oid && column.typmod === old.typmod;
+  });
+}
+
+function accessKeys(shape: LiveShape, compiled: CompiledShape, options: SubscribeOptions, run: ExprRun): readonly RowKey[] | null {
+  const {access} = shape;
+  if (access === null) return null;
+  const keys = new Set<RowKey>();
+  const add = (values: readonly Datum[]): void => {
+    const key = compiled.keyMaker!.ofValues(values);
+    if (key !== undefined) keys.add(key);
+  };
+  for (const parts of access.keys) add(parts.map(part => options.compiler.scalar(part)(run)));
+  if (access.list !== null) {
+    const list = options.compiler.scalar(access.list)(run);
+    if (list instanceof PgArray) for (const element of list.elements) add([element]);
+  }
+  return [...keys];
+}
+
+function valuesText(shape: LiveShape, run: ExprRun): string {
+  return shape.values
+    .map(({kind, index, type}) => `${kind}${index}=${datumText((kind === 'param' ? run.params : run.slots)[index] ?? null, type)}`)
+    .join('\n');
+}
+
+/** Settings that can change what a STABLE function or a JSON value looks like. */
+function settingsText(format: FormatSettings): string {
+  return [format.timeZone, format.dateStyle, format.dateOrder, format.intervalStyle, format.extraFloatDigits, format.byteaOutput].join(' ');
+}

@@ -1,0 +1,55 @@
+import type {Oid} from '../common/ids.ts';
+import type {BoundExpr} from '../expr/bound.ts';
+import type {ResultColumn, TableScanPlan} from '../sql/plan/plan.ts';
+import type {TypeInstance} from '../types/contract.ts';
+
+/** Pseudo columns as the matcher lays them behind the stored columns of a row, in this order. */
+export const PSEUDO_COLUMNS = ['rid', 'seq', 'owner', 'userId', 'tableoid', 'ctid'] as const;
+
+/** A parameter or literal slot that the query reads. */
+export interface ValueRef {
+  readonly kind: 'param' | 'slot';
+  readonly index: number;
+  readonly type: TypeInstance;
+}
+
+/** An equality (or IN list) that makes the query findable by a column's value. The values hold no column. */
+export interface AccessKey {
+  /** Positions in the table's stored columns. */
+  readonly positions: readonly number[];
+  readonly types: readonly TypeInstance[];
+  /** One list of expressions per key; empty with `list`. */
+  readonly keys: readonly (readonly BoundExpr[])[];
+  /** An array whose elements are the keys (of one position); null otherwise. */
+  readonly list: BoundExpr | null;
+}
+
+/**
+ * A query of class A: one table, a condition on one row, a target list over one row. Expressions are over the table's stored row followed by PSEUDO_COLUMNS.
+ * Readonly data, shared by all subscriptions of the plan; parameters and slots stay open.
+ */
+export interface LiveShape {
+  readonly class: 'A';
+  /** Equal for queries that mean the same; part of resume tokens. */
+  readonly id: string;
+  readonly table: Oid;
+  readonly tableName: string;
+  readonly scope: TableScanPlan['scope'];
+  /** The scan as planned: pushed predicates, key lookup and owner serve the snapshot. */
+  readonly scan: TableScanPlan;
+  /** The whole condition. */
+  readonly filter: BoundExpr | null;
+  readonly access: AccessKey | null;
+  /** What remains of the condition once the access key matched. */
+  readonly residual: BoundExpr | null;
+  readonly projection: readonly BoundExpr[];
+  readonly columns: readonly ResultColumn[];
+  /** attnums of the table's live columns in stored order when it was analysed. */
+  readonly attnums: readonly number[];
+  /** Stored positions that the condition reads, and those that the target list reads. */
+  readonly filterPositions: readonly number[];
+  readonly projectionPositions: readonly number[];
+  readonly readsPseudo: boolean;
+  readonly values: readonly ValueRef[];
+  readonly schemaVersion: number;
+}

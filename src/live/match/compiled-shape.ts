@@ -1,0 +1,136 @@
+// Hot path: evaluated per changed row and candidate group.
+import type {Oid, OwnerId} from '../../common/ids.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {RowCode} from '../../expr/compile.ts';
+import type {ExprCompiler} from '../../expr/compiler.ts';
+import {walkExpr} from '../../expr/children.ts';
+import type {ExprRun} from '../../expr/run.ts';
+import type {ChangePart, RowChange} from '../../storage/contract.ts';
+import type {Datum, TypeInstance} from '../../types/contract.ts';
+import type {LiveShape} from '../live-shape.ts';
+import {RowKeyMaker} from './row-key.ts';
+
+/** What a shape is compiled with. */
+export interface CompileShapeOptions {
+  readonly compiler: ExprCompiler;
+  /** Target list over the stored row: the shape's own, or as a codec wants it. */
+  readonly projection: readonly BoundExpr[];
+  /** Types of the stored columns. */
+  readonly types: readonly TypeInstance[];
+  readonly ownerName: (owner: OwnerId) => string;
+}
+
+/** Code of a shape, shared by all its groups. `begin` once per change, then the tests and projections of that change. */
+export class CompiledShape {
+  readonly shape: LiveShape;
+  readonly keyMaker: RowKeyMaker | null;
+  readonly #residual: RowCode | null;
+  readonly #projection: RowCode;
+  readonly #isShared: boolean;
+  readonly #types: readonly TypeInstance[];
+  readonly #ownerName: (owner: OwnerId) => string;
+  #oldRow: readonly Datum[] | null = null;
+  #newRow: readonly Datum[] | null = null;
+  #oldProjected: readonly Datum[] | null = null;
+  #newProjected: readonly Datum[] | null = null;
+  #isProjectionTouched = true;
+
+  constructor(shape: LiveShape, options: CompileShapeOptions) {
+    const {compiler, projection} = options;
+    this.shape = shape;
+    this.keyMaker = shape.access === null ? null : new RowKeyMaker(shape.access.positions, shape.access.types);
+    this.#residual = shape.residual === null ? null : compiler.row([shape.residual]);
+    this.#projection = compiler.row(projection);
+    this.#isShared = projection.every(isSameForAll);
+    this.#types = options.types;
+    this.#ownerName = options.ownerName;
+  }
+
+  /** Prepares a change; false when it touches no column that the query reads. */
+  begin(change: RowChange, part: ChangePart, seq: bigint): boolean {
+    const {shape} = this;
+    this.#isProjectionTouched = true;
+    if (change.op === 'update' && change.oldRow !== null) {
+      const isProjectionTouched = this.#isTouched(change, shape.projectionPositions);
+      if (!isProjectionTouched && !this.#isTouched(change, shape.filterPositions)) return false;
+      this.#isProjectionTouched = isProjectionTouched;
+    }
+    this.#oldRow = this.#withPseudo(change.oldRow, change, part, seq);
+    this.#newRow = this.#withPseudo(change.newRow, change, part, seq);
+    this.#oldProjected = null;
+    this.#newProjected = null;
+    return true;
+  }
+
+  get oldRow(): readonly Datum[] | null {
+    return this.#oldRow;
+  }
+
+  get newRow(): readonly Datum[] | null {
+    return this.#newRow;
+  }
+
+  /** Whether a row that stays in the result looks different after the change. */
+  get isProjectionTouched(): boolean {
+    return this.#isProjectionTouched;
+  }
+
+  #withPseudo(row: readonly Datum[] | null, change: RowChange, part: ChangePart, seq: bigint): readonly Datum[] | null {
+    if (row === null || !this.shape.readsPseudo) return row;
+    const {rid} = change;
+    return [...row, rid, seq, part.owner, this.#ownerName(part.owner), part.table.oid as Oid, `(${rid >> 16n},${rid & 0xffffn})`];
+  }
+
+  #isTouched(change: RowChange, positions: readonly number[]): boolean {
+    const oldRow = change.oldRow!;
+    const newRow = change.newRow!;
+    for (let i = 0; i < positions.length; i++) {
+      const at = positions[i]!;
+      if (at >= oldRow.length) {
+        // Of the pseudo columns only _seq changes with an update.
+        if (at - oldRow.length === 1) return true;
+        continue;
+      }
+      const before = oldRow[at]!;
+      const after = newRow[at]!;
+      if (before === after) continue;
+      if (before === null || after === null || !isSameStored(this.#types[at]!, before, after)) return true;
+    }
+    return false;
+  }
+
+  /** Whether a row that has the access key belongs to the result. */
+  accepts(run: ExprRun, row: readonly Datum[]): boolean {
+    return this.#residual === null || this.#residual(run, row)[0] === true;
+  }
+
+  projectOld(run: ExprRun): readonly Datum[] {
+    if (!this.#isShared) return this.#projection(run, this.#oldRow!);
+    this.#oldProjected ??= this.#projection(run, this.#oldRow!);
+    return this.#oldProjected;
+  }
+
+  projectNew(run: ExprRun): readonly Datum[] {
+    if (!this.#isShared) return this.#projection(run, this.#newRow!);
+    this.#newProjected ??= this.#projection(run, this.#newRow!);
+    return this.#newProjected;
+  }
+}
+
+/** True for an expression whose value for a row does not depend on who asks. */
+function isSameForAll(expr: BoundExpr): boolean {
+  let isSame = true;
+  walkExpr(expr, node => {
+    if (node.kind === 'param' || node.kind === 'slot' || node.kind === 'sessionValue') isSame = false;
+    if (node.kind === 'call' && node.volatility !== 'i') isSame = false;
+  });
+  return isSame;
+}
+
+function isSameStored(type: TypeInstance, a: Exclude<Datum, null>, b: Exclude<Datum, null>): boolean {
+  if (typeof a !== 'object') return Number.isNaN(a) && Number.isNaN(b);
+  const left = type.toSqlite(a);
+  const right = type.toSqlite(b);
+  if (left instanceof Uint8Array && right instanceof Uint8Array) return Buffer.compare(left, right) === 0;
+  return left === right;
+}

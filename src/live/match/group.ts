@@ -1,0 +1,99 @@
+// Hot path: decides per change and group.
+import type {OwnerId, Seq} from '../../common/ids.ts';
+import type {ExprRun} from '../../expr/run.ts';
+import {CHANGE_DELETE, CHANGE_INSERT, CHANGE_UPDATE, type ChangeOp, Frame} from '../frame.ts';
+import type {CompiledShape} from './compiled-shape.ts';
+import type {RowKey} from './row-key.ts';
+
+/** Who gets a group's frames. */
+export interface GroupMember {
+  deliver(frame: Frame): void;
+  fail(error: unknown): void;
+  reset(reason: string): void;
+}
+
+/** Subscriptions with the same shape, values, owner, role and codec: one evaluation and one frame for all of them. */
+export class Group {
+  readonly compiled: CompiledShape;
+  /** Identity of the group in its matcher. */
+  readonly text: string;
+  readonly owner: OwnerId | null;
+  readonly run: ExprRun;
+  /** Access keys; null when the shape has none (every change of the table is a candidate). */
+  readonly keys: readonly RowKey[] | null;
+  readonly members: GroupMember[] = [];
+  /** Tail of resume tokens, without the seq. */
+  readonly tokenTail: string;
+  /** Position in the list of groups without a key. */
+  scanAt = -1;
+  #ops: ChangeOp[] = [];
+  #rows: (readonly unknown[])[] = [];
+  #olds: (readonly unknown[] | null)[] = [];
+  #error: unknown = null;
+
+  constructor(
+    compiled: CompiledShape,
+    identity: {readonly text: string; readonly owner: OwnerId | null; readonly run: ExprRun; readonly tokenTail: string},
+    keys: readonly RowKey[] | null,
+  ) {
+    this.compiled = compiled;
+    this.text = identity.text;
+    this.owner = identity.owner;
+    this.run = identity.run;
+    this.tokenTail = identity.tokenTail;
+    this.keys = keys;
+  }
+
+  /** Whether it has something for the commit being matched. */
+  get isTouched(): boolean {
+    return this.#ops.length > 0 || this.#error !== null;
+  }
+
+  /** Evaluates the change that the shape began; `hasOld` and `hasNew`: whether that image has an access key of this group. */
+  decide(hasOld: boolean, hasNew: boolean): void {
+    const {compiled, run} = this;
+    if (this.#error !== null) return;
+    try {
+      const was = hasOld && compiled.accepts(run, compiled.oldRow!);
+      const is = hasNew && compiled.accepts(run, compiled.newRow!);
+      if (is) {
+        if (!was) this.#add(CHANGE_INSERT, compiled.projectNew(run), null);
+        else if (compiled.isProjectionTouched) this.#add(CHANGE_UPDATE, compiled.projectNew(run), compiled.projectOld(run));
+      } else if (was) {
+        this.#add(CHANGE_DELETE, compiled.projectOld(run), null);
+      }
+    } catch (error) {
+      // One bad row or query must not stop the others.
+      this.#error = error;
+    }
+  }
+
+  #add(op: ChangeOp, row: readonly unknown[], old: readonly unknown[] | null): void {
+    this.#ops.push(op);
+    this.#rows.push(row);
+    this.#olds.push(old);
+  }
+
+  hasKey(key: RowKey | undefined): boolean {
+    return key !== undefined && this.keys !== null && this.keys.includes(key);
+  }
+
+  /** The commit's frame, or the error that evaluating it raised; the group is empty again. */
+  take(seq: Seq): Frame {
+    const error = this.#error;
+    if (error !== null) {
+      this.#clear();
+      throw error;
+    }
+    const frame = new Frame(seq, this.#ops, this.#rows, this.#olds, this.tokenTail);
+    this.#clear();
+    return frame;
+  }
+
+  #clear(): void {
+    this.#error = null;
+    this.#ops = [];
+    this.#rows = [];
+    this.#olds = [];
+  }
+}

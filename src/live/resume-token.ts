@@ -1,0 +1,64 @@
+import {createHmac, timingSafeEqual} from 'node:crypto';
+import {PgError} from '../common/errors.ts';
+import type {Oid, Seq} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+
+/** What a token is good for: one query with its values, asked by one role, over one generation of the table. */
+export interface TokenScope {
+  readonly role: Oid;
+  /** Shape and values. */
+  readonly query: string;
+  readonly schemaVersion: number;
+}
+
+/** What a valid token says; `isCurrent` false: the rows must be read anew (other epoch or schema). */
+export interface ResumePoint {
+  readonly seq: Seq;
+  readonly isCurrent: boolean;
+}
+
+/**
+ * Makes and reads resume tokens: `seq.epoch-schema.signature`. The signature is over everything but the seq, so that a frame's token costs a concatenation;
+ * another seq reaches nothing that the role could not read with the query itself.
+ */
+export class ResumeTokens {
+  readonly #secret: Buffer;
+  readonly #epoch: string;
+
+  /** `epoch` names the history that seqs belong to: another data directory, another epoch. */
+  constructor(secret: Buffer, epoch: string) {
+    this.#secret = secret;
+    this.#epoch = epoch;
+  }
+
+  /** The part of a subscription's tokens that never changes. */
+  tail(scope: TokenScope): string {
+    const clear = `${this.#epoch}-${scope.schemaVersion}`;
+    return `.${clear}.${this.#sign(clear, scope)}`;
+  }
+
+  #sign(clear: string, scope: TokenScope): string {
+    return createHmac('sha256', this.#secret).update(`${clear}\n${scope.role}\n${scope.query}`).digest('base64url').slice(0, 27);
+  }
+
+  /** 22023 when the token is not one of this query and role. */
+  read(token: string, scope: TokenScope): ResumePoint {
+    const match = /^([0-9a-z]{1,13})\.([0-9a-z]{1,40}-(\d{1,10}))\.([\w-]{27})$/.exec(token);
+    if (match === null) throw invalidToken();
+    const [, seq, clear, , signature] = match as unknown as readonly [string, string, string, string, string];
+    const wanted = Buffer.from(this.#sign(clear, scope));
+    if (!timingSafeEqual(wanted, Buffer.from(signature))) throw invalidToken();
+    return {seq: BigInt(Number.parseInt(seq, 36)) as Seq, isCurrent: clear === `${this.#epoch}-${scope.schemaVersion}`};
+  }
+}
+
+/** The token of a frame. */
+export function tokenAt(seq: Seq, tail: string): string {
+  return Number(seq).toString(36) + tail;
+}
+
+function invalidToken(): PgError {
+  return new PgError(SqlState.invalidParameterValue, 'invalid resume token', {
+    detail: 'A resume token belongs to one query with its parameters, and to one role.',
+  });
+}

@@ -1,0 +1,106 @@
+import type {CatalogSnapshot} from '../catalog/contract.ts';
+import type {Batch} from '../columns/batch.ts';
+import type {PgError} from '../common/errors.ts';
+import type {Oid, OwnerId, Seq} from '../common/ids.ts';
+import type {END, PAUSE} from '../exec/operator.ts';
+import type {BoundExpr} from '../expr/bound.ts';
+import type {ExprCompiler} from '../expr/compiler.ts';
+import type {ExprRun} from '../expr/run.ts';
+import type {Plan} from '../sql/plan/plan.ts';
+import type {TableStorage} from '../storage/contract.ts';
+import type {Datum} from '../types/contract.ts';
+import type {Frame} from './frame.ts';
+import type {LiveShape} from './live-shape.ts';
+
+/** Rows of a query at one seq. */
+export interface SnapshotRows {
+  readonly seq: Seq;
+  next(wanted: number): Batch | typeof END | typeof PAUSE;
+  /** What a PAUSE waits for; null when it only yields. */
+  readonly pause: Promise<unknown> | null;
+  close(): void;
+}
+
+/** Opens a plan over a new snapshot, without the session's own uncommitted writes. The snapshot is taken in the call. */
+export interface SnapshotSource {
+  open(plan: Plan): SnapshotRows;
+}
+
+/** Where a subscription delivers. When it cannot take more it says `wanted` 0 and later calls `subscription.wake()`. */
+export interface LiveSink {
+  /** Rows that it takes now; a frame is given whole when this is above 0. */
+  readonly wanted: number;
+  /** First rows, at most `wanted` of them; the batch is valid during the call. */
+  snapshot(seq: Seq, batch: Batch): void;
+  frame(frame: Frame): void;
+  /** The last call: authority lost, killed, table gone. */
+  closed(error: PgError): void;
+  /** Everything of this turn was given. */
+  flush(): void;
+}
+
+/** Who subscribes, to what, from where. */
+export interface SubscribeOptions {
+  readonly shape: LiveShape;
+  readonly params: readonly Datum[];
+  readonly slots: readonly Datum[];
+  /** Settings and names as they stay for the subscription. */
+  readonly context: ExprRun['context'];
+  readonly compiler: ExprCompiler;
+  readonly databaseOid: Oid;
+  /** The table as a catalog has it. Throws when it is gone. */
+  tableOf(catalog: CatalogSnapshot): TableStorage;
+  readonly catalog: CatalogSnapshot;
+  /** Whose rows: null = all owners, or a shared table. */
+  readonly owner: OwnerId | null;
+  readonly role: Oid;
+  readonly userName: string;
+  readonly pid: number;
+  /** Name of the live query, or ''. */
+  readonly name: string;
+  readonly surface: 'subscribe' | 'channel' | 'websocket';
+  readonly queryText: string;
+  readonly codec: Codec;
+  readonly sink: LiveSink;
+  readonly source: SnapshotSource;
+  /** Throws when the role lost what the query needs. Called after every change of the catalog. */
+  authorize(catalog: CatalogSnapshot): void;
+  readonly start: SubscribeStart;
+}
+
+/** How rows are given to the sink: a name for the cache, and the target list over the stored row. */
+export interface Codec {
+  readonly name: string;
+  projection(shape: LiveShape): readonly BoundExpr[];
+}
+
+/** Target list as asked: rows of Datums. */
+export const ROW_CODEC: Codec = {name: 'rows', projection: shape => shape.projection};
+
+/** Where a subscription begins. */
+export interface SubscribeStart {
+  /** Sends the rows there are; after a reset too. */
+  readonly snapshot: boolean;
+  /** Only the newest rows of the snapshot. */
+  readonly lastRows: number | null;
+  readonly resume: string | null;
+  /** Changes after this commit instead of a snapshot. */
+  readonly from: Seq | null;
+}
+
+/** A row of system.live_queries. */
+export interface LiveQueryInfo {
+  readonly id: number;
+  readonly name: string;
+  readonly pid: number;
+  readonly userName: string;
+  readonly surface: string;
+  readonly class: string;
+  readonly query: string;
+  readonly state: string;
+  readonly sentSeq: Seq;
+  readonly lag: bigint;
+  readonly changes: bigint;
+  readonly createdAt: bigint;
+  readonly resets: number;
+}
