@@ -1,6 +1,14 @@
 // Hot path: rows become columns here, one append per value.
 import type {Datum, PhysicalKind, Value} from '../types/contract.ts';
-import type {BoolVector, BoxedVector, Float64Vector, Int32Vector, Int64Vector, StringVector, Vector} from './vector.ts';
+import type {
+  BoolVector,
+  BoxedVector,
+  Float64Vector,
+  Int32Vector,
+  Int64Vector,
+  StringVector,
+  Vector,
+} from './vector.ts';
 
 /**
  * Collects datums of one physical kind into a vector that grows from one row.

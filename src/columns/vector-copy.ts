@@ -1,19 +1,27 @@
 import type {NullMask, Utf8Vector, Vector} from './vector.ts';
 
 /** A compact vector of its own of the rows `selection[0 .. count-1]`, or of the first `count` rows when it is null. */
-export function copySelected(
-  vector: Vector,
-  selection: Int32Array | null,
-  count: number,
-): Vector {
+export function copySelected(vector: Vector, selection: Int32Array | null, count: number): Vector {
   const nulls = copyNulls(vector.nulls, selection, count);
   switch (vector.kind) {
     case 'int32':
-      return {kind: 'int32', values: gather(vector.values, new Int32Array(count), selection), nulls};
+      return {
+        kind: 'int32',
+        values: gather(vector.values, new Int32Array(count), selection),
+        nulls,
+      };
     case 'float64':
-      return {kind: 'float64', values: gather(vector.values, new Float64Array(count), selection), nulls};
+      return {
+        kind: 'float64',
+        values: gather(vector.values, new Float64Array(count), selection),
+        nulls,
+      };
     case 'int64':
-      return {kind: 'int64', values: gatherBig(vector.values, new BigInt64Array(count), selection), nulls};
+      return {
+        kind: 'int64',
+        values: gatherBig(vector.values, new BigInt64Array(count), selection),
+        nulls,
+      };
     case 'bool':
       return {kind: 'bool', values: gather(vector.values, new Uint8Array(count), selection), nulls};
     case 'dict':

@@ -36,7 +36,9 @@ export class CopyBinaryReader {
       return;
     }
     this.#buffer =
-      this.#at === this.#buffer.length ? chunk : Buffer.concat([this.#buffer.subarray(this.#at), chunk]);
+      this.#at === this.#buffer.length
+        ? chunk
+        : Buffer.concat([this.#buffer.subarray(this.#at), chunk]);
     this.#at = 0;
   }
 

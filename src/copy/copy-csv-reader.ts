@@ -52,7 +52,12 @@ export class CopyCsvReader implements CopyReader {
     if (this.#isHeaderDue) {
       this.#isHeaderDue = false;
       if (this.#options.header === 'match') {
-        checkHeader(this.#split(text), this.#options, this.#target, rowWhere(this.#target, this.line, text));
+        checkHeader(
+          this.#split(text),
+          this.#options,
+          this.#target,
+          rowWhere(this.#target, this.line, text),
+        );
       }
       return this.next();
     }
@@ -79,7 +84,8 @@ export class CopyCsvReader implements CopyReader {
     this.#scanned = 0;
     this.#inQuote = false;
     this.#extraLines = 0;
-    const hasReturn = this.#eol === 'crnl' && end > at && end < buffer.length && buffer[end - 1] === RETURN;
+    const hasReturn =
+      this.#eol === 'crnl' && end > at && end < buffer.length && buffer[end - 1] === RETURN;
     if (this.#eol === 'crnl' && !hasReturn && end < buffer.length) {
       const hint = 'Use quoted CSV field to represent newline.';
       throw this.#error('unquoted newline found in data', null, hint);
@@ -196,7 +202,11 @@ export class CopyCsvReader implements CopyReader {
       } else if (one === quote) {
         inQuote = !inQuote;
       } else if (one === character && !inQuote) {
-        throw this.#error(`unquoted ${name} found in data`, null, `Use quoted CSV field to represent ${name}.`);
+        throw this.#error(
+          `unquoted ${name} found in data`,
+          null,
+          `Use quoted CSV field to represent ${name}.`,
+        );
       }
     }
   }

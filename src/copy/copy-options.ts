@@ -77,8 +77,17 @@ export function makeCopyOptions(
 type Given = ReadonlyMap<string, CopyOption['value']>;
 
 const knownOptions: ReadonlySet<string> = new Set([
-  'format', 'freeze', 'delimiter', 'null', 'header', 'quote', 'escape', 'force_quote',
-  'force_not_null', 'force_null', 'encoding',
+  'format',
+  'freeze',
+  'delimiter',
+  'null',
+  'header',
+  'quote',
+  'escape',
+  'force_quote',
+  'force_not_null',
+  'force_null',
+  'encoding',
 ]);
 
 function collect(given: readonly CopyOption[]): Given {
@@ -116,7 +125,8 @@ function headerOf(options: Given, direction: 'from' | 'to'): CopyOptions['header
   if (value === null || value === undefined) return 'yes';
   if (typeof value === 'string') {
     if (value.toLowerCase() === 'match') {
-      if (direction === 'to') throw featureNotSupported('cannot use "match" with HEADER in COPY TO');
+      if (direction === 'to')
+        throw featureNotSupported('cannot use "match" with HEADER in COPY TO');
       return 'match';
     }
     const parsed = parseBool(value);
@@ -153,7 +163,8 @@ function checkCharacters(options: CopyOptions, isCsv: boolean): void {
   if (!isOneByte(delimiter)) {
     throw featureNotSupported('COPY delimiter must be a single one-byte character');
   }
-  if (/[\r\n]/.test(delimiter)) throw invalid('COPY delimiter cannot be newline or carriage return');
+  if (/[\r\n]/.test(delimiter))
+    throw invalid('COPY delimiter cannot be newline or carriage return');
   if (/[\r\n]/.test(nullText)) {
     throw invalid('COPY null representation cannot use newline or carriage return');
   }
@@ -161,7 +172,8 @@ function checkCharacters(options: CopyOptions, isCsv: boolean): void {
     throw invalid(`COPY delimiter cannot be "${delimiter}"`);
   }
   if (!isCsv) return;
-  if (!isOneByte(quote)) throw featureNotSupported('COPY quote must be a single one-byte character');
+  if (!isOneByte(quote))
+    throw featureNotSupported('COPY quote must be a single one-byte character');
   if (delimiter === quote) throw invalid('COPY delimiter and quote must be different');
   if (!isOneByte(escape)) {
     throw featureNotSupported('COPY escape must be a single one-byte character');
@@ -199,7 +211,9 @@ function checkEncoding(encoding: string | undefined): void {
   if (encoding === undefined) return;
   const name = encoding.toLowerCase().replace(/[^a-z0-9]/g, '');
   if (name === 'utf8' || name === 'unicode' || name === 'sqlascii') return;
-  if (/^(latin\d+|iso8859\d+|win\d+|windows\d+|euc\w+|sjis|big5|gb\w+|koi8\w*|johab|uhc)$/.test(name)) {
+  if (
+    /^(latin\d+|iso8859\d+|win\d+|windows\d+|euc\w+|sjis|big5|gb\w+|koi8\w*|johab|uhc)$/.test(name)
+  ) {
     throw featureNotSupported(`COPY with encoding "${encoding}" is not supported`);
   }
   throw invalid('argument to option "encoding" must be a valid encoding name');

@@ -25,9 +25,7 @@ export interface CopyReader {
 export function fieldWhere(target: CopyTarget, row: CopyRow, column: number): string {
   const value = row.fields[column];
   const at = `COPY ${target.relation}, line ${row.line}, column ${target.columns[column] ?? ''}`;
-  return value === null || value === undefined
-    ? `${at}: null input`
-    : `${at}: "${limited(value)}"`;
+  return value === null || value === undefined ? `${at}: null input` : `${at}: "${limited(value)}"`;
 }
 
 /** CONTEXT of an error about a whole row: `COPY t, line 2: "1"`. */

@@ -42,7 +42,12 @@ export class CopyTextReader implements CopyReader {
     if (this.#isHeaderDue) {
       this.#isHeaderDue = false;
       if (this.#options.header === 'match') {
-        checkHeader(this.#split(text, this.#options.nullText), this.#options, this.#target, rowWhere(this.#target, this.line, text));
+        checkHeader(
+          this.#split(text, this.#options.nullText),
+          this.#options,
+          this.#target,
+          rowWhere(this.#target, this.line, text),
+        );
       }
       return this.next();
     }
@@ -64,7 +69,8 @@ export class CopyTextReader implements CopyReader {
       end = buffer.length;
     }
     this.line++;
-    const hasReturn = this.#eol === 'crnl' && end < buffer.length && buffer[end - 1] === RETURN && end > at;
+    const hasReturn =
+      this.#eol === 'crnl' && end < buffer.length && buffer[end - 1] === RETURN && end > at;
     if (this.#eol === 'crnl' && !hasReturn && end < buffer.length) {
       throw this.#error('literal newline found in data', null, 'Use "\\n" to represent newline.');
     }
@@ -138,7 +144,11 @@ export class CopyTextReader implements CopyReader {
     if (!isReturn && !isNewline) return;
     const bare = text.replace(/\\[^]/g, '');
     if (isReturn && bare.includes('\r')) {
-      throw this.#error('literal carriage return found in data', null, 'Use "\\r" to represent carriage return.');
+      throw this.#error(
+        'literal carriage return found in data',
+        null,
+        'Use "\\r" to represent carriage return.',
+      );
     }
     if (isNewline && bare.includes('\n')) {
       throw this.#error('literal newline found in data', null, 'Use "\\n" to represent newline.');
@@ -205,7 +215,9 @@ export class CopyTextReader implements CopyReader {
     try {
       return unescapeText(field);
     } catch (error) {
-      throw error instanceof PgError ? withWhere(error, rowWhere(this.#target, this.line, text)) : error;
+      throw error instanceof PgError
+        ? withWhere(error, rowWhere(this.#target, this.line, text))
+        : error;
     }
   }
 }
@@ -218,7 +230,12 @@ function endsInEscape(field: string): boolean {
 
 const escapePattern = /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|([^])|$)/g;
 const letters: Readonly<Record<string, string | undefined>> = {
-  b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
 };
 
 /** A field without its backslash escapes; octal and hex ones are bytes, checked to be UTF-8. */

@@ -21,7 +21,13 @@ export function createCopyWriter(
 }
 
 const escapeLetters: ReadonlyMap<number, number> = new Map([
-  [8, 98], [9, 116], [10, 110], [11, 118], [12, 102], [13, 114], [92, 92],
+  [8, 98],
+  [9, 116],
+  [10, 110],
+  [11, 118],
+  [12, 102],
+  [13, 114],
+  [92, 92],
 ]);
 
 class TextWriter implements CopyWriter {
@@ -134,12 +140,14 @@ class CsvWriter implements CopyWriter {
   /** Puts quotes around what was written from `start` on, where CSV asks for them. */
   #quoteFrom(start: number, out: ByteWriter, isForced: boolean, isOnly: boolean): void {
     const end = out.length;
-    let isNeeded = isForced || this.#isNullText(start, out) || (isOnly && this.#isEndMark(start, out));
+    let isNeeded =
+      isForced || this.#isNullText(start, out) || (isOnly && this.#isEndMark(start, out));
     let extra = 0;
     for (let i = start; i < end; i++) {
       const byte = out.buffer[i]!;
       if (byte === this.#quote || byte === this.#escape) extra++;
-      if (byte === this.#quote || byte === this.#delimiter || byte === 10 || byte === 13) isNeeded = true;
+      if (byte === this.#quote || byte === this.#delimiter || byte === 10 || byte === 13)
+        isNeeded = true;
     }
     if (!isNeeded) return;
     out.ensure(extra + 2);
@@ -158,7 +166,9 @@ class CsvWriter implements CopyWriter {
   #isNullText(start: number, out: ByteWriter): boolean {
     const text = this.#nullText;
     if (text === '') return out.length === start;
-    return out.length - start <= text.length * 3 && out.buffer.utf8Slice(start, out.length) === text;
+    return (
+      out.length - start <= text.length * 3 && out.buffer.utf8Slice(start, out.length) === text
+    );
   }
 
   #isEndMark(start: number, out: ByteWriter): boolean {

@@ -51,12 +51,19 @@ class ArrayParser {
 
   #finish(bounds: {readonly lower: number[]; readonly size: number[]} | null): PgArray {
     if (this.#elements.length === 0) {
-      if (bounds !== null) throw this.#malformed('Specified array dimensions do not match array contents.');
+      if (bounds !== null)
+        throw this.#malformed('Specified array dimensions do not match array contents.');
       return new PgArray([], [], []);
     }
     const dims = this.#dims;
-    if (bounds === null) return new PgArray(this.#elements, dims, dims.map(() => 1));
-    const matches = bounds.size.length === dims.length && dims.every((size, i) => size === bounds.size[i]);
+    if (bounds === null)
+      return new PgArray(
+        this.#elements,
+        dims,
+        dims.map(() => 1),
+      );
+    const matches =
+      bounds.size.length === dims.length && dims.every((size, i) => size === bounds.size[i]);
     if (!matches) throw this.#malformed('Specified array dimensions do not match array contents.');
     return new PgArray(this.#elements, dims, bounds.lower);
   }
@@ -73,7 +80,10 @@ class ArrayParser {
       const from = match[2] === undefined ? 1 : Number(match[1]);
       const to = Number(match[2] ?? match[1]);
       if (to < from) {
-        throw new PgError(SqlState.arraySubscriptError, 'upper bound cannot be less than lower bound');
+        throw new PgError(
+          SqlState.arraySubscriptError,
+          'upper bound cannot be less than lower bound',
+        );
       }
       lower.push(from);
       size.push(to - from + 1);
@@ -204,7 +214,9 @@ class ArrayParser {
   }
 
   #ragged(): PgError {
-    return this.#malformed('Multidimensional arrays must have sub-arrays with matching dimensions.');
+    return this.#malformed(
+      'Multidimensional arrays must have sub-arrays with matching dimensions.',
+    );
   }
 
   #malformed(detail: string): PgError {

@@ -148,7 +148,8 @@ function receiveArray(
   settings: FormatSettings,
 ): PgArray {
   const dimensions = reader.int32();
-  if (dimensions < 0 || dimensions > 6) throw invalidBinary(`invalid number of dimensions: ${dimensions}`);
+  if (dimensions < 0 || dimensions > 6)
+    throw invalidBinary(`invalid number of dimensions: ${dimensions}`);
   const flags = reader.int32();
   if (flags !== 0 && flags !== 1) throw invalidBinary('invalid array flags');
   const elementOid = reader.uint32();
@@ -160,7 +161,8 @@ function receiveArray(
     dims.push(reader.int32());
     lowerBounds.push(reader.int32());
     count *= dims[i]!;
-    if (dims[i]! < 0 || count * 4 > reader.remaining) throw invalidBinary('insufficient data left in message');
+    if (dims[i]! < 0 || count * 4 > reader.remaining)
+      throw invalidBinary('insufficient data left in message');
   }
   const elements: Datum[] = [];
   for (let i = 0; i < count; i++) {

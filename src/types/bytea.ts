@@ -33,10 +33,7 @@ export function hexToBytes(digits: string): Buffer {
   const compact = /[ \n\t\r]/.test(digits) ? digits.replace(/[ \n\t\r]/g, '') : digits;
   const bad = /[^0-9a-fA-F]/u.exec(compact);
   if (bad !== null) {
-    throw new PgError(
-      SqlState.invalidParameterValue,
-      `invalid hexadecimal digit: "${bad[0]}"`,
-    );
+    throw new PgError(SqlState.invalidParameterValue, `invalid hexadecimal digit: "${bad[0]}"`);
   }
   if (compact.length % 2 === 1) {
     throw new PgError(
@@ -59,15 +56,16 @@ export function escapeToBytes(text: string): Buffer {
     } else if (source[i + 1] === 0x5c) {
       result[size++] = 0x5c;
       i += 2;
-    } else if (isOctal(source, i + 1, 3) && isOctal(source, i + 2, 7) && isOctal(source, i + 3, 7)) {
+    } else if (
+      isOctal(source, i + 1, 3) &&
+      isOctal(source, i + 2, 7) &&
+      isOctal(source, i + 3, 7)
+    ) {
       result[size++] =
         ((source[i + 1]! - 48) << 6) | ((source[i + 2]! - 48) << 3) | (source[i + 3]! - 48);
       i += 4;
     } else {
-      throw new PgError(
-        SqlState.invalidTextRepresentation,
-        'invalid input syntax for type bytea',
-      );
+      throw new PgError(SqlState.invalidTextRepresentation, 'invalid input syntax for type bytea');
     }
   }
   return result.subarray(0, size);

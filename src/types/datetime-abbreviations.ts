@@ -51,30 +51,64 @@ export const abbreviations: ReadonlyMap<string, ZoneAbbreviation> = new Map([
 
 type ByOffset = Readonly<Record<number, string | undefined>>;
 const h = 3600;
+const europeWinter: ByOffset = {0: 'WET', [h]: 'CET', [2 * h]: 'EET'};
+const europeSummer: ByOffset = {[h]: 'WEST', [2 * h]: 'CEST', [3 * h]: 'EEST'};
 
 /** Abbreviations that output uses: zones, then standard and summer names by offset. First match with the offset wins. */
 export const zoneAbbreviations: readonly (readonly [RegExp, ByOffset, ByOffset])[] = [
   [/^(Europe\/(London|Belfast|Guernsey|Isle_of_Man|Jersey)|GB.*)$/, {0: 'GMT'}, {[h]: 'BST'}],
   [/^(Europe\/Dublin|Eire)$/, {0: 'GMT'}, {[h]: 'IST'}],
-  [/^(Europe\/(Moscow|Simferopol|Minsk|Kirov|Volgograd)|W-SU)$/, {[3 * h]: 'MSK', [4 * h]: 'MSK'}, {[4 * h]: 'MSD'}],
-  [/^(Europe|Arctic|Africa\/(Ceuta|Tunis|Algiers|Cairo|Tripoli)|Asia\/(Beirut|Nicosia|Famagusta|Gaza|Hebron)|Atlantic\/(Canary|Madeira|Faroe)|(W|C|M|E)ET$|Poland|Portugal|Egypt|Libya)/,
-    {0: 'WET', [h]: 'CET', [2 * h]: 'EET'}, {[h]: 'WEST', [2 * h]: 'CEST', [3 * h]: 'EEST'}],
+  [
+    /^(Europe\/(Moscow|Simferopol|Minsk|Kirov|Volgograd)|W-SU)$/,
+    {[3 * h]: 'MSK', [4 * h]: 'MSK'},
+    {[4 * h]: 'MSD'},
+  ],
+  [/^(Europe|Arctic)\/|^(Poland|Portugal|[WCME]ET)$/, europeWinter, europeSummer],
+  [/^Africa\/(Ceuta|Tunis|Algiers|Cairo|Tripoli)$|^(Egypt|Libya)$/, europeWinter, europeSummer],
+  [/^Asia\/(Beirut|Nicosia|Famagusta|Gaza|Hebron)$/, europeWinter, europeSummer],
+  [/^Atlantic\/(Canary|Madeira|Faroe)$/, europeWinter, europeSummer],
   [/^(America\/(Havana)|Cuba)$/, {[-5 * h]: 'CST'}, {[-4 * h]: 'CDT'}],
   [/^(America\/(St_Johns)|Canada\/Newfoundland)$/, {[-12600]: 'NST'}, {[-9000]: 'NDT'}],
-  [/^(America|US|Canada|Mexico|EST5EDT|CST6CDT|MST7MDT|PST8PDT|EST|MST|Navajo|Atlantic\/Bermuda|Jamaica)/,
-    {[-4 * h]: 'AST', [-5 * h]: 'EST', [-6 * h]: 'CST', [-7 * h]: 'MST', [-8 * h]: 'PST', [-9 * h]: 'AKST', [-10 * h]: 'HST'},
-    {[-3 * h]: 'ADT', [-4 * h]: 'EDT', [-5 * h]: 'CDT', [-6 * h]: 'MDT', [-7 * h]: 'PDT', [-8 * h]: 'AKDT', [-9 * h]: 'HDT'}],
+  [
+    /^(America|US|Canada|Mexico|EST5EDT|CST6CDT|MST7MDT|PST8PDT|EST|MST|Navajo|Atlantic\/Bermuda|Jamaica)/,
+    {
+      [-4 * h]: 'AST',
+      [-5 * h]: 'EST',
+      [-6 * h]: 'CST',
+      [-7 * h]: 'MST',
+      [-8 * h]: 'PST',
+      [-9 * h]: 'AKST',
+      [-10 * h]: 'HST',
+    },
+    {
+      [-3 * h]: 'ADT',
+      [-4 * h]: 'EDT',
+      [-5 * h]: 'CDT',
+      [-6 * h]: 'MDT',
+      [-7 * h]: 'PDT',
+      [-8 * h]: 'AKDT',
+      [-9 * h]: 'HDT',
+    },
+  ],
   [/^(Pacific\/(Honolulu|Johnston)|HST)$/, {[-10 * h]: 'HST'}, {}],
   [/^(Asia\/(Tokyo)|Japan)$/, {[9 * h]: 'JST'}, {[10 * h]: 'JDT'}],
   [/^(Asia\/(Seoul|Pyongyang)|ROK)$/, {[9 * h]: 'KST'}, {}],
-  [/^(Asia\/(Shanghai|Chongqing|Harbin|Macau|Taipei)|PRC|ROC)$/, {[8 * h]: 'CST'}, {[9 * h]: 'CDT'}],
+  [
+    /^(Asia\/(Shanghai|Chongqing|Harbin|Macau|Taipei)|PRC|ROC)$/,
+    {[8 * h]: 'CST'},
+    {[9 * h]: 'CDT'},
+  ],
   [/^(Asia\/Hong_Kong|Hongkong)$/, {[8 * h]: 'HKT'}, {}],
   [/^Asia\/(Kolkata|Calcutta)$/, {[19800]: 'IST'}, {}],
   [/^Asia\/Karachi$/, {[5 * h]: 'PKT'}, {}],
   [/^Asia\/Manila$/, {[8 * h]: 'PST'}, {}],
   [/^Asia\/(Jakarta|Pontianak)$/, {[7 * h]: 'WIB'}, {}],
   [/^(Asia\/(Jerusalem|Tel_Aviv)|Israel)$/, {[2 * h]: 'IST'}, {[3 * h]: 'IDT'}],
-  [/^Australia/, {[8 * h]: 'AWST', [34200]: 'ACST', [10 * h]: 'AEST'}, {[37800]: 'ACDT', [11 * h]: 'AEDT'}],
+  [
+    /^Australia/,
+    {[8 * h]: 'AWST', [34200]: 'ACST', [10 * h]: 'AEST'},
+    {[37800]: 'ACDT', [11 * h]: 'AEDT'},
+  ],
   [/^(Pacific\/Auckland|NZ|Antarctica\/McMurdo)$/, {[12 * h]: 'NZST'}, {[13 * h]: 'NZDT'}],
   [/^Africa\/(Johannesburg|Maseru|Mbabane)$/, {[2 * h]: 'SAST'}, {}],
   [/^Africa/, {0: 'GMT', [h]: 'WAT', [2 * h]: 'CAT', [3 * h]: 'EAT'}, {}],

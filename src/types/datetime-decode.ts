@@ -1,10 +1,15 @@
-import {PgError} from '../common/errors.ts';
-import {SqlState} from '../common/sqlstate.ts';
 import type {ZoneAbbreviation} from './datetime-abbreviations.ts';
 import {abbreviations} from './datetime-abbreviations.ts';
-import {dateFromDays, daysFromDate, daysInMonth, EPOCH_JULIAN, MICROS_PER_DAY} from './datetime-calendar.ts';
+import {
+  dateFromDays,
+  daysFromDate,
+  daysInMonth,
+  EPOCH_JULIAN,
+  MICROS_PER_DAY,
+} from './datetime-calendar.ts';
 import type {DateField} from './datetime-fields.ts';
 import {DateFaultSignal, splitDateFields} from './datetime-fields.ts';
+import {decodeOffset, fractionMicros, namedZone} from './datetime-offset.ts';
 import type {DateWord, SpecialDate} from './datetime-words.ts';
 import {dateWords} from './datetime-words.ts';
 import type {Zone} from './datetime-zone.ts';
@@ -88,7 +93,8 @@ class Decoder {
       case 'date':
         return this.#date(field.text);
       case 'time':
-        if (this.#pending !== null && this.#pending !== 'isotime') throw new DateFaultSignal('format');
+        if (this.#pending !== null && this.#pending !== 'isotime')
+          throw new DateFaultSignal('format');
         this.#pending = null;
         return this.#time(field.text);
       case 'tz':
@@ -119,9 +125,13 @@ class Decoder {
   /** `hhmmss-zz`, `America/New_York` after a date, or a date within time-only input. */
   #timeWithZone(text: string): number {
     if (/^\d/.test(text) || this.#pending !== null) {
-      if (this.#pending !== null && this.#pending !== 'isotime') throw new DateFaultSignal('format');
+      if (this.#pending !== null && this.#pending !== 'isotime')
+        throw new DateFaultSignal('format');
       const cut = /^([\d.]+)([-+].+)$/.exec(text);
-      if (cut === null || (this.#timeOnly && /^\d+-\d+-\d+$/.test(text) && this.#pending === null)) {
+      if (
+        cut === null ||
+        (this.#timeOnly && /^\d+-\d+-\d+$/.test(text) && this.#pending === null)
+      ) {
         if (this.#timeOnly && (this.#mask & DATE) === 0) return this.#splitDate(text);
         throw new DateFaultSignal('format');
       }
@@ -169,7 +179,11 @@ class Decoder {
     }
     const point = text.indexOf('.');
     const hasDate = (this.#mask & DATE) === DATE;
-    if (this.#timeOnly && !hasDate && (point !== -1 || text.length >= 4 || next?.kind !== 'string')) {
+    if (
+      this.#timeOnly &&
+      !hasDate &&
+      (point !== -1 || text.length >= 4 || next?.kind !== 'string')
+    ) {
       if (point === -1 && text.length < 4 && (this.#mask & DATE) !== 0) {
         return this.#dateNumber(text, this.#mask);
       }
@@ -236,7 +250,8 @@ class Decoder {
       case DAY:
         return this.#setMonth(value);
       case MONTH:
-        if (this.#hasTextMonth && (isLong || this.#order === 'YMD')) return this.#setYear(value, text);
+        if (this.#hasTextMonth && (isLong || this.#order === 'YMD'))
+          return this.#setYear(value, text);
         return this.#setDay(value);
       case YEAR | MONTH:
         if (this.#hasTextMonth && isLong && this.#isTwoDigit) {
@@ -272,7 +287,12 @@ class Decoder {
   #concatenated(text: string): number {
     const point = text.indexOf('.');
     const body = point === -1 ? text : text.slice(0, point);
-    if (point === -1 && (this.#mask & DATE) !== DATE && body.length >= 6 && !(this.#timeOnly && body.length === 6)) {
+    if (
+      point === -1 &&
+      (this.#mask & DATE) !== DATE &&
+      body.length >= 6 &&
+      !(this.#timeOnly && body.length === 6)
+    ) {
       const split = body.length - 4;
       this.#setYear(Number(body.slice(0, split)), body.slice(0, split));
       this.#month = Number(body.slice(split, split + 2));
@@ -311,7 +331,9 @@ class Decoder {
 
   #checkTime(): void {
     const isOver =
-      this.#minute > 59 || this.#seconds > 60 || this.#hour > 24 ||
+      this.#minute > 59 ||
+      this.#seconds > 60 ||
+      this.#hour > 24 ||
       (this.#hour === 24 && (this.#minute > 0 || this.#seconds > 0 || this.#micros > 0));
     if (isOver) throw new DateFaultSignal('overflow');
   }
@@ -378,7 +400,13 @@ class Decoder {
 
   #textMonth(value: number): number {
     const isMonthKnown = (this.#mask & MONTH) !== 0;
-    if (isMonthKnown && !this.#hasTextMonth && (this.#mask & DAY) === 0 && this.#month >= 1 && this.#month <= 31) {
+    if (
+      isMonthKnown &&
+      !this.#hasTextMonth &&
+      (this.#mask & DAY) === 0 &&
+      this.#month >= 1 &&
+      this.#month <= 31
+    ) {
       this.#day = this.#month;
       this.#mask &= ~MONTH;
       this.#mask |= DAY;
@@ -454,33 +482,4 @@ class Decoder {
     }
     if (this.#day > daysInMonth(this.#year, this.#month)) throw new DateFaultSignal('overflow');
   }
-}
-
-/** Microseconds of `.123456789`, rounded. */
-export function fractionMicros(text: string): number {
-  if (text.length <= 1) return 0;
-  return Math.round(Number(`0${text}`) * 1_000_000);
-}
-
-/** Seconds east of `+05:30`, `-8`, `+0530`, `-03:30:52`. */
-export function decodeOffset(text: string): number {
-  const match = /^([+-])(\d+)(?::(\d+))?(?::(\d+))?$/.exec(text);
-  if (match === null) throw new DateFaultSignal('format');
-  let hours = Number(match[2]);
-  let minutes = Number(match[3] ?? 0);
-  if (match[3] === undefined && match[2]!.length > 2) {
-    minutes = hours % 100;
-    hours = Math.floor(hours / 100);
-  }
-  const seconds = Number(match[4] ?? 0);
-  if (hours > 15 || minutes > 59 || seconds > 59) throw new DateFaultSignal('zone');
-  const size = hours * 3600 + minutes * 60 + seconds;
-  return match[1] === '-' && size !== 0 ? -size : size;
-}
-
-/** A zone by name, or 22023. */
-export function namedZone(name: string): Zone {
-  const zone = findZone(name);
-  if (zone !== null) return zone;
-  throw new PgError(SqlState.invalidParameterValue, `time zone "${name}" not recognized`);
 }

@@ -14,7 +14,20 @@ import {
 import type {DateTimeFields} from './datetime-calendar.ts';
 import {offsetText} from './datetime-zone.ts';
 
-const monthNames = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const monthNames = [
+  'Jan',
+  'Feb',
+  'Mar',
+  'Apr',
+  'May',
+  'Jun',
+  'Jul',
+  'Aug',
+  'Sep',
+  'Oct',
+  'Nov',
+  'Dec',
+];
 const dayNames = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 function two(value: number): string {
@@ -94,7 +107,8 @@ export function timestampToText(
     return `${calendarText(fields, settings)} ${time}${zone}${era}`;
   }
   const month = monthNames[fields.month - 1]!;
-  const date = settings.dateOrder === 'DMY' ? `${two(fields.day)} ${month}` : `${month} ${two(fields.day)}`;
+  const date =
+    settings.dateOrder === 'DMY' ? `${two(fields.day)} ${month}` : `${month} ${two(fields.day)}`;
   return `${dayNames[dayOfWeek(days)]!} ${date} ${time} ${yearText(fields)}${zone}${era}`;
 }
 
@@ -107,9 +121,21 @@ function put2(buffer: Buffer, at: number, value: number): void {
 /** Writes `YYYY-MM-DD`; false (nothing written) when the year has not four digits. */
 export function writeIsoDate(days: number, out: ByteWriter): boolean {
   if (days < -730119 || days > 2921939) return false;
-  const {year, month, day} = dateFromDays(days);
   out.ensure(10);
   const {buffer, length} = out;
+  // dateFromDays in 32-bit integers: all terms are positive in this range.
+  const z = (days + 730425) | 0;
+  const era = (z / 146097) | 0;
+  const dayOfEra = z - era * 146097;
+  const yearOfEra =
+    ((dayOfEra - ((dayOfEra / 1460) | 0) + ((dayOfEra / 36524) | 0) - ((dayOfEra / 146096) | 0)) /
+      365) |
+    0;
+  const dayOfYear = dayOfEra - (365 * yearOfEra + (yearOfEra >> 2) - ((yearOfEra / 100) | 0));
+  const m = ((5 * dayOfYear + 2) / 153) | 0;
+  const month = m < 10 ? m + 3 : m - 9;
+  const day = dayOfYear - (((153 * m + 2) / 5) | 0) + 1;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
   const century = (year / 100) | 0;
   put2(buffer, length, century);
   put2(buffer, length + 2, year - century * 100);

@@ -157,12 +157,14 @@ export function parseTimeTz(
   const decoded = decode(text, type, settings, true);
   const zone = decoded.zone;
   if (decoded.special === null && typeof zone !== 'number') checkZoneless(decoded, text, type);
-  const micros = decoded.special === null ? decoded.micros : nowMicros(decoded, text, type, settings);
+  const micros =
+    decoded.special === null ? decoded.micros : nowMicros(decoded, text, type, settings);
   if (typeof zone === 'number') return {micros, offset: zone};
   const now = localFromUtc(settings.transactionTimestamp, zoneOf(settings.timeZone));
-  const days = decoded.hasDate && decoded.special === null
-    ? daysFromDate(decoded.year, decoded.month, decoded.day)
-    : dayOfTimestamp(now);
+  const days =
+    decoded.hasDate && decoded.special === null
+      ? daysFromDate(decoded.year, decoded.month, decoded.day)
+      : dayOfTimestamp(now);
   const local = days * 86400 + Math.floor(micros / 1_000_000);
   return {micros, offset: offsetOfLocal(zone ?? zoneOf(settings.timeZone), local)};
 }
@@ -215,7 +217,12 @@ function isoTimestamp(text: string): {readonly local: bigint; readonly zone: num
   if (zone !== null && zone !== zone) return null;
   const seconds = (hour * 60 + minute) * 60 + second;
   const local = days * MICROS_PER_DAY + seconds * 1_000_000 + micros;
-  return {local: Number.isSafeInteger(local) ? BigInt(local) : timestampFromDay(days, seconds * 1_000_000 + micros), zone};
+  return {
+    local: Number.isSafeInteger(local)
+      ? BigInt(local)
+      : timestampFromDay(days, seconds * 1_000_000 + micros),
+    zone,
+  };
 }
 
 /** Seconds east of `Z`, `+HH`, `+HH:MM` up to the end; NaN for anything else. */

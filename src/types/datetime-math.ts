@@ -216,7 +216,9 @@ export function intervalSubtract(a: Interval, b: Interval): Interval {
 export function intervalMultiply(span: Interval, factor: number): Interval {
   const months = Math.trunc(span.months * factor);
   const days = Math.trunc(span.days * factor);
-  const isOver = !(Math.abs(span.months * factor) < 2147483648 && Math.abs(span.days * factor) < 2147483648);
+  const isOver = !(
+    Math.abs(span.months * factor) < 2147483648 && Math.abs(span.days * factor) < 2147483648
+  );
   if (isOver) throw datetimeOutOfRange('interval');
   return cascade(span, months, days, factor, value => value * factor);
 }
@@ -242,7 +244,9 @@ function cascade(
   scale: (value: number) => number,
 ): Interval {
   const monthRest = roundSeconds((scale(span.months) - months) * 30);
-  let seconds = roundSeconds((scale(span.days) - wholeDays + monthRest - Math.trunc(monthRest)) * 86400);
+  let seconds = roundSeconds(
+    (scale(span.days) - wholeDays + monthRest - Math.trunc(monthRest)) * 86400,
+  );
   let days = wholeDays;
   if (Math.abs(seconds) >= 86400) {
     const carried = Math.trunc(seconds / 86400);

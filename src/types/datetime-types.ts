@@ -185,7 +185,8 @@ export class TimestampTzType extends Int64BasedType {
   override writeText(value: Value, out: ByteWriter, settings: FormatSettings): void {
     const utc = value as bigint;
     if (settings.dateStyle === 'ISO' && !isInfiniteTimestamp(utc)) {
-      const offset = zoneOf(settings.timeZone).offsetAt(secondsOfTimestamp(utc));
+      const isUtc = settings.timeZone === 'UTC';
+      const offset = isUtc ? 0 : zoneOf(settings.timeZone).offsetAt(secondsOfTimestamp(utc));
       const local = offset === 0 ? utc : utc + BigInt(offset * 1_000_000);
       if (offset % 3600 === 0 && writeIsoTimestamp(local, out)) {
         const hours = Math.abs(offset) / 3600;

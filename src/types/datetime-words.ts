@@ -13,21 +13,57 @@ export type DateWord =
 
 /** Words that stand for a whole date or time. */
 export type SpecialDate =
-  | 'now' | 'today' | 'tomorrow' | 'yesterday' | 'epoch' | 'infinity' | '-infinity' | 'allballs';
+  | 'now'
+  | 'today'
+  | 'tomorrow'
+  | 'yesterday'
+  | 'epoch'
+  | 'infinity'
+  | '-infinity'
+  | 'allballs';
 
-const months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august',
-  'september', 'october', 'november', 'december'] as const;
-const days = ['sunday sun', 'monday mon', 'tuesday tue tues', 'wednesday wed weds',
-  'thursday thu thur thurs', 'friday fri', 'saturday sat'] as const;
-const specials: readonly SpecialDate[] =
-  ['now', 'today', 'tomorrow', 'yesterday', 'epoch', 'infinity', '-infinity', 'allballs'];
+const months = [
+  'january',
+  'february',
+  'march',
+  'april',
+  'may',
+  'june',
+  'july',
+  'august',
+  'september',
+  'october',
+  'november',
+  'december',
+] as const;
+const days = [
+  'sunday sun',
+  'monday mon',
+  'tuesday tue tues',
+  'wednesday wed weds',
+  'thursday thu thur thurs',
+  'friday fri',
+  'saturday sat',
+] as const;
+const specials: readonly SpecialDate[] = [
+  'now',
+  'today',
+  'tomorrow',
+  'yesterday',
+  'epoch',
+  'infinity',
+  '-infinity',
+  'allballs',
+];
 
 /** Words by lower-case spelling, cut to ten characters as PostgreSQL does. */
 export const dateWords: ReadonlyMap<string, DateWord> = new Map<string, DateWord>([
   ...months.map((name, i): [string, DateWord] => [name, {kind: 'month', value: i + 1}]),
   ...months.map((name, i): [string, DateWord] => [name.slice(0, 3), {kind: 'month', value: i + 1}]),
   ['sept', {kind: 'month', value: 9}],
-  ...days.flatMap(names => names.split(' ').map((name): [string, DateWord] => [name, {kind: 'dow'}])),
+  ...days.flatMap(names =>
+    names.split(' ').map((name): [string, DateWord] => [name, {kind: 'dow'}]),
+  ),
   ...specials.map((name): [string, DateWord] => [name, {kind: 'special', name}]),
   ['+infinity', {kind: 'special', name: 'infinity'}],
   ['am', {kind: 'ampm', isPm: false}],

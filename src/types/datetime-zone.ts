@@ -61,7 +61,10 @@ class IanaZone implements Zone {
 
   offsetAt(utcSeconds: number): number {
     const known = this.#yearAt(utcSeconds);
-    const at = this.#shift(utcSeconds);
+    const at =
+      utcSeconds >= this.#lastStart && utcSeconds < this.#lastEnd
+        ? utcSeconds
+        : this.#shift(utcSeconds);
     let index = known.starts.length - 1;
     while (index > 0 && known.starts[index]! > at) index--;
     return known.offsets[index]!;
@@ -138,7 +141,12 @@ class IanaZone implements Zone {
   #ask(utcSeconds: number): number {
     const text = this.#format.format((utcSeconds + 946684800) * 1000);
     const [month, day, year, hour, minute, second] = text.match(/\d+/g)!.map(Number) as [
-      number, number, number, number, number, number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
     ];
     const local = daysFromDate(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     return local - utcSeconds;
@@ -194,7 +202,11 @@ function openZone(name: string): Zone | null {
   const posix = posixPattern.exec(name);
   if (posix === null) return null;
   const size = Number(posix[4]) * 3600 + Number(posix[5] ?? 0) * 60 + Number(posix[6] ?? 0);
-  return new FixedZone(name, posix[3] === '-' ? size : size === 0 ? 0 : -size, posix[1] ?? posix[2]!);
+  return new FixedZone(
+    name,
+    posix[3] === '-' ? size : size === 0 ? 0 : -size,
+    posix[1] ?? posix[2]!,
+  );
 }
 
 function openIana(name: string): Zone | null {

@@ -50,10 +50,7 @@ function checkRange(text: string, value: number, type: string): void {
   if (specialPattern.test(body)) return;
   const digits = body.replace(/[eEpP][+-]?\d+$/, '').replace(/^[+-]?0[xX]/, '');
   if (value === 0 && !/[1-9a-fA-F]/.test(digits)) return;
-  throw new PgError(
-    SqlState.numericValueOutOfRange,
-    `"${body}" is out of range for type ${type}`,
-  );
+  throw new PgError(SqlState.numericValueOutOfRange, `"${body}" is out of range for type ${type}`);
 }
 
 function trimBlanks(text: string): string {

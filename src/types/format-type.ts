@@ -161,8 +161,10 @@ function precisionTypmod(typeName: string, values: readonly number[]): number {
 function intervalTypmod(values: readonly number[]): number {
   const [range, precision] = values as [number, number?];
   if (values.length > 2) throw invalidParameter('invalid INTERVAL type modifier');
-  if (range !== 0x7fff && !intervalRanges.has(range)) throw invalidParameter('invalid INTERVAL type modifier');
+  if (range !== 0x7fff && !intervalRanges.has(range))
+    throw invalidParameter('invalid INTERVAL type modifier');
   if (precision === undefined) return range === 0x7fff ? -1 : (range << 16) | 0xffff;
-  if (precision < 0) throw invalidParameter(`INTERVAL(${precision}) precision must not be negative`);
+  if (precision < 0)
+    throw invalidParameter(`INTERVAL(${precision}) precision must not be negative`);
   return (range << 16) | Math.min(precision, MAX_PRECISION);
 }

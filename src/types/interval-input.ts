@@ -5,8 +5,18 @@ import {Interval} from './interval-value.ts';
 import {datetimeOutOfRange} from './type-errors.ts';
 
 type Unit =
-  | 'microsecond' | 'millisecond' | 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month'
-  | 'year' | 'decade' | 'century' | 'millennium';
+  | 'microsecond'
+  | 'millisecond'
+  | 'second'
+  | 'minute'
+  | 'hour'
+  | 'day'
+  | 'week'
+  | 'month'
+  | 'year'
+  | 'decade'
+  | 'century'
+  | 'millennium';
 
 const spellings: Readonly<Record<Unit, string>> = {
   microsecond: 'microsecon us usec usecond useconds usecs',
@@ -30,7 +40,14 @@ const units: ReadonlyMap<string, Unit> = new Map(
 );
 
 /** Bits of interval typmods (INTERVAL_MASK). */
-export const intervalBits = {month: 2, year: 4, day: 8, hour: 1024, minute: 2048, second: 4096} as const;
+export const intervalBits = {
+  month: 2,
+  year: 4,
+  day: 8,
+  hour: 1024,
+  minute: 2048,
+  second: 4096,
+} as const;
 const FULL_RANGE = 0x7fff;
 
 /** `interval` from text; the range of the typmod says what a bare number means. */
@@ -112,7 +129,8 @@ class IntervalSum {
     const micros = isAgo ? -this.#micros : this.#micros;
     const isOver =
       Math.abs(months) >= 2147483648 * 12 ||
-      Math.abs(days) > 2147483648 || days === 2147483648 ||
+      Math.abs(days) > 2147483648 ||
+      days === 2147483648 ||
       BigInt.asIntN(64, micros) !== micros;
     if (isOver) throw new DateFaultSignal('interval');
     if (months > 2147483647 || months < -2147483648) throw datetimeOutOfRange('interval');
@@ -189,7 +207,11 @@ function readClock(text: string, flip: boolean, range: number, sum: IntervalSum)
   const match = /^([+-]?)(\d+):(\d*)(?::(\d*)(\.\d*)?)?(\.\d*)?$/.exec(text);
   if (match === null) throw new DateFaultSignal('format');
   const isNegative = match[1] === '-' || (flip && match[1] === '');
-  let parts = [Number(match[2]), Number(match[3]), Number(match[4] ?? 0)] as [number, number, number];
+  let parts = [Number(match[2]), Number(match[3]), Number(match[4] ?? 0)] as [
+    number,
+    number,
+    number,
+  ];
   let fraction = match[5] ?? '';
   const isMinuteSecond = range === (intervalBits.minute | intervalBits.second);
   if (match[4] === undefined && (match[6] !== undefined || isMinuteSecond)) {
@@ -199,7 +221,8 @@ function readClock(text: string, flip: boolean, range: number, sum: IntervalSum)
   const [hour, minute, second] = parts;
   if (minute > 59 || second > 60) throw new DateFaultSignal('overflow');
   const micros =
-    BigInt(hour) * 3_600_000_000n + BigInt((minute * 60 + second) * 1_000_000) +
+    BigInt(hour) * 3_600_000_000n +
+    BigInt((minute * 60 + second) * 1_000_000) +
     BigInt(fraction.length > 1 ? Math.round(Number(`0${fraction}`) * 1_000_000) : 0);
   sum.addMicros(isNegative ? -micros : micros, 0, 1);
 }
@@ -221,7 +244,8 @@ function readNumber(
     return;
   }
   const match = /^([+-]?)(\d*)(\.\d*)?$/.exec(text);
-  if (match === null || (match[2] === '' && match[3] === undefined)) throw new DateFaultSignal('format');
+  if (match === null || (match[2] === '' && match[3] === undefined))
+    throw new DateFaultSignal('format');
   const sign = match[1] === '-' || (flip && match[1] === '') ? -1 : 1;
   const whole = Number(match[2]);
   if (whole > Number.MAX_SAFE_INTEGER) throw new DateFaultSignal('overflow');
@@ -252,7 +276,9 @@ const isoTimeUnits = {H: 'hour', M: 'minute', S: 'second'} as const;
 
 /** ISO 8601 with designators (P1Y2DT3H) or the alternative form (P0001-02-03T04:05:06); false if it is neither. */
 function readIso(text: string, sum: IntervalSum): boolean {
-  const alternative = /^P(-?\d+)-(-?\d+)-(-?\d+)(?:T(-?\d+):(-?\d+)(?::(-?\d+)(\.\d*)?)?)?$/.exec(text);
+  const alternative = /^P(-?\d+)-(-?\d+)-(-?\d+)(?:T(-?\d+):(-?\d+)(?::(-?\d+)(\.\d*)?)?)?$/.exec(
+    text,
+  );
   if (alternative !== null) {
     const value = (index: number): number => Number(alternative[index] ?? 0);
     sum.add('year', value(1), 0);

@@ -63,7 +63,11 @@ function hasTime(parts: Parts): boolean {
 function postgresText(parts: Parts): string {
   let text = '';
   let isBefore = false;
-  const units = [[parts.year, 'year'], [parts.month, 'mon'], [parts.day, 'day']] as const;
+  const units = [
+    [parts.year, 'year'],
+    [parts.month, 'mon'],
+    [parts.day, 'day'],
+  ] as const;
   for (const [value, unit] of units) {
     if (value === 0) continue;
     const sign = isBefore && value > 0 ? '+' : '';
@@ -79,8 +83,11 @@ function verboseText(parts: Parts): string {
   let text = '@';
   let isBefore: boolean | null = null;
   const units = [
-    [parts.year, 'year'], [parts.month, 'mon'], [parts.day, 'day'],
-    [parts.hour, 'hour'], [parts.minute, 'min'],
+    [parts.year, 'year'],
+    [parts.month, 'mon'],
+    [parts.day, 'day'],
+    [parts.hour, 'hour'],
+    [parts.minute, 'min'],
   ] as const;
   for (const [value, unit] of units) {
     if (value === 0) continue;
@@ -100,7 +107,15 @@ function verboseText(parts: Parts): string {
 }
 
 function standardText(source: Parts): string {
-  const values = [source.year, source.month, source.day, source.hour, source.minute, source.second, source.micros];
+  const values = [
+    source.year,
+    source.month,
+    source.day,
+    source.hour,
+    source.minute,
+    source.second,
+    source.micros,
+  ];
   const hasNegative = values.some(value => value < 0);
   const hasPositive = values.some(value => value > 0);
   const hasYearMonth = source.year !== 0 || source.month !== 0;

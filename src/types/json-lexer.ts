@@ -3,7 +3,18 @@ import {SqlState} from '../common/sqlstate.ts';
 
 /** Kinds of JSON tokens; 'end' after the last. */
 export type JsonToken =
-  | 'string' | 'number' | 'true' | 'false' | 'null' | '{' | '}' | '[' | ']' | ',' | ':' | 'end';
+  | 'string'
+  | 'number'
+  | 'true'
+  | 'false'
+  | 'null'
+  | '{'
+  | '}'
+  | '['
+  | ']'
+  | ','
+  | ':'
+  | 'end';
 
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const wordPattern = /[A-Za-z0-9_\u0080-\uffff]*/y;
@@ -131,7 +142,9 @@ export class JsonLexer {
     const plain = escapes[letter];
     if (plain === undefined) {
       this.end = at + (this.text.codePointAt(at)! > 0xffff ? 2 : 1);
-      throw this.error(`Escape sequence "\\${String.fromCodePoint(this.text.codePointAt(at)!)}" is invalid.`);
+      throw this.error(
+        `Escape sequence "\\${String.fromCodePoint(this.text.codePointAt(at)!)}" is invalid.`,
+      );
     }
     this.end = at + 1;
     return plain;
@@ -203,7 +216,9 @@ export class JsonLexer {
   /** The error of a token where another was due. */
   unexpected(expected: string): PgError {
     if (this.token === 'end') return this.error('The input string ended unexpectedly.');
-    return this.error(`Expected ${expected}, but found "${this.text.slice(this.start, this.end)}".`);
+    return this.error(
+      `Expected ${expected}, but found "${this.text.slice(this.start, this.end)}".`,
+    );
   }
 }
 
@@ -212,5 +227,12 @@ function isHigh(text: string, at: number): boolean {
 }
 
 const escapes: Readonly<Record<string, string | undefined>> = {
-  '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t',
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
 };

@@ -31,7 +31,9 @@ function expectEnd(lexer: JsonLexer): void {
 function checkDepth(depth: number): void {
   if (depth > MAX_DEPTH) {
     throw new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {
-      hint: 'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the platform\'s stack depth limit is adequate.',
+      hint:
+        'Increase the configuration parameter "max_stack_depth" (currently 2048kB), ' +
+        "after ensuring the platform's stack depth limit is adequate.",
     });
   }
 }

@@ -65,7 +65,13 @@ function escapeCharacter(character: string): string {
 }
 
 const shortEscapes: Readonly<Record<string, string | undefined>> = {
-  '"': '\\"', '\\': '\\\\', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t',
+  '"': '\\"',
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
 };
 
 /** Rank of node kinds in jsonb's btree order. */
@@ -121,8 +127,7 @@ function compareArrays(a: readonly JsonbNode[], b: readonly JsonbNode[]): number
 function compareObjects(a: JsonbObject, b: JsonbObject): number {
   if (a.keys.length !== b.keys.length) return a.keys.length - b.keys.length;
   for (let i = 0; i < a.keys.length; i++) {
-    const order =
-      compareText(a.keys[i]!, b.keys[i]!) || compareNodes(a.values[i]!, b.values[i]!);
+    const order = compareText(a.keys[i]!, b.keys[i]!) || compareNodes(a.values[i]!, b.values[i]!);
     if (order !== 0) return order;
   }
   return 0;

@@ -22,7 +22,8 @@ export function parseMoney(text: string): bigint {
   const match =
     /^\s*([-+(]?)\s*\$?\s*([-+(]?)\s*(\d[\d,]*)?(?:\.(\d*))?\s*(\)?)\s*(-?)\s*\$?\s*$/.exec(text);
   if (text.trim() === '') return 0n;
-  if (match === null || (match[3] === undefined && (match[4] ?? '') === '')) throw invalidSyntax('money', text);
+  if (match === null || (match[3] === undefined && (match[4] ?? '') === ''))
+    throw invalidSyntax('money', text);
   const whole = (match[3] ?? '0').replaceAll(',', '');
   const fraction = match[4] ?? '';
   let cents = BigInt(whole) * 100n + BigInt(fraction.slice(0, 2).padEnd(2, '0'));

@@ -7,7 +7,13 @@ import {BaseType} from './base-type.ts';
 import type {SqliteValue, Value} from './contract.ts';
 import {hashString} from './hash.ts';
 import type {NetworkAddress} from './network-address.ts';
-import {bitAt, compareNetworks, isNetworkAddress, networkText, parseNetwork} from './network-address.ts';
+import {
+  bitAt,
+  compareNetworks,
+  isNetworkAddress,
+  networkText,
+  parseNetwork,
+} from './network-address.ts';
 import {invalidBinary, invalidSyntax} from './type-errors.ts';
 
 const layout = {physical: 'boxed', sqliteType: 'TEXT', parquet: null} as const;
@@ -74,8 +80,10 @@ export class NetworkType extends CanonicalTextType {
     if (family !== 2 && family !== 3) {
       throw invalidBinary(`invalid address family in external "${this.name}" value`);
     }
-    if (bits > (family === 2 ? 32 : 128)) throw invalidBinary(`invalid bits in external "${this.name}" value`);
-    if (size !== (family === 2 ? 4 : 16)) throw invalidBinary(`invalid length in external "${this.name}" value`);
+    if (bits > (family === 2 ? 32 : 128))
+      throw invalidBinary(`invalid bits in external "${this.name}" value`);
+    if (size !== (family === 2 ? 4 : 16))
+      throw invalidBinary(`invalid length in external "${this.name}" value`);
     const address: NetworkAddress = {
       family: family === 2 ? 4 : 6,
       bytes: new Uint8Array(reader.bytes(size)),

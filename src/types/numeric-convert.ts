@@ -36,7 +36,9 @@ function trimZeros(text: string): string {
 export function numericToFloat(value: Numeric): number {
   switch (value.kind) {
     case 'finite':
-      return value.scale === 0 && value.digits < 9007199254740992n && value.digits > -9007199254740992n
+      return value.scale === 0 &&
+        value.digits < 9007199254740992n &&
+        value.digits > -9007199254740992n
         ? Number(value.digits)
         : Number(numericToText(value));
     case 'nan':
@@ -51,7 +53,10 @@ export function numericToFloat(value: Numeric): number {
 /** numeric cast to double precision; 22003 beyond its range. */
 export function numericToFloat8(value: Numeric): number {
   const result = numericToFloat(value);
-  if (value.kind === 'finite' && (!Number.isFinite(result) || (result === 0 && value.digits !== 0n))) {
+  if (
+    value.kind === 'finite' &&
+    (!Number.isFinite(result) || (result === 0 && value.digits !== 0n))
+  ) {
     throw floatRange(value, 'double precision');
   }
   return result;
@@ -60,7 +65,10 @@ export function numericToFloat8(value: Numeric): number {
 /** numeric cast to real; 22003 beyond its range. */
 export function numericToFloat4(value: Numeric): number {
   const result = Math.fround(numericToFloat(value));
-  if (value.kind === 'finite' && (!Number.isFinite(result) || (result === 0 && value.digits !== 0n))) {
+  if (
+    value.kind === 'finite' &&
+    (!Number.isFinite(result) || (result === 0 && value.digits !== 0n))
+  ) {
     throw floatRange(value, 'real');
   }
   return result;

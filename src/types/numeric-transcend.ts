@@ -231,9 +231,7 @@ export function numericPower(base: Numeric, exponent: Numeric): Numeric {
   if (base.digits === 0n) return Numeric.of(0n, MIN_SIGNIFICANT_DIGITS);
   const isNegative = base.digits < 0n;
   if (isNegative && !isIntegral) {
-    throw powerError(
-      'a negative number raised to a non-integer power yields a complex result',
-    );
+    throw powerError('a negative number raised to a non-integer power yields a complex result');
   }
   const result = powerReal(numericAbs(base), exponent);
   return isNegative && whole % 2n !== 0n ? numericNegate(result) : result;
@@ -303,7 +301,8 @@ function roundLoose(value: Numeric, scale: number): Numeric {
 function powerSpecial(base: Numeric, exponent: Numeric): Numeric {
   const isOne = base.kind === 'finite' && numericCompare(base, one) === 0;
   const isZeroPower = exponent.kind === 'finite' && exponent.digits === 0n;
-  if (base.kind === 'nan' || exponent.kind === 'nan') return isOne || isZeroPower ? one : Numeric.nan;
+  if (base.kind === 'nan' || exponent.kind === 'nan')
+    return isOne || isZeroPower ? one : Numeric.nan;
   const [baseSign, exponentSign] = [numericSign(base), numericSign(exponent)];
   if (baseSign === 0 && exponentSign < 0) {
     throw powerError('zero raised to a negative power is undefined');

@@ -131,9 +131,7 @@ export function sendNumeric(value: Numeric, out: ByteWriter): void {
   if (value.kind !== 'finite') {
     out.int16(0);
     out.int16(0);
-    out.int16(
-      value.kind === 'nan' ? NAN : value.kind === 'inf' ? PLUS_INFINITY : MINUS_INFINITY,
-    );
+    out.int16(value.kind === 'nan' ? NAN : value.kind === 'inf' ? PLUS_INFINITY : MINUS_INFINITY);
     out.int16(value.kind === 'nan' ? 0 : 0x20);
     return;
   }
@@ -173,7 +171,8 @@ export function receiveNumeric(reader: ByteReader): Numeric {
   if (sign === NAN) return Numeric.nan;
   if (sign === PLUS_INFINITY) return Numeric.infinity;
   if (sign === MINUS_INFINITY) return Numeric.minusInfinity;
-  if (sign !== 0 && sign !== NEGATIVE) throw invalidBinary('invalid sign in external "numeric" value');
+  if (sign !== 0 && sign !== NEGATIVE)
+    throw invalidBinary('invalid sign in external "numeric" value');
   if (scale > 0x3fff) throw invalidBinary('invalid scale in external "numeric" value');
   if (count * 2 > reader.remaining) reader.bytes(count * 2);
   let digits = 0n;

@@ -53,6 +53,15 @@ export class VoidType extends PseudoType {
   }
 }
 
+/** Base types that PostgreSQL itself neither reads nor shows otherwise: OID, name. */
+export const opaqueRows: readonly (readonly [number, string])[] = [
+  [3361, 'pg_ndistinct'],
+  [3402, 'pg_dependencies'],
+  [5017, 'pg_mcv_list'],
+  [4600, 'pg_brin_bloom_summary'],
+  [4601, 'pg_brin_minmax_multi_summary'],
+];
+
 /** Pseudo-types of PostgreSQL 15: OID, name, typlen, array OID. */
 export const pseudoRows: readonly (readonly [number, string, number])[] = [
   [32, 'pg_ddl_command', 8],

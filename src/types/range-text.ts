@@ -13,7 +13,11 @@ export interface RangeParts {
 }
 
 const emptyParts = {
-  isEmpty: true, lower: null, upper: null, lowerInclusive: false, upperInclusive: false,
+  isEmpty: true,
+  lower: null,
+  upper: null,
+  lowerInclusive: false,
+  upperInclusive: false,
 } as const;
 
 function skipBlanks(text: string, from: number): number {
@@ -93,7 +97,9 @@ function readBound(
 /** Cuts a multirange literal into the parts of its ranges. */
 export function splitMultirange(text: string): RangeParts[] {
   const fail = (detail: string): PgError =>
-    new PgError(SqlState.invalidTextRepresentation, `malformed multirange literal: "${text}"`, {detail});
+    new PgError(SqlState.invalidTextRepresentation, `malformed multirange literal: "${text}"`, {
+      detail,
+    });
   const ranges: RangeParts[] = [];
   let at = skipBlanks(text, 0);
   if (text[at] !== '{') throw fail('Missing left brace.');

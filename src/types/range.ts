@@ -122,8 +122,10 @@ export class RangeType extends BaseType {
   receive(reader: ByteReader, _typmod: number, settings: FormatSettings): Value {
     const flags = reader.byte();
     if ((flags & 1) !== 0) return emptyRange;
-    const lower = (flags & 8) !== 0 ? null : receiveField(reader, this.subtype, -1, settings, 'range bound');
-    const upper = (flags & 16) !== 0 ? null : receiveField(reader, this.subtype, -1, settings, 'range bound');
+    const lower =
+      (flags & 8) !== 0 ? null : receiveField(reader, this.subtype, -1, settings, 'range bound');
+    const upper =
+      (flags & 16) !== 0 ? null : receiveField(reader, this.subtype, -1, settings, 'range bound');
     return this.make({
       lower,
       upper,
@@ -139,7 +141,10 @@ export class RangeType extends BaseType {
       return;
     }
     out.byte(
-      (lowerInclusive ? 2 : 0) | (upperInclusive ? 4 : 0) | (lower === null ? 8 : 0) | (upper === null ? 16 : 0),
+      (lowerInclusive ? 2 : 0) |
+        (upperInclusive ? 4 : 0) |
+        (lower === null ? 8 : 0) |
+        (upper === null ? 16 : 0),
     );
     if (lower !== null) sendField(lower, this.subtype, out, settings);
     if (upper !== null) sendField(upper, this.subtype, out, settings);
@@ -156,7 +161,9 @@ export class RangeType extends BaseType {
     if (a.lower === null || b.lower === null) {
       return a.lower === b.lower ? 0 : a.lower === null ? -1 : 1;
     }
-    return this.subtype.compare(a.lower, b.lower) || Number(b.lowerInclusive) - Number(a.lowerInclusive);
+    return (
+      this.subtype.compare(a.lower, b.lower) || Number(b.lowerInclusive) - Number(a.lowerInclusive)
+    );
   }
 
   /** Order of upper bounds. */
@@ -164,7 +171,9 @@ export class RangeType extends BaseType {
     if (a.upper === null || b.upper === null) {
       return a.upper === b.upper ? 0 : a.upper === null ? 1 : -1;
     }
-    return this.subtype.compare(a.upper, b.upper) || Number(a.upperInclusive) - Number(b.upperInclusive);
+    return (
+      this.subtype.compare(a.upper, b.upper) || Number(a.upperInclusive) - Number(b.upperInclusive)
+    );
   }
 
   override hash(value: Value): number {
@@ -246,11 +255,13 @@ export class MultirangeType extends BaseType {
 
   receive(reader: ByteReader, _typmod: number, settings: FormatSettings): Value {
     const count = reader.int32();
-    if (count < 0 || count * 5 > reader.remaining) throw invalidBinary('insufficient data left in message');
+    if (count < 0 || count * 5 > reader.remaining)
+      throw invalidBinary('insufficient data left in message');
     const ranges: RangeValue[] = [];
     for (let i = 0; i < count; i++) {
       const size = reader.int32();
-      if (size < 0 || size > reader.remaining) throw invalidBinary('insufficient data left in message');
+      if (size < 0 || size > reader.remaining)
+        throw invalidBinary('insufficient data left in message');
       const part = new Reader(reader.buffer, reader.offset, reader.offset + size);
       reader.offset += size;
       ranges.push(this.rangeType.receive(part, -1, settings) as RangeValue);
@@ -277,7 +288,8 @@ export class MultirangeType extends BaseType {
 
   override hash(value: Value): number {
     let h = 13;
-    for (const range of (value as RangeValue).ranges ?? []) h = combineHash(h, this.rangeType.hash(range));
+    for (const range of (value as RangeValue).ranges ?? [])
+      h = combineHash(h, this.rangeType.hash(range));
     return h;
   }
 
@@ -291,7 +303,15 @@ export class MultirangeType extends BaseType {
 }
 
 /** Built-in ranges: OID, name, array OID, subtype; then multirange OID, name, array OID. */
-export const rangeRows: readonly (readonly [number, string, number, string, number, string, number])[] = [
+export const rangeRows: readonly (readonly [
+  number,
+  string,
+  number,
+  string,
+  number,
+  string,
+  number,
+])[] = [
   [3904, 'int4range', 3905, 'int4', 4451, 'int4multirange', 6150],
   [3926, 'int8range', 3927, 'int8', 4536, 'int8multirange', 6157],
   [3906, 'numrange', 3907, 'numeric', 4532, 'nummultirange', 6151],
@@ -305,7 +325,11 @@ export function makeRangeType(
   row: {readonly oid: number; readonly name: string; readonly arrayOid: number},
   subtype: TypeInstance,
 ): RangeType {
-  return new RangeType({...row, category: 'R', length: -1}, subtype, nextValues[subtype.name] ?? null);
+  return new RangeType(
+    {...row, category: 'R', length: -1},
+    subtype,
+    nextValues[subtype.name] ?? null,
+  );
 }
 
 /** The multirange type of a range type. */

@@ -49,7 +49,9 @@ export class RecordType extends BaseType {
     const fields: Datum[] = [];
     for (let i = 0; i < count; i++) {
       types.push(oid(reader.uint32()));
-      fields.push(receiveField(reader, this.typeOf(types[i]!), -1, settings, `record column ${i + 1}`));
+      fields.push(
+        receiveField(reader, this.typeOf(types[i]!), -1, settings, `record column ${i + 1}`),
+      );
     }
     return new PgRecord(this.oid, types, fields);
   }
@@ -171,7 +173,9 @@ export class CompositeType extends RecordType {
 /** Cuts `(a,"b c",)` into field texts; null is an empty unquoted field. */
 function splitRecord(text: string, columns: number): (string | null)[] {
   const fail = (detail: string): PgError =>
-    new PgError(SqlState.invalidTextRepresentation, `malformed record literal: "${text}"`, {detail});
+    new PgError(SqlState.invalidTextRepresentation, `malformed record literal: "${text}"`, {
+      detail,
+    });
   let at = 0;
   while (/\s/.test(text[at] ?? '')) at++;
   if (text[at] !== '(') throw fail('Missing left parenthesis.');
@@ -230,4 +234,3 @@ export function makeCompositeType(
 ): CompositeType {
   return new CompositeType({...row, category: 'C', length: -1}, fields, lookup);
 }
-

@@ -11,7 +11,7 @@ import {JsonbType, JsonType} from './jsonb.ts';
 import {MoneyType} from './money.ts';
 import {MacType, NetworkType} from './network.ts';
 import {NumericType} from './numeric.ts';
-import {PseudoType, pseudoRows, VoidType} from './pseudo.ts';
+import {opaqueRows, PseudoType, pseudoRows, VoidType} from './pseudo.ts';
 import {makeMultirangeType, makeRangeType, rangeRows} from './range.ts';
 import {RecordType} from './record.ts';
 import {PgLsnType, RegType, TidType, Uint32Type, Xid8Type} from './system-integers.ts';
@@ -51,7 +51,12 @@ export function createBuiltinTypes(): BuiltinTypes {
     all.push(type);
   };
   const scalars = [...coreTypes(), ...textTypes(), ...systemTypes(), ...vectorTypes()];
-  scalars.push(new RecordType({oid: 2249, name: 'record', arrayOid: 2287, category: 'P', kind: 'p', length: -1}, lookup));
+  scalars.push(
+    new RecordType(
+      {oid: 2249, name: 'record', arrayOid: 2287, category: 'P', kind: 'p', length: -1},
+      lookup,
+    ),
+  );
   for (const type of scalars) {
     add(type);
     if (type.arrayOid !== 0) add(makeArrayType(type));
@@ -84,8 +89,22 @@ function coreTypes(): TypeInstance[] {
     new IntervalType(),
     new MoneyType(),
     new BitType({oid: 1560, name: 'bit', arrayOid: 1561, category: 'V', length: -1}),
-    new BitType({oid: 1562, name: 'varbit', arrayOid: 1563, category: 'V', length: -1, isPreferred: true}),
-    new NetworkType({oid: 869, name: 'inet', arrayOid: 1041, category: 'I', length: -1, isPreferred: true}),
+    new BitType({
+      oid: 1562,
+      name: 'varbit',
+      arrayOid: 1563,
+      category: 'V',
+      length: -1,
+      isPreferred: true,
+    }),
+    new NetworkType({
+      oid: 869,
+      name: 'inet',
+      arrayOid: 1041,
+      category: 'I',
+      length: -1,
+      isPreferred: true,
+    }),
     new NetworkType({oid: 650, name: 'cidr', arrayOid: 651, category: 'I', length: -1}),
     new MacType({oid: 829, name: 'macaddr', arrayOid: 1040, category: 'U', length: 6}),
     new MacType({oid: 774, name: 'macaddr8', arrayOid: 775, category: 'U', length: 8}),
@@ -97,35 +116,66 @@ function textTypes(): TypeInstance[] {
   const collatable = {length: -1, category: 'S', isCollatable: true};
   return [
     character,
-    new NameType({oid: 19, name: 'name', arrayOid: 1003, category: 'S', length: 64, isCollatable: true}, character),
+    new NameType(
+      {oid: 19, name: 'name', arrayOid: 1003, category: 'S', length: 64, isCollatable: true},
+      character,
+    ),
     new TextType({oid: 25, name: 'text', arrayOid: 1009, isPreferred: true, ...collatable}),
     new VarcharType({oid: 1043, name: 'varchar', arrayOid: 1015, ...collatable}),
     new BpcharType({oid: 1042, name: 'bpchar', arrayOid: 1014, ...collatable}),
     new JsonType({oid: 114, name: 'json', arrayOid: 199, category: 'U', length: -1}),
     new UnorderedTextType({oid: 142, name: 'xml', arrayOid: 143, category: 'U', length: -1}),
-    new UnorderedTextType({oid: 1790, name: 'refcursor', arrayOid: 2201, category: 'U', length: -1}),
+    new UnorderedTextType({
+      oid: 1790,
+      name: 'refcursor',
+      arrayOid: 2201,
+      category: 'U',
+      length: -1,
+    }),
     new TextType({oid: 705, name: 'unknown', arrayOid: 0, category: 'X', kind: 'p', length: -2}),
-    new TextType({oid: 2275, name: 'cstring', arrayOid: 1263, category: 'P', kind: 'p', length: -2}),
-    new UnorderedTextType({oid: 194, name: 'pg_node_tree', arrayOid: 0, category: 'Z', length: -1, isCollatable: true}),
+    new TextType({
+      oid: 2275,
+      name: 'cstring',
+      arrayOid: 1263,
+      category: 'P',
+      kind: 'p',
+      length: -2,
+    }),
+    new UnorderedTextType({
+      oid: 194,
+      name: 'pg_node_tree',
+      arrayOid: 0,
+      category: 'Z',
+      length: -1,
+      isCollatable: true,
+    }),
     new UnorderedTextType({oid: 1033, name: 'aclitem', arrayOid: 1034, category: 'U', length: 12}),
   ];
 }
 
 function systemTypes(): TypeInstance[] {
   return [
-    new Uint32Type({oid: 26, name: 'oid', arrayOid: 1028, category: 'N', length: 4, isPreferred: true}, false),
+    new Uint32Type(
+      {oid: 26, name: 'oid', arrayOid: 1028, category: 'N', length: 4, isPreferred: true},
+      false,
+    ),
     new Uint32Type({oid: 28, name: 'xid', arrayOid: 1011, category: 'U', length: 4}, true),
     new Uint32Type({oid: 29, name: 'cid', arrayOid: 1012, category: 'U', length: 4}, true),
     new Xid8Type(),
     new TidType(),
     new PgLsnType(),
-    ...regTypes.map(([oid, name, arrayOid]) => new RegType({oid, name, arrayOid, category: 'N', length: 4})),
+    ...regTypes.map(
+      ([oid, name, arrayOid]) => new RegType({oid, name, arrayOid, category: 'N', length: 4}),
+    ),
   ];
 }
 
 function vectorTypes(): TypeInstance[] {
   const int2 = makeInt2();
-  const oid = new Uint32Type({oid: 26, name: 'oid', arrayOid: 1028, category: 'N', length: 4}, false);
+  const oid = new Uint32Type(
+    {oid: 26, name: 'oid', arrayOid: 1028, category: 'N', length: 4},
+    false,
+  );
   return [
     new VectorType({oid: 22, name: 'int2vector', arrayOid: 1006, category: 'A', length: -1}, int2),
     new VectorType({oid: 30, name: 'oidvector', arrayOid: 1013, category: 'A', length: -1}, oid),
@@ -135,15 +185,23 @@ function vectorTypes(): TypeInstance[] {
 function rangeTypes(byName: (name: string) => TypeInstance): TypeInstance[] {
   return rangeRows.flatMap(([oid, name, arrayOid, subtype, multiOid, multiName, multiArray]) => {
     const range = makeRangeType({oid, name, arrayOid}, byName(subtype));
-    return [range, makeMultirangeType({oid: multiOid, name: multiName, arrayOid: multiArray}, range)];
+    return [
+      range,
+      makeMultirangeType({oid: multiOid, name: multiName, arrayOid: multiArray}, range),
+    ];
   });
 }
 
 function pseudoTypes(): TypeInstance[] {
   return [
     new VoidType({oid: 2278, name: 'void', arrayOid: 0, category: 'P', kind: 'p', length: 4}),
+    ...opaqueRows.map(
+      ([oid, name]) =>
+        new PseudoType({oid, name, length: -1, arrayOid: 0, category: 'Z', isCollatable: true}),
+    ),
     ...pseudoRows.map(
-      ([oid, name, length]) => new PseudoType({oid, name, length, arrayOid: 0, category: 'P', kind: 'p'}),
+      ([oid, name, length]) =>
+        new PseudoType({oid, name, length, arrayOid: 0, category: 'P', kind: 'p'}),
     ),
   ];
 }

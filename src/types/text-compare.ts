@@ -69,7 +69,9 @@ function invalidUtf8(bytes: Buffer, start: number, end: number): PgError {
     const size = sequenceLength(bytes[at]!);
     if (at + size > end || !isUtf8(bytes.subarray(at, at + size))) {
       const bad = bytes.subarray(at, Math.min(at + size, end));
-      return encodingError([...bad].map(byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' '));
+      return encodingError(
+        [...bad].map(byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' '),
+      );
     }
     at += size;
   }

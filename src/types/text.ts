@@ -75,7 +75,8 @@ export function varcharFit(text: string, typmod: number, isExplicit: boolean): s
   const limit = typmod - 4;
   if (typmod < 4 || text.length <= limit || characterCount(text) <= limit) return text;
   const kept = firstCharacters(text, limit);
-  if (!isExplicit && !/^ *$/.test(text.slice(kept.length))) throw tooLong('character varying', limit);
+  if (!isExplicit && !/^ *$/.test(text.slice(kept.length)))
+    throw tooLong('character varying', limit);
   return kept;
 }
 
@@ -135,9 +136,10 @@ export class NameType extends TextType {
   }
 
   override receive(reader: ByteReader, typmod: number): Value {
-    if (reader.remaining > 63) throw new PgError(SqlState.nameTooLong, 'identifier too long', {
-      detail: 'Identifier must be less than 64 characters.',
-    });
+    if (reader.remaining > 63)
+      throw new PgError(SqlState.nameTooLong, 'identifier too long', {
+        detail: 'Identifier must be less than 64 characters.',
+      });
     return super.receive(reader, typmod);
   }
 }

@@ -59,7 +59,8 @@ export class UuidType extends BaseType {
           logicalType: {type: 'UUID'},
           isOrdered: true,
           encode: value => uuidBytes(value as string),
-          decode: stored => (typeof stored === 'string' ? stored : uuidFromBytes(stored as Uint8Array)),
+          decode: stored =>
+            typeof stored === 'string' ? stored : uuidFromBytes(stored as Uint8Array),
         },
       },
     );

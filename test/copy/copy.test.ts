@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
-import {CopyBinaryReader, writeBinaryHeader, writeBinaryRow, writeBinaryTrailer} from '../../src/copy/copy-binary.ts';
+import {
+  CopyBinaryReader,
+  writeBinaryHeader,
+  writeBinaryRow,
+  writeBinaryTrailer,
+} from '../../src/copy/copy-binary.ts';
 import {CopyCsvReader} from '../../src/copy/copy-csv-reader.ts';
 import type {CopyOption, CopyOptions} from '../../src/copy/copy-options.ts';
 import {makeCopyOptions} from '../../src/copy/copy-options.ts';
@@ -19,7 +24,10 @@ const types = createBuiltinTypes();
 const columns = ['a', 'b'];
 const target = {relation: 't', columns};
 
-function options(direction: 'from' | 'to', given: Readonly<Record<string, CopyOption['value']>>): CopyOptions {
+function options(
+  direction: 'from' | 'to',
+  given: Readonly<Record<string, CopyOption['value']>>,
+): CopyOptions {
   const list = Object.entries(given).map(([name, value]) => ({name, value}));
   return makeCopyOptions(list, direction, columns);
 }
@@ -42,11 +50,17 @@ function rowsOf(source: CopyReader, chunks: readonly Buffer[]): (readonly (strin
   return rows;
 }
 
-function read(text: string | Buffer, given: Readonly<Record<string, CopyOption['value']>> = {}): unknown {
+function read(
+  text: string | Buffer,
+  given: Readonly<Record<string, CopyOption['value']>> = {},
+): unknown {
   const bytes = typeof text === 'string' ? Buffer.from(text) : text;
   const whole = outcome(() => rowsOf(reader(options('from', given)), [bytes]));
   const single = outcome(() =>
-    rowsOf(reader(options('from', given)), [...bytes].map(byte => Buffer.from([byte]))),
+    rowsOf(
+      reader(options('from', given)),
+      [...bytes].map(byte => Buffer.from([byte])),
+    ),
   );
   t.same(single, whole, `${JSON.stringify(text.toString())}: the same byte by byte`);
   return whole;
@@ -64,58 +78,127 @@ function outcome(run: () => unknown): unknown {
 const csv = {format: 'csv'};
 
 t.test('text input as PostgreSQL', t => {
-  t.same(read('1\ta\\\nb\n2\tc\n'), [['1', 'a\nb'], ['2', 'c']]);
-  t.same(read('1\ta\r\n2\tb\r\n'), [['1', 'a'], ['2', 'b']]);
-  t.same(read('1\ta\r2\tb\r'), [['1', 'a'], ['2', 'b']]);
-  t.same(read('1\ta\n2\tb'), [['1', 'a'], ['2', 'b']]);
+  t.same(read('1\ta\\\nb\n2\tc\n'), [
+    ['1', 'a\nb'],
+    ['2', 'c'],
+  ]);
+  t.same(read('1\ta\r\n2\tb\r\n'), [
+    ['1', 'a'],
+    ['2', 'b'],
+  ]);
+  t.same(read('1\ta\r2\tb\r'), [
+    ['1', 'a'],
+    ['2', 'b'],
+  ]);
+  t.same(read('1\ta\n2\tb'), [
+    ['1', 'a'],
+    ['2', 'b'],
+  ]);
   t.same(read('1\t\\x41\\101\\n\\q\\\\\n'), [['1', 'AA\nq\\']]);
   t.same(read('1\t\\303\\251\n'), [['1', 'é']]);
   t.same(read('\\N\t\\N\n'), [[null, null]]);
   t.same(read('1\ta\n\\.\n2\tb\n'), [['1', 'a']]);
   t.same(read('1\ta\\.\n2\tb\n'), [['1', 'a']]);
   t.same(read('1\ta\\\tb\n'), [['1', 'a\tb']]);
-  t.same(read('1;x\n2;\\;\n', {delimiter: ';'}), [['1', 'x'], ['2', ';']]);
+  t.same(read('1;x\n2;\\;\n', {delimiter: ';'}), [
+    ['1', 'x'],
+    ['2', ';'],
+  ]);
   t.same(read('x\ty\n1\ta\n', {header: null}), [['1', 'a']]);
   t.end();
 });
 
 t.test('errors of text input', t => {
   t.same(read('1\n'), ['22P04', 'missing data for column "b"', 'COPY t, line 1: "1"']);
-  t.same(read('1\t2\t3\n'), ['22P04', 'extra data after last expected column', 'COPY t, line 1: "1\t2\t3"']);
-  t.same(read('1\ta\n2\tb\r\n'), ['22P04', 'literal carriage return found in data', 'COPY t, line 2']);
+  t.same(read('1\t2\t3\n'), [
+    '22P04',
+    'extra data after last expected column',
+    'COPY t, line 1: "1\t2\t3"',
+  ]);
+  t.same(read('1\ta\n2\tb\r\n'), [
+    '22P04',
+    'literal carriage return found in data',
+    'COPY t, line 2',
+  ]);
   t.same(read('1\ta\r\n2\tb\n'), ['22P04', 'literal newline found in data', 'COPY t, line 2']);
   t.same(read('1\ta\\.b\n'), ['22P04', 'end-of-copy marker corrupt', 'COPY t, line 1']);
-  t.same(read(Buffer.from('1\t\xff\n', 'latin1')), ['22021', 'invalid byte sequence for encoding "UTF8": 0xff', 'COPY t, line 1']);
-  t.same(read('1\t\\377\n'), ['22021', 'invalid byte sequence for encoding "UTF8": 0xff', 'COPY t, line 1: "1\t\\377"']);
-  t.equal(fieldWhere(target, {fields: ['zz', 'y'], line: 2, text: 'zz\ty'}, 0), 'COPY t, line 2, column a: "zz"');
+  t.same(read(Buffer.from('1\t\xff\n', 'latin1')), [
+    '22021',
+    'invalid byte sequence for encoding "UTF8": 0xff',
+    'COPY t, line 1',
+  ]);
+  t.same(read('1\t\\377\n'), [
+    '22021',
+    'invalid byte sequence for encoding "UTF8": 0xff',
+    'COPY t, line 1: "1\t\\377"',
+  ]);
+  t.equal(
+    fieldWhere(target, {fields: ['zz', 'y'], line: 2, text: 'zz\ty'}, 0),
+    'COPY t, line 2, column a: "zz"',
+  );
   t.end();
 });
 
 t.test('csv input as PostgreSQL', t => {
-  t.same(read('1,"a,b"\n2,"x""y"\n3,\n4,""\n', csv), [['1', 'a,b'], ['2', 'x"y'], ['3', null], ['4', '']]);
-  t.same(read('1,"a\nb"\n2,c\n', csv), [['1', 'a\nb'], ['2', 'c']]);
+  t.same(read('1,"a,b"\n2,"x""y"\n3,\n4,""\n', csv), [
+    ['1', 'a,b'],
+    ['2', 'x"y'],
+    ['3', null],
+    ['4', ''],
+  ]);
+  t.same(read('1,"a\nb"\n2,c\n', csv), [
+    ['1', 'a\nb'],
+    ['2', 'c'],
+  ]);
   t.same(read('1,a"b"c\n', csv), [['1', 'abc']]);
-  t.same(read('1,a\r\n2,"b\r\n"\r\n', csv), [['1', 'a'], ['2', 'b\r\n']]);
+  t.same(read('1,a\r\n2,"b\r\n"\r\n', csv), [
+    ['1', 'a'],
+    ['2', 'b\r\n'],
+  ]);
   t.same(read('a,b\n1,x\n', {...csv, header: 'true'}), [['1', 'x']]);
   t.same(read('a,b\n1,x\n', {...csv, header: 'match'}), [['1', 'x']]);
-  t.same(read('1,NULL\n2,"NULL"\n', {...csv, null: 'NULL'}), [['1', null], ['2', 'NULL']]);
+  t.same(read('1,NULL\n2,"NULL"\n', {...csv, null: 'NULL'}), [
+    ['1', null],
+    ['2', 'NULL'],
+  ]);
   const forced = {...csv, null: 'NULL', force_null: ['b'], force_not_null: ['b']};
-  t.same(read('1,NULL\n2,"NULL"\n', forced), [['1', 'NULL'], ['2', null]]);
+  t.same(read('1,NULL\n2,"NULL"\n', forced), [
+    ['1', 'NULL'],
+    ['2', null],
+  ]);
   t.same(read('1,a\n\\.\n2,b\n', csv), [['1', 'a']]);
-  t.same(read('1,\\.\n2,b\n', csv), [['1', '\\.'], ['2', 'b']]);
-  t.same(read("1,'it''s'\n2,'a\\'b'\n", {...csv, quote: "'", escape: '\\'}), [['1', 'its'], ['2', "a'b"]]);
+  t.same(read('1,\\.\n2,b\n', csv), [
+    ['1', '\\.'],
+    ['2', 'b'],
+  ]);
+  t.same(read("1,'it''s'\n2,'a\\'b'\n", {...csv, quote: "'", escape: '\\'}), [
+    ['1', 'its'],
+    ['2', "a'b"],
+  ]);
   t.end();
 });
 
 t.test('errors of csv input', t => {
-  t.same(read('1,"abc\n', csv), ['22P04', 'unterminated CSV quoted field', 'COPY t, line 1: "1,"abc\n"']);
-  t.same(read('1,a\n2,b\rc\n', csv), ['22P04', 'unquoted carriage return found in data', 'COPY t, line 2']);
+  t.same(read('1,"abc\n', csv), [
+    '22P04',
+    'unterminated CSV quoted field',
+    'COPY t, line 1: "1,"abc\n"',
+  ]);
+  t.same(read('1,a\n2,b\rc\n', csv), [
+    '22P04',
+    'unquoted carriage return found in data',
+    'COPY t, line 2',
+  ]);
   t.same(read('1,a\n\n2,b\n', csv), ['22P04', 'missing data for column "b"', 'COPY t, line 2: ""']);
   t.same(read('a,c\n1,x\n', {...csv, header: 'match'}), [
-    '22P04', 'column name mismatch in header line field 2: got "c", expected "b"', 'COPY t, line 1: "a,c"',
+    '22P04',
+    'column name mismatch in header line field 2: got "c", expected "b"',
+    'COPY t, line 1: "a,c"',
   ]);
   t.same(read('a\n1,x\n', {...csv, header: 'match'}), [
-    '22P04', 'wrong number of fields in header line: got 1, expected 2', 'COPY t, line 1: "a"',
+    '22P04',
+    'wrong number of fields in header line: got 1, expected 2',
+    'COPY t, line 1: "a"',
   ]);
   t.end();
 });
@@ -142,7 +225,10 @@ t.test('options are checked as PostgreSQL does', t => {
     [{...csv, null: '"'}, '0A000', 'CSV quote character must not appear in the NULL specification'],
   ];
   for (const [given, code, message] of cases) {
-    t.same(outcome(() => options('from', given)), [code, message, undefined]);
+    t.same(
+      outcome(() => options('from', given)),
+      [code, message, undefined],
+    );
   }
   t.end();
 });
@@ -150,10 +236,21 @@ t.test('options are checked as PostgreSQL does', t => {
 const int4 = types.byName('int4')!;
 const text = types.byName('text')!;
 const sample: [number, string | null][] = [
-  [1, 'a,b'], [2, 'x"y'], [3, null], [4, ''], [5, 'l\nm'], [6, '\\.'], [7, ' s '], [8, 'tab\there\\'],
+  [1, 'a,b'],
+  [2, 'x"y'],
+  [3, null],
+  [4, ''],
+  [5, 'l\nm'],
+  [6, '\\.'],
+  [7, ' s '],
+  [8, 'tab\there\\'],
 ];
 
-function written(given: Readonly<Record<string, CopyOption['value']>>, header: boolean, only = false): string {
+function written(
+  given: Readonly<Record<string, CopyOption['value']>>,
+  header: boolean,
+  only = false,
+): string {
   const own = options('to', given);
   const writer = createCopyWriter(own, only ? [text] : [int4, text], settings);
   const out = new ByteWriter(8);
@@ -163,43 +260,65 @@ function written(given: Readonly<Record<string, CopyOption['value']>>, header: b
 }
 
 t.test('output as PostgreSQL', t => {
-  t.equal(written({}, false), '1\ta,b\n2\tx"y\n3\t\\N\n4\t\n5\tl\\nm\n6\t\\\\.\n7\t s \n8\ttab\\there\\\\\n');
-  t.equal(written(csv, true), 'a,b\n1,"a,b"\n2,"x""y"\n3,\n4,""\n5,"l\nm"\n6,\\.\n7, s \n8,tab\there\\\n');
+  t.equal(
+    written({}, false),
+    '1\ta,b\n2\tx"y\n3\t\\N\n4\t\n5\tl\\nm\n6\t\\\\.\n7\t s \n8\ttab\\there\\\\\n',
+  );
+  t.equal(
+    written(csv, true),
+    'a,b\n1,"a,b"\n2,"x""y"\n3,\n4,""\n5,"l\nm"\n6,\\.\n7, s \n8,tab\there\\\n',
+  );
   t.equal(written(csv, false, true), '"a,b"\n"x""y"\n\n""\n"l\nm"\n"\\."\n s \ntab\there\\\n');
   t.equal(
     written({...csv, force_quote: '*', null: 'NN', quote: "'", escape: '\\'}, false),
     "'1','a,b'\n'2','x\"y'\n'3',NN\n'4',''\n'5','l\nm'\n'6','\\\\.'\n'7',' s '\n'8','tab\there\\\\'\n",
   );
-  t.equal(written({delimiter: '|', null: ''}, true), 'a|b\n1|a,b\n2|x"y\n3|\n4|\n5|l\\nm\n6|\\\\.\n7| s \n8|tab\\there\\\\\n');
+  t.equal(
+    written({delimiter: '|', null: ''}, true),
+    'a|b\n1|a,b\n2|x"y\n3|\n4|\n5|l\\nm\n6|\\\\.\n7| s \n8|tab\\there\\\\\n',
+  );
   t.end();
 });
 
 const value = fc.option(
-  fc.string({unit: fc.constantFrom('a', '\\', '"', ',', '\t', '\n', '\r', '.', 'N', 'é', '😀', "'", ' '), maxLength: 6}),
+  fc.string({
+    unit: fc.constantFrom('a', '\\', '"', ',', '\t', '\n', '\r', '.', 'N', 'é', '😀', "'", ' '),
+    maxLength: 6,
+  }),
 );
 const table = fc.array(fc.tuple(value, value), {maxLength: 8});
 const formats: Readonly<Record<string, CopyOption['value']>>[] = [
-  {}, csv, {delimiter: ','}, {...csv, delimiter: '\t', quote: "'", escape: '\\'}, {...csv, null: 'N'}, {...csv, force_quote: '*'},
+  {},
+  csv,
+  {delimiter: ','},
+  {...csv, delimiter: '\t', quote: "'", escape: '\\'},
+  {...csv, null: 'N'},
+  {...csv, force_quote: '*'},
 ];
 
 t.test('what is written is read again, cut anywhere', t => {
   fc.assert(
-    fc.property(table, fc.constantFrom(...formats), fc.array(fc.nat(40), {maxLength: 6}), (rows, given, cuts) => {
-      const writer = createCopyWriter(options('to', given), [text, text], settings);
-      const out = new ByteWriter(8);
-      for (const row of rows) writer.writeRow(row, out);
-      const bytes = out.take();
-      const chunks: Buffer[] = [];
-      let at = 0;
-      for (const cut of cuts) {
-        chunks.push(bytes.subarray(at, at + cut));
-        at += cut;
-      }
-      chunks.push(bytes.subarray(at));
-      const {force_quote: _ignored, ...input} = given;
-      const found = rowsOf(reader(options('from', input)), chunks);
-      return JSON.stringify(found) === JSON.stringify(rows);
-    }),
+    fc.property(
+      table,
+      fc.constantFrom(...formats),
+      fc.array(fc.nat(40), {maxLength: 6}),
+      (rows, given, cuts) => {
+        const writer = createCopyWriter(options('to', given), [text, text], settings);
+        const out = new ByteWriter(8);
+        for (const row of rows) writer.writeRow(row, out);
+        const bytes = out.take();
+        const chunks: Buffer[] = [];
+        let at = 0;
+        for (const cut of cuts) {
+          chunks.push(bytes.subarray(at, at + cut));
+          at += cut;
+        }
+        chunks.push(bytes.subarray(at));
+        const {force_quote: _ignored, ...input} = given;
+        const found = rowsOf(reader(options('from', input)), chunks);
+        return JSON.stringify(found) === JSON.stringify(rows);
+      },
+    ),
     {seed, numRuns: 3000},
   );
   t.end();
@@ -223,6 +342,9 @@ t.test('binary', t => {
   t.same(found, sample);
   const bad = new CopyBinaryReader(target);
   bad.push(Buffer.from('x'.repeat(30)));
-  t.same(outcome(() => bad.next()), ['22P04', 'COPY file signature not recognized', undefined]);
+  t.same(
+    outcome(() => bad.next()),
+    ['22P04', 'COPY file signature not recognized', undefined],
+  );
   t.end();
 });

@@ -47,7 +47,11 @@ function checkValue(t: Test, type: TypeInstance, item: FixtureCase, typmod: numb
   t.equal(type.output(value, settings), item.output, `${name}: output`);
   const text = bytesOf(out => type.writeText(value, out, settings));
   t.equal(Buffer.from(text, 'hex').toString('utf8'), item.output, `${name}: writeText`);
-  t.equal(bytesOf(out => type.send(value, out, settings)), item.binary, `${name}: send`);
+  t.equal(
+    bytesOf(out => type.send(value, out, settings)),
+    item.binary,
+    `${name}: send`,
+  );
   const received = type.receive(new ByteReader(Buffer.from(item.binary!, 'hex')), typmod, settings);
   t.equal(type.output(received, settings), item.output, `${name}: receive`);
   const stored = type.fromSqlite(type.toSqlite(value));
@@ -57,8 +61,17 @@ function checkValue(t: Test, type: TypeInstance, item: FixtureCase, typmod: numb
   return value;
 }
 
-function checkOrder(t: Test, type: TypeInstance, ranked: readonly {value: Value; rank: number; text: string}[]): void {
-  const keys = ranked.map(({value}) => Buffer.from(bytesOf(out => type.writeKey(value, out)), 'hex'));
+function checkOrder(
+  t: Test,
+  type: TypeInstance,
+  ranked: readonly {value: Value; rank: number; text: string}[],
+): void {
+  const keys = ranked.map(({value}) =>
+    Buffer.from(
+      bytesOf(out => type.writeKey(value, out)),
+      'hex',
+    ),
+  );
   const wrong: string[] = [];
   ranked.forEach((a, i) => {
     ranked.forEach((b, j) => {
@@ -68,7 +81,8 @@ function checkOrder(t: Test, type: TypeInstance, ranked: readonly {value: Value;
       if (type.equals(a.value, b.value) !== (expected === 0)) wrong.push(`equals ${pair}`);
       if (Math.sign(Buffer.compare(keys[i]!, keys[j]!)) !== expected) wrong.push(`key ${pair}`);
       if (expected === 0 && type.hash(a.value) !== type.hash(b.value)) wrong.push(`hash ${pair}`);
-      const isPrefix = keys[i]!.length < keys[j]!.length && keys[j]!.subarray(0, keys[i]!.length).equals(keys[i]!);
+      const isPrefix =
+        keys[i]!.length < keys[j]!.length && keys[j]!.subarray(0, keys[i]!.length).equals(keys[i]!);
       if (isPrefix) wrong.push(`prefix ${pair}`);
     });
   });
@@ -87,7 +101,8 @@ for (const file of ['numbers', 'text', 'datetime', 'json', 'containers']) {
           continue;
         }
         const value = checkValue(t, type, item, fixture.typmod);
-        if (value !== null && item.rank !== undefined) ranked.push({value, rank: item.rank, text: item.text});
+        if (value !== null && item.rank !== undefined)
+          ranked.push({value, rank: item.rank, text: item.text});
       }
       if (!fixture.isUnordered) checkOrder(t, type, ranked);
     }
@@ -118,14 +133,22 @@ t.test('output styles as PostgreSQL', t => {
       extraFloatDigits: item.extraFloatDigits ?? 1,
     };
     const type = types.byName(item.type)!;
-    const name = `${item.dateStyle ?? ''} ${item.timeZone ?? ''} ${item.intervalStyle ?? ''} ${item.extraFloatDigits ?? ''} ${item.type} ${item.text}`;
+    const styles = [item.dateStyle, item.timeZone, item.intervalStyle, item.extraFloatDigits];
+    const name = `${styles.filter(style => style !== undefined).join(' ')} ${item.type} ${item.text}`;
     if (item.error !== undefined) {
-      t.same(errorOf(() => type.input(item.text, -1, own)), item.error, name);
+      t.same(
+        errorOf(() => type.input(item.text, -1, own)),
+        item.error,
+        name,
+      );
       continue;
     }
     const value = type.input(item.text, -1, own);
     t.equal(type.output(value, own), item.output, name);
-    const text = Buffer.from(bytesOf(out => type.writeText(value, out, own)), 'hex').toString();
+    const text = Buffer.from(
+      bytesOf(out => type.writeText(value, out, own)),
+      'hex',
+    ).toString();
     t.equal(text, item.output, `${name}: writeText`);
   }
   t.end();
@@ -154,12 +177,26 @@ t.test('facts of pg_type', t => {
     }
     t.same(
       {
-        oid: type.oid, length: type.length, kind: type.kind, category: type.category, isPreferred: type.isPreferred,
-        delimiter: type.delimiter, arrayOid: type.arrayOid, element: type.element?.oid ?? 0, isCollatable: type.isCollatable,
+        oid: type.oid,
+        length: type.length,
+        kind: type.kind,
+        category: type.category,
+        isPreferred: type.isPreferred,
+        delimiter: type.delimiter,
+        arrayOid: type.arrayOid,
+        element: type.element?.oid ?? 0,
+        isCollatable: type.isCollatable,
       },
       {
-        oid: Number(row.oid), length: Number(row.typlen), kind: row.typtype, category: row.typcategory, isPreferred: row.typispreferred === 't',
-        delimiter: row.typdelim, arrayOid: Number(row.typarray), element: Number(row.typelem), isCollatable: row.collatable === 't',
+        oid: Number(row.oid),
+        length: Number(row.typlen),
+        kind: row.typtype,
+        category: row.typcategory,
+        isPreferred: row.typispreferred === 't',
+        delimiter: row.typdelim,
+        arrayOid: Number(row.typarray),
+        element: Number(row.typelem),
+        isCollatable: row.collatable === 't',
       },
       row.typname,
     );
@@ -167,4 +204,3 @@ t.test('facts of pg_type', t => {
   t.comment(`not in the registry: ${missing.join(' ')}`);
   t.end();
 });
-

@@ -59,7 +59,8 @@ t.test('numeric arithmetic as PostgreSQL', t => {
       found = `${thrown.code} ${thrown.message}`;
     }
     const expected = error === undefined ? output : `${error.code} ${error.message}`;
-    if (found !== expected) wrong.push(`${fn}(${args.join(', ')}): ${found}, PostgreSQL ${expected}`);
+    if (found !== expected)
+      wrong.push(`${fn}(${args.join(', ')}): ${found}, PostgreSQL ${expected}`);
   }
   t.same(wrong, [], `${count} cases`);
   t.end();

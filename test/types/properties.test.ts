@@ -16,10 +16,16 @@ const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 t.comment(`seed ${seed}`);
 const types = createBuiltinTypes();
 
-const text = fc.string({unit: 'binary', maxLength: 12}).map(value => value.replaceAll('\0', '').toWellFormed());
+const text = fc
+  .string({unit: 'binary', maxLength: 12})
+  .map(value => value.replaceAll('\0', '').toWellFormed());
 const numeric = fc.oneof(
-  fc.tuple(fc.bigInt(-(10n ** 30n), 10n ** 30n), fc.integer({min: 0, max: 12})).map(([digits, scale]) => Numeric.of(digits, scale)),
-  fc.tuple(fc.bigInt(-50n, 50n), fc.integer({min: 0, max: 3})).map(([digits, scale]) => Numeric.of(digits * 10n, scale)),
+  fc
+    .tuple(fc.bigInt(-(10n ** 30n), 10n ** 30n), fc.integer({min: 0, max: 12}))
+    .map(([digits, scale]) => Numeric.of(digits, scale)),
+  fc
+    .tuple(fc.bigInt(-50n, 50n), fc.integer({min: 0, max: 3}))
+    .map(([digits, scale]) => Numeric.of(digits * 10n, scale)),
   fc.constantFrom(Numeric.nan, Numeric.infinity, Numeric.minusInfinity),
 );
 const timestamp = fc.oneof(
@@ -44,17 +50,45 @@ const arbitraries: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   bpchar: text.map(value => value + ' '.repeat(value.length % 3)),
   bytea: fc.uint8Array({maxLength: 12}).map(bytes => Buffer.from(bytes)),
   uuid: fc.uuid(),
-  date: fc.oneof(fc.integer({min: -2451545, max: 2145031948}), fc.integer({min: -10000, max: 20000}), fc.constantFrom(2147483647, -2147483648)),
+  date: fc.oneof(
+    fc.integer({min: -2451545, max: 2145031948}),
+    fc.integer({min: -10000, max: 20000}),
+    fc.constantFrom(2147483647, -2147483648),
+  ),
   time: fc.bigInt(0n, 86400000000n),
-  timetz: fc.tuple(fc.bigInt(0n, 86400000000n), fc.integer({min: -57599, max: 57599})).map(([micros, zone]) => new TimeTz(micros, zone)),
+  timetz: fc
+    .tuple(fc.bigInt(0n, 86400000000n), fc.integer({min: -57599, max: 57599}))
+    .map(([micros, zone]) => new TimeTz(micros, zone)),
   timestamp,
   timestamptz: timestamp,
-  interval: fc.oneof(
-    fc.tuple(fc.integer({min: -2147483648, max: 2147483647}), fc.integer({min: -2147483648, max: 2147483647}), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)),
-    fc.tuple(fc.integer({min: -2, max: 2}), fc.integer({min: -31, max: 31}), fc.bigInt(-2n, 2n).map(n => n * 86400000000n)),
-  ).map(([months, days, micros]) => new Interval(months, days, micros)),
-  jsonb: fc.jsonValue({maxDepth: 3}).map(value => new JsonbValue(parseJsonb(JSON.stringify(value).toWellFormed().replaceAll('\\u0000', '').replace(/\\ud[89a-f][0-9a-f]{2}/gi, '')))),
-  _int4: fc.array(fc.option(fc.integer({min: -3, max: 3})), {maxLength: 4}).map(items => PgArray.of(items)),
+  interval: fc
+    .oneof(
+      fc.tuple(
+        fc.integer({min: -2147483648, max: 2147483647}),
+        fc.integer({min: -2147483648, max: 2147483647}),
+        fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+      ),
+      fc.tuple(
+        fc.integer({min: -2, max: 2}),
+        fc.integer({min: -31, max: 31}),
+        fc.bigInt(-2n, 2n).map(n => n * 86400000000n),
+      ),
+    )
+    .map(([months, days, micros]) => new Interval(months, days, micros)),
+  jsonb: fc.jsonValue({maxDepth: 3}).map(
+    value =>
+      new JsonbValue(
+        parseJsonb(
+          JSON.stringify(value)
+            .toWellFormed()
+            .replaceAll('\\u0000', '')
+            .replace(/\\ud[89a-f][0-9a-f]{2}/gi, ''),
+        ),
+      ),
+  ),
+  _int4: fc
+    .array(fc.option(fc.integer({min: -3, max: 3})), {maxLength: 4})
+    .map(items => PgArray.of(items)),
   _text: fc.array(fc.option(text), {maxLength: 4}).map(items => PgArray.of(items)),
   _numeric: fc.array(numeric, {maxLength: 3}).map(items => PgArray.of(items)),
   varbit: fc.string({unit: fc.constantFrom('0', '1'), maxLength: 20}),
@@ -70,7 +104,8 @@ function keyOf(name: string, value: Value): Buffer {
 for (const [name, arbitrary] of Object.entries(arbitraries)) {
   t.test(name, t => {
     const type = types.byName(name)!;
-    const same = (a: Value, b: Value): boolean => type.output(a, settings) === type.output(b, settings);
+    const same = (a: Value, b: Value): boolean =>
+      type.output(a, settings) === type.output(b, settings);
     fc.assert(
       fc.property(arbitrary, arbitrary, (a, b) => {
         const order = Math.sign(type.compare(a, b));
@@ -89,10 +124,13 @@ for (const [name, arbitrary] of Object.entries(arbitraries)) {
         const out = new ByteWriter(8);
         type.send(value, out, settings);
         const reader = new ByteReader(out.take());
-        if (!same(type.receive(reader, -1, settings), value) || reader.remaining !== 0) return false;
+        if (!same(type.receive(reader, -1, settings), value) || reader.remaining !== 0)
+          return false;
         type.writeText(value, out, settings);
         const shown = out.take().toString('utf8');
-        return shown === type.output(value, settings) && same(type.input(shown, -1, settings), value);
+        return (
+          shown === type.output(value, settings) && same(type.input(shown, -1, settings), value)
+        );
       }),
       {seed, numRuns: 400},
     );
