@@ -65,6 +65,7 @@ export class Flusher {
     const image = hot.image(table);
     const snapshot = snapshots.current;
     snapshot.retain();
+    image.pins++;
     let partitions: Partition[] = [];
     try {
       partitions = this.#collect(table, image, owner, snapshot.number);
@@ -86,6 +87,7 @@ export class Flusher {
       throw error;
     } finally {
       snapshot.release();
+      image.pins--;
     }
   }
 
@@ -120,10 +122,9 @@ export class Flusher {
 
   /** One commit for all partitions: rows changed or locked since the snapshot stay hot and are dead in the new segment. */
   async #publish(table: TableStorage, image: HotImage, partitions: readonly Partition[], metas: readonly SegmentMeta[], columns: readonly SegmentColumn[], seq: number): Promise<FlushResult> {
-    const {commits, resolveTable, hot} = this.#engine;
+    const {commits, hot} = this.#engine;
     await commits.settle();
-    const now = resolveTable(table.oid);
-    if (hot.loadedImage(table.oid) !== image || (now !== undefined && now.schemaVersion !== table.schemaVersion)) {
+    if (hot.loadedImage(table.oid) !== image || image.ddlSeq > seq) {
       throw new PgError(SqlState.objectInUse, `table "${table.name}" was altered while it was flushed`);
     }
     const put: SegmentEntry[] = [];

@@ -56,6 +56,8 @@ export class HotImage {
   /** Open write-sets on the table: probed for unique keys and pending changes. An image with writers is not dropped. */
   readonly writers: TableWriter[] = [];
   lastUse = 0;
+  /** Jobs that hold positions across turns: the image is not dropped. */
+  pins = 0;
   /** Times an index was asked for a range that only its sorted form answers well. */
   readonly #rangeAsks = new Map<number, number>();
 

@@ -113,7 +113,7 @@ export class HotStore {
     loaded.sort((a, b) => a.lastUse - b.lastUse);
     for (const image of loaded) {
       if (bytes <= this.#budget) return;
-      const canDrop = image.writers.length === 0 && image.lastChangeSeq <= oldest && !isMemoryOnly(image.table);
+      const canDrop = image.pins === 0 && image.writers.length === 0 && image.lastChangeSeq <= oldest && !isMemoryOnly(image.table);
       if (!canDrop) continue;
       bytes -= image.bytes;
       this.state(image.table.oid).image = null;

@@ -58,8 +58,8 @@ export class HeavyLock implements WaitTarget {
     return true;
   }
 
-  describe(): string {
-    const mode = HEAVY_MODE_NAMES[this.waits[0]?.mode ?? 8]!;
+  describe(wait: LockWaiting): string {
+    const mode = HEAVY_MODE_NAMES[wait.mode]!;
     if (this.kind === 'relation') return `${mode} on relation ${this.key} of database ${this.#database}`;
     const key = BigInt.asUintN(64, BigInt(this.key));
     return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},1]`;

@@ -5,7 +5,7 @@ import type {LockOwner} from './lock-owner.ts';
 /** What a wait needs from the lock that it waits for. */
 export interface WaitTarget {
   /** As deadlock reports say it: `ShareLock on transaction 7`. */
-  describe(): string;
+  describe(wait: LockWaiting): string;
   /** Those whom the wait is for, holders and earlier waiters. */
   blockers(wait: LockWaiting): readonly LockOwner[];
   /** Takes the wait out of its queue and wakes those behind it that can go on. */
@@ -61,7 +61,7 @@ export class LockWaiting {
     if (cycle === null) return;
     const lines = cycle.map((wait, i) => {
       const next = cycle[(i + 1) % cycle.length]!;
-      return `Process ${wait.owner.waiter.pid} waits for ${wait.target.describe()}; blocked by process ${next.owner.waiter.pid}.`;
+      return `Process ${wait.owner.waiter.pid} waits for ${wait.target.describe(wait)}; blocked by process ${next.owner.waiter.pid}.`;
     });
     this.fail(
       new PgError(SqlState.deadlockDetected, 'deadlock detected', {

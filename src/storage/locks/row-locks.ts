@@ -152,8 +152,8 @@ class RowQueue implements WaitTarget {
     return this.waits.some((wait) => wait.owner !== owner && rowModesConflict(wait.mode, mode));
   }
 
-  describe(): string {
-    const holder = this.#locks.conflicting(this.#rid, this.waits[0]!.owner, 4)[0];
+  describe(wait: LockWaiting): string {
+    const holder = this.#locks.conflicting(this.#rid, wait.owner, wait.mode)[0];
     return `ShareLock on transaction ${holder === undefined ? 0 : holder.id}`;
   }
 
