@@ -1,12 +1,13 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {numericFromInt, roundHalfEven} from '../types/numeric-convert.ts';
+import {applyNumericTypmod, numericFromInt, numericToInt4, roundHalfEven} from '../types/numeric-convert.ts';
 import {numericMul, numericRound} from '../types/numeric-math.ts';
 import {numericToText, parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {FunctionCode} from './contract.ts';
 import type {NumberFormat} from './format-number.ts';
 import {fitDigits, layOutNumber, parseNumberFormat, romanNumeral} from './format-number.ts';
+import {NumberReader} from './read-number.ts';
 import type {FunctionTable} from './table.ts';
 
 /** Parsed formats of one call site: the last one is enough. */
@@ -34,7 +35,7 @@ function scientific(value: Numeric, digits: number): string {
 const blankFirst = (text: string): string => (text.startsWith('-') ? text : ` ${text}`);
 
 function numericToChar(value: Numeric, format: NumberFormat): string {
-  if (format.isRoman) return roman(format, value.kind === 'finite' ? Number(numericRound(value, 0).digits) : 0);
+  if (format.isRoman) return roman(format, numericToInt4(value));
   if (format.isScientific) return value.kind === 'finite' ? blankFirst(scientific(value, format.post)) : hashes(format);
   let shown = value;
   if (format.hasMulti) {
@@ -59,7 +60,10 @@ function roman(format: NumberFormat, value: number): string {
 }
 
 function intToChar(value: number | bigint, format: NumberFormat): string {
-  if (format.isRoman) return roman(format, Number(value));
+  if (format.isRoman) {
+    if (value > 2147483647 || value < -2147483648) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
+    return roman(format, Number(value));
+  }
   if (format.isScientific) return blankFirst(scientific(numericFromInt(value), format.post));
   let shown = BigInt(value);
   if (format.hasMulti) {
@@ -91,7 +95,7 @@ function floatToChar(digitsOfType: number) {
   };
 }
 
-const floatWord = (value: number): string => (Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf');
+const floatWord = (value: number): string => (Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity');
 
 /** The exact decimal value of a double. */
 function exactOf(value: number): Numeric {
@@ -118,119 +122,17 @@ function halfEven(value: number, digits: number): Numeric {
   return Numeric.of(quotient, digits);
 }
 
-/** to_number: reads digits, signs and separators where the format has them. */
+/** to_number: PostgreSQL's NUM_processor in the other direction; what was read must fit the format's places. */
 function toNumber(text: string, pattern: string): Numeric | null {
   if (pattern === '') return null;
   const format = parseNumberFormat(pattern);
   if (format.isScientific) throw new PgError(SqlState.featureNotSupported, '"EEEE" not supported for input');
   if (format.isRoman) throw new PgError(SqlState.featureNotSupported, '"RN" not supported for input');
-  const read = new NumberReader(text, format).read();
-  const value = parseNumeric(read);
-  return format.multi > 0 ? numericRound(numericMul(value, Numeric.of(1n, format.multi)), format.post + format.multi) : numericRound(value, format.post);
-}
-
-class NumberReader {
-  readonly #text: string;
-  readonly #format: NumberFormat;
-  #at = 0;
-  #sign = '';
-  #digits = '';
-  #hasPoint = false;
-  #pre = 0;
-  #post = 0;
-
-  constructor(text: string, format: NumberFormat) {
-    this.#text = text;
-    this.#format = format;
-  }
-
-  read(): string {
-    for (const node of this.#format.nodes) {
-      if (this.#at >= this.#text.length) break;
-      if (node.key === null) this.#literal(node.text);
-      else this.#action(node.key);
-    }
-    const digits = this.#digits.replace(/\.$/, '');
-    return (this.#sign === '-' ? '-' : '') + (digits === '' ? '' : digits);
-  }
-
-  #literal(text: string): void {
-    for (const char of text) {
-      if (this.#at >= this.#text.length || /[0-9.,+-]/.test(this.#text[this.#at]!)) return;
-      void char;
-      this.#at++;
-    }
-  }
-
-  #action(key: string): void {
-    switch (key) {
-      case '9':
-      case '0':
-      case '.':
-      case 'D':
-        this.#place(key);
-        return;
-      case ',':
-      case 'G':
-        if (this.#text[this.#at] === ',') this.#at++;
-        return;
-      case 'L':
-        if (!/[0-9.,+-]/.test(this.#text[this.#at]!)) this.#at++;
-        return;
-      case 'MI':
-        if (this.#text[this.#at] === '-') this.#takeSign();
-        else if (this.#text[this.#at] === ' ') this.#at++;
-        return;
-      case 'PL':
-        if (this.#text[this.#at] === '+') this.#takeSign();
-        else if (this.#text[this.#at] === ' ') this.#at++;
-        return;
-      case 'SG':
-        if (/[+-]/.test(this.#text[this.#at]!)) this.#takeSign();
-        return;
-      case 'TH':
-      case 'th':
-        if (/[a-z]/i.test(this.#text[this.#at]!)) this.#at += 2;
-        return;
-      default:
-    }
-  }
-
-  #takeSign(): void {
-    this.#sign = this.#text[this.#at++]!;
-  }
-
-  #place(key: string): void {
-    if (this.#text[this.#at] === ' ') this.#at++;
-    if (this.#at >= this.#text.length) return;
-    const isStart = this.#pre + this.#post === 0;
-    if (this.#sign === '' && isStart && (key === '9' || key === '0')) {
-      if (this.#format.hasBracket && this.#text[this.#at] === '<') {
-        this.#sign = '-';
-        this.#at++;
-      } else if (/[+-]/.test(this.#text[this.#at]!)) this.#takeSign();
-    }
-    const char = this.#text[this.#at];
-    if (char === undefined) return;
-    if (/[0-9]/.test(char)) {
-      if (this.#hasPoint && this.#post === this.#format.post) return;
-      this.#digits += char;
-      if (this.#hasPoint) this.#post++;
-      else this.#pre++;
-      this.#at++;
-    } else if (char === '.' && !this.#hasPoint) {
-      if (!this.#format.hasDecimal) return;
-      this.#hasPoint = true;
-      this.#digits += '.';
-      this.#at++;
-    }
-    this.#trailingSign();
-  }
-
-  #trailingSign(): void {
-    const char = this.#text[this.#at];
-    if (this.#sign === '' && this.#format.hasSign && (char === '-' || char === '+') && !/[0-9]/.test(this.#text[this.#at + 1] ?? '')) this.#takeSign();
-  }
+  const reader = new NumberReader(text, format);
+  const value = parseNumeric(reader.read());
+  const precision = format.pre + format.multi + reader.fractionDigits;
+  const fitted = applyNumericTypmod(value, ((precision << 16) | reader.fractionDigits) + 4);
+  return format.hasMulti ? numericMul(fitted, Numeric.of(1n, format.multi)) : fitted;
 }
 
 /** to_char and to_number. */
