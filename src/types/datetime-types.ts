@@ -33,11 +33,16 @@ const dateForm: ParquetForm = nativeForm(
       return days === DATE_INFINITY || days === DATE_MINUS_INFINITY ? days : days + UNIX_EPOCH_DAYS;
     },
     decode: stored => {
-      const days = stored as number;
+      const days = storedDays(stored);
       return days === DATE_INFINITY || days === DATE_MINUS_INFINITY ? days : days - UNIX_EPOCH_DAYS;
     },
   },
 );
+
+/** Some Parquet readers give dates as Date. */
+function storedDays(stored: unknown): number {
+  return stored instanceof Date ? Math.round(stored.getTime() / 86_400_000) : (stored as number);
+}
 
 /** date: days since 2000-01-01. */
 export class DateType extends BaseType {

@@ -187,7 +187,8 @@ export function zoneOf(name: string): Zone {
 
 const utc: Zone = new FixedZone('UTC', 0, 'UTC');
 const utcNames = /^(?:etc\/)?(utc|uct|zulu|universal|gmt|gmt0|greenwich)$/i;
-const posixPattern = /^(?:<([^>]+)>|([A-Za-z]{3,}))([+-]?)(\d{1,3})(?::(\d{1,2}))?(?::(\d{1,2}))?$/;
+const posixPattern =
+  /^(?:<([^>]+)>|([A-Za-z]{3,})|(?=[+-]))([+-]?)(\d{1,3})(?::(\d{1,2}))?(?::(\d{1,2}))?$/;
 
 function openZone(name: string): Zone | null {
   const universal = utcNames.exec(name);
@@ -205,7 +206,7 @@ function openZone(name: string): Zone | null {
   return new FixedZone(
     name,
     posix[3] === '-' ? size : size === 0 ? 0 : -size,
-    posix[1] ?? posix[2]!,
+    posix[1] ?? posix[2] ?? '',
   );
 }
 
@@ -232,6 +233,21 @@ function openIana(name: string): Zone | null {
 function canonicalCase(name: string): string {
   const lower = name.toLowerCase();
   return Intl.supportedValuesOf('timeZone').find(known => known.toLowerCase() === lower) ?? name;
+}
+
+/** What SET TIME ZONE stores for a name or a number of hours east; null when PostgreSQL would refuse it (22023). */
+export function zoneSettingName(text: string): string | null {
+  if (/^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(text)) return zoneOfHours(Number(text));
+  return findZone(text)?.name ?? null;
+}
+
+/** `<-05>+05`: the POSIX name of a constant offset in hours east of UTC. */
+export function zoneOfHours(hours: number): string | null {
+  const seconds = Math.trunc(hours * 3600);
+  if (Math.abs(seconds) > 167 * 3600) return null;
+  const east = offsetText(seconds);
+  const west = offsetText(seconds === 0 ? 0 : -seconds);
+  return `<${east}>${seconds === 0 ? '-00' : west}`;
 }
 
 /** Offset (seconds east) of a local time given as seconds since 2000-01-01: in a gap the one before, in an overlap the one after. */

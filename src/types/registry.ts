@@ -6,6 +6,7 @@ import {ByteaType} from './bytea.ts';
 import type {TypeInstance, TypeLookup} from './contract.ts';
 import {DateType, TimestampType, TimestampTzType} from './datetime-types.ts';
 import {makeFloat4, makeFloat8} from './floats.ts';
+import {makeGeometryTypes} from './geometry.ts';
 import {Int8Type, makeInt2, makeInt4} from './integers.ts';
 import {JsonbType, JsonType} from './jsonb.ts';
 import {MoneyType} from './money.ts';
@@ -60,6 +61,10 @@ export function createBuiltinTypes(): BuiltinTypes {
   for (const type of scalars) {
     add(type);
     if (type.arrayOid !== 0) add(makeArrayType(type));
+  }
+  for (const type of makeGeometryTypes(byName.get('float8')!)) {
+    add(type);
+    add(makeArrayType(type));
   }
   for (const type of rangeTypes(name => byName.get(name)!)) {
     add(type);

@@ -89,7 +89,7 @@ function checkOrder(
   t.same(wrong, [], `${type.name}: order, keys, hash`);
 }
 
-for (const file of ['numbers', 'text', 'datetime', 'json', 'containers']) {
+for (const file of ['numbers', 'text', 'datetime', 'json', 'containers', 'geometry']) {
   t.test(`${file} as PostgreSQL`, t => {
     for (const fixture of loadFixture<TypeFixture[]>(file)) {
       const type = types.byName(fixture.type)!;
