@@ -94,7 +94,7 @@ const routine: Describe = (context, key) => {
     schema: schemaName(snapshot, fn.schema),
     name: null,
     identity: `${qualifiedName(snapshot, fn.schema, fn.name)}(${args})`,
-    description: `${fn.kind === 'a' ? 'function' : word} ${name}(${args})`,
+    description: `function ${name}(${args})`,
   };
 };
 
@@ -103,13 +103,12 @@ const constraint: Describe = (context, key) => {
   if (found === undefined) return undefined;
   const name = quoteIdentifier(found.name);
   if (found.table === 0) {
-    const domain = typeName(context, found.domain);
     return {
       type: 'domain constraint',
       schema: schemaName(context.snapshot, found.schema),
       name: null,
       identity: `${name} on ${typeName(qualifiedScope(context.snapshot), found.domain)}`,
-      description: `constraint ${name} on type ${domain}`,
+      description: `constraint ${name}`,
     };
   }
   return {

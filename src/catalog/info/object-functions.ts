@@ -214,7 +214,9 @@ const indexColumnProperty: InfoFunction = (context, args) => {
   if (at < 0 || at >= index.keys.length + index.included.length) return null;
   const property = indexProperties[textArg(args, 2).toLowerCase()];
   if (property === undefined) return null;
-  return at < index.keys.length ? property(index, at) : null;
+  if (at < index.keys.length) return property(index, at);
+  const name = textArg(args, 2).toLowerCase();
+  return name === 'orderable' ? false : name === 'returnable' ? true : null;
 };
 
 const btreeOnly: ReadonlySet<string> = new Set([

@@ -2,7 +2,7 @@ import type {Oid} from '../../common/ids.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {ColumnDescriptor, IndexDescriptor} from '../descriptors.ts';
 import {makeColumn} from '../system-descriptors.ts';
-import {TypeOid} from '../well-known.ts';
+import {DEFAULT_COLLATION, TypeOid} from '../well-known.ts';
 import {userRelation, userRelations, type ClassDescriptor} from './class-rows.ts';
 import {
   aclDatum,
@@ -97,16 +97,31 @@ function columnsOf(context: SystemContext, relation: ClassDescriptor): readonly 
 function indexColumns(context: SystemContext, index: IndexDescriptor): readonly ColumnDescriptor[] {
   const columns = context.snapshot.tableByOid(index.table)?.columns ?? [];
   const attnums = [...index.keys.map(key => key.attnum), ...index.included];
-  let expressions = 0;
+  const taken = new Set<string>();
   return attnums.map((attnum, at) => {
     const column = columns.find(each => each.attnum === attnum);
     if (column === undefined) {
-      const name = expressions++ === 0 ? 'expr' : `expr${expressions - 1}`;
-      return plain(at + 1, name, TypeOid.text, false);
+      const name = freeName(expressionName(index.keys[at]?.expressionText ?? ''), taken);
+      const more = {typmod: -1, isNotNull: false, collation: DEFAULT_COLLATION};
+      return makeColumn(at + 1, name, TypeOid.text, more);
     }
+    taken.add(column.name);
     const more = {typmod: column.typmod, isNotNull: false, collation: column.collation};
     return makeColumn(at + 1, column.name, column.typeOid, more);
   });
+}
+
+/** The column name of an index expression: the function's, else `expr`. */
+function expressionName(text: string): string {
+  return /^\(?([a-z_]\w*)\(/.exec(text)?.[1] ?? 'expr';
+}
+
+/** The name, with a number while taken. */
+function freeName(name: string, taken: Set<string>): string {
+  let free = name;
+  for (let n = 1; taken.has(free); n++) free = `${name}${n}`;
+  taken.add(free);
+  return free;
 }
 
 function plain(attnum: number, name: string, type: Oid, isNotNull: boolean): ColumnDescriptor {

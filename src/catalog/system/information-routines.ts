@@ -2,7 +2,7 @@ import type {Oid} from '../../common/ids.ts';
 import {defaultAcl, privilegeLetters, type AclObjectKind} from '../acl.ts';
 import type {FunctionRow} from '../contract.ts';
 import type {AclItem} from '../descriptors.ts';
-import {databaseName, roleName} from '../names.ts';
+import {roleName} from '../names.ts';
 import {functionTarget, systemRelationAcl} from '../object-acl.ts';
 import {RoleOid} from '../well-known.ts';
 import {
@@ -14,6 +14,7 @@ import {
   yesNo,
   type NamedRow,
 } from './information-common.ts';
+import {describedTypes} from './information-tables.ts';
 import {pgProc} from './proc-rows.ts';
 import {rolesOfAsker} from './role-rows.ts';
 import type {SystemContext} from './source.ts';
@@ -241,7 +242,7 @@ export const informationRoleRoutineGrants = informationView('role_routine_grants
 function usageGrants(context: SystemContext, withPublic: boolean): readonly NamedRow[] {
   const {snapshot} = context;
   const sequences = [...snapshot.sequences()].flatMap(sequence =>
-    grantRows(context, grantsOf('s', sequence.owner, sequence.acl, 'U'), withPublic, {
+    grantRows(context, grantsOf('s', sequence.owner, sequence.acl ?? [], 'U'), withPublic, {
       ...located(context, 'object', sequence.schema, sequence.name),
       object_type: 'SEQUENCE',
     }),
@@ -268,14 +269,17 @@ export const informationRoleUsageGrants = informationView('role_usage_grants', c
 );
 
 function udtGrants(context: SystemContext, withPublic: boolean): readonly NamedRow[] {
-  return [...context.snapshot.userTypes()]
-    .filter(type => type.typeKind === 'c')
-    .flatMap(type =>
-      grantRows(context, grantsOf('T', type.owner, type.acl, 'U'), withPublic, {
-        udt_catalog: databaseName(context.snapshot),
-        ...located(context, 'udt', type.schema, type.name),
-      }).map(row => ({...row, privilege_type: 'TYPE USAGE'})),
-    );
+  const {snapshot} = context;
+  const composites = [...snapshot.userTypes()].filter(type => type.typeKind === 'c');
+  const rowTypes = [...snapshot.tables(), ...snapshot.views()].map(each => ({...each, acl: null}));
+  return [...composites, ...rowTypes].flatMap(type =>
+    grantRows(
+      context,
+      grantsOf('T', type.owner, type.acl, 'U'),
+      withPublic,
+      located(context, 'udt', type.schema, type.name),
+    ).map(row => ({...row, privilege_type: 'TYPE USAGE'})),
+  );
 }
 
 /** information_schema.udt_privileges */
@@ -287,3 +291,19 @@ export const informationUdtPrivileges = informationView('udt_privileges', contex
 export const informationRoleUdtGrants = informationView('role_udt_grants', context =>
   udtGrants(context, false),
 );
+
+/** information_schema.data_type_privileges: every described column, domain, attribute and routine. */
+export const informationDataTypePrivileges = informationView('data_type_privileges', context => [
+  ...describedTypes(context),
+  ...routines(context).flatMap(({fn}) => {
+    const object = {
+      ...located(context, 'object', fn.schema, `${fn.name}_${fn.oid}`),
+      object_type: 'ROUTINE',
+    };
+    const types = fn.allArgTypes.length > 0 ? fn.allArgTypes : fn.argTypes;
+    return [
+      {...object, dtd_identifier: fn.kind === 'p' ? null : '0'},
+      ...types.map((_, at) => ({...object, dtd_identifier: String(at + 1)})),
+    ];
+  }),
+]);

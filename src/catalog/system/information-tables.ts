@@ -364,29 +364,31 @@ function memberships(context: SystemContext): readonly (NamedRow & {readonly mem
   );
 }
 
-/** information_schema.data_type_privileges: every described column, domain and attribute. */
-export const informationDataTypePrivileges = informationView('data_type_privileges', context => [
-  ...visibleRelations(context).flatMap(relation =>
-    relation.columns
-      .filter(column => !column.isDropped)
-      .map(column => ({
-        ...located(context, 'object', relation.schema, relation.name),
-        object_type: 'TABLE',
-        dtd_identifier: String(column.attnum),
-      })),
-  ),
-  ...[...context.snapshot.userTypes()].flatMap(type => {
-    const object = located(context, 'object', type.schema, type.name);
-    if (type.typeKind === 'd') return [{...object, object_type: 'DOMAIN', dtd_identifier: '1'}];
-    return type.columns
-      .filter(column => !column.isDropped)
-      .map(column => ({
-        ...object,
-        object_type: 'USER-DEFINED TYPE',
-        dtd_identifier: String(column.attnum),
-      }));
-  }),
-]);
+/** Columns, domains and attributes as data_type_privileges names them. */
+export function describedTypes(context: SystemContext): readonly NamedRow[] {
+  return [
+    ...visibleRelations(context).flatMap(relation =>
+      relation.columns
+        .filter(column => !column.isDropped)
+        .map(column => ({
+          ...located(context, 'object', relation.schema, relation.name),
+          object_type: 'TABLE',
+          dtd_identifier: String(column.attnum),
+        })),
+    ),
+    ...[...context.snapshot.userTypes()].flatMap(type => {
+      const object = located(context, 'object', type.schema, type.name);
+      if (type.typeKind === 'd') return [{...object, object_type: 'DOMAIN', dtd_identifier: '1'}];
+      return type.columns
+        .filter(column => !column.isDropped)
+        .map(column => ({
+          ...object,
+          object_type: 'USER-DEFINED TYPE',
+          dtd_identifier: String(column.attnum),
+        }));
+    }),
+  ];
+}
 
 /** Views about what views use: descriptors do not record it, and that is said. */
 export const informationViewUsage: SystemSource = {

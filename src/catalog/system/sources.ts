@@ -20,6 +20,7 @@ import {
 } from './information-constraints.ts';
 import {
   informationColumnPrivileges,
+  informationDataTypePrivileges,
   informationParameters,
   informationRoleColumnGrants,
   informationRoleRoutineGrants,
@@ -37,7 +38,6 @@ import {
   informationColumnDomainUsage,
   informationColumns,
   informationColumnUdtUsage,
-  informationDataTypePrivileges,
   informationDomains,
   informationDomainUdtUsage,
   informationElementTypes,
