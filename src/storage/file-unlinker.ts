@@ -3,6 +3,7 @@ import type {Engine} from './engine.ts';
 import type {SegmentEntry} from './manifest.ts';
 
 const SWEEP_MS = 1000;
+const VACUUM_BUDGET = 10_000;
 
 /** Removes files of segments that left the manifest, once the commit is durable and no snapshot can read them. Until then SQLite lists them, for the next start. */
 export class FileUnlinker {
@@ -14,7 +15,10 @@ export class FileUnlinker {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#known = this.#entries();
-    this.#timer = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#timer = setInterval(() => {
+      this.sweep();
+      engine.hot.vacuum(engine.snapshots.oldest(), VACUUM_BUDGET);
+    }, SWEEP_MS);
     this.#timer.unref();
   }
 

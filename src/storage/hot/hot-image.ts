@@ -209,9 +209,21 @@ export class HotImage {
       for (const chunk of this.chunks) chunk?.reshape(before, this.columns);
       this.ddlSeq = seq;
     }
-    this.#sorted.clear();
-    this.keyMaps = table.indexes.filter((index) => index.isUnique).map((index) => new KeyMap(new KeyCodec(index)));
-    this.#enterAllKeys();
+    const kept = new Map(isSameShape ? this.keyMaps.map((map) => [map.codec.index.oid as number, map]) : []);
+    const added: KeyMap[] = [];
+    this.keyMaps = table.indexes
+      .filter((index) => index.isUnique)
+      .map((index) => {
+        const known = kept.get(index.oid);
+        if (known !== undefined) return known;
+        const map = new KeyMap(new KeyCodec(index));
+        added.push(map);
+        return map;
+      });
+    this.#enterAllKeys(added);
+    for (const oid of this.#sorted.keys()) {
+      if (!isSameShape || !table.indexes.some((index) => index.oid === oid)) this.#sorted.delete(oid);
+    }
   }
 
   /** A row in the order of a table's columns, which may be of another generation than the image. */
@@ -237,8 +249,8 @@ export class HotImage {
     return bytes;
   }
 
-  #enterAllKeys(): void {
-    if (this.keyMaps.length === 0) return;
+  #enterAllKeys(maps: readonly KeyMap[]): void {
+    if (maps.length === 0) return;
     const positions: number[] = [];
     for (const chunk of this.chunks) {
       if (chunk === null) continue;
@@ -251,7 +263,7 @@ export class HotImage {
       const chunk = this.chunks[position >> CHUNK_SHIFT]!;
       const slot = position & SLOT_MASK;
       const row = chunk.row(slot);
-      for (const map of this.keyMaps) {
+      for (const map of maps) {
         const key = map.codec.ofRow(row);
         if (key !== null) map.set(chunk.owner, key, position, chunk.prev[slot]!);
       }

@@ -100,6 +100,11 @@ export class HotStore {
     for (let i = this.drains.length - 1; i >= 0; i--) if (this.drains[i]!.table === oid) this.drains.splice(i, 1);
   }
 
+  /** Frees slots of dead versions in all images; for tables that are not written any more. */
+  vacuum(oldest: number, budget: number): void {
+    for (const state of this.#states.values()) state.image?.vacuum(oldest, budget);
+  }
+
   /** Drops images that nobody uses until the rest fits the budget; `oldest` is the seq of the oldest snapshot. */
   shrink(oldest: number): void {
     const loaded: HotImage[] = [];

@@ -1,7 +1,8 @@
 // Hot path: every commit passes here.
 import type Database from 'better-sqlite3';
 import type {Bindable, Statement} from 'better-sqlite3';
-import {internalError} from '../../common/errors.ts';
+import {internalError, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {Seq} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {ChangePart, CommitEvent} from '../contract.ts';
@@ -185,7 +186,7 @@ export class CommitQueue {
       this.#context.counters.storedOid = 0;
       this.#context.counters.storedRid = 0;
       this.#context.counters.storedSegment = 0;
-      return error instanceof Error ? error : internalError(String(error));
+      return asPgError(error);
     }
   }
 
@@ -350,6 +351,15 @@ function fillValues(table: TableChanges['table'], row: readonly Datum[], values:
     const value = row[i]!;
     values[i + 3] = value === null ? null : (columns[i]!.type.toSqlite(value) as Bindable);
   }
+}
+
+/** SQLite's errors as a client may see them. */
+function asPgError(error: unknown): Error {
+  if (error instanceof PgError) return error;
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code === 'SQLITE_FULL') return new PgError(SqlState.diskFull, 'could not commit: No space left on device', {cause: error});
+  if (code?.startsWith('SQLITE_IOERR') === true) return new PgError(SqlState.ioError, `could not commit: ${String(error)}`, {cause: error});
+  return error instanceof Error ? error : internalError(String(error));
 }
 
 function isMemoryUnit(unit: CommitUnit): boolean {
