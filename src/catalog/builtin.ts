@@ -22,6 +22,7 @@ export class StaticBuiltinCatalog implements BuiltinCatalog {
   readonly #operators: StaticTable;
   readonly #functionRows = new Map<number, FunctionRow>();
   readonly #functionsByName = new Map<string, readonly FunctionRow[]>();
+  readonly #functionsBySchema = new Map<string, readonly FunctionRow[]>();
   readonly #operatorRows = new Map<number, OperatorRow>();
   readonly #operatorsByName = new Map<string, readonly OperatorRow[]>();
   readonly #aggregates = new Map<number, AggregateRow>();
@@ -41,6 +42,20 @@ export class StaticBuiltinCatalog implements BuiltinCatalog {
       if (own.length === 0 && found.length === 0) return none;
       rows = [...found.map(index => this.#function(index)), ...own];
       this.#functionsByName.set(name, rows);
+    }
+    return rows;
+  }
+
+  /** Those of one schema; always the same array, so that a repeated lookup can be compared by identity. */
+  functionsIn(schema: Oid, name: string): readonly FunctionRow[] {
+    const all = this.functionsByName(name);
+    if (all.every(row => row.schema === schema)) return all;
+    const key = `${schema}.${name}`;
+    let rows = this.#functionsBySchema.get(key);
+    if (rows === undefined) {
+      rows = all.filter(row => row.schema === schema);
+      if (rows.length === 0) return none;
+      this.#functionsBySchema.set(key, rows);
     }
     return rows;
   }

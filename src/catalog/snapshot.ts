@@ -50,6 +50,8 @@ export class Snapshot implements CatalogSnapshot {
   readonly #lists = new Map<Kind, readonly Descriptor[]>();
   readonly #memo = new Map<string, unknown>();
   readonly #functionRows: WeakMap<FunctionDescriptor, FunctionRow>;
+  /** By the list of descriptors of one name, which stays the same object until one of them changes. */
+  readonly #functionLists: WeakMap<readonly FunctionDescriptor[], readonly FunctionRow[]>;
 
   private constructor(
     base: CatalogBase,
@@ -59,6 +61,7 @@ export class Snapshot implements CatalogSnapshot {
       readonly state: CatalogState;
       readonly types: TypeCache;
       readonly functionRows: WeakMap<FunctionDescriptor, FunctionRow>;
+      readonly functionLists: WeakMap<readonly FunctionDescriptor[], readonly FunctionRow[]>;
     },
   ) {
     this.base = base;
@@ -68,6 +71,7 @@ export class Snapshot implements CatalogSnapshot {
     this.#state = parts.state;
     this.#types = parts.types;
     this.#functionRows = parts.functionRows;
+    this.#functionLists = parts.functionLists;
   }
 
   /** A snapshot holding exactly these descriptors. */
@@ -82,6 +86,7 @@ export class Snapshot implements CatalogSnapshot {
       state: applyChanges(emptyState(), changes),
       types: new TypeCache(base.makers),
       functionRows: new WeakMap(),
+      functionLists: new WeakMap(),
     });
   }
 
@@ -90,6 +95,7 @@ export class Snapshot implements CatalogSnapshot {
       state: applyChanges(this.#state, changes),
       types: changes.some(change => this.#changesType(change)) ? this.#types.fresh() : this.#types,
       functionRows: this.#functionRows,
+      functionLists: this.#functionLists,
     });
   }
 
@@ -194,9 +200,15 @@ export class Snapshot implements CatalogSnapshot {
   }
 
   functionsByName(schema: Oid, name: string): readonly FunctionRow[] {
-    const builtin = this.builtin.functionsByName(name).filter(row => row.schema === schema);
+    const builtin = this.builtin.functionsIn(schema, name);
     const own = this.#state.functionNames.get(`${schema}.${name}`);
-    return own === undefined ? builtin : [...builtin, ...own.map(fn => this.#functionRow(fn))];
+    if (own === undefined) return builtin;
+    let rows = this.#functionLists.get(own);
+    if (rows === undefined) {
+      rows = [...builtin, ...own.map(fn => this.#functionRow(fn))];
+      this.#functionLists.set(own, rows);
+    }
+    return rows;
   }
   functionByOid(functionOid: Oid): FunctionRow | undefined {
     const own = this.#find('function', functionOid);

@@ -38,6 +38,12 @@ t.test('built-in rows', t => {
   );
   t.equal(builtin.functionByOid(oid(1216))?.source, 'col_description');
   t.same(builtin.functionsByName('nosuch'), []);
+  t.equal(empty.functionsByName(oid(11), 'abs'), empty.functionsByName(oid(11), 'abs'), 'one list');
+  t.same(
+    empty.functionsByName(oid(9900), 'flush').map(row => row.source),
+    ['system.flush'],
+  );
+  t.same(empty.functionsByName(oid(11), 'flush'), []);
   t.end();
 });
 
