@@ -28,7 +28,7 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
   const filterPositions = columnsOf([...conjuncts, ...(scan.ownerEquals === null ? [] : [scan.ownerEquals])]);
   const accessPositions = found === null ? [] : found.access.positions;
   const projectionPositions = columnsOf(targets);
-  const shape: Omit<LiveShape, 'id'> = {
+  const shape: Omit<LiveShape, 'id' | 'queryId'> = {
     class: 'A',
     table: scan.table,
     tableName: scan.tableName,
@@ -46,7 +46,8 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
     values: valuesOf([...conjuncts, ...targets, ...accessValues(scan)]),
     schemaVersion: table.schemaVersion,
   };
-  return {...shape, id: shapeId(shape, table)};
+  const queryId = hashOf([queryText(shape, table)]);
+  return {...shape, queryId, id: hashOf([queryId, attnums.join(','), String(table.schemaVersion)])};
 }
 
 interface Unfolded {
@@ -165,16 +166,23 @@ function valuesOf(exprs: readonly BoundExpr[]): ValueRef[] {
   return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }
 
-function shapeId(shape: Omit<LiveShape, 'id'>, table: TableDescriptor): string {
+/** What the query means, with columns by attnum: equal before and after a change of the table that it does not notice. */
+function queryText(shape: Omit<LiveShape, 'id' | 'queryId'>, table: TableDescriptor): string {
+  const {attnums, access, scan} = shape;
+  const byAttnum = (column: ColumnExpr): ColumnExpr => ({...column, index: attnums[column.index] ?? attnums.length - column.index - 1});
+  const text = (expr: BoundExpr): string => exprText(replaceColumns(expr, byAttnum));
   const parts = [
     String(table.oid),
     shape.scope,
-    shape.attnums.join(','),
-    shape.filter === null ? '' : exprText(shape.filter),
-    shape.scan.ownerEquals === null ? '' : exprText(shape.scan.ownerEquals),
-    shape.access === null ? '' : `${shape.access.positions.join(',')}=${shape.access.keys.flat().map(exprText).join(',')}`,
-    ...shape.projection.map(exprText),
+    shape.filter === null ? '' : text(shape.filter),
+    scan.ownerEquals === null ? '' : exprText(scan.ownerEquals),
+    access === null ? '' : `${access.positions.map(position => attnums[position]).join(',')}=${access.keys.flat().map(exprText).join(',')}`,
+    ...shape.projection.map(text),
     shape.columns.map(column => `${column.name} ${column.type.oid} ${column.typmod}`).join(','),
   ];
+  return parts.join('\n');
+}
+
+function hashOf(parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\n')).digest('base64url').slice(0, 22);
 }

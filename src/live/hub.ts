@@ -3,15 +3,17 @@ import {PgError} from '../common/errors.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {ExprRun} from '../expr/run.ts';
-import type {CommitEvent, Storage} from '../storage/contract.ts';
+import type {CommitEvent, LogReader, Storage, TableStorage} from '../storage/contract.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum, FormatSettings} from '../types/contract.ts';
 import {datumText} from './expr-text.ts';
+import type {Frame} from './frame.ts';
 import type {LiveShape} from './live-shape.ts';
 import {CompiledShape} from './match/compiled-shape.ts';
 import {Group} from './match/group.ts';
-import {Matcher} from './match/matcher.ts';
+import {Matcher, matchOne} from './match/matcher.ts';
 import type {RowKey} from './match/row-key.ts';
+import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
 import type {LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
@@ -42,6 +44,7 @@ export class LiveHub implements SubscriptionHost {
   readonly #touchedSinks = new Set<LiveSink>();
   readonly #stopListening: () => void;
   readonly #drain = (): void => this.#dispatchDurable();
+  readonly #memoryLogs = new Map<Oid, MemoryLog>();
   /** Applied, not yet durable; from #pendingAt on. */
   #pending: CommitEvent[] = [];
   #pendingAt = 0;
@@ -63,6 +66,10 @@ export class LiveHub implements SubscriptionHost {
   #committed(event: CommitEvent): void {
     if (this.#matcher.size === 0 || !this.#matcher.concerns(event)) return;
     this.#pending.push(event);
+    for (let i = 0; i < event.parts.length; i++) {
+      const {table} = event.parts[i]!;
+      if (isMemoryTable(table) && this.#matcher.hasTable(table.oid)) this.#memoryLog(table.oid).append(event);
+    }
     this.storage.onDurable(event.seq, this.#drain);
   }
 
@@ -107,6 +114,20 @@ export class LiveHub implements SubscriptionHost {
     return next === undefined ? this.storage.durableSeq : ((next.seq - 1n) as Seq);
   }
 
+  /** The log of a table: storage's, or for tables that have none (stream, temporary) what was kept here. */
+  logReader(table: TableStorage, owner: OwnerId | null): LogReader {
+    return isMemoryTable(table) ? this.#memoryLog(table.oid) : this.storage.logReader(table, owner);
+  }
+
+  #memoryLog(table: Oid): MemoryLog {
+    let log = this.#memoryLogs.get(table);
+    if (log === undefined) {
+      log = new MemoryLog(this.storage.lastSeq);
+      this.#memoryLogs.set(table, log);
+    }
+    return log;
+  }
+
   touched(sink: LiveSink): void {
     this.#touchedSinks.add(sink);
   }
@@ -119,9 +140,11 @@ export class LiveHub implements SubscriptionHost {
     options.authorize(options.catalog);
     const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
     const values = valuesText(shape, run);
-    const scope: TokenScope = {role: options.role, query: `${shape.id}\n${options.owner}\n${values}`, schemaVersion: shape.schemaVersion};
+    const scope: TokenScope = {role: options.role, query: `${shape.queryId}\n${options.owner}\n${values}`, schemaVersion: shape.schemaVersion};
     const resume = start.resume === null ? null : this.tokens.read(start.resume, scope);
     const group = this.#group(options, run, values, scope);
+    const table = options.tableOf(options.catalog);
+    if (isMemoryTable(table)) this.#memoryLog(table.oid);
     const subscription = new LiveSubscription(this.#nextId++, group, options, this, this.#options.now());
     subscription.memberAt = group.members.length;
     group.members.push(subscription);
@@ -137,16 +160,35 @@ export class LiveHub implements SubscriptionHost {
     return subscription;
   }
 
+  /** Changes after a commit up to what is durable, without subscribing: at most about `limit` commits. `gap`: the log does not reach back, or the table was truncated. */
+  changesSince(options: SubscribeOptions, since: Seq, limit: number): {readonly frames: readonly Frame[]; readonly gap: boolean} {
+    options.authorize(options.catalog);
+    const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
+    const compiled = this.#compile(options);
+    const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
+    const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
+    const {entries, gap} = this.logReader(options.tableOf(options.catalog), options.owner).read(since, limit);
+    const frames: Frame[] = [];
+    if (gap) return {frames, gap};
+    for (const entry of entries) {
+      if (entry.seq > this.storage.durableSeq) break;
+      const {hasFrame, isReset} = matchOne(group, entry);
+      if (isReset) return {frames, gap: true};
+      if (hasFrame) frames.push(group.take(entry.seq));
+    }
+    return {frames, gap: false};
+  }
+
   /** The end of the tokens that a subscription with these options has. */
   tokenTail(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role'>): string {
     const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
-    const query = `${options.shape.id}\n${options.owner}\n${valuesText(options.shape, run)}`;
+    const query = `${options.shape.queryId}\n${options.owner}\n${valuesText(options.shape, run)}`;
     return this.tokens.tail({role: options.role, query, schemaVersion: options.shape.schemaVersion});
   }
 
   #group(options: SubscribeOptions, run: ExprRun, values: string, scope: TokenScope): Group {
     const {shape} = options;
-    const shapeKey = `${shape.id}/${shape.schemaVersion}/${options.codec.name}`;
+    const shapeKey = `${shape.id}/${options.codec.name}`;
     const text = `${shapeKey}\n${options.databaseOid}\n${options.owner}\n${options.role}\n${settingsText(options.context.format)}\n${values}`;
     const known = this.#groups.get(text);
     if (known !== undefined) return known;
@@ -182,7 +224,8 @@ export class LiveHub implements SubscriptionHost {
     this.#groups.delete(group.text);
     this.#matcher.remove(group);
     const {shape} = group.compiled;
-    const shapeKey = `${shape.id}/${shape.schemaVersion}/${subscription.options.codec.name}`;
+    if (!this.#matcher.hasTable(shape.table)) this.#memoryLogs.delete(shape.table);
+    const shapeKey = `${shape.id}/${subscription.options.codec.name}`;
     const shared = this.#shapes.get(shapeKey)!;
     if (--shared.users === 0) this.#shapes.delete(shapeKey);
   }

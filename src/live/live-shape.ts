@@ -31,6 +31,8 @@ export interface AccessKey {
 export interface LiveShape {
   readonly class: 'A';
   /** Equal for queries that mean the same; part of resume tokens. */
+  readonly queryId: string;
+  /** As queryId, over this layout of the table: what compiled code is kept by. */
   readonly id: string;
   readonly table: Oid;
   readonly tableName: string;

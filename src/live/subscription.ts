@@ -15,6 +15,7 @@ export interface SubscriptionHost {
   readonly storage: Storage;
   /** Commits up to here were dispatched to all who are live. */
   settled(): Seq;
+  logReader(table: TableStorage, owner: OwnerId | null): LogReader;
   touched(sink: LiveSink): void;
   removed(subscription: LiveSubscription): void;
 }
@@ -127,7 +128,7 @@ export class LiveSubscription implements GroupMember {
 
   deliver(frame: Frame): void {
     if (this.state !== 'live') {
-      this.#hasMissed = true;
+      if (frame.seq > this.#cursor) this.#hasMissed = true;
       return;
     }
     if (frame.seq <= this.#cursor) return;
@@ -263,7 +264,7 @@ export class LiveSubscription implements GroupMember {
     const head = this.#host.settled();
     if (!this.#hasMissed || this.#cursor >= head) return this.#goLive(head);
     if (this.sink.wanted <= 0) return false;
-    this.#log ??= this.#host.storage.logReader(this.#table, this.#owner());
+    this.#log ??= this.#host.logReader(this.#table, this.#owner());
     const {entries, gap} = this.#log.read(this.#cursor, LOG_PORTION);
     if (gap) {
       this.reset('retention');

@@ -1,5 +1,6 @@
 // Hot path: evaluated per changed row and candidate group.
 import type {Oid, OwnerId} from '../../common/ids.ts';
+import {columnsOf} from '../../expr/analyze.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {RowCode} from '../../expr/compile.ts';
 import type {ExprCompiler} from '../../expr/compiler.ts';
@@ -27,6 +28,8 @@ export class CompiledShape {
   readonly #residual: RowCode | null;
   readonly #projection: RowCode;
   readonly #isShared: boolean;
+  readonly #projectionPositions: readonly number[];
+  readonly #readsPseudo: boolean;
   readonly #types: readonly TypeInstance[];
   readonly #ownerName: (owner: OwnerId) => string;
   #oldRow: readonly Datum[] | null = null;
@@ -42,6 +45,9 @@ export class CompiledShape {
     this.#residual = shape.residual === null ? null : compiler.row([shape.residual]);
     this.#projection = compiler.row(projection);
     this.#isShared = projection.every(isSameForAll);
+    // A codec may read more than the query shows: the key of a row.
+    this.#projectionPositions = columnsOf(projection);
+    this.#readsPseudo = shape.readsPseudo || this.#projectionPositions.some(position => position >= shape.attnums.length);
     this.#types = options.types;
     this.#ownerName = options.ownerName;
   }
@@ -51,7 +57,7 @@ export class CompiledShape {
     const {shape} = this;
     this.#isProjectionTouched = true;
     if (change.op === 'update' && change.oldRow !== null) {
-      const isProjectionTouched = this.#isTouched(change, shape.projectionPositions);
+      const isProjectionTouched = this.#isTouched(change, this.#projectionPositions);
       if (!isProjectionTouched && !this.#isTouched(change, shape.filterPositions)) return false;
       this.#isProjectionTouched = isProjectionTouched;
     }
@@ -76,7 +82,7 @@ export class CompiledShape {
   }
 
   #withPseudo(row: readonly Datum[] | null, change: RowChange, part: ChangePart, seq: bigint): readonly Datum[] | null {
-    if (row === null || !this.shape.readsPseudo) return row;
+    if (row === null || !this.#readsPseudo) return row;
     const {rid} = change;
     return [...row, rid, seq, part.owner, this.#ownerName(part.owner), part.table.oid as Oid, `(${rid >> 16n},${rid & 0xffffn})`];
   }

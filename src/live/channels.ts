@@ -1,0 +1,201 @@
+import {randomBytes} from 'node:crypto';
+import {PgError} from '../common/errors.ts';
+import type {Oid, Seq} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import {type Frame, MARK} from './frame.ts';
+import type {LiveHub} from './hub.ts';
+import {jsonPayloads} from './json-codec.ts';
+import {tokenAt} from './resume-token.ts';
+import type {LiveSubscription} from './subscription.ts';
+import type {LiveSink, SubscribeOptions} from './subscription-types.ts';
+
+/** Live channels begin so; no other channel may. */
+export const CHANNEL_PREFIX = 'lq_';
+/** Channels that nobody listens to are forgotten after this time. */
+const IDLE_MICROS = 3_600_000_000n;
+const MAX_CHANNELS_PER_ROLE = 10_000;
+/** Commits that live_changes() looks at in one call. */
+const CHANGES_LIMIT = 1000;
+
+/** What a channel delivers: a subscription without a receiver. */
+export type ChannelQuery = Omit<SubscribeOptions, 'sink' | 'start' | 'surface' | 'pid'>;
+
+/** A session that listens. */
+export interface ChannelListener {
+  readonly pid: number;
+  /** Whether a notification can be sent now: outside of a transaction, and the client reads. */
+  readonly isReady: boolean;
+  notification(channel: string, payload: string): void;
+  flush(): void;
+  /** Calls back once it may be ready again. */
+  whenReady(callback: () => void): void;
+}
+
+interface Channel {
+  readonly name: string;
+  readonly role: Oid;
+  readonly seq: Seq;
+  readonly query: ChannelQuery;
+  readonly listeners: Map<ChannelListener, LiveSubscription>;
+  usedAt: bigint;
+}
+
+/** Live queries as channels of LISTEN: opened by a role, heard by sessions of that role only. */
+export class LiveChannels {
+  readonly #hub: LiveHub;
+  readonly #now: () => bigint;
+  readonly #maxPayloadBytes: number;
+  readonly #channels = new Map<string, Channel>();
+
+  constructor(hub: LiveHub, now: () => bigint, maxPayloadBytes = 7999) {
+    this.#hub = hub;
+    this.#now = now;
+    this.#maxPayloadBytes = maxPayloadBytes;
+  }
+
+  /** Opens a channel that begins here in the commit order; delivery begins with LISTEN. */
+  open(query: ChannelQuery): {readonly channel: string; readonly seq: Seq; readonly resume: string} {
+    query.authorize(query.catalog);
+    this.#forgetIdle(query.role);
+    const name = CHANNEL_PREFIX + randomBytes(16).toString('hex');
+    const seq = this.#hub.storage.lastSeq;
+    const channel: Channel = {name, role: query.role, seq, query, listeners: new Map(), usedAt: this.#now()};
+    this.#channels.set(name, channel);
+    return {channel: name, seq, resume: tokenAt(seq, this.#hub.tokenTail(query))};
+  }
+
+  #forgetIdle(role: Oid): void {
+    const now = this.#now();
+    let count = 0;
+    for (const channel of this.#channels.values()) {
+      if (channel.listeners.size === 0 && now - channel.usedAt > IDLE_MICROS) this.#channels.delete(channel.name);
+      else if (channel.role === role) count++;
+    }
+    if (count < MAX_CHANNELS_PER_ROLE) return;
+    throw new PgError(SqlState.programLimitExceeded, 'too many live channels', {hint: 'Close channels with live_close().'});
+  }
+
+  /** The channel, when it is one of the role: 42501 otherwise, without telling whether it exists. */
+  #own(name: string, role: Oid): Channel {
+    const channel = this.#channels.get(name);
+    if (channel === undefined || channel.role !== role) {
+      throw new PgError(SqlState.insufficientPrivilege, `permission denied for live channel "${name}"`);
+    }
+    return channel;
+  }
+
+  /** LISTEN: 42501 unless the name is ordinary or a live channel of this role. */
+  checkListen(name: string, role: Oid): void {
+    if (name.startsWith(CHANNEL_PREFIX)) this.#own(name, role);
+  }
+
+  /** NOTIFY: 42501 on live channels, which only the server writes to. */
+  checkNotify(name: string): void {
+    if (!name.startsWith(CHANNEL_PREFIX)) return;
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied for live channel "${name}"`, {
+      detail: `Channel names that begin with "${CHANNEL_PREFIX}" are reserved for live queries.`,
+    });
+  }
+
+  /** LISTEN took effect: changes since the channel was opened, then those to come. */
+  listen(name: string, listener: ChannelListener): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined || channel.listeners.has(listener)) return;
+    const sink = new ChannelSink(channel.name, channel.query, listener, this.#maxPayloadBytes, () => channel.listeners.delete(listener));
+    const subscription = this.#hub.subscribe({
+      ...channel.query,
+      sink,
+      surface: 'channel',
+      pid: listener.pid,
+      start: {snapshot: false, lastRows: null, resume: null, from: channel.seq},
+    });
+    sink.subscription = subscription;
+    channel.listeners.set(listener, subscription);
+  }
+
+  unlisten(name: string, listener: ChannelListener): void {
+    const channel = this.#channels.get(name);
+    const subscription = channel?.listeners.get(listener);
+    if (channel === undefined || subscription === undefined) return;
+    channel.listeners.delete(listener);
+    channel.usedAt = this.#now();
+    subscription.close();
+  }
+
+  /** live_changes: payloads of commits after `since`, as LISTEN would have delivered them. */
+  changes(name: string, role: Oid, since: Seq): (readonly [seq: Seq, payload: string])[] {
+    const channel = this.#own(name, role);
+    channel.usedAt = this.#now();
+    const {query} = channel;
+    const options: SubscribeOptions = {...query, sink: NO_SINK, surface: 'channel', pid: 0, start: {snapshot: false, lastRows: null, resume: null, from: since}};
+    const {frames, gap} = this.#hub.changesSince(options, since, CHANGES_LIMIT);
+    if (gap) {
+      throw new PgError(SqlState.snapshotTooOld, `changes after ${since} are no longer available`, {hint: 'Read the rows anew.'});
+    }
+    const names = query.shape.columns.map(column => column.name);
+    return frames.flatMap(frame => jsonPayloads(frame, names, this.#maxPayloadBytes).map(payload => [frame.seq, payload] as const));
+  }
+
+  /** live_close: ends delivery to all who listen; false when there is no such channel of this role. */
+  close(name: string, role: Oid): boolean {
+    const channel = this.#channels.get(name);
+    if (channel === undefined || channel.role !== role) return false;
+    this.#channels.delete(name);
+    for (const subscription of channel.listeners.values()) subscription.close();
+    return true;
+  }
+}
+
+/** Frames as notifications of one session. */
+class ChannelSink implements LiveSink {
+  subscription: LiveSubscription | null = null;
+  readonly #channel: string;
+  readonly #names: readonly string[];
+  readonly #listener: ChannelListener;
+  readonly #maxBytes: number;
+  readonly #ended: () => void;
+  #isWaiting = false;
+
+  constructor(channel: string, query: ChannelQuery, listener: ChannelListener, maxBytes: number, ended: () => void) {
+    this.#channel = channel;
+    this.#names = query.shape.columns.map(column => column.name);
+    this.#listener = listener;
+    this.#maxBytes = maxBytes;
+    this.#ended = ended;
+  }
+
+  get wanted(): number {
+    if (this.#listener.isReady) return Infinity;
+    if (!this.#isWaiting) {
+      this.#isWaiting = true;
+      this.#listener.whenReady(() => {
+        this.#isWaiting = false;
+        this.subscription?.wake();
+      });
+    }
+    return 0;
+  }
+
+  snapshot(): void {
+    // Channels begin at a seq and send changes only.
+  }
+
+  frame(frame: Frame): void {
+    if (frame.ops[0] === MARK) return;
+    for (const payload of jsonPayloads(frame, this.#names, this.#maxBytes)) this.#listener.notification(this.#channel, payload);
+  }
+
+  closed(error: PgError): void {
+    this.#ended();
+    const reason = JSON.stringify({v: 1, error: {code: error.code, message: error.message}, ops: []});
+    this.#listener.notification(this.#channel, reason);
+    this.#listener.flush();
+  }
+
+  flush(): void {
+    this.#listener.flush();
+  }
+}
+
+/** Takes nothing: for reads of the log without a subscription. */
+const NO_SINK: LiveSink = {wanted: 0, snapshot: () => {}, frame: () => {}, closed: () => {}, flush: () => {}};
