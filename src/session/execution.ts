@@ -64,7 +64,7 @@ export class PlanExecution implements Execution {
     this.#instance ??= this.#entry.take(session.engine, false);
     const {run, operator} = this.#instance;
     this.#isOpen = true;
-    session.beginStatement();
+    session.beginStatement(this.#entry.plan.isReadOnly);
     run.start(session, this.#params, this.#slots);
     operator.open(run);
   }

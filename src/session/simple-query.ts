@@ -15,6 +15,10 @@ export class SimpleQuery {
     this.#session = session;
   }
 
+  get statementCount(): number {
+    return this.#statements.length;
+  }
+
   run(sql: string): Promise<void> | undefined {
     const session = this.#session;
     session.extended.dropUnnamed();
@@ -116,6 +120,7 @@ const ONE: readonly ParsedStatement[] = [
 /** Keeps what follows back until the commit is durable, unless the session asked not to wait. */
 export function holdCommit(session: WadiSession, outcome: CommitOutcome): void {
   const {seq} = outcome;
+  if (seq !== null) session.committed(seq);
   if (seq === null || session.settings.raw('synchronous_commit') === 'off') return;
   if (seq > session.engine.storage.durableSeq) session.sink.holdUntil(seq);
 }

@@ -3,7 +3,7 @@ import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {DatabaseDescriptor, RoleDescriptor} from '../catalog/descriptors.ts';
 import type {Notice} from '../common/errors.ts';
 import {internalError, PgError} from '../common/errors.ts';
-import type {Oid, OwnerId} from '../common/ids.ts';
+import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
@@ -67,6 +67,7 @@ export class WadiSession implements Session, Listener {
   #queued: {readonly pid: number; readonly channel: string; readonly payload: string}[] = [];
   #isBusy = false;
   #hasEnded = false;
+  #lastCommit = 0n as Seq;
   #roleUndo: {readonly before: Oid; readonly isLocal: boolean}[] = [];
 
   constructor(engine: Engine, options: SessionOptions, sink: ResultSink, role: RoleDescriptor, database: DatabaseDescriptor) {
@@ -175,6 +176,11 @@ export class WadiSession implements Session, Listener {
     return oids.map(schema => catalog.schemaByOid(schema)!.name);
   }
 
+  /** Whether the running statement shares its query string with others: VACUUM and its kin refuse that. */
+  get isInMultiStatement(): boolean {
+    return this.#simple.statementCount > 1;
+  }
+
   // --- statements
 
   /** Makes the execution of a parsed statement; nothing is done before its first `run`. */
@@ -196,12 +202,27 @@ export class WadiSession implements Session, Listener {
     this.transaction.ensure(this.statementStartedAt);
   }
 
-  /** Takes the statement's snapshot; replies wait until what it shows is durable. */
-  beginStatement(): void {
+  /**
+   * Takes the statement's snapshot. Read-only statements read the durable prefix, so that readers do not pay for writers; others read the newest state,
+   * and so does a session whose own commit is not durable yet: then the reply waits.
+   */
+  beginStatement(isReadOnly: boolean): void {
     const {storage} = this.engine;
-    this.transaction.hasRun = true;
-    this.transaction.tx.beginStatement();
-    if (storage.lastSeq > storage.durableSeq) this.sink.holdUntil(storage.lastSeq);
+    const {transaction} = this;
+    transaction.hasRun = true;
+    const {lastSeq, durableSeq} = storage;
+    if (lastSeq <= durableSeq) {
+      transaction.tx.beginStatement();
+      return;
+    }
+    const readsDurable = isReadOnly && this.#lastCommit <= durableSeq && !transaction.tx.hasWrites;
+    transaction.tx.beginStatement(readsDurable ? 'durable' : 'newest');
+    if (!readsDurable) this.sink.holdUntil(lastSeq);
+  }
+
+  /** Remembers the session's newest commit: its own next statements must see it. */
+  committed(seq: Seq): void {
+    this.#lastCommit = seq;
   }
 
   endStatement(): void {

@@ -2,13 +2,29 @@ import {featureNotSupported} from '../../common/errors.ts';
 import type {CustomStatement} from '../../sql/contract.ts';
 import type {Execution} from '../execution.ts';
 import type {CommandInput} from './command-types.ts';
+import {describeCommand, showStatsCommand, showTablesCommand} from './describe.ts';
+import {ExecuteAs} from './execute-as.ts';
+import {compactCommand, flushCommand} from './storage.ts';
 
 /** The execution of one of our own statements; null when its body is an ordinary statement (CREATE USER TABLE is CREATE TABLE with more options). */
-export function customCommand({node}: CommandInput<CustomStatement>): Execution | null {
+export function customCommand({session, node, statement, params}: CommandInput<CustomStatement>): Execution | null {
   switch (node.kind) {
     case 'createTable':
     case 'namespace':
       return null;
+    case 'storageFlush':
+      return flushCommand(session, statement, node.all);
+    case 'storageCompact':
+      if (node.all) throw featureNotSupported('STORAGE COMPACT ALL is not supported');
+      return compactCommand(session, statement);
+    case 'describe':
+      return describeCommand(session, statement);
+    case 'showStats':
+      return showStatsCommand(session, statement);
+    case 'showTables':
+      return showTablesCommand(session, node.schema);
+    case 'executeAs':
+      return new ExecuteAs(session, statement, node.user, params);
     default:
       throw featureNotSupported(`${node.kind} is not supported yet`);
   }

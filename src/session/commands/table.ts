@@ -1,10 +1,24 @@
 import type {CommandMaker} from './command-types.ts';
+import {copyCommand} from './copy.ts';
+import {closeCommand, declareCommand, fetchCommand} from './cursor.ts';
+import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';
+import {deallocateCommand, executeCommand, prepareCommand} from './prepared.ts';
+import {vacuumCommand} from './storage.ts';
 import {transactionCommand} from './transaction.ts';
 import {discardCommand, setCommand, showCommand} from './variable.ts';
 
 /** Utility statements by the name of their tree node: one line each. What is not here is 0A000. */
 export const commandTable = {
+  CopyStmt: copyCommand,
+  ClosePortalStmt: closeCommand,
+  DeallocateStmt: deallocateCommand,
+  DeclareCursorStmt: declareCommand,
+  ExecuteStmt: executeCommand,
+  ExplainStmt: explainCommand,
+  FetchStmt: fetchCommand,
+  PrepareStmt: prepareCommand,
+  VacuumStmt: vacuumCommand,
   TransactionStmt: transactionCommand,
   VariableSetStmt: setCommand,
   VariableShowStmt: showCommand,

@@ -47,7 +47,7 @@ function perform(session: WadiSession, node: VariableSetStmt): string {
 }
 
 /** List settings (search_path, DateStyle) join their quoted members. */
-function valueText(node: VariableSetStmt): string {
+export function valueText(node: VariableSetStmt): string {
   const values = (node.args ?? []).map(constantText);
   if (values.length === 1 && node.name !== 'search_path') return values[0]!;
   const quotes = node.name === 'search_path';

@@ -115,3 +115,8 @@ function advisory(session: WadiSession, key: bigint, shared: boolean, isSession:
 function tryAdvisory(session: WadiSession, key: bigint, shared: boolean, isSession: boolean): boolean {
   return session.transaction.tx.lockAdvisory(key, shared, isSession, 'nowait') === 'granted';
 }
+
+/** Whether the session answers a prosrc. */
+export function isExternFunction(source: string): boolean {
+  return Object.hasOwn(table, source);
+}

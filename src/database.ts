@@ -1,0 +1,293 @@
+import {randomBytes} from 'node:crypto';
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import type {Node} from '@pgsql/types';
+import {bootstrapCatalog, clusterDescriptors, createCatalogBase, databaseDescriptors, loadCatalogs} from './catalog/bootstrap.ts';
+import type {CatalogChange, CatalogSnapshot} from './catalog/contract.ts';
+import {createTypeMakers} from './catalog/default-makers.ts';
+import {descriptorKey, descriptorToJson} from './catalog/descriptor-json.ts';
+import type {CatalogBase, Snapshot} from './catalog/snapshot.ts';
+import {CatalogRelations} from './catalog/system/system-relations.ts';
+import {DatabaseOid} from './catalog/well-known.ts';
+import {assert, PgError} from './common/errors.ts';
+import type {Oid, Seq} from './common/ids.ts';
+import {SqlState} from './common/sqlstate.ts';
+import {FactoryCache} from './expr/factory-cache.ts';
+import {createFunctionLibrary} from './functions/library.ts';
+import type {LoginRole, ResultSink, Session, SessionHost, SessionOptions} from './session/contract.ts';
+import type {Engine, SessionLogger} from './session/engine.ts';
+import {EngineLibrary} from './session/engine-library.ts';
+import {nowMicros} from './session/eval-context.ts';
+import {makeIndexKey} from './session/index-keys.ts';
+import {NotifyHub} from './session/notify-hub.ts';
+import {PlanStore} from './session/plan-store.ts';
+import {SessionFacts} from './session/runtime-facts.ts';
+import {defaultSettings, loadSettingDefinitions} from './session/setting-defaults.ts';
+import {TableStorages} from './session/table-storages.ts';
+import {dropTemporaryObjects, leftoverTemporarySchemas} from './session/temporary.ts';
+import {WadiSession} from './session/wadi-session.ts';
+import {SqlParser} from './sql/parse/parser.ts';
+import {createSegmentStore} from './storage/cold/segment-store.ts';
+import type {Storage} from './storage/contract.ts';
+import {openStorage} from './storage/open-storage.ts';
+import type {TypeLookup} from './types/contract.ts';
+import {VERSION} from './common/version.ts';
+
+/** How a data directory is opened. */
+export interface OpenDatabaseOptions {
+  /** Made when it does not exist. */
+  readonly dataDir: string;
+  /** Nothing is logged without one. */
+  readonly logger?: SessionLogger;
+  /** Bytes of decoded segment pages kept in memory. */
+  readonly coldCacheBytes?: number;
+  /** Test mode: every operator pauses before every batch. */
+  readonly injectsPauses?: boolean;
+}
+
+/** Kinds of objects that all databases of a cluster share. */
+const SHARED_KINDS: ReadonlySet<string> = new Set(['role', 'database', 'storage']);
+const DEFAULT_COLD_CACHE = 256 * 1024 * 1024;
+
+const silent: SessionLogger = {debug: () => {}, info: () => {}, warn: () => {}, error: () => {}};
+
+/** Opens a data directory: the same engine for the server and for embedded use. */
+export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
+  const logger = options.logger ?? silent;
+  const base = createCatalogBase(createTypeMakers());
+  const catalogs = new Map<Oid, Snapshot>();
+  const parser = SqlParser.create();
+  let opened: Database | null = null;
+  const storages = new TableStorages((table, index, catalog) => {
+    assert(opened !== null, 'tables are used after the database is open');
+    return makeIndexKey(opened.engine, table, index, catalog);
+  });
+  const storage = openStorage({
+    dataDir: options.dataDir,
+    logger: {
+      info: message => logger.info({}, message),
+      warn: message => logger.warn({}, message),
+      error: message => logger.error({}, message),
+    },
+    segments: createSegmentStore({cacheBytes: options.coldCacheBytes ?? DEFAULT_COLD_CACHE}),
+    types: clusterTypes(base, catalogs),
+    resolveTable: table => {
+      for (const catalog of catalogs.values()) {
+        const found = catalog.tableByOid(table);
+        if (found !== undefined) return storages.of(catalog, found);
+      }
+      return undefined;
+    },
+  });
+  try {
+    await loadAllCatalogs(base, storage, catalogs);
+    mkdirSync(join(options.dataDir, 'spill'), {recursive: true});
+    const parts = {base, catalogs, storage, storages, logger, parser: await parser, options};
+    opened = new Database(parts);
+    await opened.dropLeftovers();
+    return opened;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+/** Types by OID in any database: built-in ones before the catalogs are loaded. */
+function clusterTypes(base: CatalogBase, catalogs: ReadonlyMap<Oid, Snapshot>): TypeLookup {
+  return {
+    typeByOid(type) {
+      const builtin = base.types.typeByOid(type);
+      if (builtin !== undefined) return builtin;
+      for (const catalog of catalogs.values()) {
+        const found = catalog.typeByOid(type);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Reads the catalogs from storage; a new cluster gets its first roles, databases and schemas, durable before use. */
+async function loadAllCatalogs(base: CatalogBase, storage: Storage, catalogs: Map<Oid, Snapshot>): Promise<void> {
+  const loaded = loadCatalogs(base, storage.catalogRecords(), 1);
+  if (loaded !== undefined) {
+    for (const [database, snapshot] of loaded) catalogs.set(database, snapshot);
+    return;
+  }
+  const snapshot = bootstrapCatalog(base);
+  const tx = storage.begin({
+    isolation: 'read committed',
+    isReadOnly: false,
+    databaseOid: DatabaseOid.postgres,
+    waiter: {pid: 0, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
+  });
+  tx.beginStatement();
+  for (const descriptor of [...clusterDescriptors(), ...databaseDescriptors()]) {
+    const key = descriptorKey(DatabaseOid.postgres, descriptor.kind, descriptor.oid);
+    tx.ddl({kind: 'catalog', key, json: descriptorToJson(descriptor, snapshot)});
+  }
+  tx.endStatement();
+  await tx.commit();
+  if (tx.commitSeq !== null) await storage.whenDurable(tx.commitSeq);
+  catalogs.set(DatabaseOid.postgres, snapshot);
+}
+
+interface DatabaseParts {
+  readonly base: CatalogBase;
+  readonly catalogs: Map<Oid, Snapshot>;
+  readonly storage: Storage;
+  readonly storages: TableStorages;
+  readonly logger: SessionLogger;
+  readonly parser: SqlParser;
+  readonly options: OpenDatabaseOptions;
+}
+
+/** An open data directory: makes sessions, holds what they share. */
+export class Database implements SessionHost {
+  readonly engine: Engine;
+  /** Secret of this data directory: salts of unknown users, resume tokens. */
+  readonly authSecret: Buffer;
+  readonly #catalogs: Map<Oid, Snapshot>;
+  readonly #storage: Storage;
+  #nextPid = 1000;
+
+  constructor(parts: DatabaseParts) {
+    this.#catalogs = parts.catalogs;
+    this.#storage = parts.storage;
+    this.authSecret = loadSecret(parts.options.dataDir);
+    this.engine = this.#makeEngine(parts);
+  }
+
+  #makeEngine(parts: DatabaseParts): Engine {
+    const {base, storage, storages, logger, parser, options} = parts;
+    const feeds = new Map<string, () => readonly (readonly never[])[]>();
+    return {
+      storage,
+      storages,
+      library: new EngineLibrary(createFunctionLibrary(), new Set(), new Map()),
+      parser,
+      factories: new FactoryCache(),
+      plans: new PlanStore(),
+      bindCache: new ParsedTexts(),
+      systemRelations: new CatalogRelations(base),
+      notifications: new NotifyHub(),
+      settingDefinitions: loadSettingDefinitions(),
+      settingDefaults: defaultSettings(options.dataDir),
+      sessions: new Map(),
+      logger,
+      startedAt: nowMicros(),
+      spillDir: join(options.dataDir, 'spill'),
+      versionText: `PostgreSQL 15.18 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
+      injectsPauses: options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1',
+      extensions: {call: () => undefined, checkListen: () => {}},
+      catalog: database => this.#catalog(database),
+      checkCatalogChanges: (database, changes) => void this.#catalog(database).apply(changes),
+      publishCatalogChanges: (database, changes) => this.#publish(database, changes),
+      factsFor: session => new SessionFacts(session, feeds),
+      sessionEnded: session => dropTemporaryObjects(session),
+    };
+  }
+
+  #catalog(database: Oid): CatalogSnapshot {
+    const found = this.#catalogs.get(database);
+    if (found === undefined) throw new PgError(SqlState.databaseDropped, 'the database was dropped', {severity: 'FATAL'});
+    return found;
+  }
+
+  #publish(database: Oid, changes: readonly CatalogChange[]): void {
+    const shared = changes.filter(change => SHARED_KINDS.has(change.op === 'put' ? change.descriptor.kind : change.kind));
+    for (const [oid, snapshot] of this.#catalogs) {
+      const own = oid === database ? changes : shared;
+      if (own.length > 0) this.#catalogs.set(oid, snapshot.apply(own) as Snapshot);
+    }
+  }
+
+  loginRole(name: string): LoginRole | undefined {
+    const role = this.#catalog(DatabaseOid.postgres).roleByName(name);
+    if (role === undefined) return undefined;
+    const {oid, canLogin, password, validUntil, isSuperuser} = role;
+    return {oid, name, canLogin, password, validUntil, isSuperuser};
+  }
+
+  hasDatabase(name: string): boolean {
+    return this.#catalog(DatabaseOid.postgres).databaseByName(name) !== undefined;
+  }
+
+  openSession(options: SessionOptions, sink: ResultSink): Session {
+    const catalog = this.#catalog(DatabaseOid.postgres);
+    const role = catalog.roleByName(options.user);
+    if (role === undefined) throw fatal(SqlState.invalidAuthorizationSpecification, `role "${options.user}" does not exist`);
+    if (!role.canLogin) {
+      throw fatal(SqlState.invalidAuthorizationSpecification, `role "${options.user}" is not permitted to log in`);
+    }
+    const database = catalog.databaseByName(options.database);
+    if (database === undefined || !this.#catalogs.has(database.oid)) {
+      throw fatal(SqlState.invalidCatalogName, `database "${options.database}" does not exist`);
+    }
+    if (!database.allowConnections) {
+      throw fatal(SqlState.objectNotInPrerequisiteState, `database "${options.database}" is not currently accepting connections`);
+    }
+    try {
+      const session = new WadiSession(this.engine, options, sink, role, database);
+      this.engine.sessions.set(session.pid, session);
+      return session;
+    } catch (error) {
+      throw error instanceof PgError ? new PgError(error.code, error.message, {...error.fields, severity: 'FATAL'}) : error;
+    }
+  }
+
+  /** A session in this process, without sockets: answers go to the sink. */
+  connect(user: string, sink: ResultSink, database = 'postgres'): Session {
+    return this.openSession(
+      {user, database, settings: [], remoteAddress: '', remotePort: -1, isLoopback: true, pid: this.#nextPid++},
+      sink,
+    );
+  }
+
+  reportedSettings(session: Session): readonly (readonly [name: string, value: string])[] {
+    return session instanceof WadiSession ? session.settings.allReports() : [];
+  }
+
+  onDurable(seq: Seq, callback: () => void): void {
+    this.#storage.onDurable(seq, callback);
+  }
+
+  /** Temporary objects of sessions that a crash ended. */
+  async dropLeftovers(): Promise<void> {
+    for (const [database, catalog] of this.#catalogs) {
+      const schemas = leftoverTemporarySchemas(catalog);
+      if (schemas.length > 0) await dropTemporaryObjects({engine: this.engine, databaseOid: database, schemas});
+    }
+  }
+
+  /** Ends what runs in the background, checkpoints, releases the directory. */
+  async close(): Promise<void> {
+    await Promise.all([...this.engine.sessions.values()].map(session => session.end()));
+    await this.#storage.close();
+  }
+}
+
+/** Parsed texts of defaults, checks and views, bounded. */
+class ParsedTexts {
+  readonly #texts = new Map<string, Node>();
+
+  parsed(text: string, make: () => Node): Node {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size >= 10_000) this.#texts.clear();
+    const made = make();
+    this.#texts.set(text, made);
+    return made;
+  }
+}
+
+function fatal(code: string, message: string): PgError {
+  return new PgError(code, message, {severity: 'FATAL'});
+}
+
+/** 32 random bytes kept in the data directory, readable by its owner only. */
+function loadSecret(dataDir: string): Buffer {
+  const path = join(dataDir, 'secret');
+  if (!existsSync(path)) writeFileSync(path, randomBytes(32), {mode: 0o600, flush: true});
+  return readFileSync(path);
+}

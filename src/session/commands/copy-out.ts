@@ -1,0 +1,85 @@
+// Hot path: COPY TO.
+import {ByteWriter} from '../../common/byte-writer.ts';
+import type {Batch} from '../../columns/batch.ts';
+import {writeBinaryHeader, writeBinaryRow, writeBinaryTrailer} from '../../copy/copy-binary.ts';
+import type {CopyOptions} from '../../copy/copy-options.ts';
+import {createCopyWriter, type CopyWriter} from '../../copy/copy-writer.ts';
+import {readRow} from '../../exec/column-store.ts';
+import type {Datum, TypeInstance} from '../../types/contract.ts';
+import type {ResultShape} from '../contract.ts';
+import type {Execution, RowReceiver} from '../execution.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+/** Runs a query and writes its rows as CopyData, one message per row. Returns the tag. */
+export async function copyOut(session: WadiSession, execution: Execution, shape: ResultShape, options: CopyOptions): Promise<string> {
+  const {sink} = session;
+  const receiver = new CopyOutReceiver(session, shape, options);
+  sink.copyOutResponse(options.format === 'binary', shape.fields.length);
+  receiver.start();
+  try {
+    await execution.run(Infinity, receiver);
+  } finally {
+    execution.close();
+  }
+  receiver.finish();
+  sink.copyDone();
+  return `COPY ${receiver.count}`;
+}
+
+class CopyOutReceiver implements RowReceiver {
+  readonly #session: WadiSession;
+  readonly #shape: ResultShape;
+  readonly #types: readonly TypeInstance[];
+  readonly #options: CopyOptions;
+  readonly #out = new ByteWriter(4096);
+  readonly #row: Datum[] = [];
+  readonly #writer: CopyWriter | null;
+  count = 0;
+
+  constructor(session: WadiSession, shape: ResultShape, options: CopyOptions) {
+    this.#session = session;
+    this.#shape = shape;
+    this.#types = shape.fields.map(field => field.type);
+    this.#options = options;
+    this.#writer = options.format === 'binary' ? null : createCopyWriter(options, this.#types, session.evalContext.format);
+  }
+
+  start(): void {
+    if (this.#writer === null) writeBinaryHeader(this.#out);
+    else if (this.#options.header !== 'none') {
+      this.#writer.writeHeader(this.#shape.fields.map(field => field.name), this.#out);
+      this.#send();
+    }
+  }
+
+  rows(batch: Batch): void {
+    for (let i = 0; i < batch.count; i++) {
+      readRow(batch, i, this.#row);
+      if (this.#writer === null) writeBinaryRow(this.#row, this.#types, this.#session.evalContext.format, this.#out);
+      else this.#writer.writeRow(this.#row, this.#out);
+      this.#send();
+    }
+    this.count += batch.count;
+  }
+
+  finish(): void {
+    if (this.#writer !== null) return;
+    // The header travels with the first row, or alone when there is none.
+    if (this.#out.length > 0) this.#send();
+    writeBinaryTrailer(this.#out);
+    this.#send();
+  }
+
+  #send(): void {
+    this.#session.sink.copyData(this.#out.view());
+    this.#out.reset();
+  }
+
+  get isFull(): boolean {
+    return this.#session.sink.isFull;
+  }
+
+  drained(): Promise<void> {
+    return this.#session.sink.drained();
+  }
+}

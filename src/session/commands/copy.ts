@@ -1,0 +1,101 @@
+import type {CopyStmt, DefElem} from '@pgsql/types';
+import {featureNotSupported, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import {makeCopyOptions, type CopyOption, type CopyOptions} from '../../copy/copy-options.ts';
+import {quoteIdentifier} from '../../catalog/quote.ts';
+import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import type {ParsedStatement} from '../../sql/contract.ts';
+import {CommandExecution, type Execution} from '../execution.ts';
+import {shapeOf} from '../result-shape.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import {constantText, defElems, stringList} from './ast-values.ts';
+import type {CommandInput} from './command-types.ts';
+import {copyIn} from './copy-in.ts';
+import {copyOut} from './copy-out.ts';
+import {findRelation} from './find-relation.ts';
+
+/** COPY table | (query) FROM STDIN | TO STDOUT (PostgreSQL's COPY). */
+export function copyCommand({session, node, statement}: CommandInput<CopyStmt>): Execution {
+  return new CommandExecution(() => perform(session, node, statement));
+}
+
+async function perform(session: WadiSession, node: CopyStmt, statement: ParsedStatement): Promise<string> {
+  if (node.is_program === true) throw featureNotSupported('COPY with PROGRAM is not supported');
+  if (node.filename !== undefined) {
+    throw featureNotSupported('COPY from or to a file of the server is not supported', {
+      hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
+    });
+  }
+  if (node.whereClause !== undefined) throw featureNotSupported('COPY FROM with WHERE is not supported');
+  return node.is_from === true ? from(session, node) : to(session, node, statement);
+}
+
+async function to(session: WadiSession, node: CopyStmt, statement: ParsedStatement): Promise<string> {
+  const source = node.query === undefined ? tableQuery(session, node) : {...statement, ast: node.query, custom: null};
+  if (!session.planner.isPlannable(source)) throw featureNotSupported('COPY of this statement is not supported');
+  const {entry, slots} = session.planner.plan(source, []);
+  if (!entry.plan.returnsRows) throw featureNotSupported('COPY query must have a RETURNING clause');
+  const shape = shapeOf(entry.plan.columns);
+  const columns = shape.fields.map(field => field.name);
+  const options = makeCopyOptions(copyOptions(node), 'to', columns);
+  const execution = session.executePlan(entry, [], slots);
+  return copyOut(session, execution, shape, options);
+}
+
+/** COPY t (a, b) TO as SELECT a, b FROM t: a listed `_user_id` addresses all owners as it does there. */
+function tableQuery(session: WadiSession, node: CopyStmt): ParsedStatement {
+  const {table, columns} = target(session, node);
+  const schema = session.transaction.catalog.schemaByOid(table.schema)!.name;
+  const list = columns.map(quoteIdentifier).join(', ');
+  const text = `SELECT ${list} FROM ${quoteIdentifier(schema)}.${quoteIdentifier(table.name)}`;
+  return session.engine.parser.parse(text)[0]!;
+}
+
+async function from(session: WadiSession, node: CopyStmt): Promise<string> {
+  const {table, columns} = target(session, node);
+  session.assertWritable('COPY FROM');
+  const options: CopyOptions = makeCopyOptions(copyOptions(node), 'from', columns);
+  return copyIn(session, table, columns, options);
+}
+
+function target(session: WadiSession, node: CopyStmt): {table: TableDescriptor; columns: string[]} {
+  const relation = findRelation(session, node.relation!);
+  if (relation.kind === 'view') {
+    throw new PgError(SqlState.wrongObjectType, `cannot copy ${node.is_from === true ? 'to' : 'from'} view "${relation.name}"`, {
+      hint: node.is_from === true ? undefined : 'Try the COPY (SELECT ...) TO variant.',
+    });
+  }
+  if (relation.kind !== 'table') {
+    throw new PgError(SqlState.wrongObjectType, `cannot copy ${node.is_from === true ? 'to' : 'from'} relation "${relation.name}"`);
+  }
+  const live = relation.columns.filter(column => !column.isDropped);
+  const names = stringList(node.attlist);
+  if (names.length === 0) return {table: relation, columns: live.filter(column => column.generated === '').map(column => column.name)};
+  for (const [index, name] of names.entries()) {
+    const column = live.find(each => each.name === name);
+    const isHidden = name === '_user_id' && relation.tableKind !== 'shared';
+    if (column === undefined && !isHidden) {
+      throw new PgError(SqlState.undefinedColumn, `column "${name}" of relation "${relation.name}" does not exist`);
+    }
+    if (names.indexOf(name) !== index) throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
+    if (column?.generated === 's') {
+      throw new PgError(SqlState.invalidColumnReference, `column "${name}" is a generated column`, {
+        detail: 'Generated columns cannot be used in COPY.',
+      });
+    }
+  }
+  return {table: relation, columns: names};
+}
+
+/** The options as the grammar gives them. */
+function copyOptions(node: CopyStmt): CopyOption[] {
+  return defElems(node.options).map(option => ({name: option.defname ?? '', value: optionValue(option)}));
+}
+
+function optionValue(option: DefElem): CopyOption['value'] {
+  const {arg} = option;
+  if (arg === undefined) return null;
+  if ('List' in arg) return stringList(arg.List.items);
+  if ('A_Star' in arg) return '*';
+  return constantText(arg);
+}

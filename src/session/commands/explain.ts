@@ -1,0 +1,112 @@
+import type {ExplainStmt} from '@pgsql/types';
+import {featureNotSupported, PgError} from '../../common/errors.ts';
+import {oid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {NodeCounters} from '../../exec/operator.ts';
+import {explainPlan} from '../../sql/explain.ts';
+import type {ParsedStatement} from '../../sql/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import {discardRows, PlanExecution, RowsExecution, type Execution} from '../execution.ts';
+import {computedShape} from '../result-shape.ts';
+import {ExecutionRun} from '../run-context.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import {booleanOption, constantText, defElems} from './ast-values.ts';
+import type {CommandInput} from './command-types.ts';
+import {preparedStatement} from './prepared.ts';
+
+interface ExplainOptions {
+  readonly analyze: boolean;
+  readonly verbose: boolean;
+  readonly costs: boolean;
+  readonly timing: boolean;
+  readonly summary: boolean;
+  readonly format: 'text' | 'json';
+}
+
+const TEXT = oid(25);
+const JSON_TYPE = oid(114);
+
+/** EXPLAIN [ANALYZE] statement, in text or JSON. */
+export function explainCommand({session, node, statement}: CommandInput<ExplainStmt>): Execution {
+  const options = explainOptions(node);
+  const type = session.transaction.catalog.typeByOid(options.format === 'json' ? JSON_TYPE : TEXT)!;
+  const shape = computedShape([['QUERY PLAN', type]]);
+  const body: ParsedStatement = {...statement, ast: node.query ?? null, custom: null};
+  return new RowsExecution(shape, () => explain(session, body, options), 'EXPLAIN');
+}
+
+function explainOptions(node: ExplainStmt): ExplainOptions {
+  let options: ExplainOptions = {analyze: false, verbose: false, costs: true, timing: true, summary: false, format: 'text'};
+  let hasSummary = false;
+  for (const option of defElems(node.options)) {
+    const name = option.defname ?? '';
+    switch (name) {
+      case 'analyze':
+      case 'verbose':
+      case 'costs':
+      case 'timing':
+        options = {...options, [name]: booleanOption(option)};
+        break;
+      case 'summary':
+        hasSummary = true;
+        options = {...options, summary: booleanOption(option)};
+        break;
+      case 'buffers':
+      case 'wal':
+      case 'settings':
+        booleanOption(option);
+        break;
+      case 'format':
+        options = {...options, format: explainFormat(constantText(option.arg))};
+        break;
+      default:
+        throw new PgError(SqlState.syntaxError, `unrecognized EXPLAIN option "${name}"`);
+    }
+  }
+  return hasSummary ? options : {...options, summary: options.analyze};
+}
+
+function explainFormat(text: string): 'text' | 'json' {
+  if (text === 'text' || text === 'json') return text;
+  if (text === 'xml' || text === 'yaml') throw featureNotSupported(`EXPLAIN (FORMAT ${text.toUpperCase()}) is not supported`);
+  throw new PgError(SqlState.invalidParameterValue, `unrecognized value for EXPLAIN option "format": "${text}"`);
+}
+
+async function explain(session: WadiSession, statement: ParsedStatement, options: ExplainOptions): Promise<Datum[][]> {
+  const planStart = performance.now();
+  const {entry, params} = plannedBody(session, statement);
+  const planningMs = performance.now() - planStart;
+  let counters: Map<number, NodeCounters> | null = null;
+  let executionMs: number | null = null;
+  if (options.analyze) {
+    counters = new Map();
+    const run = new ExecutionRun(entry.plan.outerCount);
+    run.counters = counters;
+    const execution = new PlanExecution(session, entry, params, []);
+    execution.useInstance({operator: session.planner.instrumented(entry), run});
+    const start = performance.now();
+    try {
+      await execution.run(Infinity, discardRows);
+    } finally {
+      execution.close();
+    }
+    executionMs = performance.now() - start;
+  }
+  const {catalog} = session.transaction;
+  const lines = explainPlan(entry.plan, {...options, counters, planningMs, executionMs, catalog});
+  return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
+}
+
+function plannedBody(session: WadiSession, statement: ParsedStatement): {entry: PlanEntryOf; params: readonly Datum[]} {
+  const {ast} = statement;
+  if (ast !== null && 'ExecuteStmt' in ast) {
+    const prepared = preparedStatement(session, ast.ExecuteStmt.name ?? '');
+    if (prepared.statement === null) throw featureNotSupported('EXPLAIN of an empty statement is not supported');
+    const types = prepared.parameterTypes.map(type => type.oid);
+    return {entry: session.planner.plan(prepared.statement, types).entry, params: []};
+  }
+  if (!session.planner.isPlannable(statement)) throw featureNotSupported('EXPLAIN of this statement is not supported');
+  return {entry: session.planner.plan(statement, []).entry, params: []};
+}
+
+type PlanEntryOf = ReturnType<WadiSession['planner']['plan']>['entry'];

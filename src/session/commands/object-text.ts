@@ -1,0 +1,51 @@
+import type {Descriptor} from '../../catalog/descriptors.ts';
+import {isFunctionVisible, formatType, qualifiedName, relationName, typeName, type NameScope} from '../../catalog/names.ts';
+import {quoteIdentifier} from '../../catalog/quote.ts';
+import type {Oid} from '../../common/ids.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+/** Where names of a session's errors and notices are printed. */
+export function nameScope(session: WadiSession): NameScope {
+  return {snapshot: session.transaction.catalog, searchPath: session.searchPath()};
+}
+
+/** An object as PostgreSQL's dependency texts tell it: `table t`, `constraint c on table t`. */
+export function objectText(scope: NameScope, object: Descriptor): string {
+  switch (object.kind) {
+    case 'table':
+    case 'view':
+    case 'sequence':
+    case 'index':
+      return `${object.kind} ${relationName(scope, object.oid)}`;
+    case 'type':
+      return `type ${typeName(scope, object.oid)}`;
+    case 'constraint':
+      return object.table === 0
+        ? `constraint ${quoteIdentifier(object.name)} on type ${typeName(scope, object.domain)}`
+        : `constraint ${quoteIdentifier(object.name)} on table ${relationName(scope, object.table)}`;
+    case 'function':
+      return `${object.functionKind === 'p' ? 'procedure' : 'function'} ${functionText(scope, object.oid)}`;
+    case 'liveQuery':
+      return `live query ${qualifiedName(scope.snapshot, object.schema, object.name)}`;
+    case 'schema':
+    case 'database':
+    case 'role':
+    case 'storage':
+      return `${object.kind} ${quoteIdentifier(object.name)}`;
+  }
+}
+
+/** A column: `column a of table t`. */
+export function columnText(scope: NameScope, relation: Oid, attnum: number): string {
+  const found = scope.snapshot.relationByOid(relation);
+  const column = found !== undefined && 'columns' in found ? found.columns.find(each => each.attnum === attnum) : undefined;
+  return `column ${quoteIdentifier(column?.name ?? '???')} of ${found?.kind ?? 'table'} ${relationName(scope, relation)}`;
+}
+
+/** A function with its argument types: `f(integer,text)`. */
+export function functionText(scope: NameScope, fn: Oid): string {
+  const row = scope.snapshot.functionByOid(fn);
+  if (row === undefined) return String(fn);
+  const name = isFunctionVisible(scope, row) ? quoteIdentifier(row.name) : qualifiedName(scope.snapshot, row.schema, row.name);
+  return `${name}(${row.argTypes.map(type => formatType(scope, type, null)).join(',')})`;
+}

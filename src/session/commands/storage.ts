@@ -1,0 +1,106 @@
+import type {VacuumStmt} from '@pgsql/types';
+import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {checkOwner} from '../privileges.ts';
+import {hasServiceRight} from '../run-context.ts';
+import {PgError} from '../../common/errors.ts';
+import {oid, type OwnerId} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {ParsedStatement} from '../../sql/contract.ts';
+import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
+import {computedShape} from '../result-shape.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import type {CommandInput} from './command-types.ts';
+import {findTable} from './find-relation.ts';
+
+const TEXT = oid(25);
+const INT8 = oid(20);
+
+/** STORAGE FLUSH TABLE t | ALL: answers one row per table with what was moved. A plain user flushes only his own rows. */
+export function flushCommand(session: WadiSession, statement: ParsedStatement, all: boolean): Execution {
+  const {catalog} = session.transaction;
+  const text = catalog.typeByOid(TEXT)!;
+  const int8 = catalog.typeByOid(INT8)!;
+  const shape = computedShape([['namespace', text], ['table_name', text], ['rows', int8], ['segments', int8], ['bytes', int8]]);
+  return new RowsExecution(shape, () => flush(session, statement, all), 'STORAGE FLUSH');
+}
+
+async function flush(session: WadiSession, statement: ParsedStatement, all: boolean): Promise<(string | bigint)[][]> {
+  assertOutsideBlock(session, 'STORAGE FLUSH');
+  const {catalog} = session.transaction;
+  const tables = all ? [...catalog.tables()].filter(canFlush) : [namedTable(session, statement)];
+  const rows: (string | bigint)[][] = [];
+  for (const table of tables) {
+    const owner = flushOwner(session, table, all);
+    if (owner === undefined) continue;
+    const result = await session.engine.storage.flush(session.engine.storages.of(catalog, table), owner);
+    const namespace = catalog.schemaByOid(table.schema)?.name ?? '';
+    rows.push([namespace, table.name, BigInt(result.rows), BigInt(result.segments), BigInt(result.bytes)]);
+  }
+  return rows;
+}
+
+function canFlush(table: TableDescriptor): boolean {
+  return table.tableKind !== 'stream' && table.persistence !== 't';
+}
+
+/** Whose rows this role may flush: null = everybody's, undefined = none (skipped under ALL). */
+function flushOwner(session: WadiSession, table: TableDescriptor, all: boolean): OwnerId | null | undefined {
+  const {catalog} = session.transaction;
+  const mayAll = hasServiceRight(catalog, session.currentRole) || table.owner === session.currentRole;
+  if (mayAll) return null;
+  if (table.tableKind === 'user') return session.effectiveOwner;
+  if (all) return undefined;
+  checkOwner(catalog, session.currentRole, table, 'table');
+  return null;
+}
+
+function namedTable(session: WadiSession, statement: ParsedStatement): TableDescriptor {
+  const table = findTable(session, bodyRange(statement));
+  if (table.tableKind === 'stream') {
+    throw new PgError(SqlState.wrongObjectType, `"${table.name}" is a stream table`, {detail: 'Rows of stream tables are never flushed.'});
+  }
+  return table;
+}
+
+/** Our statements about a table carry it as the tree of `TABLE name`. */
+export function bodyRange(statement: ParsedStatement): {readonly schemaname?: string; readonly relname?: string} {
+  const {ast} = statement;
+  if (ast !== null && 'SelectStmt' in ast) {
+    const item = ast.SelectStmt.fromClause?.[0];
+    if (item !== undefined && 'RangeVar' in item) return item.RangeVar;
+  }
+  throw new PgError(SqlState.syntaxError, 'a table name is expected');
+}
+
+function assertOutsideBlock(session: WadiSession, what: string): void {
+  if (!session.transaction.isInBlock) return;
+  throw new PgError(SqlState.activeSqlTransaction, `${what} cannot run inside a transaction block`);
+}
+
+/** STORAGE COMPACT TABLE t. */
+export function compactCommand(session: WadiSession, statement: ParsedStatement): Execution {
+  return new CommandExecution(async () => {
+    assertOutsideBlock(session, 'STORAGE COMPACT');
+    const table = namedTable(session, statement);
+    checkOwner(session.transaction.catalog, session.currentRole, table, 'table');
+    await session.engine.storage.compact(session.engine.storages.of(session.transaction.catalog, table));
+    return 'STORAGE COMPACT';
+  });
+}
+
+/** VACUUM and ANALYZE: rows need neither; the tables must exist and the rules of blocks hold. */
+export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execution {
+  const isVacuum = node.is_vacuumcmd === true;
+  return new CommandExecution(async () => {
+    if (isVacuum && (session.transaction.isInBlock || session.isInMultiStatement)) {
+      throw new PgError(SqlState.activeSqlTransaction, 'VACUUM cannot run inside a transaction block');
+    }
+    const {catalog} = session.transaction;
+    for (const each of node.rels ?? []) {
+      if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
+      const table = findTable(session, each.VacuumRelation.relation);
+      if (isVacuum && canFlush(table)) await session.engine.storage.compact(session.engine.storages.of(catalog, table));
+    }
+    return isVacuum ? 'VACUUM' : 'ANALYZE';
+  });
+}

@@ -1,0 +1,63 @@
+import {createCatalogPort, createNameResolver} from '../../catalog/info-functions.ts';
+import type {InfoContext} from '../../catalog/info/context.ts';
+import type {Oid} from '../../common/ids.ts';
+import type {CatalogPort} from '../../functions/contract.ts';
+import type {Datum, NameResolver} from '../../types/contract.ts';
+import {tempSchemaName} from '../search-path.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+/** Catalog information functions and reg* names over the session's snapshot and search path. */
+export class CatalogFunctions implements CatalogPort, NameResolver {
+  readonly #session: WadiSession;
+  readonly #port: CatalogPort;
+  readonly #names: NameResolver;
+
+  constructor(session: WadiSession) {
+    this.#session = session;
+    this.#port = createCatalogPort(() => this.context());
+    this.#names = createNameResolver(() => ({snapshot: session.transaction.catalog, searchPath: session.searchPath()}));
+  }
+
+  call(source: string, args: readonly Datum[]): Datum {
+    return this.#port.call(source, args);
+  }
+
+  regIn(typeName: string, text: string): number {
+    return this.#names.regIn(typeName, text);
+  }
+
+  regOut(typeName: string, value: number): string {
+    return this.#names.regOut(typeName, value);
+  }
+
+  /** What the catalog's functions may know of the session. */
+  context(): InfoContext {
+    const session = this.#session;
+    const {catalog} = session.transaction;
+    const {storage, storages} = session.engine;
+    return {
+      snapshot: catalog,
+      searchPath: session.searchPath(),
+      currentRole: session.currentRole,
+      tempSchema: catalog.schemaByName(tempSchemaName(session.pid))?.oid ?? (0 as Oid),
+      relationSize: relation => {
+        const table = catalog.tableByOid(relation);
+        if (table === undefined) return 0n;
+        const stats = storage.tableStats(storages.of(catalog, table));
+        return BigInt(stats.hotBytes + stats.coldBytes);
+      },
+      databaseSize: () => {
+        let bytes = 0n;
+        for (const table of catalog.tables()) {
+          const stats = storage.tableStats(storages.of(catalog, table));
+          bytes += BigInt(stats.hotBytes + stats.coldBytes);
+        }
+        return bytes;
+      },
+      sequenceLastValue: sequence => {
+        const state = storage.sequenceState(sequence);
+        return state === undefined || !state.isCalled ? null : state.lastValue;
+      },
+    };
+  }
+}

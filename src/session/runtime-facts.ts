@@ -1,0 +1,220 @@
+import type {RuntimeFacts} from '../catalog/contract.ts';
+import {settingFacts, settingRow, type SettingFacts} from '../catalog/system/fact-rows.ts';
+import type {Oid} from '../common/ids.ts';
+import {PgArray} from '../types/array-value.ts';
+import type {Datum} from '../types/contract.ts';
+import {showValue} from './commands/variable.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+type Row = readonly Datum[];
+type Feed = (session: WadiSession) => readonly Row[];
+
+/** Facts about what runs as one session sees them, by relation: one line each. */
+const feeds: Readonly<Record<string, Feed>> = {
+  'pg_catalog.pg_settings': settingRows,
+  'pg_catalog.pg_stat_activity': activityRows,
+  'pg_catalog.pg_locks': lockRows,
+  'pg_catalog.pg_prepared_statements': preparedRows,
+  'pg_catalog.pg_cursors': cursorRows,
+  'system.segments': segmentRows,
+  'system.stats': statsRows,
+  'system.sessions': sessionRows,
+  'system.transactions': transactionRows,
+  'system.settings': wadiSettingRows,
+};
+
+/** Runtime facts for a session; `more` holds feeds of upper layers (live queries, jobs). */
+export class SessionFacts implements RuntimeFacts {
+  readonly #session: WadiSession;
+  readonly #more: ReadonlyMap<string, () => readonly Row[]>;
+
+  constructor(session: WadiSession, more: ReadonlyMap<string, () => readonly Row[]>) {
+    this.#session = session;
+    this.#more = more;
+  }
+
+  get currentRole(): Oid {
+    return this.#session.currentRole;
+  }
+
+  rows(relation: string): readonly Row[] | undefined {
+    const feed = Object.hasOwn(feeds, relation) ? feeds[relation] : undefined;
+    return feed === undefined ? this.#more.get(relation)?.() : feed(this.#session);
+  }
+}
+
+function settingValue(session: WadiSession, facts: SettingFacts): string | null {
+  if (facts.name.startsWith('transaction_')) return showValue(session, facts.name);
+  return session.settings.raw(facts.name) ?? facts.bootValue;
+}
+
+function settingRows(session: WadiSession): readonly Row[] {
+  return settingFacts().map(facts => settingRow(facts, settingValue(session, facts), session.settings.source(facts.name)));
+}
+
+function wadiSettingRows(session: WadiSession): readonly Row[] {
+  return settingFacts().map(facts => [
+    facts.name,
+    settingValue(session, facts),
+    facts.unit,
+    facts.category,
+    facts.shortDescription,
+    facts.context,
+    session.settings.source(facts.name),
+    facts.name.startsWith('wadi_'),
+  ]);
+}
+
+function activityRows(session: WadiSession): readonly Row[] {
+  const {catalog} = session.transaction;
+  return [...session.engine.sessions.values()].map(each => {
+    const role = catalog.roleByOid(each.sessionRole);
+    const {activity, options} = each;
+    const isVisible = session.isSuperuser || each.sessionRole === session.currentRole;
+    const isWaiting = activity.waitEvent !== null;
+    return [
+      each.database.oid,
+      each.database.name,
+      each.pid,
+      null,
+      each.sessionRole,
+      role?.name ?? null,
+      each.settings.raw('application_name') ?? '',
+      options.remoteAddress === '' ? null : options.remoteAddress,
+      null,
+      options.remotePort,
+      each.startedAt,
+      each.transaction.status === 'none' ? null : each.transaction.startedAt,
+      activity.queryStart,
+      activity.stateChange,
+      isVisible ? (isWaiting ? 'Lock' : activity.state === 'active' ? null : 'Client') : null,
+      isVisible ? (isWaiting ? activity.waitEvent : activity.state === 'active' ? null : 'ClientRead') : null,
+      isVisible ? activity.state : null,
+      null,
+      null,
+      null,
+      isVisible ? activity.query : '<insufficient privilege>',
+      'client backend',
+    ];
+  });
+}
+
+function lockRows(session: WadiSession): readonly Row[] {
+  return session.engine.storage.locks().map(lock => [
+    lock.type,
+    session.database.oid,
+    lock.relation === 0 ? null : lock.relation,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    lock.pid,
+    lock.mode,
+    lock.granted,
+    false,
+    null,
+  ]);
+}
+
+function preparedRows(session: WadiSession): readonly Row[] {
+  return [...session.extended.statements.values()]
+    .filter(each => each.name !== '')
+    .map(each => [each.name, each.text, each.preparedAt, PgArray.of(each.parameterTypes.map(type => type.oid)), each.fromSql, 0n, 0n]);
+}
+
+function cursorRows(session: WadiSession): readonly Row[] {
+  const rows: Row[] = [];
+  for (const portal of session.extended.portals.values()) {
+    const {cursor} = portal;
+    if (cursor === null) continue;
+    rows.push([portal.name, cursor.text, cursor.isHoldable, cursor.isBinary, cursor.isScrollable, cursor.createdAt]);
+  }
+  return rows;
+}
+
+function segmentRows(session: WadiSession): readonly Row[] {
+  const {catalog} = session.transaction;
+  const rows: Row[] = [];
+  for (const segment of session.engine.storage.segments()) {
+    const table = catalog.tableByOid(segment.table);
+    if (table === undefined) continue;
+    rows.push([
+      catalog.schemaByOid(table.schema)?.name ?? '',
+      table.name,
+      segment.owner === 0 ? null : (catalog.roleByOid(segment.owner)?.name ?? String(segment.owner)),
+      BigInt(segment.id),
+      segment.path,
+      BigInt(segment.rows),
+      BigInt(segment.deletedRows),
+      BigInt(segment.bytes),
+      segment.minSeq,
+      segment.maxSeq,
+      segment.schemaVersion,
+      segment.createdAt,
+    ]);
+  }
+  return rows;
+}
+
+function statsRows(session: WadiSession): readonly Row[] {
+  const {catalog} = session.transaction;
+  const {storage, storages} = session.engine;
+  const rows: Row[] = [];
+  for (const table of catalog.tables()) {
+    const stats = storage.tableStats(storages.of(catalog, table));
+    rows.push([
+      catalog.schemaByOid(table.schema)?.name ?? '',
+      table.name,
+      BigInt(stats.hotRows),
+      BigInt(stats.coldRows),
+      BigInt(stats.segments),
+      BigInt(stats.hotBytes),
+      BigInt(stats.coldBytes),
+    ]);
+  }
+  return rows;
+}
+
+function sessionRows(session: WadiSession): readonly Row[] {
+  const {catalog} = session.transaction;
+  return [...session.engine.sessions.values()].map(each => [
+    BigInt(each.pid),
+    each.pid,
+    catalog.roleByOid(each.sessionRole)?.name ?? '',
+    each.database.name,
+    each.settings.raw('application_name') ?? '',
+    each.options.remoteAddress === '' ? null : each.options.remoteAddress,
+    'postgres',
+    each.activity.state,
+    each.activity.query,
+    each.startedAt,
+    each.activity.queryStart,
+    each.activity.stateChange,
+  ]);
+}
+
+function transactionRows(session: WadiSession): readonly Row[] {
+  const rows: Row[] = [];
+  for (const each of session.engine.sessions.values()) {
+    const tx = each.transaction.openTx;
+    if (tx === null) continue;
+    const locks = session.engine.storage.locks().filter(lock => lock.pid === each.pid && lock.granted).length;
+    rows.push([
+      BigInt(tx.id),
+      each.pid,
+      each.currentUser,
+      each.transaction.status,
+      tx.isolation,
+      null,
+      null,
+      null,
+      BigInt(locks),
+      each.transaction.startedAt,
+    ]);
+  }
+  return rows;
+}

@@ -1,0 +1,55 @@
+import {settingFacts} from '../catalog/system/fact-rows.ts';
+import {VERSION} from '../common/version.ts';
+import type {SettingDefinition} from './setting-values.ts';
+import type {SettingDefinitions} from './settings.ts';
+
+/** The version that is announced to clients: they choose their catalog queries by it. */
+export const SERVER_VERSION = '15.18';
+
+/** Our own settings, in the form of PostgreSQL's. */
+const own: readonly SettingDefinition[] = [
+  {
+    name: 'wadi_version',
+    boot: VERSION,
+    unit: null,
+    category: 'Preset Options',
+    shortDescription: 'Shows the version of Wadi.',
+    extraDescription: null,
+    context: 'internal',
+    type: 'string',
+    min: null,
+    max: null,
+    enumValues: null,
+  },
+];
+
+/** Definitions of all settings by lower-case name. */
+export function loadSettingDefinitions(): SettingDefinitions {
+  const definitions = new Map<string, SettingDefinition>();
+  for (const facts of settingFacts()) {
+    definitions.set(facts.name.toLowerCase(), {...facts, boot: facts.bootValue ?? ''});
+  }
+  for (const definition of own) definitions.set(definition.name, definition);
+  return definitions;
+}
+
+/** Values that differ from PostgreSQL's boot values: what a started server reports. */
+export function defaultSettings(dataDir: string): ReadonlyMap<string, string> {
+  return new Map([
+    ['server_version', SERVER_VERSION],
+    ['server_version_num', '150018'],
+    ['server_encoding', 'UTF8'],
+    ['client_encoding', 'UTF8'],
+    ['timezone', Intl.DateTimeFormat().resolvedOptions().timeZone],
+    ['log_timezone', 'UTC'],
+    ['lc_collate', 'C.UTF-8'],
+    ['lc_ctype', 'C.UTF-8'],
+    ['lc_messages', 'C.UTF-8'],
+    ['lc_monetary', 'C.UTF-8'],
+    ['lc_numeric', 'C.UTF-8'],
+    ['lc_time', 'C.UTF-8'],
+    ['default_text_search_config', 'pg_catalog.english'],
+    ['data_directory', dataDir],
+    ['max_prepared_transactions', '0'],
+  ]);
+}
