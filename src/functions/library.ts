@@ -15,7 +15,9 @@ import {patternFunctions, patternSets} from './like-regex.ts';
 import {miscFunctions} from './misc.ts';
 import {numericFunctions} from './numeric.ts';
 import {seriesSets} from './series.ts';
+import {toCharDateFunctions} from './to-char-date.ts';
 import {toCharNumberFunctions} from './to-char-number.ts';
+import {toTimestampFunctions} from './to-timestamp.ts';
 import {textFunctions} from './text.ts';
 
 /** Code of upper layers, to be found beside the built-in functions. */
@@ -51,7 +53,7 @@ class Library implements FunctionLibrary {
 
 const scalarFamilies = [
   intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
-  datetimeFunctions, extractFunctions, jsonFunctions, toCharNumberFunctions,
+  datetimeFunctions, extractFunctions, jsonFunctions, toCharNumberFunctions, toCharDateFunctions, toTimestampFunctions,
 ];
 const setFamilies = [patternSets, arraySets, seriesSets, jsonSets];
 
