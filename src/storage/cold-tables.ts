@@ -3,7 +3,7 @@ import {readCell} from './hot/cells.ts';
 import {END, PAUSE, type ScanStats, type StorageColumn, type TableStorage} from './contract.ts';
 import type {Segment, SegmentColumn, SegmentScanOptions, SegmentStore} from './cold/contract.ts';
 import type {KeyCodec, MapKey} from './hot/key-codec.ts';
-import type {Manifest, SegmentEntry} from './manifest.ts';
+import {type Manifest, type SegmentEntry, seqOf} from './manifest.ts';
 import {hashKey, SegmentKeys} from './segment-keys.ts';
 
 /** attnums of the system columns of segments. */
@@ -150,7 +150,7 @@ export class ColdTables {
     const rows = this.open(entry).read([position], [...scanColumns(table.columns), this.systemColumn(SEQ_ATTNUM)]);
     if (rows instanceof Promise) return rows;
     const values = rows[0]!;
-    return {row: values.slice(0, -1), seq: values[values.length - 1] as bigint};
+    return {row: values.slice(0, -1), seq: seqOf(entry, values[values.length - 1])};
   }
 
   systemColumn(attnum: number): SegmentScanOptions['columns'][number] {

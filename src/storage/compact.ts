@@ -5,9 +5,10 @@ import {RID_ATTNUM, scanColumns, SEQ_ATTNUM} from './cold-tables.ts';
 import type {FlushResult, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
-import {DeletionPages, locationOf, positionOf, type SegmentEntry, segmentOf} from './manifest.ts';
+import {DeletionPages, locationOf, positionOf, type SegmentEntry, segmentOf, seqOf} from './manifest.ts';
 import {clusterColumns, segmentColumns, segmentPath, writeOptions} from './segment-plan.ts';
-import {type ManifestChange, NO_MANIFEST_CHANGE} from './tx/commit-unit.ts';
+import {sortInSlices} from './sliced-sort.ts';
+import {submit} from './tx/submit.ts';
 
 /** Rows above which a segment is not merged again unless many of its rows are deleted. */
 const LARGE_SEGMENT_ROWS = 1_000_000;
@@ -46,12 +47,11 @@ export class Compactor {
 
   async #merge(table: TableStorage, owner: number, chosen: readonly SegmentEntry[]): Promise<FlushResult> {
     const engine = this.#engine;
-    const rows = await this.#read(table, chosen);
-    rows.sort(rowOrder(table));
+    const rows = await sortInSlices(await this.#read(table, chosen), rowOrder(table));
     const id = engine.counters.nextSegment++;
     const path = segmentPath(engine, table, owner, id);
     const columns = segmentColumns(table, engine.cold.int8);
-    await this.#submit({newIntents: [{id, path}]});
+    await submit(engine, {newIntents: [{id, path}]});
     try {
       const meta = rows.length === 0 ? null : await engine.segments.write(writeOptions(engine, table, owner, path, columns), sourceOf(rows));
       await engine.commits.settle();
@@ -70,16 +70,16 @@ export class Compactor {
       if (meta !== null) {
         const deletions = dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions;
         const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
-        put.push({id, table: table.oid, owner, path, meta, schema: columns, createdAt, deletions, file: {segment: null}});
+        put.push({id, table: table.oid, owner, path, meta, schema: columns, createdAt, constantSeq: null, deletions, file: {segment: null}});
       }
-      const done = this.#submit({put, removed: newest as SegmentEntry[], doneIntents: [id]});
+      const done = submit(engine, {put, removed: newest as SegmentEntry[], doneIntents: [id]});
       engine.commits.flush();
       this.#relocate(table, places);
       await done;
       return {rows: rows.length - dead.length, segments: put.length, bytes: meta?.bytes ?? 0};
     } catch (error) {
       rmSync(path, {force: true});
-      await this.#submit({doneIntents: [id]});
+      await submit(engine, {doneIntents: [id]});
       throw error;
     }
   }
@@ -90,7 +90,10 @@ export class Compactor {
     const rows: MergedRow[] = [];
     for (const entry of chosen) {
       await cold.forEachRow(entry, columns, (position, values) => {
-        if (!entry.deletions.has(position)) rows.push({values: values.slice(), location: locationOf(entry.id, position)});
+        if (entry.deletions.has(position)) return;
+        const copy = values.slice();
+        copy[1] = seqOf(entry, values[1]);
+        rows.push({values: copy, location: locationOf(entry.id, position)});
       });
     }
     return rows;
@@ -99,14 +102,6 @@ export class Compactor {
   /** Open write-sets hold places of rows that moved. */
   #relocate(table: TableStorage, places: ReadonlyMap<number, number>): void {
     for (const writer of this.#engine.hot.loadedImage(table.oid)?.writers ?? []) writer.relocateAll(places);
-  }
-
-  async #submit(change: Partial<ManifestChange>): Promise<void> {
-    const {commits, durability} = this.#engine;
-    const seq = await new Promise<number>((resolve, reject) => {
-      commits.enqueue({tables: [], ddl: [], sequences: [], manifest: {...NO_MANIFEST_CHANGE, ...change}, applied: resolve, failed: reject});
-    });
-    await durability.whenDurable(seq);
   }
 }
 

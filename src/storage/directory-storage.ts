@@ -145,8 +145,8 @@ export class DirectoryStorage implements Storage {
           rows: entry.meta.rows,
           deletedRows: entry.deletions.count,
           bytes: entry.meta.bytes,
-          minSeq: BigInt(entry.meta.minSeq) as Seq,
-          maxSeq: BigInt(entry.meta.maxSeq) as Seq,
+          minSeq: BigInt(entry.constantSeq ?? entry.meta.minSeq) as Seq,
+          maxSeq: BigInt(entry.constantSeq ?? entry.meta.maxSeq) as Seq,
           schemaVersion: entry.meta.schemaVersion,
           createdAt: entry.createdAt,
         });
@@ -179,7 +179,7 @@ export class DirectoryStorage implements Storage {
     await this.#checkpointer.close();
     const unused = sequences.unused();
     if (unused.length > 0) {
-      commits.enqueue({tables: [], ddl: [], sequences: unused, manifest: null, applied: () => {}, failed: () => {}});
+      commits.enqueue({tables: [], bulk: [], ddl: [], sequences: unused, manifest: null, applied: () => {}, failed: () => {}});
     }
     commits.flush();
     await durability.close();

@@ -15,7 +15,8 @@ import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
 import {DeletionPages, type SegmentEntry} from './manifest.ts';
 import {clusterColumns, segmentColumns, segmentPath, writeOptions} from './segment-plan.ts';
-import {type ManifestChange, NO_MANIFEST_CHANGE} from './tx/commit-unit.ts';
+import {sortInSlices} from './sliced-sort.ts';
+import {submit} from './tx/submit.ts';
 
 const SOURCE_ROWS = 4096;
 const DRAIN_SLICE = 400;
@@ -68,7 +69,7 @@ export class Flusher {
     image.pins++;
     let partitions: Partition[] = [];
     try {
-      partitions = this.#collect(table, image, owner, snapshot.number);
+      partitions = await this.#collect(table, image, owner, snapshot.number);
       if (partitions.length === 0) return NOTHING;
       await submit(this.#engine, {newIntents: partitions.map(({id, path}) => ({id, path}))});
       failpoint('flush-after-intent');
@@ -92,7 +93,7 @@ export class Flusher {
   }
 
   /** The visible rows of each owner that nobody is changing, in cluster order. */
-  #collect(table: TableStorage, image: HotImage, owner: OwnerId | null, seq: number): Partition[] {
+  async #collect(table: TableStorage, image: HotImage, owner: OwnerId | null, seq: number): Promise<Partition[]> {
     const {counters} = this.#engine;
     const owners = owner === null ? [...image.owners.values()] : [...image.owners.values()].filter((rows) => rows.owner === owner);
     const compare = clusterOrder(image, table);
@@ -106,9 +107,9 @@ export class Flusher {
         }
       }
       if (positions.length === 0) continue;
-      positions.sort(compare);
       const id = counters.nextSegment++;
-      partitions.push({id, owner: rows.owner, path: segmentPath(this.#engine, table, rows.owner, id), positions});
+      const sorted = await sortInSlices(positions, compare);
+      partitions.push({id, owner: rows.owner, path: segmentPath(this.#engine, table, rows.owner, id), positions: sorted});
     }
     return partitions;
   }
@@ -181,6 +182,7 @@ export class Flusher {
       meta,
       schema: columns,
       createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
+      constantSeq: null,
       deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
       file: {segment: null},
     };
@@ -259,15 +261,6 @@ function clusterOrder(image: HotImage, table: TableStorage): (a: number, b: numb
     }
     return Number(left.rids[a & 1023]! - right.rids[b & 1023]!);
   };
-}
-
-/** Commits a change of the manifest and waits until it is durable. */
-export async function submit(engine: Engine, change: Partial<ManifestChange>): Promise<void> {
-  const {commits, durability} = engine;
-  const seq = await new Promise<number>((resolve, reject) => {
-    commits.enqueue({tables: [], ddl: [], sequences: [], manifest: {...NO_MANIFEST_CHANGE, ...change}, applied: resolve, failed: reject});
-  });
-  await durability.whenDurable(seq);
 }
 
 /** Runs maintenance of a table under SHARE UPDATE EXCLUSIVE. */

@@ -91,6 +91,8 @@ export interface SegmentEntry {
   /** Columns as they were written. */
   readonly schema: readonly SegmentColumn[];
   readonly createdAt: bigint;
+  /** The seq of all rows when the file holds none: a segment written before its commit. */
+  readonly constantSeq: number | null;
   readonly deletions: DeletionPages;
   /** The open file, shared by all versions of the entry. */
   readonly file: {segment: Segment | null};
@@ -177,4 +179,9 @@ export function segmentOf(location: number): number {
 /** The position in its segment of a cold location. */
 export function positionOf(location: number): number {
   return (location - 1) % LOCATION_UNIT;
+}
+
+/** The seq of a row as its segment's file has it. */
+export function seqOf(entry: SegmentEntry, stored: unknown): bigint {
+  return typeof stored === 'bigint' ? stored : BigInt(entry.constantSeq ?? 0);
 }

@@ -103,7 +103,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   const sequences = new Sequences(
     storedSequences,
     (sequence, json) => {
-      commits.enqueue({tables: [], ddl: [], sequences: [[sequence, json]], manifest: null, applied: () => {}, failed: (error) => logger.error(`sequence reservation failed: ${error.message}`)});
+      commits.enqueue({tables: [], bulk: [], ddl: [], sequences: [[sequence, json]], manifest: null, applied: () => {}, failed: (error) => logger.error(`sequence reservation failed: ${error.message}`)});
       commits.flush();
     },
     nameOf,

@@ -54,8 +54,8 @@ export function loadManifest(db: Database, types: TypeLookup): Manifest {
     pages.set(Number(segment), list);
   }
   const entries: SegmentEntry[] = [];
-  for (const row of db.prepare('SELECT id, tbl, owner, path, meta, schema, created FROM segments ORDER BY id').raw().iterate()) {
-    const [id, table, owner, path, meta, schema, created] = row as [bigint, bigint, bigint, string, string, string, bigint];
+  for (const row of db.prepare('SELECT id, tbl, owner, path, meta, schema, created, seq FROM segments ORDER BY id').raw().iterate()) {
+    const [id, table, owner, path, meta, schema, created, seq] = row as [bigint, bigint, bigint, string, string, string, bigint, bigint | null];
     const columns = JSON.parse(schema) as StoredSegmentColumn[];
     entries.push({
       id: Number(id),
@@ -65,6 +65,7 @@ export function loadManifest(db: Database, types: TypeLookup): Manifest {
       meta: JSON.parse(meta) as SegmentMeta,
       schema: columns.map((column) => segmentColumn(column, types)),
       createdAt: created,
+      constantSeq: seq === null ? null : Number(seq),
       deletions: DeletionPages.of(pages.get(Number(id)) ?? []),
       file: {segment: null},
     });

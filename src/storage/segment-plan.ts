@@ -12,7 +12,7 @@ export function segmentColumns(table: TableStorage, int8: TypeInstance): readonl
   const system = (attnum: number, name: string): SegmentColumn => ({attnum, name, type: int8, typmod: -1, isNullable: false, bloom: null});
   return [
     system(RID_ATTNUM, '_rid'),
-    system(SEQ_ATTNUM, '_seq'),
+    {...system(SEQ_ATTNUM, '_seq'), isNullable: true},
     ...table.columns.map((column, i) => ({
       attnum: column.attnum,
       name: column.name,

@@ -8,6 +8,8 @@ export interface StorageSettings {
   readonly walThrottleBytes: number;
   /** Commits kept in the change log at least; older ones are dropped in slices. */
   readonly logRetentionCommits: number;
+  /** New rows of one owner in one transaction from which they are written to a segment before the commit. */
+  readonly bulkRows: number;
   /** Rows of one row group of a segment. */
   readonly rowGroupRows: number;
   /** Directory below which segment files lie; null = `segments` in the data directory. */
@@ -22,6 +24,7 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   checkpointBytes: 8 * 1024 * 1024,
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
+  bulkRows: 200_000,
   rowGroupRows: 65_536,
   segmentDirectory: null,
   maxSegmentsPerPartition: 12,

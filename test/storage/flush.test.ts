@@ -214,3 +214,58 @@ t.test('truncate drops segments; REPEATABLE READ does not update a cold row that
   test.same(await contents(storage, made), []);
   test.equal(storage.segments().length, 0);
 });
+
+t.test('3.1: a large transaction writes its new rows to a segment before it commits', async (test) => {
+  const directory = temporaryDirectory();
+  const made = table(20000);
+  let storage = open(directory.path, [made], {bulkRows: 1000});
+  test.teardown(async () => {
+    await storage.close();
+    directory.remove();
+  });
+  await createTable(storage, made);
+  await insertRows(storage, made, numbered(10, 90_000));
+  const since = storage.lastSeq;
+  let announced = 0;
+  storage.onCommit((event) => {
+    for (const part of event.parts) announced += part.changes.length;
+  });
+  const tx = begin(storage);
+  for (const row of numbered(3000).reverse()) tx.insert(made, shared, row);
+  next(tx);
+  await updateByKey(tx, made, [5], (row) => [row[0]!, 55, row[2]!]);
+  await deleteByKey(tx, made, [6]);
+  await updateByKey(tx, made, [90_000], (row) => [row[0]!, 0, row[2]!]);
+  const committing = tx.commit()!;
+  const other = begin(storage);
+  const waits = other.insert(made, shared, [100, 0, 'same key']);
+  test.ok(waits instanceof Promise, 'keys are held while the file is written');
+  await committing;
+  await waits;
+  test.equal(await insertOne(other, made, [100, 0, 'same key']), 'conflict');
+  other.rollback();
+  const expected = numbered(3000).filter((row) => row[0] !== 6);
+  expected[5] = [5, 55, 's5'];
+  const hot = numbered(10, 90_000);
+  hot[0] = [90_000, 0, hot[0]![2]!];
+  test.same(await contents(storage, made), [...expected, ...hot]);
+  test.match(storage.tableStats(made), {segments: 1, hotRows: 10});
+  test.equal(announced, 3000);
+  const reader = begin(storage);
+  test.equal((await byKey(reader, made, [7]))!.seq, tx.commitSeq);
+  const seqs = await rowsOf(reader, request(made, {columns: ['seq']}));
+  test.ok(seqs.every((row) => row[0] === tx.commitSeq || Number(row[0]) === Number(since)));
+  reader.rollback();
+  test.equal(storage.logReader(made, null).read(since, 10).gap, true, 'readers behind it start anew');
+  await insertRows(storage, made, numbered(5, 50_000));
+  await storage.flush(made, null);
+  await storage.compact(made);
+  test.equal(storage.segments().length, 1);
+  await storage.close();
+  storage = open(directory.path, [made], {bulkRows: 1000});
+  test.equal((await contents(storage, made)).length, 2999 + 15);
+  const after = begin(storage);
+  test.equal((await byKey(after, made, [7]))!.seq, tx.commitSeq, 'compaction keeps the seq');
+  after.rollback();
+  test.same(await storage.check(), []);
+});

@@ -11,6 +11,8 @@ export const OP_INSERT = 1;
 export const OP_UPDATE = 2;
 export const OP_DELETE = 3;
 export const FLAG_TRUNCATE = 1;
+/** The part's rows lie in a segment, which the JSON names: readers get a gap. */
+export const FLAG_BULK = 4;
 /** The part holds JSON: catalog records, sequences, manifest. */
 export const FLAG_JSON = 2;
 

@@ -4,7 +4,7 @@ import {oid} from '../../common/ids.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ChangePart, CommitEvent, LogReader, RowChange, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
-import {FLAG_JSON, FLAG_TRUNCATE, type LogPartHeader, OP_DELETE, OP_INSERT, readChange, readPartHeader} from './change-log.ts';
+import {FLAG_BULK, FLAG_JSON, FLAG_TRUNCATE, type LogPartHeader, OP_DELETE, OP_INSERT, readChange, readPartHeader} from './change-log.ts';
 import type {GenerationColumn} from './hot-table.ts';
 import {LOG_PART_BITS} from './schema.ts';
 
@@ -36,7 +36,13 @@ export class TableLogReader implements LogReader {
       const {seq} = parts[i]!;
       let end = i;
       while (end < parts.length && parts[end]!.seq === seq) end++;
-      entries.push(this.#entry(parts.slice(i, end)));
+      const ofCommit = parts.slice(i, end);
+      if (ofCommit.some(({data}) => (data[1]! & FLAG_BULK) !== 0)) {
+        // Rows of a bulk commit are not in the log: whoever is behind it reads the table anew.
+        if (entries.length === 0) return {entries, gap: true, next: since};
+        break;
+      }
+      entries.push(this.#entry(ofCommit));
       i = end;
     }
     const next = entries.length === 0 ? since : entries[entries.length - 1]!.seq;

@@ -5,7 +5,7 @@ import type {DeletionSet, SegmentCursor, SegmentPredicate, SegmentScanOptions} f
 import {type ColdTables, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
 import {END, PAUSE, type ScanRequest, type ScanStats} from '../contract.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
-import {locationOf, type SegmentEntry} from '../manifest.ts';
+import {locationOf, type SegmentEntry, seqOf} from '../manifest.ts';
 import {readCell} from '../hot/cells.ts';
 import type {HotView} from './hot-scan.ts';
 import type {LooseRow, ScanColumns} from './scan-columns.ts';
@@ -111,8 +111,15 @@ export class ColdScan {
   #arrange(entry: SegmentEntry, batch: Batch): Batch {
     const positions = batch.vectors[this.#options.length]!;
     const vectors: Vector[] = [];
-    for (const at of this.#at) vectors.push(at >= 0 ? batch.vectors[at]! : this.#computed(entry, at, positions));
+    for (const at of this.#at) vectors.push(at >= 0 ? this.#stored(entry, at, batch.vectors[at]!, positions) : this.#computed(entry, at, positions));
     return {count: batch.count, selection: batch.selection, vectors};
+  }
+
+  /** A column as the file has it; the seq of a segment that was written before its commit is one for all rows. */
+  #stored(entry: SegmentEntry, at: number, vector: Vector, positions: Vector): Vector {
+    if (entry.constantSeq === null || this.#options[at]!.attnum !== SEQ_ATTNUM) return vector;
+    const rows = positions.kind === 'float64' ? positions.values.length : 0;
+    return {kind: 'int64', values: new BigInt64Array(rows).fill(BigInt(entry.constantSeq)), nulls: null};
   }
 
   #computed(entry: SegmentEntry, at: number, positions: Vector): Vector {
@@ -184,7 +191,7 @@ export class ColdScan {
         rid: rid === -1 ? 0 : Number(values[rid] as bigint),
         owner: entry.owner,
         row,
-        seq: seq === -1 ? null : (values[seq] as bigint),
+        seq: seq === -1 ? null : seqOf(entry, values[seq]),
         location: locationOf(entry.id, positions[i]!),
       };
     });

@@ -37,9 +37,17 @@ export interface ManifestChange {
 /** A manifest change that changes nothing. */
 export const NO_MANIFEST_CHANGE: ManifestChange = {put: [], removed: [], drains: [], moved: [], newIntents: [], doneIntents: []};
 
+/** New rows of one owner that lie in a segment already; as changes they are listed only when a listener asks. */
+export interface BulkRows {
+  readonly entry: SegmentEntry;
+  readonly part: ChangePart;
+}
+
 /** All that one commit does: rows, DDL, sequences, manifest. Applied whole or not at all. */
 export interface CommitUnit {
   readonly tables: readonly TableChanges[];
+  /** Rows that were written to segments before the commit. */
+  readonly bulk: readonly BulkRows[];
   readonly ddl: readonly DdlEffect[];
   readonly sequences: readonly (readonly [oid: number, json: string | null])[];
   readonly manifest: ManifestChange | null;
@@ -47,12 +55,13 @@ export interface CommitUnit {
   failed(error: Error): void;
 }
 
-/** The net changes of a write-set. */
-export function collectChanges(writes: TableWrites): TableChanges {
+/** The net changes of a write-set, without new rows of owners whose rows were written to segments. */
+export function collectChanges(writes: TableWrites, inSegments: ReadonlySet<number> | null = null): TableChanges {
   const {insertRids, insertOwners, insertRows, insertCmin, changes} = writes;
   const isTruncate = writes.truncations.length > 0;
   const net: FinalChange[] = [];
   for (let i = 0; i < insertRids.length; i++) {
+    if (inSegments !== null && inSegments.has(insertOwners[i]!)) continue;
     const rid = insertRids[i]!;
     const change = changes.size === 0 ? undefined : changes.get(rid);
     let row: readonly Datum[] | null = insertRows[i]!;
@@ -82,7 +91,7 @@ export function collectChanges(writes: TableWrites): TableChanges {
   return {table: writes.table, isTruncate, changes: net};
 }
 
-/** Changes of a table split by owner, as listeners and the log take them. */
+/** Changes of tables split by owner, as listeners and the log take them. */
 export function partsOf(tables: readonly TableChanges[]): ChangePart[] {
   const parts: ChangePart[] = [];
   for (const {table, isTruncate, changes} of tables) {

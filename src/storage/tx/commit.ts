@@ -8,7 +8,7 @@ import type {Datum} from '../../types/contract.ts';
 import type {ChangePart, CommitEvent} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
 import {LOG_PART_BITS} from '../hot/schema.ts';
-import {FLAG_JSON, FLAG_TRUNCATE, LOG_PART_BYTES, LogPartWriter} from '../hot/change-log.ts';
+import {FLAG_BULK, FLAG_JSON, FLAG_TRUNCATE, LOG_PART_BYTES, LogPartWriter} from '../hot/change-log.ts';
 import type {Durability} from '../hot/durability.ts';
 import {type HotStore, isMemoryOnly} from '../hot/hot-store.ts';
 import {HotTable} from '../hot/hot-table.ts';
@@ -194,6 +194,7 @@ export class CommitQueue {
     member.seq = ++this.#lastSeq;
     member.timestamp = this.#context.now();
     member.parts = partsOf(member.unit.tables);
+    for (const {part} of member.unit.bulk) member.parts.push(part);
   }
 
   #applyUnit(member: Member): void {
@@ -212,13 +213,18 @@ export class CommitQueue {
     for (const tableChanges of unit.tables) {
       if (!isMemoryOnly(tableChanges.table)) this.#applyRows(tableChanges, seq, locations);
     }
-    this.#workManifest = this.#manifestWriter.apply(this.#workManifest, unit, locations);
-    if (unit.ddl.length > 0 || unit.sequences.length > 0 || unit.manifest !== null) {
+    this.#workManifest = this.#manifestWriter.apply(this.#workManifest, unit, locations, seq);
+    if (unit.ddl.length > 0 || unit.sequences.length > 0 || unit.manifest !== null || unit.bulk.length > 0) {
       this.#log.begin(FLAG_JSON, 0, member.timestamp);
       this.#log.json(logJson(unit));
       putPart(0, 0);
     }
-    for (const changePart of member.parts) {
+    for (const {entry, part} of unit.bulk) {
+      this.#log.begin(FLAG_BULK, part.table.schemaVersion, member.timestamp);
+      this.#log.json(JSON.stringify({segment: entry.id, rows: entry.meta.rows}));
+      putPart(part.table.oid, part.owner);
+    }
+    for (const changePart of partsOf(unit.tables)) {
       if (!isMemoryOnly(changePart.table)) this.#logPart(changePart, member.timestamp, putPart);
     }
   }
@@ -325,7 +331,7 @@ export class CommitQueue {
     durability.request(snapshot);
     let rows = 0;
     for (const member of members) {
-      for (const part of member.parts) rows += part.changes.length;
+      for (const {changes} of member.unit.tables) rows += changes.length;
       member.unit.applied(member.seq);
       if (listeners.size > 0) this.#announce(member);
     }
@@ -363,7 +369,7 @@ function asPgError(error: unknown): Error {
 }
 
 function isMemoryUnit(unit: CommitUnit): boolean {
-  if (unit.ddl.length > 0 || unit.sequences.length > 0 || unit.manifest !== null) return false;
+  if (unit.ddl.length > 0 || unit.sequences.length > 0 || unit.manifest !== null || unit.bulk.length > 0) return false;
   return unit.tables.every((changes) => isMemoryOnly(changes.table));
 }
 
@@ -372,7 +378,7 @@ function logJson(unit: CommitUnit): string {
     catalog: unit.ddl.flatMap((effect) => (effect.kind === 'catalog' ? [[effect.key, effect.json]] : [])),
     tables: unit.ddl.flatMap(loggedTable),
     sequences: unit.sequences,
-    segments: unit.manifest === null ? [] : unit.manifest.put.map((entry) => ({id: entry.id, table: entry.table, owner: entry.owner, path: entry.path, meta: entry.meta, schema: entry.schema.length})),
+    segments: [...(unit.manifest?.put ?? []), ...unit.bulk.map(({entry}) => entry)].map((entry) => ({id: entry.id, table: entry.table, owner: entry.owner, path: entry.path, meta: entry.meta, schema: entry.schema.length})),
     removed: unit.manifest === null ? [] : unit.manifest.removed.map((entry) => entry.id),
   });
 }

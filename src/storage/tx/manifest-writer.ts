@@ -16,7 +16,7 @@ export class ManifestWriter {
   readonly #putUnlink: Statement;
 
   constructor(db: Database) {
-    this.#putSegment = db.prepare('INSERT OR REPLACE INTO segments(id, tbl, owner, path, meta, schema, created) VALUES (?, ?, ?, ?, ?, ?, ?)');
+    this.#putSegment = db.prepare('INSERT OR REPLACE INTO segments(id, tbl, owner, path, meta, schema, created, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     this.#deleteSegment = db.prepare('DELETE FROM segments WHERE id = ?');
     this.#putPage = db.prepare('INSERT OR REPLACE INTO deletions(segment, page, bits) VALUES (?, ?, ?)');
     this.#deletePages = db.prepare('DELETE FROM deletions WHERE segment = ?');
@@ -27,7 +27,7 @@ export class ManifestWriter {
   }
 
   /** `locations`: cold rows that the commit updates or deletes. */
-  apply(manifest: Manifest, unit: CommitUnit, locations: readonly number[]): Manifest {
+  apply(manifest: Manifest, unit: CommitUnit, locations: readonly number[], seq: number): Manifest {
     let result = manifest;
     const removed = this.#removedSegments(manifest, unit);
     if (removed.length > 0) {
@@ -47,6 +47,14 @@ export class ManifestWriter {
       }
       result = result.with(unit.manifest.put, []);
     }
+    if (unit.bulk.length > 0) {
+      const entries = unit.bulk.map(({entry}) => ({...entry, constantSeq: seq}));
+      for (const entry of entries) {
+        this.#put(entry);
+        this.#deleteIntent.run(BigInt(entry.id));
+      }
+      result = result.with(entries, []);
+    }
     return locations.length === 0 ? result : this.#markDeleted(result, unit, locations);
   }
 
@@ -59,7 +67,7 @@ export class ManifestWriter {
 
   #put(entry: SegmentEntry): void {
     const schema = JSON.stringify(entry.schema.map(storedColumn));
-    this.#putSegment.run(BigInt(entry.id), BigInt(entry.table), BigInt(entry.owner), entry.path, JSON.stringify(entry.meta), schema, entry.createdAt);
+    this.#putSegment.run(BigInt(entry.id), BigInt(entry.table), BigInt(entry.owner), entry.path, JSON.stringify(entry.meta), schema, entry.createdAt, entry.constantSeq === null ? null : BigInt(entry.constantSeq));
     entry.deletions.pages.forEach((bits, page) => {
       if (bits !== undefined) this.#putPage.run(BigInt(entry.id), BigInt(page), bits);
     });

@@ -6,7 +6,7 @@ import {newScanStats, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.
 import type {RowVersion, StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
-import {locationOf, positionOf, segmentOf} from '../manifest.ts';
+import {locationOf, positionOf, segmentOf, seqOf} from '../manifest.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {ownHolder} from './unique.ts';
 import {hidesBase, type TableWrites, visibleVersion} from './write-set.ts';
@@ -93,7 +93,7 @@ function coldByKey(engine: Engine, table: TableStorage, index: StorageIndex, own
       owner: entry.owner as OwnerId,
       row: row.slice(0, -2),
       location: locationOf(entry.id, position),
-      seq: row[row.length - 1] as Seq,
+      seq: seqOf(entry, row[row.length - 1]) as Seq,
     };
   }
   return null;

@@ -22,6 +22,7 @@ import type {
 } from '../contract.ts';
 import {type Engine, nextRid} from '../engine.ts';
 import {LockOwner} from '../locks/lock-owner.ts';
+import {BulkPart, bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
 import {collectChanges, type CommitUnit, type TableChanges} from './commit-unit.ts';
 import {checkNewIndex, checkNewIndexCold, newUniqueIndexes} from './new-index.ts';
 import {ReadSet} from './read-set.ts';
@@ -264,6 +265,9 @@ export class StorageTransaction implements Transaction {
     const alters = this.#ddl.filter((effect) => effect.kind === 'alterTable');
     const needsCheck = alters.some(({before, after}) => newUniqueIndexes(before, after).length > 0);
     if (needsCheck) return this.#commitWithChecks(alters);
+    for (const writes of this.#tables?.values() ?? []) {
+      if (writes.insertRids.length >= this.#engine.settings.bulkRows) return this.#commitBulk();
+    }
     return this.#enqueue();
   }
 
@@ -287,10 +291,28 @@ export class StorageTransaction implements Transaction {
       this.rollback();
       throw error;
     }
-    await this.#enqueue();
+    await this.#commitBulk();
   }
 
-  #enqueue(): Promise<void> {
+  /** Large sets of new rows are written to segments first; the commit then only refers to them. */
+  async #commitBulk(): Promise<void> {
+    const bulk: BulkSegment[] = [];
+    try {
+      for (const writes of this.#tables?.values() ?? []) {
+        const isDropped = this.#ddl.some((effect) => effect.kind === 'dropTable' && effect.table.oid === writes.table.oid);
+        if (isDropped) continue;
+        const owners = bulkInserts(this.#engine, writes);
+        if (owners.size > 0) bulk.push(...(await writeBulk(this.#engine, writes, owners)));
+      }
+      await this.#enqueue(bulk);
+    } catch (error) {
+      if (bulk.length > 0) await dropBulk(this.#engine, bulk.map(({entry}) => entry));
+      this.rollback();
+      throw error;
+    }
+  }
+
+  #enqueue(bulk: readonly BulkSegment[] = []): Promise<void> {
     const {commits, cold} = this.#engine;
     if (this.#reads !== null) {
       // Nothing may come between the validation and this commit.
@@ -304,13 +326,13 @@ export class StorageTransaction implements Transaction {
       }
     }
     const promise = new Promise<void>((resolve, reject) => {
-      commits.enqueue(this.#unit(resolve, reject));
+      commits.enqueue(this.#unit(resolve, reject, bulk));
     });
     if (this.#reads !== null) commits.flush();
     return promise;
   }
 
-  #unit(resolve: () => void, reject: (error: Error) => void): CommitUnit {
+  #unit(resolve: () => void, reject: (error: Error) => void, bulk: readonly BulkSegment[]): CommitUnit {
     const {sequences} = this.#engine;
     const dropped = new Set<number>();
     const sequenceRows: (readonly [number, string | null])[] = [];
@@ -321,10 +343,13 @@ export class StorageTransaction implements Transaction {
     }
     const tables: TableChanges[] = [];
     for (const [oid, writes] of this.#tables ?? []) {
-      if (!writes.isEmpty && !dropped.has(oid)) tables.push(collectChanges(writes));
+      if (writes.isEmpty || dropped.has(oid)) continue;
+      const inSegments = bulk.filter((segment) => segment.entry.table === oid).map((segment) => segment.owner);
+      tables.push(collectChanges(writes, inSegments.length === 0 ? null : new Set(inSegments)));
     }
     return {
       tables,
+      bulk: bulk.map(({table, owner, entry, inserts}) => ({entry, part: new BulkPart(table, owner as OwnerId, this.#tables!.get(table.oid)!, inserts)})),
       ddl: this.#ddl,
       sequences: sequenceRows,
       manifest: null,

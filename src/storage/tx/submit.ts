@@ -1,0 +1,11 @@
+import type {Engine} from '../engine.ts';
+import {type ManifestChange, NO_MANIFEST_CHANGE} from './commit-unit.ts';
+
+/** Commits a change of the manifest and waits until it is durable. The change is queued before the first wait. */
+export async function submit(engine: Engine, change: Partial<ManifestChange>): Promise<void> {
+  const {commits, durability} = engine;
+  const seq = await new Promise<number>((resolve, reject) => {
+    commits.enqueue({tables: [], bulk: [], ddl: [], sequences: [], manifest: {...NO_MANIFEST_CHANGE, ...change}, applied: resolve, failed: reject});
+  });
+  await durability.whenDurable(seq);
+}
