@@ -30,7 +30,7 @@ export function bytesToEscape(value: Uint8Array): string {
 
 /** Hex digits (blanks allowed between pairs) as decode(…, 'hex') reads them. */
 export function hexToBytes(digits: string): Buffer {
-  const compact = /[ \n\t\r]/.test(digits) ? digits.replace(/[ \n\t\r]/g, '') : digits;
+  const compact = /[ \n\t\r]/.test(digits) ? joinPairs(digits) : digits;
   const bad = /[^0-9a-fA-F]/u.exec(compact);
   if (bad !== null) {
     throw new PgError(SqlState.invalidParameterValue, `invalid hexadecimal digit: "${bad[0]}"`);
@@ -42,6 +42,17 @@ export function hexToBytes(digits: string): Buffer {
     );
   }
   return Buffer.from(compact, 'hex');
+}
+
+/** Blanks may stand between pairs of digits, not within one. */
+function joinPairs(digits: string): string {
+  let joined = '';
+  for (let i = 0; i < digits.length; i++) {
+    if (/[ \n\t\r]/.test(digits[i]!)) continue;
+    joined += digits.slice(i, i + 2);
+    i++;
+  }
+  return joined;
 }
 
 /** Escape format to bytes. */

@@ -438,9 +438,9 @@ class Decoder {
     const hasDate = (this.#mask & DATE) === DATE;
     const hasTime = (this.#mask & TIME) !== 0;
     if (this.#special === null) {
+      this.#validateDate();
       if (!this.#timeOnly && !hasDate) throw new DateFaultSignal('format');
       if (this.#timeOnly && !hasTime) throw new DateFaultSignal('format');
-      if (hasDate) this.#validateDate();
     }
     if (this.#dst && this.#zone === null) throw new DateFaultSignal('format');
     this.#applyHalfDay();
@@ -464,7 +464,8 @@ class Decoder {
   }
 
   #validateDate(): void {
-    if (!this.#isJulian) {
+    const mask = this.#mask;
+    if (!this.#isJulian && (mask & YEAR) !== 0) {
       if (this.#isBc) {
         if (this.#year <= 0) throw new DateFaultSignal('overflow');
         this.#year = -(this.#year - 1);
@@ -477,9 +478,11 @@ class Decoder {
       this.#month = fields.month;
       this.#day = fields.day;
     }
-    if (this.#month < 1 || this.#month > 12 || this.#day < 1 || this.#day > 31) {
-      throw new DateFaultSignal('monthDay');
+    const isMonthBad = (mask & MONTH) !== 0 && (this.#month < 1 || this.#month > 12);
+    const isDayBad = (mask & DAY) !== 0 && (this.#day < 1 || this.#day > 31);
+    if (isMonthBad || isDayBad) throw new DateFaultSignal('monthDay');
+    if ((mask & DATE) === DATE && this.#day > daysInMonth(this.#year, this.#month)) {
+      throw new DateFaultSignal('overflow');
     }
-    if (this.#day > daysInMonth(this.#year, this.#month)) throw new DateFaultSignal('overflow');
   }
 }

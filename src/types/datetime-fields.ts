@@ -68,7 +68,7 @@ export function withFaults<T>(text: string, type: string, run: () => T): T {
 
 const blank = /[ \t\n\v\f\r]*/y;
 const timeField = /\d+:[\d:.]*/y;
-const dottedDate = /\d+([-/.])(?:\d+(?:\1[\d\-/.]*)?|[A-Za-z0-9\u0080-\uffff\-/.]*)/y;
+const dottedDate = /\d+([-/.])(?:\d+(?:\1(?:\d|\1)*)?|(?:[A-Za-z0-9\u0080-\uffff]|\1)*)/y;
 const digits = /\d+/y;
 const fraction = /\.\d*/y;
 const letters = /[A-Za-z\u0080-\uffff]+/y;

@@ -33,6 +33,12 @@ function parseReal(text: string, type: string): number {
   }
   const hex = hexPattern.exec(body);
   if (hex !== null && (hex[2] !== '' || (hex[3] ?? '') !== '')) return parseHexReal(hex);
+  const prefix = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/.exec(body);
+  if (prefix !== null) {
+    const value = type === 'real' ? Math.fround(Number(prefix[0])) : Number(prefix[0]);
+    if (value === 0 || !Number.isFinite(value))
+      checkRange(prefix[0], value, type, type === 'real' ? text : prefix[0]);
+  }
   throw invalidSyntax(type, text);
 }
 
@@ -45,12 +51,12 @@ function parseHexReal(match: RegExpExecArray): number {
 }
 
 /** strtod's ERANGE: a number that became 0 or infinite though it is written as neither. */
-function checkRange(text: string, value: number, type: string): void {
+function checkRange(text: string, value: number, type: string, shown = trimBlanks(text)): void {
   const body = trimBlanks(text);
   if (specialPattern.test(body)) return;
   const digits = body.replace(/[eEpP][+-]?\d+$/, '').replace(/^[+-]?0[xX]/, '');
   if (value === 0 && !/[1-9a-fA-F]/.test(digits)) return;
-  throw new PgError(SqlState.numericValueOutOfRange, `"${body}" is out of range for type ${type}`);
+  throw new PgError(SqlState.numericValueOutOfRange, `"${shown}" is out of range for type ${type}`);
 }
 
 function trimBlanks(text: string): string {
@@ -65,7 +71,34 @@ export function float8ToText(value: number, extraFloatDigits = 1): string {
   if (extraFloatDigits <= 0) return generalText(value, Math.max(15 + extraFloatDigits, 1));
   const magnitude = Math.abs(value);
   if (magnitude >= 1e-4 && magnitude < 1e15) return String(value);
+  if (magnitude >= 2 ** 53 && magnitude < 1e41) return exponentText(shortestLarge(value));
   return exponentText(value.toExponential());
+}
+
+/** Shortest digits, but never exactly half-way between two doubles, where readers may round otherwise. */
+function shortestLarge(value: number): string {
+  const exact = BigInt(value);
+  const size = exact < 0n ? -exact : exact;
+  const halfUlp = 2n ** BigInt(Math.max(size.toString(2).length - 54, 0));
+  let text = value.toExponential();
+  for (let digits = mantissaDigits(text); digits <= 17; digits++) {
+    const distance = exactInteger(text) - exact;
+    if (Number(text) === value && distance !== halfUlp && distance !== -halfUlp) break;
+    text = value.toExponential(Math.min(digits, 17));
+  }
+  return trimMantissa(text);
+}
+
+function mantissaDigits(text: string): number {
+  return text.slice(0, text.indexOf('e')).replace(/\D/g, '').length;
+}
+
+function exactInteger(text: string): bigint {
+  const [mantissa, exponent] = text.split('e') as [string, string];
+  const [whole, fraction = ''] = mantissa.split('.') as [string, string?];
+  const shift = Number(exponent) - fraction.length;
+  const digits = BigInt(whole + fraction);
+  return shift >= 0 ? digits * 10n ** BigInt(shift) : digits / 10n ** BigInt(-shift);
 }
 
 /** `real` as text under extra_float_digits. */
@@ -83,9 +116,26 @@ export function float4ToText(value: number, extraFloatDigits = 1): string {
 function shortestSingle(value: number): string {
   for (let digits = 1; digits < 9; digits++) {
     const text = value.toExponential(digits - 1);
-    if (Math.fround(Number(text)) === value) return trimMantissa(text);
+    const read = Number(text);
+    const isHalfWay = read !== value && Math.fround(2 * read - value) === 2 * read - value;
+    if (Math.fround(read) === value && !isHalfWay)
+      return trimMantissa(evenOnTie(value, text, digits));
   }
   return trimMantissa(value.toExponential(8));
+}
+
+/** Of two decimals equally near, PostgreSQL takes the one with an even last digit; toExponential takes the larger. */
+function evenOnTie(value: number, text: string, digits: number): string {
+  const at = text.indexOf('e');
+  const last = text.charCodeAt(at - 1) - 48;
+  if (last % 2 === 0) return text;
+  const longer = value.toExponential(Math.min(digits + 20, 100));
+  const rest = longer
+    .slice(0, longer.indexOf('e'))
+    .replace(/^-?\d\.?/, '')
+    .slice(digits - 1);
+  if (!/^50*$/.test(rest)) return text;
+  return text.slice(0, at - 1) + String(last - 1) + text.slice(at);
 }
 
 function trimMantissa(text: string): string {

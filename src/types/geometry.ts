@@ -81,7 +81,7 @@ export class GeometryType extends BaseType {
 
 /** Reads a geometric literal. */
 export function parseGeometry(text: string, kind: GeometryKind): Geometry {
-  const compact = text.replace(/[ \t\n\v\f\r]+/g, '');
+  const compact = text.replace(/[ \t\n\v\f\r]*([,()[\]<>{}])[ \t\n\v\f\r]*/g, '$1').trim();
   const tokens = compact.match(/[^,()[\]<>{}]+/g) ?? [];
   const shape = compact.replace(/[^,()[\]<>{}]+/g, 'n');
   if (!shapes[kind].test(shape)) throw invalidSyntax(kind, text);

@@ -29,10 +29,11 @@ export function parseSmallInteger(
     value = value * 10 + digit;
   }
   if (at === start) throw invalidSyntax(type, text);
+  if (value > -lowest) throw valueOutOfRange(type, text);
   while (at < size && isBlank(text.charCodeAt(at))) at++;
   if (at < size) throw invalidSyntax(type, text);
-  if (isNegative) value = value === 0 ? 0 : -value;
-  if (value < lowest || value > highest) throw valueOutOfRange(type, text);
+  if (isNegative) return value === 0 ? 0 : -value;
+  if (value > highest) throw valueOutOfRange(type, text);
   return value;
 }
 
@@ -48,12 +49,14 @@ export function parseInt2(text: string): number {
 
 /** `bigint` from text. */
 export function parseInt8(text: string): bigint {
-  const match = /^[ \t\n\v\f\r]*([+-]?)(\d+)[ \t\n\v\f\r]*$/.exec(text);
+  const match = /^[ \t\n\v\f\r]*([+-]?)(\d+)([ \t\n\v\f\r]*)/.exec(text);
   if (match === null) throw invalidSyntax('bigint', text);
   const digits = match[2]!;
   const magnitude = digits.length <= 15 ? BigInt(Number(digits)) : BigInt(digits);
   const value = match[1] === '-' ? -magnitude : magnitude;
-  if (value < INT64_MIN || value > INT64_MAX) throw valueOutOfRange('bigint', text);
+  if (magnitude > -INT64_MIN) throw valueOutOfRange('bigint', text);
+  if (match[0].length < text.length) throw invalidSyntax('bigint', text);
+  if (value > INT64_MAX) throw valueOutOfRange('bigint', text);
   return value;
 }
 

@@ -55,7 +55,7 @@ export function parseInterval(text: string, range: number, settings: FormatSetti
   return withFaults(text, 'interval', () => {
     const isSql = settings.intervalStyle === 'sql_standard';
     const sum = new IntervalSum();
-    if (/^[ \t\n]*[pP]/.test(text) && readIso(text.trim(), sum)) return sum.finish(false);
+    if (text.startsWith('P') && readIso(text, sum)) return sum.finish(false);
     return readFields(splitDateFields(text, true), range, isSql, sum);
   });
 }
@@ -180,7 +180,8 @@ function readFields(
     }
     const used: Unit = unit ?? bareUnit(range);
     readNumber(text, used, flip, seen, sum);
-    unit = used === 'second' && kind !== 'time' ? used : used;
+    const isYearMonth = text.includes('-', 1);
+    unit = isYearMonth ? 'month' : used === 'hour' ? 'day' : used;
   }
   if (!isAny) throw new DateFaultSignal('format');
   return sum.finish(isAgo);
@@ -197,7 +198,7 @@ function isAllNegative(fields: readonly DateField[]): boolean {
 }
 
 function markTime(seen: Set<Unit | 'time'>): void {
-  for (const part of ['hour', 'minute', 'second'] as const) {
+  for (const part of ['hour', 'minute', 'second', 'millisecond', 'microsecond'] as const) {
     if (seen.has(part)) throw new DateFaultSignal('format');
     seen.add(part);
   }
@@ -219,7 +220,7 @@ function readClock(text: string, flip: boolean, range: number, sum: IntervalSum)
     fraction = match[6] ?? '';
   }
   const [hour, minute, second] = parts;
-  if (minute > 59 || second > 60) throw new DateFaultSignal('overflow');
+  if (minute > 59 || second > 60) throw new DateFaultSignal('interval');
   const micros =
     BigInt(hour) * 3_600_000_000n +
     BigInt((minute * 60 + second) * 1_000_000) +
@@ -234,11 +235,11 @@ function readNumber(
   seen: Set<Unit | 'time'>,
   sum: IntervalSum,
 ): void {
-  const yearMonth = /^([+-]?)(\d+)-(\d+)$/.exec(text);
+  const yearMonth = /^([+-]?)(\d+)-(\d*)$/.exec(text);
   if (yearMonth !== null) {
     const sign = yearMonth[1] === '-' || (flip && yearMonth[1] === '') ? -1 : 1;
     const months = Number(yearMonth[3]);
-    if (months >= 12) throw new DateFaultSignal('overflow');
+    if (months >= 12) throw new DateFaultSignal('interval');
     mark(seen, 'month');
     sum.addMonthFraction(sign * (Number(yearMonth[2]) * 12 + months), 0);
     return;
@@ -248,9 +249,13 @@ function readNumber(
     throw new DateFaultSignal('format');
   const sign = match[1] === '-' || (flip && match[1] === '') ? -1 : 1;
   const whole = Number(match[2]);
-  if (whole > Number.MAX_SAFE_INTEGER) throw new DateFaultSignal('overflow');
+  if (whole > Number.MAX_SAFE_INTEGER) throw new DateFaultSignal('interval');
   const fraction = match[3] === undefined || match[3] === '.' ? 0 : Number(`0${match[3]}`);
-  if (!(unit === 'second' && fraction === 0 && seen.has('microsecond'))) mark(seen, unit);
+  mark(seen, unit);
+  if (unit === 'second' && fraction !== 0) {
+    mark(seen, 'millisecond');
+    mark(seen, 'microsecond');
+  }
   sum.add(unit, sign * whole, sign * fraction);
 }
 
@@ -290,7 +295,7 @@ function readIso(text: string, sum: IntervalSum): boolean {
     sum.add('second', value(6), alternative[6]?.startsWith('-') === true ? -fraction : fraction);
     return true;
   }
-  const body = /^P((?:[+-]?\d*\.?\d*[YMWD])*)(?:T((?:[+-]?\d*\.?\d*[HMS])*))?$/.exec(text);
+  const body = /^P((?:-?\d*\.?\d*[YMWD])*)(?:T((?:-?\d*\.?\d*[HMS])*))?$/.exec(text);
   if (body === null || (body[1] === '' && (body[2] ?? '') === '')) return false;
   addDesignated(body[1]!, isoUnits, sum);
   addDesignated(body[2] ?? '', isoTimeUnits, sum);

@@ -53,7 +53,7 @@ export function parseNumeric(text: string): Numeric {
   const whole = match[2]!;
   const fraction = match[4] ?? '';
   const exponent = match[5] === undefined ? 0 : Number(match[5]);
-  if (Math.abs(exponent) >= 1073741823) throw invalidSyntax('numeric', text);
+  if (Math.abs(exponent) >= 1073741823) throw numericOverflow();
   let scale = fraction.length - exponent;
   const significant = (whole + fraction).replace(/^0+/, '');
   if (significant === '') {
