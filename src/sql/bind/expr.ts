@@ -63,9 +63,11 @@ function bindConstant(binding: Binding, constant: A_Const): BoundExpr {
   }
   if (constant.fval !== undefined) {
     const text = constant.fval.fval ?? '0';
-    const type = binding.type(isInt8(text) ? TypeOid.int8 : TypeOid.numeric);
-    const value = type.input(text.replace(/^-(?=-)/, ''), -1, binding.context.format);
-    return track(binding, binding.constant(type, value, location), text.startsWith('-'));
+    const isInteger = isInt8(text);
+    const type = binding.type(isInteger ? (BigInt(text) === -2147483648n ? TypeOid.int4 : TypeOid.int8) : TypeOid.numeric);
+    const made = binding.constant(type, type.input(text, -1, binding.context.format), location);
+    // The two smallest integers have another type than their literal without the sign: no slot.
+    return text === '-2147483648' || text === '-9223372036854775808' ? made : track(binding, made, text.startsWith('-'));
   }
   if (constant.sval !== undefined) return track(binding, binding.constant(binding.type(TypeOid.unknown), constant.sval.sval ?? '', location), false);
   if (constant.boolval !== undefined) return binding.constant(binding.boolType, constant.boolval.boolval ?? false, location);

@@ -47,9 +47,9 @@ export function bindInsert(binding: Binding, binders: Binders, statement: Insert
   for (const target of bound.targets) if (target.column !== null) use.columns.add(target.column.attnum);
   const newRow = makeRow(block, table);
   const onConflict = statement.onConflictClause === undefined ? null : bindOnConflict(block, statement.onConflictClause, table, targetAlias(statement.relation!));
-  const item = scanItem(block, newRow, targetAlias(statement.relation!), statement.returningList === undefined ? null : noteUse(binding, table.oid, 'r'));
+  const item = scanItem(block, newRow, targetAlias(statement.relation!), statement.returningClause === undefined ? null : noteUse(binding, table.oid, 'r'));
   block.items = [item];
-  const returning = bindReturning(block, statement.returningList ?? []);
+  const returning = bindReturning(block, statement.returningClause?.exprs ?? []);
   const ownerColumn = bound.targets.findIndex(target => target.position === -1);
   return {
     ctes: own?.ctes ?? [],

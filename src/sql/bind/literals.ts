@@ -61,6 +61,11 @@ export class LiteralTracker {
     else for (const child of children(expr)) this.pinAll(child, children);
   }
 
+  /** All literals are constants from now on. */
+  forget(): void {
+    this.#origins.clear();
+  }
+
   isPinned(location: number): boolean {
     return this.#pinned.has(location);
   }

@@ -42,7 +42,7 @@ export function bindUpdate(binding: Binding, binders: Binders, statement: Update
   const changed = new Set([...set, ...generated].map(item => live[item.position]!.attnum));
   const changesKey = binding.context.catalog.indexesOf(table.oid)
     .some(index => index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)));
-  return finish(target, own?.ctes ?? [], newRow, statement.returningList ?? [], {
+  return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
     kind: 'modify', action: 'update', table, target: target.scan, input: target.node, recheck: target.recheck, set, generated,
     checks: tableChecks(binding, table, newRow), newRow, returning: null, changesKey,
   });
@@ -58,7 +58,7 @@ export function bindDelete(binding: Binding, binders: Binders, statement: Delete
   addFrom(target, statement.usingClause ?? []);
   addWhere(target, statement.whereClause);
   const newRow = makeRow(target.block, table);
-  return finish(target, own?.ctes ?? [], newRow, statement.returningList ?? [], {
+  return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
     kind: 'modify', action: 'delete', table, target: target.scan, input: target.node, recheck: target.recheck, set: [], generated: [], checks: [],
     newRow, returning: null, changesKey: false,
   });

@@ -1,0 +1,126 @@
+import type {Node} from '@pgsql/types';
+import {internalError} from '../../common/errors.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import type {Binding} from '../bind/binding.ts';
+import type {BoundQuery, CteDefinition, DmlQuery, LogicalNode} from '../bind/logical.ts';
+import {inputsOf, isDml} from '../bind/logical-walk.ts';
+import {type BoundStatement, bindStatement} from '../bind/statement.ts';
+import type {BindContext, ParsedStatement} from '../contract.ts';
+import {Estimator} from './estimate.ts';
+import {Folder} from './fold.ts';
+import {inlineCtes} from './inline-cte.ts';
+import {mapDml, mapNode} from './logical-map.ts';
+import {Physical} from './physical.ts';
+import {PlanState, type PlannedSlot} from './planner.ts';
+import type {Plan, QueryPlan, RequiredPrivilege, ResultColumn} from './plan.ts';
+import {PushDown} from './push-down.ts';
+
+/** A plan with the literals of its text that became slots; `plan` reads `run.slots[i]` for `slots[i]`. */
+export interface PlannedStatement {
+  readonly plan: QueryPlan;
+  readonly slots: readonly PlannedSlot[];
+}
+
+/** What planning may be told beside its context. */
+export interface PlanOptions {
+  /** Names under which $1.. can be referenced (live queries, SQL functions). */
+  readonly parameterNames?: readonly string[] | null;
+  /** Literals stay constants (no slot values are kept beside the plan). */
+  readonly withoutSlots?: boolean;
+}
+
+/** Binds and plans a SELECT, VALUES, INSERT, UPDATE or DELETE. */
+export function planStatement(statement: Pick<ParsedStatement, 'ast' | 'text'>, context: BindContext, options: PlanOptions = {}): PlannedStatement {
+  if (statement.ast === null) throw internalError('planStatement without a tree');
+  const bound = bindStatement(statement.ast, statement.text, context, options.parameterNames ?? null);
+  return planBound(bound, options);
+}
+
+/** Result columns and parameter types of a statement without planning it (Describe). */
+export function describeStatement(
+  statement: {readonly ast: Node; readonly text: string}, context: BindContext, options: PlanOptions = {},
+): {readonly columns: readonly ResultColumn[]; readonly parameterTypes: readonly TypeInstance[]} {
+  const bound = bindStatement(statement.ast, statement.text, context, options.parameterNames ?? null);
+  return {columns: resultColumns(bound), parameterTypes: bound.binding.parameters.finish()};
+}
+
+/** Plans a bound statement. */
+export function planBound(bound: BoundStatement, options: PlanOptions = {}): PlannedStatement {
+  const {binding} = bound;
+  const parameterTypes = binding.parameters.finish();
+  if (options.withoutSlots === true) binding.literals.forget();
+  const estimator = new Estimator(binding);
+  const folder = new Folder(binding);
+  const pushDown = new PushDown(binding, estimator);
+  const optimize = (node: LogicalNode): LogicalNode => pushDown.optimize(inlineCtes(foldTree(node, folder)));
+  const state = new PlanState(binding, estimator);
+  const physical = new Physical(state);
+  const root = isDml(bound.query.node)
+    ? physical.dml(optimizeDml(bound.query as DmlQuery, optimize, folder), new Map())
+    : physical.outputs({node: optimize(bound.query.node), columns: bound.query.columns}, new Map());
+  const isWriting = bound.kind !== 'select' || changesData(bound.query.node);
+  const plan: QueryPlan = {
+    kind: bound.kind, root, columns: resultColumns(bound), returnsRows: returnsRows(bound), parameterTypes, outerCount: state.outerCount,
+    privileges: privileges(binding), isReadOnly: !isWriting && !binding.locksRows && !callsWriter(root),
+    tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})), hasVolatile: binding.hasVolatile,
+  };
+  return {plan, slots: state.slots};
+}
+
+function foldTree(node: LogicalNode, folder: Folder): LogicalNode {
+  return mapNode(node, input => foldTree(input, folder), folder.fold);
+}
+
+function optimizeDml(query: DmlQuery, optimize: (node: LogicalNode) => LogicalNode, folder: Folder): DmlQuery {
+  const ctes = query.ctes.map((cte): CteDefinition => {
+    if ('ctes' in cte.query) return {...cte, query: optimizeDml(cte.query, optimize, folder)};
+    return {...cte, query: {...(cte.query as BoundQuery), node: optimize((cte.query as BoundQuery).node)}};
+  });
+  return {...query, ctes, node: mapDml(query.node, optimize, folder.fold)};
+}
+
+function resultColumns(bound: BoundStatement): ResultColumn[] {
+  return bound.query.columns.map(column => {
+    const domain = column.type.kind === 'd' ? column.type : null;
+    void domain;
+    return {name: column.name, type: column.type, typmod: column.typmod, tableOid: column.tableOid, attnum: column.attnum};
+  });
+}
+
+function returnsRows(bound: BoundStatement): boolean {
+  const {node} = bound.query;
+  return isDml(node) ? node.returning !== null : true;
+}
+
+function changesData(node: LogicalNode | DmlQuery['node']): boolean {
+  if (isDml(node)) return true;
+  if (node.kind === 'with' && node.ctes.some(cte => cte.isDataModifying)) return true;
+  return inputsOf(node).some(changesData);
+}
+
+function privileges(binding: Binding): RequiredPrivilege[] {
+  return binding.uses.map(use => ({
+    relation: use.relation, columns: [...use.columns].sort((a, b) => a - b), privilege: use.privilege, asRole: use.asRole,
+  }));
+}
+
+const writers: ReadonlySet<string> = new Set([
+  'nextval_oid', 'setval_oid', 'setval3_oid', 'pg_notify', 'lo_creat', 'lo_create', 'be_lo_unlink', 'txid_current', 'pg_current_xact_id',
+]);
+
+/** Whether a plan calls a function that writes (nextval, pg_notify, functions in schema system). */
+function callsWriter(plan: Plan): boolean {
+  let found = false;
+  const visit = (value: unknown): void => {
+    if (found || value === null || typeof value !== 'object') return;
+    if (Array.isArray(value)) {
+      for (const item of value) visit(item);
+      return;
+    }
+    const fields = value as Readonly<Record<string, unknown>>;
+    if (typeof fields['source'] === 'string' && (writers.has(fields['source']) || fields['source'].startsWith('system.'))) found = true;
+    for (const key in fields) if (key !== 'type' && key !== 'columns' && key !== 'value') visit(fields[key]);
+  };
+  visit(plan);
+  return found;
+}
