@@ -1,3 +1,4 @@
+import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {readCell} from './hot/cells.ts';
 import {END, PAUSE, type ScanStats, type StorageColumn, type TableStorage} from './contract.ts';
@@ -13,6 +14,8 @@ export const OWNER_ATTNUM = -103;
 
 /** Probes of one segment by key before its keys are read into memory whole. */
 const PROBES_BEFORE_SIDECAR = 64;
+/** Rows that a pass over a segment reads before it lets other work run. */
+const ROWS_PER_TURN = 16_384;
 
 /** A live cold row. */
 export interface ColdRow {
@@ -157,8 +160,10 @@ export class ColdTables {
     return {attnum, type: this.#int8(), missing: null};
   }
 
-  /** Calls back with every row of a segment, deleted ones included. */
+  /** Calls back with every row of a segment, deleted ones included; `values` is reused for the next row. */
   async forEachRow(entry: SegmentEntry, columns: SegmentScanOptions['columns'], each: (position: number, values: readonly Datum[]) => void): Promise<void> {
+    const values: Datum[] = columns.map(() => null);
+    let rows = 0;
     const cursor = this.open(entry).scan({columns, withPosition: true, predicates: [], deletions: null, stats: newScanStats()});
     try {
       for (;;) {
@@ -171,9 +176,13 @@ export class ColdTables {
         const {vectors, selection, count} = batch;
         for (let i = 0; i < count; i++) {
           const at = selection === null ? i : selection[i]!;
-          const values = columns.map((_, column) => readCell(vectors[column]!, at));
-          each(readCell(vectors[columns.length]!, at) as number, values);
+          for (let column = 0; column < values.length; column++) values[column] = readCell(vectors[column]!, at);
+          each(readCell(vectors[values.length]!, at) as number, values);
         }
+        rows += count;
+        if (rows < ROWS_PER_TURN) continue;
+        rows = 0;
+        await nextTurn();
       }
     } finally {
       cursor.close();

@@ -9,6 +9,7 @@ import type {HotImage} from '../hot/hot-image.ts';
 import {locationOf, positionOf, segmentOf, seqOf} from '../manifest.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {ownHolder} from './unique.ts';
+import type {LocationHints} from './location-hints.ts';
 import {hidesBase, type TableWrites, visibleVersion} from './write-set.ts';
 
 const NO_SEQ = 0n as Seq;
@@ -100,7 +101,7 @@ function coldByKey(engine: Engine, table: TableStorage, index: StorageIndex, own
 }
 
 /** Newest committed or own version of a row. */
-export function newestByRid(engine: Engine, table: TableStorage, rid: number, writes: TableWrites | null): RowVersion | null | Promise<unknown> {
+export function newestByRid(engine: Engine, table: TableStorage, rid: number, writes: TableWrites | null, hints: LocationHints | null): RowVersion | null | Promise<unknown> {
   if (writes !== null) {
     const own = writes.current(rid);
     if (own === null) return null;
@@ -113,7 +114,7 @@ export function newestByRid(engine: Engine, table: TableStorage, rid: number, wr
   if (position !== undefined) return hotVersion(image, table, position);
   const {cold} = engine;
   if (!cold.isCold(table.oid)) return null;
-  const found = cold.findRid(table.oid, rid);
+  const found = hints?.find(cold.manifest, table.oid, rid) ?? cold.findRid(table.oid, rid);
   if (found === null || found instanceof Promise) return found;
   const read = cold.readRow(table, found);
   if (read instanceof Promise) return read;

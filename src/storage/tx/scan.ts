@@ -8,6 +8,7 @@ import {KeyCodec} from '../hot/key-codec.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {ColdScan} from './cold-scan.ts';
 import {HotScan, type HotView} from './hot-scan.ts';
+import type {LocationHints} from './location-hints.ts';
 import {type LooseRow, ScanColumns} from './scan-columns.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import type {TableWrites} from './write-set.ts';
@@ -23,6 +24,7 @@ export class TableScan implements ScanCursor {
   readonly #request: ScanRequest;
   readonly #own: readonly LooseRow[];
   readonly #image: HotImage;
+  readonly #hints: LocationHints | null;
   #ownAt = 0;
   #cold: ColdScan | null;
   #isHotDone = false;
@@ -30,10 +32,11 @@ export class TableScan implements ScanCursor {
   /** Merge of the own rows into an order: the committed position that is next. */
   #head: number | null | undefined = undefined;
 
-  constructor(image: HotImage, cold: ColdTables, request: ScanRequest, snapshot: SnapshotValue, writes: TableWrites | null, cid: number) {
+  constructor(image: HotImage, cold: ColdTables, request: ScanRequest, snapshot: SnapshotValue, writes: TableWrites | null, cid: number, hints: LocationHints | null) {
     this.#image = image;
     this.#request = request;
     this.#snapshot = snapshot;
+    this.#hints = hints;
     snapshot.retain();
     const seen = writes === null || writes.isEmpty ? null : writes;
     const view: HotView = {seq: snapshot.number, writes: seen, cid};
@@ -68,7 +71,10 @@ export class TableScan implements ScanCursor {
     }
     if (this.#cold !== null) {
       const batch = this.#cold.next(wanted);
-      if (batch !== END) return batch;
+      if (batch !== END) {
+        if (batch !== PAUSE) this.#hints?.note(batch, this.#request.columns);
+        return batch;
+      }
     }
     this.close();
     return END;

@@ -25,6 +25,7 @@ import {LockOwner} from '../locks/lock-owner.ts';
 import {BulkPart, bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
 import {collectChanges, type CommitUnit, type TableChanges} from './commit-unit.ts';
 import {checkNewIndex, checkNewIndexCold, newUniqueIndexes} from './new-index.ts';
+import {LocationHints} from './location-hints.ts';
 import {ReadSet} from './read-set.ts';
 import {currentLocation, newestByRid, versionByKey} from './row-versions.ts';
 import {TableScan} from './scan.ts';
@@ -58,6 +59,7 @@ export class StorageTransaction implements Transaction {
   readonly #savepoints = new Savepoints();
   readonly #reads: ReadSet | null;
   #isEnded = false;
+  #hints: LocationHints | null = null;
 
   constructor(engine: Engine, id: number, options: BeginOptions) {
     this.#engine = engine;
@@ -112,7 +114,7 @@ export class StorageTransaction implements Transaction {
     if (this.#isSnapshotFixed && image.ddlSeq > snapshot.number) throw concurrentUpdate('update');
     this.#reads?.noteScan(image, request.owner);
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
-    return new TableScan(image, engine.cold, request, snapshot, writes, this.#commandId);
+    return new TableScan(image, engine.cold, request, snapshot, writes, this.#commandId, this.#hintsFor(request));
   }
 
   getByKey(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined {
@@ -132,7 +134,7 @@ export class StorageTransaction implements Transaction {
 
   newestVersion(table: TableStorage, rid: Rid): RowVersion | null | Promise<void> {
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
-    const found = newestByRid(this.#engine, table, Number(rid), writes);
+    const found = newestByRid(this.#engine, table, Number(rid), writes, this.#hints);
     return found instanceof Promise ? found.then(nothing) : found;
   }
 
@@ -402,6 +404,12 @@ export class StorageTransaction implements Transaction {
     this.#ddl = this.#ddl.slice(0, mark);
   }
 
+  /** Statements that will change rows ask for rid and location: what their cold scans find is remembered. */
+  #hintsFor(request: ScanRequest): LocationHints | null {
+    if (!this.#engine.cold.isCold(request.table.oid) || !request.columns.includes('rid') || !request.columns.includes('location')) return null;
+    return (this.#hints ??= new LocationHints());
+  }
+
   #isCreatedHere(oid: number): boolean {
     return this.#ddl.some((effect) => effect.kind === 'createTable' && effect.table.oid === oid);
   }
@@ -450,7 +458,7 @@ export class StorageTransaction implements Transaction {
   #checkUnchanged(table: TableStorage, rid: number): LockResult {
     const writes = this.#tables?.get(table.oid);
     if (writes !== undefined && writes.current(rid) !== undefined) return 'granted';
-    const newest = newestByRid(this.#engine, table, rid, null);
+    const newest = newestByRid(this.#engine, table, rid, null, this.#hints);
     if (newest instanceof Promise) return newest.then(nothing);
     if (newest === null) throw concurrentUpdate('delete');
     if (Number(newest.seq) > this.#currentSnapshot().number) throw concurrentUpdate('update');
