@@ -8,7 +8,7 @@ import {bindInsert} from './insert.ts';
 import type {BoundQuery, DmlQuery} from './logical.ts';
 import {bindDelete, bindUpdate} from './modify.ts';
 import {bindQuery} from './query.ts';
-import {bindScalar} from './scalar.ts';
+import {bindScalar} from './scalar-block.ts';
 
 /** Whether a statement is planned and executed by operators; every other statement is a utility. */
 export function isPlannable(ast: Node): boolean {

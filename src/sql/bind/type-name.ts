@@ -3,13 +3,20 @@ import {featureNotSupported} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {TypeRef} from '../contract.ts';
+import type {BindContext, TypeRef} from '../contract.ts';
 import {integerOf, namesOf} from './ast.ts';
-import type {Binding} from './binding.ts';
+import {type BinderHooks, Binding} from './binding.ts';
 import {TypeOid} from './type-oids.ts';
 
+const noHooks: BinderHooks = {
+  scalar: () => {
+    throw featureNotSupported('expressions in type names are not supported');
+  },
+};
+
 /** The type and typmod that a type name in the text means; 42704 when there is none (PostgreSQL typenameTypeIdAndMod). */
-export function resolveTypeName(node: TypeName, binding: Binding): TypeRef {
+export function resolveTypeName(node: TypeName, source: Binding | BindContext): TypeRef {
+  const binding = source instanceof Binding ? source : new Binding(source, '', noHooks);
   const location = node.location ?? -1;
   const names = namesOf(node.names);
   if (node.pct_type === true) return columnType(binding, names, location);

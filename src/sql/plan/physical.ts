@@ -145,6 +145,10 @@ export class Physical implements PhysicalPlanner {
       ? this.#apply(node.input, extend(passed, exprs), outer, exprs)
       : this.plan(node.input, extend(passed, exprs), outer);
     if (outputs.length === 0) return input;
+    if (input.plan.kind === 'values' && input.layout.length === 0 && input.plan.rows.length === 1) {
+      const row = outputs.map(output => this.state.expr(output.expr, noLayout, outer));
+      return this.#made({...input.plan, columns: this.state.describe([...own]), rows: [row]}, [...own]);
+    }
     const layout = layoutOf(input.layout);
     const order = [...needed, ...[...own].filter(id => !needed.includes(id))].filter(id => own.has(id) || layout.has(id));
     const byId = new Map(outputs.map(output => [output.column.id, output.expr]));

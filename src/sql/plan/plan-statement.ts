@@ -1,4 +1,3 @@
-import type {Node} from '@pgsql/types';
 import {internalError} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from '../bind/binding.ts';
@@ -25,8 +24,8 @@ export interface PlannedStatement {
 export interface PlanOptions {
   /** Names under which $1.. can be referenced (live queries, SQL functions). */
   readonly parameterNames?: readonly string[] | null;
-  /** Literals stay constants (no slot values are kept beside the plan). */
-  readonly withoutSlots?: boolean;
+  /** Literals become slots, whose values the caller must supply in `run.slots`. Otherwise they are constants. */
+  readonly slots?: boolean;
 }
 
 /** Binds and plans a SELECT, VALUES, INSERT, UPDATE or DELETE. */
@@ -36,19 +35,20 @@ export function planStatement(statement: Pick<ParsedStatement, 'ast' | 'text'>, 
   return planBound(bound, options);
 }
 
-/** Result columns and parameter types of a statement without planning it (Describe). */
-export function describeStatement(
-  statement: {readonly ast: Node; readonly text: string}, context: BindContext, options: PlanOptions = {},
-): {readonly columns: readonly ResultColumn[]; readonly parameterTypes: readonly TypeInstance[]} {
+/** Parameter types and result columns (null when the statement returns no rows) of a statement that is not planned. */
+export function describeQuery(
+  statement: Pick<ParsedStatement, 'ast' | 'text'>, context: BindContext, options: PlanOptions = {},
+): {readonly columns: readonly ResultColumn[] | null; readonly parameterTypes: readonly TypeInstance[]} {
+  if (statement.ast === null) throw internalError('describeQuery without a tree');
   const bound = bindStatement(statement.ast, statement.text, context, options.parameterNames ?? null);
-  return {columns: resultColumns(bound), parameterTypes: bound.binding.parameters.finish()};
+  return {columns: returnsRows(bound) ? resultColumns(bound) : null, parameterTypes: bound.binding.parameters.finish()};
 }
 
 /** Plans a bound statement. */
 export function planBound(bound: BoundStatement, options: PlanOptions = {}): PlannedStatement {
   const {binding} = bound;
   const parameterTypes = binding.parameters.finish();
-  if (options.withoutSlots === true) binding.literals.forget();
+  if (options.slots !== true) binding.literals.forget();
   const estimator = new Estimator(binding);
   const folder = new Folder(binding);
   const pushDown = new PushDown(binding, estimator);
@@ -80,11 +80,7 @@ function optimizeDml(query: DmlQuery, optimize: (node: LogicalNode) => LogicalNo
 }
 
 function resultColumns(bound: BoundStatement): ResultColumn[] {
-  return bound.query.columns.map(column => {
-    const domain = column.type.kind === 'd' ? column.type : null;
-    void domain;
-    return {name: column.name, type: column.type, typmod: column.typmod, tableOid: column.tableOid, attnum: column.attnum};
-  });
+  return bound.query.columns.map(({name, type, typmod, tableOid, attnum}) => ({name, type, typmod, tableOid, attnum}));
 }
 
 function returnsRows(bound: BoundStatement): boolean {
