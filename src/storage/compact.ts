@@ -6,7 +6,7 @@ import type {FlushResult, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {DeletionPages, locationOf, positionOf, type SegmentEntry, segmentOf, seqOf} from './manifest.ts';
-import {clusterColumns, segmentColumns, segmentPath, writeOptions} from './segment-plan.ts';
+import {clusterColumns, segmentColumns, segmentPath, sortAttnums, writeOptions} from './segment-plan.ts';
 import {sortInSlices} from './sliced-sort.ts';
 import {submit} from './tx/submit.ts';
 
@@ -70,7 +70,7 @@ export class Compactor {
       if (meta !== null) {
         const deletions = dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions;
         const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
-        put.push({id, table: table.oid, owner, path, meta, schema: columns, createdAt, constantSeq: null, deletions, file: {segment: null}});
+        put.push({id, table: table.oid, owner, path, meta, schema: columns, createdAt, constantSeq: null, sortedBy: sortAttnums(table), deletions, file: {segment: null}});
       }
       const done = submit(engine, {put, removed: newest as SegmentEntry[], doneIntents: [id]});
       engine.commits.flush();

@@ -304,7 +304,11 @@ export interface Storage {
   /** Moves hot rows of a table (one owner, or all) to segments. */
   flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult>;
   compact(table: TableStorage): Promise<FlushResult>;
-  canOrder(table: TableStorage, index: StorageIndex): boolean;
+  /**
+   * Whether scans can answer in the order of an index. `isLimited`: the reader stops early (LIMIT, merge of few rows); then tables with segments can, too, when the
+   * segments are sorted by that key. A full read in that order would be slower than a sort of batches.
+   */
+  canOrder(table: TableStorage, index: StorageIndex, isLimited?: boolean): boolean;
   /** Rough live row count, for planning and stats. */
   estimateRows(table: TableStorage, owner: OwnerId | null): number;
   logReader(table: TableStorage, owner: OwnerId | null): LogReader;

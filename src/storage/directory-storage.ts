@@ -104,9 +104,11 @@ export class DirectoryStorage implements Storage {
     return this.#flusher.compact(table);
   }
 
-  canOrder(table: TableStorage, index: StorageIndex): boolean {
+  canOrder(table: TableStorage, index: StorageIndex, isLimited = false): boolean {
     if (index.method !== 'btree' || index.keyOf !== null || index.keyColumns.includes(-1)) return false;
-    return !this.#engine.cold.isCold(table.oid);
+    const cold = this.#engine.cold.manifest.table(table.oid);
+    if (cold === undefined) return true;
+    return isLimited && index.keyColumns.every((column, i) => table.columns[column]!.attnum === cold.sortedBy[i]);
   }
 
   estimateRows(table: TableStorage, owner: OwnerId | null): number {

@@ -14,7 +14,7 @@ import {type Drain, isMemoryOnly} from './hot/hot-store.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
 import {DeletionPages, type SegmentEntry} from './manifest.ts';
-import {clusterColumns, segmentColumns, segmentPath, writeOptions} from './segment-plan.ts';
+import {clusterColumns, segmentColumns, segmentPath, sortAttnums, writeOptions} from './segment-plan.ts';
 import {sortInSlices} from './sliced-sort.ts';
 import {submit} from './tx/submit.ts';
 
@@ -183,6 +183,7 @@ export class Flusher {
       schema: columns,
       createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
       constantSeq: null,
+      sortedBy: sortAttnums(table),
       deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
       file: {segment: null},
     };

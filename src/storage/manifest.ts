@@ -93,6 +93,8 @@ export interface SegmentEntry {
   readonly createdAt: bigint;
   /** The seq of all rows when the file holds none: a segment written before its commit. */
   readonly constantSeq: number | null;
+  /** attnums that the rows are sorted by, ascending, NULLs last. */
+  readonly sortedBy: readonly number[];
   readonly deletions: DeletionPages;
   /** The open file, shared by all versions of the entry. */
   readonly file: {segment: Segment | null};
@@ -105,6 +107,8 @@ export interface TableManifest {
   readonly rows: number;
   readonly deletedRows: number;
   readonly bytes: number;
+  /** attnums that all segments are sorted by; empty when they differ. */
+  readonly sortedBy: readonly number[];
 }
 
 /** All segments of a data directory as of one commit: swapped whole, never changed. */
@@ -155,7 +159,9 @@ function tableManifest(byId: ReadonlyMap<number, SegmentEntry>): TableManifest {
   let rows = 0;
   let deletedRows = 0;
   let bytes = 0;
+  let sortedBy: readonly number[] | null = null;
   for (const entry of byId.values()) {
+    sortedBy = sortedBy === null ? entry.sortedBy : commonPrefix(sortedBy, entry.sortedBy);
     const list = owners.get(entry.owner);
     if (list === undefined) owners.set(entry.owner, [entry]);
     else list.push(entry);
@@ -163,7 +169,13 @@ function tableManifest(byId: ReadonlyMap<number, SegmentEntry>): TableManifest {
     deletedRows += entry.deletions.count;
     bytes += entry.meta.bytes;
   }
-  return {owners, byId, rows, deletedRows, bytes};
+  return {owners, byId, rows, deletedRows, bytes, sortedBy: sortedBy ?? []};
+}
+
+function commonPrefix(a: readonly number[], b: readonly number[]): readonly number[] {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length === a.length ? a : a.slice(0, length);
 }
 
 /** A row's place in a segment as scans return it; 0 is hot. */

@@ -54,8 +54,8 @@ export function loadManifest(db: Database, types: TypeLookup): Manifest {
     pages.set(Number(segment), list);
   }
   const entries: SegmentEntry[] = [];
-  for (const row of db.prepare('SELECT id, tbl, owner, path, meta, schema, created, seq FROM segments ORDER BY id').raw().iterate()) {
-    const [id, table, owner, path, meta, schema, created, seq] = row as [bigint, bigint, bigint, string, string, string, bigint, bigint | null];
+  for (const row of db.prepare('SELECT id, tbl, owner, path, meta, schema, created, seq, sorted_by FROM segments ORDER BY id').raw().iterate()) {
+    const [id, table, owner, path, meta, schema, created, seq, sortedBy] = row as [bigint, bigint, bigint, string, string, string, bigint, bigint | null, string];
     const columns = JSON.parse(schema) as StoredSegmentColumn[];
     entries.push({
       id: Number(id),
@@ -66,6 +66,7 @@ export function loadManifest(db: Database, types: TypeLookup): Manifest {
       schema: columns.map((column) => segmentColumn(column, types)),
       createdAt: created,
       constantSeq: seq === null ? null : Number(seq),
+      sortedBy: JSON.parse(sortedBy) as number[],
       deletions: DeletionPages.of(pages.get(Number(id)) ?? []),
       file: {segment: null},
     });

@@ -46,6 +46,11 @@ export function clusterColumns(table: TableStorage): readonly number[] {
   return key === undefined || key.keyColumns.includes(-1) ? [] : key.keyColumns;
 }
 
+/** The attnums of the cluster columns, as the manifest records them. */
+export function sortAttnums(table: TableStorage): readonly number[] {
+  return clusterColumns(table).map((column) => table.columns[column]!.attnum);
+}
+
 /** The path of a new segment of a partition; it holds the directory's incarnation and ids, never a name that could leave its directory. */
 export function segmentPath(engine: Engine, table: TableStorage, owner: number, id: number): string {
   const root = engine.settings.segmentDirectory ?? join(engine.dataDir, 'segments');

@@ -269,3 +269,36 @@ t.test('3.1: a large transaction writes its new rows to a segment before it comm
   after.rollback();
   test.same(await storage.check(), []);
 });
+
+t.test('ordered reads merge own, hot and cold rows of either direction, from a bound', async (test) => {
+  for (const kind of ['shared', 'user'] as const) {
+    const {storage, made} = await setup(test, table(20000, {kind}));
+    const owners = kind === 'user' ? [16400, 16401] : [0];
+    for (const owner of owners) {
+      await insertRows(storage, made, numbered(300), owner);
+      await storage.flush(made, null);
+      await insertRows(storage, made, numbered(300, 300), owner);
+      await storage.flush(made, null);
+      await insertRows(storage, made, numbered(10, 600), owner);
+    }
+    const [order] = made.indexes;
+    test.equal(storage.canOrder(made, order!), false);
+    test.equal(storage.canOrder(made, order!, true), true);
+    const tx = begin(storage);
+    const owner = kind === 'user' ? oid(16401) : null;
+    await deleteByKey(tx, made, [305], owner);
+    await updateByKey(tx, made, [304], (row) => [row[0]!, -1, row[2]!], owner);
+    tx.insert(made, oid(owners[owners.length - 1]!), [1000, 0, 'own']);
+    next(tx);
+    const ids = async (descending: boolean, low: number, high: number, of = owner): Promise<unknown[]> => {
+      const rows = await rowsOf(tx, request(made, {owner: of, order: {index: order!, descending}, predicates: [{column: 0, op: '>', values: [low]}, {column: 0, op: '<=', values: [high]}]}), 7);
+      return rows.map((row) => row[0]).filter((id) => Number(id) > low && Number(id) <= high);
+    };
+    const expected = Array.from({length: 20}, (_, i) => 291 + i).filter((id) => id !== 305);
+    test.same(await ids(false, 290, 310), expected);
+    test.same(await ids(true, 290, 310), expected.toReversed());
+    test.same(await ids(true, 598, 2000), [1000, 609, 608, 607, 606, 605, 604, 603, 602, 601, 600, 599]);
+    test.same(await ids(false, 597, 601, null), owners.length === 2 ? [598, 598, 599, 599, 600, 600, 601, 601] : [598, 599, 600, 601]);
+    tx.rollback();
+  }
+});

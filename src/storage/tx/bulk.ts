@@ -7,7 +7,7 @@ import type {Engine} from '../engine.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
 import {DeletionPages, type SegmentEntry} from '../manifest.ts';
-import {clusterColumns, segmentColumns, segmentPath, writeOptions} from '../segment-plan.ts';
+import {clusterColumns, segmentColumns, segmentPath, sortAttnums, writeOptions} from '../segment-plan.ts';
 import {sortInSlices} from '../sliced-sort.ts';
 import {submit} from './submit.ts';
 import type {TableWrites} from './write-set.ts';
@@ -68,6 +68,7 @@ export async function writeBulk(engine: Engine, writes: TableWrites, owners: Rea
         schema: columns,
         createdAt,
         constantSeq: null,
+        sortedBy: sortAttnums(table),
         deletions: DeletionPages.none,
         file: {segment: null},
       };

@@ -199,11 +199,15 @@ export class ColdScan {
   }
 
   #deletions(entry: SegmentEntry): DeletionSet {
-    const {writes, cid} = this.#view;
-    const changes = writes?.changesInSegment(entry.id);
-    if (changes === undefined || changes.size === 0) return entry.deletions;
-    return new OverlayDeletions(entry.deletions, changes, cid);
+    return visibleDeletions(entry, this.#view);
   }
+}
+
+/** The rows of a segment that a command does not see. */
+export function visibleDeletions(entry: SegmentEntry, {writes, cid}: HotView): DeletionSet {
+  const changes = writes?.changesInSegment(entry.id);
+  if (changes === undefined || changes.size === 0) return entry.deletions;
+  return new OverlayDeletions(entry.deletions, changes, cid);
 }
 
 /** A segment's deletions and the rows that the own write-set changed before a command. */

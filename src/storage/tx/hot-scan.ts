@@ -54,9 +54,10 @@ export class HotScan {
   /** The next visible positions in order, for a merge with own rows; null at the end. */
   nextSortedPosition(): number | null {
     const out: number[] = [];
+    if (this.#sorted === null) return null;
     for (;;) {
       out.length = 0;
-      if (this.#sorted!.fill(this.#range!, this.#after, 1, out) === 0) return null;
+      if (this.#sorted.fill(this.#range!, this.#after, 1, out) === 0) return null;
       this.#after = out[0]!;
       if (this.#isVisible(out[0]!)) return out[0]!;
     }

@@ -16,7 +16,7 @@ export class ManifestWriter {
   readonly #putUnlink: Statement;
 
   constructor(db: Database) {
-    this.#putSegment = db.prepare('INSERT OR REPLACE INTO segments(id, tbl, owner, path, meta, schema, created, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#putSegment = db.prepare('INSERT OR REPLACE INTO segments(id, tbl, owner, path, meta, schema, created, seq, sorted_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
     this.#deleteSegment = db.prepare('DELETE FROM segments WHERE id = ?');
     this.#putPage = db.prepare('INSERT OR REPLACE INTO deletions(segment, page, bits) VALUES (?, ?, ?)');
     this.#deletePages = db.prepare('DELETE FROM deletions WHERE segment = ?');
@@ -67,7 +67,7 @@ export class ManifestWriter {
 
   #put(entry: SegmentEntry): void {
     const schema = JSON.stringify(entry.schema.map(storedColumn));
-    this.#putSegment.run(BigInt(entry.id), BigInt(entry.table), BigInt(entry.owner), entry.path, JSON.stringify(entry.meta), schema, entry.createdAt, entry.constantSeq === null ? null : BigInt(entry.constantSeq));
+    this.#putSegment.run(BigInt(entry.id), BigInt(entry.table), BigInt(entry.owner), entry.path, JSON.stringify(entry.meta), schema, entry.createdAt, entry.constantSeq === null ? null : BigInt(entry.constantSeq), JSON.stringify(entry.sortedBy));
     entry.deletions.pages.forEach((bits, page) => {
       if (bits !== undefined) this.#putPage.run(BigInt(entry.id), BigInt(page), bits);
     });

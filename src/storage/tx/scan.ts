@@ -6,9 +6,11 @@ import {readCell} from '../hot/cells.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import {KeyCodec} from '../hot/key-codec.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
-import {ColdScan} from './cold-scan.ts';
+import type {SegmentEntry} from '../manifest.ts';
+import {ColdScan, visibleDeletions} from './cold-scan.ts';
 import {HotScan, type HotView} from './hot-scan.ts';
 import type {LocationHints} from './location-hints.ts';
+import {ColdSource, HotSource, ListSource, type OrderedSource} from './ordered-sources.ts';
 import {type LooseRow, ScanColumns} from './scan-columns.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import type {TableWrites} from './write-set.ts';
@@ -29,8 +31,8 @@ export class TableScan implements ScanCursor {
   #cold: ColdScan | null;
   #isHotDone = false;
   #isClosed = false;
-  /** Merge of the own rows into an order: the committed position that is next. */
-  #head: number | null | undefined = undefined;
+  readonly #sources: readonly OrderedSource[] | null;
+  #pause: Promise<unknown> | null = null;
 
   constructor(image: HotImage, cold: ColdTables, request: ScanRequest, snapshot: SnapshotValue, writes: TableWrites | null, cid: number, hints: LocationHints | null) {
     this.#image = image;
@@ -46,16 +48,17 @@ export class TableScan implements ScanCursor {
     const isTruncated = seen?.isTruncatedFor(cid, -1) === true;
     const {manifest} = snapshot;
     const entries = manifest.tables.size === 0 || isTruncated ? [] : manifest.segments(request.table.oid, request.owner);
+    this.#sources = isTruncated && this.#own.length === 0 ? null : this.#mergeSources(cold, entries, view);
     this.#cold = entries.length === 0 ? null : new ColdScan(cold, entries, request, this.#columns, view, this.stats);
   }
 
   get pause(): Promise<unknown> | null {
-    return this.#cold?.pause ?? null;
+    return this.#pause ?? this.#cold?.pause ?? null;
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     if (this.#isClosed) return END;
-    if (this.#request.order !== null && this.#own.length > 0) return this.#nextMerged(wanted);
+    if (this.#sources !== null) return this.#nextMerged(this.#sources, wanted);
     if (!this.#isHotDone) {
       const batch = this.#hot.next(wanted);
       if (batch !== END) {
@@ -88,39 +91,55 @@ export class TableScan implements ScanCursor {
     this.#snapshot.release();
   }
 
-  /** Own rows are sorted already; committed ones come one by one. */
-  #nextMerged(wanted: number): Batch | typeof END {
+  /** Merges own, hot and cold rows one by one. */
+  #nextMerged(sources: readonly OrderedSource[], wanted: number): Batch | typeof END | typeof PAUSE {
     const rows: LooseRow[] = [];
     const limit = Math.min(wanted, OWN_BATCH);
-    const {order} = this.#request;
-    while (rows.length < limit) {
-      if (this.#head === undefined) this.#head = this.#hot.nextSortedPosition();
-      const own = this.#own[this.#ownAt];
-      if (this.#head === null && own === undefined) break;
-      const committed = this.#head === null ? null : this.#looseRow(this.#head);
-      if (committed !== null && (own === undefined || compareRows(order!, committed, own) <= 0)) {
-        rows.push(committed);
-        this.#head = undefined;
-      } else {
-        rows.push(own!);
-        this.#ownAt++;
+    const order = this.#request.order!;
+    this.#pause = null;
+    while (rows.length < limit && this.#pause === null) {
+      let first: OrderedSource | null = null;
+      let row: LooseRow | null = null;
+      for (const source of sources) {
+        const head = source.peek();
+        if (head === PAUSE) {
+          this.#pause = source.pause;
+          break;
+        }
+        if (head === null || (row !== null && compareRows(order, head, row) >= 0)) continue;
+        first = source;
+        row = head;
       }
+      if (this.#pause !== null || row === null) break;
+      first!.take();
+      rows.push(row);
     }
-    if (rows.length > 0) return {count: rows.length, selection: null, vectors: this.#columns.ofRows(rows)};
+    if (rows.length > 0) {
+      const batch = {count: rows.length, selection: null, vectors: this.#columns.ofRows(rows)};
+      this.#hints?.note(batch, this.#request.columns);
+      return batch;
+    }
+    if (this.#pause !== null) return PAUSE;
     this.close();
     return END;
   }
 
-  #looseRow(position: number): LooseRow {
-    const chunk = this.#image.chunkOf(position)!;
-    const slot = this.#image.slotOf(position);
-    return {
-      rid: Number(chunk.rids[slot]!),
-      owner: chunk.owner,
-      row: this.#image.rowFor(this.#request.table, position),
-      seq: BigInt(chunk.begin[slot]!),
-      location: 0,
-    };
+  /** What an ordered scan merges; null when the sorted index alone gives the order. */
+  #mergeSources(cold: ColdTables, entries: readonly SegmentEntry[], view: HotView): readonly OrderedSource[] | null {
+    const request = this.#request;
+    if (request.order === null) return null;
+    const isAllOwners = request.owner === null && request.table.kind !== 'shared';
+    if (this.#own.length === 0 && entries.length === 0 && !isAllOwners) return null;
+    const image = this.#image;
+    const sources: OrderedSource[] = [new ListSource(this.#own)];
+    // The sorted index is by owner first.
+    const owners = isAllOwners ? [...image.owners.keys()] : [request.owner];
+    for (const owner of owners) {
+      const ofOwner = {...request, owner: owner as ScanRequest['owner']};
+      sources.push(new HotSource(new HotScan(image, this.#columns, ofOwner, view), image, ofOwner));
+    }
+    for (const entry of entries) sources.push(new ColdSource(cold, entry, request, visibleDeletions(entry, view)));
+    return sources;
   }
 }
 
