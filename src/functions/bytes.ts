@@ -16,6 +16,7 @@ function substr(bytes: Uint8Array, start: number, length: number | null): Uint8A
 
 function overlay(bytes: Uint8Array, part: Uint8Array, start: number, length: number): Uint8Array {
   if (start <= 0) throw negativeLength();
+  if (start + length > 2147483647) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
   return Buffer.concat([substr(bytes, 1, start - 1), part, substr(bytes, start + length, null)]);
 }
 

@@ -9,10 +9,15 @@ import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from
 import {datetimeFunctions} from './datetime.ts';
 import {extractFunctions} from './extract.ts';
 import {floatFunctions} from './float.ts';
+import {hashFunctions} from './hash.ts';
 import {intArith} from './int-arith.ts';
 import {jsonFunctions, jsonSets} from './json.ts';
 import {patternFunctions, patternSets} from './like-regex.ts';
 import {miscFunctions} from './misc.ts';
+import {bitFunctions, enumFunctions, moneyFunctions} from './money-bits.ts';
+import {rangeAggregates, rangeFunctions, rangeSets} from './range.ts';
+import {timeSeriesSets} from './series-time.ts';
+import {networkFunctions} from './network.ts';
 import {numericFunctions} from './numeric.ts';
 import {seriesSets} from './series.ts';
 import {toCharDateFunctions} from './to-char-date.ts';
@@ -54,15 +59,16 @@ class Library implements FunctionLibrary {
 const scalarFamilies = [
   intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
   datetimeFunctions, extractFunctions, jsonFunctions, toCharNumberFunctions, toCharDateFunctions, toTimestampFunctions,
+  rangeFunctions, moneyFunctions, bitFunctions, enumFunctions, hashFunctions, networkFunctions,
 ];
-const setFamilies = [patternSets, arraySets, seriesSets, jsonSets];
+const setFamilies = [patternSets, arraySets, seriesSets, timeSeriesSets, jsonSets, rangeSets];
 
 /** All functions, with those of upper layers. */
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
   for (const scalars of scalarFamilies) library.add({scalars});
   for (const setReturning of setFamilies) library.add({setReturning});
-  for (const aggregates of [basicAggregates, jsonAggregates, statisticsAggregates]) library.add({aggregates});
+  for (const aggregates of [basicAggregates, jsonAggregates, statisticsAggregates, rangeAggregates]) library.add({aggregates});
   for (const extension of extensions) library.add(extension);
   return library;
 }

@@ -19,21 +19,22 @@ const random = (size: number): number => {
 interface ProcRow {
   readonly proname: string;
   readonly prosrc: string;
+  readonly ret: number;
   readonly types: string[];
 }
 
-const {rows} = await client.query<ProcRow>(`select proname, prosrc,
+const {rows} = await client.query<ProcRow>(`select proname, prosrc, case when (select typtype from pg_type where oid = prorettype) = 'p' then 0 else prorettype::int end as ret,
   array(select typname::text from unnest(proargtypes) with ordinality u(o, n) join pg_type t on t.oid = u.o order by n) as types
   from pg_proc where prokind = 'f' and prolang = 12 and not proretset and provariadic = 0 and (provolatile <> 'v' or prosrc ~ 'to_char')
-  and prosrc !~ '^(pg_typeof|pg_current|pg_trigger|now|statement_timestamp|transaction|current_|session_user|timeofday|show_config|pg_client|getdatabase|pg_backend|pg_is|inet_|pg_conf|pg_post|pg_jit|pgsql_version|hash)' order by prosrc, oid`);
+  and prosrc !~ '^(pg_typeof|pg_current|pg_trigger|now|statement_timestamp|transaction|current_|session_user|timeofday|show_config|pg_client|getdatabase|pg_backend|pg_is|inet_|pg_conf|pg_post|pg_jit|pgsql_version)' order by prosrc, oid`);
 
-const skipped = new Set(['internal', 'cstring', 'any', 'record', 'anyenum', 'anyrange', 'anymultirange']);
+const skipped = new Set(['internal', 'cstring', 'any', 'record', 'anyenum']);
 const out: string[] = [];
 for (const row of rows) {
   if (library.scalar(row.prosrc) === undefined || row.types.some(type => skipped.has(type))) continue;
   const seen = new Set<string>();
   for (let round = 0; round < PER_FUNCTION * 3 && seen.size < PER_FUNCTION; round++) {
-    const pick = random(2);
+    const pick = row.types.some(type => type === 'anyrange' || type === 'anymultirange') ? 0 : random(2);
     const types = row.types.map(type => concreteTypes[type]?.[pick] ?? type);
     if (types.some(type => valuePools[type] === undefined && type !== 'jsonpath')) break;
     const special = argumentPools.find(each => each.pattern.test(row.prosrc))?.pools ?? [];
@@ -60,6 +61,6 @@ async function ask(row: ProcRow, types: string[], args: (string | null)[]): Prom
     return [row.prosrc, types, args, result.rows[0].type, result.rows[0].value];
   } catch (error) {
     const {code, message} = error as {code: string; message: string};
-    return [row.prosrc, types, args, 0, null, code, message];
+    return [row.prosrc, types, args, row.ret, null, code, message];
   }
 }
