@@ -14,10 +14,12 @@ import type {Oid, Seq} from './common/ids.ts';
 import {SqlState} from './common/sqlstate.ts';
 import {FactoryCache} from './expr/factory-cache.ts';
 import {createFunctionLibrary} from './functions/library.ts';
+import {LiveService} from './live/service.ts';
 import type {LoginRole, ResultSink, Session, SessionHost, SessionOptions} from './session/contract.ts';
 import type {Engine, SessionLogger} from './session/engine.ts';
 import {EngineLibrary} from './session/engine-library.ts';
 import {nowMicros} from './session/eval-context.ts';
+import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-functions.ts';
 import {makeIndexKey} from './session/index-keys.ts';
 import {NotifyHub} from './session/notify-hub.ts';
 import {PlanStore} from './session/plan-store.ts';
@@ -30,7 +32,7 @@ import {SqlParser} from './sql/parse/parser.ts';
 import {createSegmentStore} from './storage/cold/segment-store.ts';
 import type {Storage} from './storage/contract.ts';
 import {openStorage} from './storage/open-storage.ts';
-import type {TypeLookup} from './types/contract.ts';
+import type {Datum, TypeLookup} from './types/contract.ts';
 import {VERSION} from './common/version.ts';
 
 /** How a data directory is opened. */
@@ -160,17 +162,24 @@ export class Database implements SessionHost {
 
   #makeEngine(parts: DatabaseParts): Engine {
     const {base, storage, storages, logger, parser, options} = parts;
-    const feeds = new Map<string, () => readonly (readonly never[])[]>();
+    const live = new LiveService({
+      storage,
+      secret: this.authSecret,
+      ownerName: owner => this.#roleName(owner),
+      now: nowMicros,
+    });
+    const feeds = new Map<string, () => readonly (readonly Datum[])[]>([['system.live_queries', () => live.rows()]]);
     return {
       storage,
       storages,
-      library: new EngineLibrary(createFunctionLibrary(), new Set(), new Map()),
+      library: new EngineLibrary(createFunctionLibrary(), LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS),
       parser,
       factories: new FactoryCache(),
       plans: new PlanStore(),
       bindCache: new ParsedTexts(),
       systemRelations: new CatalogRelations(base),
       notifications: new NotifyHub(),
+      live,
       settingDefinitions: loadSettingDefinitions(),
       settingDefaults: defaultSettings(options.dataDir),
       sessions: new Map(),
@@ -179,7 +188,10 @@ export class Database implements SessionHost {
       spillDir: join(options.dataDir, 'spill'),
       versionText: `PostgreSQL 15.18 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
       injectsPauses: options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1',
-      extensions: {call: () => undefined, checkListen: () => {}},
+      extensions: {
+        call: (session, source, args) => liveCall(session, source, args),
+        checkListen: (session, channel) => live.channels.checkListen(channel, session.currentRole),
+      },
       catalog: database => this.#catalog(database),
       checkCatalogChanges: (database, changes) => void this.#catalog(database).apply(changes),
       publishCatalogChanges: (database, changes) => this.#publish(database, changes),
@@ -194,11 +206,22 @@ export class Database implements SessionHost {
     return found;
   }
 
+  #roleName(role: Oid): string {
+    for (const catalog of this.#catalogs.values()) {
+      const found = catalog.roleByOid(role);
+      if (found !== undefined) return found.name;
+    }
+    return `unknown (OID=${role})`;
+  }
+
   #publish(database: Oid, changes: readonly CatalogChange[]): void {
     const shared = changes.filter(change => SHARED_KINDS.has(change.op === 'put' ? change.descriptor.kind : change.kind));
     for (const [oid, snapshot] of this.#catalogs) {
       const own = oid === database ? changes : shared;
-      if (own.length > 0) this.#catalogs.set(oid, snapshot.apply(own) as Snapshot);
+      if (own.length === 0) continue;
+      const next = snapshot.apply(own) as Snapshot;
+      this.#catalogs.set(oid, next);
+      this.engine.live.catalogChanged(oid, next);
     }
   }
 
@@ -262,6 +285,7 @@ export class Database implements SessionHost {
 
   /** Ends what runs in the background, checkpoints, releases the directory. */
   async close(): Promise<void> {
+    this.engine.live.close();
     await Promise.all([...this.engine.sessions.values()].map(session => session.end()));
     await this.#storage.close();
   }

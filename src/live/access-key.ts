@@ -34,15 +34,25 @@ function fromLookup(
   if (index === undefined || index.keys.some(key => key.attnum === 0) || index.predicateText !== null) return null;
   const positions = index.keys.map(key => attnums.indexOf(key.attnum));
   const types = index.keys.map(key => catalog.typeByOid(scanType(scan, catalog, key.attnum))!);
-  const [only] = lookup.keys;
-  const known = lookup.keys.length === 1 ? only!.map(exprText) : [];
+  const access: AccessKey = {positions, types, keys: lookup.keys, list: null};
+  if (lookup.keys.length !== 1) return {access, rest: conjuncts};
+  // The conjuncts that the lookup was made from: their values are taken, so that a lifted constant stays one value.
+  const keys = [...lookup.keys[0]!];
+  const found = new Set<number>();
   const rest = conjuncts.filter(conjunct => {
     const equality = equalityOf(conjunct, attnums.length);
-    if (equality === null) return true;
-    const at = positions.indexOf(equality.position);
-    return at === -1 || known[at] !== exprText(equality.value);
+    const at = equality === null ? -1 : positions.indexOf(equality.position);
+    if (at === -1 || found.has(at) || !isSameValue(keys[at]!, equality!.value)) return true;
+    found.add(at);
+    keys[at] = equality!.value;
+    return false;
   });
-  return {access: {positions, types, keys: lookup.keys, list: null}, rest};
+  return {access: {...access, keys: [keys]}, rest};
+}
+
+/** A lookup's value and the one of the conjunct, whose constant may be a parameter already. */
+function isSameValue(planned: BoundExpr, lifted: BoundExpr): boolean {
+  return lifted.kind === 'param' && planned.kind === 'constant' ? planned.type.oid === lifted.type.oid : exprText(planned) === exprText(lifted);
 }
 
 function scanType(scan: TableScanPlan, catalog: CatalogSnapshot, attnum: number): TypeInstance['oid'] {

@@ -6,9 +6,10 @@ import {columnsOf} from '../expr/analyze.ts';
 import type {BoundExpr, ColumnExpr} from '../expr/bound.ts';
 import {walkExpr} from '../expr/children.ts';
 import type {Plan, QueryPlan, TableScanPlan} from '../sql/plan/plan.ts';
-import {findAccess} from './access-key.ts';
+import {type FoundAccess, findAccess} from './access-key.ts';
 import {conjunction, conjunctsOf, replaceColumns} from './expr-columns.ts';
 import {exprText} from './expr-text.ts';
+import {ConstantLifter} from './lift-constants.ts';
 import {type LiveShape, PSEUDO_COLUMNS, type ValueRef} from './live-shape.ts';
 
 /** Decides how a planned SELECT is kept live; 0A000 with the cause when it cannot be. */
@@ -19,11 +20,12 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
   if (table === undefined) throw unsupported('system relations');
   const attnums = table.columns.filter(column => !column.isDropped).map(column => column.attnum);
   const overRow = scanToRow(scan, attnums);
-  const conjuncts = conditions.map(condition => replaceColumns(condition, overRow));
+  const lifter = new ConstantLifter(plan.parameterTypes.length);
+  const conjuncts = conditions.map(condition => lifter.conjunct(replaceColumns(condition, overRow)));
   const targets = projection.map(expr => replaceColumns(expr, overRow));
   for (const condition of conjuncts) checkCondition(condition, attnums.length);
   for (const target of targets) checkExpression(target);
-  const found = findAccess(scan, conjuncts, attnums, catalog);
+  const found = liftedAccess(findAccess(scan, conjuncts, attnums, catalog), lifter);
   const filter = conjunction(conjuncts);
   const filterPositions = columnsOf([...conjuncts, ...(scan.ownerEquals === null ? [] : [scan.ownerEquals])]);
   const accessPositions = found === null ? [] : found.access.positions;
@@ -43,7 +45,9 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
     filterPositions: [...new Set([...filterPositions, ...accessPositions])],
     projectionPositions,
     readsPseudo: [...filterPositions, ...projectionPositions].some(position => position >= attnums.length),
-    values: valuesOf([...conjuncts, ...targets, ...accessValues(scan)]),
+    values: valuesOf([...conjuncts, ...targets, ...accessValues(found, scan)]),
+    constants: lifter.values,
+    parameterCount: plan.parameterTypes.length,
     schemaVersion: table.schemaVersion,
   };
   const queryId = hashOf([queryText(shape, table)]);
@@ -149,9 +153,15 @@ function checkExpression(expr: BoundExpr): void {
   });
 }
 
-function accessValues(scan: TableScanPlan): readonly BoundExpr[] {
-  const lookup = scan.lookup === null ? [] : scan.lookup.keys.flat();
-  return scan.ownerEquals === null ? lookup : [...lookup, scan.ownerEquals];
+/** The constants of a planned key lookup are lifted, too; those of conjuncts are already. */
+function liftedAccess(found: FoundAccess | null, lifter: ConstantLifter): FoundAccess | null {
+  if (found === null) return null;
+  return {...found, access: {...found.access, keys: found.access.keys.map(key => key.map(part => lifter.value(part)))}};
+}
+
+function accessValues(found: FoundAccess | null, scan: TableScanPlan): readonly BoundExpr[] {
+  const keys = found === null ? [] : found.access.keys.flat();
+  return scan.ownerEquals === null ? keys : [...keys, scan.ownerEquals];
 }
 
 function valuesOf(exprs: readonly BoundExpr[]): ValueRef[] {

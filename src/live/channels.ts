@@ -102,15 +102,21 @@ export class LiveChannels {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.listeners.has(listener)) return;
     const sink = new ChannelSink(channel.name, channel.query, listener, this.#maxPayloadBytes, () => channel.listeners.delete(listener));
-    const subscription = this.#hub.subscribe({
-      ...channel.query,
-      sink,
-      surface: 'channel',
-      pid: listener.pid,
-      start: {snapshot: false, lastRows: null, resume: null, from: channel.seq},
-    });
-    sink.subscription = subscription;
-    channel.listeners.set(listener, subscription);
+    try {
+      const subscription = this.#hub.subscribe({
+        ...channel.query,
+        sink,
+        surface: 'channel',
+        pid: listener.pid,
+        start: {snapshot: false, lastRows: null, resume: null, from: channel.seq},
+      });
+      sink.subscription = subscription;
+      channel.listeners.set(listener, subscription);
+    } catch (error) {
+      // LISTEN has been committed: what became impossible since live_open is told on the channel.
+      if (!(error instanceof PgError)) throw error;
+      sink.closed(error);
+    }
   }
 
   unlisten(name: string, listener: ChannelListener): void {

@@ -8,6 +8,7 @@ import {PgArray} from '../types/array-value.ts';
 import type {Datum, FormatSettings} from '../types/contract.ts';
 import {datumText} from './expr-text.ts';
 import type {Frame} from './frame.ts';
+import {paramsWith} from './lift-constants.ts';
 import type {LiveShape} from './live-shape.ts';
 import {CompiledShape} from './match/compiled-shape.ts';
 import {Group} from './match/group.ts';
@@ -137,8 +138,9 @@ export class LiveHub implements SubscriptionHost {
   /** Opens a subscription: its snapshot (or its place in the log) and its entry in the matcher are of this turn. Nothing is delivered before the next one. */
   subscribe(options: SubscribeOptions): LiveSubscription {
     const {shape, start} = options;
-    options.authorize(options.catalog);
-    const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
+    const refusal = recheck(options, options.newest());
+    if (refusal !== null) throw refusal;
+    const run = runOf(options);
     const values = valuesText(shape, run);
     const scope: TokenScope = {role: options.role, query: `${shape.queryId}\n${options.owner}\n${values}`, schemaVersion: shape.schemaVersion};
     const resume = start.resume === null ? null : this.tokens.read(start.resume, scope);
@@ -162,8 +164,9 @@ export class LiveHub implements SubscriptionHost {
 
   /** Changes after a commit up to what is durable, without subscribing: at most about `limit` commits. `gap`: the log does not reach back, or the table was truncated. */
   changesSince(options: SubscribeOptions, since: Seq, limit: number): {readonly frames: readonly Frame[]; readonly gap: boolean} {
-    options.authorize(options.catalog);
-    const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
+    const refusal = recheck(options, options.newest());
+    if (refusal !== null) throw refusal;
+    const run = runOf(options);
     const compiled = this.#compile(options);
     const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
     const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
@@ -181,7 +184,7 @@ export class LiveHub implements SubscriptionHost {
 
   /** The end of the tokens that a subscription with these options has. */
   tokenTail(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role'>): string {
-    const run: ExprRun = {params: options.params, slots: options.slots, outer: [], context: options.context};
+    const run = runOf(options);
     const query = `${options.shape.queryId}\n${options.owner}\n${valuesText(options.shape, run)}`;
     return this.tokens.tail({role: options.role, query, schemaVersion: options.shape.schemaVersion});
   }
@@ -257,7 +260,7 @@ export class LiveHub implements SubscriptionHost {
   kill(id: number): boolean {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return false;
-    subscription.fail(new PgError(SqlState.queryCanceled, 'canceling live query due to user request', {detail: `resume token: ${subscription.token}`}));
+    subscription.fail(new PgError(SqlState.queryCanceled, 'canceling live query due to user request', {detail: subscription.token}));
     return true;
   }
 
@@ -288,7 +291,7 @@ export class LiveHub implements SubscriptionHost {
   close(): void {
     this.#stopListening();
     for (const subscription of [...this.#subscriptions.values()]) {
-      subscription.fail(new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {detail: `resume token: ${subscription.token}`}));
+      subscription.fail(new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {detail: subscription.token}));
     }
   }
 }
@@ -336,6 +339,10 @@ function accessKeys(shape: LiveShape, compiled: CompiledShape, options: Subscrib
     if (list instanceof PgArray) for (const element of list.elements) add([element]);
   }
   return [...keys];
+}
+
+function runOf(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context'>): ExprRun {
+  return {params: paramsWith(options.shape, options.params), slots: options.slots, outer: [], context: options.context};
 }
 
 function valuesText(shape: LiveShape, run: ExprRun): string {

@@ -1,7 +1,7 @@
 import type {Oid} from '../common/ids.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import type {ResultColumn, TableScanPlan} from '../sql/plan/plan.ts';
-import type {TypeInstance} from '../types/contract.ts';
+import type {Datum, TypeInstance} from '../types/contract.ts';
 
 /** Pseudo columns as the matcher lays them behind the stored columns of a row, in this order. */
 export const PSEUDO_COLUMNS = ['rid', 'seq', 'owner', 'userId', 'tableoid', 'ctid'] as const;
@@ -53,5 +53,8 @@ export interface LiveShape {
   readonly projectionPositions: readonly number[];
   readonly readsPseudo: boolean;
   readonly values: readonly ValueRef[];
+  /** Constants of comparisons, read as parameters behind the statement's own. Not part of the identity. */
+  readonly constants: readonly Datum[];
+  readonly parameterCount: number;
   readonly schemaVersion: number;
 }

@@ -23,7 +23,7 @@ export interface SnapshotRows {
 
 /** Opens a plan over a new snapshot, without the session's own uncommitted writes. The snapshot is taken in the call. */
 export interface SnapshotSource {
-  open(plan: Plan): SnapshotRows;
+  open(plan: Plan, params: readonly Datum[], slots: readonly Datum[]): SnapshotRows;
 }
 
 /** Where a subscription delivers. When it cannot take more it says `wanted` 0 and later calls `subscription.wake()`. */
@@ -50,7 +50,10 @@ export interface SubscribeOptions {
   readonly databaseOid: Oid;
   /** The table as a catalog has it. Throws when it is gone. */
   tableOf(catalog: CatalogSnapshot): TableStorage;
+  /** The catalog that the query was planned against. */
   readonly catalog: CatalogSnapshot;
+  /** The newest one. */
+  newest(): CatalogSnapshot;
   /** Whose rows: null = all owners, or a shared table. */
   readonly owner: OwnerId | null;
   readonly role: Oid;

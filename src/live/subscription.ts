@@ -2,6 +2,8 @@ import {PgError} from '../common/errors.ts';
 import type {OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {END, PAUSE} from '../exec/operator.ts';
+import {paramsWith} from './lift-constants.ts';
+import type {Datum} from '../types/contract.ts';
 import type {LogReader, Storage, TableStorage} from '../storage/contract.ts';
 import {controlFrame, type Frame, MARK, RESET} from './frame.ts';
 import type {Group, GroupMember} from './match/group.ts';
@@ -44,6 +46,7 @@ export class LiveSubscription implements GroupMember {
   resets = 0;
   readonly #host: SubscriptionHost;
   #table: TableStorage;
+  readonly #params: readonly Datum[];
   /** Everything up to here was given, or had nothing for this query. */
   #cursor = 0n as Seq;
   /** Nothing is given before this commit is durable. */
@@ -64,6 +67,7 @@ export class LiveSubscription implements GroupMember {
     this.createdAt = createdAt;
     this.#host = host;
     this.#table = options.tableOf(options.catalog);
+    this.#params = paramsWith(options.shape, options.params);
   }
 
   /** Takes its place in the commit order: in this turn the snapshot is taken; from now on the matcher tells what is missed. */
@@ -90,6 +94,8 @@ export class LiveSubscription implements GroupMember {
           types: this.options.catalog,
           lastRows: this.options.start.lastRows,
         }),
+        this.#params,
+        this.options.slots,
       );
       this.#cursor = this.#rows.seq;
       this.#hasMissed = this.#rows.seq < this.#barrier;
@@ -109,8 +115,10 @@ export class LiveSubscription implements GroupMember {
     return this.state === 'live' ? maxSeq(this.#cursor, this.#host.settled()) : this.#cursor;
   }
 
-  get token(): string {
-    return tokenAt(this.position, this.group.tokenTail);
+  /** Where to resume; undefined while the first rows are not all given. */
+  get token(): string | undefined {
+    const isWhole = this.#rows === null && this.state !== 'resetting' && this.state !== 'marking';
+    return isWhole ? tokenAt(this.position, this.group.tokenTail) : undefined;
   }
 
   /** The receiver can take more. */

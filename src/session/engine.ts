@@ -5,6 +5,7 @@ import type {FunctionLibrary} from '../functions/contract.ts';
 import type {BindCache} from '../sql/contract.ts';
 import type {SqlParser} from '../sql/parse/parser.ts';
 import type {Storage} from '../storage/contract.ts';
+import type {LiveService} from '../live/service.ts';
 import type {NotifyHub} from './notify-hub.ts';
 import type {PlanStore} from './plan-store.ts';
 import type {SettingDefinitions} from './settings.ts';
@@ -30,6 +31,8 @@ export interface Engine {
   readonly bindCache: BindCache;
   readonly systemRelations: SystemRelations;
   readonly notifications: NotifyHub;
+  /** Subscriptions and live channels. */
+  readonly live: LiveService;
   readonly settingDefinitions: SettingDefinitions;
   readonly settingDefaults: ReadonlyMap<string, string>;
   readonly sessions: Map<number, WadiSession>;

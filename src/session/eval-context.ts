@@ -36,6 +36,11 @@ export class SessionEvalContext implements EvalContext {
     };
   }
 
+  /** The session, for functions of the session layer that get rows rather than values. */
+  get boundSession(): WadiSession {
+    return this.#session;
+  }
+
   get format(): FormatSettings {
     const {settings, transaction} = this.#session;
     if (this.#format === null || this.#formatVersion !== settings.version || this.#formatTime !== transaction.startedAt) {

@@ -3,7 +3,7 @@ import type {Batch} from '../columns/batch.ts';
 import {assert} from '../common/errors.ts';
 import {RowBatchBuilder} from '../exec/column-store.ts';
 import {END, PAUSE} from '../exec/operator.ts';
-import type {Datum} from '../types/contract.ts';
+import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {Formats, ResultShape} from './contract.ts';
 import type {PlanEntry, PlanInstance} from './plan-store.ts';
 import type {WadiSession} from './wadi-session.ts';
@@ -22,6 +22,8 @@ export interface RowReceiver {
 /** A statement being executed: run, perhaps in several portions, then closed. */
 export interface Execution {
   readonly shape: ResultShape | null;
+  /** Types of $n in a command that takes parameters (SUBSCRIBE). */
+  readonly parameterTypes?: readonly TypeInstance[];
   /** Pulls up to `maxRows` rows (Infinity = all) into the receiver. */
   run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult>;
   /** Command tag for the rows of the last `run`. */

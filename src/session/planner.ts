@@ -92,7 +92,7 @@ export class Planner {
     if (statement === null) return {...base, parameterTypes: this.#declared(declared), shape: null, entry: null};
     if (!session.planner.isPlannable(statement)) {
       const command = makeCommand(session, statement, NO_PARAMS);
-      return {...base, parameterTypes: this.#declared(declared), shape: command?.shape ?? null, entry: null};
+      return {...base, parameterTypes: command?.parameterTypes ?? this.#declared(declared), shape: command?.shape ?? null, entry: null};
     }
     try {
       const {entry} = this.plan(statement, declared);

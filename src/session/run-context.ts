@@ -46,6 +46,23 @@ export class ExecutionRun implements RunContext {
     this.affectedRows = 0;
   }
 
+  /** Prepares for an execution outside of the session's transaction, as a role that was fixed before: the first rows of a live query. */
+  startAt(
+    session: WadiSession,
+    at: {readonly catalog: CatalogSnapshot; readonly tx: Transaction; readonly currentRole: Oid; readonly owner: OwnerId},
+    values: {readonly params: readonly Datum[]; readonly slots: readonly Datum[]},
+  ): void {
+    this.#session = session;
+    this.params = values.params;
+    this.slots = values.slots;
+    this.catalog = at.catalog;
+    this.tx = at.tx;
+    this.currentRole = at.currentRole;
+    this.owner = at.owner;
+    this.pause = null;
+    this.affectedRows = 0;
+  }
+
   get context(): EvalContext {
     return this.#session.evalContext;
   }

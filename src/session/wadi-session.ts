@@ -14,6 +14,7 @@ import type {Engine} from './engine.ts';
 import {nowMicros, SessionEvalContext} from './eval-context.ts';
 import type {Execution} from './execution.ts';
 import {ExtendedProtocol} from './extended-protocol.ts';
+import {SessionChannelListener} from './live-listener.ts';
 import type {Listener, PendingNotify} from './notify-hub.ts';
 import {PlanExecution} from './execution.ts';
 import type {PlanEntry} from './plan-store.ts';
@@ -66,6 +67,8 @@ export class WadiSession implements Session, Listener {
   #wake: (() => void) | null = null;
   #queued: {readonly pid: number; readonly channel: string; readonly payload: string}[] = [];
   #isBusy = false;
+  readonly #liveListener = new SessionChannelListener(this);
+  #idleCallbacks: (() => void)[] = [];
   #hasEnded = false;
   #lastCommit = 0n as Seq;
   #roleUndo: {readonly before: Oid; readonly isLocal: boolean}[] = [];
@@ -322,6 +325,24 @@ export class WadiSession implements Session, Listener {
     this.#timers.statementEnded();
     const {status} = this.transaction;
     this.activity.state = status === 'block' ? 'idle in transaction' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle';
+    this.#becameIdle();
+  }
+
+  /** Between transactions, with nothing to do: when notifications are sent. */
+  get isIdle(): boolean {
+    return !this.#isBusy && !this.transaction.isInBlock;
+  }
+
+  /** Calls back once when the session is idle again. */
+  onceIdle(callback: () => void): void {
+    this.#idleCallbacks.push(callback);
+  }
+
+  #becameIdle(): void {
+    if (this.#idleCallbacks.length === 0 || !this.isIdle) return;
+    const callbacks = this.#idleCallbacks;
+    this.#idleCallbacks = [];
+    for (const callback of callbacks) callback();
   }
 
   // --- answers
@@ -347,6 +368,7 @@ export class WadiSession implements Session, Listener {
 
   notify(channel: string, payload: string): void {
     checkNotify(channel, payload);
+    this.engine.live.channels.checkNotify(channel);
     const {notifies} = this.transaction;
     if (notifies.some(each => each.channel === channel && each.payload === payload)) return;
     notifies.push({channel, payload});
@@ -401,6 +423,7 @@ export class WadiSession implements Session, Listener {
     if (this.listening.has(channel)) return;
     this.listening.add(channel);
     this.engine.notifications.listen(channel, this);
+    this.engine.live.channels.listen(channel, this.#liveListener);
   }
 
   #unlisten(channel: string): void {
@@ -408,6 +431,7 @@ export class WadiSession implements Session, Listener {
     for (const each of channels) {
       this.listening.delete(each);
       this.engine.notifications.unlisten(each, this);
+      this.engine.live.channels.unlisten(each, this.#liveListener);
     }
   }
 
@@ -481,7 +505,7 @@ export class WadiSession implements Session, Listener {
     this.#timers.close();
     this.extended.closeAll();
     this.transaction.rollback();
-    for (const channel of this.listening) this.engine.notifications.unlisten(channel, this);
+    this.#unlisten('*');
     await this.engine.sessionEnded(this);
     this.engine.sessions.delete(this.pid);
   }

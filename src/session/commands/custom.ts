@@ -4,7 +4,9 @@ import type {Execution} from '../execution.ts';
 import type {CommandInput} from './command-types.ts';
 import {describeCommand, showStatsCommand, showTablesCommand} from './describe.ts';
 import {ExecuteAs} from './execute-as.ts';
+import {createLiveQueryCommand, dropLiveQueryCommand, killLiveQueryCommand} from './live-query.ts';
 import {compactCommand, flushCommand} from './storage.ts';
+import {SubscribeExecution} from './subscribe.ts';
 
 /** The execution of one of our own statements; null when its body is an ordinary statement (CREATE USER TABLE is CREATE TABLE with more options). */
 export function customCommand({session, node, statement, params}: CommandInput<CustomStatement>): Execution | null {
@@ -23,6 +25,14 @@ export function customCommand({session, node, statement, params}: CommandInput<C
       return showStatsCommand(session, statement);
     case 'showTables':
       return showTablesCommand(session, node.schema);
+    case 'subscribe':
+      return new SubscribeExecution(session, statement, node.options, params);
+    case 'createLiveQuery':
+      return createLiveQueryCommand(session, node, statement);
+    case 'dropLiveQuery':
+      return dropLiveQueryCommand(session, statement);
+    case 'killLiveQuery':
+      return killLiveQueryCommand(session, node.id);
     case 'executeAs':
       return new ExecuteAs(session, statement, node.user, params);
     default:

@@ -1,0 +1,124 @@
+import type {CatalogSnapshot} from '../catalog/contract.ts';
+import {PgError} from '../common/errors.ts';
+import type {OwnerId} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import {ExprCompiler} from '../expr/compiler.ts';
+import {analyzeLive} from '../live/analyze.ts';
+import type {ChannelQuery} from '../live/channels.ts';
+import {jsonCodec} from '../live/json-codec.ts';
+import type {LiveShape} from '../live/live-shape.ts';
+import {ROW_CODEC} from '../live/subscription-types.ts';
+import type {EvalContext} from '../functions/contract.ts';
+import type {QueryPlan} from '../sql/plan/plan.ts';
+import type {Datum} from '../types/contract.ts';
+import {SessionSnapshots} from './live-source.ts';
+import type {PlanEntry} from './plan-store.ts';
+import {checkPlanPrivileges} from './privileges.ts';
+import {hasServiceRight} from './run-context.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** A live query as it was asked: its plan with values. */
+export interface LiveRequest {
+  readonly entry: PlanEntry;
+  readonly params: readonly Datum[];
+  readonly slots: readonly Datum[];
+  /** Name of the live query, or ''. */
+  readonly name: string;
+  readonly text: string;
+  readonly codec: 'rows' | 'json';
+}
+
+/** How a plan is kept live; 0A000 when it cannot be. Kept beside the plan's catalog snapshot. */
+export function liveShapeOf(entry: PlanEntry): LiveShape {
+  const shapes = entry.catalog.memo('live.shapes', () => new WeakMap<QueryPlan, LiveShape>());
+  let shape = shapes.get(entry.plan);
+  if (shape === undefined) {
+    shape = analyzeLive(entry.plan, entry.catalog);
+    shapes.set(entry.plan, shape);
+  }
+  return shape;
+}
+
+/** Everything about a subscription but its receiver: the authority is that of the session's role now. */
+export function liveOptions(session: WadiSession, request: LiveRequest): ChannelQuery {
+  const {engine} = session;
+  const {entry, params, slots} = request;
+  const {catalog, plan} = entry;
+  const shape = liveShapeOf(entry);
+  const role = session.currentRole;
+  const context = frozenContext(session.evalContext);
+  const compiler = new ExprCompiler(engine.library, catalog, engine.factories);
+  const owner = ownerOf(session, shape, catalog, name => compiler.scalar(name)({params, slots, outer: [], context}) as string | null);
+  return {
+    shape,
+    params,
+    slots,
+    context,
+    compiler,
+    databaseOid: session.database.oid,
+    tableOf: at => engine.storages.get(at, shape.table),
+    catalog,
+    newest: () => engine.catalog(session.database.oid),
+    owner,
+    role,
+    userName: session.currentUser,
+    name: request.name,
+    queryText: request.text,
+    codec: request.codec === 'json' ? jsonCodec(shape, catalog) : ROW_CODEC,
+    source: new SessionSnapshots(session, catalog),
+    authorize: at => authorize(at, role, plan, owner, shape),
+  };
+}
+
+/** Whose rows: null = all owners or a shared table. */
+function ownerOf(session: WadiSession, shape: LiveShape, catalog: CatalogSnapshot, evaluate: (name: NonNullable<LiveShape['scan']['ownerEquals']>) => string | null): OwnerId | null {
+  if (shape.scope === 'none') return null;
+  const own = session.effectiveOwner;
+  if (shape.scope === 'own') return own;
+  const limit = hasServiceRight(catalog, session.currentRole) ? null : own;
+  if (shape.scan.ownerEquals === null) return limit;
+  const name = evaluate(shape.scan.ownerEquals);
+  const wanted = name === null ? undefined : catalog.roleByName(name)?.oid;
+  return wanted === undefined || (limit !== null && limit !== wanted) ? NOBODY : wanted;
+}
+
+/** An owner that no row has. */
+const NOBODY = 0xffffffff as OwnerId;
+
+function authorize(catalog: CatalogSnapshot, role: WadiSession['currentRole'], plan: QueryPlan, owner: OwnerId | null, shape: LiveShape): void {
+  if (catalog.roleByOid(role) === undefined) {
+    throw new PgError(SqlState.insufficientPrivilege, `role with OID ${role} was dropped`);
+  }
+  checkPlanPrivileges(catalog, role, plan.privileges);
+  if (shape.scope === 'all' && owner !== role && owner !== NOBODY && !hasServiceRight(catalog, role)) {
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied for rows of other users in table ${shape.tableName}`);
+  }
+}
+
+/** The session's context as it is now: what a subscription computes does not change with a later SET. */
+function frozenContext(context: EvalContext): EvalContext {
+  const {format, types, clock, sequences, settings, catalog, random, extern} = context;
+  const currentUser = context.session.currentUser();
+  const sessionUser = context.session.sessionUser();
+  const currentDatabase = context.session.currentDatabase();
+  const schemas = context.session.currentSchemas(false);
+  const allSchemas = context.session.currentSchemas(true);
+  const pid = context.session.backendPid();
+  return {
+    format,
+    types,
+    clock,
+    sequences,
+    settings,
+    catalog,
+    random,
+    extern,
+    session: {
+      currentUser: () => currentUser,
+      sessionUser: () => sessionUser,
+      currentDatabase: () => currentDatabase,
+      currentSchemas: includeImplicit => (includeImplicit ? allSchemas : schemas),
+      backendPid: () => pid,
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type {CatalogSnapshot} from '../catalog/contract.ts';
+import type {Batch} from '../columns/batch.ts';
+import type {Oid, OwnerId, Seq} from '../common/ids.ts';
+import {buildOperator} from '../exec/build.ts';
+import {END, type Operator, PAUSE} from '../exec/operator.ts';
+import type {SnapshotRows, SnapshotSource} from '../live/subscription-types.ts';
+import type {Plan} from '../sql/plan/plan.ts';
+import type {Transaction} from '../storage/contract.ts';
+import type {Datum} from '../types/contract.ts';
+import {ExecutionRun} from './run-context.ts';
+import type {WadiSession} from './wadi-session.ts';
+
+/** Reads the first rows of a live query for a session: over a snapshot of their own, without the session's uncommitted writes. */
+export class SessionSnapshots implements SnapshotSource {
+  readonly #session: WadiSession;
+  readonly #catalog: CatalogSnapshot;
+  readonly #role: Oid;
+  readonly #owner: OwnerId;
+
+  /** Role and owner stay those of the moment in which the subscription is opened. */
+  constructor(session: WadiSession, catalog: CatalogSnapshot) {
+    this.#session = session;
+    this.#catalog = catalog;
+    this.#role = session.currentRole;
+    this.#owner = session.effectiveOwner;
+  }
+
+  open(plan: Plan, params: readonly Datum[], slots: readonly Datum[]): SnapshotRows {
+    const session = this.#session;
+    const {engine} = session;
+    const tx = engine.storage.begin({
+      isolation: 'repeatable read',
+      isReadOnly: true,
+      databaseOid: session.database.oid,
+      waiter: {pid: session.pid, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
+    });
+    try {
+      tx.beginStatement();
+      const operator = buildOperator(plan, {
+        library: engine.library,
+        types: this.#catalog,
+        factories: engine.factories,
+        isInstrumented: false,
+        injectsPauses: engine.injectsPauses,
+      });
+      const run = new ExecutionRun(0);
+      run.startAt(session, {catalog: this.#catalog, tx, currentRole: this.#role, owner: this.#owner}, {params, slots});
+      run.startSlice();
+      operator.open(run);
+      return new OperatorRows(operator, run, tx);
+    } catch (error) {
+      tx.rollback();
+      throw error;
+    }
+  }
+}
+
+/** An operator tree with its transaction, closed together. */
+class OperatorRows implements SnapshotRows {
+  readonly seq: Seq;
+  readonly #operator: Operator;
+  readonly #run: ExecutionRun;
+  readonly #tx: Transaction;
+  #isClosed = false;
+
+  constructor(operator: Operator, run: ExecutionRun, tx: Transaction) {
+    this.#operator = operator;
+    this.#run = run;
+    this.#tx = tx;
+    this.seq = tx.snapshot().seq;
+  }
+
+  get pause(): Promise<unknown> | null {
+    return this.#run.pause;
+  }
+
+  next(wanted: number): Batch | typeof END | typeof PAUSE {
+    this.#run.pause = null;
+    this.#run.startSlice();
+    return this.#operator.next(wanted);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#operator.close();
+    this.#tx.rollback();
+  }
+}
