@@ -152,6 +152,12 @@ t.test('pretty expressions', t => {
       "f::text = ANY (ARRAY['a'::character varying, 'b'::character varying]::text[])",
     ],
   ] as const;
+  t.equal(
+    prettyExpression(
+      ' SELECT (a + (2 * b)) AS c\n   FROM (x\n     JOIN y ON ((x.id = y.id)))\n  WHERE (x.a > 0);',
+    ),
+    ' SELECT a + 2 * b AS c\n   FROM x\n     JOIN y ON x.id = y.id\n  WHERE x.a > 0;',
+  );
   for (const [text, pretty] of cases) t.equal(prettyExpression(text), pretty);
   t.end();
 });

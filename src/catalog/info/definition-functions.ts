@@ -81,11 +81,17 @@ function builtinConstraint(context: InfoContext, key: Oid): Datum {
   return `${row[3] === 'p' ? 'PRIMARY KEY' : 'UNIQUE'} (${names.join(', ')})`;
 }
 
-const viewdef: InfoFunction = (context, args) =>
-  viewDefinition(context.snapshot, oidArg(args, 0)) ?? null;
+/** pg_get_viewdef(view [, pretty | wrap column]): a wrap column asks for the pretty form. */
+function viewText(context: InfoContext, view: Oid, args: readonly Datum[]): Datum {
+  const text = viewDefinition(context.snapshot, view);
+  if (text === undefined) return null;
+  return isPretty(args, 1) || typeof args[1] === 'number' ? prettyExpression(text) : text;
+}
+
+const viewdef: InfoFunction = (context, args) => viewText(context, oidArg(args, 0), args);
 
 const viewdefByName: InfoFunction = (context, args) =>
-  viewDefinition(context.snapshot, regIn(context, 'regclass', textArg(args, 0)) as Oid) ?? null;
+  viewText(context, regIn(context, 'regclass', textArg(args, 0)) as Oid, args);
 
 const ruledef: InfoFunction = (context, args) => {
   const key = oidArg(args, 0);
