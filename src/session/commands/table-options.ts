@@ -1,0 +1,140 @@
+import type {DefElem, Node} from '@pgsql/types';
+import type {TableKind} from '../../catalog/descriptors.ts';
+import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import {constantText, defElems} from './ast-values.ts';
+
+/** What WITH (...) of a table says. */
+export interface TableOptions {
+  readonly tableKind: TableKind;
+  readonly ttlMs: number;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** PostgreSQL's storage parameters: taken and shown, without effect here. */
+const POSTGRES: readonly RegExp[] = [
+  /^autovacuum_\w+$/,
+  /^toast\.\w+$/,
+  /^(?:toast_tuple_target|parallel_workers|user_catalog_table|vacuum_index_cleanup|vacuum_truncate|log_autovacuum_min_duration|fillfactor|buffering|deduplicate_items)$/,
+];
+
+const OWN: Readonly<Record<string, (value: string) => string>> = {
+  type: tableKindOf,
+  ttl: value => (parseDuration(value), value),
+  ttl_seconds: value => (parseDuration(value), value),
+  flush_policy: flushPolicy,
+  flush_min_rows: positive('flush_min_rows'),
+  cluster_by: value => value,
+  storage: value => value,
+  storage_id: value => value,
+  shard: value => value,
+  path_template: value => value,
+};
+
+/** A duration in milliseconds: `10s`, `500ms`, `5m`, `1h`, `7d`; a bare number is seconds. */
+export function parseDuration(text: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)?\s*$/i.exec(text);
+  if (match === null) throw new PgError(SqlState.invalidParameterValue, `invalid value for ttl: "${text}"`);
+  const unit = (match[2] ?? 's').toLowerCase();
+  const factor = unit === 'ms' ? 1 : unit.startsWith('s') ? 1000 : unit.startsWith('m') ? 60_000 : unit.startsWith('h') ? 3_600_000 : 86_400_000;
+  return Math.round(Number(match[1]) * factor);
+}
+
+function tableKindOf(value: string): TableKind {
+  const kind = value.toLowerCase();
+  if (kind === 'user' || kind === 'shared' || kind === 'stream') return kind;
+  throw new PgError(SqlState.invalidParameterValue, `invalid value for table option "type": "${value}"`, {
+    hint: 'Valid values are "user", "shared" and "stream".',
+  });
+}
+
+function positive(name: string): (value: string) => string {
+  return value => {
+    if (/^\d+$/.test(value)) return value;
+    throw new PgError(SqlState.invalidParameterValue, `invalid value for integer option "${name}": ${value}`);
+  };
+}
+
+function flushPolicy(value: string): string {
+  const parts = value.split(',').map(part => part.trim());
+  const isValid = parts.every(part => /^(?:rows|interval)\s*:\s*\d+$/i.test(part) || part.toLowerCase() === 'none');
+  if (isValid) return value;
+  throw new PgError(SqlState.invalidParameterValue, `invalid value for flush_policy: "${value}"`, {
+    hint: "Write 'rows:10000', 'interval:300' (seconds), both with a comma, or 'none'.",
+  });
+}
+
+/** Options of one WITH list, checked and named in lower case; 22023 for unknown ones. */
+export function readOptions(session: WadiSession, nodes: readonly Node[] | undefined): Record<string, string> {
+  const options: Record<string, string> = {};
+  for (const option of defElems(nodes)) {
+    const name = optionName(option);
+    if (options[name] !== undefined) {
+      throw new PgError(SqlState.invalidParameterValue, `parameter "${name}" specified more than once`);
+    }
+    options[name] = checkedValue(session, name, option.arg === undefined ? 'true' : constantText(option.arg));
+  }
+  return options;
+}
+
+/** Lower-case name of an option, with its namespace. */
+export function optionName(option: DefElem): string {
+  const prefix = option.defnamespace === undefined || option.defnamespace === '' ? '' : `${option.defnamespace}.`;
+  return `${prefix}${option.defname ?? ''}`.toLowerCase();
+}
+
+function checkedValue(session: WadiSession, name: string, value: string): string {
+  const own = OWN[name];
+  if (own !== undefined) {
+    const checked = own(value);
+    const isStorage = name === 'storage' || name === 'storage_id';
+    if (isStorage && value !== 'local' && session.transaction.catalog.storageByName(value) === undefined) {
+      throw new PgError(SqlState.undefinedObject, `storage "${value}" does not exist`);
+    }
+    return checked;
+  }
+  if (!POSTGRES.some(pattern => pattern.test(name))) {
+    throw new PgError(SqlState.invalidParameterValue, `unrecognized parameter "${name}"`);
+  }
+  if (name === 'fillfactor') checkRange(name, value, 10, 100);
+  return value;
+}
+
+function checkRange(name: string, value: string, low: number, high: number): void {
+  if (!/^\d+$/.test(value)) throw new PgError(SqlState.invalidParameterValue, `invalid value for integer option "${name}": ${value}`);
+  if (Number(value) >= low && Number(value) <= high) return;
+  throw new PgError(SqlState.invalidParameterValue, `value ${value} out of bounds for option "${name}"`, {
+    detail: `Valid values are between "${low}" and "${high}".`,
+  });
+}
+
+/** The table kind and ttl that options and the CREATE USER | SHARED | STREAM TABLE form give. */
+export function tableOptions(
+  given: Readonly<Record<string, string>>,
+  custom: {readonly tableKind: TableKind; readonly ttlSeconds: number | null} | null,
+): TableOptions {
+  const {type, ttl_seconds: ttlSeconds, storage_id: storageId, ...rest} = given;
+  const tableKind = custom?.tableKind ?? (type === undefined ? 'shared' : tableKindOf(type));
+  if (custom !== null && type !== undefined && tableKindOf(type) !== custom.tableKind) {
+    throw new PgError(SqlState.syntaxError, 'conflicting or redundant options');
+  }
+  const options: Record<string, string> = {...(tableKind === 'shared' && type === undefined ? {} : {type: tableKind}), ...rest};
+  const ttl = rest['ttl'] ?? ttlSeconds ?? (custom?.ttlSeconds == null ? undefined : `${custom.ttlSeconds}s`);
+  if (ttl !== undefined) options['ttl'] = ttl;
+  if (storageId !== undefined) options['storage'] = storageId;
+  return {tableKind, ttlMs: checkedTtl(tableKind, ttl), options};
+}
+
+function checkedTtl(kind: TableKind, ttl: string | undefined): number {
+  if (kind !== 'stream') {
+    if (ttl === undefined) return 0;
+    throw new PgError(SqlState.invalidTableDefinition, 'ttl is only valid for stream tables');
+  }
+  if (ttl === undefined) {
+    throw new PgError(SqlState.invalidTableDefinition, 'a stream table needs a ttl', {hint: "Write TTL 10 or WITH (type = 'stream', ttl = '10s')."});
+  }
+  const ms = parseDuration(ttl);
+  if (ms > 0) return ms;
+  throw new PgError(SqlState.invalidParameterValue, `invalid value for ttl: "${ttl}"`);
+}
