@@ -1,6 +1,7 @@
 import type {CommandMaker} from './command-types.ts';
 import {copyCommand} from './copy.ts';
 import {closeCommand, declareCommand, fetchCommand} from './cursor.ts';
+import {ddlCommands} from './ddl-commands.ts';
 import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';
 import {deallocateCommand, executeCommand, prepareCommand} from './prepared.ts';
@@ -10,6 +11,7 @@ import {discardCommand, setCommand, showCommand} from './variable.ts';
 
 /** Utility statements by the name of their tree node: one line each. What is not here is 0A000. */
 export const commandTable = {
+  ...ddlCommands,
   CopyStmt: copyCommand,
   ClosePortalStmt: closeCommand,
   DeallocateStmt: deallocateCommand,

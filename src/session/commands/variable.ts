@@ -9,6 +9,7 @@ import {computedShape} from '../result-shape.ts';
 import {displaySetting} from '../setting-values.ts';
 import type {WadiSession} from '../wadi-session.ts';
 import {constantText} from './ast-values.ts';
+import {showTablesCommand} from './describe.ts';
 import type {CommandInput} from './command-types.ts';
 import {applyModes, transactionModes} from './transaction.ts';
 
@@ -135,6 +136,7 @@ function setSessionAuthorization(session: WadiSession, name: string): void {
 export function showCommand({session, node}: CommandInput<VariableShowStmt>): Execution {
   const name = node.name ?? '';
   const text = session.transaction.catalog.typeByOid(TEXT)!;
+  if (name.toLowerCase() === 'tables') return showTablesCommand(session, null);
   if (name.toLowerCase() === 'all') {
     const shape = computedShape([['name', text], ['setting', text], ['description', text]]);
     return new RowsExecution(shape, () => showAll(session), 'SHOW');
