@@ -6,7 +6,6 @@ import {intervalAdd, intervalMultiply, intervalSubtract} from '../types/datetime
 import type {Interval} from '../types/interval-value.ts';
 import {numericFromInt} from '../types/numeric-convert.ts';
 import {divideRounded, leadingDigit, numericAdd, numericMul, numericSign, numericSub} from '../types/numeric-math.ts';
-import {numericSqrt} from '../types/numeric-transcend.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {AggregateTable} from './aggregate.ts';
 import {aggregateOf, baseName} from './aggregate.ts';
@@ -64,8 +63,24 @@ function numericSpread(spread: NumericSpread, isSample: boolean, isDeviation: bo
   const numerator = numericSub(numericMul(rows, spread.squares), numericMul(spread.sum, spread.sum));
   if (numericSign(numerator) <= 0) return Numeric.of(0n, 0);
   const divisor = numericMul(rows, isSample ? numericFromInt(spread.count - 1) : rows);
-  const variance = divideRounded(numerator, divisor, divisionScale(numerator, divisor));
-  return isDeviation ? numericSqrt(variance) : variance;
+  const scale = divisionScale(numerator, divisor);
+  const variance = divideRounded(numerator, divisor, scale);
+  return isDeviation ? rootAtScale(variance, scale) : variance;
+}
+
+/** Square root rounded to `scale` digits. */
+function rootAtScale(value: Numeric, scale: number): Numeric {
+  const scaled = value.digits * 10n ** BigInt(2 * scale + 2 - value.scale);
+  let root = BigInt(Math.floor(Math.sqrt(Number(scaled))));
+  for (;;) {
+    const next = root === 0n ? 1n : (root + scaled / root) >> 1n;
+    const change = next - root;
+    if (change === 0n || change === 1n || change === -1n) break;
+    root = next;
+  }
+  while (root * root > scaled) root--;
+  while ((root + 1n) * (root + 1n) <= scaled) root++;
+  return Numeric.of((root + 5n) / 10n, scale);
 }
 
 function spread(isSample: boolean, isDeviation: boolean): AggregateCode {

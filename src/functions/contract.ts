@@ -78,8 +78,17 @@ export type FunctionCode =
   /** A function that needs the resolved types of arguments and result (polymorphic: array_append, row_to_json, format_type). */
   | {readonly fnTyped: (types: CallTypes) => (...args: never[]) => Datum};
 
+/** A column of a row-returning call: of its column definition list, or of its row type. */
+export interface CallColumn {
+  readonly name: string;
+  readonly type: TypeInstance;
+  readonly typmod: number;
+}
+
 /** Resolved types of one call. */
 export interface CallTypes {
+  /** Columns that a set-returning call must yield; json_to_recordset and its kin need them. */
+  readonly columns?: readonly CallColumn[];
   readonly args: readonly TypeInstance[];
   readonly result: TypeInstance;
   readonly lookup: TypeLookup;

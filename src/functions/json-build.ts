@@ -9,6 +9,7 @@ import {JsonbValue} from '../types/jsonb-value.ts';
 import {numericFromFloat4, numericFromFloat8, numericFromInt} from '../types/numeric-convert.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {PgRecord} from '../types/record-value.ts';
+import {CompositeType} from '../types/record.ts';
 import {elementOf} from './arrays.ts';
 
 /** What turning values into JSON needs. */
@@ -83,11 +84,12 @@ function nest(texts: readonly string[], dims: readonly number[], axis: number, i
 
 /** Names and types of a row's fields: of its composite type, else f1, f2, ... */
 export function fieldsOf(record: PgRecord, lookup: TypeLookup): readonly {readonly name: string; readonly type: TypeInstance}[] {
-  const composite = lookup.typeByOid(record.typeOid) as (TypeInstance & {readonly fields?: readonly {readonly name: string; readonly isDropped?: boolean}[]}) | undefined;
+  const known = lookup.typeByOid(record.typeOid);
+  const composite = known instanceof CompositeType ? known.compositeFields : null;
   return record.fieldTypes.map((oid, index) => {
     const type = lookup.typeByOid(oid);
     if (type === undefined) throw featureNotSupported(`type ${oid} is not known`);
-    return {name: composite?.fields?.[index]?.name ?? `f${index + 1}`, type};
+    return {name: composite?.[index]?.name ?? `f${index + 1}`, type};
   });
 }
 

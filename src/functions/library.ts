@@ -1,4 +1,5 @@
 import {basicAggregates} from './aggregate.ts';
+import {hypotheticalAggregates} from './aggregate-hypothetical.ts';
 import {jsonAggregates} from './aggregate-json.ts';
 import {statisticsAggregates} from './aggregate-statistics.ts';
 import {arrayFunctions, arraySets} from './arrays.ts';
@@ -12,6 +13,7 @@ import {floatFunctions} from './float.ts';
 import {hashFunctions} from './hash.ts';
 import {intArith} from './int-arith.ts';
 import {jsonFunctions, jsonSets} from './json.ts';
+import {populateFunctions, populateSets} from './json-populate.ts';
 import {patternFunctions, patternSets} from './like-regex.ts';
 import {miscFunctions} from './misc.ts';
 import {bitFunctions, enumFunctions, moneyFunctions} from './money-bits.ts';
@@ -59,16 +61,16 @@ class Library implements FunctionLibrary {
 const scalarFamilies = [
   intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
   datetimeFunctions, extractFunctions, jsonFunctions, toCharNumberFunctions, toCharDateFunctions, toTimestampFunctions,
-  rangeFunctions, moneyFunctions, bitFunctions, enumFunctions, hashFunctions, networkFunctions,
+  rangeFunctions, moneyFunctions, bitFunctions, enumFunctions, hashFunctions, populateFunctions, networkFunctions,
 ];
-const setFamilies = [patternSets, arraySets, seriesSets, timeSeriesSets, jsonSets, rangeSets];
+const setFamilies = [patternSets, arraySets, seriesSets, timeSeriesSets, jsonSets, rangeSets, populateSets];
 
 /** All functions, with those of upper layers. */
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
   for (const scalars of scalarFamilies) library.add({scalars});
   for (const setReturning of setFamilies) library.add({setReturning});
-  for (const aggregates of [basicAggregates, jsonAggregates, statisticsAggregates, rangeAggregates]) library.add({aggregates});
+  for (const aggregates of [basicAggregates, jsonAggregates, statisticsAggregates, rangeAggregates, hypotheticalAggregates]) library.add({aggregates});
   for (const extension of extensions) library.add(extension);
   return library;
 }

@@ -65,7 +65,7 @@ function setMask(text: string, bits: number, isCidr: boolean): string {
 function add(text: string, by: bigint): string {
   const address = read(text);
   const value = toBig(address.bytes) + by;
-  if (value < 0n || value >= 1n << BigInt(sizeOf(address.family))) throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
+  if (by === 9223372036854775808n || value < 0n || value >= 1n << BigInt(sizeOf(address.family))) throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
   return inet({...address, bytes: fromBig(value, address.family)});
 }
 
@@ -102,7 +102,7 @@ function merge(a: string, b: string): string {
 /** abbrev(cidr): trailing zero octets beyond the prefix are left out. */
 function abbreviate(text: string): string {
   const address = read(text);
-  if (address.family === 6) return cidr(address);
+  if (address.family === 6) return cidr(address).replace('::/', '/');
   const octets = Math.max(Math.ceil(address.bits / 8), 1);
   return `${[...address.bytes.slice(0, octets)].join('.')}/${address.bits}`;
 }
