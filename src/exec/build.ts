@@ -1,4 +1,4 @@
-import {assertNever, featureNotSupported} from '../common/errors.ts';
+import {assertNever} from '../common/errors.ts';
 import type {FactoryCache} from '../expr/factory-cache.ts';
 import type {FunctionLibrary} from '../functions/contract.ts';
 import type {Plan} from '../sql/plan/plan.ts';
@@ -27,6 +27,7 @@ import {Sort} from './operators/sort.ts';
 import {SystemScan} from './operators/system-scan.ts';
 import {TableScan} from './operators/table-scan.ts';
 import {Values} from './operators/values.ts';
+import {Window} from './operators/window.ts';
 import {CteScan, With} from './operators/with.ts';
 
 /** What an operator tree is built with. One tree serves one execution at a time; it is pooled with its plan. */
@@ -38,6 +39,8 @@ export interface BuildOptions {
   readonly isInstrumented: boolean;
   /** Answers PAUSE before every `next` (test mode). */
   readonly injectsPauses: boolean;
+  /** Operators that stand in for plan nodes (the rows of a COPY for the VALUES of its INSERT). */
+  readonly replaced?: ReadonlyMap<Plan, Operator>;
 }
 
 /** Builds the operators of a plan. */
@@ -49,7 +52,7 @@ export function buildOperator(plan: Plan, options: BuildOptions): Operator {
     ctes: new Map(),
     workTables: new Map(),
     build(child) {
-      let operator = makeOperator(child, env);
+      let operator = options.replaced?.get(child) ?? makeOperator(child, env);
       if (options.injectsPauses) operator = new PauseInjector(operator);
       return options.isInstrumented ? new Instrument(operator, child.id) : operator;
     },
@@ -86,7 +89,7 @@ function makeOperator(plan: Plan, env: ExecEnv): Operator {
     case 'aggregate':
       return new Aggregate(plan, env);
     case 'window':
-      throw featureNotSupported('window functions are not supported yet');
+      return new Window(plan, env);
     case 'distinct':
       return new Distinct(plan, env);
     case 'append':
