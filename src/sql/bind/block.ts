@@ -128,7 +128,7 @@ export class Block implements QueryLevel {
   windows: BoundWindow[] = [];
   namedWindows = new Map<string, WindowDef>();
   /** Set-returning calls met in the target list, by nesting depth. */
-  setCalls: {readonly depth: number; readonly call: LogicalSetCall}[] = [];
+  setCalls: {readonly depth: number; readonly call: LogicalSetCall; /** LANGUAGE sql: its query, joined laterally. */ readonly query: BoundQuery | null}[] = [];
   /** Subqueries met since the last node was built. */
   subqueries: SubqueryExpr[] = [];
   /** Subqueries inside aggregate arguments: below the aggregate node. */

@@ -116,6 +116,23 @@ function isPolymorphicConsistent(actual: readonly TypeInstance[], declared: read
       if (!isTrueArray(baseType(from))) return false;
     } else if (toOid === TypeOid.anycompatiblenonarray && isTrueArray(baseType(from))) return false;
   }
+  if (!isCompatibleConsistent(actual, declared)) return false;
   if (array !== null && element !== null && array.oid !== TypeOid.anyarray && array.element!.oid !== element.oid) return false;
+  return true;
+}
+
+/** The anycompatible family: all actual types (elements of arrays) must be able to have a common type. */
+function isCompatibleConsistent(actual: readonly TypeInstance[], declared: readonly Oid[]): boolean {
+  let category: string | null = null;
+  for (let index = 0; index < actual.length; index++) {
+    const toOid = declared[index]!;
+    if (actual[index]!.oid === TypeOid.unknown) continue;
+    const from = baseType(actual[index]!);
+    const isArray = toOid === TypeOid.anycompatiblearray;
+    if (!isArray && toOid !== TypeOid.anycompatible && toOid !== TypeOid.anycompatiblenonarray) continue;
+    const element = isArray ? from.element! : from;
+    if (category !== null && category !== element.category) return false;
+    category = element.category;
+  }
   return true;
 }

@@ -8,7 +8,8 @@ import {stringOf} from './ast.ts';
 import type {Binding} from './binding.ts';
 import type {Block} from './block.ts';
 import {makeCall} from './calls.ts';
-import {coerce, compositeColumns, tryCoerce} from './coerce.ts';
+import {coerce, compositeColumns, relabel, tryCoerce} from './coerce.ts';
+import {binaryOperator} from './operators.ts';
 import {baseType} from './coercion-path.ts';
 import {coerceAll, commonType} from './common-type.ts';
 import {errorType, isTrueArray} from './display-type.ts';
@@ -119,7 +120,7 @@ function bindSubscripts(block: Block, container: BoundExpr, indices: readonly A_
   const base = baseType(container.type);
   if (base.oid === TypeOid.jsonb) return jsonbSubscript(block, container, indices);
   if (!isTrueArray(base)) {
-    if (base.oid === TypeOid.name) throw featureNotSupported('subscripting of type name is not supported');
+    if (base.oid === TypeOid.name && indices.length === 1) return nameSubscript(block, container, indices[0]!);
     throw binding.error(
       SqlState.datatypeMismatch, `cannot subscript type ${errorType(container.type)} because it does not support subscripting`, container.location,
     );
@@ -155,4 +156,17 @@ function jsonbSubscript(block: Block, container: BoundExpr, indices: readonly A_
     kind: 'array', type: binding.type(TypeOid.textArray), typmod: -1, location: container.location, elements, isMultiDimensional: false,
   };
   return makeCall(binding, row, [container, path], binding.type(TypeOid.jsonb), container.location);
+}
+
+/** name[i] (from 0): the i-th character as "char". */
+function nameSubscript(block: Block, container: BoundExpr, index: A_Indices): BoundExpr {
+  const binding = block.binding;
+  const text = binding.type(TypeOid.text);
+  const at = coerce(binding, block.expr(index.uidx!), binding.type(TypeOid.int4), {context: 'assignment'});
+  const one = binding.constant(binding.type(TypeOid.int4), 1);
+  const substring = binding.context.catalog.builtin.functionByOid(oid(877));
+  if (substring === undefined) throw featureNotSupported('subscripting of type name is not supported');
+  const next = binaryOperator(binding, '+', at, one, container.location);
+  const call = makeCall(binding, substring, [relabel(container, text), next, one], text, container.location);
+  return coerce(binding, call, binding.type(TypeOid.char), {context: 'explicit'});
 }

@@ -1,5 +1,6 @@
 import type {FuncCall, Node, RangeFunction} from '@pgsql/types';
 import {featureNotSupported} from '../../common/errors.ts';
+import type {FunctionRow} from '../../catalog/contract.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
@@ -20,6 +21,8 @@ interface BoundFunction {
   /** One scalar column. */
   readonly isScalar: boolean;
   readonly name: string;
+  /** Name of the lone OUT parameter, which names the column. */
+  readonly outName: string | null;
   /** A LANGUAGE sql function: its query takes the place of the call. */
   readonly query: BoundQuery | null;
 }
@@ -32,7 +35,7 @@ export function bindRangeFunction(
   const view = block.lateralView(left);
   const parts = (node.functions ?? []).flatMap(item => spreadUnnest(item, node.is_rowsfrom === true || namesOf(node.alias?.colnames) === null));
   const functions = view.within('functions in FROM', () =>
-    parts.map(({call, definitions}) => bindFunction(view, call, definitions.length > 0 ? definitions : (node.coldeflist ?? []), node.alias?.aliasname)),
+    parts.map(({call, definitions}) => bindFunction(view, call, definitions.length > 0 ? definitions : (node.coldeflist ?? []))),
   );
   const ordinality = node.ordinality === true ? binding.newColumn('ordinality', binding.type(TypeOid.int8), -1) : null;
   const alias = node.alias?.aliasname ?? functions[0]?.name ?? '';
@@ -40,15 +43,15 @@ export function bindRangeFunction(
   const first = functions[0]!;
   if (first.query !== null) {
     if (functions.length > 1 || ordinality !== null) throw featureNotSupported('ROWS FROM and WITH ORDINALITY of SQL functions are not supported');
-    return {node: applied(first.query.node, subqueries), items: [itemOf(block, node, alias, first.query.columns, first.isScalar)]};
+    return {node: applied(first.query.node, subqueries), items: [itemOf(block, node, alias, first.query.columns, first.isScalar, first.outName)]};
   }
   const scan: LogicalNode = {kind: 'functionScan', alias, functions: functions.map(item => item.call), ordinality};
   const columns = [...functions.flatMap(item => item.call.columns), ...(ordinality === null ? [] : [ordinality])];
   const isScalar = functions.length === 1 && first.isScalar;
-  if (subqueries.length === 0) return {node: scan, items: [itemOf(block, node, alias, columns, isScalar)]};
+  if (subqueries.length === 0) return {node: scan, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
   const arguments_: LogicalNode = applySubqueries({kind: 'values', rows: [[]], columns: []}, subqueries);
   const joined: LogicalNode = {kind: 'join', joinType: 'inner', left: arguments_, right: scan, on: [], isNullAware: false};
-  return {node: joined, items: [itemOf(block, node, alias, columns, isScalar)]};
+  return {node: joined, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
 }
 
 function applied(node: LogicalNode, subqueries: Parameters<typeof applySubqueries>[1]): LogicalNode {
@@ -57,9 +60,9 @@ function applied(node: LogicalNode, subqueries: Parameters<typeof applySubquerie
   return {kind: 'join', joinType: 'inner', left, right: node, on: [], isNullAware: false};
 }
 
-function itemOf(block: Block, node: RangeFunction, alias: string, columns: readonly LogicalColumn[], isScalar: boolean): RangeItem {
+function itemOf(block: Block, node: RangeFunction, alias: string, columns: readonly LogicalColumn[], isScalar: boolean, outName: string | null): RangeItem {
   let scope = columns.map((column): ScopeColumn => ({...column, tableOid: oid(0), attnum: 0, use: null}));
-  if (isScalar && node.alias !== undefined && scope[0] !== undefined) scope[0] = {...scope[0], name: alias};
+  if (isScalar && node.alias !== undefined && scope[0] !== undefined && outName === null) scope[0] = {...scope[0], name: alias};
   scope = renameColumns(block.binding, alias, scope, namesOf(node.alias?.colnames), -1);
   return {
     alias, schema: oid(0), columns: scope, scan: null, rowType: null, use: null, isNamed: true, showsColumns: true, isTarget: false,
@@ -83,7 +86,7 @@ function spreadUnnest(item: Node, _isRowsFrom: boolean): FunctionPart[] {
   return [{call: call!, definitions: defs}];
 }
 
-function bindFunction(view: Block, node: Node, definitions: readonly Node[], alias: string | undefined): BoundFunction {
+function bindFunction(view: Block, node: Node, definitions: readonly Node[]): BoundFunction {
   const binding = view.binding;
   if (!('FuncCall' in node)) return scalarInFrom(view, view.expr(node), columnName(node), definitions, null);
   const call: FuncCall = node.FuncCall;
@@ -101,9 +104,14 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[], ali
   if (match.row.sqlBody !== null && match.row.returnsSet) return sqlFunction(view, resolved, fields, name);
   if (!match.row.returnsSet) return scalarInFrom(view, view.expr(node), name, definitions, fields);
   const set = setFunction(binding, resolved, fields, call.location ?? -1);
-  const columns = set.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
-  void alias;
-  return {call: {call: set, columns}, isScalar: fields === null, name, query: null};
+  const outName = fields === null ? loneOutName(match.row) : null;
+  const columns = set.columns.map(column => binding.newColumn(outName ?? column.name, column.type, column.typmod));
+  return {call: {call: set, columns}, isScalar: fields === null, name, outName, query: null};
+}
+
+function loneOutName(row: FunctionRow): string | null {
+  const outs = row.argNames.filter((_name, index) => 'obt'.includes(row.argModes[index] ?? 'i'));
+  return outs.length === 1 && outs[0] !== '' ? outs[0]! : null;
 }
 
 function definedFields(view: Block, definitions: readonly Node[]): ResultField[] | null {
@@ -126,7 +134,7 @@ function scalarInFrom(
     columns: fields ?? [{name, type: expr.type, typmod: expr.typmod}], returnsRow: fields !== null, expr,
   };
   const columns = call.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
-  return {call: {call, columns}, isScalar: fields === null, name, query: null};
+  return {call: {call, columns}, isScalar: fields === null, name, outName: null, query: null};
 }
 
 function sqlFunction(view: Block, resolved: ResolvedCall, fields: readonly ResultField[] | null, name: string): BoundFunction {
@@ -144,6 +152,6 @@ function sqlFunction(view: Block, resolved: ResolvedCall, fields: readonly Resul
       columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
     };
     const unused: LogicalSetCall = {columns: [], call: {function: oid(0), source: '', name, isStrict: false, args: [], columns: [], returnsRow: false, expr: null}};
-    return {call: unused, isScalar: fields === null, name, query};
+    return {call: unused, isScalar: fields === null, name, outName: null, query};
   });
 }

@@ -132,7 +132,12 @@ function projectSets(block: Block, input: LogicalNode): LogicalNode {
   let node = input;
   const depths = [...new Set(block.setCalls.map(({depth}) => depth))].sort((a, b) => b - a);
   for (const depth of depths) {
-    node = {kind: 'projectSet', input: node, functions: block.setCalls.filter(item => item.depth === depth).map(item => item.call)};
+    const calls = block.setCalls.filter(item => item.depth === depth);
+    const functions = calls.filter(item => item.query === null).map(item => item.call);
+    if (functions.length > 0) node = {kind: 'projectSet', input: node, functions};
+    for (const {query} of calls) {
+      if (query !== null) node = {kind: 'join', joinType: 'inner', left: node, right: query.node, on: [], isNullAware: false};
+    }
   }
   return node;
 }

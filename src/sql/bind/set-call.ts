@@ -1,4 +1,4 @@
-import {featureNotSupported} from '../../common/errors.ts';
+import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -6,8 +6,10 @@ import type {SetFunctionCall} from '../plan/plan.ts';
 import type {Binding} from './binding.ts';
 import type {Block} from './block.ts';
 import {requireCode} from './calls.ts';
-import {compositeColumns} from './coerce.ts';
+import {coerce, compositeColumns} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
+import {bindBody} from './inline-function.ts';
+import type {BoundQuery} from './logical.ts';
 import {TypeOid} from './type-oids.ts';
 import type {FunctionRow} from '../../catalog/contract.ts';
 
@@ -62,14 +64,42 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
       hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
     });
   }
-  if (call.row.sqlBody !== null) throw featureNotSupported(`set-returning SQL function ${call.row.name} in a target list is not supported`);
+  if (call.row.sqlBody !== null) return sqlSetCall(block, call, location);
   const fields = resultFields(binding, call.row, call.type);
   const made = setFunction(binding, call, fields, location);
   const columns = made.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
-  block.setCalls.push({depth: block.setDepth, call: {call: made, columns}});
+  block.setCalls.push({depth: block.setDepth, call: {call: made, columns}, query: null});
   for (const column of columns) binding.owners.set(column.id, block.real);
   if (fields === null) return binding.columnExpr(columns[0]!, location);
   const row: BoundExpr = {kind: 'row', type: call.type, typmod: -1, location, fields: columns.map(column => binding.columnExpr(column, location))};
   binding.rowNames.set(row, columns.map(column => column.name));
   return row;
+}
+
+/** A set-returning LANGUAGE sql function in a target list: its query is joined laterally to the input. */
+function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundExpr {
+  const binding = block.binding;
+  return binding.withoutPositions(() => {
+    const body = bindBody(block, call);
+    const fields = resultFields(binding, call.row, call.type);
+    const wanted = fields ?? [{name: call.row.name, type: call.type, typmod: -1}];
+    const outputs = body.columns.slice(0, wanted.length).map((column, index) => {
+      const field = wanted[index]!;
+      const expr = coerce(binding, binding.columnExpr(column), field.type, {context: 'assignment'});
+      return {column: binding.newColumn(field.name, field.type, field.typmod), expr};
+    });
+    const columns = outputs.map(output => output.column);
+    const query: BoundQuery = {
+      node: {kind: 'compute', input: body.node, outputs}, columns: columns.map(column => ({...column, tableOid: oid(0), attnum: 0})),
+    };
+    const none = {
+      function: call.row.oid, source: '', name: call.row.name, isStrict: false, args: [], columns: [], returnsRow: false, expr: null,
+    };
+    block.setCalls.push({depth: block.setDepth, call: {call: none, columns}, query});
+    for (const column of columns) binding.owners.set(column.id, block.real);
+    if (fields === null) return binding.columnExpr(columns[0]!, location);
+    const row: BoundExpr = {kind: 'row', type: call.type, typmod: -1, location, fields: columns.map(column => binding.columnExpr(column))};
+    binding.rowNames.set(row, columns.map(column => column.name));
+    return row;
+  });
 }

@@ -58,7 +58,7 @@ function pseudo(level: Block, scan: ScanNode, source: ScanSource, name: string, 
 }
 
 const pseudoTypes = {
-  rid: TypeOid.int8, seq: TypeOid.int8, owner: TypeOid.oid, location: TypeOid.int8, userId: TypeOid.text, tableoid: TypeOid.oid, ctid: TypeOid.tid,
+  rid: TypeOid.int8, seq: TypeOid.int8, owner: TypeOid.oid, location: TypeOid.float8, userId: TypeOid.text, tableoid: TypeOid.oid, ctid: TypeOid.tid,
 } as const;
 
 /** The scan's column for a pseudo column, added on first use. */

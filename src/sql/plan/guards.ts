@@ -1,4 +1,5 @@
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
 import {collectColumns, mapChildren} from '../bind/expr-map.ts';
 import type {ApplyNode} from '../bind/logical.ts';
 
@@ -6,25 +7,15 @@ import type {ApplyNode} from '../bind/logical.ts';
  * Gives a subquery the condition under which PostgreSQL would evaluate it: its place inside AND, OR, CASE, COALESCE of the expressions
  * that use it. Used in more than one place, or at the top: no guard.
  */
-export function applyGuards(node: ApplyNode, consumers: readonly BoundExpr[]): ApplyNode {
+export function applyGuards(node: ApplyNode, consumers: readonly BoundExpr[], bool: TypeInstance): ApplyNode {
   const id = node.subquery.column.id;
   const found: (BoundExpr | null)[] = [];
-  let previous: BoundExpr[] = [];
-  for (const consumer of consumers) {
-    const before = previous;
-    find(consumer, id, before, found);
-    if (consumer.type.name === 'bool' && isConjunct(consumers)) previous = [...previous, isNot(consumer, 'false')];
-  }
+  for (const consumer of consumers) find(consumer, id, [], found, bool);
   if (found.length !== 1) return node;
   return {...node, subquery: {...node.subquery, guard: found[0]!}};
 }
 
-/** Conjuncts of a filter: a later one is evaluated only where the earlier ones are not false. Kept simple: never assumed. */
-function isConjunct(_consumers: readonly BoundExpr[]): boolean {
-  return false;
-}
-
-function find(expr: BoundExpr, id: number, conditions: readonly BoundExpr[], found: (BoundExpr | null)[]): void {
+function find(expr: BoundExpr, id: number, conditions: readonly BoundExpr[], found: (BoundExpr | null)[], bool: TypeInstance): void {
   if (expr.kind === 'column') {
     if (expr.index === id) found.push(guardOf(conditions, id));
     return;
@@ -35,7 +26,7 @@ function find(expr: BoundExpr, id: number, conditions: readonly BoundExpr[], fou
     case 'or': {
       const before = [...conditions];
       for (const arg of expr.args) {
-        find(arg, id, before, found);
+        find(arg, id, before, found, bool);
         before.push(isNot(arg, expr.kind === 'and' ? 'false' : 'true'));
       }
       return;
@@ -43,29 +34,29 @@ function find(expr: BoundExpr, id: number, conditions: readonly BoundExpr[], fou
     case 'case': {
       const before = [...conditions];
       for (const when of expr.whens) {
-        find(when.condition, id, before, found);
-        find(when.result, id, [...before, when.condition], found);
+        find(when.condition, id, before, found, bool);
+        find(when.result, id, [...before, when.condition], found, bool);
         before.push(isNot(when.condition, 'true'));
       }
-      find(expr.otherwise, id, before, found);
+      find(expr.otherwise, id, before, found, bool);
       return;
     }
     case 'coalesce': {
       const before = [...conditions];
       for (const arg of expr.args) {
-        find(arg, id, before, found);
-        before.push({kind: 'nullTest', type: boolOf(expr, arg), typmod: -1, location: -1, arg, negated: false, isRow: false});
+        find(arg, id, before, found, bool);
+        before.push({kind: 'nullTest', type: bool, typmod: -1, location: -1, arg, negated: false, isRow: false});
       }
       return;
     }
     case 'let':
-      find(expr.value, id, conditions, found);
+      find(expr.value, id, conditions, found, bool);
       // Inside the body letRefs have no meaning outside of it: no guard is taken from there.
       if (mentions(expr.body, id)) found.push(null, null);
       return;
     default:
       mapChildren(expr, child => {
-        find(child, id, conditions, found);
+        find(child, id, conditions, found, bool);
         return child;
       });
   }
@@ -75,10 +66,6 @@ function mentions(expr: BoundExpr, id: number): boolean {
   const used = new Set<number>();
   collectColumns(expr, used);
   return used.has(id);
-}
-
-function boolOf(_expr: BoundExpr, arg: BoundExpr): BoundExpr['type'] {
-  return arg.type;
 }
 
 function isNot(arg: BoundExpr, test: 'true' | 'false'): BoundExpr {

@@ -163,7 +163,7 @@ export class Physical implements PhysicalPlanner {
 
   /** A chain of subqueries; `consumers` are the expressions above that decide when each must run. */
   #apply(node: LogicalNode & {readonly kind: 'apply'}, needed: readonly ColumnId[], outer: OuterSlots, consumers: readonly BoundExpr[]): Planned {
-    const {subquery} = applyGuards(node, consumers);
+    const {subquery} = applyGuards(node, consumers, this.state.binding.boolType);
     if (!needed.includes(subquery.column.id)) return this.plan(node.input, needed, outer);
     const {query, test, guard} = subquery;
     const free = freeColumns(query.node);
