@@ -32,7 +32,6 @@ const catalogs: Readonly<Record<string, string>> = {
     "indexrelid in (select oid from pg_class where oid < 16384 and relnamespace::regnamespace::text <> 'pg_toast')",
   pg_init_privs: 'objoid < 16384',
   pg_language: 'oid < 16384',
-  pg_namespace: 'oid < 16384',
   pg_opclass: 'oid < 16384',
   pg_operator: 'oid < 16384',
   pg_opfamily: 'oid < 16384',
@@ -142,28 +141,18 @@ function jsonExpr(relation: string, column: Column): string {
   }
 }
 
-/** The order of rows: by key, as a fresh cluster's heap mostly has them. */
+/** The order of rows: as a fresh cluster's heap has them, by key where later updates would move them. */
 function orderOf(relation: string): string {
-  if (relation === 'pg_attribute') return 'order by attrelid, attnum';
-  if (relation === 'pg_description') return 'order by classoid, objoid, objsubid';
-  if (relation === 'pg_shdescription') return 'order by classoid, objoid';
-  if (relation === 'pg_index') return 'order by indrelid, indexrelid';
-  if (relation === 'pg_proc') return 'order by proname collate "C", oid';
-  return `order by ${firstColumn(relation)}`;
-}
-
-function firstColumn(relation: string): string {
   const byKey: Readonly<Record<string, string>> = {
-    pg_aggregate: 'aggfnoid::oid',
+    pg_attribute: 'attrelid, attnum',
+    pg_class: 'oid',
+    pg_constraint: 'oid',
+    pg_description: 'classoid, objoid, objsubid',
+    pg_index: 'indrelid, indexrelid',
     pg_init_privs: 'classoid, objoid, objsubid',
-    pg_range: 'rngtypid',
-    pg_ts_config_map: 'mapcfg, maptokentype, mapseqno',
-    sql_features: 'ctid',
-    sql_implementation_info: 'ctid',
-    sql_parts: 'ctid',
-    sql_sizing: 'ctid',
+    pg_shdescription: 'classoid, objoid',
   };
-  return byKey[relation] ?? 'oid';
+  return `order by ${byKey[relation] ?? 'ctid'}`;
 }
 
 /** Runs a query of one JSON column and writes its lines as a string constant. */

@@ -73,11 +73,40 @@ const optionsToTable: InfoSetFunction = (_context, args) =>
     return at < 0 ? [text, null] : [text.slice(0, at), text.slice(at + 1)];
   });
 
+/** ts_token_type of the one parser, `default`: tokid, alias, description. */
+const tokenTypes: readonly (readonly Datum[])[] = [
+  ['asciiword', 'Word, all ASCII'],
+  ['word', 'Word, all letters'],
+  ['numword', 'Word, letters and digits'],
+  ['email', 'Email address'],
+  ['url', 'URL'],
+  ['host', 'Host'],
+  ['sfloat', 'Scientific notation'],
+  ['version', 'Version number'],
+  ['hword_numpart', 'Hyphenated word part, letters and digits'],
+  ['hword_part', 'Hyphenated word part, all letters'],
+  ['hword_asciipart', 'Hyphenated word part, all ASCII'],
+  ['blank', 'Space symbols'],
+  ['tag', 'XML tag'],
+  ['protocol', 'Protocol head'],
+  ['numhword', 'Hyphenated word, letters and digits'],
+  ['asciihword', 'Hyphenated word, all ASCII'],
+  ['hword', 'Hyphenated word, all letters'],
+  ['url_path', 'URL path'],
+  ['file', 'File or path name'],
+  ['float', 'Decimal notation'],
+  ['int', 'Signed integer'],
+  ['uint', 'Unsigned integer'],
+  ['entity', 'XML entity'],
+].map(([alias = '', description = ''], at) => [at + 1, alias, description]);
+
 /** Set-returning catalog functions by prosrc. */
 export const catalogSetFunctions: Readonly<Record<string, InfoSetFunction>> = {
   aclexplode: aclExplode,
   pg_options_to_table: optionsToTable,
   pg_get_keywords: () => keywordRows(),
+  ts_token_type_byid: () => tokenTypes,
+  ts_token_type_byname: () => tokenTypes,
   pg_timezone_abbrevs: () => timezoneAbbrevRows(),
   pg_timezone_names: () => timezoneNameRows(new Date()),
   pg_partition_ancestors: () => [],
