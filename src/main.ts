@@ -9,7 +9,7 @@ import {
   type Config,
   type ConfigSource,
 } from './server/config.ts';
-import type {OpenDatabaseOptions, OpenedDatabase, ServerLogger} from './server/server-options.ts';
+import type {ServerLogger} from './server/server-options.ts';
 
 /** A server that runs, and how to end it. */
 interface Running {
@@ -78,7 +78,7 @@ async function start(config: Config): Promise<Running> {
     import('pino'),
     import('./server/postgres-server.ts'),
     import('./server/http.ts'),
-    loadDatabase(),
+    import('./database.ts'),
   ]);
   const logger: ServerLogger = pino(
     {level: config.logLevel},
@@ -104,14 +104,6 @@ async function start(config: Config): Promise<Running> {
     throw error;
   }
   return {port: server.port, httpPort: http.port, stop};
-}
-
-/** Loaded late: it is most of what a start has to read. */
-async function loadDatabase(): Promise<{
-  openDatabase(options: OpenDatabaseOptions): Promise<OpenedDatabase>;
-}> {
-  const suffix = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return import(new URL(`./database${suffix}`, import.meta.url).href);
 }
 
 /** The first SIGTERM or SIGINT stops in order, also one that comes before the server is ready; a second one ends at once. */

@@ -221,11 +221,19 @@ export class TableScan implements Operator {
     if (output === 'tableoid') {
       return {kind: 'float64', values: new Float64Array(length).fill(this.#plan.table), nulls: null};
     }
+    const ids = (source as {values: ArrayLike<number | bigint>}).values;
+    if (output === 'ctid') {
+      const values: bigint[] = new Array<bigint>(length).fill(0n);
+      for (let i = 0; i < batch.count; i++) {
+        const row = batch.selection === null ? i : batch.selection[i]!;
+        values[row] = ctidOf(BigInt(ids[row]!));
+      }
+      return {kind: 'boxed', values, nulls: null};
+    }
     const values: string[] = new Array<string>(length).fill('');
     for (let i = 0; i < batch.count; i++) {
       const row = batch.selection === null ? i : batch.selection[i]!;
-      const value = (source as {values: ArrayLike<number | bigint>}).values[row]!;
-      values[row] = output === 'userId' ? this.#run.ownerName(Number(value) as OwnerId) : ctidOf(BigInt(value));
+      values[row] = this.#run.ownerName(Number(ids[row]!) as OwnerId);
     }
     return {kind: 'string', values, nulls: null};
   }
@@ -252,9 +260,9 @@ function physicalLength(batch: Batch): number {
   return batch.selection === null || batch.count === 0 ? batch.count : batch.selection[batch.count - 1]! + 1;
 }
 
-/** A ctid that is stable while the row lives: its hidden row id as (block, offset). */
-function ctidOf(rid: bigint): string {
-  return `(${rid >> 16n},${rid & 0xffffn})`;
+/** A ctid that is stable while the row lives: its hidden row id as (block, offset), offsets from 1 as PostgreSQL has them. */
+function ctidOf(rid: bigint): bigint {
+  return ((rid / 0xffffn) << 16n) | ((rid % 0xffffn) + 1n);
 }
 
 function scanColumn(table: TableStorage, output: TableScanPlan['outputs'][number]): ScanColumn {
