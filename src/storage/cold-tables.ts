@@ -32,7 +32,15 @@ interface Sidecars {
 
 /** Zeroed counters for a scan. */
 export function newScanStats(): ScanStats {
-  return {segmentsRead: 0, segmentsSkipped: 0, rowGroupsRead: 0, rowGroupsSkipped: 0, pagesRead: 0, pagesSkipped: 0, hotRows: 0};
+  return {
+    segmentsRead: 0,
+    segmentsSkipped: 0,
+    rowGroupsRead: 0,
+    rowGroupsSkipped: 0,
+    pagesRead: 0,
+    pagesSkipped: 0,
+    hotRows: 0,
+  };
 }
 
 /** The cold side of tables: opens segments of the manifest and finds rows in them by key and rid. */
@@ -72,12 +80,18 @@ export class ColdTables {
   }
 
   /** Rids of live cold rows of an owner with the key of `row`; a promise = read, then ask again. */
-  findKey(table: TableStorage, codec: KeyCodec, owner: number, key: MapKey, row: readonly Datum[]): readonly number[] | Promise<unknown> {
+  findKey(
+    table: TableStorage,
+    codec: KeyCodec,
+    owner: number,
+    key: MapKey,
+    row: readonly Datum[],
+  ): readonly number[] | Promise<unknown> {
     const found: number[] = [];
     for (const entry of this.#manifest().segments(table.oid, owner)) {
       const positions = this.#positionsOf(table, codec, entry, key, codec.values(row));
       if (positions instanceof Promise) return positions;
-      const live = positions.filter((position) => !entry.deletions.has(position));
+      const live = positions.filter(position => !entry.deletions.has(position));
       if (live.length === 0) continue;
       const rids = this.ridsAt(entry, live);
       if (rids instanceof Promise) return rids;
@@ -87,32 +101,59 @@ export class ColdTables {
   }
 
   /** Positions (deleted ones included) with a key in one segment. */
-  #positionsOf(table: TableStorage, codec: KeyCodec, entry: SegmentEntry, key: MapKey, values: readonly Datum[] | null): readonly number[] | Promise<unknown> {
+  #positionsOf(
+    table: TableStorage,
+    codec: KeyCodec,
+    entry: SegmentEntry,
+    key: MapKey,
+    values: readonly Datum[] | null,
+  ): readonly number[] | Promise<unknown> {
     const {index} = codec;
     const isPlain = index.keyOf === null && !index.keyColumns.includes(-1);
     const sidecar = this.#sidecar(entry);
     const known = sidecar.keys.get(index.oid);
-    if (known !== undefined) return this.#verify(table, codec, entry, key, known.candidates(hashKey(key)));
+    if (known !== undefined)
+      return this.#verify(table, codec, entry, key, known.candidates(hashKey(key)));
     const probes = (sidecar.probes.get(index.oid) ?? 0) + 1;
     sidecar.probes.set(index.oid, probes);
-    const canFind = isPlain && values !== null && values.every((value) => value !== null) && hasColumns(table, index.keyColumns, entry);
-    if (probes > PROBES_BEFORE_SIDECAR || !canFind) return this.#buildKeys(table, codec, entry, sidecar);
-    const parts = index.keyColumns.map((column, i) => ({attnum: table.columns[column]!.attnum, type: index.keyTypes[i]!, value: values[i]!}));
+    const canFind =
+      isPlain &&
+      values !== null &&
+      values.every(value => value !== null) &&
+      hasColumns(table, index.keyColumns, entry);
+    if (probes > PROBES_BEFORE_SIDECAR || !canFind)
+      return this.#buildKeys(table, codec, entry, sidecar);
+    const parts = index.keyColumns.map((column, i) => ({
+      attnum: table.columns[column]!.attnum,
+      type: index.keyTypes[i]!,
+      value: values[i]!,
+    }));
     return this.open(entry).find(parts, newScanStats());
   }
 
-  #verify(table: TableStorage, codec: KeyCodec, entry: SegmentEntry, key: MapKey, candidates: readonly number[]): readonly number[] | Promise<unknown> {
+  #verify(
+    table: TableStorage,
+    codec: KeyCodec,
+    entry: SegmentEntry,
+    key: MapKey,
+    candidates: readonly number[],
+  ): readonly number[] | Promise<unknown> {
     if (candidates.length === 0) return candidates;
     const rows = this.open(entry).read(candidates, scanColumns(table.columns));
     if (rows instanceof Promise) return rows;
     return candidates.filter((_, i) => codec.ofRow(rows[i]!) === key);
   }
 
-  async #buildKeys(table: TableStorage, codec: KeyCodec, entry: SegmentEntry, sidecar: Sidecars): Promise<void> {
+  async #buildKeys(
+    table: TableStorage,
+    codec: KeyCodec,
+    entry: SegmentEntry,
+    sidecar: Sidecars,
+  ): Promise<void> {
     const keys = new SegmentKeys(entry.meta.rows);
     const only = codec.index.keyOf === null ? new Set(codec.index.keyColumns) : null;
     const columns = table.columns.filter((_, i) => only === null || only.has(i));
-    const at = table.columns.map((column) => columns.indexOf(column));
+    const at = table.columns.map(column => columns.indexOf(column));
     const row: Datum[] = table.columns.map(() => null);
     await this.forEachRow(entry, scanColumns(columns), (position, values) => {
       for (let i = 0; i < at.length; i++) if (at[i] !== -1) row[i] = values[at[i]!]!;
@@ -137,7 +178,9 @@ export class ColdTables {
 
   async #buildRids(entry: SegmentEntry, sidecar: Sidecars): Promise<void> {
     const keys = new SegmentKeys(entry.meta.rows);
-    await this.forEachRow(entry, [this.systemColumn(RID_ATTNUM)], (position, values) => keys.add(Number(values[0] as bigint), position));
+    await this.forEachRow(entry, [this.systemColumn(RID_ATTNUM)], (position, values) =>
+      keys.add(Number(values[0] as bigint), position),
+    );
     keys.finish();
     sidecar.rids = keys;
   }
@@ -145,12 +188,18 @@ export class ColdTables {
   /** The rids at positions (ascending) of a segment. */
   ridsAt(entry: SegmentEntry, positions: readonly number[]): readonly number[] | Promise<unknown> {
     const rows = this.open(entry).read(positions, [this.systemColumn(RID_ATTNUM)]);
-    return rows instanceof Promise ? rows : rows.map((row) => Number(row[0] as bigint));
+    return rows instanceof Promise ? rows : rows.map(row => Number(row[0] as bigint));
   }
 
   /** A row in table order with its seq, or a promise to ask again. */
-  readRow(table: TableStorage, {entry, position}: ColdRow): {readonly row: readonly Datum[]; readonly seq: bigint} | Promise<unknown> {
-    const rows = this.open(entry).read([position], [...scanColumns(table.columns), this.systemColumn(SEQ_ATTNUM)]);
+  readRow(
+    table: TableStorage,
+    {entry, position}: ColdRow,
+  ): {readonly row: readonly Datum[]; readonly seq: bigint} | Promise<unknown> {
+    const rows = this.open(entry).read(
+      [position],
+      [...scanColumns(table.columns), this.systemColumn(SEQ_ATTNUM)],
+    );
     if (rows instanceof Promise) return rows;
     const values = rows[0]!;
     return {row: values.slice(0, -1), seq: seqOf(entry, values[values.length - 1])};
@@ -161,10 +210,20 @@ export class ColdTables {
   }
 
   /** Calls back with every row of a segment, deleted ones included; `values` is reused for the next row. */
-  async forEachRow(entry: SegmentEntry, columns: SegmentScanOptions['columns'], each: (position: number, values: readonly Datum[]) => void): Promise<void> {
+  async forEachRow(
+    entry: SegmentEntry,
+    columns: SegmentScanOptions['columns'],
+    each: (position: number, values: readonly Datum[]) => void,
+  ): Promise<void> {
     const values: Datum[] = columns.map(() => null);
     let rows = 0;
-    const cursor = this.open(entry).scan({columns, withPosition: true, predicates: [], deletions: null, stats: newScanStats()});
+    const cursor = this.open(entry).scan({
+      columns,
+      withPosition: true,
+      predicates: [],
+      deletions: null,
+      stats: newScanStats(),
+    });
     try {
       for (;;) {
         const batch = cursor.next(1024);
@@ -176,7 +235,8 @@ export class ColdTables {
         const {vectors, selection, count} = batch;
         for (let i = 0; i < count; i++) {
           const at = selection === null ? i : selection[i]!;
-          for (let column = 0; column < values.length; column++) values[column] = readCell(vectors[column]!, at);
+          for (let column = 0; column < values.length; column++)
+            values[column] = readCell(vectors[column]!, at);
           each(readCell(vectors[values.length]!, at) as number, values);
         }
         rows += count;
@@ -201,10 +261,18 @@ export class ColdTables {
 
 /** Columns as a segment scan takes them. */
 export function scanColumns(columns: readonly StorageColumn[]): SegmentScanOptions['columns'] {
-  return columns.map((column) => ({attnum: column.attnum, type: column.type, missing: column.missingValue}));
+  return columns.map(column => ({
+    attnum: column.attnum,
+    type: column.type,
+    missing: column.missingValue,
+  }));
 }
 
-function hasColumns(table: TableStorage, keyColumns: readonly number[], entry: SegmentEntry): boolean {
+function hasColumns(
+  table: TableStorage,
+  keyColumns: readonly number[],
+  entry: SegmentEntry,
+): boolean {
   const attnums = new Set(entry.schema.map((column: SegmentColumn) => column.attnum));
-  return keyColumns.every((column) => attnums.has(table.columns[column]!.attnum));
+  return keyColumns.every(column => attnums.has(table.columns[column]!.attnum));
 }

@@ -5,8 +5,21 @@ import {RID_ATTNUM, scanColumns, SEQ_ATTNUM} from './cold-tables.ts';
 import type {FlushResult, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
-import {DeletionPages, locationOf, positionOf, type SegmentEntry, segmentOf, seqOf} from './manifest.ts';
-import {clusterColumns, segmentColumns, segmentPath, sortAttnums, writeOptions} from './segment-plan.ts';
+import {
+  DeletionPages,
+  locationOf,
+  positionOf,
+  type SegmentEntry,
+  segmentOf,
+  seqOf,
+} from './manifest.ts';
+import {
+  clusterColumns,
+  segmentColumns,
+  segmentPath,
+  sortAttnums,
+  writeOptions,
+} from './segment-plan.ts';
 import {sortInSlices} from './sliced-sort.ts';
 import {submit} from './tx/submit.ts';
 
@@ -45,7 +58,11 @@ export class Compactor {
     return result;
   }
 
-  async #merge(table: TableStorage, owner: number, chosen: readonly SegmentEntry[]): Promise<FlushResult> {
+  async #merge(
+    table: TableStorage,
+    owner: number,
+    chosen: readonly SegmentEntry[],
+  ): Promise<FlushResult> {
     const engine = this.#engine;
     const rows = await sortInSlices(await this.#read(table, chosen), rowOrder(table));
     const id = engine.counters.nextSegment++;
@@ -53,14 +70,21 @@ export class Compactor {
     const columns = segmentColumns(table, engine.cold.int8);
     await submit(engine, {newIntents: [{id, path}]});
     try {
-      const meta = rows.length === 0 ? null : await engine.segments.write(writeOptions(engine, table, owner, path, columns), sourceOf(rows));
+      const meta =
+        rows.length === 0
+          ? null
+          : await engine.segments.write(
+              writeOptions(engine, table, owner, path, columns),
+              sourceOf(rows),
+            );
       await engine.commits.settle();
       const {manifest} = engine.cold;
-      const newest = chosen.map((entry) => manifest.table(table.oid)?.byId.get(entry.id));
-      if (newest.some((entry) => entry === undefined)) throw new Error(`segments of table "${table.name}" changed during compaction`);
+      const newest = chosen.map(entry => manifest.table(table.oid)?.byId.get(entry.id));
+      if (newest.some(entry => entry === undefined))
+        throw new Error(`segments of table "${table.name}" changed during compaction`);
       const places = new Map<number, number>();
       const dead: number[] = [];
-      const byId = new Map(newest.map((entry) => [entry!.id, entry!]));
+      const byId = new Map(newest.map(entry => [entry!.id, entry!]));
       rows.forEach(({location}, position) => {
         places.set(location, locationOf(id, position));
         const old = byId.get(segmentOf(location))!;
@@ -68,9 +92,22 @@ export class Compactor {
       });
       const put: SegmentEntry[] = [];
       if (meta !== null) {
-        const deletions = dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions;
+        const deletions =
+          dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions;
         const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
-        put.push({id, table: table.oid, owner, path, meta, schema: columns, createdAt, constantSeq: null, sortedBy: sortAttnums(table), deletions, file: {segment: null}});
+        put.push({
+          id,
+          table: table.oid,
+          owner,
+          path,
+          meta,
+          schema: columns,
+          createdAt,
+          constantSeq: null,
+          sortedBy: sortAttnums(table),
+          deletions,
+          file: {segment: null},
+        });
       }
       const done = submit(engine, {put, removed: newest as SegmentEntry[], doneIntents: [id]});
       engine.commits.flush();
@@ -86,7 +123,11 @@ export class Compactor {
 
   async #read(table: TableStorage, chosen: readonly SegmentEntry[]): Promise<MergedRow[]> {
     const {cold} = this.#engine;
-    const columns = [cold.systemColumn(RID_ATTNUM), cold.systemColumn(SEQ_ATTNUM), ...scanColumns(table.columns)];
+    const columns = [
+      cold.systemColumn(RID_ATTNUM),
+      cold.systemColumn(SEQ_ATTNUM),
+      ...scanColumns(table.columns),
+    ];
     const rows: MergedRow[] = [];
     for (const entry of chosen) {
       await cold.forEachRow(entry, columns, (position, values) => {
@@ -101,14 +142,16 @@ export class Compactor {
 
   /** Open write-sets hold places of rows that moved. */
   #relocate(table: TableStorage, places: ReadonlyMap<number, number>): void {
-    for (const writer of this.#engine.hot.loadedImage(table.oid)?.writers ?? []) writer.relocateAll(places);
+    for (const writer of this.#engine.hot.loadedImage(table.oid)?.writers ?? [])
+      writer.relocateAll(places);
   }
 }
 
 /** Segments worth merging: several small ones together, or one with many deleted rows. */
 function choose(entries: readonly SegmentEntry[]): readonly SegmentEntry[] {
-  const worn = (entry: SegmentEntry): boolean => entry.deletions.count > entry.meta.rows * DELETED_SHARE;
-  const candidates = entries.filter((entry) => entry.meta.rows < LARGE_SEGMENT_ROWS || worn(entry));
+  const worn = (entry: SegmentEntry): boolean =>
+    entry.deletions.count > entry.meta.rows * DELETED_SHARE;
+  const candidates = entries.filter(entry => entry.meta.rows < LARGE_SEGMENT_ROWS || worn(entry));
   const chosen: SegmentEntry[] = [];
   let rows = 0;
   for (const entry of candidates.toSorted((a, b) => a.meta.rows - b.meta.rows)) {
@@ -122,10 +165,14 @@ function choose(entries: readonly SegmentEntry[]): readonly SegmentEntry[] {
 
 function rowOrder(table: TableStorage): (a: MergedRow, b: MergedRow) => number {
   const columns = clusterColumns(table);
-  const types = columns.map((column) => table.columns[column]!.type);
+  const types = columns.map(column => table.columns[column]!.type);
   return (a, b) => {
     for (let i = 0; i < columns.length; i++) {
-      const order = compareNullsLast(types[i]!, a.values[columns[i]! + 2]!, b.values[columns[i]! + 2]!);
+      const order = compareNullsLast(
+        types[i]!,
+        a.values[columns[i]! + 2]!,
+        b.values[columns[i]! + 2]!,
+      );
       if (order !== 0) return order;
     }
     return Number((a.values[0] as bigint) - (b.values[0] as bigint));
@@ -139,6 +186,6 @@ function sourceOf(rows: readonly MergedRow[]): SegmentRowSource {
     if (at >= rows.length) return null;
     const slice = rows.slice(at, at + SOURCE_ROWS);
     at += slice.length;
-    return Array.from({length: width}, (_, column) => slice.map((row) => row.values[column]!));
+    return Array.from({length: width}, (_, column) => slice.map(row => row.values[column]!));
   };
 }

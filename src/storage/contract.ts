@@ -13,7 +13,10 @@ export interface StorageColumn {
   readonly missingValue: Datum;
 }
 
-/** A unique or plain index as storage keeps it. Keys are column positions (in `columns`), or a compiled expression evaluated by the owner. */
+/**
+ * A unique or plain index as storage keeps it. Keys are column positions (in `columns`), or a
+ * compiled expression evaluated by the owner.
+ */
 export interface StorageIndex {
   readonly oid: Oid;
   readonly name: string;
@@ -23,13 +26,19 @@ export interface StorageIndex {
   /** Positions of key columns in TableStorage.columns; -1 for an expression key. */
   readonly keyColumns: readonly number[];
   readonly keyTypes: readonly TypeInstance[];
-  /** Key values of a row, or null when the row is not in the index (partial predicate false). Null function = plain columns, every row. */
+  /**
+   * Key values of a row, or null when the row is not in the index (partial predicate false). Null
+   * function = plain columns, every row.
+   */
   readonly keyOf: ((row: readonly Datum[]) => readonly Datum[] | null) | null;
   readonly method: 'btree' | 'bloom' | 'hash';
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** What storage knows of a table: made by session from catalog descriptors, cached by identity on (TableDescriptor, indexes). */
+/**
+ * What storage knows of a table: made by session from catalog descriptors, cached by identity on
+ * (TableDescriptor, indexes).
+ */
 export interface TableStorage {
   readonly databaseOid: Oid;
   readonly oid: Oid;
@@ -50,10 +59,17 @@ export interface TableStorage {
 /** Pseudo columns that a scan can return beside stored columns. */
 export type PseudoColumn = 'rid' | 'seq' | 'owner' | 'location';
 
-/** A column of a scan's batches: position in TableStorage.columns, or a pseudo column. rid, seq: int64; owner: float64 (role OID); location: float64, opaque to all but storage (0 = own write-set or hot, else segment and position). */
+/**
+ * A column of a scan's batches: position in TableStorage.columns, or a pseudo column. rid, seq:
+ * int64; owner: float64 (role OID); location: float64, opaque to all but storage (0 = own write-set
+ * or hot, else segment and position).
+ */
 export type ScanColumn = number | PseudoColumn;
 
-/** An advisory conjunct for pruning (zone maps, bloom filters, key ranges): rows that fail it may still come back. Values are of the column's type. */
+/**
+ * An advisory conjunct for pruning (zone maps, bloom filters, key ranges): rows that fail it may
+ * still come back. Values are of the column's type.
+ */
 export interface ScanPredicate {
   readonly column: number;
   readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'isNull' | 'isNotNull';
@@ -76,7 +92,8 @@ export interface ScanRequest {
   /** Exact key lookup instead of a scan. */
   readonly lookup: KeyLookup | null;
   /**
-   * Wanted order: by this index's key columns (all ascending or all descending); storage answers in that order or the request must not set it:
+   * Wanted order: by this index's key columns (all ascending or all descending); storage answers in
+   * that order or the request must not set it:
    * ask `canOrder` first.
    */
   readonly order: {readonly index: StorageIndex; readonly descending: boolean} | null;
@@ -149,13 +166,21 @@ export interface KeyConflict {
   readonly rid: Rid;
 }
 
-/** done: the change is in the write-set. conflict: a live row has the key, nothing was changed. Promise: wait for another transaction, then repeat the call. */
+/**
+ * done: the change is in the write-set. conflict: a live row has the key, nothing was changed.
+ * Promise: wait for another transaction, then repeat the call.
+ */
 export type WriteResult = 'done' | KeyConflict | Promise<void>;
 
-export type IsolationLevel = 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
+export type IsolationLevel =
+  | 'read uncommitted'
+  | 'read committed'
+  | 'repeatable read'
+  | 'serializable';
 
 /**
- * A transaction: a private write-set over snapshots. Statement order: `beginStatement` (advances the command id, takes the statement snapshot in READ COMMITTED),
+ * A transaction: a private write-set over snapshots. Statement order: `beginStatement` (advances the
+ * command id, takes the statement snapshot in READ COMMITTED),
  * then scans and writes, then `endStatement`. Nothing of it is in SQLite before `commit`.
  */
 export interface Transaction {
@@ -170,7 +195,10 @@ export interface Transaction {
 
   /** The snapshot statements read now. */
   snapshot(): Snapshot;
-  /** 'durable' (read-only statements of a session without a commit in flight): the newest durable state, so that the reply waits for no sync. */
+  /**
+   * 'durable' (read-only statements of a session without a commit in flight): the newest durable
+   * state, so that the reply waits for no sync.
+   */
   beginStatement(read?: 'newest' | 'durable'): void;
   endStatement(): void;
   /** Reads of a cursor opened now go on seeing this command id. */
@@ -179,13 +207,26 @@ export interface Transaction {
   advanceCommand(): void;
 
   scan(request: ScanRequest): ScanCursor;
-  /** Synchronous single-key read for the fast path; undefined = not possible now (cold page must be read): use scan. Row in TableStorage order, or null when absent. */
-  getByKey(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined;
   /**
-   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a scan returned: when it still is the newest one, it is returned itself
+   * Synchronous single-key read for the fast path; undefined = not possible now (cold page must be
+   * read): use scan. Row in TableStorage order, or null when absent.
+   */
+  getByKey(
+    table: TableStorage,
+    index: StorageIndex,
+    owner: OwnerId | null,
+    key: readonly Datum[],
+  ): RowVersion | null | undefined;
+  /**
+   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a
+   * scan returned: when it still is the newest one, it is returned itself
    * without a look at the row (its `location` says where to check). Promise: a cold read is needed, await and repeat.
    */
-  newestVersion(table: TableStorage, rid: Rid, seen?: RowVersion | null): RowVersion | null | Promise<void>;
+  newestVersion(
+    table: TableStorage,
+    rid: Rid,
+    seen?: RowVersion | null,
+  ): RowVersion | null | Promise<void>;
 
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult;
   /** Bulk form: rows for one owner each; stops at the first conflict or wait and says how many were taken. */
@@ -206,10 +247,16 @@ export interface Transaction {
   unlockAdvisory(key: bigint, shared: boolean): boolean;
   /** pg_advisory_unlock_all: every session-level advisory lock of the session (WaiterInfo.pid). */
   unlockAllAdvisory(): void;
-  /** Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does nothing when it does not wait. */
+  /**
+   * Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does
+   * nothing when it does not wait.
+   */
   cancelWait(error: Error): void;
 
-  /** DDL: opaque catalog changes as JSON texts plus physical effects; durable and atomic with the rows of this commit. */
+  /**
+   * DDL: opaque catalog changes as JSON texts plus physical effects; durable and atomic with the rows
+   * of this commit.
+   */
   ddl(effect: DdlEffect): void;
 
   savepoint(name: string): void;
@@ -217,7 +264,11 @@ export interface Transaction {
   rollbackTo(name: string): void;
   release(name: string): void;
 
-  /** Resolves once applied (visible). Durability is separate: `storage.whenDurable(commitSeq)`. Returns undefined when it finished synchronously (nothing written, or applied in this turn). Throws on 40001 and deferred constraint failures: then it is rolled back. */
+  /**
+   * Resolves once applied (visible). Durability is separate: `storage.whenDurable(commitSeq)`. Returns
+   * undefined when it finished synchronously (nothing written, or applied in this turn). Throws on
+   * 40001 and deferred constraint failures: then it is rolled back.
+   */
   commit(): Promise<void> | undefined;
   rollback(): void;
 }
@@ -270,7 +321,10 @@ export interface CommitEvent {
 /** Reads the change log of one (table, owner) or of all owners, from after `since`. */
 export interface LogReader {
   /** Entries with seq > since, at most `limit`; a gap below the retention floor is explicit. */
-  read(since: Seq, limit: number): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq};
+  read(
+    since: Seq,
+    limit: number,
+  ): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq};
 }
 
 export interface FlushResult {
@@ -281,7 +335,12 @@ export interface FlushResult {
 
 /** The store of a data directory. */
 export interface Storage {
-  begin(options: {readonly isolation: IsolationLevel; readonly isReadOnly: boolean; readonly databaseOid: Oid; readonly waiter: WaiterInfo}): Transaction;
+  begin(options: {
+    readonly isolation: IsolationLevel;
+    readonly isReadOnly: boolean;
+    readonly databaseOid: Oid;
+    readonly waiter: WaiterInfo;
+  }): Transaction;
   /** Seq of the newest applied commit. */
   readonly lastSeq: Seq;
   readonly durableSeq: Seq;
@@ -305,14 +364,21 @@ export interface Storage {
   flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult>;
   compact(table: TableStorage): Promise<FlushResult>;
   /**
-   * Whether scans can answer in the order of an index. `isLimited`: the reader stops early (LIMIT, merge of few rows); then tables with segments can, too, when the
+   * Whether scans can answer in the order of an index. `isLimited`: the reader stops early (LIMIT,
+   * merge of few rows); then tables with segments can, too, when the
    * segments are sorted by that key. A full read in that order would be slower than a sort of batches.
    */
   canOrder(table: TableStorage, index: StorageIndex, isLimited?: boolean): boolean;
   /** Rough live row count, for planning and stats. */
   estimateRows(table: TableStorage, owner: OwnerId | null): number;
   logReader(table: TableStorage, owner: OwnerId | null): LogReader;
-  tableStats(table: TableStorage): {readonly hotRows: number; readonly coldRows: number; readonly segments: number; readonly hotBytes: number; readonly coldBytes: number};
+  tableStats(table: TableStorage): {
+    readonly hotRows: number;
+    readonly coldRows: number;
+    readonly segments: number;
+    readonly hotBytes: number;
+    readonly coldBytes: number;
+  };
   segments(): readonly SegmentInfo[];
   locks(): readonly LockInfo[];
   /** Checks every file, checksum, count and statistic against the manifest; one line per finding. */
@@ -320,7 +386,10 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** Who waits: for pg_locks, deadlock texts, cancel. `cancelled` is polled and also wakes a waiter through `onCancel`. */
+/**
+ * Who waits: for pg_locks, deadlock texts, cancel. `cancelled` is polled and also wakes a waiter
+ * through `onCancel`.
+ */
 export interface WaiterInfo {
   readonly pid: number;
   lockTimeoutMs(): number;

@@ -77,7 +77,10 @@ export class DirectoryStorage implements Storage {
   }
 
   catalogRecords(): Iterable<readonly [key: string, json: string]> {
-    return this.#engine.db.prepare('SELECT key, json FROM catalog ORDER BY key').raw().all() as [string, string][];
+    return this.#engine.db.prepare('SELECT key, json FROM catalog ORDER BY key').raw().all() as [
+      string,
+      string,
+    ][];
   }
 
   allocateOid(): Oid {
@@ -105,17 +108,22 @@ export class DirectoryStorage implements Storage {
   }
 
   canOrder(table: TableStorage, index: StorageIndex, isLimited = false): boolean {
-    if (index.method !== 'btree' || index.keyOf !== null || index.keyColumns.includes(-1)) return false;
+    if (index.method !== 'btree' || index.keyOf !== null || index.keyColumns.includes(-1))
+      return false;
     const cold = this.#engine.cold.manifest.table(table.oid);
     if (cold === undefined) return true;
-    return isLimited && index.keyColumns.every((column, i) => table.columns[column]!.attnum === cold.sortedBy[i]);
+    return (
+      isLimited &&
+      index.keyColumns.every((column, i) => table.columns[column]!.attnum === cold.sortedBy[i])
+    );
   }
 
   estimateRows(table: TableStorage, owner: OwnerId | null): number {
     const image = this.#engine.hot.image(table);
     const hot = owner === null ? image.liveRows : (image.owners.get(owner)?.live ?? 0);
     let cold = 0;
-    for (const entry of this.#engine.cold.manifest.segments(table.oid, owner)) cold += entry.meta.rows - entry.deletions.count;
+    for (const entry of this.#engine.cold.manifest.segments(table.oid, owner))
+      cold += entry.meta.rows - entry.deletions.count;
     return hot + cold;
   }
 
@@ -167,7 +175,8 @@ export class DirectoryStorage implements Storage {
       if (row.integrity_check !== 'ok') findings.push(`wadi.db: ${row.integrity_check}`);
     }
     for (const table of this.#engine.cold.manifest.tables.values()) {
-      for (const entry of table.byId.values()) findings.push(...(await this.#engine.cold.open(entry).check(entry.meta)));
+      for (const entry of table.byId.values())
+        findings.push(...(await this.#engine.cold.open(entry).check(entry.meta)));
     }
     return findings;
   }
@@ -181,7 +190,15 @@ export class DirectoryStorage implements Storage {
     await this.#checkpointer.close();
     const unused = sequences.unused();
     if (unused.length > 0) {
-      commits.enqueue({tables: [], bulk: [], ddl: [], sequences: unused, manifest: null, applied: () => {}, failed: () => {}});
+      commits.enqueue({
+        tables: [],
+        bulk: [],
+        ddl: [],
+        sequences: unused,
+        manifest: null,
+        applied: () => {},
+        failed: () => {},
+      });
     }
     commits.flush();
     await durability.close();

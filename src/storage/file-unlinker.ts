@@ -5,7 +5,10 @@ import type {SegmentEntry} from './manifest.ts';
 const SWEEP_MS = 1000;
 const VACUUM_BUDGET = 10_000;
 
-/** Removes files of segments that left the manifest, once the commit is durable and no snapshot can read them. Until then SQLite lists them, for the next start. */
+/**
+ * Removes files of segments that left the manifest, once the commit is durable and no snapshot can
+ * read them. Until then SQLite lists them, for the next start.
+ */
 export class FileUnlinker {
   readonly #engine: Engine;
   #waiting: {readonly entry: SegmentEntry; readonly seq: number}[] = [];
@@ -32,7 +35,8 @@ export class FileUnlinker {
     const {snapshots, durability, cold, db, commits} = this.#engine;
     const now = this.#entries();
     if (now !== this.#known) {
-      for (const [id, entry] of this.#known) if (!now.has(id)) this.#waiting.push({entry, seq: commits.lastSeq});
+      for (const [id, entry] of this.#known)
+        if (!now.has(id)) this.#waiting.push({entry, seq: commits.lastSeq});
       this.#known = now;
     }
     if (this.#waiting.length === 0) return;
@@ -55,7 +59,8 @@ export class FileUnlinker {
     if (manifest === this.#manifest) return this.#known;
     this.#manifest = manifest;
     const all = new Map<number, SegmentEntry>();
-    for (const table of manifest.tables.values()) for (const [id, entry] of table.byId) all.set(id, entry);
+    for (const table of manifest.tables.values())
+      for (const [id, entry] of table.byId) all.set(id, entry);
     return all;
   }
 }

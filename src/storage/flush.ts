@@ -14,7 +14,13 @@ import {type Drain, isMemoryOnly} from './hot/hot-store.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
 import {DeletionPages, type SegmentEntry} from './manifest.ts';
-import {clusterColumns, segmentColumns, segmentPath, sortAttnums, writeOptions} from './segment-plan.ts';
+import {
+  clusterColumns,
+  segmentColumns,
+  segmentPath,
+  sortAttnums,
+  writeOptions,
+} from './segment-plan.ts';
 import {sortInSlices} from './sliced-sort.ts';
 import {submit} from './tx/submit.ts';
 
@@ -32,7 +38,10 @@ interface Partition {
   readonly positions: readonly number[];
 }
 
-/** Moves hot rows to segments: writes files of what a snapshot sees, then publishes them in one commit, and deletes the hot copies in slices. */
+/**
+ * Moves hot rows to segments: writes files of what a snapshot sees, then publishes them in one
+ * commit, and deletes the hot copies in slices.
+ */
 export class Flusher {
   readonly #engine: Engine;
   readonly #compactor: Compactor;
@@ -44,7 +53,10 @@ export class Flusher {
     this.#compactor = new Compactor(engine);
   }
 
-  /** Flushes one owner's rows of a table, or everybody's. Takes SHARE UPDATE EXCLUSIVE: never two at once, never beside DDL. */
+  /**
+   * Flushes one owner's rows of a table, or everybody's. Takes SHARE UPDATE EXCLUSIVE: never two at
+   * once, never beside DDL.
+   */
   async flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
     if (isMemoryOnly(table)) return NOTHING;
     return withMaintenanceLock(this.#engine, table, () => this.#flushLocked(table, owner));
@@ -84,7 +96,8 @@ export class Flusher {
       return await this.#publish(table, image, partitions, metas, columns, snapshot.number);
     } catch (error) {
       for (const {path} of partitions) rmSync(path, {force: true});
-      if (partitions.length > 0) await submit(this.#engine, {doneIntents: partitions.map(({id}) => id)});
+      if (partitions.length > 0)
+        await submit(this.#engine, {doneIntents: partitions.map(({id}) => id)});
       throw error;
     } finally {
       snapshot.release();
@@ -93,9 +106,17 @@ export class Flusher {
   }
 
   /** The visible rows of each owner that nobody is changing, in cluster order. */
-  async #collect(table: TableStorage, image: HotImage, owner: OwnerId | null, seq: number): Promise<Partition[]> {
+  async #collect(
+    table: TableStorage,
+    image: HotImage,
+    owner: OwnerId | null,
+    seq: number,
+  ): Promise<Partition[]> {
     const {counters} = this.#engine;
-    const owners = owner === null ? [...image.owners.values()] : [...image.owners.values()].filter((rows) => rows.owner === owner);
+    const owners =
+      owner === null
+        ? [...image.owners.values()]
+        : [...image.owners.values()].filter(rows => rows.owner === owner);
     const compare = clusterOrder(image, table);
     const partitions: Partition[] = [];
     for (const rows of owners) {
@@ -103,13 +124,19 @@ export class Flusher {
       for (const chunk of rows.chunks) {
         for (let slot = 0; slot < chunk.count; slot++) {
           if (!chunk.isVisible(slot, seq)) continue;
-          if (!this.#isBusy(table, image, Number(chunk.rids[slot]!))) positions.push((chunk.index << 10) | slot);
+          if (!this.#isBusy(table, image, Number(chunk.rids[slot]!)))
+            positions.push((chunk.index << 10) | slot);
         }
       }
       if (positions.length === 0) continue;
       const id = counters.nextSegment++;
       const sorted = await sortInSlices(positions, compare);
-      partitions.push({id, owner: rows.owner, path: segmentPath(this.#engine, table, rows.owner, id), positions: sorted});
+      partitions.push({
+        id,
+        owner: rows.owner,
+        path: segmentPath(this.#engine, table, rows.owner, id),
+        positions: sorted,
+      });
     }
     return partitions;
   }
@@ -121,33 +148,69 @@ export class Flusher {
     return locks.size > 0 && locks.isLockedForChange(rid);
   }
 
-  /** One commit for all partitions: rows changed or locked since the snapshot stay hot and are dead in the new segment. */
-  async #publish(table: TableStorage, image: HotImage, partitions: readonly Partition[], metas: readonly SegmentMeta[], columns: readonly SegmentColumn[], seq: number): Promise<FlushResult> {
+  /**
+   * One commit for all partitions: rows changed or locked since the snapshot stay hot and are dead in
+   * the new segment.
+   */
+  async #publish(
+    table: TableStorage,
+    image: HotImage,
+    partitions: readonly Partition[],
+    metas: readonly SegmentMeta[],
+    columns: readonly SegmentColumn[],
+    seq: number,
+  ): Promise<FlushResult> {
     const {commits, hot} = this.#engine;
     await commits.settle();
     if (hot.loadedImage(table.oid) !== image || image.ddlSeq > seq) {
-      throw new PgError(SqlState.objectInUse, `table "${table.name}" was altered while it was flushed`);
+      throw new PgError(
+        SqlState.objectInUse,
+        `table "${table.name}" was altered while it was flushed`,
+      );
     }
     const put: SegmentEntry[] = [];
     const drains: Drain[] = [];
     const moved: number[] = [];
     let rows = 0;
     partitions.forEach((partition, at) => {
-      const {entry, drain, movedPositions} = this.#entryOf(table, image, partition, metas[at]!, columns, seq);
+      const {entry, drain, movedPositions} = this.#entryOf(
+        table,
+        image,
+        partition,
+        metas[at]!,
+        columns,
+        seq,
+      );
       put.push(entry);
       drains.push(drain);
       for (const position of movedPositions) moved.push(position);
       rows += movedPositions.length;
     });
-    const done = submit(this.#engine, {put, drains, moved: [{table: table.oid, positions: moved}], doneIntents: partitions.map(({id}) => id)});
+    const done = submit(this.#engine, {
+      put,
+      drains,
+      moved: [{table: table.oid, positions: moved}],
+      doneIntents: partitions.map(({id}) => id),
+    });
     commits.flush();
     await done;
     failpoint('flush-after-publish');
     this.#startDrain(table, drains);
-    return {rows, segments: put.length, bytes: put.reduce((bytes, entry) => bytes + entry.meta.bytes, 0)};
+    return {
+      rows,
+      segments: put.length,
+      bytes: put.reduce((bytes, entry) => bytes + entry.meta.bytes, 0),
+    };
   }
 
-  #entryOf(table: TableStorage, image: HotImage, partition: Partition, meta: SegmentMeta, columns: readonly SegmentColumn[], seq: number) {
+  #entryOf(
+    table: TableStorage,
+    image: HotImage,
+    partition: Partition,
+    meta: SegmentMeta,
+    columns: readonly SegmentColumn[],
+    seq: number,
+  ) {
     const {id, owner, path, positions} = partition;
     const dead: number[] = [];
     const keep = new Set<number>();
@@ -171,7 +234,12 @@ export class Flusher {
     const moved = new Set(movedPositions);
     for (const chunk of image.owners.get(owner)?.chunks ?? []) {
       for (let slot = 0; slot < chunk.count; slot++) {
-        if (chunk.end[slot] === Infinity && chunk.begin[slot]! <= seq && !moved.has((chunk.index << 10) | slot)) keep.add(Number(chunk.rids[slot]!));
+        if (
+          chunk.end[slot] === Infinity &&
+          chunk.begin[slot]! <= seq &&
+          !moved.has((chunk.index << 10) | slot)
+        )
+          keep.add(Number(chunk.rids[slot]!));
       }
     }
     const entry: SegmentEntry = {
@@ -187,7 +255,11 @@ export class Flusher {
       deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
       file: {segment: null},
     };
-    return {entry, drain: {id, table: table.oid, owner, seq, keep, rids} satisfies Drain, movedPositions};
+    return {
+      entry,
+      drain: {id, table: table.oid, owner, seq, keep, rids} satisfies Drain,
+      movedPositions,
+    };
   }
 
   #startDrain(table: TableStorage, drains: readonly Drain[]): void {
@@ -202,9 +274,9 @@ export class Flusher {
   async #drain(table: TableStorage, drains: readonly Drain[]): Promise<void> {
     const {db, hot} = this.#engine;
     const finish = db.prepare('DELETE FROM drains WHERE id = ?');
-    const work = drains.flatMap((drain) => drain.rids.map((rid) => ({rid, seq: drain.seq})));
+    const work = drains.flatMap(drain => drain.rids.map(rid => ({rid, seq: drain.seq})));
     for (let from = 0; from < work.length; from += DRAIN_SLICE) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise(resolve => setImmediate(resolve));
       if (this.#isClosing || !db.open || !hot.has(table.oid)) return;
       db.exec('BEGIN IMMEDIATE');
       try {
@@ -226,7 +298,11 @@ export class Flusher {
 }
 
 /** Rows of positions as columns of the segment: rid, seq, then the table's columns. */
-function rowSource(image: HotImage, table: TableStorage, positions: readonly number[]): SegmentRowSource {
+function rowSource(
+  image: HotImage,
+  table: TableStorage,
+  positions: readonly number[],
+): SegmentRowSource {
   const mapping = image.mappingFor(table);
   let at = 0;
   return () => {
@@ -242,7 +318,9 @@ function rowSource(image: HotImage, table: TableStorage, positions: readonly num
       seqs.push(BigInt(chunk.begin[slot]!));
       for (let i = 0; i < columns.length; i++) {
         const column = mapping === null ? i : mapping[i]!;
-        columns[i]!.push(column === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[column]!, slot));
+        columns[i]!.push(
+          column === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[column]!, slot),
+        );
       }
     }
     return [rids, seqs, ...columns];
@@ -251,13 +329,19 @@ function rowSource(image: HotImage, table: TableStorage, positions: readonly num
 
 function clusterOrder(image: HotImage, table: TableStorage): (a: number, b: number) => number {
   const mapping = image.mappingFor(table);
-  const columns = clusterColumns(table).map((column) => (mapping === null ? column : mapping[column]!)).filter((column) => column !== -1);
-  const types = columns.map((column) => image.columns[column]!.column.type);
+  const columns = clusterColumns(table)
+    .map(column => (mapping === null ? column : mapping[column]!))
+    .filter(column => column !== -1);
+  const types = columns.map(column => image.columns[column]!.column.type);
   return (a, b) => {
     const left = image.chunkOf(a)!;
     const right = image.chunkOf(b)!;
     for (let i = 0; i < columns.length; i++) {
-      const order = compareNullsLast(types[i]!, readCell(left.vectors[columns[i]!]!, a & 1023), readCell(right.vectors[columns[i]!]!, b & 1023));
+      const order = compareNullsLast(
+        types[i]!,
+        readCell(left.vectors[columns[i]!]!, a & 1023),
+        readCell(right.vectors[columns[i]!]!, b & 1023),
+      );
       if (order !== 0) return order;
     }
     return Number(left.rids[a & 1023]! - right.rids[b & 1023]!);
@@ -265,11 +349,25 @@ function clusterOrder(image: HotImage, table: TableStorage): (a: number, b: numb
 }
 
 /** Runs maintenance of a table under SHARE UPDATE EXCLUSIVE. */
-async function withMaintenanceLock<T>(engine: Engine, table: TableStorage, run: () => Promise<T>): Promise<T> {
-  const owner = new LockOwner(0, {pid: process.pid, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000});
+async function withMaintenanceLock<T>(
+  engine: Engine,
+  table: TableStorage,
+  run: () => Promise<T>,
+): Promise<T> {
+  const owner = new LockOwner(0, {
+    pid: process.pid,
+    lockTimeoutMs: () => 0,
+    deadlockTimeoutMs: () => 1000,
+  });
   try {
     for (;;) {
-      const locked = engine.locks.lockTable(owner, table.databaseOid, table.oid, 'shareUpdateExclusive', 'wait');
+      const locked = engine.locks.lockTable(
+        owner,
+        table.databaseOid,
+        table.oid,
+        'shareUpdateExclusive',
+        'wait',
+      );
       if (locked === 'granted') break;
       await locked;
     }

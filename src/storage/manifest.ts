@@ -4,7 +4,10 @@ const PAGE_BITS = 4096;
 const PAGE_BYTES = PAGE_BITS / 8;
 const LOCATION_UNIT = 2 ** 32;
 
-/** Deleted positions of a segment in pages of 4,096 bits: a change copies and rewrites the pages it touches only. Immutable. */
+/**
+ * Deleted positions of a segment in pages of 4,096 bits: a change copies and rewrites the pages it
+ * touches only. Immutable.
+ */
 export class DeletionPages implements DeletionSet {
   static readonly none: DeletionPages = new DeletionPages([], 0);
   readonly pages: readonly (Uint8Array | undefined)[];
@@ -40,7 +43,10 @@ export class DeletionPages implements DeletionSet {
   }
 
   /** The set with more positions, and the numbers of the pages that changed. */
-  with(positions: readonly number[]): {readonly deletions: DeletionPages; readonly changed: readonly number[]} {
+  with(positions: readonly number[]): {
+    readonly deletions: DeletionPages;
+    readonly changed: readonly number[];
+  } {
     const pages = this.pages.slice();
     const changed = new Set<number>();
     let count = this.count;

@@ -64,7 +64,8 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   const meta = openSchema(db, FIRST_NORMAL_OID);
   const removed = removeUnpublished(db);
   finishDrains(db);
-  if (removed > 0) options.logger.info(`removed ${removed} segment files that were never published`);
+  if (removed > 0)
+    options.logger.info(`removed ${removed} segment files that were never published`);
   // The durability thread opens the WAL file, which exists only after a first write.
   db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run('opened_at', Date.now());
 
@@ -73,12 +74,23 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   const snapshots = new SnapshotRegistry(meta.lastSeq, loadManifest(db, types));
   const hot = new HotStore(db, settings.hotImageBytes);
   const durability = new Durability(`${path}-wal`, snapshots, logger);
-  const cold = new ColdTables(segments, () => snapshots.current.manifest, () => {
-    const int8 = types.typeByOid(INT8_OID);
-    assert(int8 !== undefined, 'int8 is a type');
-    return int8;
-  });
-  const counters = {nextOid: meta.nextOid, nextRid: meta.nextRid, storedOid: meta.nextOid, storedRid: meta.nextRid, nextSegment: meta.nextSegment, storedSegment: meta.nextSegment};
+  const cold = new ColdTables(
+    segments,
+    () => snapshots.current.manifest,
+    () => {
+      const int8 = types.typeByOid(INT8_OID);
+      assert(int8 !== undefined, 'int8 is a type');
+      return int8;
+    },
+  );
+  const counters = {
+    nextOid: meta.nextOid,
+    nextRid: meta.nextRid,
+    storedOid: meta.nextOid,
+    storedRid: meta.nextRid,
+    nextSegment: meta.nextSegment,
+    storedSegment: meta.nextSegment,
+  };
   const listeners = new Set<Parameters<Storage['onCommit']>[0]>();
   let groups = 0;
   const commits = new CommitQueue(
@@ -91,19 +103,29 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
       listeners,
       logger,
       now: () => BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
-      afterGroup: (rows) => {
+      afterGroup: rows => {
         checkpointer.afterGroup(rows);
         if (++groups % SHRINK_EVERY_GROUPS === 0) hot.shrink(snapshots.oldest());
       },
     },
     meta.lastSeq,
   );
-  const checkpointer = new Checkpointer(path, settings, logger, (isHeld) => commits.hold(isHeld));
-  const storedSequences = (db.prepare('SELECT oid, state FROM sequences').raw().all() as [bigint, string][]).map(([id, state]) => [Number(id), state] as const);
+  const checkpointer = new Checkpointer(path, settings, logger, isHeld => commits.hold(isHeld));
+  const storedSequences = (
+    db.prepare('SELECT oid, state FROM sequences').raw().all() as [bigint, string][]
+  ).map(([id, state]) => [Number(id), state] as const);
   const sequences = new Sequences(
     storedSequences,
     (sequence, json) => {
-      commits.enqueue({tables: [], bulk: [], ddl: [], sequences: [[sequence, json]], manifest: null, applied: () => {}, failed: (error) => logger.error(`sequence reservation failed: ${error.message}`)});
+      commits.enqueue({
+        tables: [],
+        bulk: [],
+        ddl: [],
+        sequences: [[sequence, json]],
+        manifest: null,
+        applied: () => {},
+        failed: error => logger.error(`sequence reservation failed: ${error.message}`),
+      });
       commits.flush();
     },
     nameOf,

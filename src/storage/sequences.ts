@@ -16,13 +16,20 @@ interface Sequence {
   isPending: boolean;
 }
 
-/** Sequences hand out values from reservations: each reservation is a commit of its own, so that after a crash no value comes twice. */
+/**
+ * Sequences hand out values from reservations: each reservation is a commit of its own, so that
+ * after a crash no value comes twice.
+ */
 export class Sequences {
   readonly #sequences = new Map<number, Sequence>();
   readonly #reserve: (oid: Oid, json: string) => void;
   readonly #nameOf: (oid: Oid) => string;
 
-  constructor(stored: Iterable<readonly [oid: number, json: string]>, reserve: (oid: Oid, json: string) => void, nameOf: (oid: Oid) => string) {
+  constructor(
+    stored: Iterable<readonly [oid: number, json: string]>,
+    reserve: (oid: Oid, json: string) => void,
+    nameOf: (oid: Oid) => string,
+  ) {
     for (const [oid, json] of stored) this.put(oid, parseState(json));
     this.#reserve = reserve;
     this.#nameOf = nameOf;
@@ -48,7 +55,9 @@ export class Sequences {
 
   /** Exact states of sequences with values reserved and not handed out, for a clean close. */
   unused(): (readonly [oid: number, json: string])[] {
-    return [...this.#sequences].filter(([, s]) => s.reserved > 0).map(([oid, s]) => [oid, stateJson(s.state)] as const);
+    return [...this.#sequences]
+      .filter(([, s]) => s.reserved > 0)
+      .map(([oid, s]) => [oid, stateJson(s.state)] as const);
   }
 
   remove(oid: number): void {
@@ -86,7 +95,8 @@ export class Sequences {
 
   #get(oid: Oid): Sequence {
     const sequence = this.#sequences.get(oid);
-    if (sequence === undefined) throw new PgError(SqlState.undefinedTable, `could not open relation with OID ${oid}`);
+    if (sequence === undefined)
+      throw new PgError(SqlState.undefinedTable, `could not open relation with OID ${oid}`);
     return sequence;
   }
 
@@ -94,7 +104,10 @@ export class Sequences {
     const next = state.lastValue + state.increment;
     if (next <= state.max && next >= state.min) return next;
     if (state.isCycled) return state.increment > 0n ? state.min : state.max;
-    const bound = state.increment > 0n ? `maximum value of sequence "${this.#nameOf(oid)}" (${state.max})` : `minimum value of sequence "${this.#nameOf(oid)}" (${state.min})`;
+    const bound =
+      state.increment > 0n
+        ? `maximum value of sequence "${this.#nameOf(oid)}" (${state.max})`
+        : `minimum value of sequence "${this.#nameOf(oid)}" (${state.min})`;
     throw new PgError(SqlState.sequenceGeneratorLimitExceeded, `nextval: reached ${bound}`);
   }
 }
@@ -109,7 +122,14 @@ function reservedState(state: SequenceState, ahead: number): SequenceState {
 
 /** A sequence's state as stored. */
 export function stateJson(state: SequenceState): string {
-  return JSON.stringify({...state, increment: `${state.increment}`, min: `${state.min}`, max: `${state.max}`, start: `${state.start}`, lastValue: `${state.lastValue}`});
+  return JSON.stringify({
+    ...state,
+    increment: `${state.increment}`,
+    min: `${state.min}`,
+    max: `${state.max}`,
+    start: `${state.start}`,
+    lastValue: `${state.lastValue}`,
+  });
 }
 
 function parseState(json: string): SequenceState {

@@ -3,7 +3,10 @@ import {setImmediate as nextTurn} from 'node:timers/promises';
 const RUN = 8192;
 const MERGE_SLICE = 16_384;
 
-/** Sorts large arrays without holding the event loop: sorted input is only checked, else runs are sorted and merged with turns between. */
+/**
+ * Sorts large arrays without holding the event loop: sorted input is only checked, else runs are
+ * sorted and merged with turns between.
+ */
 export async function sortInSlices<T>(items: T[], compare: (a: T, b: T) => number): Promise<T[]> {
   if (items.length <= RUN) return items.sort(compare);
   if (await isSorted(items, compare)) return items;
@@ -31,7 +34,11 @@ async function isSorted<T>(items: readonly T[], compare: (a: T, b: T) => number)
   return true;
 }
 
-async function merge<T>(left: readonly T[], right: readonly T[], compare: (a: T, b: T) => number): Promise<T[]> {
+async function merge<T>(
+  left: readonly T[],
+  right: readonly T[],
+  compare: (a: T, b: T) => number,
+): Promise<T[]> {
   const out: T[] = [];
   let l = 0;
   let r = 0;

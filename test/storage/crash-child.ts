@@ -11,19 +11,26 @@ const say = (line: string): void => {
 if (mode === 'insert') {
   await createTable(storage, made);
   for (let i = 0; ; i++) {
-    await insertRows(storage, made, [[i * 2, i, 'x'], [i * 2 + 1, i, 'y']]);
+    await insertRows(storage, made, [
+      [i * 2, i, 'x'],
+      [i * 2 + 1, i, 'y'],
+    ]);
     await storage.whenDurable(storage.lastSeq);
     say(String(i));
   }
 } else if (mode === 'flush') {
   await createTable(storage, made);
-  await insertRows(storage, made, Array.from({length: 3000}, (_, i) => [i, i, 'x']));
+  await insertRows(
+    storage,
+    made,
+    Array.from({length: 3000}, (_, i) => [i, i, 'x']),
+  );
   await storage.whenDurable(storage.lastSeq);
   say('ready');
   process.env['WADI_FAILPOINT'] = process.argv[4];
   const flushing = storage.flush(made, null);
   const tx = begin(storage);
-  await updateByKey(tx, made, [7], (row) => [row[0]!, 777, row[2]!]);
+  await updateByKey(tx, made, [7], row => [row[0]!, 777, row[2]!]);
   await tx.commit();
   await flushing;
 } else {
@@ -31,5 +38,8 @@ if (mode === 'insert') {
   await insertRows(storage, made, [[1, 1, 'kept']]);
   await storage.whenDurable(storage.lastSeq);
   process.env['WADI_FAILPOINT'] = mode;
-  await insertRows(storage, made, [[2, 2, 'in flight'], [3, 3, 'in flight']]);
+  await insertRows(storage, made, [
+    [2, 2, 'in flight'],
+    [3, 3, 'in flight'],
+  ]);
 }

@@ -2,7 +2,19 @@ import t from 'tap';
 import {oid, type OwnerId} from '../../src/common/ids.ts';
 import {PgError} from '../../src/common/errors.ts';
 import type {RowLockMode, TableLockMode} from '../../src/storage/contract.ts';
-import {begin, byKey, contents, createTable, insertRows, next, open, table, temporaryDirectory, updateByKey, waiter} from './support.ts';
+import {
+  begin,
+  byKey,
+  contents,
+  createTable,
+  insertRows,
+  next,
+  open,
+  table,
+  temporaryDirectory,
+  updateByKey,
+  waiter,
+} from './support.ts';
 
 async function setup(test: {teardown(run: () => Promise<void>): void}) {
   const directory = temporaryDirectory();
@@ -13,58 +25,101 @@ async function setup(test: {teardown(run: () => Promise<void>): void}) {
     directory.remove();
   });
   await createTable(storage, made);
-  await insertRows(storage, made, [[1, 1, 'a'], [2, 2, 'b']]);
+  await insertRows(storage, made, [
+    [1, 1, 'a'],
+    [2, 2, 'b'],
+  ]);
   const tx = begin(storage);
   const rids = [(await byKey(tx, made, [1]))!.rid, (await byKey(tx, made, [2]))!.rid] as const;
   tx.rollback();
   return {storage, made, rids};
 }
 
-t.test('1.3: row lock modes conflict as in PostgreSQL 13.3.2', async (test) => {
+t.test('1.3: row lock modes conflict as in PostgreSQL 13.3.2', async test => {
   const {storage, made, rids} = await setup(test);
   const modes: readonly RowLockMode[] = ['keyShare', 'share', 'noKeyUpdate', 'update'];
-  const conflicts = [[0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]];
+  const conflicts = [
+    [0, 0, 0, 1],
+    [0, 0, 1, 1],
+    [0, 1, 1, 1],
+    [1, 1, 1, 1],
+  ];
   for (let a = 0; a < 4; a++) {
     for (let b = 0; b < 4; b++) {
       const one = begin(storage);
       const two = begin(storage);
       test.equal(one.lockRow(made, rids[0], modes[a]!, 'wait'), 'granted');
-      test.equal(two.lockRow(made, rids[0], modes[b]!, 'skip'), conflicts[a]![b] === 1 ? 'unavailable' : 'granted', `${modes[a]} and ${modes[b]}`);
+      test.equal(
+        two.lockRow(made, rids[0], modes[b]!, 'skip'),
+        conflicts[a]![b] === 1 ? 'unavailable' : 'granted',
+        `${modes[a]} and ${modes[b]}`,
+      );
       one.rollback();
       two.rollback();
     }
   }
 });
 
-t.test('1.3: table lock modes conflict as in PostgreSQL 13.3.1', async (test) => {
+t.test('1.3: table lock modes conflict as in PostgreSQL 13.3.1', async test => {
   const {storage, made} = await setup(test);
-  const modes: readonly TableLockMode[] = ['accessShare', 'rowShare', 'rowExclusive', 'shareUpdateExclusive', 'share', 'shareRowExclusive', 'exclusive', 'accessExclusive'];
-  const conflicts = ['00000001', '00000011', '00001111', '00011111', '00110111', '00111111', '01111111', '11111111'];
+  const modes: readonly TableLockMode[] = [
+    'accessShare',
+    'rowShare',
+    'rowExclusive',
+    'shareUpdateExclusive',
+    'share',
+    'shareRowExclusive',
+    'exclusive',
+    'accessExclusive',
+  ];
+  const conflicts = [
+    '00000001',
+    '00000011',
+    '00001111',
+    '00011111',
+    '00110111',
+    '00111111',
+    '01111111',
+    '11111111',
+  ];
   for (let a = 0; a < 8; a++) {
     for (let b = 0; b < 8; b++) {
       const one = begin(storage);
       const two = begin(storage);
       test.equal(one.lockTable(made.oid, modes[a]!, 'wait'), 'granted');
-      test.equal(two.lockTable(made.oid, modes[b]!, 'skip'), conflicts[a]![b] === '1' ? 'unavailable' : 'granted', `${modes[a]} and ${modes[b]}`);
+      test.equal(
+        two.lockTable(made.oid, modes[b]!, 'skip'),
+        conflicts[a]![b] === '1' ? 'unavailable' : 'granted',
+        `${modes[a]} and ${modes[b]}`,
+      );
       one.rollback();
       two.rollback();
     }
   }
   const one = begin(storage);
   const two = begin(storage);
-  one.lockTable(made.oid, 'accessExclusive', 'wait');
-  test.throws(() => two.lockTable(made.oid, 'accessShare', 'nowait'), {code: '55P03', message: 'could not obtain lock on relation "table_20000"'});
+  void one.lockTable(made.oid, 'accessExclusive', 'wait');
+  test.throws(() => two.lockTable(made.oid, 'accessShare', 'nowait'), {
+    code: '55P03',
+    message: 'could not obtain lock on relation "table_20000"',
+  });
   one.rollback();
   two.rollback();
 });
 
-t.test('1.3: NOWAIT, lock_timeout, cancel', async (test) => {
+t.test('1.3: NOWAIT, lock_timeout, cancel', async test => {
   const {storage, made, rids} = await setup(test);
   const one = begin(storage);
-  one.lockRow(made, rids[0], 'update', 'wait');
+  void one.lockRow(made, rids[0], 'update', 'wait');
   const two = begin(storage, 'read committed', waiter(7, 5));
-  test.throws(() => two.lockRow(made, rids[0], 'keyShare', 'nowait'), {code: '55P03', message: 'could not obtain lock on row in relation "table_20000"'});
-  await test.rejects(two.lockRow(made, rids[0], 'share', 'wait') as Promise<void>, {code: '55P03', message: 'canceling statement due to lock timeout'});
+  test.throws(() => two.lockRow(made, rids[0], 'keyShare', 'nowait'), {
+    code: '55P03',
+    message: 'could not obtain lock on row in relation "table_20000"',
+  });
+  await test.rejects(two.lockRow(made, rids[0], 'share', 'wait') as Promise<void>, {
+    code: '55P03',
+    message: 'canceling statement due to lock timeout',
+  });
   const three = begin(storage);
   const waits = three.lockRow(made, rids[0], 'share', 'wait') as Promise<void>;
   three.cancelWait(new PgError('57014', 'canceling statement due to user request'));
@@ -75,16 +130,16 @@ t.test('1.3: NOWAIT, lock_timeout, cancel', async (test) => {
   three.rollback();
 });
 
-t.test('1.3: queues are fair and locks are granted when they resolve', async (test) => {
+t.test('1.3: queues are fair and locks are granted when they resolve', async test => {
   const {storage, made, rids} = await setup(test);
   const first = begin(storage);
-  first.lockRow(made, rids[0], 'share', 'wait');
+  void first.lockRow(made, rids[0], 'share', 'wait');
   const second = begin(storage);
   const secondWaits = second.lockRow(made, rids[0], 'update', 'wait') as Promise<void>;
   const third = begin(storage);
   const thirdWaits = third.lockRow(made, rids[0], 'share', 'wait');
   test.ok(thirdWaits instanceof Promise, 'a share lock does not overtake the waiting update');
-  test.equal(storage.locks().filter((lock) => !lock.granted).length, 2);
+  test.equal(storage.locks().filter(lock => !lock.granted).length, 2);
   first.rollback();
   await secondWaits;
   test.equal(second.lockRow(made, rids[0], 'update', 'wait'), 'granted');
@@ -96,12 +151,12 @@ t.test('1.3: queues are fair and locks are granted when they resolve', async (te
   test.equal(storage.locks().length, 0);
 });
 
-t.test('1.3: deadlock over rows, with PostgreSQL\'s text', async (test) => {
+t.test("1.3: deadlock over rows, with PostgreSQL's text", async test => {
   const {storage, made, rids} = await setup(test);
   const one = begin(storage, 'read committed', waiter(11, 0, 5));
   const two = begin(storage, 'read committed', waiter(12, 0, 10_000));
-  one.lockRow(made, rids[0], 'update', 'wait');
-  two.lockRow(made, rids[1], 'update', 'wait');
+  void one.lockRow(made, rids[0], 'update', 'wait');
+  void two.lockRow(made, rids[1], 'update', 'wait');
   const oneWaits = one.lockRow(made, rids[1], 'update', 'wait') as Promise<void>;
   const twoWaits = two.lockRow(made, rids[0], 'update', 'wait') as Promise<void>;
   await test.rejects(oneWaits, {
@@ -117,13 +172,13 @@ t.test('1.3: deadlock over rows, with PostgreSQL\'s text', async (test) => {
   two.rollback();
 });
 
-t.test('1.3: deadlock between a unique key and a table lock', async (test) => {
+t.test('1.3: deadlock between a unique key and a table lock', async test => {
   const {storage, made} = await setup(test);
   const shared = oid(0) as OwnerId;
   const one = begin(storage, 'read committed', waiter(11, 0, 5));
   const two = begin(storage, 'read committed', waiter(12, 0, 10_000));
-  one.insert(made, shared, [10, 0, '']);
-  two.lockTable(oid(4711), 'exclusive', 'wait');
+  void one.insert(made, shared, [10, 0, '']);
+  void two.lockTable(oid(4711), 'exclusive', 'wait');
   const waits = two.insert(made, shared, [10, 0, '']);
   test.ok(waits instanceof Promise);
   await test.rejects(one.lockTable(oid(4711), 'share', 'wait') as Promise<void>, {code: '40P01'});
@@ -133,15 +188,15 @@ t.test('1.3: deadlock between a unique key and a table lock', async (test) => {
   two.rollback();
 });
 
-t.test('1.2: ROLLBACK TO releases row and table locks taken since', async (test) => {
+t.test('1.2: ROLLBACK TO releases row and table locks taken since', async test => {
   const {storage, made, rids} = await setup(test);
   const one = begin(storage);
   const two = begin(storage);
-  one.lockRow(made, rids[0], 'keyShare', 'wait');
+  void one.lockRow(made, rids[0], 'keyShare', 'wait');
   one.savepoint('s');
-  one.lockRow(made, rids[0], 'update', 'wait');
-  one.lockRow(made, rids[1], 'update', 'wait');
-  one.lockTable(made.oid, 'exclusive', 'wait');
+  void one.lockRow(made, rids[0], 'update', 'wait');
+  void one.lockRow(made, rids[1], 'update', 'wait');
+  void one.lockTable(made.oid, 'exclusive', 'wait');
   const waits = two.lockRow(made, rids[1], 'update', 'wait');
   one.rollbackTo('s');
   await waits;
@@ -152,7 +207,7 @@ t.test('1.2: ROLLBACK TO releases row and table locks taken since', async (test)
   two.rollback();
 });
 
-t.test('advisory locks: of transactions, of sessions, shared', async (test) => {
+t.test('advisory locks: of transactions, of sessions, shared', async test => {
   const {storage} = await setup(test);
   const session = waiter(21);
   const one = begin(storage, 'read committed', session);
@@ -178,21 +233,26 @@ t.test('advisory locks: of transactions, of sessions, shared', async (test) => {
   storage.releaseSession(session);
 });
 
-t.test('1.3: after a wait READ COMMITTED sees the newest version', async (test) => {
+t.test('1.3: after a wait READ COMMITTED sees the newest version', async test => {
   const {storage, made, rids} = await setup(test);
   const one = begin(storage);
   const two = begin(storage);
-  await updateByKey(one, made, [1], (row) => [row[0]!, 100, row[2]!]);
+  await updateByKey(one, made, [1], row => [row[0]!, 100, row[2]!]);
   const waits = two.lockRow(made, rids[0], 'noKeyUpdate', 'wait') as Promise<void>;
   await one.commit();
   await waits;
   const newest = two.newestVersion(made, rids[0]);
-  test.ok(newest !== null && !(newest instanceof Promise) && newest.row[1] === 100 && newest.seq > two.snapshot().seq);
+  test.ok(
+    newest !== null &&
+      !(newest instanceof Promise) &&
+      newest.row[1] === 100 &&
+      newest.seq > two.snapshot().seq,
+  );
   two.rollback();
   test.same((await contents(storage, made))[0], [1, 100, 'a']);
 });
 
-t.test('random transfers keep their sum, with deadlocks retried', async (test) => {
+t.test('random transfers keep their sum, with deadlocks retried', async test => {
   const seed = Date.now() % 1_000_000;
   test.comment(`seed ${seed}`);
   let state = seed;
@@ -201,15 +261,19 @@ t.test('random transfers keep their sum, with deadlocks retried', async (test) =
     return (state >> 8) % below;
   };
   const {storage, made} = await setup(test);
-  await insertRows(storage, made, Array.from({length: 10}, (_, i) => [100 + i, 1000, '']));
+  await insertRows(
+    storage,
+    made,
+    Array.from({length: 10}, (_, i) => [100 + i, 1000, '']),
+  );
   let deadlocks = 0;
   const client = async (id: number): Promise<void> => {
     for (let i = 0; i < 40; i++) {
       const [from, to] = [100 + random(10), 100 + random(10)];
       const tx = begin(storage, 'read committed', waiter(1000 + id, 0, 2));
       try {
-        await updateByKey(tx, made, [from], (row) => [row[0]!, Number(row[1]) - 1, '']);
-        await updateByKey(next(tx), made, [to], (row) => [row[0]!, Number(row[1]) + 1, '']);
+        await updateByKey(tx, made, [from], row => [row[0]!, Number(row[1]) - 1, '']);
+        await updateByKey(next(tx), made, [to], row => [row[0]!, Number(row[1]) + 1, '']);
         await tx.commit();
       } catch (error) {
         if (!(error instanceof PgError) || error.code !== '40P01') throw error;
@@ -220,6 +284,10 @@ t.test('random transfers keep their sum, with deadlocks retried', async (test) =
   };
   await Promise.all(Array.from({length: 8}, (_, id) => client(id)));
   const rows = (await contents(storage, made)).slice(2);
-  test.equal(rows.reduce((sum, row) => sum + Number(row[1]), 0), 10_000, `${deadlocks} deadlocks`);
+  test.equal(
+    rows.reduce((sum, row) => sum + Number(row[1]), 0),
+    10_000,
+    `${deadlocks} deadlocks`,
+  );
   test.equal(storage.locks().length, 0);
 });

@@ -44,22 +44,40 @@ export function temporaryDirectory(): {readonly path: string; remove(): void} {
 }
 
 /** Opens storage in a directory; `tables` answers by OID. */
-export function open(dataDir: string, tables: readonly TableStorage[] = [], settings: Partial<StorageSettings> = {}): Storage {
+export function open(
+  dataDir: string,
+  tables: readonly TableStorage[] = [],
+  settings: Partial<StorageSettings> = {},
+): Storage {
   return openStorage({
     dataDir,
-    logger: {info: () => {}, warn: () => {}, error: (message) => process.stderr.write(`${message}\n`)},
+    logger: {
+      info: () => {},
+      warn: () => {},
+      error: message => process.stderr.write(`${message}\n`),
+    },
     segments: createSegmentStore({cacheBytes: 64 * 1024 * 1024}),
     types: registry,
-    resolveTable: (id) => tables.find((table) => table.oid === id),
+    resolveTable: id => tables.find(table => table.oid === id),
     settings,
   });
 }
 
-export function column(attnum: number, name: string, typeOid: number, missingValue: Datum = null): StorageColumn {
+export function column(
+  attnum: number,
+  name: string,
+  typeOid: number,
+  missingValue: Datum = null,
+): StorageColumn {
   return {attnum, type: type(typeOid), typmod: -1, name, isNotNull: false, missingValue};
 }
 
-export function index(id: number, columns: readonly StorageColumn[], keyColumns: readonly number[], isUnique: boolean): StorageIndex {
+export function index(
+  id: number,
+  columns: readonly StorageColumn[],
+  keyColumns: readonly number[],
+  isUnique: boolean,
+): StorageIndex {
   return {
     oid: oid(id),
     name: `index_${id}`,
@@ -67,7 +85,7 @@ export function index(id: number, columns: readonly StorageColumn[], keyColumns:
     isPrimary: false,
     nullsNotDistinct: false,
     keyColumns,
-    keyTypes: keyColumns.map((at) => columns[at]!.type),
+    keyTypes: keyColumns.map(at => columns[at]!.type),
     keyOf: null,
     method: 'btree',
     options: {},
@@ -76,7 +94,11 @@ export function index(id: number, columns: readonly StorageColumn[], keyColumns:
 
 /** A table (id int4 primary key, v int4, s text) unless other columns are given. */
 export function table(id: number, options: Partial<TableStorage> = {}): TableStorage {
-  const columns = options.columns ?? [column(1, 'id', INT4), column(2, 'v', INT4), column(3, 's', TEXT)];
+  const columns = options.columns ?? [
+    column(1, 'id', INT4),
+    column(2, 'v', INT4),
+    column(3, 's', TEXT),
+  ];
   return {
     databaseOid: oid(5),
     oid: oid(id),
@@ -101,7 +123,11 @@ export function waiter(pid: number, lockTimeoutMs = 0, deadlockTimeoutMs = 20): 
 let pid = 100;
 
 /** Begins a transaction and its first statement. */
-export function begin(storage: Storage, isolation: IsolationLevel = 'read committed', by: WaiterInfo = waiter(pid++)): Transaction {
+export function begin(
+  storage: Storage,
+  isolation: IsolationLevel = 'read committed',
+  by: WaiterInfo = waiter(pid++),
+): Transaction {
   const tx = storage.begin({isolation, isReadOnly: false, databaseOid: oid(5), waiter: by});
   tx.beginStatement();
   return tx;
@@ -121,7 +147,12 @@ export async function createTable(storage: Storage, made: TableStorage): Promise
 }
 
 /** Inserts rows in a transaction of their own; awaits waits. */
-export async function insertRows(storage: Storage, into: TableStorage, rows: readonly (readonly Datum[])[], owner = 0): Promise<void> {
+export async function insertRows(
+  storage: Storage,
+  into: TableStorage,
+  rows: readonly (readonly Datum[])[],
+  owner = 0,
+): Promise<void> {
   const tx = begin(storage);
   let from = 0;
   while (from < rows.length) {
@@ -134,11 +165,23 @@ export async function insertRows(storage: Storage, into: TableStorage, rows: rea
 }
 
 export function request(of: TableStorage, options: Partial<ScanRequest> = {}): ScanRequest {
-  return {table: of, owner: null, columns: of.columns.map((_, i) => i), predicates: [], lookup: null, order: null, ...options};
+  return {
+    table: of,
+    owner: null,
+    columns: of.columns.map((_, i) => i),
+    predicates: [],
+    lookup: null,
+    order: null,
+    ...options,
+  };
 }
 
 /** All rows of a scan. */
-export async function rowsOf(tx: Transaction, scan: ScanRequest, wanted = 1024): Promise<Datum[][]> {
+export async function rowsOf(
+  tx: Transaction,
+  scan: ScanRequest,
+  wanted = 1024,
+): Promise<Datum[][]> {
   const cursor = tx.scan(scan);
   const rows: Datum[][] = [];
   for (;;) {
@@ -164,7 +207,11 @@ function batchRows(batch: Batch, columns: number): Datum[][] {
 }
 
 /** The rows of a table in id order, as a fresh transaction sees them. */
-export async function contents(storage: Storage, of: TableStorage, owner: Oid | null = null): Promise<Datum[][]> {
+export async function contents(
+  storage: Storage,
+  of: TableStorage,
+  owner: Oid | null = null,
+): Promise<Datum[][]> {
   const tx = begin(storage);
   const rows = await rowsOf(tx, request(of, {owner}));
   tx.rollback();
@@ -172,16 +219,37 @@ export async function contents(storage: Storage, of: TableStorage, owner: Oid | 
 }
 
 /** The version of a row by the first index; waits for cold reads. */
-export async function byKey(tx: Transaction, of: TableStorage, key: readonly Datum[], owner: Oid | null = null): Promise<RowVersion | null> {
-  const scan = request(of, {owner, columns: [...of.columns.map((_, i) => i), 'rid', 'seq', 'owner', 'location'], lookup: {index: of.indexes[0]!, keys: [key]}});
+export async function byKey(
+  tx: Transaction,
+  of: TableStorage,
+  key: readonly Datum[],
+  owner: Oid | null = null,
+): Promise<RowVersion | null> {
+  const scan = request(of, {
+    owner,
+    columns: [...of.columns.map((_, i) => i), 'rid', 'seq', 'owner', 'location'],
+    lookup: {index: of.indexes[0]!, keys: [key]},
+  });
   const [row] = await rowsOf(tx, scan);
   if (row === undefined) return null;
   const n = of.columns.length;
-  return {row: row.slice(0, n), rid: row[n], seq: row[n + 1] ?? 0n, owner: row[n + 2], location: row[n + 3]} as RowVersion;
+  return {
+    row: row.slice(0, n),
+    rid: row[n],
+    seq: row[n + 1] ?? 0n,
+    owner: row[n + 2],
+    location: row[n + 3],
+  } as unknown as RowVersion;
 }
 
 /** UPDATE by key as READ COMMITTED does it: lock, newest version, change. */
-export async function updateByKey(tx: Transaction, of: TableStorage, key: readonly Datum[], change: (row: readonly Datum[]) => readonly Datum[], owner: Oid | null = null): Promise<boolean> {
+export async function updateByKey(
+  tx: Transaction,
+  of: TableStorage,
+  key: readonly Datum[],
+  change: (row: readonly Datum[]) => readonly Datum[],
+  owner: Oid | null = null,
+): Promise<boolean> {
   const found = await byKey(tx, of, key, owner);
   if (found === null) return false;
   for (;;) {
@@ -204,7 +272,12 @@ export async function updateByKey(tx: Transaction, of: TableStorage, key: readon
 }
 
 /** DELETE by key. */
-export async function deleteByKey(tx: Transaction, of: TableStorage, key: readonly Datum[], owner: Oid | null = null): Promise<boolean> {
+export async function deleteByKey(
+  tx: Transaction,
+  of: TableStorage,
+  key: readonly Datum[],
+  owner: Oid | null = null,
+): Promise<boolean> {
   const found = await byKey(tx, of, key, owner);
   if (found === null) return false;
   for (;;) {
@@ -217,4 +290,9 @@ export async function deleteByKey(tx: Transaction, of: TableStorage, key: readon
   const result = tx.delete(of, newest instanceof Promise ? found : newest);
   if (result !== 'done') throw new Error('delete must not wait here');
   return true;
+}
+
+/** Order of rows by their first column. */
+export function byId(a: readonly Datum[], b: readonly Datum[]): number {
+  return Number(a[0]) - Number(b[0]);
 }

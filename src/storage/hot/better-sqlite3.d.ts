@@ -3,7 +3,10 @@ declare module 'better-sqlite3' {
   type Bindable = bigint | number | string | Uint8Array | null;
 
   interface Statement {
-    run(...params: readonly (Bindable | readonly Bindable[])[]): {changes: number; lastInsertRowid: number | bigint};
+    run(...params: readonly (Bindable | readonly Bindable[])[]): {
+      changes: number;
+      lastInsertRowid: number | bigint;
+    };
     get(...params: readonly (Bindable | readonly Bindable[])[]): unknown;
     all(...params: readonly (Bindable | readonly Bindable[])[]): unknown[];
     iterate(...params: readonly (Bindable | readonly Bindable[])[]): IterableIterator<unknown>;

@@ -7,7 +7,10 @@ import type {Datum, TypeInstance} from '../../types/contract.ts';
 const DICTIONARY_FREE_ENTRIES = 2048;
 const DICTIONARY_MAX_TEXT = 256;
 
-/** An append-only dictionary shared by all chunks of one text column; it stops growing when values turn out to be mostly distinct. */
+/**
+ * An append-only dictionary shared by all chunks of one text column; it stops growing when values
+ * turn out to be mostly distinct.
+ */
 export class GrowingDictionary implements TextDictionary {
   readonly #codes = new Map<string, number>();
   readonly #texts: string[] = [];
@@ -40,8 +43,15 @@ export class GrowingDictionary implements TextDictionary {
   }
 }
 
-/** A vector of `capacity` empty rows for values of a type; text starts as dictionary codes when a dictionary is given. */
-export function newVector(type: TypeInstance, capacity: number, dictionary: TextDictionary | null): Vector {
+/**
+ * A vector of `capacity` empty rows for values of a type; text starts as dictionary codes when a
+ * dictionary is given.
+ */
+export function newVector(
+  type: TypeInstance,
+  capacity: number,
+  dictionary: TextDictionary | null,
+): Vector {
   switch (type.physical) {
     case 'bool':
       return {kind: 'bool', values: new Uint8Array(capacity), nulls: null};
@@ -52,7 +62,8 @@ export function newVector(type: TypeInstance, capacity: number, dictionary: Text
     case 'int64':
       return {kind: 'int64', values: new BigInt64Array(capacity), nulls: null};
     case 'text':
-      if (dictionary !== null) return {kind: 'dict', values: new Int32Array(capacity), dictionary, nulls: null};
+      if (dictionary !== null)
+        return {kind: 'dict', values: new Int32Array(capacity), dictionary, nulls: null};
       return {kind: 'string', values: [], nulls: null};
     case 'boxed':
       return {kind: 'boxed', values: [], nulls: null};
@@ -99,7 +110,10 @@ function growMask(mask: NullMask, capacity: number): NullMask {
   return grown;
 }
 
-/** Writes a value at a row below the vector's capacity. False when a dictionary vector cannot take the text: turn it into strings first. */
+/**
+ * Writes a value at a row below the vector's capacity. False when a dictionary vector cannot take
+ * the text: turn it into strings first.
+ */
 export function writeCell(vector: Vector, at: number, value: Datum, capacity: number): boolean {
   if (value === null) {
     let nulls = vector.nulls;
@@ -161,7 +175,11 @@ export function dictToStrings(vector: Vector, count: number): Vector {
   if (vector.kind !== 'dict') return vector;
   const values: string[] = [];
   for (let i = 0; i < count; i++) {
-    values.push(vector.nulls !== null && vector.nulls[i] === 1 ? '' : vector.dictionary.get(vector.values[i]!));
+    values.push(
+      vector.nulls !== null && vector.nulls[i] === 1
+        ? ''
+        : vector.dictionary.get(vector.values[i]!),
+    );
   }
   return {kind: 'string', values, nulls: vector.nulls};
 }
@@ -196,12 +214,25 @@ export function constantVector(type: TypeInstance, value: Datum, count: number):
 }
 
 /** Copies rows `positions[from..to)` of a vector into rows `at`.. of a target of the same or a plain kind. */
-export function gatherCells(source: Vector, positions: ArrayLike<number>, from: number, to: number, target: Vector, at: number, capacity: number): void {
-  for (let i = from; i < to; i++) writeCell(target, at++, readCell(source, positions[i]!), capacity);
+export function gatherCells(
+  source: Vector,
+  positions: ArrayLike<number>,
+  from: number,
+  to: number,
+  target: Vector,
+  at: number,
+  capacity: number,
+): void {
+  for (let i = from; i < to; i++)
+    writeCell(target, at++, readCell(source, positions[i]!), capacity);
 }
 
 /** A fresh vector with one value per row, in order. */
-export function vectorOf(type: TypeInstance, rows: readonly (readonly Datum[])[], column: number): Vector {
+export function vectorOf(
+  type: TypeInstance,
+  rows: readonly (readonly Datum[])[],
+  column: number,
+): Vector {
   const count = rows.length;
   const vector = newVector(type, count, null);
   for (let i = 0; i < count; i++) writeCell(vector, i, rows[i]![column]!, count);

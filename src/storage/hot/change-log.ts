@@ -59,7 +59,14 @@ export class LogPartWriter {
   }
 
   /** The new row, then position and old value of each changed column. */
-  update(rid: number, row: readonly Bindable[], from: number, types: readonly TypeInstance[], before: readonly Datum[], after: readonly Datum[]): void {
+  update(
+    rid: number,
+    row: readonly Bindable[],
+    from: number,
+    types: readonly TypeInstance[],
+    before: readonly Datum[],
+    after: readonly Datum[],
+  ): void {
     this.#change(OP_UPDATE, rid);
     this.#row(row, from);
     const out = this.#out;
@@ -140,7 +147,12 @@ export interface LogPartHeader {
 export function readPartHeader(reader: ByteReader): LogPartHeader {
   const version = reader.byte();
   if (version !== 1) throw internalError(`unknown change log version ${version}`);
-  return {flags: reader.byte(), schemaVersion: reader.int32(), timestamp: reader.int64(), count: reader.int32()};
+  return {
+    flags: reader.byte(),
+    schemaVersion: reader.int32(),
+    timestamp: reader.int64(),
+    count: reader.int32(),
+  };
 }
 
 /** A change as stored; rows are in SQLite's forms. */

@@ -14,8 +14,16 @@ parentPort!.on('message', (message: 'pass' | 'close') => {
     return;
   }
   try {
-    const [row] = db.pragma('wal_checkpoint(PASSIVE)') as {busy: number; log: number; checkpointed: number}[];
-    parentPort!.postMessage({log: Number(row!.log), checkpointed: Number(row!.checkpointed), error: null});
+    const [row] = db.pragma('wal_checkpoint(PASSIVE)') as {
+      busy: number;
+      log: number;
+      checkpointed: number;
+    }[];
+    parentPort!.postMessage({
+      log: Number(row!.log),
+      checkpointed: Number(row!.checkpointed),
+      error: null,
+    });
   } catch (error) {
     parentPort!.postMessage({log: 0, checkpointed: 0, error: String(error)});
   }

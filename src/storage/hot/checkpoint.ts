@@ -16,7 +16,8 @@ interface PassResult {
 }
 
 /**
- * Copies the WAL into the database in a worker: PASSIVE passes until little is left, then one pass while commits wait, after which the WAL starts over.
+ * Copies the WAL into the database in a worker: PASSIVE passes until little is left, then one pass
+ * while commits wait, after which the WAL starts over.
  * No reader holds SQLite open (reads come from images), so that a last pass always completes.
  */
 export class Checkpointer {
@@ -31,14 +32,22 @@ export class Checkpointer {
   #exited: Promise<void> = Promise.resolve();
   #idle: (() => void) | null = null;
 
-  constructor(path: string, settings: StorageSettings, logger: StorageLogger, hold: (isHeld: boolean) => void) {
+  constructor(
+    path: string,
+    settings: StorageSettings,
+    logger: StorageLogger,
+    hold: (isHeld: boolean) => void,
+  ) {
     this.#path = path;
     this.#settings = settings;
     this.#logger = logger;
     this.#hold = hold;
   }
 
-  /** Counts what a group wrote, and starts a pass when the WAL should be large. A WAL that started over keeps its file size, so the size alone says nothing. */
+  /**
+   * Counts what a group wrote, and starts a pass when the WAL should be large. A WAL that started over
+   * keeps its file size, so the size alone says nothing.
+   */
   afterGroup(rows: number): void {
     this.#written += GROUP_BYTES + rows * ROW_BYTES;
     if (this.#isRunning || this.#written < this.#settings.checkpointBytes) return;
@@ -48,7 +57,7 @@ export class Checkpointer {
 
   /** Ends the worker; the last connection's close checkpoints what is left. */
   async close(): Promise<void> {
-    if (this.#isRunning) await new Promise<void>((resolve) => (this.#idle = resolve));
+    if (this.#isRunning) await new Promise<void>(resolve => (this.#idle = resolve));
     if (this.#worker === null) return;
     this.#worker.postMessage('close');
     await this.#exited;
@@ -57,10 +66,13 @@ export class Checkpointer {
   #start(): void {
     this.#isRunning = true;
     if (this.#worker === null) {
-      const worker = new Worker(workerUrl('checkpoint-worker', import.meta.url), {workerData: {path: this.#path}, name: 'wadi-checkpoint'});
-      this.#exited = new Promise((resolve) => worker.once('exit', () => resolve()));
+      const worker = new Worker(workerUrl('checkpoint-worker', import.meta.url), {
+        workerData: {path: this.#path},
+        name: 'wadi-checkpoint',
+      });
+      this.#exited = new Promise(resolve => worker.once('exit', () => resolve()));
       worker.on('message', (result: PassResult) => this.#passed(result));
-      worker.on('error', (error) => {
+      worker.on('error', error => {
         this.#logger.error(`checkpoint worker failed: ${String(error)}`);
         this.#worker = null;
         this.#finish();
@@ -80,7 +92,8 @@ export class Checkpointer {
       this.#finish();
       return;
     }
-    // Frames written during the pass are not in its count: the next pass is short, and the last one runs while commits wait.
+    // Frames written during the pass are not in its count: the next pass is short, and the last one runs
+    // while commits wait.
     if (left <= LAST_PASS_FRAMES) this.#holdCommits();
     this.#worker?.postMessage('pass');
   }

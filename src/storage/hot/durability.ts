@@ -14,7 +14,8 @@ interface Waiting {
 }
 
 /**
- * Makes commits durable: a thread of its own runs fdatasync on the WAL file. What was written before a sync began is durable when it returns;
+ * Makes commits durable: a thread of its own runs fdatasync on the WAL file. What was written before
+ * a sync began is durable when it returns;
  * one sync at a time, so that all commits of the time in between share the next one.
  */
 export class Durability {
@@ -36,9 +37,12 @@ export class Durability {
     this.#snapshots = snapshots;
     this.#logger = logger;
     this.#durable = snapshots.current.number;
-    this.#worker = new Worker(workerUrl('durability-worker', import.meta.url), {workerData: {path: walPath, shared}, name: 'wadi-durability'});
-    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
-    this.#worker.on('error', (error) => this.#fail(String(error)));
+    this.#worker = new Worker(workerUrl('durability-worker', import.meta.url), {
+      workerData: {path: walPath, shared},
+      name: 'wadi-durability',
+    });
+    this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()));
+    this.#worker.on('error', error => this.#fail(String(error)));
   }
 
   get durable(): number {
@@ -64,11 +68,14 @@ export class Durability {
 
   whenDurable(seq: number): Promise<void> | undefined {
     if (seq <= this.#durable) return undefined;
-    return new Promise((resolve) => this.onDurable(seq, resolve));
+    return new Promise(resolve => this.onDurable(seq, resolve));
   }
 
   async close(): Promise<void> {
-    while (this.#isSyncing) await new Promise<void>((resolve) => this.onDurable(Math.max(this.#newest?.number ?? 0, this.#durable + 1), resolve));
+    while (this.#isSyncing)
+      await new Promise<void>(resolve =>
+        this.onDurable(Math.max(this.#newest?.number ?? 0, this.#durable + 1), resolve),
+      );
     Atomics.store(this.#slots, REQUESTED, STOP);
     Atomics.notify(this.#slots, REQUESTED);
     await this.#exited;

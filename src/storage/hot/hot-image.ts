@@ -33,8 +33,10 @@ export interface OwnerRows {
 }
 
 /**
- * The hot rows of a table in memory: column chunks per owner, begin and end seq per version, key -> position maps, rid -> position of the newest version.
- * It is a cache of the SQLite tables, loaded at first use and changed only by Apply. Versions live in their slot until no snapshot sees them; then the slot is used again,
+ * The hot rows of a table in memory: column chunks per owner, begin and end seq per version, key ->
+ * position maps, rid -> position of the newest version.
+ * It is a cache of the SQLite tables, loaded at first use and changed only by Apply. Versions live
+ * in their slot until no snapshot sees them; then the slot is used again,
  * so positions of visible versions never move.
  */
 export class HotImage {
@@ -64,7 +66,9 @@ export class HotImage {
   constructor(table: TableStorage) {
     this.table = table;
     this.columns = table.columns.map(imageColumn);
-    this.keyMaps = table.indexes.filter((index) => index.isUnique).map((index) => new KeyMap(new KeyCodec(index)));
+    this.keyMaps = table.indexes
+      .filter(index => index.isUnique)
+      .map(index => new KeyMap(new KeyCodec(index)));
   }
 
   chunkOf(position: number): ImageChunk | null {
@@ -142,7 +146,11 @@ export class HotImage {
       if (begin <= seq) {
         if (chunk.end[slot]! <= seq) return -1;
         // The map's own entry has the key; an older one on the chain may have had another.
-        if (below === Infinity || (chunk.owner === owner && map.codec.ofRow(chunk.row(slot)) === key)) return position;
+        if (
+          below === Infinity ||
+          (chunk.owner === owner && map.codec.ofRow(chunk.row(slot)) === key)
+        )
+          return position;
         return -1;
       }
       below = begin;
@@ -198,22 +206,28 @@ export class HotImage {
 
   /** Goes over to a new shape or another set of indexes. */
   reshape(table: TableStorage, seq: number): void {
-    const isSameShape = table.schemaVersion === this.table.schemaVersion && table.columns.length === this.columns.length;
+    const isSameShape =
+      table.schemaVersion === this.table.schemaVersion &&
+      table.columns.length === this.columns.length;
     this.table = table;
     if (!isSameShape) {
       const before = this.columns;
-      this.columns = table.columns.map((column) => {
-        const kept = before.find((c) => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical);
+      this.columns = table.columns.map(column => {
+        const kept = before.find(
+          c => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical,
+        );
         return kept === undefined ? imageColumn(column) : {column, dictionary: kept.dictionary};
       });
       for (const chunk of this.chunks) chunk?.reshape(before, this.columns);
       this.ddlSeq = seq;
     }
-    const kept = new Map(isSameShape ? this.keyMaps.map((map) => [map.codec.index.oid as number, map]) : []);
+    const kept = new Map(
+      isSameShape ? this.keyMaps.map(map => [map.codec.index.oid as number, map]) : [],
+    );
     const added: KeyMap[] = [];
     this.keyMaps = table.indexes
-      .filter((index) => index.isUnique)
-      .map((index) => {
+      .filter(index => index.isUnique)
+      .map(index => {
         const known = kept.get(index.oid);
         if (known !== undefined) return known;
         const map = new KeyMap(new KeyCodec(index));
@@ -222,7 +236,7 @@ export class HotImage {
       });
     this.#enterAllKeys(added);
     for (const oid of this.#sorted.keys()) {
-      if (!isSameShape || !table.indexes.some((index) => index.oid === oid)) this.#sorted.delete(oid);
+      if (!isSameShape || !table.indexes.some(index => index.oid === oid)) this.#sorted.delete(oid);
     }
   }
 
@@ -232,14 +246,18 @@ export class HotImage {
     const slot = position & SLOT_MASK;
     const mapping = this.mappingFor(table);
     if (mapping === null) return chunk.row(slot);
-    return mapping.map((at, i) => (at === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[at]!, slot)));
+    return mapping.map((at, i) =>
+      at === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[at]!, slot),
+    );
   }
 
   /** Where each column of a table lies in the image (-1 = nowhere); null when they are the same. */
   mappingFor(table: TableStorage): readonly number[] | null {
     if (table === this.table || table.schemaVersion === this.table.schemaVersion) return null;
-    return table.columns.map((column) =>
-      this.columns.findIndex((c) => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical),
+    return table.columns.map(column =>
+      this.columns.findIndex(
+        c => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical,
+      ),
     );
   }
 
@@ -255,9 +273,11 @@ export class HotImage {
     for (const chunk of this.chunks) {
       if (chunk === null) continue;
       const free = new Set(chunk.freeSlots);
-      for (let slot = 0; slot < chunk.count; slot++) if (!free.has(slot)) positions.push((chunk.index << CHUNK_SHIFT) | slot);
+      for (let slot = 0; slot < chunk.count; slot++)
+        if (!free.has(slot)) positions.push((chunk.index << CHUNK_SHIFT) | slot);
     }
-    const beginOf = (position: number): number => this.chunks[position >> CHUNK_SHIFT]!.begin[position & SLOT_MASK]!;
+    const beginOf = (position: number): number =>
+      this.chunks[position >> CHUNK_SHIFT]!.begin[position & SLOT_MASK]!;
     positions.sort((a, b) => beginOf(a) - beginOf(b));
     for (const position of positions) {
       const chunk = this.chunks[position >> CHUNK_SHIFT]!;
@@ -304,7 +324,8 @@ export class HotImage {
     const rows = this.owners.get(chunk.owner)!;
     if (chunk.isFull) rows.open.push(chunk);
     chunk.freeSlots.push(slot);
-    if (chunk.freeSlots.length === chunk.count && (chunk.count === 1024 || rows.live === 0)) this.#dropChunk(rows, chunk);
+    if (chunk.freeSlots.length === chunk.count && (chunk.count === 1024 || rows.live === 0))
+      this.#dropChunk(rows, chunk);
   }
 
   #dropChunk(rows: OwnerRows, chunk: ImageChunk): void {

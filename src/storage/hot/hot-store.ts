@@ -3,7 +3,13 @@ import type {Oid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import {HotImage} from './hot-image.ts';
-import {type Generation, type GenerationColumn, generationName, generationOf, HotTable} from './hot-table.ts';
+import {
+  type Generation,
+  type GenerationColumn,
+  generationName,
+  generationOf,
+  HotTable,
+} from './hot-table.ts';
 
 /** Rows of a partition that a flush moved to a segment and whose hot copies are still being deleted. */
 export interface Drain {
@@ -41,9 +47,16 @@ export class HotStore {
   constructor(db: Database, budget: number) {
     this.#db = db;
     this.#budget = budget;
-    for (const row of db.prepare('SELECT tbl, version, columns FROM generations ORDER BY tbl, version').raw().iterate()) {
+    for (const row of db
+      .prepare('SELECT tbl, version, columns FROM generations ORDER BY tbl, version')
+      .raw()
+      .iterate()) {
       const [table, version, columns] = row as [bigint, bigint, string];
-      const generation: Generation = {table: Number(table), version: Number(version), columns: JSON.parse(columns) as GenerationColumn[]};
+      const generation: Generation = {
+        table: Number(table),
+        version: Number(version),
+        columns: JSON.parse(columns) as GenerationColumn[],
+      };
       this.state(generation.table).generations.push(new HotTable(db, generation));
     }
   }
@@ -85,9 +98,12 @@ export class HotStore {
     return hot;
   }
 
-  /** Drops the SQLite tables of a table; inside the commit's SQLite transaction. */
-  dropGenerations(oid: number): void {
-    for (const hot of this.state(oid).generations) {
+  /**
+   * Drops the SQLite tables of a table, those that the same commit created too; inside the commit's
+   * SQLite transaction.
+   */
+  dropGenerations(oid: number, created: readonly HotTable[]): void {
+    for (const hot of [...this.state(oid).generations, ...created]) {
       this.#db.exec(`DROP TABLE IF EXISTS ${generationName(oid, hot.generation.version)}`);
     }
     this.#db.prepare('DELETE FROM generations WHERE tbl = ?').run(BigInt(oid));
@@ -97,7 +113,8 @@ export class HotStore {
   /** Forgets a dropped or never committed table. */
   forget(oid: number): void {
     this.#states.delete(oid);
-    for (let i = this.drains.length - 1; i >= 0; i--) if (this.drains[i]!.table === oid) this.drains.splice(i, 1);
+    for (let i = this.drains.length - 1; i >= 0; i--)
+      if (this.drains[i]!.table === oid) this.drains.splice(i, 1);
   }
 
   /** Frees slots of dead versions in all images; for tables that are not written any more. */
@@ -118,7 +135,11 @@ export class HotStore {
     loaded.sort((a, b) => a.lastUse - b.lastUse);
     for (const image of loaded) {
       if (bytes <= this.#budget) return;
-      const canDrop = image.pins === 0 && image.writers.length === 0 && image.lastChangeSeq <= oldest && !isMemoryOnly(image.table);
+      const canDrop =
+        image.pins === 0 &&
+        image.writers.length === 0 &&
+        image.lastChangeSeq <= oldest &&
+        !isMemoryOnly(image.table);
       if (!canDrop) continue;
       bytes -= image.bytes;
       this.state(image.table.oid).image = null;
@@ -127,10 +148,11 @@ export class HotStore {
 
   #load(state: HotState, table: TableStorage): HotImage {
     const image = new HotImage(table);
-    const drains = this.drains.filter((drain) => drain.table === table.oid);
+    const drains = this.drains.filter(drain => drain.table === table.oid);
     for (const hot of state.generations) {
       hot.read(this.#db, table.columns, (rid, seq, owner, row: Datum[]) => {
-        for (const drain of drains) if (drain.owner === owner && seq <= drain.seq && !drain.keep.has(rid)) return;
+        for (const drain of drains)
+          if (drain.owner === owner && seq <= drain.seq && !drain.keep.has(rid)) return;
         image.add(rid, owner, row, seq, -1);
       });
     }

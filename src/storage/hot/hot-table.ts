@@ -27,11 +27,14 @@ export function generationOf(table: TableStorage): Generation {
   return {
     table: table.oid,
     version: table.schemaVersion,
-    columns: table.columns.map((c) => ({attnum: c.attnum, typeOid: c.type.oid, typmod: c.typmod})),
+    columns: table.columns.map(c => ({attnum: c.attnum, typeOid: c.type.oid, typmod: c.typmod})),
   };
 }
 
-/** Rows of one generation in SQLite by rid: `_rid` is the rowid, so that new rows are appended and changed ones found without an index. */
+/**
+ * Rows of one generation in SQLite by rid: `_rid` is the rowid, so that new rows are appended and
+ * changed ones found without an index.
+ */
 export class HotTable {
   readonly generation: Generation;
   readonly #put: Statement;
@@ -42,9 +45,11 @@ export class HotTable {
   constructor(db: Database, generation: Generation) {
     this.generation = generation;
     const name = generationName(generation.table, generation.version);
-    const columns = generation.columns.map((c) => `, c${c.attnum}`).join('');
+    const columns = generation.columns.map(c => `, c${c.attnum}`).join('');
     const marks = generation.columns.map(() => ', ?').join('');
-    this.#put = db.prepare(`INSERT OR REPLACE INTO ${name}(_rid, _seq, _owner${columns}) VALUES (?, ?, ?${marks})`);
+    this.#put = db.prepare(
+      `INSERT OR REPLACE INTO ${name}(_rid, _seq, _owner${columns}) VALUES (?, ?, ?${marks})`,
+    );
     this.#delete = db.prepare(`DELETE FROM ${name} WHERE _rid = ?`);
     this.#drain = db.prepare(`DELETE FROM ${name} WHERE _rid = ? AND _seq <= ?`);
     this.#clear = db.prepare(`DELETE FROM ${name}`);
@@ -52,9 +57,11 @@ export class HotTable {
 
   /** Creates the SQLite table; column affinities are those of the types' SQLite forms. */
   static create(db: Database, table: TableStorage): HotTable {
-    const columns = table.columns.map((c) => `, c${c.attnum} ${c.type.sqliteType}`).join('');
+    const columns = table.columns.map(c => `, c${c.attnum} ${c.type.sqliteType}`).join('');
     const name = generationName(table.oid, table.schemaVersion);
-    db.exec(`CREATE TABLE IF NOT EXISTS ${name}(_rid INTEGER PRIMARY KEY, _seq INTEGER NOT NULL, _owner INTEGER NOT NULL${columns})`);
+    db.exec(
+      `CREATE TABLE IF NOT EXISTS ${name}(_rid INTEGER PRIMARY KEY, _seq INTEGER NOT NULL, _owner INTEGER NOT NULL${columns})`,
+    );
     return new HotTable(db, generationOf(table));
   }
 
@@ -76,13 +83,24 @@ export class HotTable {
     this.#clear.run();
   }
 
-  /** Calls back with every row, its columns in the order of `columns`; those that the generation lacks hold their missing value. */
-  read(db: Database, columns: readonly StorageColumn[], each: (rid: number, seq: number, owner: number, row: Datum[]) => void): void {
+  /**
+   * Calls back with every row, its columns in the order of `columns`; those that the generation lacks
+   * hold their missing value.
+   */
+  read(
+    db: Database,
+    columns: readonly StorageColumn[],
+    each: (rid: number, seq: number, owner: number, row: Datum[]) => void,
+  ): void {
     const {table, version} = this.generation;
-    const own = new Set(this.generation.columns.map((c) => c.attnum));
-    const list = columns.map((c) => (own.has(c.attnum) ? `, c${c.attnum}` : ', NULL')).join('');
-    const isMissing = columns.map((c) => !own.has(c.attnum));
-    const statement = db.prepare(`SELECT _rid, _seq, _owner${list} FROM ${generationName(table, version)} ORDER BY _rid`).raw();
+    const own = new Set(this.generation.columns.map(c => c.attnum));
+    const list = columns.map(c => (own.has(c.attnum) ? `, c${c.attnum}` : ', NULL')).join('');
+    const isMissing = columns.map(c => !own.has(c.attnum));
+    const statement = db
+      .prepare(
+        `SELECT _rid, _seq, _owner${list} FROM ${generationName(table, version)} ORDER BY _rid`,
+      )
+      .raw();
     for (const stored of statement.iterate()) {
       const values = stored as Bindable[];
       const row: Datum[] = [];

@@ -2,7 +2,15 @@
 import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {StorageColumn} from '../contract.ts';
-import {constantVector, dictToStrings, GrowingDictionary, growVector, newVector, readCell, writeCell} from './cells.ts';
+import {
+  constantVector,
+  dictToStrings,
+  GrowingDictionary,
+  growVector,
+  newVector,
+  readCell,
+  writeCell,
+} from './cells.ts';
 
 const FIRST_CAPACITY = 16;
 
@@ -17,7 +25,10 @@ export function imageColumn(column: StorageColumn): ImageColumn {
   return {column, dictionary: column.type.physical === 'text' ? new GrowingDictionary() : null};
 }
 
-/** Up to 1,024 row versions of one owner: a vector per column, begin and end seq per row. Slots of dead versions that nobody can see are used again. */
+/**
+ * Up to 1,024 row versions of one owner: a vector per column, begin and end seq per row. Slots of
+ * dead versions that nobody can see are used again.
+ */
 export class ImageChunk {
   readonly index: number;
   readonly owner: number;
@@ -39,7 +50,7 @@ export class ImageChunk {
   constructor(index: number, owner: number, columns: readonly ImageColumn[]) {
     this.index = index;
     this.owner = owner;
-    this.vectors = columns.map((c) => newVector(c.column.type, FIRST_CAPACITY, openDictionary(c)));
+    this.vectors = columns.map(c => newVector(c.column.type, FIRST_CAPACITY, openDictionary(c)));
   }
 
   get isFull(): boolean {
@@ -96,12 +107,16 @@ export class ImageChunk {
   reshape(from: readonly ImageColumn[], to: readonly ImageColumn[]): void {
     const vectors: Vector[] = [];
     for (const target of to) {
-      const at = from.findIndex((c) => c.column.attnum === target.column.attnum);
+      const at = from.findIndex(c => c.column.attnum === target.column.attnum);
       const isSame = at !== -1 && from[at]!.column.type.physical === target.column.type.physical;
       if (isSame) {
         vectors.push(this.vectors[at]!);
       } else {
-        const filled = constantVector(target.column.type, target.column.missingValue, this.capacity);
+        const filled = constantVector(
+          target.column.type,
+          target.column.missingValue,
+          this.capacity,
+        );
         vectors.push(filled);
       }
     }
@@ -112,7 +127,10 @@ export class ImageChunk {
   get bytes(): number {
     let bytes = this.capacity * 28;
     for (const vector of this.vectors) {
-      bytes += vector.kind === 'string' || vector.kind === 'boxed' ? this.capacity * 64 : this.capacity * 8;
+      bytes +=
+        vector.kind === 'string' || vector.kind === 'boxed'
+          ? this.capacity * 64
+          : this.capacity * 8;
     }
     return bytes;
   }

@@ -27,7 +27,7 @@ export class KeyCodec {
   /** The key values of a row, or null when the row is not in the index. */
   values(row: readonly Datum[]): readonly Datum[] | null {
     if (this.index.keyOf !== null) return this.index.keyOf(row);
-    return this.index.keyColumns.map((column) => row[column]!);
+    return this.index.keyColumns.map(column => row[column]!);
   }
 
   /** The key of a row, or null when the row is not in the index or (NULLs distinct) holds a NULL. */

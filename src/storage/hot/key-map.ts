@@ -1,7 +1,10 @@
 // Hot path: key -> newest version, per unique index.
 import type {KeyCodec, MapKey} from './key-codec.ts';
 
-/** Positions of the newest version with a key, by owner (0 in shared tables). Entries of dead versions stay until their slot is freed. */
+/**
+ * Positions of the newest version with a key, by owner (0 in shared tables). Entries of dead
+ * versions stay until their slot is freed.
+ */
 export class KeyMap {
   readonly codec: KeyCodec;
   readonly #owners = new Map<number, Map<MapKey, number>>();

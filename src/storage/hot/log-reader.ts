@@ -4,7 +4,16 @@ import {oid} from '../../common/ids.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ChangePart, CommitEvent, LogReader, RowChange, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
-import {FLAG_BULK, FLAG_JSON, FLAG_TRUNCATE, type LogPartHeader, OP_DELETE, OP_INSERT, readChange, readPartHeader} from './change-log.ts';
+import {
+  FLAG_BULK,
+  FLAG_JSON,
+  FLAG_TRUNCATE,
+  type LogPartHeader,
+  OP_DELETE,
+  OP_INSERT,
+  readChange,
+  readPartHeader,
+} from './change-log.ts';
 import type {GenerationColumn} from './hot-table.ts';
 import {LOG_PART_BITS} from './schema.ts';
 
@@ -26,9 +35,17 @@ export class TableLogReader implements LogReader {
     this.#owner = owner;
   }
 
-  read(since: Seq, limit: number): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq} {
+  read(
+    since: Seq,
+    limit: number,
+  ): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq} {
     const {db} = this.#engine;
-    const floor = Number((db.prepare(`SELECT value FROM meta WHERE key = 'log_floor'`).pluck().get() as bigint | number | undefined) ?? 0);
+    const floor = Number(
+      (db.prepare(`SELECT value FROM meta WHERE key = 'log_floor'`).pluck().get() as
+        | bigint
+        | number
+        | undefined) ?? 0,
+    );
     if (Number(since) + 1 < floor) return {entries: [], gap: true, next: since};
     const parts = this.#parts(Number(since), limit);
     const entries: CommitEvent[] = [];
@@ -54,8 +71,13 @@ export class TableLogReader implements LogReader {
     const from = ((BigInt(since) + 1n) << LOG_PART_BITS) - 1n;
     const {db} = this.#engine;
     const ownerFilter = this.#owner === null ? '' : ' AND owner = ?';
-    const statement = db.prepare(`SELECT id, owner, data FROM log WHERE tbl = ?${ownerFilter} AND id > ? ORDER BY id`).raw();
-    const args = this.#owner === null ? [BigInt(this.#table.oid), from] : [BigInt(this.#table.oid), BigInt(this.#owner), from];
+    const statement = db
+      .prepare(`SELECT id, owner, data FROM log WHERE tbl = ?${ownerFilter} AND id > ? ORDER BY id`)
+      .raw();
+    const args =
+      this.#owner === null
+        ? [BigInt(this.#table.oid), from]
+        : [BigInt(this.#table.oid), BigInt(this.#owner), from];
     const parts: StoredPart[] = [];
     let commits = 0;
     let last = -1;
@@ -64,7 +86,11 @@ export class TableLogReader implements LogReader {
       const seq = Number(id >> LOG_PART_BITS);
       if (seq !== last && commits++ === limit) break;
       last = seq;
-      parts.push({seq, owner: Number(owner), data: Buffer.from(data.buffer, data.byteOffset, data.byteLength)});
+      parts.push({
+        seq,
+        owner: Number(owner),
+        data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+      });
     }
     return parts;
   }
@@ -79,8 +105,15 @@ export class TableLogReader implements LogReader {
       if ((header.flags & FLAG_JSON) !== 0) continue;
       const changes = this.#changes(reader, header);
       const before = parts[parts.length - 1];
-      if (before !== undefined && before.owner === owner) (before.changes as RowChange[]).push(...changes);
-      else parts.push({table: this.#table, owner: oid(owner), isTruncate: (header.flags & FLAG_TRUNCATE) !== 0, changes});
+      if (before !== undefined && before.owner === owner)
+        (before.changes as RowChange[]).push(...changes);
+      else
+        parts.push({
+          table: this.#table,
+          owner: oid(owner),
+          isTruncate: (header.flags & FLAG_TRUNCATE) !== 0,
+          changes,
+        });
     }
     return {seq: BigInt(stored[0]!.seq) as Seq, timestamp, parts, catalogKeys: []};
   }
@@ -102,17 +135,28 @@ export class TableLogReader implements LogReader {
   }
 
   /** attnum and type of each stored value of a generation. */
-  #columnsOf(version: number): readonly {readonly attnum: number; readonly type: TypeInstance | undefined}[] {
+  #columnsOf(
+    version: number,
+  ): readonly {readonly attnum: number; readonly type: TypeInstance | undefined}[] {
     if (version === this.#table.schemaVersion) return this.#table.columns;
     const {db, types} = this.#engine;
-    const json = db.prepare('SELECT columns FROM generations WHERE tbl = ? AND version = ?').pluck().get(BigInt(this.#table.oid), BigInt(version)) as string | undefined;
+    const json = db
+      .prepare('SELECT columns FROM generations WHERE tbl = ? AND version = ?')
+      .pluck()
+      .get(BigInt(this.#table.oid), BigInt(version)) as string | undefined;
     if (json === undefined) return [];
-    return (JSON.parse(json) as GenerationColumn[]).map((column) => ({attnum: column.attnum, type: types.typeByOid(oid(column.typeOid))}));
+    return (JSON.parse(json) as GenerationColumn[]).map(column => ({
+      attnum: column.attnum,
+      type: types.typeByOid(oid(column.typeOid)),
+    }));
   }
 
-  #decode(stored: readonly {readonly attnum: number; readonly type: TypeInstance | undefined}[], row: readonly (bigint | number | string | Uint8Array | null)[]): Datum[] {
-    return this.#table.columns.map((column) => {
-      const at = stored.findIndex((s) => s.attnum === column.attnum);
+  #decode(
+    stored: readonly {readonly attnum: number; readonly type: TypeInstance | undefined}[],
+    row: readonly (bigint | number | string | Uint8Array | null)[],
+  ): Datum[] {
+    return this.#table.columns.map(column => {
+      const at = stored.findIndex(s => s.attnum === column.attnum);
       if (at === -1 || at >= row.length) return column.missingValue;
       const value = row[at]!;
       const type = stored[at]!.type;

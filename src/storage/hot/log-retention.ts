@@ -26,9 +26,12 @@ export class LogRetention {
     try {
       db.exec('BEGIN IMMEDIATE');
       const {changes} = db
-        .prepare('DELETE FROM log WHERE id IN (SELECT id FROM log WHERE id < ? ORDER BY id LIMIT ?)')
+        .prepare(
+          'DELETE FROM log WHERE id IN (SELECT id FROM log WHERE id < ? ORDER BY id LIMIT ?)',
+        )
         .run(BigInt(floor) << LOG_PART_BITS, PRUNE_SLICE);
-      if (changes > 0) db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run('log_floor', floor);
+      if (changes > 0)
+        db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run('log_floor', floor);
       db.exec('COMMIT');
       if (changes === PRUNE_SLICE) setImmediate(() => db.open && this.#prune());
     } catch (error) {

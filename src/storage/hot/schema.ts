@@ -8,14 +8,17 @@ const SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS catalog(key TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sequences(oid INTEGER PRIMARY KEY, state TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS generations(tbl INTEGER NOT NULL, version INTEGER NOT NULL, columns TEXT NOT NULL, PRIMARY KEY(tbl, version)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS generations(tbl INTEGER NOT NULL, version INTEGER NOT NULL, columns TEXT NOT NULL,
+  PRIMARY KEY(tbl, version)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log(id INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, owner INTEGER NOT NULL, data BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS log_by_table ON log(tbl, owner);
 CREATE TABLE IF NOT EXISTS segments(id INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, owner INTEGER NOT NULL, path TEXT NOT NULL,
   meta TEXT NOT NULL, schema TEXT NOT NULL, created INTEGER NOT NULL, seq INTEGER, sorted_by TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS deletions(segment INTEGER NOT NULL, page INTEGER NOT NULL, bits BLOB NOT NULL, PRIMARY KEY(segment, page)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deletions(segment INTEGER NOT NULL, page INTEGER NOT NULL, bits BLOB NOT NULL,
+  PRIMARY KEY(segment, page)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS intents(id INTEGER PRIMARY KEY, path TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS drains(id INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, owner INTEGER NOT NULL, seq INTEGER NOT NULL, keep TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS drains(id INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, owner INTEGER NOT NULL,
+  seq INTEGER NOT NULL, keep TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS unlinks(path TEXT PRIMARY KEY) WITHOUT ROWID;
 `;
 
@@ -35,7 +38,9 @@ export function openSchema(db: Database, firstOid: number): DirectoryMeta {
   if (!isNew) {
     const found = Number(metaValue(db, 'format_version') ?? 0);
     if (found > FORMAT_VERSION) {
-      throw new Error(`the data directory has format version ${found}, this server reads up to ${FORMAT_VERSION}`);
+      throw new Error(
+        `the data directory has format version ${found}, this server reads up to ${FORMAT_VERSION}`,
+      );
     }
   }
   db.exec('BEGIN IMMEDIATE');

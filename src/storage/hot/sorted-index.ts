@@ -21,7 +21,10 @@ interface Place {
   readonly offset: number;
 }
 
-/** Positions of all versions of an image in (owner, key) order, NULLs last, as blocks of at most 512; built lazily, then maintained. */
+/**
+ * Positions of all versions of an image in (owner, key) order, NULLs last, as blocks of at most 512;
+ * built lazily, then maintained.
+ */
 export class SortedIndex {
   readonly #image: HotImage;
   readonly #columns: readonly number[];
@@ -32,9 +35,9 @@ export class SortedIndex {
 
   constructor(image: HotImage, index: StorageIndex) {
     this.#image = image;
-    this.#columns = index.keyColumns.map((column) => {
+    this.#columns = index.keyColumns.map(column => {
       const attnum = image.table.columns[column]!.attnum;
-      return image.columns.findIndex((c) => c.column.attnum === attnum);
+      return image.columns.findIndex(c => c.column.attnum === attnum);
     });
     this.#types = index.keyTypes;
     this.#isOwned = image.table.kind !== 'shared';
@@ -50,15 +53,20 @@ export class SortedIndex {
     for (const chunk of this.#image.chunks) {
       if (chunk === null) continue;
       const free = new Set(chunk.freeSlots);
-      for (let slot = 0; slot < chunk.count; slot++) if (!free.has(slot)) positions.push((chunk.index << 10) | slot);
+      for (let slot = 0; slot < chunk.count; slot++)
+        if (!free.has(slot)) positions.push((chunk.index << 10) | slot);
     }
     const sorted = this.#sortByNumber(positions) ?? positions.sort((a, b) => this.#compare(a, b));
     this.#blocks = [];
-    for (let i = 0; i < sorted.length; i += BLOCK_MAX / 2) this.#blocks.push(Array.from(sorted.slice(i, i + BLOCK_MAX / 2)));
+    for (let i = 0; i < sorted.length; i += BLOCK_MAX / 2)
+      this.#blocks.push(Array.from(sorted.slice(i, i + BLOCK_MAX / 2)));
     this.#size = positions.length;
   }
 
-  /** A single integer key without NULLs and owners: sorted by plain numbers, ten times faster. Null when the key is of another kind. */
+  /**
+   * A single integer key without NULLs and owners: sorted by plain numbers, ten times faster. Null
+   * when the key is of another kind.
+   */
   #sortByNumber(positions: readonly number[]): readonly number[] | null {
     if (this.#isOwned || this.#columns.length !== 1) return null;
     const column = this.#columns[0]!;
@@ -66,7 +74,11 @@ export class SortedIndex {
     for (let i = 0; i < positions.length; i++) {
       const vector = this.#image.chunks[positions[i]! >> 10]!.vectors[column]!;
       const slot = positions[i]! & 1023;
-      if ((vector.kind !== 'int32' && vector.kind !== 'int64') || (vector.nulls !== null && vector.nulls[slot] === 1)) return null;
+      if (
+        (vector.kind !== 'int32' && vector.kind !== 'int64') ||
+        (vector.nulls !== null && vector.nulls[slot] === 1)
+      )
+        return null;
       const key = Number(vector.values[slot]!);
       if (!Number.isSafeInteger(key)) return null;
       keys[i] = key;
@@ -74,7 +86,7 @@ export class SortedIndex {
     const order = new Uint32Array(positions.length);
     for (let i = 0; i < order.length; i++) order[i] = i;
     order.sort((a, b) => keys[a]! - keys[b]! || positions[a]! - positions[b]!);
-    return Array.from(order, (i) => positions[i]!);
+    return Array.from(order, i => positions[i]!);
   }
 
   add(position: number): void {
@@ -110,7 +122,8 @@ export class SortedIndex {
   }
 
   /**
-   * Appends to `out` up to `max` positions in order (dead versions included) whose leading key columns lie in the range, from after a position
+   * Appends to `out` up to `max` positions in order (dead versions included) whose leading key columns
+   * lie in the range, from after a position
    * that still holds its row (-1: from the start). Returns how many were appended.
    */
   fill(range: KeyRange, after: number, max: number, out: number[]): number {
@@ -129,7 +142,9 @@ export class SortedIndex {
     } else {
       ({block, offset} = low);
     }
-    return range.descending ? this.#fillDown(block, offset, low, max, out) : this.#fillUp(block, offset, high, max, out);
+    return range.descending
+      ? this.#fillDown(block, offset, low, max, out)
+      : this.#fillUp(block, offset, high, max, out);
   }
 
   /** Number of versions in a range. */
@@ -157,7 +172,13 @@ export class SortedIndex {
     return filled;
   }
 
-  #fillDown(fromBlock: number, fromOffset: number, stop: Place, max: number, out: number[]): number {
+  #fillDown(
+    fromBlock: number,
+    fromOffset: number,
+    stop: Place,
+    max: number,
+    out: number[],
+  ): number {
     let filled = 0;
     let offset = fromOffset;
     for (let at = fromBlock; at >= 0 && at >= stop.block; at--) {
@@ -202,13 +223,22 @@ export class SortedIndex {
     return {block: low, offset: from};
   }
 
-  #isBefore(position: number, owner: number | null, bound: readonly Datum[] | null, after: boolean): boolean {
+  #isBefore(
+    position: number,
+    owner: number | null,
+    bound: readonly Datum[] | null,
+    after: boolean,
+  ): boolean {
     const chunk = this.#image.chunks[position >> 10]!;
     if (this.#isOwned && owner !== null && chunk.owner !== owner) return chunk.owner < owner;
     if (bound === null) return false;
     const slot = position & 1023;
     for (let i = 0; i < bound.length; i++) {
-      const order = compareNullsLast(this.#types[i]!, readCell(chunk.vectors[this.#columns[i]!]!, slot), bound[i]!);
+      const order = compareNullsLast(
+        this.#types[i]!,
+        readCell(chunk.vectors[this.#columns[i]!]!, slot),
+        bound[i]!,
+      );
       if (order !== 0) return order < 0;
     }
     return after;
@@ -246,7 +276,11 @@ export class SortedIndex {
     const columns = this.#columns;
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i]!;
-      const order = compareNullsLast(this.#types[i]!, readCell(left.vectors[column]!, a & 1023), readCell(right.vectors[column]!, b & 1023));
+      const order = compareNullsLast(
+        this.#types[i]!,
+        readCell(left.vectors[column]!, a & 1023),
+        readCell(right.vectors[column]!, b & 1023),
+      );
       if (order !== 0) return order;
     }
     return a - b;

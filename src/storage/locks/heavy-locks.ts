@@ -4,7 +4,10 @@ import {HEAVY_CONFLICTS, HEAVY_MODE_NAMES} from './lock-modes.ts';
 import type {LockOwner} from './lock-owner.ts';
 import {LockWaiting, type WaitTarget} from './lock-wait.ts';
 
-/** A lock on a table or an advisory key in PostgreSQL's eight modes; locks of one session never conflict with each other. */
+/**
+ * A lock on a table or an advisory key in PostgreSQL's eight modes; locks of one session never
+ * conflict with each other.
+ */
 export class HeavyLock implements WaitTarget {
   readonly kind: 'relation' | 'advisory';
   readonly key: number | bigint;
@@ -24,7 +27,10 @@ export class HeavyLock implements WaitTarget {
     return this.#holders.size === 0 && this.waits.length === 0;
   }
 
-  /** Takes the lock when nobody is in the way. Each take is journaled and needs its own release, unless the owner's transaction already has the mode. */
+  /**
+   * Takes the lock when nobody is in the way. Each take is journaled and needs its own release, unless
+   * the owner's transaction already has the mode.
+   */
   acquire(owner: LockOwner, mode: number, isCounted: boolean): boolean {
     const own = this.#holders.get(owner);
     if (own !== undefined && own[mode]! > 0) {
@@ -32,7 +38,13 @@ export class HeavyLock implements WaitTarget {
       return true;
     }
     if (this.#isBlocked(owner, mode)) return false;
-    if (this.waits.length > 0 && own === undefined && this.waits.some((w) => w.owner.waiter !== owner.waiter && hasBit(HEAVY_CONFLICTS[mode]!, w.mode))) {
+    if (
+      this.waits.length > 0 &&
+      own === undefined &&
+      this.waits.some(
+        w => w.owner.waiter !== owner.waiter && hasBit(HEAVY_CONFLICTS[mode]!, w.mode),
+      )
+    ) {
       return false;
     }
     this.#add(owner, mode);
@@ -53,14 +65,15 @@ export class HeavyLock implements WaitTarget {
     if (own === undefined || own[mode] === 0) return false;
     own[mode]!--;
     this.#counts[mode]!--;
-    if (own.every((count) => count === 0)) this.#holders.delete(owner);
+    if (own.every(count => count === 0)) this.#holders.delete(owner);
     this.#wake();
     return true;
   }
 
   describe(wait: LockWaiting): string {
     const mode = HEAVY_MODE_NAMES[wait.mode]!;
-    if (this.kind === 'relation') return `${mode} on relation ${this.key} of database ${this.#database}`;
+    if (this.kind === 'relation')
+      return `${mode} on relation ${this.key} of database ${this.#database}`;
     const key = BigInt.asUintN(64, BigInt(this.key));
     return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},1]`;
   }
@@ -69,7 +82,8 @@ export class HeavyLock implements WaitTarget {
     const blockers: LockOwner[] = [];
     for (const [owner, modes] of this.#holders) {
       if (owner.waiter === wait.owner.waiter) continue;
-      if (modes.some((count, mode) => count > 0 && hasBit(HEAVY_CONFLICTS[wait.mode]!, mode))) blockers.push(owner);
+      if (modes.some((count, mode) => count > 0 && hasBit(HEAVY_CONFLICTS[wait.mode]!, mode)))
+        blockers.push(owner);
     }
     for (const earlier of this.waits) {
       if (earlier === wait) break;
@@ -79,7 +93,7 @@ export class HeavyLock implements WaitTarget {
   }
 
   abandon(wait: LockWaiting): void {
-    this.waits = this.waits.filter((other) => other !== wait);
+    this.waits = this.waits.filter(other => other !== wait);
     this.#wake();
   }
 
@@ -87,8 +101,15 @@ export class HeavyLock implements WaitTarget {
     const relation = oid(this.kind === 'relation' ? Number(this.key) : 0);
     const infos: LockInfo[] = [];
     const info = (owner: LockOwner, mode: number, granted: boolean) =>
-      infos.push({pid: owner.waiter.pid, type: this.kind, relation, mode: HEAVY_MODE_NAMES[mode]!, granted});
-    for (const [owner, modes] of this.#holders) modes.forEach((count, mode) => count > 0 && info(owner, mode, true));
+      infos.push({
+        pid: owner.waiter.pid,
+        type: this.kind,
+        relation,
+        mode: HEAVY_MODE_NAMES[mode]!,
+        granted,
+      });
+    for (const [owner, modes] of this.#holders)
+      modes.forEach((count, mode) => count > 0 && info(owner, mode, true));
     for (const wait of this.waits) info(wait.owner, wait.mode, false);
     return infos;
   }
@@ -102,7 +123,8 @@ export class HeavyLock implements WaitTarget {
     if (!isHeld) return false;
     for (const [holder, modes] of this.#holders) {
       if (holder.waiter === owner.waiter) continue;
-      for (let other = 1; other <= 8; other++) if (modes[other]! > 0 && hasBit(mask, other)) return true;
+      for (let other = 1; other <= 8; other++)
+        if (modes[other]! > 0 && hasBit(mask, other)) return true;
     }
     return false;
   }

@@ -1,13 +1,23 @@
 import type {Oid} from '../../common/ids.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {LockInfo, LockResult, LockWait, RowLockMode, TableLockMode, WaiterInfo} from '../contract.ts';
+import type {
+  LockInfo,
+  LockResult,
+  LockWait,
+  RowLockMode,
+  TableLockMode,
+  WaiterInfo,
+} from '../contract.ts';
 import {HeavyLock} from './heavy-locks.ts';
 import {ROW_MODES, TABLE_MODES} from './lock-modes.ts';
 import {LockOwner} from './lock-owner.ts';
 import {RowLocks} from './row-locks.ts';
 
-/** All locks of the process: rows by rid, tables, advisory keys. Unique keys are guarded by the write-sets themselves and waits for their transactions. */
+/**
+ * All locks of the process: rows by rid, tables, advisory keys. Unique keys are guarded by the
+ * write-sets themselves and waits for their transactions.
+ */
 export class LockManager {
   readonly #rows = new Map<number, RowLocks>();
   readonly #tables = new Map<number, HeavyLock>();
@@ -29,17 +39,32 @@ export class LockManager {
     return locks;
   }
 
-  lockRow(owner: LockOwner, table: {readonly oid: Oid; readonly name: string}, rid: number, mode: RowLockMode, wait: LockWait): LockResult {
+  lockRow(
+    owner: LockOwner,
+    table: {readonly oid: Oid; readonly name: string},
+    rid: number,
+    mode: RowLockMode,
+    wait: LockWait,
+  ): LockResult {
     const locks = this.rowsOf(table.oid);
     if (locks.acquire(rid, owner, ROW_MODES[mode])) return 'granted';
     if (wait === 'skip') return 'unavailable';
     if (wait === 'nowait') {
-      throw new PgError(SqlState.lockNotAvailable, `could not obtain lock on row in relation "${table.name}"`);
+      throw new PgError(
+        SqlState.lockNotAvailable,
+        `could not obtain lock on row in relation "${table.name}"`,
+      );
     }
     return locks.wait(rid, owner, ROW_MODES[mode]);
   }
 
-  lockTable(owner: LockOwner, database: Oid, table: Oid, mode: TableLockMode, wait: LockWait): LockResult {
+  lockTable(
+    owner: LockOwner,
+    database: Oid,
+    table: Oid,
+    mode: TableLockMode,
+    wait: LockWait,
+  ): LockResult {
     let lock = this.#tables.get(table);
     if (lock === undefined) {
       lock = new HeavyLock('relation', table, database);
@@ -48,13 +73,26 @@ export class LockManager {
     if (lock.acquire(owner, TABLE_MODES[mode], false)) return 'granted';
     if (wait === 'skip') return 'unavailable';
     if (wait === 'nowait') {
-      throw new PgError(SqlState.lockNotAvailable, `could not obtain lock on relation "${this.#nameOf(table)}"`);
+      throw new PgError(
+        SqlState.lockNotAvailable,
+        `could not obtain lock on relation "${this.#nameOf(table)}"`,
+      );
     }
     return lock.wait(owner, TABLE_MODES[mode]);
   }
 
-  /** The waiting form takes the lock when it is granted, so a repeated call after the promise must not take it twice: `isRepeat` says so. */
-  lockAdvisory(owner: LockOwner, database: Oid, key: bigint, isShared: boolean, isSession: boolean, wait: LockWait): LockResult {
+  /**
+   * The waiting form takes the lock when it is granted, so a repeated call after the promise must not
+   * take it twice: `isRepeat` says so.
+   */
+  lockAdvisory(
+    owner: LockOwner,
+    database: Oid,
+    key: bigint,
+    isShared: boolean,
+    isSession: boolean,
+    wait: LockWait,
+  ): LockResult {
     const holder = isSession ? this.#sessionOwner(owner.waiter) : owner;
     if (holder !== owner) owner.sibling ??= () => holder;
     let lock = this.#advisory.get(key);
@@ -77,7 +115,10 @@ export class LockManager {
     });
   }
 
-  readonly #grantedWaits = new WeakMap<LockOwner, {readonly lock: HeavyLock; readonly mode: number}>();
+  readonly #grantedWaits = new WeakMap<
+    LockOwner,
+    {readonly lock: HeavyLock; readonly mode: number}
+  >();
 
   /** Gives back one session-level advisory lock; false when it is not held. */
   unlockAdvisory(waiter: WaiterInfo, key: bigint, isShared: boolean): boolean {
@@ -86,7 +127,7 @@ export class LockManager {
     if (holder === undefined || lock === undefined) return false;
     const mode = isShared ? TABLE_MODES.share : TABLE_MODES.exclusive;
     if (!lock.release(holder, mode)) return false;
-    const at = holder.heavy.findLastIndex((entry) => entry.lock === lock && entry.mode === mode);
+    const at = holder.heavy.findLastIndex(entry => entry.lock === lock && entry.mode === mode);
     if (at !== -1) holder.heavy.splice(at, 1);
     if (lock.isIdle) this.#advisory.delete(key);
     return true;
@@ -123,7 +164,8 @@ export class LockManager {
   /** Releases row locks taken since the journal had `mark` entries. */
   releaseRows(owner: LockOwner, mark: number): void {
     const {rowSpaces, rowRids, rowBefore} = owner;
-    for (let i = rowRids.length - 1; i >= mark; i--) rowSpaces[i]!.release(rowRids[i]!, owner, rowBefore[i]!);
+    for (let i = rowRids.length - 1; i >= mark; i--)
+      rowSpaces[i]!.release(rowRids[i]!, owner, rowBefore[i]!);
     rowSpaces.length = mark;
     rowRids.length = mark;
     rowBefore.length = mark;
@@ -147,12 +189,24 @@ export class LockManager {
     for (const lock of this.#advisory.values()) infos.push(...lock.infos());
     for (const owner of this.#active.values()) {
       for (const wait of owner.endWaits) {
-        infos.push({pid: wait.owner.waiter.pid, type: 'transactionid', relation: 0 as Oid, mode: 'ShareLock', granted: false});
+        infos.push({
+          pid: wait.owner.waiter.pid,
+          type: 'transactionid',
+          relation: 0 as Oid,
+          mode: 'ShareLock',
+          granted: false,
+        });
       }
     }
     for (const [table, rows] of this.#rows) {
       for (const wait of rows.waits()) {
-        infos.push({pid: wait.owner.waiter.pid, type: 'tuple', relation: table as Oid, mode: 'ExclusiveLock', granted: false});
+        infos.push({
+          pid: wait.owner.waiter.pid,
+          type: 'tuple',
+          relation: table as Oid,
+          mode: 'ExclusiveLock',
+          granted: false,
+        });
       }
     }
     return infos;

@@ -1,7 +1,12 @@
 import type {RowLockMode, TableLockMode} from '../contract.ts';
 
 /** Row lock modes by strength, 1 to 4 (PostgreSQL 13.3.2). */
-export const ROW_MODES: Readonly<Record<RowLockMode, number>> = {keyShare: 1, share: 2, noKeyUpdate: 3, update: 4};
+export const ROW_MODES: Readonly<Record<RowLockMode, number>> = {
+  keyShare: 1,
+  share: 2,
+  noKeyUpdate: 3,
+  update: 4,
+};
 
 /** Whether two row lock modes conflict. */
 export function rowModesConflict(a: number, b: number): boolean {

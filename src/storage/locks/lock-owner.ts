@@ -3,7 +3,10 @@ import type {HeavyLock} from './heavy-locks.ts';
 import {LockWaiting, type WaitTarget} from './lock-wait.ts';
 import type {RowLocks} from './row-locks.ts';
 
-/** A row lock mode held by one owner: one object per (owner, mode), so that a million row locks are a million map entries and no objects. */
+/**
+ * A row lock mode held by one owner: one object per (owner, mode), so that a million row locks are a
+ * million map entries and no objects.
+ */
 export interface RowHold {
   readonly owner: LockOwner;
   readonly mode: number;
@@ -77,6 +80,6 @@ export class LockOwner implements WaitTarget {
   }
 
   abandon(wait: LockWaiting): void {
-    this.#endWaits = this.#endWaits.filter((other) => other !== wait);
+    this.#endWaits = this.#endWaits.filter(other => other !== wait);
   }
 }

@@ -37,7 +37,9 @@ export class LockWaiting {
     const lockTimeoutMs = owner.waiter.lockTimeoutMs();
     if (lockTimeoutMs > 0) {
       this.#lockTimer = setTimeout(() => {
-        this.fail(new PgError(SqlState.lockNotAvailable, 'canceling statement due to lock timeout'));
+        this.fail(
+          new PgError(SqlState.lockNotAvailable, 'canceling statement due to lock timeout'),
+        );
       }, lockTimeoutMs);
     }
     this.#deadlockTimer = setTimeout(() => this.checkDeadlock(), owner.waiter.deadlockTimeoutMs());

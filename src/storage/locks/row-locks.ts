@@ -60,7 +60,7 @@ export class RowLocks {
     const held = this.#held.get(rid);
     if (held === undefined) return;
     if (held instanceof RowHolds) {
-      const rest = held.holds.filter((hold) => hold.owner !== owner);
+      const rest = held.holds.filter(hold => hold.owner !== owner);
       if (before > 0) rest.push(owner.hold(before));
       if (rest.length === 0) this.#held.delete(rid);
       else if (rest.length === 1) this.#held.set(rid, rest[0]!);
@@ -98,14 +98,16 @@ export class RowLocks {
     const held = this.#held.get(rid);
     if (held === undefined) return [];
     const holds = held instanceof RowHolds ? held.holds : [held];
-    return holds.filter((hold) => hold.owner !== owner && rowModesConflict(hold.mode, mode)).map((hold) => hold.owner);
+    return holds
+      .filter(hold => hold.owner !== owner && rowModesConflict(hold.mode, mode))
+      .map(hold => hold.owner);
   }
 
   /** Whether anybody holds the row in a mode that changes it. */
   isLockedForChange(rid: number): boolean {
     const held = this.#held.get(rid);
     if (held === undefined) return false;
-    if (held instanceof RowHolds) return held.holds.some((hold) => hold.mode >= 3);
+    if (held instanceof RowHolds) return held.holds.some(hold => hold.mode >= 3);
     return held.mode >= 3;
   }
 
@@ -121,7 +123,7 @@ export class RowLocks {
   #grant(rid: number, held: RowHold | RowHolds, owner: LockOwner, mode: number, own: number): void {
     const hold = owner.hold(mode);
     if (held instanceof RowHolds) {
-      held.holds = held.holds.filter((other) => other.owner !== owner);
+      held.holds = held.holds.filter(other => other.owner !== owner);
       held.holds.push(hold);
     } else if (held.owner === owner) {
       this.#held.set(rid, hold);
@@ -149,7 +151,7 @@ class RowQueue implements WaitTarget {
   }
 
   blocksNewcomer(owner: LockOwner, mode: number): boolean {
-    return this.waits.some((wait) => wait.owner !== owner && rowModesConflict(wait.mode, mode));
+    return this.waits.some(wait => wait.owner !== owner && rowModesConflict(wait.mode, mode));
   }
 
   describe(wait: LockWaiting): string {
@@ -174,11 +176,12 @@ class RowQueue implements WaitTarget {
 }
 
 function ownMode(held: RowHold | RowHolds, owner: LockOwner): number {
-  if (held instanceof RowHolds) return held.holds.find((hold) => hold.owner === owner)?.mode ?? 0;
+  if (held instanceof RowHolds) return held.holds.find(hold => hold.owner === owner)?.mode ?? 0;
   return held.owner === owner ? held.mode : 0;
 }
 
 function conflicts(held: RowHold | RowHolds, owner: LockOwner, mode: number): boolean {
-  if (held instanceof RowHolds) return held.holds.some((hold) => hold.owner !== owner && rowModesConflict(hold.mode, mode));
+  if (held instanceof RowHolds)
+    return held.holds.some(hold => hold.owner !== owner && rowModesConflict(hold.mode, mode));
   return held.owner !== owner && rowModesConflict(held.mode, mode);
 }

@@ -3,15 +3,20 @@ import type {HotStore} from '../hot/hot-store.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import type {CommitUnit, TableChanges} from './commit-unit.ts';
 
-/** Applies a commit to images and drains, after SQLite's COMMIT returned. Old versions end first, then new ones begin, so that keys may be swapped. */
+/**
+ * Applies a commit to images and drains, after SQLite's COMMIT returned. Old versions end first,
+ * then new ones begin, so that keys may be swapped.
+ */
 export function applyToMemory(hot: HotStore, unit: CommitUnit, seq: number, oldest: number): void {
   for (const effect of unit.ddl) {
     if (effect.kind === 'alterTable') hot.loadedImage(effect.after.oid)?.reshape(effect.after, seq);
     else if (effect.kind === 'dropTable') hot.forget(effect.table.oid);
   }
-  const isDropped = (oid: number): boolean => unit.ddl.some((effect) => effect.kind === 'dropTable' && effect.table.oid === oid);
+  const isDropped = (oid: number): boolean =>
+    unit.ddl.some(effect => effect.kind === 'dropTable' && effect.table.oid === oid);
   for (const changes of unit.tables) {
-    if (unit.ddl.length === 0 || !isDropped(changes.table.oid)) applyRows(hot.image(changes.table), changes, seq, oldest);
+    if (unit.ddl.length === 0 || !isDropped(changes.table.oid))
+      applyRows(hot.image(changes.table), changes, seq, oldest);
   }
   if (unit.manifest === null) return;
   for (const {table, positions} of unit.manifest.moved) {
@@ -23,7 +28,12 @@ export function applyToMemory(hot: HotStore, unit: CommitUnit, seq: number, olde
   hot.drains.push(...unit.manifest.drains);
 }
 
-function applyRows(image: HotImage, {isTruncate, changes}: TableChanges, seq: number, oldest: number): void {
+function applyRows(
+  image: HotImage,
+  {isTruncate, changes}: TableChanges,
+  seq: number,
+  oldest: number,
+): void {
   if (isTruncate) image.endAll(seq);
   for (let i = 0; i < changes.length; i++) {
     const {position} = changes[i]!;

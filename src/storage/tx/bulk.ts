@@ -7,7 +7,13 @@ import type {Engine} from '../engine.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
 import {DeletionPages, type SegmentEntry} from '../manifest.ts';
-import {clusterColumns, segmentColumns, segmentPath, sortAttnums, writeOptions} from '../segment-plan.ts';
+import {
+  clusterColumns,
+  segmentColumns,
+  segmentPath,
+  sortAttnums,
+  writeOptions,
+} from '../segment-plan.ts';
 import {sortInSlices} from '../sliced-sort.ts';
 import {submit} from './submit.ts';
 import type {TableWrites} from './write-set.ts';
@@ -24,10 +30,17 @@ export interface BulkSegment {
   readonly inserts: readonly number[];
 }
 
-/** The tables and owners of a transaction whose new rows are so many that they go to segments instead of the hot side. */
-export function bulkInserts(engine: Engine, writes: TableWrites): ReadonlyMap<number, readonly number[]> {
+/**
+ * The tables and owners of a transaction whose new rows are so many that they go to segments instead
+ * of the hot side.
+ */
+export function bulkInserts(
+  engine: Engine,
+  writes: TableWrites,
+): ReadonlyMap<number, readonly number[]> {
   const found = new Map<number, number[]>();
-  if (writes.insertRids.length < engine.settings.bulkRows || isMemoryOnly(writes.table)) return found;
+  if (writes.insertRids.length < engine.settings.bulkRows || isMemoryOnly(writes.table))
+    return found;
   for (let i = 0; i < writes.insertRids.length; i++) {
     const row = writes.current(writes.insertRids[i]!);
     if (row === null || row === undefined) continue;
@@ -36,12 +49,20 @@ export function bulkInserts(engine: Engine, writes: TableWrites): ReadonlyMap<nu
     if (list === undefined) found.set(owner, [i]);
     else list.push(i);
   }
-  for (const [owner, list] of found) if (list.length < engine.settings.bulkRows) found.delete(owner);
+  for (const [owner, list] of found)
+    if (list.length < engine.settings.bulkRows) found.delete(owner);
   return found;
 }
 
-/** Writes the segments of a large transaction; they are published by its commit. Rows have no `_seq` in the file: it is a constant of the manifest. */
-export async function writeBulk(engine: Engine, writes: TableWrites, owners: ReadonlyMap<number, readonly number[]>): Promise<readonly BulkSegment[]> {
+/**
+ * Writes the segments of a large transaction; they are published by its commit. Rows have no `_seq`
+ * in the file: it is a constant of the manifest.
+ */
+export async function writeBulk(
+  engine: Engine,
+  writes: TableWrites,
+  owners: ReadonlyMap<number, readonly number[]>,
+): Promise<readonly BulkSegment[]> {
   const {counters, cold, segments} = engine;
   const {table} = writes;
   const columns = segmentColumns(table, cold.int8);
@@ -54,7 +75,10 @@ export async function writeBulk(engine: Engine, writes: TableWrites, owners: Rea
     const items = [];
     for (const {owner, path, inserts} of plans) {
       const order = await sortInSlices([...inserts], clusterOrder(writes));
-      items.push({options: writeOptions(engine, table, owner, path, columns), source: rowSource(writes, order)});
+      items.push({
+        options: writeOptions(engine, table, owner, path, columns),
+        source: rowSource(writes, order),
+      });
     }
     const metas = await segments.writeMany(items);
     const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
@@ -81,7 +105,10 @@ export async function writeBulk(engine: Engine, writes: TableWrites, owners: Rea
 }
 
 /** Removes files of a transaction that did not commit. */
-export async function dropBulk(engine: Engine, files: readonly {readonly id: number; readonly path: string}[]): Promise<void> {
+export async function dropBulk(
+  engine: Engine,
+  files: readonly {readonly id: number; readonly path: string}[],
+): Promise<void> {
   for (const {path} of files) rmSync(path, {force: true});
   await submit(engine, {doneIntents: files.map(({id}) => id)});
 }
@@ -95,7 +122,12 @@ export class BulkPart implements ChangePart {
   readonly #inserts: readonly number[];
   #changes: readonly RowChange[] | null = null;
 
-  constructor(table: TableStorage, owner: OwnerId, writes: TableWrites, inserts: readonly number[]) {
+  constructor(
+    table: TableStorage,
+    owner: OwnerId,
+    writes: TableWrites,
+    inserts: readonly number[],
+  ) {
     this.table = table;
     this.owner = owner;
     this.#writes = writes;
@@ -108,15 +140,20 @@ export class BulkPart implements ChangePart {
 }
 
 function listChanges(writes: TableWrites, inserts: readonly number[]): RowChange[] {
-  return inserts.map((i) => {
+  return inserts.map(i => {
     const rid = writes.insertRids[i]!;
-    return {op: 'insert', rid: BigInt(rid) as Rid, oldRow: null, newRow: writes.current(rid) ?? writes.insertRows[i]!};
+    return {
+      op: 'insert',
+      rid: BigInt(rid) as Rid,
+      oldRow: null,
+      newRow: writes.current(rid) ?? writes.insertRows[i]!,
+    };
   });
 }
 
 function clusterOrder(writes: TableWrites): (a: number, b: number) => number {
   const columns = clusterColumns(writes.table);
-  const types = columns.map((column) => writes.table.columns[column]!.type);
+  const types = columns.map(column => writes.table.columns[column]!.type);
   const rowOf = (i: number): readonly Datum[] => writes.current(writes.insertRids[i]!)!;
   return (a, b) => {
     const left = rowOf(a);

@@ -1,7 +1,12 @@
 import type {Batch} from '../../columns/batch.ts';
 import type {Vector} from '../../columns/vector.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {DeletionSet, SegmentCursor, SegmentPredicate, SegmentScanOptions} from '../cold/contract.ts';
+import type {
+  DeletionSet,
+  SegmentCursor,
+  SegmentPredicate,
+  SegmentScanOptions,
+} from '../cold/contract.ts';
 import {type ColdTables, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
 import {END, PAUSE, type ScanRequest, type ScanStats} from '../contract.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
@@ -29,7 +34,14 @@ export class ColdScan {
   #keyAt = 0;
   pause: Promise<unknown> | null = null;
 
-  constructor(cold: ColdTables, entries: readonly SegmentEntry[], request: ScanRequest, columns: ScanColumns, view: HotView, stats: ScanStats) {
+  constructor(
+    cold: ColdTables,
+    entries: readonly SegmentEntry[],
+    request: ScanRequest,
+    columns: ScanColumns,
+    view: HotView,
+    stats: ScanStats,
+  ) {
     this.#cold = cold;
     this.#entries = entries;
     this.#request = request;
@@ -37,12 +49,19 @@ export class ColdScan {
     this.#view = view;
     this.#stats = stats;
     const {lookup, table} = request;
-    const isPlainLookup = lookup !== null && lookup.index.keyOf === null && !lookup.index.keyColumns.includes(-1);
+    const isPlainLookup =
+      lookup !== null && lookup.index.keyOf === null && !lookup.index.keyColumns.includes(-1);
     this.#codec = lookup !== null && !isPlainLookup ? new KeyCodec(lookup.index) : null;
-    this.#wantedKeys = this.#codec === null ? null : new Set(lookup!.keys.flatMap((key) => this.#codec!.ofKey(key) ?? []));
-    const stored = this.#codec === null ? request.columns.filter((c) => typeof c === 'number') : table.columns.map((_, i) => i);
+    this.#wantedKeys =
+      this.#codec === null
+        ? null
+        : new Set(lookup!.keys.flatMap(key => this.#codec!.ofKey(key) ?? []));
+    const stored =
+      this.#codec === null
+        ? request.columns.filter(c => typeof c === 'number')
+        : table.columns.map((_, i) => i);
     const all = scanColumns(table.columns);
-    const options = stored.map((column) => all[column]!);
+    const options = stored.map(column => all[column]!);
     const at: number[] = [];
     for (const column of request.columns) {
       if (typeof column === 'number') at.push(stored.indexOf(column));
@@ -111,7 +130,12 @@ export class ColdScan {
   #arrange(entry: SegmentEntry, batch: Batch): Batch {
     const positions = batch.vectors[this.#options.length]!;
     const vectors: Vector[] = [];
-    for (const at of this.#at) vectors.push(at >= 0 ? this.#stored(entry, at, batch.vectors[at]!, positions) : this.#computed(entry, at, positions));
+    for (const at of this.#at)
+      vectors.push(
+        at >= 0
+          ? this.#stored(entry, at, batch.vectors[at]!, positions)
+          : this.#computed(entry, at, positions),
+      );
     return {count: batch.count, selection: batch.selection, vectors};
   }
 
@@ -119,7 +143,11 @@ export class ColdScan {
   #stored(entry: SegmentEntry, at: number, vector: Vector, positions: Vector): Vector {
     if (entry.constantSeq === null || this.#options[at]!.attnum !== SEQ_ATTNUM) return vector;
     const rows = positions.kind === 'float64' ? positions.values.length : 0;
-    return {kind: 'int64', values: new BigInt64Array(rows).fill(BigInt(entry.constantSeq)), nulls: null};
+    return {
+      kind: 'int64',
+      values: new BigInt64Array(rows).fill(BigInt(entry.constantSeq)),
+      nulls: null,
+    };
   }
 
   #computed(entry: SegmentEntry, at: number, positions: Vector): Vector {
@@ -137,12 +165,17 @@ export class ColdScan {
     for (let i = 0; i < batch.count; i++) {
       const at = batch.selection === null ? i : batch.selection[i]!;
       const row: Datum[] = [];
-      for (let column = 0; column < columns; column++) row.push(readCell(batch.vectors[column]!, at));
+      for (let column = 0; column < columns; column++)
+        row.push(readCell(batch.vectors[column]!, at));
       const key = this.#codec!.ofRow(row);
       if (key !== null && this.#wantedKeys!.has(key)) kept.push(at);
     }
     if (kept.length === 0) return null;
-    return this.#arrange(entry, {count: kept.length, selection: Int32Array.from(kept), vectors: batch.vectors});
+    return this.#arrange(entry, {
+      count: kept.length,
+      selection: Int32Array.from(kept),
+      vectors: batch.vectors,
+    });
   }
 
   /** Exact lookup: one key of the request in one segment per step. */
@@ -156,14 +189,18 @@ export class ColdScan {
       return null;
     }
     const {table} = this.#request;
-    const parts = index.keyColumns.map((column, i) => ({attnum: table.columns[column]!.attnum, type: index.keyTypes[i]!, value: key[i]!}));
+    const parts = index.keyColumns.map((column, i) => ({
+      attnum: table.columns[column]!.attnum,
+      type: index.keyTypes[i]!,
+      value: key[i]!,
+    }));
     const found = segment.find(parts, this.#stats);
     if (found instanceof Promise) {
       this.pause = found;
       return PAUSE;
     }
     const deletions = this.#deletions(entry);
-    const positions = found.filter((position) => !deletions.has(position));
+    const positions = found.filter(position => !deletions.has(position));
     if (positions.length > 0) {
       const rows = segment.read(positions, this.#options);
       if (rows instanceof Promise) {
@@ -177,11 +214,15 @@ export class ColdScan {
     return null;
   }
 
-  #batchOfRows(entry: SegmentEntry, positions: readonly number[], rows: readonly (readonly Datum[])[]): Batch {
+  #batchOfRows(
+    entry: SegmentEntry,
+    positions: readonly number[],
+    rows: readonly (readonly Datum[])[],
+  ): Batch {
     const count = rows.length;
     const {columns} = this.#request;
-    const rid = this.#options.findIndex((c) => c.attnum === RID_ATTNUM);
-    const seq = this.#options.findIndex((c) => c.attnum === SEQ_ATTNUM);
+    const rid = this.#options.findIndex(c => c.attnum === RID_ATTNUM);
+    const seq = this.#options.findIndex(c => c.attnum === SEQ_ATTNUM);
     const loose: LooseRow[] = rows.map((values, i) => {
       const row: Datum[] = [];
       columns.forEach((column, c) => {
@@ -219,7 +260,8 @@ class OverlayDeletions implements DeletionSet {
   constructor(base: DeletionSet, changes: ReadonlyMap<number, Change>, cid: number) {
     this.#base = base;
     const hidden: number[] = [];
-    for (const [position, change] of changes) if (hidesBase(change, cid) && !base.has(position)) hidden.push(position);
+    for (const [position, change] of changes)
+      if (hidesBase(change, cid) && !base.has(position)) hidden.push(position);
     hidden.sort((a, b) => a - b);
     this.#hidden = hidden;
     this.#set = new Set(hidden);

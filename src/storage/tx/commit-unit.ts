@@ -35,7 +35,14 @@ export interface ManifestChange {
 }
 
 /** A manifest change that changes nothing. */
-export const NO_MANIFEST_CHANGE: ManifestChange = {put: [], removed: [], drains: [], moved: [], newIntents: [], doneIntents: []};
+export const NO_MANIFEST_CHANGE: ManifestChange = {
+  put: [],
+  removed: [],
+  drains: [],
+  moved: [],
+  newIntents: [],
+  doneIntents: [],
+};
 
 /** New rows of one owner that lie in a segment already; as changes they are listed only when a listener asks. */
 export interface BulkRows {
@@ -56,7 +63,10 @@ export interface CommitUnit {
 }
 
 /** The net changes of a write-set, without new rows of owners whose rows were written to segments. */
-export function collectChanges(writes: TableWrites, inSegments: ReadonlySet<number> | null = null): TableChanges {
+export function collectChanges(
+  writes: TableWrites,
+  inSegments: ReadonlySet<number> | null = null,
+): TableChanges {
   const {insertRids, insertOwners, insertRows, insertCmin, changes} = writes;
   const isTruncate = writes.truncations.length > 0;
   const net: FinalChange[] = [];
@@ -72,7 +82,15 @@ export function collectChanges(writes: TableWrites, inSegments: ReadonlySet<numb
       cmin = last.cmin;
     }
     if (row === null || (isTruncate && writes.isTruncatedAfter(cmin))) continue;
-    net.push({op: 'insert', rid: BigInt(rid) as Rid, oldRow: null, newRow: row, owner: insertOwners[i]!, position: -1, location: 0});
+    net.push({
+      op: 'insert',
+      rid: BigInt(rid) as Rid,
+      oldRow: null,
+      newRow: row,
+      owner: insertOwners[i]!,
+      position: -1,
+      location: 0,
+    });
   }
   for (const change of changes.values()) {
     if (change.insertIndex !== -1) continue;
@@ -96,8 +114,9 @@ export function partsOf(tables: readonly TableChanges[]): ChangePart[] {
   const parts: ChangePart[] = [];
   for (const {table, isTruncate, changes} of tables) {
     const first = changes.length === 0 ? 0 : changes[0]!.owner;
-    if (table.kind === 'shared' || changes.every((change) => change.owner === first)) {
-      if (changes.length > 0 || isTruncate) parts.push({table, owner: first as Oid, isTruncate, changes});
+    if (table.kind === 'shared' || changes.every(change => change.owner === first)) {
+      if (changes.length > 0 || isTruncate)
+        parts.push({table, owner: first as Oid, isTruncate, changes});
       continue;
     }
     const byOwner = new Map<number, FinalChange[]>();
@@ -106,7 +125,8 @@ export function partsOf(tables: readonly TableChanges[]): ChangePart[] {
       if (list === undefined) byOwner.set(change.owner, [change]);
       else list.push(change);
     }
-    for (const [owner, list] of byOwner) parts.push({table, owner: owner as OwnerId, isTruncate, changes: list});
+    for (const [owner, list] of byOwner)
+      parts.push({table, owner: owner as OwnerId, isTruncate, changes: list});
   }
   return parts;
 }

@@ -8,10 +8,16 @@ import type {Datum} from '../../types/contract.ts';
 import type {ChangePart, CommitEvent} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
 import {LOG_PART_BITS} from '../hot/schema.ts';
-import {FLAG_BULK, FLAG_JSON, FLAG_TRUNCATE, LOG_PART_BYTES, LogPartWriter} from '../hot/change-log.ts';
+import {
+  FLAG_BULK,
+  FLAG_JSON,
+  FLAG_TRUNCATE,
+  LOG_PART_BYTES,
+  LogPartWriter,
+} from '../hot/change-log.ts';
 import type {Durability} from '../hot/durability.ts';
 import {type HotStore, isMemoryOnly} from '../hot/hot-store.ts';
-import {HotTable} from '../hot/hot-table.ts';
+import type {HotTable} from '../hot/hot-table.ts';
 import type {Manifest} from '../manifest.ts';
 import type {StorageLogger} from '../settings.ts';
 import {applyToMemory} from './apply-memory.ts';
@@ -55,7 +61,10 @@ export interface CommitContext {
   afterGroup(rows: number): void;
 }
 
-/** Collects commits of one turn of the event loop and applies them in one SQLite transaction; memory changes only after SQLite's COMMIT. */
+/**
+ * Collects commits of one turn of the event loop and applies them in one SQLite transaction; memory
+ * changes only after SQLite's COMMIT.
+ */
 export class CommitQueue {
   readonly #context: CommitContext;
   readonly #log = new LogPartWriter();
@@ -119,9 +128,12 @@ export class CommitQueue {
     for (const resolve of waiting) resolve();
   }
 
-  /** Applies what waits, so that the caller's next `enqueue` and `flush` come next; resolves once commits are not held. */
+  /**
+   * Applies what waits, so that the caller's next `enqueue` and `flush` come next; resolves once
+   * commits are not held.
+   */
   async settle(): Promise<void> {
-    while (this.#isHeld) await new Promise<void>((resolve) => this.#releaseWaits.push(resolve));
+    while (this.#isHeld) await new Promise<void>(resolve => this.#releaseWaits.push(resolve));
     this.flush();
   }
 
@@ -147,7 +159,7 @@ export class CommitQueue {
         return;
       }
       // One member's error must not fail the others: each runs alone.
-      applied = group.filter((member) => {
+      applied = group.filter(member => {
         const error = this.#tryApply([member]);
         if (error !== null) member.unit.failed(error);
         return error === null;
@@ -164,7 +176,7 @@ export class CommitQueue {
     const manifest = this.#workManifest;
     const createdBefore = this.#created.length;
     try {
-      if (members.every((member) => isMemoryUnit(member.unit))) {
+      if (members.every(member => isMemoryUnit(member.unit))) {
         for (const member of members) this.#sequence(member);
         return null;
       }
@@ -214,7 +226,12 @@ export class CommitQueue {
       if (!isMemoryOnly(tableChanges.table)) this.#applyRows(tableChanges, seq, locations);
     }
     this.#workManifest = this.#manifestWriter.apply(this.#workManifest, unit, locations, seq);
-    if (unit.ddl.length > 0 || unit.sequences.length > 0 || unit.manifest !== null || unit.bulk.length > 0) {
+    if (
+      unit.ddl.length > 0 ||
+      unit.sequences.length > 0 ||
+      unit.manifest !== null ||
+      unit.bulk.length > 0
+    ) {
       this.#log.begin(FLAG_JSON, 0, member.timestamp);
       this.#log.json(logJson(unit));
       putPart(0, 0);
@@ -240,12 +257,18 @@ export class CommitQueue {
         if (!isMemoryOnly(effect.table)) this.#created.push(hot.createGeneration(effect.table));
         return;
       case 'alterTable':
-        if (!isMemoryOnly(effect.after) && effect.after.schemaVersion !== effect.before.schemaVersion) {
+        if (
+          !isMemoryOnly(effect.after) &&
+          effect.after.schemaVersion !== effect.before.schemaVersion
+        ) {
           this.#created.push(hot.createGeneration(effect.after));
         }
         return;
       case 'dropTable':
-        hot.dropGenerations(effect.table.oid);
+        hot.dropGenerations(
+          effect.table.oid,
+          this.#created.filter(created => created.generation.table === effect.table.oid),
+        );
         return;
       default:
     }
@@ -265,7 +288,8 @@ export class CommitQueue {
       if (generations.length > 1 || change.newRow === null) {
         const rid = Number(change.rid);
         if (change.location === 0 && change.op !== 'insert') {
-          for (const generation of generations) if (generation !== newest || change.newRow === null) generation.delete(rid);
+          for (const generation of generations)
+            if (generation !== newest || change.newRow === null) generation.delete(rid);
         }
       }
       if (change.newRow === null) continue;
@@ -279,14 +303,19 @@ export class CommitQueue {
   #generationsOf(oid: number): HotTable[] {
     const known = this.#context.hot.state(oid).generations;
     if (this.#created.length === 0) return known;
-    return [...known, ...this.#created.filter((hot) => hot.generation.table === oid)];
+    return [...known, ...this.#created.filter(hot => hot.generation.table === oid)];
   }
 
-  #logPart(part: ChangePart, timestamp: bigint, putPart: (table: number, owner: number) => void): void {
+  #logPart(
+    part: ChangePart,
+    timestamp: bigint,
+    putPart: (table: number, owner: number) => void,
+  ): void {
     const log = this.#log;
     const {table} = part;
-    const types = table.columns.map((column) => column.type);
-    const begin = (): void => log.begin(part.isTruncate ? FLAG_TRUNCATE : 0, table.schemaVersion, timestamp);
+    const types = table.columns.map(column => column.type);
+    const begin = (): void =>
+      log.begin(part.isTruncate ? FLAG_TRUNCATE : 0, table.schemaVersion, timestamp);
     const values: Bindable[] = new Array<Bindable>(table.columns.length + 3).fill(null);
     begin();
     for (const change of part.changes as readonly FinalChange[]) {
@@ -339,13 +368,22 @@ export class CommitQueue {
   }
 
   #announce(member: Member): void {
-    const catalogKeys = member.unit.ddl.flatMap((effect) => (effect.kind === 'catalog' ? [effect.key] : []));
-    const event: CommitEvent = {seq: BigInt(member.seq) as Seq, timestamp: member.timestamp, parts: member.parts, catalogKeys};
+    const catalogKeys = member.unit.ddl.flatMap(effect =>
+      effect.kind === 'catalog' ? [effect.key] : [],
+    );
+    const event: CommitEvent = {
+      seq: BigInt(member.seq) as Seq,
+      timestamp: member.timestamp,
+      parts: member.parts,
+      catalogKeys,
+    };
     for (const listener of this.#context.listeners) {
       try {
         listener(event);
       } catch (error) {
-        this.#context.logger.error(`a commit listener failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+        this.#context.logger.error(
+          `a commit listener failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+        );
       }
     }
   }
@@ -363,27 +401,49 @@ function fillValues(table: TableChanges['table'], row: readonly Datum[], values:
 function asPgError(error: unknown): Error {
   if (error instanceof PgError) return error;
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (code === 'SQLITE_FULL') return new PgError(SqlState.diskFull, 'could not commit: No space left on device', {cause: error});
-  if (code?.startsWith('SQLITE_IOERR') === true) return new PgError(SqlState.ioError, `could not commit: ${String(error)}`, {cause: error});
+  if (code === 'SQLITE_FULL')
+    return new PgError(SqlState.diskFull, 'could not commit: No space left on device', {
+      cause: error,
+    });
+  if (code?.startsWith('SQLITE_IOERR') === true)
+    return new PgError(SqlState.ioError, `could not commit: ${String(error)}`, {cause: error});
   return error instanceof Error ? error : internalError(String(error));
 }
 
 function isMemoryUnit(unit: CommitUnit): boolean {
-  if (unit.ddl.length > 0 || unit.sequences.length > 0 || unit.manifest !== null || unit.bulk.length > 0) return false;
-  return unit.tables.every((changes) => isMemoryOnly(changes.table));
+  if (
+    unit.ddl.length > 0 ||
+    unit.sequences.length > 0 ||
+    unit.manifest !== null ||
+    unit.bulk.length > 0
+  )
+    return false;
+  return unit.tables.every(changes => isMemoryOnly(changes.table));
 }
 
 function logJson(unit: CommitUnit): string {
   return JSON.stringify({
-    catalog: unit.ddl.flatMap((effect) => (effect.kind === 'catalog' ? [[effect.key, effect.json]] : [])),
+    catalog: unit.ddl.flatMap(effect =>
+      effect.kind === 'catalog' ? [[effect.key, effect.json]] : [],
+    ),
     tables: unit.ddl.flatMap(loggedTable),
     sequences: unit.sequences,
-    segments: [...(unit.manifest?.put ?? []), ...unit.bulk.map(({entry}) => entry)].map((entry) => ({id: entry.id, table: entry.table, owner: entry.owner, path: entry.path, meta: entry.meta, schema: entry.schema.length})),
-    removed: unit.manifest === null ? [] : unit.manifest.removed.map((entry) => entry.id),
+    segments: [...(unit.manifest?.put ?? []), ...unit.bulk.map(({entry}) => entry)].map(entry => ({
+      id: entry.id,
+      table: entry.table,
+      owner: entry.owner,
+      path: entry.path,
+      meta: entry.meta,
+      schema: entry.schema.length,
+    })),
+    removed: unit.manifest === null ? [] : unit.manifest.removed.map(entry => entry.id),
   });
 }
 
 function loggedTable(effect: CommitUnit['ddl'][number]): (readonly (string | number)[])[] {
-  if (effect.kind === 'createTable' || effect.kind === 'dropTable') return [[effect.kind, effect.table.oid, effect.table.schemaVersion]];
-  return effect.kind === 'alterTable' ? [[effect.kind, effect.after.oid, effect.after.schemaVersion]] : [];
+  if (effect.kind === 'createTable' || effect.kind === 'dropTable')
+    return [[effect.kind, effect.table.oid, effect.table.schemaVersion]];
+  return effect.kind === 'alterTable'
+    ? [[effect.kind, effect.after.oid, effect.after.schemaVersion]]
+    : [];
 }

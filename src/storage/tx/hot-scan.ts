@@ -72,14 +72,25 @@ export class HotScan {
     if (request.order !== null) {
       this.#sorted = image.sorted(request.order.index);
       if (this.#sorted !== null) {
-        const bounds = keyRange(request, request.order.index) ?? {low: null, lowIncluded: true, high: null, highIncluded: true};
+        const bounds = keyRange(request, request.order.index) ?? {
+          low: null,
+          lowIncluded: true,
+          high: null,
+          highIncluded: true,
+        };
         this.#range = {...bounds, owner: this.#owner, descending: request.order.descending};
         return;
       }
     }
-    if (request.lookup === null && request.predicates.length > 0 && image.liveRows > 512 && this.#useRange(request)) return;
+    if (
+      request.lookup === null &&
+      request.predicates.length > 0 &&
+      image.liveRows > 512 &&
+      this.#useRange(request)
+    )
+      return;
     if (this.#owner === null) {
-      this.#chunks = image.chunks.filter((chunk) => chunk !== null);
+      this.#chunks = image.chunks.filter(chunk => chunk !== null);
     } else {
       this.#chunks = image.owners.get(this.#owner)?.chunks.slice() ?? [];
     }
@@ -124,7 +135,12 @@ export class HotScan {
       for (const key of keys) {
         if (key.includes(null)) continue;
         for (const owner of owners) {
-          sorted.fill({owner, low: key, lowIncluded: true, high: key, highIncluded: true, descending: false}, -1, Infinity, out);
+          sorted.fill(
+            {owner, low: key, lowIncluded: true, high: key, highIncluded: true, descending: false},
+            -1,
+            Infinity,
+            out,
+          );
         }
       }
       for (const position of out) found.add(position);
@@ -134,7 +150,7 @@ export class HotScan {
 
   #lookupByScan(index: StorageIndex, keys: readonly (readonly Datum[])[]): number[] {
     const codec = new KeyCodec(index);
-    const wanted = new Set(keys.map((key) => codec.ofKey(key)));
+    const wanted = new Set(keys.map(key => codec.ofKey(key)));
     const found: number[] = [];
     for (const chunk of this.#image.chunks) {
       if (chunk === null || (this.#owner !== null && chunk.owner !== this.#owner)) continue;
@@ -218,7 +234,8 @@ export class HotScan {
     const hidden = new Set<number>();
     for (const change of changes) if (hidesBase(change, cid)) hidden.add(change.position & 1023);
     let kept = 0;
-    for (let i = 0; i < selected; i++) if (!hidden.has(selection[i]!)) selection[kept++] = selection[i]!;
+    for (let i = 0; i < selected; i++)
+      if (!hidden.has(selection[i]!)) selection[kept++] = selection[i]!;
     return selection.subarray(0, kept);
   }
 
@@ -254,10 +271,18 @@ export class HotScan {
     const batch = this.#batch;
     const chunkIndex = positions[0]! >> 10;
     batch.count = positions.length;
-    if (positions.every((position, i) => position >> 10 === chunkIndex && (i === 0 || position > positions[i - 1]!))) {
-      const selection = Int32Array.from(positions, (position) => position & 1023);
+    if (
+      positions.every(
+        (position, i) => position >> 10 === chunkIndex && (i === 0 || position > positions[i - 1]!),
+      )
+    ) {
+      const selection = Int32Array.from(positions, position => position & 1023);
       batch.selection = selection;
-      batch.vectors = this.#columns.ofChunk(this.#image.chunks[chunkIndex]!, selection, selection.length);
+      batch.vectors = this.#columns.ofChunk(
+        this.#image.chunks[chunkIndex]!,
+        selection,
+        selection.length,
+      );
     } else {
       batch.selection = null;
       batch.vectors = this.#columns.ofPositions(positions);
@@ -267,7 +292,10 @@ export class HotScan {
 }
 
 /** Bounds that the predicates put on the first key column of an index; null when they put none. */
-export function keyRange(request: ScanRequest, index: StorageIndex): Omit<KeyRange, 'owner' | 'descending'> | null {
+export function keyRange(
+  request: ScanRequest,
+  index: StorageIndex,
+): Omit<KeyRange, 'owner' | 'descending'> | null {
   const column = index.keyColumns[0]!;
   const type = index.keyTypes[0]!;
   let low: Datum = null;
@@ -276,7 +304,13 @@ export function keyRange(request: ScanRequest, index: StorageIndex): Omit<KeyRan
   let highIncluded = true;
   for (const predicate of request.predicates) {
     const value = predicate.values[0];
-    if (predicate.column !== column || value === undefined || value === null || predicate.values.length !== 1) continue;
+    if (
+      predicate.column !== column ||
+      value === undefined ||
+      value === null ||
+      predicate.values.length !== 1
+    )
+      continue;
     const {op} = predicate;
     if (op === '=' || op === '>' || op === '>=') {
       if (low === null || type.compare(value, low) >= 0) {
@@ -286,11 +320,17 @@ export function keyRange(request: ScanRequest, index: StorageIndex): Omit<KeyRan
     }
     if (op === '=' || op === '<' || op === '<=') {
       if (high === null || type.compare(value, high) <= 0) {
-        highIncluded = op !== '<' && (high === null || type.compare(value, high) < 0 || highIncluded);
+        highIncluded =
+          op !== '<' && (high === null || type.compare(value, high) < 0 || highIncluded);
         high = value;
       }
     }
   }
   if (low === null && high === null) return null;
-  return {low: low === null ? null : [low], lowIncluded, high: high === null ? null : [high], highIncluded};
+  return {
+    low: low === null ? null : [low],
+    lowIncluded,
+    high: high === null ? null : [high],
+    highIncluded,
+  };
 }

@@ -5,7 +5,10 @@ import {type Manifest, positionOf, segmentOf} from '../manifest.ts';
 
 const MAX_HINTS = 8192;
 
-/** Where cold rows lay when a scan of this transaction met them, so that a changed row is found again without an index of its segment by rid. */
+/**
+ * Where cold rows lay when a scan of this transaction met them, so that a changed row is found again
+ * without an index of its segment by rid.
+ */
 export class LocationHints {
   #locations = new Map<number, number>();
 

@@ -1,6 +1,12 @@
 import type Database from 'better-sqlite3';
 import type {Statement} from 'better-sqlite3';
-import {DeletionPages, type Manifest, positionOf, type SegmentEntry, segmentOf} from '../manifest.ts';
+import {
+  DeletionPages,
+  type Manifest,
+  positionOf,
+  type SegmentEntry,
+  segmentOf,
+} from '../manifest.ts';
 import type {SegmentColumn} from '../cold/contract.ts';
 import type {CommitUnit} from './commit-unit.ts';
 
@@ -16,14 +22,20 @@ export class ManifestWriter {
   readonly #putUnlink: Statement;
 
   constructor(db: Database) {
-    this.#putSegment = db.prepare('INSERT OR REPLACE INTO segments(id, tbl, owner, path, meta, schema, created, seq, sorted_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    this.#putSegment = db.prepare(
+      'INSERT OR REPLACE INTO segments(id, tbl, owner, path, meta, schema, created, seq, sorted_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
     this.#deleteSegment = db.prepare('DELETE FROM segments WHERE id = ?');
-    this.#putPage = db.prepare('INSERT OR REPLACE INTO deletions(segment, page, bits) VALUES (?, ?, ?)');
+    this.#putPage = db.prepare(
+      'INSERT OR REPLACE INTO deletions(segment, page, bits) VALUES (?, ?, ?)',
+    );
     this.#deletePages = db.prepare('DELETE FROM deletions WHERE segment = ?');
     this.#deleteIntent = db.prepare('DELETE FROM intents WHERE id = ?');
     this.#putIntent = db.prepare('INSERT INTO intents(id, path) VALUES (?, ?)');
     this.#putUnlink = db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)');
-    this.#putDrain = db.prepare('INSERT INTO drains(id, tbl, owner, seq, keep) VALUES (?, ?, ?, ?, ?)');
+    this.#putDrain = db.prepare(
+      'INSERT INTO drains(id, tbl, owner, seq, keep) VALUES (?, ?, ?, ?, ?)',
+    );
   }
 
   /** `locations`: cold rows that the commit updates or deletes. */
@@ -40,10 +52,17 @@ export class ManifestWriter {
     }
     if (unit.manifest !== null) {
       for (const entry of unit.manifest.put) this.#put(entry);
-      for (const intent of unit.manifest.newIntents) this.#putIntent.run(BigInt(intent.id), intent.path);
+      for (const intent of unit.manifest.newIntents)
+        this.#putIntent.run(BigInt(intent.id), intent.path);
       for (const intent of unit.manifest.doneIntents) this.#deleteIntent.run(BigInt(intent));
       for (const drain of unit.manifest.drains) {
-        this.#putDrain.run(BigInt(drain.id), BigInt(drain.table), BigInt(drain.owner), BigInt(drain.seq), JSON.stringify([...drain.keep]));
+        this.#putDrain.run(
+          BigInt(drain.id),
+          BigInt(drain.table),
+          BigInt(drain.owner),
+          BigInt(drain.seq),
+          JSON.stringify([...drain.keep]),
+        );
       }
       result = result.with(unit.manifest.put, []);
     }
@@ -60,14 +79,26 @@ export class ManifestWriter {
 
   #removedSegments(manifest: Manifest, unit: CommitUnit): SegmentEntry[] {
     const removed: SegmentEntry[] = unit.manifest === null ? [] : [...unit.manifest.removed];
-    for (const changes of unit.tables) if (changes.isTruncate) removed.push(...manifest.segments(changes.table.oid, null));
-    for (const effect of unit.ddl) if (effect.kind === 'dropTable') removed.push(...manifest.segments(effect.table.oid, null));
+    for (const changes of unit.tables)
+      if (changes.isTruncate) removed.push(...manifest.segments(changes.table.oid, null));
+    for (const effect of unit.ddl)
+      if (effect.kind === 'dropTable') removed.push(...manifest.segments(effect.table.oid, null));
     return removed;
   }
 
   #put(entry: SegmentEntry): void {
     const schema = JSON.stringify(entry.schema.map(storedColumn));
-    this.#putSegment.run(BigInt(entry.id), BigInt(entry.table), BigInt(entry.owner), entry.path, JSON.stringify(entry.meta), schema, entry.createdAt, entry.constantSeq === null ? null : BigInt(entry.constantSeq), JSON.stringify(entry.sortedBy));
+    this.#putSegment.run(
+      BigInt(entry.id),
+      BigInt(entry.table),
+      BigInt(entry.owner),
+      entry.path,
+      JSON.stringify(entry.meta),
+      schema,
+      entry.createdAt,
+      entry.constantSeq === null ? null : BigInt(entry.constantSeq),
+      JSON.stringify(entry.sortedBy),
+    );
     entry.deletions.pages.forEach((bits, page) => {
       if (bits !== undefined) this.#putPage.run(BigInt(entry.id), BigInt(page), bits);
     });
@@ -89,7 +120,8 @@ export class ManifestWriter {
         const entry = known.byId.get(id);
         if (entry === undefined) continue;
         const {deletions, changed} = (entry.deletions ?? DeletionPages.none).with(positions);
-        for (const page of changed) this.#putPage.run(BigInt(id), BigInt(page), deletions.pages[page]!);
+        for (const page of changed)
+          this.#putPage.run(BigInt(id), BigInt(page), deletions.pages[page]!);
         put.push({...entry, deletions});
         bySegment.delete(id);
       }
@@ -109,5 +141,12 @@ export interface StoredSegmentColumn {
 }
 
 function storedColumn(column: SegmentColumn): StoredSegmentColumn {
-  return {attnum: column.attnum, name: column.name, typeOid: column.type.oid, typmod: column.typmod, isNullable: column.isNullable, bloom: column.bloom};
+  return {
+    attnum: column.attnum,
+    name: column.name,
+    typeOid: column.type.oid,
+    typmod: column.typmod,
+    isNullable: column.isNullable,
+    bloom: column.bloom,
+  };
 }

@@ -76,7 +76,10 @@ export class HotSource implements OrderedSource {
   }
 }
 
-/** Rows of a segment that is sorted by the wanted key: read in blocks from either end, from a bound that is found by binary search. */
+/**
+ * Rows of a segment that is sorted by the wanted key: read in blocks from either end, from a bound
+ * that is found by binary search.
+ */
 export class ColdSource implements OrderedSource {
   readonly #cold: ColdTables;
   readonly #entry: SegmentEntry;
@@ -105,10 +108,17 @@ export class ColdSource implements OrderedSource {
     this.#descending = descending;
     this.#bounds = keyRange(request, index);
     this.#keyColumn = index.keyColumns[0]!;
-    const wanted = new Set([...request.columns.filter((column) => typeof column === 'number'), ...index.keyColumns]);
+    const wanted = new Set([
+      ...request.columns.filter(column => typeof column === 'number'),
+      ...index.keyColumns,
+    ]);
     this.#stored = [...wanted];
     const all = scanColumns(request.table.columns);
-    this.#options = [...this.#stored.map((column) => all[column]!), cold.systemColumn(RID_ATTNUM), cold.systemColumn(SEQ_ATTNUM)];
+    this.#options = [
+      ...this.#stored.map(column => all[column]!),
+      cold.systemColumn(RID_ATTNUM),
+      cold.systemColumn(SEQ_ATTNUM),
+    ];
     this.#high = entry.meta.rows;
     this.#isSought = (descending ? this.#bounds?.high : this.#bounds?.low) == null;
   }
@@ -163,7 +173,8 @@ export class ColdSource implements OrderedSource {
     const positions: number[] = [];
     const from = this.#descending ? Math.max(this.#low, this.#high - this.#blockRows) : this.#low;
     const to = this.#descending ? this.#high : Math.min(this.#high, this.#low + this.#blockRows);
-    for (let position = from; position < to; position++) if (!this.#deletions.has(position)) positions.push(position);
+    for (let position = from; position < to; position++)
+      if (!this.#deletions.has(position)) positions.push(position);
     if (positions.length > 0) {
       const rows = this.#cold.open(this.#entry).read(positions, this.#options);
       if (rows instanceof Promise) {
@@ -200,7 +211,11 @@ export class ColdSource implements OrderedSource {
   #isPastEnd(row: LooseRow): boolean {
     const bound = this.#descending ? this.#bounds?.low : this.#bounds?.high;
     if (bound == null) return false;
-    const order = compareNullsLast(this.#request.table.columns[this.#keyColumn]!.type, row.row[this.#keyColumn]!, bound[0]!);
+    const order = compareNullsLast(
+      this.#request.table.columns[this.#keyColumn]!.type,
+      row.row[this.#keyColumn]!,
+      bound[0]!,
+    );
     return this.#descending ? order < 0 : order > 0;
   }
 }

@@ -13,7 +13,8 @@ interface KeyRead {
 }
 
 /**
- * What a SERIALIZABLE transaction read: single keys, else (table, owner) whole. It may commit writes only if nothing of it changed since its snapshot,
+ * What a SERIALIZABLE transaction read: single keys, else (table, owner) whole. It may commit writes
+ * only if nothing of it changed since its snapshot,
  * so commit order is a serial order; too many transactions fail, none wrongly succeeds.
  */
 export class ReadSet {
@@ -28,7 +29,13 @@ export class ReadSet {
   }
 
   /** One key of a unique index and what was found under it (-1 = nothing). */
-  noteKey(image: HotImage, index: StorageIndex, owner: number, key: MapKey, position: number): void {
+  noteKey(
+    image: HotImage,
+    index: StorageIndex,
+    owner: number,
+    key: MapKey,
+    position: number,
+  ): void {
     const map = image.keyMap(index);
     if (map === undefined) this.noteScan(image, owner);
     else this.#keys.push({image, map, owner, key, position});
@@ -40,7 +47,10 @@ export class ReadSet {
       const {oid} = image.table;
       if (seen.table(oid) !== newest.table(oid)) return false;
       for (const owner of owners) {
-        const changed = owner === null ? image.lastChangeSeq : (image.owners.get(owner)?.lastChangeSeq ?? image.lastChangeSeq);
+        const changed =
+          owner === null
+            ? image.lastChangeSeq
+            : (image.owners.get(owner)?.lastChangeSeq ?? image.lastChangeSeq);
         if (changed > seq) return false;
       }
     }

@@ -35,7 +35,14 @@ export interface KeyView {
 }
 
 /** A row by unique key without waiting; undefined = a scan must do it. */
-export function versionByKey(engine: Engine, table: TableStorage, index: StorageIndex, owner: number | null, values: readonly Datum[], view: KeyView): RowVersion | null | undefined {
+export function versionByKey(
+  engine: Engine,
+  table: TableStorage,
+  index: StorageIndex,
+  owner: number | null,
+  values: readonly Datum[],
+  view: KeyView,
+): RowVersion | null | undefined {
   const image = engine.hot.image(table);
   const map = image.keyMap(index);
   if (map === undefined || (owner === null && table.kind !== 'shared')) return undefined;
@@ -43,14 +50,27 @@ export function versionByKey(engine: Engine, table: TableStorage, index: Storage
   const key = map.codec.ofKey(values);
   if (key === null) return null;
   const {writes, cid, snapshot} = view;
-  if (writes !== null && (writes.truncations.length > 0 || image.keyMaps.length !== writes.ownKeys.length)) return undefined;
+  if (
+    writes !== null &&
+    (writes.truncations.length > 0 || image.keyMaps.length !== writes.ownKeys.length)
+  )
+    return undefined;
   const position = image.findKey(map, rowOwner, key, snapshot.number);
   if (position !== -1) {
-    const change = writes === null ? undefined : writes.changes.get(Number(image.chunkOf(position)!.rids[image.slotOf(position)]!));
+    const change =
+      writes === null
+        ? undefined
+        : writes.changes.get(Number(image.chunkOf(position)!.rids[image.slotOf(position)]!));
     if (change === undefined || !hidesBase(change, cid)) return hotVersion(image, table, position);
     const version = visibleVersion(change, cid)!;
     if (version.row !== null && map.codec.ofRow(version.row) === key) {
-      return {rid: BigInt(change.rid) as Rid, owner: change.owner as Oid, row: version.row, location: change.location, seq: NO_SEQ};
+      return {
+        rid: BigInt(change.rid) as Rid,
+        owner: change.owner as Oid,
+        row: version.row,
+        location: change.location,
+        seq: NO_SEQ,
+      };
     }
   }
   if (writes !== null) {
@@ -65,28 +85,56 @@ function ownVersion(writes: TableWrites, rid: number, cid: number): RowVersion |
   const change = writes.changes.get(rid);
   const insertIndex = writes.insertIndexOf(rid);
   const version = change === undefined ? null : visibleVersion(change, cid);
-  const isLatest = change === undefined ? writes.insertCmin[insertIndex]! < cid : version === change.versions[change.versions.length - 1];
+  const isLatest =
+    change === undefined
+      ? writes.insertCmin[insertIndex]! < cid
+      : version === change.versions[change.versions.length - 1];
   if (!isLatest) return undefined;
   const row = version === null ? writes.insertRows[insertIndex]! : version.row;
   if (row === null) return undefined;
-  return {rid: BigInt(rid) as Rid, owner: writes.ownerOf(rid) as OwnerId, row, location: change?.location ?? 0, seq: NO_SEQ};
+  return {
+    rid: BigInt(rid) as Rid,
+    owner: writes.ownerOf(rid) as OwnerId,
+    row,
+    location: change?.location ?? 0,
+    seq: NO_SEQ,
+  };
 }
 
-function coldByKey(engine: Engine, table: TableStorage, index: StorageIndex, owner: number | null, values: readonly Datum[], view: KeyView): RowVersion | null | undefined {
+function coldByKey(
+  engine: Engine,
+  table: TableStorage,
+  index: StorageIndex,
+  owner: number | null,
+  values: readonly Datum[],
+  view: KeyView,
+): RowVersion | null | undefined {
   const {manifest} = view.snapshot;
   if (manifest.tables.size === 0) return null;
   const entries = manifest.segments(table.oid, owner);
   if (entries.length === 0) return null;
-  if (index.keyOf !== null || index.keyColumns.includes(-1) || (view.writes !== null && !view.writes.isEmpty)) return undefined;
+  if (
+    index.keyOf !== null ||
+    index.keyColumns.includes(-1) ||
+    (view.writes !== null && !view.writes.isEmpty)
+  )
+    return undefined;
   const {cold} = engine;
-  const parts = index.keyColumns.map((column, i) => ({attnum: table.columns[column]!.attnum, type: index.keyTypes[i]!, value: values[i]!}));
+  const parts = index.keyColumns.map((column, i) => ({
+    attnum: table.columns[column]!.attnum,
+    type: index.keyTypes[i]!,
+    value: values[i]!,
+  }));
   for (const entry of entries) {
     const segment = cold.open(entry);
     const found = segment.find(parts, newScanStats());
     if (found instanceof Promise) return undefined;
-    const position = found.find((candidate) => !entry.deletions.has(candidate));
+    const position = found.find(candidate => !entry.deletions.has(candidate));
     if (position === undefined) continue;
-    const rows = segment.read([position], [...scanColumns(table.columns), cold.systemColumn(RID_ATTNUM), cold.systemColumn(SEQ_ATTNUM)]);
+    const rows = segment.read(
+      [position],
+      [...scanColumns(table.columns), cold.systemColumn(RID_ATTNUM), cold.systemColumn(SEQ_ATTNUM)],
+    );
     if (rows instanceof Promise) return undefined;
     const row = rows[0]!;
     return {
@@ -101,12 +149,24 @@ function coldByKey(engine: Engine, table: TableStorage, index: StorageIndex, own
 }
 
 /** Newest committed or own version of a row. */
-export function newestByRid(engine: Engine, table: TableStorage, rid: number, writes: TableWrites | null, hints: LocationHints | null): RowVersion | null | Promise<unknown> {
+export function newestByRid(
+  engine: Engine,
+  table: TableStorage,
+  rid: number,
+  writes: TableWrites | null,
+  hints: LocationHints | null,
+): RowVersion | null | Promise<unknown> {
   if (writes !== null) {
     const own = writes.current(rid);
     if (own === null) return null;
     if (own !== undefined) {
-      return {rid: BigInt(rid) as Rid, owner: writes.ownerOf(rid) as OwnerId, row: own, location: writes.changes.get(rid)?.location ?? 0, seq: NO_SEQ};
+      return {
+        rid: BigInt(rid) as Rid,
+        owner: writes.ownerOf(rid) as OwnerId,
+        row: own,
+        location: writes.changes.get(rid)?.location ?? 0,
+        seq: NO_SEQ,
+      };
     }
   }
   const image = engine.hot.image(table);
@@ -127,8 +187,16 @@ export function newestByRid(engine: Engine, table: TableStorage, rid: number, wr
   };
 }
 
-/** Where the committed version that a change replaces lies now: flush or compaction may have moved it since the scan. */
-export function currentLocation(engine: Engine, table: TableStorage, rid: number, location: number): number | Promise<unknown> {
+/**
+ * Where the committed version that a change replaces lies now: flush or compaction may have moved it
+ * since the scan.
+ */
+export function currentLocation(
+  engine: Engine,
+  table: TableStorage,
+  rid: number,
+  location: number,
+): number | Promise<unknown> {
   const {cold} = engine;
   if (location > 0) {
     const entry = cold.manifest.table(table.oid)?.byId.get(segmentOf(location));
@@ -137,6 +205,7 @@ export function currentLocation(engine: Engine, table: TableStorage, rid: number
   if (engine.hot.image(table).byRid.has(rid)) return 0;
   const found = cold.isCold(table.oid) ? cold.findRid(table.oid, rid) : null;
   if (found instanceof Promise) return found;
-  if (found === null) throw internalError(`row ${rid} of table "${table.name}" is gone although it is locked`);
+  if (found === null)
+    throw internalError(`row ${rid} of table "${table.name}" is gone although it is locked`);
   return locationOf(found.entry.id, found.position);
 }

@@ -35,8 +35,12 @@ export class Savepoints {
   }
 
   #find(name: string): number {
-    const at = this.#stack.findLastIndex((savepoint) => savepoint.name === name);
-    if (at === -1) throw new PgError(SqlState.invalidSavepointSpecification, `savepoint "${name}" does not exist`);
+    const at = this.#stack.findLastIndex(savepoint => savepoint.name === name);
+    if (at === -1)
+      throw new PgError(
+        SqlState.invalidSavepointSpecification,
+        `savepoint "${name}" does not exist`,
+      );
     return at;
   }
 }

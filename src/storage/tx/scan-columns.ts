@@ -18,7 +18,10 @@ export interface LooseRow {
   readonly location: number;
 }
 
-/** The columns of one scan: makes vectors from chunks without copying, from scattered positions, and from loose rows. */
+/**
+ * The columns of one scan: makes vectors from chunks without copying, from scattered positions, and
+ * from loose rows.
+ */
 export class ScanColumns {
   readonly table: TableStorage;
   readonly columns: readonly ScanColumn[];
@@ -35,7 +38,9 @@ export class ScanColumns {
     this.columns = columns;
     this.#image = image;
     const mapping = image.mappingFor(table);
-    this.#at = columns.map((column) => (typeof column !== 'number' ? -1 : mapping === null ? column : mapping[column]!));
+    this.#at = columns.map(column =>
+      typeof column !== 'number' ? -1 : mapping === null ? column : mapping[column]!,
+    );
     this.#missing = columns.map(() => null);
   }
 
@@ -63,7 +68,12 @@ export class ScanColumns {
       const vector = newVector(type, count, null);
       for (let row = 0; row < count; row++) {
         const position = positions[row]!;
-        writeCell(vector, row, readCell(image.chunks[position >> 10]!.vectors[at]!, position & 1023), count);
+        writeCell(
+          vector,
+          row,
+          readCell(image.chunks[position >> 10]!.vectors[at]!, position & 1023),
+          count,
+        );
       }
       return vector;
     });
@@ -72,16 +82,17 @@ export class ScanColumns {
   /** Fresh vectors with loose rows (in table order). */
   ofRows(rows: readonly LooseRow[]): Vector[] {
     const count = rows.length;
-    return this.columns.map((column) => {
+    return this.columns.map(column => {
       if (typeof column === 'number') {
         const vector = newVector(this.table.columns[column]!.type, count, null);
         for (let i = 0; i < count; i++) writeCell(vector, i, rows[i]!.row[column]!, count);
         return vector;
       }
-      if (column === 'owner') return floats(rows.map((row) => row.owner));
-      if (column === 'location') return floats(rows.map((row) => row.location));
+      if (column === 'owner') return floats(rows.map(row => row.owner));
+      if (column === 'location') return floats(rows.map(row => row.location));
       const vector: Vector = {kind: 'int64', values: new BigInt64Array(count), nulls: null};
-      for (let i = 0; i < count; i++) writeCell(vector, i, column === 'rid' ? BigInt(rows[i]!.rid) : rows[i]!.seq, count);
+      for (let i = 0; i < count; i++)
+        writeCell(vector, i, column === 'rid' ? BigInt(rows[i]!.rid) : rows[i]!.seq, count);
       return vector;
     });
   }
@@ -120,13 +131,15 @@ export class ScanColumns {
 
   #pseudoOfPositions(column: Exclude<ScanColumn, number>, positions: readonly number[]): Vector {
     const {chunks} = this.#image;
-    if (column === 'location') return {kind: 'float64', values: new Float64Array(positions.length), nulls: null};
-    if (column === 'owner') return floats(positions.map((position) => chunks[position >> 10]!.owner));
+    if (column === 'location')
+      return {kind: 'float64', values: new Float64Array(positions.length), nulls: null};
+    if (column === 'owner') return floats(positions.map(position => chunks[position >> 10]!.owner));
     const values = new BigInt64Array(positions.length);
     for (let i = 0; i < positions.length; i++) {
       const position = positions[i]!;
       const chunk = chunks[position >> 10]!;
-      values[i] = column === 'rid' ? chunk.rids[position & 1023]! : BigInt(chunk.begin[position & 1023]!);
+      values[i] =
+        column === 'rid' ? chunk.rids[position & 1023]! : BigInt(chunk.begin[position & 1023]!);
     }
     return {kind: 'int64', values, nulls: null};
   }

@@ -1,7 +1,14 @@
 // Hot path: every read of a table opens one of these.
 import type {Batch} from '../../columns/batch.ts';
 import {type ColdTables, newScanStats} from '../cold-tables.ts';
-import {END, PAUSE, type ScanCursor, type ScanRequest, type ScanStats, type StorageIndex} from '../contract.ts';
+import {
+  END,
+  PAUSE,
+  type ScanCursor,
+  type ScanRequest,
+  type ScanStats,
+  type StorageIndex,
+} from '../contract.ts';
 import {readCell} from '../hot/cells.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import {KeyCodec} from '../hot/key-codec.ts';
@@ -17,7 +24,10 @@ import type {TableWrites} from './write-set.ts';
 
 const OWN_BATCH = 1024;
 
-/** Rows of a table as a command of a transaction sees them: hot image, own write-set, segments; in the wanted order when one is asked. */
+/**
+ * Rows of a table as a command of a transaction sees them: hot image, own write-set, segments; in
+ * the wanted order when one is asked.
+ */
 export class TableScan implements ScanCursor {
   readonly stats: ScanStats = newScanStats();
   readonly #snapshot: SnapshotValue;
@@ -34,7 +44,15 @@ export class TableScan implements ScanCursor {
   readonly #sources: readonly OrderedSource[] | null;
   #pause: Promise<unknown> | null = null;
 
-  constructor(image: HotImage, cold: ColdTables, request: ScanRequest, snapshot: SnapshotValue, writes: TableWrites | null, cid: number, hints: LocationHints | null) {
+  constructor(
+    image: HotImage,
+    cold: ColdTables,
+    request: ScanRequest,
+    snapshot: SnapshotValue,
+    writes: TableWrites | null,
+    cid: number,
+    hints: LocationHints | null,
+  ) {
     this.#image = image;
     this.#request = request;
     this.#snapshot = snapshot;
@@ -47,9 +65,16 @@ export class TableScan implements ScanCursor {
     this.#hot = new HotScan(image, this.#columns, request, view);
     const isTruncated = seen?.isTruncatedFor(cid, -1) === true;
     const {manifest} = snapshot;
-    const entries = manifest.tables.size === 0 || isTruncated ? [] : manifest.segments(request.table.oid, request.owner);
-    this.#sources = isTruncated && this.#own.length === 0 ? null : this.#mergeSources(cold, entries, view);
-    this.#cold = entries.length === 0 ? null : new ColdScan(cold, entries, request, this.#columns, view, this.stats);
+    const entries =
+      manifest.tables.size === 0 || isTruncated
+        ? []
+        : manifest.segments(request.table.oid, request.owner);
+    this.#sources =
+      isTruncated && this.#own.length === 0 ? null : this.#mergeSources(cold, entries, view);
+    this.#cold =
+      entries.length === 0
+        ? null
+        : new ColdScan(cold, entries, request, this.#columns, view, this.stats);
   }
 
   get pause(): Promise<unknown> | null {
@@ -92,7 +117,10 @@ export class TableScan implements ScanCursor {
   }
 
   /** Merges own, hot and cold rows one by one. */
-  #nextMerged(sources: readonly OrderedSource[], wanted: number): Batch | typeof END | typeof PAUSE {
+  #nextMerged(
+    sources: readonly OrderedSource[],
+    wanted: number,
+  ): Batch | typeof END | typeof PAUSE {
     const rows: LooseRow[] = [];
     const limit = Math.min(wanted, OWN_BATCH);
     const order = this.#request.order!;
@@ -125,7 +153,11 @@ export class TableScan implements ScanCursor {
   }
 
   /** What an ordered scan merges; null when the sorted index alone gives the order. */
-  #mergeSources(cold: ColdTables, entries: readonly SegmentEntry[], view: HotView): readonly OrderedSource[] | null {
+  #mergeSources(
+    cold: ColdTables,
+    entries: readonly SegmentEntry[],
+    view: HotView,
+  ): readonly OrderedSource[] | null {
     const request = this.#request;
     if (request.order === null) return null;
     const isAllOwners = request.owner === null && request.table.kind !== 'shared';
@@ -138,7 +170,8 @@ export class TableScan implements ScanCursor {
       const ofOwner = {...request, owner: owner as ScanRequest['owner']};
       sources.push(new HotSource(new HotScan(image, this.#columns, ofOwner, view), image, ofOwner));
     }
-    for (const entry of entries) sources.push(new ColdSource(cold, entry, request, visibleDeletions(entry, view)));
+    for (const entry of entries)
+      sources.push(new ColdSource(cold, entry, request, visibleDeletions(entry, view)));
     return sources;
   }
 }
@@ -147,7 +180,7 @@ function ownRows(writes: TableWrites, request: ScanRequest, cid: number): readon
   const rows: LooseRow[] = [];
   const {lookup, order} = request;
   const codec = lookup === null ? null : new KeyCodec(lookup.index);
-  const wanted = lookup === null ? null : new Set(lookup.keys.map((key) => codec!.ofKey(key)));
+  const wanted = lookup === null ? null : new Set(lookup.keys.map(key => codec!.ofKey(key)));
   writes.forEachVisible(cid, request.owner, (rid, owner, row) => {
     if (wanted !== null) {
       const key = codec!.ofRow(row);
@@ -159,7 +192,11 @@ function ownRows(writes: TableWrites, request: ScanRequest, cid: number): readon
   return rows;
 }
 
-function compareRows(order: {readonly index: StorageIndex; readonly descending: boolean}, a: LooseRow, b: LooseRow): number {
+function compareRows(
+  order: {readonly index: StorageIndex; readonly descending: boolean},
+  a: LooseRow,
+  b: LooseRow,
+): number {
   const {keyColumns, keyTypes} = order.index;
   for (let i = 0; i < keyColumns.length; i++) {
     const compared = compareNullsLast(keyTypes[i]!, a.row[keyColumns[i]!]!, b.row[keyColumns[i]!]!);

@@ -45,7 +45,10 @@ export class SnapshotRegistry {
     return this.current;
   }
 
-  /** Notes that everything a snapshot sees is durable. The caller retained it when the sync began; the registry keeps that count. */
+  /**
+   * Notes that everything a snapshot sees is durable. The caller retained it when the sync began; the
+   * registry keeps that count.
+   */
   setDurable(snapshot: SnapshotValue): void {
     if (snapshot.number < this.durable.number) {
       snapshot.release();

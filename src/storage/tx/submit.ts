@@ -5,7 +5,15 @@ import {type ManifestChange, NO_MANIFEST_CHANGE} from './commit-unit.ts';
 export async function submit(engine: Engine, change: Partial<ManifestChange>): Promise<void> {
   const {commits, durability} = engine;
   const seq = await new Promise<number>((resolve, reject) => {
-    commits.enqueue({tables: [], bulk: [], ddl: [], sequences: [], manifest: {...NO_MANIFEST_CHANGE, ...change}, applied: resolve, failed: reject});
+    commits.enqueue({
+      tables: [],
+      bulk: [],
+      ddl: [],
+      sequences: [],
+      manifest: {...NO_MANIFEST_CHANGE, ...change},
+      applied: resolve,
+      failed: reject,
+    });
   });
   await durability.whenDurable(seq);
 }

@@ -22,9 +22,10 @@ import type {
 } from '../contract.ts';
 import {type Engine, nextRid} from '../engine.ts';
 import {LockOwner} from '../locks/lock-owner.ts';
-import {BulkPart, bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
-import {collectChanges, type CommitUnit, type TableChanges} from './commit-unit.ts';
-import {checkNewIndex, checkNewIndexCold, newUniqueIndexes} from './new-index.ts';
+import {buildUnit} from './build-unit.ts';
+import {bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
+import {DdlList} from './ddl-list.ts';
+import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
 import {LocationHints} from './location-hints.ts';
 import {ReadSet} from './read-set.ts';
 import {currentLocation, newestByRid, versionByKey} from './row-versions.ts';
@@ -55,7 +56,7 @@ export class StorageTransaction implements Transaction {
   #commandId = 0;
   #tables: Map<number, TableWrites> | null = null;
   #lastWrites: TableWrites | null = null;
-  #ddl: DdlEffect[] = [];
+  readonly #ddl: DdlList;
   readonly #savepoints = new Savepoints();
   readonly #reads: ReadSet | null;
   #isEnded = false;
@@ -63,11 +64,13 @@ export class StorageTransaction implements Transaction {
 
   constructor(engine: Engine, id: number, options: BeginOptions) {
     this.#engine = engine;
+    this.#ddl = new DdlList(engine);
     this.id = id;
     this.isolation = options.isolation;
     this.isReadOnly = options.isReadOnly;
     this.#databaseOid = options.databaseOid;
-    this.#isSnapshotFixed = options.isolation === 'repeatable read' || options.isolation === 'serializable';
+    this.#isSnapshotFixed =
+      options.isolation === 'repeatable read' || options.isolation === 'serializable';
     this.#reads = options.isolation === 'serializable' ? new ReadSet() : null;
     this.#owner = new LockOwner(id, options.waiter);
     engine.locks.begin(this.#owner);
@@ -114,22 +117,49 @@ export class StorageTransaction implements Transaction {
     if (this.#isSnapshotFixed && image.ddlSeq > snapshot.number) throw concurrentUpdate('update');
     this.#reads?.noteScan(image, request.owner);
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
-    return new TableScan(image, engine.cold, request, snapshot, writes, this.#commandId, this.#hintsFor(request));
+    return new TableScan(
+      image,
+      engine.cold,
+      request,
+      snapshot,
+      writes,
+      this.#commandId,
+      this.#hintsFor(request),
+    );
   }
 
-  getByKey(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined {
+  getByKey(
+    table: TableStorage,
+    index: StorageIndex,
+    owner: OwnerId | null,
+    key: readonly Datum[],
+  ): RowVersion | null | undefined {
     const snapshot = this.#currentSnapshot();
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
-    const found = versionByKey(this.#engine, table, index, owner, key, {snapshot, writes, cid: this.#commandId});
-    if (this.#reads !== null && found !== undefined) this.#noteKeyRead(table, index, owner, key, snapshot);
+    const found = versionByKey(this.#engine, table, index, owner, key, {
+      snapshot,
+      writes,
+      cid: this.#commandId,
+    });
+    if (this.#reads !== null && found !== undefined)
+      this.#noteKeyRead(table, index, owner, key, snapshot);
     return found;
   }
 
-  findNewest(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[]): RowVersion | null | undefined {
+  findNewest(
+    table: TableStorage,
+    index: StorageIndex,
+    owner: OwnerId | null,
+    key: readonly Datum[],
+  ): RowVersion | null | undefined {
     const {snapshots} = this.#engine;
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
     this.#reads?.noteScan(this.#engine.hot.image(table), owner);
-    return versionByKey(this.#engine, table, index, owner, key, {snapshot: snapshots.current, writes, cid: Infinity});
+    return versionByKey(this.#engine, table, index, owner, key, {
+      snapshot: snapshots.current,
+      writes,
+      cid: Infinity,
+    });
   }
 
   newestVersion(table: TableStorage, rid: Rid): RowVersion | null | Promise<void> {
@@ -145,7 +175,8 @@ export class StorageTransaction implements Transaction {
       if (result !== 'done') return result;
     }
     const rid = nextRid(this.#engine);
-    if (writes.ownKeys.length > 0) this.#engine.unique.note(writes, owner, row, rid, null, this.#savepoints.size > 0);
+    if (writes.ownKeys.length > 0)
+      this.#engine.unique.note(writes, owner, row, rid, null, this.#savepoints.size > 0);
     writes.addInsert(rid, owner, row, this.#commandId);
     return 'done';
   }
@@ -193,7 +224,8 @@ export class StorageTransaction implements Transaction {
 
   lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult {
     const result = this.#engine.locks.lockRow(this.#owner, table, Number(rid), mode, wait);
-    if (result === 'granted' && this.#isSnapshotFixed) return this.#checkUnchanged(table, Number(rid));
+    if (result === 'granted' && this.#isSnapshotFixed)
+      return this.#checkUnchanged(table, Number(rid));
     return result;
   }
 
@@ -202,7 +234,14 @@ export class StorageTransaction implements Transaction {
   }
 
   lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult {
-    return this.#engine.locks.lockAdvisory(this.#owner, this.#databaseOid, key, shared, isSession, wait);
+    return this.#engine.locks.lockAdvisory(
+      this.#owner,
+      this.#databaseOid,
+      key,
+      shared,
+      isSession,
+      wait,
+    );
   }
 
   unlockAdvisory(key: bigint, shared: boolean): boolean {
@@ -219,34 +258,30 @@ export class StorageTransaction implements Transaction {
   }
 
   ddl(effect: DdlEffect): void {
-    const {hot, sequences} = this.#engine;
-    if (effect.kind === 'createSequence') sequences.put(effect.oid, effect.state, true);
-    if (effect.kind === 'alterTable') {
-      const {before, after} = effect;
-      for (const index of newUniqueIndexes(before, after)) checkNewIndex(this.#engine, after, index, this.#tables?.get(after.oid) ?? null);
-      const writes = this.#tables?.get(after.oid);
-      writes?.reshape(after);
-      if (this.#isCreatedHere(after.oid)) {
-        hot.loadedImage(after.oid)?.reshape(after, 0);
-        writes?.rebuildKeys();
-      }
-    }
-    this.#ddl.push(effect);
+    this.#ddl.add(effect, this.#tables);
   }
 
   savepoint(name: string): void {
     const marks = new Map<TableWrites, WriteMark>();
     for (const writes of this.#tables?.values() ?? []) marks.set(writes, writes.mark());
     this.#commandId++;
-    this.#savepoints.push({name, marks, rowLocks: this.#owner.rowRids.length, heavyLocks: this.#owner.heavy.length, ddl: this.#ddl.length});
+    this.#savepoints.push({
+      name,
+      marks,
+      rowLocks: this.#owner.rowRids.length,
+      heavyLocks: this.#owner.heavy.length,
+      ddl: this.#ddl.length,
+    });
   }
 
   rollbackTo(name: string): void {
     const savepoint = this.#savepoints.rollbackTo(name);
     this.#owner.cancelWait(null);
-    this.#undoDdl(savepoint.ddl);
+    this.#ddl.undo(savepoint.ddl, this.#tables);
     for (const writes of this.#tables?.values() ?? []) {
-      writes.rollbackTo(savepoint.marks.get(writes) ?? {inserts: 0, changes: 0, truncations: 0, keys: 0});
+      writes.rollbackTo(
+        savepoint.marks.get(writes) ?? {inserts: 0, changes: 0, truncations: 0, keys: 0},
+      );
     }
     this.#engine.locks.releaseRows(this.#owner, savepoint.rowLocks);
     this.#engine.locks.releaseHeavy(this.#owner, savepoint.heavyLocks);
@@ -264,9 +299,7 @@ export class StorageTransaction implements Transaction {
       this.#end();
       return undefined;
     }
-    const alters = this.#ddl.filter((effect) => effect.kind === 'alterTable');
-    const needsCheck = alters.some(({before, after}) => newUniqueIndexes(before, after).length > 0);
-    if (needsCheck) return this.#commitWithChecks(alters);
+    if (this.#ddl.length > 0 && this.#ddl.newIndexes().length > 0) return this.#commitWithChecks();
     for (const writes of this.#tables?.values() ?? []) {
       if (writes.insertRids.length >= this.#engine.settings.bulkRows) return this.#commitBulk();
     }
@@ -275,18 +308,19 @@ export class StorageTransaction implements Transaction {
 
   rollback(): void {
     if (this.#isEnded) return;
-    this.#undoDdl(0);
+    this.#ddl.undo(0, this.#tables);
     this.#end();
   }
 
   /** New unique indexes are checked once more over everything, cold rows too. */
-  async #commitWithChecks(alters: readonly (DdlEffect & {readonly kind: 'alterTable'})[]): Promise<void> {
+  async #commitWithChecks(): Promise<void> {
+    const engine = this.#engine;
     try {
-      for (const {before, after} of alters) {
-        const writes = this.#tables?.get(after.oid) ?? null;
-        for (const index of newUniqueIndexes(before, after)) {
-          const seen = checkNewIndex(this.#engine, after, index, writes);
-          if (this.#engine.cold.isCold(after.oid)) await checkNewIndexCold(this.#engine, after, index, writes, seen);
+      for (const {table, index} of this.#ddl.newIndexes()) {
+        const writes = this.#tables?.get(table.oid) ?? null;
+        const seen = checkNewIndex(engine, table, index, writes);
+        if (engine.cold.isCold(table.oid)) {
+          await checkNewIndexCold(engine, table, index, writes, seen);
         }
       }
     } catch (error) {
@@ -299,16 +333,17 @@ export class StorageTransaction implements Transaction {
   /** Large sets of new rows are written to segments first; the commit then only refers to them. */
   async #commitBulk(): Promise<void> {
     const bulk: BulkSegment[] = [];
+    const dropped = this.#ddl.dropped();
     try {
-      for (const writes of this.#tables?.values() ?? []) {
-        const isDropped = this.#ddl.some((effect) => effect.kind === 'dropTable' && effect.table.oid === writes.table.oid);
-        if (isDropped) continue;
+      for (const [oid, writes] of this.#tables ?? []) {
+        if (dropped.has(oid)) continue;
         const owners = bulkInserts(this.#engine, writes);
         if (owners.size > 0) bulk.push(...(await writeBulk(this.#engine, writes, owners)));
       }
       await this.#enqueue(bulk);
     } catch (error) {
-      if (bulk.length > 0) await dropBulk(this.#engine, bulk.map(({entry}) => entry));
+      const files = bulk.map(({entry}) => entry);
+      if (files.length > 0) await dropBulk(this.#engine, files);
       this.rollback();
       throw error;
     }
@@ -322,56 +357,30 @@ export class StorageTransaction implements Transaction {
       const seen = this.#snapshot;
       if (seen !== null && !this.#reads.isValid(seen.number, seen.manifest, cold.manifest)) {
         this.rollback();
-        throw new PgError(SqlState.serializationFailure, 'could not serialize access due to read/write dependencies among transactions', {
-          hint: 'The transaction might succeed if retried.',
-        });
+        throw new PgError(
+          SqlState.serializationFailure,
+          'could not serialize access due to read/write dependencies among transactions',
+          {
+            hint: 'The transaction might succeed if retried.',
+          },
+        );
       }
     }
     const promise = new Promise<void>((resolve, reject) => {
-      commits.enqueue(this.#unit(resolve, reject, bulk));
+      const applied = (seq: number): void => {
+        this.commitSeq = BigInt(seq) as Seq;
+        this.#end();
+        this.#ddl.committed();
+        resolve();
+      };
+      const failed = (error: Error): void => {
+        this.rollback();
+        reject(error);
+      };
+      commits.enqueue(buildUnit(this.#tables, this.#ddl, bulk, applied, failed));
     });
     if (this.#reads !== null) commits.flush();
     return promise;
-  }
-
-  #unit(resolve: () => void, reject: (error: Error) => void, bulk: readonly BulkSegment[]): CommitUnit {
-    const {sequences} = this.#engine;
-    const dropped = new Set<number>();
-    const sequenceRows: (readonly [number, string | null])[] = [];
-    for (const effect of this.#ddl) {
-      if (effect.kind === 'dropTable') dropped.add(effect.table.oid);
-      else if (effect.kind === 'createSequence') sequenceRows.push([effect.oid, sequences.commitCreated(effect.oid)]);
-      else if (effect.kind === 'dropSequence') sequenceRows.push([effect.oid, null]);
-    }
-    const tables: TableChanges[] = [];
-    for (const [oid, writes] of this.#tables ?? []) {
-      if (writes.isEmpty || dropped.has(oid)) continue;
-      const inSegments = bulk.filter((segment) => segment.entry.table === oid).map((segment) => segment.owner);
-      tables.push(collectChanges(writes, inSegments.length === 0 ? null : new Set(inSegments)));
-    }
-    return {
-      tables,
-      bulk: bulk.map(({table, owner, entry, inserts}) => ({entry, part: new BulkPart(table, owner as OwnerId, this.#tables!.get(table.oid)!, inserts)})),
-      ddl: this.#ddl,
-      sequences: sequenceRows,
-      manifest: null,
-      applied: (seq) => {
-        this.commitSeq = BigInt(seq) as Seq;
-        this.#afterCommit(dropped);
-        resolve();
-      },
-      failed: (error) => {
-        this.rollback();
-        reject(error);
-      },
-    };
-  }
-
-  #afterCommit(dropped: ReadonlySet<number>): void {
-    const {locks, sequences} = this.#engine;
-    for (const effect of this.#ddl) if (effect.kind === 'dropSequence') sequences.remove(effect.oid);
-    this.#end();
-    for (const oid of dropped) locks.forgetTable(oid);
   }
 
   #end(): void {
@@ -387,31 +396,15 @@ export class StorageTransaction implements Transaction {
     this.#engine.locks.releaseAll(this.#owner);
   }
 
-  #undoDdl(mark: number): void {
-    const {hot, sequences} = this.#engine;
-    for (let i = this.#ddl.length - 1; i >= mark; i--) {
-      const effect = this.#ddl[i]!;
-      if (effect.kind === 'createTable') hot.forget(effect.table.oid);
-      else if (effect.kind === 'createSequence') sequences.remove(effect.oid);
-      else if (effect.kind === 'alterTable') {
-        const writes = this.#tables?.get(effect.after.oid);
-        writes?.reshape(effect.before);
-        if (!this.#isCreatedHere(effect.after.oid)) continue;
-        hot.loadedImage(effect.after.oid)?.reshape(effect.before, 0);
-        writes?.rebuildKeys();
-      }
-    }
-    this.#ddl = this.#ddl.slice(0, mark);
-  }
-
   /** Statements that will change rows ask for rid and location: what their cold scans find is remembered. */
   #hintsFor(request: ScanRequest): LocationHints | null {
-    if (!this.#engine.cold.isCold(request.table.oid) || !request.columns.includes('rid') || !request.columns.includes('location')) return null;
+    if (
+      !this.#engine.cold.isCold(request.table.oid) ||
+      !request.columns.includes('rid') ||
+      !request.columns.includes('location')
+    )
+      return null;
     return (this.#hints ??= new LocationHints());
-  }
-
-  #isCreatedHere(oid: number): boolean {
-    return this.#ddl.some((effect) => effect.kind === 'createTable' && effect.table.oid === oid);
   }
 
   #currentSnapshot(): SnapshotValue {
@@ -439,14 +432,23 @@ export class StorageTransaction implements Transaction {
     return writes;
   }
 
-  /** Where the version that is replaced lies; own rows have no place. Raises when the caller's version is not the newest. */
-  #place(writes: TableWrites, table: TableStorage, rid: number, old: RowVersion): number | Promise<void> {
+  /**
+   * Where the version that is replaced lies; own rows have no place. Raises when the caller's version
+   * is not the newest.
+   */
+  #place(
+    writes: TableWrites,
+    table: TableStorage,
+    rid: number,
+    old: RowVersion,
+  ): number | Promise<void> {
     if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
     if (old.location === 0) {
       const position = writes.image.byRid.get(rid);
       if (position !== undefined) {
         const begin = writes.image.chunkOf(position)!.begin[writes.image.slotOf(position)]!;
-        if (begin !== Number(old.seq)) throw internalError(`stale version of row ${rid} of table "${table.name}"`);
+        if (begin !== Number(old.seq))
+          throw internalError(`stale version of row ${rid} of table "${table.name}"`);
         return 0;
       }
     }
@@ -465,17 +467,32 @@ export class StorageTransaction implements Transaction {
     return 'granted';
   }
 
-  #noteKeyRead(table: TableStorage, index: StorageIndex, owner: OwnerId | null, key: readonly Datum[], snapshot: SnapshotValue): void {
+  #noteKeyRead(
+    table: TableStorage,
+    index: StorageIndex,
+    owner: OwnerId | null,
+    key: readonly Datum[],
+    snapshot: SnapshotValue,
+  ): void {
     const image = this.#engine.hot.image(table);
     const map = image.keyMap(index);
     const mapKey = map?.codec.ofKey(key) ?? null;
     if (map === undefined || mapKey === null) return;
-    this.#reads!.noteKey(image, index, owner ?? 0, mapKey, image.findKey(map, owner ?? 0, mapKey, snapshot.number));
+    this.#reads!.noteKey(
+      image,
+      index,
+      owner ?? 0,
+      mapKey,
+      image.findKey(map, owner ?? 0, mapKey, snapshot.number),
+    );
   }
 }
 
 function nothing(): void {}
 
 function concurrentUpdate(what: 'update' | 'delete'): PgError {
-  return new PgError(SqlState.serializationFailure, `could not serialize access due to concurrent ${what}`);
+  return new PgError(
+    SqlState.serializationFailure,
+    `could not serialize access due to concurrent ${what}`,
+  );
 }

@@ -8,7 +8,10 @@ import type {MapKey} from '../hot/key-codec.ts';
 import type {ColdTables} from '../cold-tables.ts';
 import type {TableWrites} from './write-set.ts';
 
-/** Checks unique keys against the newest committed state, the own write-set and those of others; the own write-set guards a key from the moment it holds it. */
+/**
+ * Checks unique keys against the newest committed state, the own write-set and those of others; the
+ * own write-set guards a key from the moment it holds it.
+ */
 export class UniqueChecker {
   readonly #cold: ColdTables;
 
@@ -16,8 +19,17 @@ export class UniqueChecker {
     this.#cold = cold;
   }
 
-  /** Checks the keys of a row that is written as `rid` (-1: a new row); of an update only keys that differ from those of `oldRow`. */
-  check(writes: TableWrites, owner: number, row: readonly Datum[], rid: number, oldRow: readonly Datum[] | null): WriteResult {
+  /**
+   * Checks the keys of a row that is written as `rid` (-1: a new row); of an update only keys that
+   * differ from those of `oldRow`.
+   */
+  check(
+    writes: TableWrites,
+    owner: number,
+    row: readonly Datum[],
+    rid: number,
+    oldRow: readonly Datum[] | null,
+  ): WriteResult {
     const {ownKeys} = writes;
     for (let i = 0; i < ownKeys.length; i++) {
       const own = ownKeys[i]!;
@@ -31,7 +43,14 @@ export class UniqueChecker {
   }
 
   /** Enters the keys of a written row into the own write-set. */
-  note(writes: TableWrites, owner: number, row: readonly Datum[], rid: number, oldRow: readonly Datum[] | null, isJournaled: boolean): void {
+  note(
+    writes: TableWrites,
+    owner: number,
+    row: readonly Datum[],
+    rid: number,
+    oldRow: readonly Datum[] | null,
+    isJournaled: boolean,
+  ): void {
     const {ownKeys} = writes;
     for (let i = 0; i < ownKeys.length; i++) {
       const key = ownKeys[i]!.codec.ofRow(row);
@@ -41,7 +60,14 @@ export class UniqueChecker {
   }
 
   /** The live row that holds a key: own or committed. Undefined = none; a promise = wait and ask again. */
-  holder(writes: TableWrites | null, image: TableWrites['image'], map: KeyMap, at: number, owner: number, key: MapKey): number | undefined {
+  holder(
+    writes: TableWrites | null,
+    image: TableWrites['image'],
+    map: KeyMap,
+    at: number,
+    owner: number,
+    key: MapKey,
+  ): number | undefined {
     if (writes !== null) {
       const own = ownHolder(writes, writes.ownKeys[at]!, owner, key);
       if (own !== undefined) return own;
@@ -55,7 +81,15 @@ export class UniqueChecker {
     return current !== null && map.codec.ofRow(current) === key ? rid : undefined;
   }
 
-  #checkKey(writes: TableWrites, own: KeyMap, at: number, owner: number, key: MapKey, row: readonly Datum[], rid: number): WriteResult {
+  #checkKey(
+    writes: TableWrites,
+    own: KeyMap,
+    at: number,
+    owner: number,
+    key: MapKey,
+    row: readonly Datum[],
+    rid: number,
+  ): WriteResult {
     const {image} = writes;
     const {index} = own.codec;
     const ownRid = ownHolder(writes, own, owner, key);
@@ -64,7 +98,8 @@ export class UniqueChecker {
     if (others.length > 1) {
       for (const other of others) {
         if (other === writes || other.ownKeys.length <= at) continue;
-        if (ownHolder(other, other.ownKeys[at]!, owner, key) !== undefined) return other.tx.waitForEnd(writes.tx);
+        if (ownHolder(other, other.ownKeys[at]!, owner, key) !== undefined)
+          return other.tx.waitForEnd(writes.tx);
       }
     }
     const map = image.keyMaps[at];
@@ -74,11 +109,19 @@ export class UniqueChecker {
       const result = this.#checkFound(writes, own, row, rid, found);
       if (result !== 'done') return result;
     }
-    return this.#cold.isCold(image.table.oid) ? this.#checkCold(writes, own, owner, key, row, rid) : 'done';
+    return this.#cold.isCold(image.table.oid)
+      ? this.#checkCold(writes, own, owner, key, row, rid)
+      : 'done';
   }
 
   /** A committed row has the key: a conflict, unless this transaction freed it, or another may still. */
-  #checkFound(writes: TableWrites, own: KeyMap, row: readonly Datum[], rid: number, found: number): WriteResult {
+  #checkFound(
+    writes: TableWrites,
+    own: KeyMap,
+    row: readonly Datum[],
+    rid: number,
+    found: number,
+  ): WriteResult {
     if (found === rid) return 'done';
     const current = writes.current(found);
     if (current !== undefined) {
@@ -89,13 +132,21 @@ export class UniqueChecker {
     const others = writes.image.writers;
     if (others.length > 1) {
       for (const other of others) {
-        if (other !== writes && other.current(found) !== undefined) return other.tx.waitForEnd(writes.tx);
+        if (other !== writes && other.current(found) !== undefined)
+          return other.tx.waitForEnd(writes.tx);
       }
     }
     return conflict(own.codec.index, own, row, found);
   }
 
-  #checkCold(writes: TableWrites, own: KeyMap, owner: number, key: MapKey, row: readonly Datum[], rid: number): WriteResult {
+  #checkCold(
+    writes: TableWrites,
+    own: KeyMap,
+    owner: number,
+    key: MapKey,
+    row: readonly Datum[],
+    rid: number,
+  ): WriteResult {
     if (writes.truncations.length > 0) return 'done';
     const found = this.#cold.findKey(writes.table, own.codec, owner, key, row);
     if (found instanceof Promise) return found.then(ignore);
@@ -110,7 +161,12 @@ export class UniqueChecker {
 function ignore(): void {}
 
 /** The live own row with a key; entries whose row went on to another key are stale. */
-export function ownHolder(writes: TableWriter, own: KeyMap, owner: number, key: MapKey): number | undefined {
+export function ownHolder(
+  writes: TableWriter,
+  own: KeyMap,
+  owner: number,
+  key: MapKey,
+): number | undefined {
   const rid = own.get(owner, key);
   if (rid === undefined) return undefined;
   const current = writes.current(rid);
@@ -118,6 +174,11 @@ export function ownHolder(writes: TableWriter, own: KeyMap, owner: number, key: 
   return own.codec.ofRow(current) === key ? rid : undefined;
 }
 
-function conflict(index: StorageIndex, own: KeyMap, row: readonly Datum[], rid: number): WriteResult {
+function conflict(
+  index: StorageIndex,
+  own: KeyMap,
+  row: readonly Datum[],
+  rid: number,
+): WriteResult {
   return {kind: 'conflict', index, key: own.codec.values(row)!, rid: BigInt(rid) as Rid};
 }

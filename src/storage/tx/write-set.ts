@@ -29,7 +29,10 @@ export interface Change {
 
 const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 
-/** The write-set of one transaction on one table. Inserts are parallel arrays in rid order; changes of rows that existed are found by rid. */
+/**
+ * The write-set of one transaction on one table. Inserts are parallel arrays in rid order; changes
+ * of rows that existed are found by rid.
+ */
 export class TableWrites implements TableWriter {
   table: TableStorage;
   readonly image: HotImage;
@@ -49,13 +52,18 @@ export class TableWrites implements TableWriter {
   /** Own live keys -> rid, aligned with the image's key maps. Stale entries are told by the row's current version. */
   ownKeys: KeyMap[];
   /** Journal of own keys while there are savepoints: map, owner, key, value before (undefined = none). */
-  readonly #keyJournal: {readonly map: KeyMap; readonly owner: number; readonly key: MapKey; readonly before: number | undefined}[] = [];
+  readonly #keyJournal: {
+    readonly map: KeyMap;
+    readonly owner: number;
+    readonly key: MapKey;
+    readonly before: number | undefined;
+  }[] = [];
 
   constructor(tx: LockOwner, table: TableStorage, image: HotImage) {
     this.tx = tx;
     this.table = table;
     this.image = image;
-    this.ownKeys = image.keyMaps.map((map) => new KeyMap(map.codec));
+    this.ownKeys = image.keyMaps.map(map => new KeyMap(map.codec));
   }
 
   get isEmpty(): boolean {
@@ -80,13 +88,29 @@ export class TableWrites implements TableWriter {
   }
 
   /** Adds a version of a row that is committed (with where it lies) or an own insert. */
-  addVersion(rid: number, owner: number, oldRow: readonly Datum[], location: number, row: readonly Datum[] | null, cmin: number): void {
+  addVersion(
+    rid: number,
+    owner: number,
+    oldRow: readonly Datum[],
+    location: number,
+    row: readonly Datum[] | null,
+    cmin: number,
+  ): void {
     this.#changes ??= new Map();
     let change = this.#changes.get(rid);
     if (change === undefined) {
       const insertIndex = this.insertIndexOf(rid);
-      const position = insertIndex === -1 && location === 0 ? (this.image.byRid.get(rid) ?? -1) : -1;
-      change = {rid, owner, insertIndex, location, position, oldRow: insertIndex === -1 ? oldRow : null, versions: []};
+      const position =
+        insertIndex === -1 && location === 0 ? (this.image.byRid.get(rid) ?? -1) : -1;
+      change = {
+        rid,
+        owner,
+        insertIndex,
+        location,
+        position,
+        oldRow: insertIndex === -1 ? oldRow : null,
+        versions: [],
+      };
       this.#changes.set(rid, change);
       this.#register(change);
     }
@@ -144,7 +168,11 @@ export class TableWrites implements TableWriter {
   }
 
   /** Calls back with each own row (insert or new version) that a command sees. */
-  forEachVisible(cid: number, owner: number | null, each: (rid: number, owner: number, row: readonly Datum[]) => void): void {
+  forEachVisible(
+    cid: number,
+    owner: number | null,
+    each: (rid: number, owner: number, row: readonly Datum[]) => void,
+  ): void {
     const changes = this.#changes;
     const {insertRids, insertOwners, insertRows, insertCmin} = this;
     for (let i = 0; i < insertRids.length; i++) {
@@ -154,13 +182,15 @@ export class TableWrites implements TableWriter {
       const version = change === undefined ? null : visibleVersion(change, cid);
       const cmin = version === null ? insertCmin[i]! : version.cmin;
       const row = version === null ? insertRows[i]! : version.row;
-      if (row !== null && !this.isTruncatedFor(cid, cmin)) each(insertRids[i]!, insertOwners[i]!, row);
+      if (row !== null && !this.isTruncatedFor(cid, cmin))
+        each(insertRids[i]!, insertOwners[i]!, row);
     }
     if (changes === null) return;
     for (const change of changes.values()) {
       if (change.insertIndex !== -1 || (owner !== null && change.owner !== owner)) continue;
       const version = visibleVersion(change, cid);
-      if (version !== null && version.row !== null && !this.isTruncatedFor(cid, version.cmin)) each(change.rid, change.owner, version.row);
+      if (version !== null && version.row !== null && !this.isTruncatedFor(cid, version.cmin))
+        each(change.rid, change.owner, version.row);
     }
   }
 
@@ -176,7 +206,12 @@ export class TableWrites implements TableWriter {
 
   /** Marks for ROLLBACK TO. */
   mark(): WriteMark {
-    return {inserts: this.insertRids.length, changes: this.#changeJournal.length, truncations: this.truncations.length, keys: this.#keyJournal.length};
+    return {
+      inserts: this.insertRids.length,
+      changes: this.#changeJournal.length,
+      truncations: this.truncations.length,
+      keys: this.#keyJournal.length,
+    };
   }
 
   /** Drops everything since a mark. */
@@ -206,18 +241,26 @@ export class TableWrites implements TableWriter {
   /** Own rows in the shape of the table after an ALTER in this transaction. */
   reshape(after: TableStorage): void {
     const before = this.table;
-    const from = after.columns.map((column) => before.columns.findIndex((c) => c.attnum === column.attnum));
-    const convert = (row: readonly Datum[]): readonly Datum[] => from.map((at, i) => (at === -1 ? after.columns[i]!.missingValue : row[at]!));
+    const from = after.columns.map(column =>
+      before.columns.findIndex(c => c.attnum === column.attnum),
+    );
+    const convert = (row: readonly Datum[]): readonly Datum[] =>
+      from.map((at, i) => (at === -1 ? after.columns[i]!.missingValue : row[at]!));
     this.insertRows = this.insertRows.map(convert);
     for (const change of this.changes.values()) {
-      change.versions = change.versions.map((v) => (v.row === null ? v : {cmin: v.cmin, row: convert(v.row)}));
+      change.versions = change.versions.map(v =>
+        v.row === null ? v : {cmin: v.cmin, row: convert(v.row)},
+      );
     }
     this.table = after;
   }
 
-  /** Takes the image's set of unique indexes after it changed under this write-set (a table made in the same transaction). */
+  /**
+   * Takes the image's set of unique indexes after it changed under this write-set (a table made in the
+   * same transaction).
+   */
   rebuildKeys(): void {
-    this.ownKeys = this.image.keyMaps.map((map) => new KeyMap(map.codec));
+    this.ownKeys = this.image.keyMaps.map(map => new KeyMap(map.codec));
     this.forEachVisible(Infinity, null, (rid, owner, row) => {
       for (const map of this.ownKeys) {
         const key = map.codec.ofRow(row);
