@@ -45,6 +45,7 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
     filterPositions: [...new Set([...filterPositions, ...accessPositions])],
     projectionPositions,
     readsPseudo: [...filterPositions, ...projectionPositions].some(position => position >= attnums.length),
+    keyPositions: primaryKey(scan, attnums, catalog),
     values: valuesOf([...conjuncts, ...targets, ...accessValues(found, scan)]),
     constants: lifter.values,
     parameterCount: plan.parameterTypes.length,
@@ -52,6 +53,11 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
   };
   const queryId = hashOf([queryText(shape, table)]);
   return {...shape, queryId, id: hashOf([queryId, attnums.join(','), String(table.schemaVersion)])};
+}
+
+function primaryKey(scan: TableScanPlan, attnums: readonly number[], catalog: CatalogSnapshot): readonly number[] {
+  const primary = catalog.indexesOf(scan.table).find(index => index.isPrimary);
+  return primary === undefined ? [] : primary.keys.map(key => attnums.indexOf(key.attnum));
 }
 
 interface Unfolded {

@@ -52,6 +52,8 @@ export interface LiveShape {
   readonly filterPositions: readonly number[];
   readonly projectionPositions: readonly number[];
   readonly readsPseudo: boolean;
+  /** Stored positions of the primary key; empty when there is none. */
+  readonly keyPositions: readonly number[];
   readonly values: readonly ValueRef[];
   /** Constants of comparisons, read as parameters behind the statement's own. Not part of the identity. */
   readonly constants: readonly Datum[];

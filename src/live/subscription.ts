@@ -148,7 +148,11 @@ export class LiveSubscription implements GroupMember {
     }
     this.#cursor = frame.seq;
     this.changes += BigInt(frame.ops.length);
-    this.sink.frame(frame);
+    try {
+      this.sink.frame(frame);
+    } catch (error) {
+      this.fail(error);
+    }
     this.#host.touched(this.sink);
   }
 

@@ -37,6 +37,7 @@ export class CompiledShape {
   #oldProjected: readonly Datum[] | null = null;
   #newProjected: readonly Datum[] | null = null;
   #isProjectionTouched = true;
+  #isKeyTouched = false;
 
   constructor(shape: LiveShape, options: CompileShapeOptions) {
     const {compiler, projection} = options;
@@ -56,10 +57,12 @@ export class CompiledShape {
   begin(change: RowChange, part: ChangePart, seq: bigint): boolean {
     const {shape} = this;
     this.#isProjectionTouched = true;
+    this.#isKeyTouched = false;
     if (change.op === 'update' && change.oldRow !== null) {
       const isProjectionTouched = this.#isTouched(change, this.#projectionPositions);
       if (!isProjectionTouched && !this.#isTouched(change, shape.filterPositions)) return false;
       this.#isProjectionTouched = isProjectionTouched;
+      this.#isKeyTouched = isProjectionTouched && this.#isTouched(change, shape.keyPositions);
     }
     this.#oldRow = this.#withPseudo(change.oldRow, change, part, seq);
     this.#newRow = this.#withPseudo(change.newRow, change, part, seq);
@@ -79,6 +82,11 @@ export class CompiledShape {
   /** Whether a row that stays in the result looks different after the change. */
   get isProjectionTouched(): boolean {
     return this.#isProjectionTouched;
+  }
+
+  /** Whether a row that stays in the result is another row to those who know rows by their primary key. */
+  get isKeyTouched(): boolean {
+    return this.#isKeyTouched;
   }
 
   #withPseudo(row: readonly Datum[] | null, change: RowChange, part: ChangePart, seq: bigint): readonly Datum[] | null {

@@ -57,7 +57,8 @@ export class Group {
       const was = hasOld && compiled.accepts(run, compiled.oldRow!);
       const is = hasNew && compiled.accepts(run, compiled.newRow!);
       if (is) {
-        if (!was) this.#add(CHANGE_INSERT, compiled.projectNew(run), null);
+        if (was && compiled.isKeyTouched) this.#add(CHANGE_DELETE, compiled.projectOld(run), null);
+        if (!was || compiled.isKeyTouched) this.#add(CHANGE_INSERT, compiled.projectNew(run), null);
         else if (compiled.isProjectionTouched) this.#add(CHANGE_UPDATE, compiled.projectNew(run), compiled.projectOld(run));
       } else if (was) {
         this.#add(CHANGE_DELETE, compiled.projectOld(run), null);
@@ -85,9 +86,24 @@ export class Group {
       this.#clear();
       throw error;
     }
+    if (this.#ops.length > 1) this.#deletionsFirst();
     const frame = new Frame(seq, this.#ops, this.#rows, this.#olds, this.tokenTail);
     this.#clear();
     return frame;
+  }
+
+  /** A commit can delete a key and insert it again, or swap two keys: who applies changes one by one needs the old rows gone first. */
+  #deletionsFirst(): void {
+    const ops = this.#ops;
+    const order: number[] = [];
+    for (let i = 0; i < ops.length; i++) if (ops[i] === CHANGE_DELETE) order.push(i);
+    if (order.length === 0 || order.at(-1) === order.length - 1) return;
+    for (let i = 0; i < ops.length; i++) if (ops[i] !== CHANGE_DELETE) order.push(i);
+    const rows = this.#rows;
+    const olds = this.#olds;
+    this.#ops = order.map(at => ops[at]!);
+    this.#rows = order.map(at => rows[at]!);
+    this.#olds = order.map(at => olds[at]!);
   }
 
   #clear(): void {
