@@ -15,17 +15,39 @@ import type {Datum, TypeInstance} from '../src/types/contract.ts';
 const ROWS = 1 << 20;
 const SIZE = 1024;
 void makeInt2;
-const row = (oid: number, name: string, category: string) => ({oid, name, category, length: 4, arrayOid: 0});
+const row = (oid: number, name: string, category: string) => ({
+  oid,
+  name,
+  category,
+  length: 4,
+  arrayOid: 0,
+});
 const int4 = makeInt4();
 const float8 = makeFloat8();
 const bool = new BoolType();
 const text = new TextType(row(25, 'text', 'S'));
 const int8 = new Int8Type();
 const base = (type: TypeInstance) => ({type, typmod: -1, location: -1});
-const column = (index: number, type: TypeInstance): BoundExpr => ({kind: 'column', index, ...base(type)});
-const constant = (value: Datum, type: TypeInstance): BoundExpr => ({kind: 'constant', value, ...base(type)});
+const column = (index: number, type: TypeInstance): BoundExpr => ({
+  kind: 'column',
+  index,
+  ...base(type),
+});
+const constant = (value: Datum, type: TypeInstance): BoundExpr => ({
+  kind: 'constant',
+  value,
+  ...base(type),
+});
 const call = (source: string, type: TypeInstance, ...args: BoundExpr[]): BoundExpr => ({
-  kind: 'call', function: 0 as never, source, isStrict: true, volatility: 'i', args, operatorName: '', functionName: source, ...base(type),
+  kind: 'call',
+  function: 0 as never,
+  source,
+  isStrict: true,
+  volatility: 'i',
+  args,
+  operatorName: '',
+  functionName: source,
+  ...base(type),
 });
 
 let seed = 42;
@@ -33,7 +55,10 @@ const random = (): number => {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
   return seed / 4294967296;
 };
-const words = Array.from({length: 500}, (_, index) => `w${index.toString(36)}${'abcdefgh'.slice(index % 7)}`);
+const words = Array.from(
+  {length: 500},
+  (_, index) => `w${index.toString(36)}${'abcdefgh'.slice(index % 7)}`,
+);
 const roles = ['user', 'assistant', 'system', 'tool'];
 
 interface Data {
@@ -77,7 +102,11 @@ function makeData(): Data {
   return {batches};
 }
 
-const compiler = new ExprCompiler(createFunctionLibrary(), {typeByOid: () => undefined}, new FactoryCache());
+const compiler = new ExprCompiler(
+  createFunctionLibrary(),
+  {typeByOid: () => undefined},
+  new FactoryCache(),
+);
 const run = {params: [], slots: [], outer: [], context: null} as unknown as ExprRun;
 const data = makeData();
 
@@ -89,7 +118,9 @@ function measure(name: string, body: () => number): void {
     result = body();
     best = Math.min(best, Number(process.hrtime.bigint() - start) / 1e6);
   }
-  console.log(`${name.padEnd(44)} ${best.toFixed(2).padStart(8)} ms ${((best * 1e6) / ROWS).toFixed(2).padStart(8)} ns/row  (${result})`);
+  console.log(
+    `${name.padEnd(44)} ${best.toFixed(2).padStart(8)} ms ${((best * 1e6) / ROWS).toFixed(2).padStart(8)} ns/row  (${result})`,
+  );
 }
 
 function filter(name: string, ...conditions: BoundExpr[]): void {
@@ -113,13 +144,40 @@ function project(name: string, ...exprs: BoundExpr[]): void {
 
 const a = column(0, int4);
 const b = column(1, int4);
-filter('filter a < 500 and b > 250', call('int4lt', bool, a, constant(500, int4)), call('int4gt', bool, b, constant(250, int4)));
-filter('filter l > 5e11 (int8)', call('int8gt', bool, column(3, int8), constant(500000000000n, int8)));
-filter("filter role = 'tool' (dictionary)", call('texteq', bool, column(4, text), constant('tool', text)));
-filter("filter role like 'a%' (dictionary)", call('textlike', bool, column(4, text), constant('a%', text)));
-filter("filter content like '%w5abc%' (utf8)", call('textlike', bool, column(5, text), constant('%w5abc%', text)));
-filter("filter content like '%nothing%' (utf8)", call('textlike', bool, column(5, text), constant('%nothing%', text)));
+filter(
+  'filter a < 500 and b > 250',
+  call('int4lt', bool, a, constant(500, int4)),
+  call('int4gt', bool, b, constant(250, int4)),
+);
+filter(
+  'filter l > 5e11 (int8)',
+  call('int8gt', bool, column(3, int8), constant(500000000000n, int8)),
+);
+filter(
+  "filter role = 'tool' (dictionary)",
+  call('texteq', bool, column(4, text), constant('tool', text)),
+);
+filter(
+  "filter role like 'a%' (dictionary)",
+  call('textlike', bool, column(4, text), constant('a%', text)),
+);
+filter(
+  "filter content like '%w5abc%' (utf8)",
+  call('textlike', bool, column(5, text), constant('%w5abc%', text)),
+);
+filter(
+  "filter content like '%nothing%' (utf8)",
+  call('textlike', bool, column(5, text), constant('%nothing%', text)),
+);
 project('project a + b * 2', call('int4pl', int4, a, call('int4mul', int4, b, constant(2, int4))));
-project('project f * 2 + 1', call('float8pl', float8, call('float8mul', float8, column(2, float8), constant(2, float8)), constant(1, float8)));
+project(
+  'project f * 2 + 1',
+  call(
+    'float8pl',
+    float8,
+    call('float8mul', float8, column(2, float8), constant(2, float8)),
+    constant(1, float8),
+  ),
+);
 project('project l + 1 (int8)', call('int8pl', int8, column(3, int8), constant(1n, int8)));
 project('project upper(role) (dictionary)', call('upper', text, column(4, text)));

@@ -41,8 +41,24 @@ export function isRunConstant(expr: BoundExpr): boolean {
 
 /** Nodes that read nothing but their operands: their results may be kept per dictionary code. */
 const memoKinds: ReadonlySet<BoundExpr['kind']> = new Set([
-  'constant', 'slot', 'param', 'column', 'call', 'and', 'or', 'not', 'nullTest', 'booleanTest', 'distinct', 'case',
-  'coalesce', 'minMax', 'nullIf', 'scalarArray', 'array', 'relabel',
+  'constant',
+  'slot',
+  'param',
+  'column',
+  'call',
+  'and',
+  'or',
+  'not',
+  'nullTest',
+  'booleanTest',
+  'distinct',
+  'case',
+  'coalesce',
+  'minMax',
+  'nullIf',
+  'scalarArray',
+  'array',
+  'relabel',
 ]);
 
 function isMemoNode(expr: BoundExpr): boolean {

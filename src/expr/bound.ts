@@ -8,6 +8,12 @@ interface ExprBase {
   readonly location: number;
 }
 
+/**
+ * How a conversion or call stands in the text, for deparsing only: `cast` written as a cast, `implicit` added by the binder,
+ * `syntax` a call in SQL syntax (EXTRACT(year FROM d)). Absent: function notation.
+ */
+export type CallForm = 'cast' | 'implicit' | 'syntax';
+
 /** A value known at bind time. Its value is an argument of the generated code, never in its source. */
 export interface ConstantExpr extends ExprBase {
   readonly kind: 'constant';
@@ -50,6 +56,7 @@ export interface CallExpr extends ExprBase {
   /** How EXPLAIN and deparse print it: operator symbol, or '' for function notation. */
   readonly operatorName: string;
   readonly functionName: string;
+  readonly form?: CallForm;
 }
 
 export interface AndExpr extends ExprBase {
@@ -169,7 +176,10 @@ export interface SubscriptExpr extends ExprBase {
   readonly kind: 'subscript';
   readonly array: BoundExpr;
   readonly isSlice: boolean;
-  readonly subscripts: readonly {readonly lower: BoundExpr | null; readonly upper: BoundExpr | null}[];
+  readonly subscripts: readonly {
+    readonly lower: BoundExpr | null;
+    readonly upper: BoundExpr | null;
+  }[];
 }
 
 /** Row comparison (a, b) < (c, d): pairs left to right; sources are prosrc of '=' and of the operator per pair. */
@@ -186,12 +196,14 @@ export interface RowCompareExpr extends ExprBase {
 export interface RelabelExpr extends ExprBase {
   readonly kind: 'relabel';
   readonly arg: BoundExpr;
+  readonly form?: CallForm;
 }
 
 /** Cast through text output and input. */
 export interface IoCastExpr extends ExprBase {
   readonly kind: 'ioCast';
   readonly arg: BoundExpr;
+  readonly form?: CallForm;
 }
 
 /** Cast of each array element: `element` is bound over letRef `id`. */
@@ -200,6 +212,7 @@ export interface ArrayCastExpr extends ExprBase {
   readonly arg: BoundExpr;
   readonly id: number;
   readonly element: BoundExpr;
+  readonly form?: CallForm;
 }
 
 /** Value into a domain: NOT NULL and CHECKs (bound over letRef `id`), 23502 / 23514. */
@@ -209,6 +222,7 @@ export interface DomainCastExpr extends ExprBase {
   readonly id: number;
   readonly isNotNull: boolean;
   readonly checks: readonly {readonly name: string; readonly condition: BoundExpr}[];
+  readonly form?: CallForm;
 }
 
 /** Run-time values of the session and transaction; no plan holds them. */

@@ -58,8 +58,10 @@ export class BytesMatcher {
   #matchesAt(start: number): boolean {
     const needle = this.#needle;
     const bytes = this.#bytes;
-    if (needle.length > 24) return bytes.compare(needle, 0, needle.length, start, start + needle.length) === 0;
-    for (let index = 0; index < needle.length; index++) if (bytes[start + index] !== needle[index]) return false;
+    if (needle.length > 24)
+      return bytes.compare(needle, 0, needle.length, start, start + needle.length) === 0;
+    for (let index = 0; index < needle.length; index++)
+      if (bytes[start + index] !== needle[index]) return false;
     return true;
   }
 

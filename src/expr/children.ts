@@ -39,7 +39,10 @@ export function childrenOf(expr: BoundExpr): readonly BoundExpr[] {
     case 'row':
       return expr.fields;
     case 'subscript':
-      return [expr.array, ...expr.subscripts.flatMap(part => [part.lower, part.upper]).filter(part => part !== null)];
+      return [
+        expr.array,
+        ...expr.subscripts.flatMap(part => [part.lower, part.upper]).filter(part => part !== null),
+      ];
     case 'rowCompare':
       return expr.left.flatMap((left, index) => [left, expr.right[index]!]);
     case 'arrayCast':

@@ -18,10 +18,22 @@ export interface FilterPosition {
 }
 
 /** Writes physical indexes of selected rows into `out`; starts at live row `from`, stops after `limit` hits, tells where in the position. */
-export type FilterCode = (run: ExprRun, input: Batch, out: Int32Array, from: number, limit: number) => number;
+export type FilterCode = (
+  run: ExprRun,
+  input: Batch,
+  out: Int32Array,
+  from: number,
+  limit: number,
+) => number;
 
 /** Computes the first `limit` live rows; row j goes to j (dense) or to its physical index (sparse). */
-export type ProjectionCode = (run: ExprRun, input: Batch, limit: number, outputs: readonly OutputColumn[], isDense: boolean) => void;
+export type ProjectionCode = (
+  run: ExprRun,
+  input: Batch,
+  limit: number,
+  outputs: readonly OutputColumn[],
+  isDense: boolean,
+) => void;
 
 /** An expression without columns. */
 export type ScalarCode = (run: ExprRun) => Datum;
@@ -50,7 +62,8 @@ export function compileFilter(
     emitter.line(`if (${skipSource(operand)}) continue;`);
   }
   const at = emitter.bind(position);
-  const source = emitter.source((prologue, body) => `return function filter(run, input, out, from, limit) {
+  const source = emitter.source(
+    (prologue, body) => `return function filter(run, input, out, from, limit) {
 ${prologue}
 ${ROW_LOOP}
 const total = input.count;
@@ -63,17 +76,22 @@ if (found === limit) { j++; break; }
 }
 ${at}.next = j;
 return found;
-};`);
+};`,
+  );
   return environment.cache.get(source)(emitter.args) as FilterCode;
 }
 
 function skipSource(operand: Operand): string {
   if (operand.isNull === 'true') return 'true';
-  return operand.isNull === 'false' ? `!${operand.value}` : `${operand.isNull} || !${operand.value}`;
+  return operand.isNull === 'false'
+    ? `!${operand.value}`
+    : `${operand.isNull} || !${operand.value}`;
 }
 
 function flattenAnd(conditions: readonly BoundExpr[]): BoundExpr[] {
-  return conditions.flatMap(condition => (condition.kind === 'and' ? flattenAnd(condition.args) : [condition]));
+  return conditions.flatMap(condition =>
+    condition.kind === 'and' ? flattenAnd(condition.args) : [condition],
+  );
 }
 
 /** Compiles a target list for one layout: one loop that writes every expression of a row before the next row. */
@@ -87,7 +105,9 @@ export function compileProjection(
   const after: string[] = [];
   exprs.forEach((expr, index) => {
     const operand = emitter.emit(expr);
-    before.push(`const w${index} = outputs[${index}].vector, w${index}v = w${index}.values, w${index}m = outputs[${index}].mask;`);
+    before.push(
+      `const w${index} = outputs[${index}].vector, w${index}v = w${index}.values, w${index}m = outputs[${index}].mask;`,
+    );
     emitter.line(storeSource(expr, index, operand));
     if (operand.isNull === 'false') after.push(`w${index}.nulls = null;`);
     else {
@@ -95,7 +115,8 @@ export function compileProjection(
       after.push(`w${index}.nulls = w${index}x !== 0 ? w${index}m : null;`);
     }
   });
-  const source = emitter.source((prologue, body) => `return function project(run, input, limit, outputs, isDense) {
+  const source = emitter.source(
+    (prologue, body) => `return function project(run, input, limit, outputs, isDense) {
 ${prologue}
 ${before.join('\n')}
 ${ROW_LOOP}
@@ -105,7 +126,8 @@ const o = isDense ? j : i;
 ${body}
 }
 ${after.join('\n')}
-};`);
+};`,
+  );
   return environment.cache.get(source)(emitter.args) as ProjectionCode;
 }
 
@@ -114,7 +136,9 @@ function storeSource(expr: BoundExpr, index: number, operand: Operand): string {
   const value = isBool ? `${operand.value} ? 1 : 0` : operand.value;
   const target = `w${index}v[o]`;
   if (operand.isNull === 'false') return `${target} = ${value};`;
-  const zero = {bool: '0', int32: '0', float64: '0', int64: '0n', text: "''", boxed: 'null'}[expr.type.physical];
+  const zero = {bool: '0', int32: '0', float64: '0', int64: '0n', text: "''", boxed: 'null'}[
+    expr.type.physical
+  ];
   const flag = `w${index}m[o]`;
   const isNull = `${target} = ${zero}; ${flag} = 1; w${index}x = 1;`;
   if (operand.isNull === 'true') return isNull;
@@ -126,7 +150,9 @@ export function compileScalar(expr: BoundExpr, environment: CompileEnvironment):
   const emitter = new Emitter(environment, []);
   const operand = emitter.emit(expr);
   emitter.line(`return ${emitter.datum(operand)};`);
-  const source = emitter.source((prologue, body) => `return function scalar(run) {\n${prologue}\n${body}\n};`);
+  const source = emitter.source(
+    (prologue, body) => `return function scalar(run) {\n${prologue}\n${body}\n};`,
+  );
   return environment.cache.get(source)(emitter.args) as ScalarCode;
 }
 
@@ -135,6 +161,8 @@ export function compileRow(exprs: readonly BoundExpr[], environment: CompileEnvi
   const emitter = new Emitter(environment, []);
   const values = exprs.map(expr => emitter.datum(emitter.emit(expr)));
   emitter.line(`return [${values.join(', ')}];`);
-  const source = emitter.source((prologue, body) => `return function row(run, row) {\n${prologue}\n${body}\n};`);
+  const source = emitter.source(
+    (prologue, body) => `return function row(run, row) {\n${prologue}\n${body}\n};`,
+  );
   return environment.cache.get(source)(emitter.args) as RowCode;
 }

@@ -5,7 +5,14 @@ import type {FunctionLibrary} from '../functions/contract.ts';
 import type {PhysicalKind, TypeLookup} from '../types/contract.ts';
 import {isPassThrough} from './analyze.ts';
 import type {BoundExpr} from './bound.ts';
-import type {CompileEnvironment, FilterCode, OutputColumn, ProjectionCode, RowCode, ScalarCode} from './compile.ts';
+import type {
+  CompileEnvironment,
+  FilterCode,
+  OutputColumn,
+  ProjectionCode,
+  RowCode,
+  ScalarCode,
+} from './compile.ts';
 import {compileFilter, compileProjection, compileRow, compileScalar} from './compile.ts';
 import type {FactoryCache} from './factory-cache.ts';
 import type {ExprRun} from './run.ts';
@@ -69,7 +76,8 @@ class Variants<Code> {
 
 function matches(kinds: readonly VectorKind[], vectors: readonly Vector[]): boolean {
   if (kinds.length !== vectors.length) return false;
-  for (let index = 0; index < kinds.length; index++) if (kinds[index] !== vectors[index]!.kind) return false;
+  for (let index = 0; index < kinds.length; index++)
+    if (kinds[index] !== vectors[index]!.kind) return false;
   return true;
 }
 
@@ -79,7 +87,9 @@ export class Filter {
   readonly #position = {next: 0};
 
   constructor(conditions: readonly BoundExpr[], environment: CompileEnvironment) {
-    this.#variants = new Variants(kinds => compileFilter(conditions, kinds, environment, this.#position));
+    this.#variants = new Variants(kinds =>
+      compileFilter(conditions, kinds, environment, this.#position),
+    );
   }
 
   /**
@@ -127,7 +137,8 @@ export class Projection {
     let computed = 0;
     for (let index = 0; index < this.#exprs.length; index++) {
       const expr = this.#exprs[index]!;
-      batch.vectors[index] = expr.kind === 'column' ? input.vectors[expr.index]! : this.#outputs[computed++]!.vector;
+      batch.vectors[index] =
+        expr.kind === 'column' ? input.vectors[expr.index]! : this.#outputs[computed++]!.vector;
     }
     return batch;
   }

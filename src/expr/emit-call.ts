@@ -28,28 +28,50 @@ export interface Callee {
 export function emitApply(emitter: Emitter, callee: Callee, operands: readonly Operand[]): Operand {
   const code = emitter.functionCode(callee.source);
   if (!callee.isStrict) {
-    const call = callSource(emitter, callee, code, operands.map(operand => emitter.datum(operand)));
+    const call = callSource(
+      emitter,
+      callee,
+      code,
+      operands.map(operand => emitter.datum(operand)),
+    );
     return emitter.fromDatum(call);
   }
   const isNull = emitter.anyNull(operands);
   if (isNull === 'true') return NULL_OPERAND;
-  const call = callSource(emitter, callee, code, operands.map(operand => operand.value));
-  if (!('emit' in code)) return emitter.fromDatum(isNull === 'false' ? call : `${isNull} ? null : ${call}`);
+  const call = callSource(
+    emitter,
+    callee,
+    code,
+    operands.map(operand => operand.value),
+  );
+  if (!('emit' in code))
+    return emitter.fromDatum(isNull === 'false' ? call : `${isNull} ? null : ${call}`);
   const value = emitter.fresh('v');
   if (isNull === 'false' || code.isTotal === true) emitter.line(`const ${value} = ${call};`);
-  else emitter.line(`const ${value} = ${isNull} ? ${zeroOf(callee.types.result.physical)} : ${call};`);
+  else
+    emitter.line(`const ${value} = ${isNull} ? ${zeroOf(callee.types.result.physical)} : ${call};`);
   return {value, isNull};
 }
 
-function callSource(emitter: Emitter, callee: Callee, code: FunctionCode, args: readonly string[]): string {
+function callSource(
+  emitter: Emitter,
+  callee: Callee,
+  code: FunctionCode,
+  args: readonly string[],
+): string {
   if ('emit' in code) return emittedSource(emitter, code, args);
   if ('fn' in code) return `${emitter.bindStatic(code.fn)}(${args.join(', ')})`;
-  if ('fnCtx' in code) return `${emitter.bindStatic(code.fnCtx)}(${[...args, emitter.context()].join(', ')})`;
+  if ('fnCtx' in code)
+    return `${emitter.bindStatic(code.fnCtx)}(${[...args, emitter.context()].join(', ')})`;
   emitter.context();
   return `${emitter.bind(code.fnTyped(callTypes(emitter, callee)))}(${args.join(', ')})`;
 }
 
-function emittedSource(emitter: Emitter, code: Extract<FunctionCode, {emit: unknown}>, args: readonly string[]): string {
+function emittedSource(
+  emitter: Emitter,
+  code: Extract<FunctionCode, {emit: unknown}>,
+  args: readonly string[],
+): string {
   return code.emit(...args).replace(/\bh\.(\w+)/g, (_, name: string) => {
     const helper = code.helpers?.[name];
     if (helper === undefined) throw internalError(`emitted code names an unknown helper ${name}`);
@@ -60,10 +82,16 @@ function emittedSource(emitter: Emitter, code: Extract<FunctionCode, {emit: unkn
 function callTypes(emitter: Emitter, callee: Callee): CallTypes {
   const holder = emitter.holder;
   const context = (): EvalContext => {
-    if (holder.context === null) throw internalError('a function asked for its context before a row was computed');
+    if (holder.context === null)
+      throw internalError('a function asked for its context before a row was computed');
     return holder.context;
   };
-  return {args: callee.types.args, result: callee.types.result, lookup: emitter.environment.lookup, context};
+  return {
+    args: callee.types.args,
+    result: callee.types.result,
+    lookup: emitter.environment.lookup,
+    context,
+  };
 }
 
 /** A two-argument function as a JavaScript function, for helpers that call it per element. */
@@ -78,7 +106,9 @@ export function functionValue(emitter: Emitter, callee: Callee): string {
   return name;
 }
 
-const bytesTests: Readonly<Record<string, {readonly isLike: boolean; readonly isNegated: boolean}>> = {
+const bytesTests: Readonly<
+  Record<string, {readonly isLike: boolean; readonly isNegated: boolean}>
+> = {
   texteq: {isLike: false, isNegated: false},
   textne: {isLike: false, isNegated: true},
   textlike: {isLike: true, isNegated: false},
@@ -100,10 +130,15 @@ function emitBytesCall(emitter: Emitter, expr: CallExpr): Operand | null {
   if (isNull === 'true') return NULL_OPERAND;
   const matcher = emitter.bind(new BytesMatcher(test.isLike));
   const last = 'input.selection === null ? input.count : input.selection[input.count - 1] + 1';
-  emitter.prologue(matcher, `${matcher}.open(c${index}b, input.count === 0 ? 0 : c${index}o[${last}]);`);
+  emitter.prologue(
+    matcher,
+    `${matcher}.open(c${index}b, input.count === 0 ? 0 : c${index}o[${last}]);`,
+  );
   const value = emitter.fresh('v');
   const call = `${matcher}.test(${operand.value}, c${index}o[i], c${index}o[i + 1])`;
-  emitter.line(`const ${value} = ${isNull === 'false' ? '' : `!(${isNull}) && `}${test.isNegated ? '!' : ''}${call};`);
+  emitter.line(
+    `const ${value} = ${isNull === 'false' ? '' : `!(${isNull}) && `}${test.isNegated ? '!' : ''}${call};`,
+  );
   return {value, isNull};
 }
 

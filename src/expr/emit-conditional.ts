@@ -8,11 +8,34 @@ import {isRowNull, pickExtreme} from './runtime.ts';
 
 type ConditionalExpr = Extract<
   BoundExpr,
-  {kind: 'and' | 'or' | 'not' | 'nullTest' | 'booleanTest' | 'distinct' | 'case' | 'coalesce' | 'minMax' | 'nullIf' | 'rowCompare'}
+  {
+    kind:
+      | 'and'
+      | 'or'
+      | 'not'
+      | 'nullTest'
+      | 'booleanTest'
+      | 'distinct'
+      | 'case'
+      | 'coalesce'
+      | 'minMax'
+      | 'nullIf'
+      | 'rowCompare';
+  }
 >;
 
 const conditionalKinds: ReadonlySet<BoundExpr['kind']> = new Set([
-  'and', 'or', 'not', 'nullTest', 'booleanTest', 'distinct', 'case', 'coalesce', 'minMax', 'nullIf', 'rowCompare',
+  'and',
+  'or',
+  'not',
+  'nullTest',
+  'booleanTest',
+  'distinct',
+  'case',
+  'coalesce',
+  'minMax',
+  'nullIf',
+  'rowCompare',
 ]);
 
 /** Whether emitConditional writes this kind. */
@@ -87,13 +110,20 @@ function emitNullTest(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullTes
   const not = expr.negated ? '!' : '';
   if (expr.isRow) {
     const record = emitter.datum(emitter.emit(expr.arg));
-    return {value: `${emitter.bindStatic(isRowNull)}(${record}, ${!expr.negated})`, isNull: 'false'};
+    return {
+      value: `${emitter.bindStatic(isRowNull)}(${record}, ${!expr.negated})`,
+      isNull: 'false',
+    };
   }
-  if (expr.arg.kind === 'column') return {value: `(${not}${emitter.columnIsNull(expr.arg.index)})`, isNull: 'false'};
+  if (expr.arg.kind === 'column')
+    return {value: `(${not}${emitter.columnIsNull(expr.arg.index)})`, isNull: 'false'};
   return {value: `(${not}${emitter.emit(expr.arg).isNull})`, isNull: 'false'};
 }
 
-function emitBooleanTest(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'booleanTest'}>): Operand {
+function emitBooleanTest(
+  emitter: Emitter,
+  expr: Extract<BoundExpr, {kind: 'booleanTest'}>,
+): Operand {
   const operand = emitter.emit(expr.arg);
   const not = expr.negated ? '!' : '';
   if (expr.test === 'unknown') return {value: `(${not}${operand.isNull})`, isNull: 'false'};
@@ -107,7 +137,10 @@ function emitDistinct(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'distinc
   const result = emitter.fresh('v');
   emitter.line(`let ${result} = ${left.isNull} !== ${right.isNull};`);
   emitter.block(`if (!${left.isNull} && !${right.isNull}) {`, () => {
-    const equal = emitPair(emitter, expr.equalitySource, expr, [knownValue(expr.left, left), knownValue(expr.right, right)]);
+    const equal = emitPair(emitter, expr.equalitySource, expr, [
+      knownValue(expr.left, left),
+      knownValue(expr.right, right),
+    ]);
     emitter.line(`${result} = ${equal.isNull} || !${equal.value};`);
   });
   return {value: expr.negated ? `(!${result})` : result, isNull: 'false'};
@@ -123,9 +156,18 @@ function knownValue(expr: BoundExpr, operand: Operand): TypedOperand {
 }
 
 /** A strict boolean function of two operands. */
-function emitPair(emitter: Emitter, source: string, expr: BoundExpr, pair: readonly TypedOperand[]): Operand {
+function emitPair(
+  emitter: Emitter,
+  source: string,
+  expr: BoundExpr,
+  pair: readonly TypedOperand[],
+): Operand {
   const types = {args: pair.map(each => each.expr.type), result: expr.type};
-  return emitApply(emitter, {source, isStrict: true, types}, pair.map(each => each.operand));
+  return emitApply(
+    emitter,
+    {source, isStrict: true, types},
+    pair.map(each => each.operand),
+  );
 }
 
 function emitCase(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'case'}>): Operand {
@@ -160,7 +202,9 @@ function emitCoalesce(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'coalesc
 function emitMinMax(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'minMax'}>): Operand {
   const operands = expr.args.map(arg => emitter.emit(arg));
   const list = operands.map(operand => emitter.datum(operand)).join(', ');
-  return emitter.fromDatum(`${emitter.bindStatic(pickExtreme)}([${list}], ${emitter.bind(expr.type)}, ${expr.isGreatest})`);
+  return emitter.fromDatum(
+    `${emitter.bindStatic(pickExtreme)}([${list}], ${emitter.bind(expr.type)}, ${expr.isGreatest})`,
+  );
 }
 
 function emitNullIf(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullIf'}>): Operand {
@@ -169,7 +213,10 @@ function emitNullIf(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullIf'}>
   const isNull = emitter.fresh('n');
   emitter.line(`let ${isNull} = ${left.isNull};`);
   emitter.block(`if (!${left.isNull} && !${right.isNull}) {`, () => {
-    const equal = emitPair(emitter, expr.equalitySource, expr, [knownValue(expr.left, left), knownValue(expr.right, right)]);
+    const equal = emitPair(emitter, expr.equalitySource, expr, [
+      knownValue(expr.left, left),
+      knownValue(expr.right, right),
+    ]);
     emitter.line(`if (!${equal.isNull} && ${equal.value}) ${isNull} = true;`);
   });
   return {value: left.value, isNull};
@@ -198,7 +245,10 @@ function emitRowCompare(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'rowCo
 }
 
 /** Row = is AND of the pairs, row <> is OR of them (PostgreSQL 9.24.5). */
-function emitRowEquality(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'rowCompare'}>): Operand {
+function emitRowEquality(
+  emitter: Emitter,
+  expr: Extract<BoundExpr, {kind: 'rowCompare'}>,
+): Operand {
   const isOr = expr.operator === '<>';
   const value = emitter.fresh('v');
   const isNull = emitter.fresh('n');

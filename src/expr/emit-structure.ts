@@ -4,7 +4,17 @@ import type {Emitter, Operand} from './emitter.ts';
 import {zeroOf} from './emitter.ts';
 import {functionValue} from './emit-call.ts';
 import {
-  arrayElement, arrayOf, arraySlice, checkDomain, domainNotNull, ioCast, isSetEquality, mapArray, recordOf, scalarArray, SetSearch,
+  arrayElement,
+  arrayOf,
+  arraySlice,
+  checkDomain,
+  domainNotNull,
+  ioCast,
+  isSetEquality,
+  mapArray,
+  recordOf,
+  scalarArray,
+  SetSearch,
 } from './runtime.ts';
 import {sessionValue} from './session-values.ts';
 
@@ -19,17 +29,31 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
       return emitScalarArray(emitter, expr);
     case 'array': {
       const list = expr.elements.map(element => emitter.datum(emitter.emit(element))).join(', ');
-      return {value: constant(emitter, `${emitter.bindStatic(arrayOf)}([${list}], ${expr.isMultiDimensional})`), isNull: 'false'};
+      return {
+        value: constant(
+          emitter,
+          `${emitter.bindStatic(arrayOf)}([${list}], ${expr.isMultiDimensional})`,
+        ),
+        isNull: 'false',
+      };
     }
     case 'row': {
       const list = expr.fields.map(field => emitter.datum(emitter.emit(field))).join(', ');
       const types = emitter.bind(expr.fields.map(field => field.type.oid));
-      return {value: constant(emitter, `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}])`), isNull: 'false'};
+      return {
+        value: constant(
+          emitter,
+          `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}])`,
+        ),
+        isNull: 'false',
+      };
     }
     case 'field': {
       const record = emitter.emit(expr.arg);
       const field = `${record.value}.fields[${expr.index}]`;
-      return emitter.fromDatum(record.isNull === 'false' ? field : `${record.isNull} ? null : (${field} ?? null)`);
+      return emitter.fromDatum(
+        record.isNull === 'false' ? field : `${record.isNull} ? null : (${field} ?? null)`,
+      );
     }
     case 'subscript':
       return emitSubscript(emitter, expr);
@@ -45,7 +69,9 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
     case 'domainCast':
       return emitDomainCast(emitter, expr);
     case 'sessionValue':
-      return emitter.fromDatum(`${emitter.bindStatic(sessionValue)}(${emitter.bind(expr.name)}, ${emitter.context()}, ${emitter.bind(expr.typmod)})`);
+      return emitter.fromDatum(
+        `${emitter.bindStatic(sessionValue)}(${emitter.bind(expr.name)}, ${emitter.context()}, ${emitter.bind(expr.typmod)})`,
+      );
     default:
       throw internalError(`the emitter has no code for ${expr.kind}`);
   }
@@ -57,13 +83,18 @@ function constant(emitter: Emitter, source: string): string {
   return value;
 }
 
-function emitScalarArray(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'scalarArray'}>): Operand {
+function emitScalarArray(
+  emitter: Emitter,
+  expr: Extract<BoundExpr, {kind: 'scalarArray'}>,
+): Operand {
   const left = emitter.emit(expr.left);
   const array = emitter.emit(expr.array);
   if (array.isNull === 'true') return array;
   if (!expr.isAll && isSetEquality(expr.source)) {
     const search = emitter.bind(new SetSearch());
-    return emitter.fromDatum(`${array.isNull} ? null : ${search}.any(${emitter.datum(left)}, ${array.value})`);
+    return emitter.fromDatum(
+      `${array.isNull} ? null : ${search}.any(${emitter.datum(left)}, ${array.value})`,
+    );
   }
   const element = expr.array.type.element;
   if (element === null) throw internalError('the right side of ANY is not an array');
@@ -81,7 +112,8 @@ function emitSubscript(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'subscr
   const isNull = emitter.fresh('n');
   emitter.line(`let ${value} = null;`);
   emitter.block(`if (!${array.isNull}) {`, () => {
-    const bound = (part: BoundExpr | null): string => (part === null ? 'undefined' : emitter.datum(emitter.emit(part)));
+    const bound = (part: BoundExpr | null): string =>
+      part === null ? 'undefined' : emitter.datum(emitter.emit(part));
     const lowers: string[] = [];
     const uppers: string[] = [];
     for (const part of expr.subscripts) {
@@ -89,10 +121,16 @@ function emitSubscript(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'subscr
       uppers.push(bound(part.upper));
     }
     if (expr.isSlice) {
-      emitter.line(`${value} = ${emitter.bindStatic(arraySlice)}(${array.value}, [${lowers.join(', ')}], [${uppers.join(', ')}]);`);
+      emitter.line(
+        `${value} = ${emitter.bindStatic(arraySlice)}(${array.value}, [${lowers.join(', ')}], [${uppers.join(', ')}]);`,
+      );
     } else {
-      const subscripts = expr.subscripts.map((part, index) => (part.upper === null ? lowers[index] : uppers[index]));
-      emitter.line(`${value} = ${emitter.bindStatic(arrayElement)}(${array.value}, [${subscripts.join(', ')}]);`);
+      const subscripts = expr.subscripts.map((part, index) =>
+        part.upper === null ? lowers[index] : uppers[index],
+      );
+      emitter.line(
+        `${value} = ${emitter.bindStatic(arrayElement)}(${array.value}, [${subscripts.join(', ')}]);`,
+      );
     }
   });
   emitter.line(`const ${isNull} = ${value} === null;`);
@@ -120,11 +158,14 @@ function emitArrayCast(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'arrayC
 function emitDomainCast(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'domainCast'}>): Operand {
   const operand = emitter.emit(expr.arg);
   const domain = emitter.bind(expr.type.name);
-  if (expr.isNotNull) emitter.line(`if (${operand.isNull}) ${emitter.bindStatic(domainNotNull)}(${domain});`);
+  if (expr.isNotNull)
+    emitter.line(`if (${operand.isNull}) ${emitter.bindStatic(domainNotNull)}(${domain});`);
   for (const check of expr.checks) {
     emitter.block('{', () => {
       const condition = emitter.withLet(expr.id, operand, () => emitter.emit(check.condition));
-      emitter.line(`if (!${condition.isNull} && !${condition.value}) ${emitter.bindStatic(checkDomain)}(${domain}, ${emitter.bind(check.name)});`);
+      emitter.line(
+        `if (!${condition.isNull} && !${condition.value}) ${emitter.bindStatic(checkDomain)}(${domain}, ${emitter.bind(check.name)});`,
+      );
     });
   }
   return operand;

@@ -72,7 +72,9 @@ export class Emitter {
 
   /** Source of the factory's body around the function's own text. */
   source(functionText: (prologue: string, body: string) => string): string {
-    const context = this.usesContext ? ['const context = run.context;', `${this.bindStatic(this.holder)}.context = context;`] : [];
+    const context = this.usesContext
+      ? ['const context = run.context;', `${this.bindStatic(this.holder)}.context = context;`]
+      : [];
     const bound = this.args.map((_, index) => `const a${index} = A[${index}];`);
     const text = functionText([...context, ...this.#prologue].join('\n'), this.#lines.join('\n'));
     return ["'use strict';", ...bound, ...this.#state, text].join('\n');
@@ -170,7 +172,9 @@ export class Emitter {
 
   /** One flag that is true when any operand is NULL. */
   anyNull(operands: readonly Operand[]): string {
-    const flags = [...new Set(operands.map(operand => operand.isNull))].filter(flag => flag !== 'false');
+    const flags = [...new Set(operands.map(operand => operand.isNull))].filter(
+      flag => flag !== 'false',
+    );
     if (flags.includes('true')) return 'true';
     if (flags.length === 0) return 'false';
     if (flags.length === 1) return flags[0]!;
@@ -220,7 +224,10 @@ export class Emitter {
   #runValue(prefix: string, list: string, index: number): Operand {
     const value = `${prefix}${index}`;
     const isNull = `${value}n`;
-    this.prologue(value, `const ${value} = run.${list}[${index}]; const ${isNull} = ${value} === null;`);
+    this.prologue(
+      value,
+      `const ${value} = run.${list}[${index}]; const ${isNull} = ${value} === null;`,
+    );
     return {value, isNull};
   }
 
@@ -284,21 +291,35 @@ export class Emitter {
     const isBool = expr.type.physical === 'bool';
     this.vectorParts(column);
     const reads = this.#memoReads(expr);
-    this.state(`let ${id}d = null, ${id}t = null${reads.map((_, index) => `, ${id}r${index}`).join('')};`);
-    const differs = [`${id}d !== c${column}d`, ...reads.map((name, index) => `${id}r${index} !== ${name}`)].join(' || ');
+    this.state(
+      `let ${id}d = null, ${id}t = null${reads.map((_, index) => `, ${id}r${index}`).join('')};`,
+    );
+    const differs = [
+      `${id}d !== c${column}d`,
+      ...reads.map((name, index) => `${id}r${index} !== ${name}`),
+    ].join(' || ');
     const make = `${this.bindStatic(newMemo)}(c${column}d, ${isBool})`;
     const keep = reads.map((name, index) => ` ${id}r${index} = ${name};`).join('');
-    this.prologue(id, `if (${differs} || ${id}t.length <= c${column}d.size) { ${id}d = c${column}d; ${id}t = ${make};${keep} }`);
+    this.prologue(
+      id,
+      `if (${differs} || ${id}t.length <= c${column}d.size) { ${id}d = c${column}d; ${id}t = ${make};${keep} }`,
+    );
     const code = this.fresh('e');
     const entry = this.fresh('v');
-    this.line(`const ${code} = c${column}n !== null && c${column}n[i] !== 0 ? 0 : c${column}v[i] + 1;`);
+    this.line(
+      `const ${code} = c${column}n !== null && c${column}n[i] !== 0 ? 0 : c${column}v[i] + 1;`,
+    );
     this.line(`let ${entry} = ${id}t[${code}];`);
     this.block(isBool ? `if (${entry} === 0) {` : `if (${entry} === undefined) {`, () => {
       const operand = this.#cachedScope(() => this.emitPlain(expr));
-      const stored = isBool ? `${operand.isNull} ? 3 : ${operand.value} ? 2 : 1` : this.datum(operand);
+      const stored = isBool
+        ? `${operand.isNull} ? 3 : ${operand.value} ? 2 : 1`
+        : this.datum(operand);
       this.line(`${entry} = ${stored}; ${id}t[${code}] = ${entry};`);
     });
-    return isBool ? {value: `(${entry} === 2)`, isNull: `(${entry} === 3)`} : {value: entry, isNull: `(${entry} === null)`};
+    return isBool
+      ? {value: `(${entry} === 2)`, isNull: `(${entry} === 3)`}
+      : {value: entry, isNull: `(${entry} === null)`};
   }
 
   /** Names of the parameters and slots that a memo depends on, written to the prologue before the memo's own check. */
@@ -320,7 +341,11 @@ export class Emitter {
   }
 }
 
-function loadSource(name: string, kind: Exclude<InputKind, 'datum' | 'boxed'>, isNull: string): string {
+function loadSource(
+  name: string,
+  kind: Exclude<InputKind, 'datum' | 'boxed'>,
+  isNull: string,
+): string {
   switch (kind) {
     case 'bool':
       return `${name}v[i] !== 0`;

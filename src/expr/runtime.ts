@@ -15,7 +15,11 @@ export function newMemo(dictionary: TextDictionary, isBool: boolean): Uint8Array
 }
 
 /** GREATEST or LEAST of values that are computed already; NULLs are skipped. */
-export function pickExtreme(values: readonly Datum[], type: TypeInstance, isGreatest: boolean): Datum {
+export function pickExtreme(
+  values: readonly Datum[],
+  type: TypeInstance,
+  isGreatest: boolean,
+): Datum {
   let best: Datum = null;
   for (let index = 0; index < values.length; index++) {
     const value = values[index]!;
@@ -55,8 +59,21 @@ export function scalarArray(
 }
 
 const setEqualities: ReadonlySet<string> = new Set([
-  'int2eq', 'int4eq', 'int8eq', 'float4eq', 'float8eq', 'texteq', 'nameeq', 'oideq', 'date_eq', 'timestamp_eq', 'time_eq', 'booleq',
-  'chareq', 'uuid_eq', 'enum_eq',
+  'int2eq',
+  'int4eq',
+  'int8eq',
+  'float4eq',
+  'float8eq',
+  'texteq',
+  'nameeq',
+  'oideq',
+  'date_eq',
+  'timestamp_eq',
+  'time_eq',
+  'booleq',
+  'chareq',
+  'uuid_eq',
+  'enum_eq',
 ]);
 
 /** Whether equal values of this '=' function are equal members of a JavaScript Set. */
@@ -89,20 +106,42 @@ export class SetSearch {
 /** ARRAY[...]: of arrays it adds a dimension, whose parts must agree. */
 export function arrayOf(elements: readonly Datum[], isMultiDimensional: boolean): PgArray {
   if (!isMultiDimensional) return PgArray.of(elements);
-  const parts = elements.filter(part => part !== null && (part as PgArray).dims.length > 0) as PgArray[];
+  const parts = elements.filter(
+    part => part !== null && (part as PgArray).dims.length > 0,
+  ) as PgArray[];
   if (parts.length === 0) return new PgArray([], [], []);
   const first = parts[0]!;
-  const agrees = parts.length === elements.length
-    && parts.every(part => part.dims.length === first.dims.length && part.dims.every((size, index) => size === first.dims[index]));
-  if (!agrees) throw new PgError(SqlState.arraySubscriptError, 'multidimensional arrays must have array expressions with matching dimensions');
+  const agrees =
+    parts.length === elements.length &&
+    parts.every(
+      part =>
+        part.dims.length === first.dims.length &&
+        part.dims.every((size, index) => size === first.dims[index]),
+    );
+  if (!agrees)
+    throw new PgError(
+      SqlState.arraySubscriptError,
+      'multidimensional arrays must have array expressions with matching dimensions',
+    );
   if (first.dims.length >= 6) {
-    throw new PgError(SqlState.programLimitExceeded, `number of array dimensions (${first.dims.length + 1}) exceeds the maximum allowed (6)`);
+    throw new PgError(
+      SqlState.programLimitExceeded,
+      `number of array dimensions (${first.dims.length + 1}) exceeds the maximum allowed (6)`,
+    );
   }
-  return new PgArray(parts.flatMap(part => part.elements), [parts.length, ...first.dims], [1, ...first.lowerBounds]);
+  return new PgArray(
+    parts.flatMap(part => part.elements),
+    [parts.length, ...first.dims],
+    [1, ...first.lowerBounds],
+  );
 }
 
 /** ROW(...). */
-export function recordOf(type: TypeInstance, fieldTypes: readonly Oid[], fields: readonly Datum[]): PgRecord {
+export function recordOf(
+  type: TypeInstance,
+  fieldTypes: readonly Oid[],
+  fields: readonly Datum[],
+): PgRecord {
   return new PgRecord(type.oid, fieldTypes, fields);
 }
 
@@ -141,7 +180,11 @@ export function arraySlice(
   }
   const elements: Datum[] = [];
   copySlice(array, {from, size, axis: 0, base: 0}, elements);
-  return new PgArray(elements, size, size.map(() => 1));
+  return new PgArray(
+    elements,
+    size,
+    size.map(() => 1),
+  );
 }
 
 interface SlicePart {
@@ -166,16 +209,27 @@ export function mapArray(array: PgArray, elements: readonly Datum[]): PgArray {
 }
 
 /** A cast through text: output of one type, input of the other. */
-export function ioCast(value: Value, from: TypeInstance, to: TypeInstance, context: EvalContext): Value {
+export function ioCast(
+  value: Value,
+  from: TypeInstance,
+  to: TypeInstance,
+  context: EvalContext,
+): Value {
   return to.input(from.output(value, context.format), -1, context.format);
 }
 
 /** 23502 for a NULL in a domain that forbids it. */
 export function domainNotNull(domain: string): never {
-  throw new PgError(SqlState.notNullViolation, `domain ${domain} does not allow null values`, {dataType: domain});
+  throw new PgError(SqlState.notNullViolation, `domain ${domain} does not allow null values`, {
+    dataType: domain,
+  });
 }
 
 /** 23514 for a value that breaks a domain's CHECK. */
 export function checkDomain(domain: string, constraint: string): never {
-  throw new PgError(SqlState.checkViolation, `value for domain ${domain} violates check constraint "${constraint}"`, {dataType: domain, constraint});
+  throw new PgError(
+    SqlState.checkViolation,
+    `value for domain ${domain} violates check constraint "${constraint}"`,
+    {dataType: domain, constraint},
+  );
 }

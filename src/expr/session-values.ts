@@ -1,10 +1,20 @@
 import type {EvalContext} from '../functions/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import type {SessionValueExpr} from './bound.ts';
-import {currentDate, currentTime, localTime, localTimestamp, roundMicros} from '../functions/session-clock.ts';
+import {
+  currentDate,
+  currentTime,
+  localTime,
+  localTimestamp,
+  roundMicros,
+} from '../functions/session-clock.ts';
 
 /** CURRENT_USER, CURRENT_DATE and their kin: read from the run, never kept in a plan. */
-export function sessionValue(name: SessionValueExpr['name'], context: EvalContext, typmod: number): Datum {
+export function sessionValue(
+  name: SessionValueExpr['name'],
+  context: EvalContext,
+  typmod: number,
+): Datum {
   switch (name) {
     case 'current_user':
     case 'current_role':

@@ -13,7 +13,9 @@ interface Place {
  * Hypothetical-set aggregates: `args` holds the hypothetical row first, then the row's values. Rows arrive sorted by the aggregate's ORDER BY, so that
  * the direction of each key can be read from them: rows before the first peer come first whatever ASC or DESC says.
  */
-function hypothetical(final: (before: number, distinctBefore: number, peers: number, count: number) => Datum): AggregateCode {
+function hypothetical(
+  final: (before: number, distinctBefore: number, peers: number, count: number) => Datum,
+): AggregateCode {
   return aggregateOf(false, types => ({
     init: (): Place => ({direct: null, rows: []}),
     step: (state, args) => {
@@ -32,7 +34,11 @@ function hypothetical(final: (before: number, distinctBefore: number, peers: num
   }));
 }
 
-function countRows(direct: readonly Datum[], rows: readonly (readonly Datum[])[], types: CallTypes): {before: number; distinct: number; peers: number} {
+function countRows(
+  direct: readonly Datum[],
+  rows: readonly (readonly Datum[])[],
+  types: CallTypes,
+): {before: number; distinct: number; peers: number} {
   const directions = direct.map((_, key) => directionOf(rows, key, types));
   let before = 0;
   let distinct = 0;
@@ -50,7 +56,12 @@ function countRows(direct: readonly Datum[], rows: readonly (readonly Datum[])[]
 /** 1 ascending, -1 descending, as the sorted rows show for a key. */
 function directionOf(rows: readonly (readonly Datum[])[], key: number, types: CallTypes): number {
   for (let index = 1; index < rows.length; index++) {
-    if (rows[index]!.slice(0, key).some((value, at) => compareKey(value, rows[index - 1]![at]!, at, types) !== 0)) continue;
+    if (
+      rows[index]!.slice(0, key).some(
+        (value, at) => compareKey(value, rows[index - 1]![at]!, at, types) !== 0,
+      )
+    )
+      continue;
     const order = compareKey(rows[index - 1]![key]!, rows[index]![key]!, key, types);
     if (order !== 0) return order < 0 ? 1 : -1;
   }
@@ -62,7 +73,12 @@ function compareKey(a: Datum, b: Datum, key: number, types: CallTypes): number {
   return types.args[key]!.compare(a, b);
 }
 
-function compareRows(a: readonly Datum[], b: readonly Datum[], directions: readonly number[], types: CallTypes): number {
+function compareRows(
+  a: readonly Datum[],
+  b: readonly Datum[],
+  directions: readonly number[],
+  types: CallTypes,
+): number {
   for (let key = 0; key < directions.length; key++) {
     const order = compareKey(a[key]!, b[key]!, key, types);
     if (order !== 0) return order * directions[key]!;
@@ -74,6 +90,8 @@ function compareRows(a: readonly Datum[], b: readonly Datum[], directions: reado
 export const hypotheticalAggregates: AggregateTable = {
   rank: hypothetical(before => BigInt(before + 1)),
   dense_rank: hypothetical((_, distinct) => BigInt(distinct + 1)),
-  percent_rank: hypothetical((before, _distinct, _peers, count) => (count === 0 ? 0 : before / count)),
+  percent_rank: hypothetical((before, _distinct, _peers, count) =>
+    count === 0 ? 0 : before / count,
+  ),
   cume_dist: hypothetical((before, _distinct, peers, count) => (before + peers + 1) / (count + 1)),
 };

@@ -19,7 +19,8 @@ interface NodeState {
 }
 
 const noKey = (value: Datum): void => {
-  if (value === null) throw new PgError(SqlState.invalidParameterValue, 'field name must not be null');
+  if (value === null)
+    throw new PgError(SqlState.invalidParameterValue, 'field name must not be null');
 };
 
 /** Aggregates that build JSON. Array and row elements go on their own lines in json_agg, as in PostgreSQL. */
@@ -31,12 +32,14 @@ export const jsonAggregates: AggregateTable = {
       step: (state, args) => {
         const {parts} = state as TextState;
         const value = args[0]!;
-        const isComplex = value !== null && typeof value === 'object' && ('dims' in value || 'fieldTypes' in value);
+        const isComplex =
+          value !== null && typeof value === 'object' && ('dims' in value || 'fieldTypes' in value);
         const separator = parts.length === 0 ? '' : isComplex ? ', \n ' : ', ';
         parts.push(separator + jsonText(value, type, jsonContext(types)));
         return state;
       },
-      final: state => ((state as TextState).parts.length === 0 ? null : `[${(state as TextState).parts.join('')}]`),
+      final: state =>
+        (state as TextState).parts.length === 0 ? null : `[${(state as TextState).parts.join('')}]`,
     };
   }),
   jsonb_agg: aggregateOf(false, types => ({
@@ -45,7 +48,8 @@ export const jsonAggregates: AggregateTable = {
       (state as JsonbNode[]).push(jsonbNode(args[0]!, types.args[0]!, jsonContext(types)));
       return state;
     },
-    final: state => ((state as JsonbNode[]).length === 0 ? null : jsonbOf((state as JsonbNode[]).slice())),
+    final: state =>
+      (state as JsonbNode[]).length === 0 ? null : jsonbOf((state as JsonbNode[]).slice()),
   })),
   json_object_agg: aggregateOf(false, types => ({
     init: (): TextState => ({parts: []}),
@@ -53,17 +57,24 @@ export const jsonAggregates: AggregateTable = {
       noKey(args[0]!);
       const context = jsonContext(types);
       const key = keyText(args[0]!, types.args[0]!, context, 'field name must not be null');
-      (state as TextState).parts.push(`${quoteJson(key)} : ${jsonText(args[1]!, types.args[1]!, context)}`);
+      (state as TextState).parts.push(
+        `${quoteJson(key)} : ${jsonText(args[1]!, types.args[1]!, context)}`,
+      );
       return state;
     },
-    final: state => ((state as TextState).parts.length === 0 ? null : `{ ${(state as TextState).parts.join(', ')} }`),
+    final: state =>
+      (state as TextState).parts.length === 0
+        ? null
+        : `{ ${(state as TextState).parts.join(', ')} }`,
   })),
   jsonb_object_agg: aggregateOf(false, types => ({
     init: (): NodeState => ({keys: [], values: []}),
     step: (state, args) => {
       noKey(args[0]!);
       const context = jsonContext(types);
-      (state as NodeState).keys.push(keyText(args[0]!, types.args[0]!, context, 'field name must not be null'));
+      (state as NodeState).keys.push(
+        keyText(args[0]!, types.args[0]!, context, 'field name must not be null'),
+      );
       (state as NodeState).values.push(jsonbNode(args[1]!, types.args[1]!, context));
       return state;
     },

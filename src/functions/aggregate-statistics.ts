@@ -5,7 +5,14 @@ import type {Datum, TypeInstance} from '../types/contract.ts';
 import {intervalAdd, intervalMultiply, intervalSubtract} from '../types/datetime-math.ts';
 import type {Interval} from '../types/interval-value.ts';
 import {numericFromInt} from '../types/numeric-convert.ts';
-import {divideRounded, leadingDigit, numericAdd, numericMul, numericSign, numericSub} from '../types/numeric-math.ts';
+import {
+  divideRounded,
+  leadingDigit,
+  numericAdd,
+  numericMul,
+  numericSign,
+  numericSub,
+} from '../types/numeric-math.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {AggregateTable} from './aggregate.ts';
 import {aggregateOf, baseName} from './aggregate.ts';
@@ -36,7 +43,8 @@ interface NumericSpread {
   squares: Numeric;
 }
 
-const toNumeric = (value: Datum): Numeric => (value instanceof Numeric ? value : numericFromInt(value as number | bigint));
+const toNumeric = (value: Datum): Numeric =>
+  value instanceof Numeric ? value : numericFromInt(value as number | bigint);
 
 function stepNumeric(state: unknown, args: readonly Datum[]): NumericSpread {
   const spread = state as NumericSpread;
@@ -60,7 +68,10 @@ function numericSpread(spread: NumericSpread, isSample: boolean, isDeviation: bo
   if (spread.count === 0 || (isSample && spread.count === 1)) return null;
   if (spread.sum.kind !== 'finite') return Numeric.nan;
   const rows = numericFromInt(spread.count);
-  const numerator = numericSub(numericMul(rows, spread.squares), numericMul(spread.sum, spread.sum));
+  const numerator = numericSub(
+    numericMul(rows, spread.squares),
+    numericMul(spread.sum, spread.sum),
+  );
   if (numericSign(numerator) <= 0) return Numeric.of(0n, 0);
   const divisor = numericMul(rows, isSample ? numericFromInt(spread.count - 1) : rows);
   const scale = divisionScale(numerator, divisor);
@@ -150,7 +161,10 @@ interface Ordered {
   readonly values: Datum[];
 }
 
-function ordered(directCount: number, final: (state: Ordered, types: CallTypes) => Datum): AggregateCode {
+function ordered(
+  directCount: number,
+  final: (state: Ordered, types: CallTypes) => Datum,
+): AggregateCode {
   return aggregateOf(false, types => ({
     init: (): Ordered => ({direct: [], values: []}),
     step: (state, args) => {
@@ -165,7 +179,10 @@ function ordered(directCount: number, final: (state: Ordered, types: CallTypes) 
 
 function checkFraction(fraction: number): void {
   if (Number.isNaN(fraction) || fraction < 0 || fraction > 1) {
-    throw new PgError(SqlState.numericValueOutOfRange, `percentile value ${fraction} is not between 0 and 1`);
+    throw new PgError(
+      SqlState.numericValueOutOfRange,
+      `percentile value ${fraction} is not between 0 and 1`,
+    );
   }
 }
 
@@ -184,18 +201,28 @@ function continuous(values: readonly Datum[], fraction: Datum, type: TypeInstanc
   const low = values[first]!;
   if (first === Math.ceil(place)) return low;
   const high = values[first + 1]!;
-  if (type.name !== 'interval') return (low as number) + (place - first) * ((high as number) - (low as number));
-  return intervalAdd(low as Interval, intervalMultiply(intervalSubtract(high as Interval, low as Interval), place - first));
+  if (type.name !== 'interval')
+    return (low as number) + (place - first) * ((high as number) - (low as number));
+  return intervalAdd(
+    low as Interval,
+    intervalMultiply(intervalSubtract(high as Interval, low as Interval), place - first),
+  );
 }
 
 /** One fraction gives one value, an array of fractions an array. */
-function percentile(pick: (values: readonly Datum[], fraction: Datum, type: TypeInstance) => Datum): AggregateCode {
+function percentile(
+  pick: (values: readonly Datum[], fraction: Datum, type: TypeInstance) => Datum,
+): AggregateCode {
   return ordered(1, ({direct, values}, types) => {
     if (values.length === 0) return null;
     const wanted = direct[0] ?? null;
     const type = types.args[1]!;
     if (!(wanted instanceof PgArray)) return pick(values, wanted, type);
-    return new PgArray(wanted.elements.map(fraction => pick(values, fraction, type)), wanted.dims, wanted.lowerBounds);
+    return new PgArray(
+      wanted.elements.map(fraction => pick(values, fraction, type)),
+      wanted.dims,
+      wanted.lowerBounds,
+    );
   });
 }
 
@@ -225,18 +252,28 @@ export const statisticsAggregates: AggregateTable = {
   variance: variance.sample,
   var_samp: variance.sample,
   var_pop: variance.population,
-  regr_count: aggregateOf(true, () => ({init: () => 0, step: state => (state as number) + 1, final: state => BigInt(state as number)})),
+  regr_count: aggregateOf(true, () => ({
+    init: () => 0,
+    step: state => (state as number) + 1,
+    final: state => BigInt(state as number),
+  })),
   regr_sxx: regression(sums => sums.xx),
   regr_syy: regression(sums => sums.yy),
   regr_sxy: regression(sums => sums.xy),
   regr_avgx: regression(sums => sums.sumX / sums.count),
   regr_avgy: regression(sums => sums.sumY / sums.count),
-  regr_r2: regression(sums => (sums.xx === 0 ? null : sums.yy === 0 ? 1 : (sums.xy * sums.xy) / (sums.xx * sums.yy))),
+  regr_r2: regression(sums =>
+    sums.xx === 0 ? null : sums.yy === 0 ? 1 : (sums.xy * sums.xy) / (sums.xx * sums.yy),
+  ),
   regr_slope: regression(sums => (sums.xx === 0 ? null : sums.xy / sums.xx)),
-  regr_intercept: regression(sums => (sums.xx === 0 ? null : (sums.sumY - (sums.sumX * sums.xy) / sums.xx) / sums.count)),
+  regr_intercept: regression(sums =>
+    sums.xx === 0 ? null : (sums.sumY - (sums.sumX * sums.xy) / sums.xx) / sums.count,
+  ),
   covar_pop: regression(sums => sums.xy / sums.count),
   covar_samp: regression(sums => sums.xy / (sums.count - 1), 2),
-  corr: regression(sums => (sums.xx === 0 || sums.yy === 0 ? null : sums.xy / Math.sqrt(sums.xx * sums.yy))),
+  corr: regression(sums =>
+    sums.xx === 0 || sums.yy === 0 ? null : sums.xy / Math.sqrt(sums.xx * sums.yy),
+  ),
   percentile_disc: percentile(discrete),
   percentile_cont: percentile(continuous),
   mode,

@@ -115,18 +115,33 @@ function stepInterval(state: unknown, args: readonly Datum[]): IntervalState {
 }
 
 const newInterval = (): IntervalState => ({count: 0, months: 0, days: 0, micros: 0n});
-const intervalOf = (state: IntervalState): Interval => new Interval(state.months, state.days, state.micros);
+const intervalOf = (state: IntervalState): Interval =>
+  new Interval(state.months, state.days, state.micros);
 
 const sum: AggregateCode = aggregateOf(true, types => {
   const name = baseName(types.args[0]);
   switch (name) {
     case 'int2':
     case 'int4':
-      return {init: newSum, step: stepInt, final: state => emptyOr(state as SumState, total => checkInt8(totalOf(total))), fast: 'sumInt32'};
+      return {
+        init: newSum,
+        step: stepInt,
+        final: state => emptyOr(state as SumState, total => checkInt8(totalOf(total))),
+        fast: 'sumInt32',
+      };
     case 'int8':
-      return {init: newSum, step: stepInt8, final: state => emptyOr(state as SumState, total => Numeric.of(totalOf(total), 0)), fast: 'sumInt64'};
+      return {
+        init: newSum,
+        step: stepInt8,
+        final: state => emptyOr(state as SumState, total => Numeric.of(totalOf(total), 0)),
+        fast: 'sumInt64',
+      };
     case 'money':
-      return {init: newSum, step: stepInt8, final: state => emptyOr(state as SumState, total => checkInt8(totalOf(total)))};
+      return {
+        init: newSum,
+        step: stepInt8,
+        final: state => emptyOr(state as SumState, total => checkInt8(totalOf(total))),
+      };
     case 'float4':
       return {
         init: (): FloatState => ({count: 0, sum: 0}),
@@ -138,11 +153,24 @@ const sum: AggregateCode = aggregateOf(true, types => {
         final: state => emptyOr(state as FloatState, total => total.sum),
       };
     case 'float8':
-      return {init: (): FloatState => ({count: 0, sum: 0}), step: stepFloat, final: state => emptyOr(state as FloatState, total => total.sum), fast: 'sumFloat64'};
+      return {
+        init: (): FloatState => ({count: 0, sum: 0}),
+        step: stepFloat,
+        final: state => emptyOr(state as FloatState, total => total.sum),
+        fast: 'sumFloat64',
+      };
     case 'numeric':
-      return {init: newNumeric, step: stepNumeric, final: state => emptyOr(state as NumericState, total => total.sum)};
+      return {
+        init: newNumeric,
+        step: stepNumeric,
+        final: state => emptyOr(state as NumericState, total => total.sum),
+      };
     case 'interval':
-      return {init: newInterval, step: stepInterval, final: state => emptyOr(state as IntervalState, intervalOf)};
+      return {
+        init: newInterval,
+        step: stepInterval,
+        final: state => emptyOr(state as IntervalState, intervalOf),
+      };
     default:
       throw featureNotSupported(`sum(${name}) is not supported`);
   }
@@ -162,9 +190,20 @@ const avg: AggregateCode = aggregateOf(true, types => {
   switch (name) {
     case 'int2':
     case 'int4':
-      return {init: newSum, step: stepInt, final: state => emptyOr(state as SumState, total => averageOfInts(totalOf(total), total.count)), fast: 'avgInt32'};
+      return {
+        init: newSum,
+        step: stepInt,
+        final: state =>
+          emptyOr(state as SumState, total => averageOfInts(totalOf(total), total.count)),
+        fast: 'avgInt32',
+      };
     case 'int8':
-      return {init: newSum, step: stepInt8, final: state => emptyOr(state as SumState, total => averageOfInts(totalOf(total), total.count))};
+      return {
+        init: newSum,
+        step: stepInt8,
+        final: state =>
+          emptyOr(state as SumState, total => averageOfInts(totalOf(total), total.count)),
+      };
     case 'float4':
     case 'float8':
       return {
@@ -174,16 +213,31 @@ const avg: AggregateCode = aggregateOf(true, types => {
         fast: name === 'float8' ? 'avgFloat64' : null,
       };
     case 'numeric':
-      return {init: newNumeric, step: stepNumeric, final: state => emptyOr(state as NumericState, total => numericDiv(total.sum, numericFromInt(total.count)))};
+      return {
+        init: newNumeric,
+        step: stepNumeric,
+        final: state =>
+          emptyOr(state as NumericState, total =>
+            numericDiv(total.sum, numericFromInt(total.count)),
+          ),
+      };
     case 'interval':
-      return {init: newInterval, step: stepInterval, final: state => emptyOr(state as IntervalState, total => intervalDivide(intervalOf(total), total.count))};
+      return {
+        init: newInterval,
+        step: stepInterval,
+        final: state =>
+          emptyOr(state as IntervalState, total => intervalDivide(intervalOf(total), total.count)),
+      };
     default:
       throw featureNotSupported(`avg(${name}) is not supported`);
   }
 });
 
 /** A state that is the value itself, null before the first row. */
-function fold(fast: AggregateRun['fast'], choose: (types: CallTypes) => (state: Value, value: Value) => Value): AggregateCode {
+function fold(
+  fast: AggregateRun['fast'],
+  choose: (types: CallTypes) => (state: Value, value: Value) => Value,
+): AggregateCode {
   return aggregateOf(true, types => {
     const combine = choose(types);
     return {
@@ -196,15 +250,22 @@ function fold(fast: AggregateRun['fast'], choose: (types: CallTypes) => (state: 
 }
 
 const isWide = (types: CallTypes): boolean => baseName(types.args[0]) === 'int8';
-const bitwise = (narrow: (a: number, b: number) => number, wide: (a: bigint, b: bigint) => bigint): AggregateCode =>
+const bitwise = (
+  narrow: (a: number, b: number) => number,
+  wide: (a: bigint, b: bigint) => bigint,
+): AggregateCode =>
   fold(null, types => {
     if (isWide(types)) return (a, b) => wide(a as bigint, b as bigint);
-    if (!baseName(types.args[0]).startsWith('int')) throw featureNotSupported('bit aggregates over bit strings are not supported');
+    if (!baseName(types.args[0]).startsWith('int'))
+      throw featureNotSupported('bit aggregates over bit strings are not supported');
     return (a, b) => narrow(a as number, b as number);
   });
 
 /** A state that collects rows. */
-export function collect(skipsNull: boolean, final: (rows: readonly (readonly Datum[])[], types: CallTypes) => Datum): AggregateCode {
+export function collect(
+  skipsNull: boolean,
+  final: (rows: readonly (readonly Datum[])[], types: CallTypes) => Datum,
+): AggregateCode {
   return aggregateOf(skipsNull, types => ({
     init: (): Datum[][] => [],
     step: (state, args) => {
@@ -217,7 +278,10 @@ export function collect(skipsNull: boolean, final: (rows: readonly (readonly Dat
 
 function arrayAgg(rows: readonly (readonly Datum[])[], types: CallTypes): Datum {
   if (rows.length === 0) return null;
-  const isArray = types.args[0]!.element !== null && types.args[0]!.length === -1 && types.args[0]!.category === 'A';
+  const isArray =
+    types.args[0]!.element !== null &&
+    types.args[0]!.length === -1 &&
+    types.args[0]!.category === 'A';
   if (!isArray) return PgArray.of(rows.map(row => row[0]!));
   return stackArrays(rows.map(row => row[0]!));
 }
@@ -231,11 +295,18 @@ function stackArrays(parts: readonly Datum[]): PgArray {
   if (first.dims.length === 0) throw arrayAggError('2202E', 'cannot accumulate empty arrays');
   for (const array of arrays) {
     if (array.dims.length === 0) throw arrayAggError('2202E', 'cannot accumulate empty arrays');
-    if (array.dims.length !== first.dims.length || array.dims.some((size, index) => size !== first.dims[index])) {
+    if (
+      array.dims.length !== first.dims.length ||
+      array.dims.some((size, index) => size !== first.dims[index])
+    ) {
       throw arrayAggError('2202E', 'cannot accumulate arrays of different dimensionality');
     }
   }
-  return new PgArray(arrays.flatMap(array => array.elements), [arrays.length, ...first.dims], [1, ...first.lowerBounds]);
+  return new PgArray(
+    arrays.flatMap(array => array.elements),
+    [arrays.length, ...first.dims],
+    [1, ...first.lowerBounds],
+  );
 }
 
 interface StringState {
@@ -274,9 +345,18 @@ export const basicAggregates: AggregateTable = {
   bool_and: fold(null, () => (a, b) => (a as boolean) && (b as boolean)),
   bool_or: fold(null, () => (a, b) => (a as boolean) || (b as boolean)),
   every: fold(null, () => (a, b) => (a as boolean) && (b as boolean)),
-  bit_and: bitwise((a, b) => a & b, (a, b) => a & b),
-  bit_or: bitwise((a, b) => a | b, (a, b) => a | b),
-  bit_xor: bitwise((a, b) => a ^ b, (a, b) => a ^ b),
+  bit_and: bitwise(
+    (a, b) => a & b,
+    (a, b) => a & b,
+  ),
+  bit_or: bitwise(
+    (a, b) => a | b,
+    (a, b) => a | b,
+  ),
+  bit_xor: bitwise(
+    (a, b) => a ^ b,
+    (a, b) => a ^ b,
+  ),
   string_agg: stringAgg,
   array_agg: collect(false, arrayAgg),
 };

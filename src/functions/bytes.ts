@@ -5,7 +5,8 @@ import {decodeUtf8} from '../types/text-compare.ts';
 import {asBuffer} from '../types/base-type.ts';
 import type {FunctionTable} from './table.ts';
 
-const negativeLength = (): PgError => new PgError(SqlState.substringError, 'negative substring length not allowed');
+const negativeLength = (): PgError =>
+  new PgError(SqlState.substringError, 'negative substring length not allowed');
 
 function substr(bytes: Uint8Array, start: number, length: number | null): Uint8Array {
   const from = Math.max(start - 1, 0);
@@ -16,7 +17,8 @@ function substr(bytes: Uint8Array, start: number, length: number | null): Uint8A
 
 function overlay(bytes: Uint8Array, part: Uint8Array, start: number, length: number): Uint8Array {
   if (start <= 0) throw negativeLength();
-  if (start + length > 2147483647) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
+  if (start + length > 2147483647)
+    throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
   return Buffer.concat([substr(bytes, 1, start - 1), part, substr(bytes, start + length, null)]);
 }
 
@@ -29,7 +31,11 @@ function trim(bytes: Uint8Array, set: Uint8Array, atStart: boolean, atEnd: boole
 }
 
 function checkIndex(index: number | bigint, size: number): number {
-  if (index < 0 || index >= size) throw new PgError(SqlState.arraySubscriptError, `index ${index} out of valid range, 0..${size - 1}`);
+  if (index < 0 || index >= size)
+    throw new PgError(
+      SqlState.arraySubscriptError,
+      `index ${index} out of valid range, 0..${size - 1}`,
+    );
   return Number(index);
 }
 
@@ -40,9 +46,11 @@ function getBit(bytes: Uint8Array, index: bigint): number {
 
 function setBit(bytes: Uint8Array, index: bigint, bit: number): Uint8Array {
   const at = checkIndex(index, bytes.length * 8);
-  if (bit !== 0 && bit !== 1) throw new PgError(SqlState.invalidParameterValue, 'new bit must be 0 or 1');
+  if (bit !== 0 && bit !== 1)
+    throw new PgError(SqlState.invalidParameterValue, 'new bit must be 0 or 1');
   const result = Uint8Array.from(bytes);
-  result[at >> 3] = bit === 1 ? result[at >> 3]! | (1 << (at & 7)) : result[at >> 3]! & ~(1 << (at & 7));
+  result[at >> 3] =
+    bit === 1 ? result[at >> 3]! | (1 << (at & 7)) : result[at >> 3]! & ~(1 << (at & 7));
   return Buffer.from(result);
 }
 
@@ -102,18 +110,31 @@ function decode(text: string, format: string): Uint8Array {
 function decodeBase64(text: string): Uint8Array {
   const compact = text.replace(/[ \t\r\n]/g, '');
   const bad = /[^A-Za-z0-9+/=]/u.exec(compact);
-  if (bad !== null) throw new PgError(SqlState.invalidParameterValue, `invalid symbol "${bad[0]}" found while decoding base64 sequence`);
+  if (bad !== null)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `invalid symbol "${bad[0]}" found while decoding base64 sequence`,
+    );
   if (compact.length % 4 !== 0) {
-    throw new PgError(SqlState.invalidParameterValue, 'invalid base64 end sequence', {hint: 'Input data is missing padding, is truncated, or is otherwise corrupted.'});
+    throw new PgError(SqlState.invalidParameterValue, 'invalid base64 end sequence', {
+      hint: 'Input data is missing padding, is truncated, or is otherwise corrupted.',
+    });
   }
-  if (/=.*[^=]/.test(compact)) throw new PgError(SqlState.invalidParameterValue, 'unexpected "=" while decoding base64 sequence');
+  if (/=.*[^=]/.test(compact))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'unexpected "=" while decoding base64 sequence',
+    );
   return Buffer.from(compact, 'base64');
 }
 
 const utf8Names = new Set(['utf8', 'utf-8', 'unicode']);
 const latin1Names = new Set(['latin1', 'iso88591', 'iso-8859-1', 'iso_8859_1', 'iso8859-1']);
 
-function encodingOf(name: string, role: 'source ' | 'destination ' | ''): 'utf8' | 'latin1' | 'ascii' {
+function encodingOf(
+  name: string,
+  role: 'source ' | 'destination ' | '',
+): 'utf8' | 'latin1' | 'ascii' {
   const key = name.toLowerCase();
   if (utf8Names.has(key)) return 'utf8';
   if (latin1Names.has(key)) return 'latin1';
@@ -121,9 +142,17 @@ function encodingOf(name: string, role: 'source ' | 'destination ' | ''): 'utf8'
   throw new PgError(SqlState.invalidParameterValue, `invalid ${role}encoding name "${name}"`);
 }
 
-function convertFrom(bytes: Uint8Array, encoding: string, role: 'source ' | '' = 'source '): string {
+function convertFrom(
+  bytes: Uint8Array,
+  encoding: string,
+  role: 'source ' | '' = 'source ',
+): string {
   if (encodingOf(encoding, role) !== 'latin1') return decodeUtf8(asBuffer(bytes));
-  if (bytes.includes(0)) throw new PgError(SqlState.characterNotInRepertoire, 'invalid byte sequence for encoding "LATIN1": 0x00');
+  if (bytes.includes(0))
+    throw new PgError(
+      SqlState.characterNotInRepertoire,
+      'invalid byte sequence for encoding "LATIN1": 0x00',
+    );
   return asBuffer(bytes).toString('latin1');
 }
 
@@ -131,8 +160,13 @@ function convertTo(text: string, encoding: string): Uint8Array {
   if (encodingOf(encoding, 'destination ') !== 'latin1') return Buffer.from(text, 'utf8');
   for (const char of text) {
     if (char.codePointAt(0)! > 255) {
-      const hex = [...Buffer.from(char, 'utf8')].map(byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
-      throw new PgError(SqlState.untranslatableCharacter, `character with byte sequence ${hex} in encoding "UTF8" has no equivalent in encoding "LATIN1"`);
+      const hex = [...Buffer.from(char, 'utf8')]
+        .map(byte => `0x${byte.toString(16).padStart(2, '0')}`)
+        .join(' ');
+      throw new PgError(
+        SqlState.untranslatableCharacter,
+        `character with byte sequence ${hex} in encoding "UTF8" has no equivalent in encoding "LATIN1"`,
+      );
     }
   }
   return Buffer.from(text, 'latin1');
@@ -145,7 +179,9 @@ export const bytesFunctions: FunctionTable = {
   bytea_substr: {fn: substr},
   bytea_substr_no_len: {fn: (a: Uint8Array, start: number) => substr(a, start, null)},
   byteaoverlay: {fn: overlay},
-  byteaoverlay_no_len: {fn: (a: Uint8Array, part: Uint8Array, start: number) => overlay(a, part, start, part.length)},
+  byteaoverlay_no_len: {
+    fn: (a: Uint8Array, part: Uint8Array, start: number) => overlay(a, part, start, part.length),
+  },
   byteapos: {fn: (a: Uint8Array, part: Uint8Array) => asBuffer(a).indexOf(part) + 1},
   byteatrim: {fn: (a: Uint8Array, set: Uint8Array) => trim(a, set, true, true)},
   bytealtrim: {fn: (a: Uint8Array, set: Uint8Array) => trim(a, set, true, false)},
@@ -159,7 +195,10 @@ export const bytesFunctions: FunctionTable = {
   binary_decode: {fn: decode},
   pg_convert_from: {fn: convertFrom},
   pg_convert_to: {fn: convertTo},
-  pg_convert: {fn: (a: Uint8Array, from: string, to: string) => convertTo(convertFrom(a, from), to)},
-  length_in_encoding: {fn: (a: Uint8Array, encoding: string) => [...convertFrom(a, encoding, '')].length},
+  pg_convert: {
+    fn: (a: Uint8Array, from: string, to: string) => convertTo(convertFrom(a, from), to),
+  },
+  length_in_encoding: {
+    fn: (a: Uint8Array, encoding: string) => [...convertFrom(a, encoding, '')].length,
+  },
 };
-

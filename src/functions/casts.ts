@@ -1,8 +1,17 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {
-  applyNumericTypmod, floatToInteger, numericFromFloat4, numericFromFloat8, numericFromInt, numericToFloat4, numericToFloat8, numericToInt2,
-  numericToInt4, numericToInt8, roundHalfEven,
+  applyNumericTypmod,
+  floatToInteger,
+  numericFromFloat4,
+  numericFromFloat8,
+  numericFromInt,
+  numericToFloat4,
+  numericToFloat8,
+  numericToInt2,
+  numericToInt4,
+  numericToInt8,
+  roundHalfEven,
 } from '../types/numeric-convert.ts';
 import {checkInt2} from './int-arith.ts';
 import type {FunctionTable} from './table.ts';
@@ -19,17 +28,21 @@ const toInt2 = (value: bigint): number => {
   return Number(value);
 };
 const toOid = (value: bigint): number => {
-  if (value < 0n || value > 4294967295n) throw new PgError(SqlState.numericValueOutOfRange, 'OID out of range');
+  if (value < 0n || value > 4294967295n)
+    throw new PgError(SqlState.numericValueOutOfRange, 'OID out of range');
   return Number(value);
 };
 const floatToInt8 = (value: number): bigint => {
-  if (Number.isNaN(value) || value < -9223372036854775808 || value >= 9223372036854775808) throw outOfRange('bigint');
+  if (Number.isNaN(value) || value < -9223372036854775808 || value >= 9223372036854775808)
+    throw outOfRange('bigint');
   return BigInt(roundHalfEven(value));
 };
 const toFloat4 = (value: number): number => {
   const result = Math.fround(value);
-  if (!Number.isFinite(result) && Number.isFinite(value)) throw new PgError(SqlState.numericValueOutOfRange, 'value out of range: overflow');
-  if (result === 0 && value !== 0) throw new PgError(SqlState.numericValueOutOfRange, 'value out of range: underflow');
+  if (!Number.isFinite(result) && Number.isFinite(value))
+    throw new PgError(SqlState.numericValueOutOfRange, 'value out of range: overflow');
+  if (result === 0 && value !== 0)
+    throw new PgError(SqlState.numericValueOutOfRange, 'value out of range: underflow');
   return result;
 };
 
@@ -82,11 +95,15 @@ export const castFunctions: FunctionTable = {
   bpchar_name: {fn: (a: string) => cutUtf8(trimBlanks(a), 63)},
   char_text: same,
   char_bpchar: same,
-  text_char: {fn: (a: string) => (a === '' ? '' : String.fromCharCode(Buffer.from(a.slice(0, 2), 'utf8')[0]!))},
+  text_char: {
+    fn: (a: string) =>
+      a === '' ? '' : String.fromCharCode(Buffer.from(a.slice(0, 2), 'utf8')[0]!),
+  },
   chartoi4: {fn: (a: string) => (a === '' ? 0 : (a.charCodeAt(0) << 24) >> 24)},
   i4tochar: {
     fn: (a: number) => {
-      if (a < -128 || a > 127) throw new PgError(SqlState.numericValueOutOfRange, '"char" out of range');
+      if (a < -128 || a > 127)
+        throw new PgError(SqlState.numericValueOutOfRange, '"char" out of range');
       return a === 0 ? '' : String.fromCharCode(a & 255);
     },
   },

@@ -8,14 +8,29 @@ import {trimBlanks} from '../types/text.ts';
 
 type Operator = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 const operators: readonly Operator[] = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'];
-const symbols: Readonly<Record<Operator, string>> = {eq: '===', ne: '!==', lt: '<', le: '<=', gt: '>', ge: '>='};
+const symbols: Readonly<Record<Operator, string>> = {
+  eq: '===',
+  ne: '!==',
+  lt: '<',
+  le: '<=',
+  gt: '>',
+  ge: '>=',
+};
 
 /** Operators that JavaScript has: both sides are numbers, or both bigints, or both booleans. */
-function native(prefix: string, left = (a: string): string => a, right = (b: string): string => b, isTotal = true): FunctionTable {
+function native(
+  prefix: string,
+  left = (a: string): string => a,
+  right = (b: string): string => b,
+  isTotal = true,
+): FunctionTable {
   const table: Record<string, FunctionCode> = {};
   for (const operator of operators) {
     const symbol = symbols[operator];
-    table[`${prefix}${operator}`] = {emit: (a, b) => `(${left(a!)} ${symbol} ${right(b!)})`, isTotal};
+    table[`${prefix}${operator}`] = {
+      emit: (a, b) => `(${left(a!)} ${symbol} ${right(b!)})`,
+      isTotal,
+    };
   }
   return table;
 }
@@ -26,27 +41,44 @@ const asNumber = (source: string): string => `Number(${source})`;
 function floats(prefix: string): FunctionTable {
   const isNaN = (source: string): string => `${source} !== ${source}`;
   return {
-    [`${prefix}eq`]: {emit: (a, b) => `(${a} === ${b} || (${isNaN(a!)} && ${isNaN(b!)}))`, isTotal: true},
-    [`${prefix}ne`]: {emit: (a, b) => `(${a} !== ${b} && !(${isNaN(a!)} && ${isNaN(b!)}))`, isTotal: true},
-    [`${prefix}lt`]: {emit: (a, b) => `(${a} < ${b} || (${isNaN(b!)} && ${a} === ${a}))`, isTotal: true},
+    [`${prefix}eq`]: {
+      emit: (a, b) => `(${a} === ${b} || (${isNaN(a!)} && ${isNaN(b!)}))`,
+      isTotal: true,
+    },
+    [`${prefix}ne`]: {
+      emit: (a, b) => `(${a} !== ${b} && !(${isNaN(a!)} && ${isNaN(b!)}))`,
+      isTotal: true,
+    },
+    [`${prefix}lt`]: {
+      emit: (a, b) => `(${a} < ${b} || (${isNaN(b!)} && ${a} === ${a}))`,
+      isTotal: true,
+    },
     [`${prefix}le`]: {emit: (a, b) => `(${a} <= ${b} || ${isNaN(b!)})`, isTotal: true},
-    [`${prefix}gt`]: {emit: (a, b) => `(${a} > ${b} || (${isNaN(a!)} && ${b} === ${b}))`, isTotal: true},
+    [`${prefix}gt`]: {
+      emit: (a, b) => `(${a} > ${b} || (${isNaN(a!)} && ${b} === ${b}))`,
+      isTotal: true,
+    },
     [`${prefix}ge`]: {emit: (a, b) => `(${a} >= ${b} || ${isNaN(a!)})`, isTotal: true},
   };
 }
 
 /** Operators by a comparison of two values. */
-function byCompare(name: (operator: Operator) => string, compare: (a: never, b: never) => number): FunctionTable {
+function byCompare(
+  name: (operator: Operator) => string,
+  compare: (a: never, b: never) => number,
+): FunctionTable {
   const table: Record<string, FunctionCode> = {};
   const helpers = {cmp: compare};
-  for (const operator of operators) table[name(operator)] = {emit: (a, b) => `(h.cmp(${a}, ${b}) ${symbols[operator]} 0)`, helpers};
+  for (const operator of operators)
+    table[name(operator)] = {emit: (a, b) => `(h.cmp(${a}, ${b}) ${symbols[operator]} 0)`, helpers};
   return table;
 }
 
 /** Operators of a type whose instance knows its order. */
 function byType(name: (operator: Operator) => string): FunctionTable {
   const table: Record<string, FunctionCode> = {};
-  for (const operator of operators) table[name(operator)] = {fnTyped: types => typedOperator(types, operator)};
+  for (const operator of operators)
+    table[name(operator)] = {fnTyped: types => typedOperator(types, operator)};
   return table;
 }
 
@@ -69,14 +101,34 @@ function typedOperator(types: CallTypes, operator: Operator): (a: Value, b: Valu
 }
 
 const sign = (order: number): number => (order < 0 ? -1 : order > 0 ? 1 : 0);
-const typedCompare: FunctionCode = {fnTyped: types => (a: Value, b: Value) => sign(types.args[0]!.compare(a, b))};
-const numberCompare: FunctionCode = {fn: (a: number | bigint, b: number | bigint): number => (a < b ? -1 : a > b ? 1 : 0)};
-const larger: FunctionCode = {fnTyped: types => (a: Value, b: Value): Datum => (types.args[0]!.compare(a, b) >= 0 ? a : b)};
-const smaller: FunctionCode = {fnTyped: types => (a: Value, b: Value): Datum => (types.args[0]!.compare(a, b) <= 0 ? a : b)};
+const typedCompare: FunctionCode = {
+  fnTyped: types => (a: Value, b: Value) => sign(types.args[0]!.compare(a, b)),
+};
+const numberCompare: FunctionCode = {
+  fn: (a: number | bigint, b: number | bigint): number => (a < b ? -1 : a > b ? 1 : 0),
+};
+const larger: FunctionCode = {
+  fnTyped:
+    types =>
+    (a: Value, b: Value): Datum =>
+      types.args[0]!.compare(a, b) >= 0 ? a : b,
+};
+const smaller: FunctionCode = {
+  fnTyped:
+    types =>
+    (a: Value, b: Value): Datum =>
+      types.args[0]!.compare(a, b) <= 0 ? a : b,
+};
 
 const comparePadded = (a: string, b: string): number => compareText(trimBlanks(a), trimBlanks(b));
-const plain = (prefix: string) => (operator: Operator): string => `${prefix}${operator}`;
-const under = (prefix: string) => (operator: Operator): string => `${prefix}_${operator}`;
+const plain =
+  (prefix: string) =>
+  (operator: Operator): string =>
+    `${prefix}${operator}`;
+const under =
+  (prefix: string) =>
+  (operator: Operator): string =>
+    `${prefix}_${operator}`;
 
 const textEquality: FunctionTable = {
   texteq: {emit: (a, b) => `(${a} === ${b})`, isTotal: true},
@@ -93,15 +145,38 @@ const textOrder: FunctionTable = {
   ...byCompare(under('text_pattern'), compareText),
   ...byCompare(under('bpchar_pattern'), comparePadded),
   ...byCompare(plain('bpchar'), comparePadded),
-  ...byCompare(plain('char'), (a: string, b: string) => (a.charCodeAt(0) || 0) - (b.charCodeAt(0) || 0)),
+  ...byCompare(
+    plain('char'),
+    (a: string, b: string) => (a.charCodeAt(0) || 0) - (b.charCodeAt(0) || 0),
+  ),
   ...textEquality,
 };
 
 const typed: readonly string[] = [
-  'interval', 'timetz', 'array', 'record', 'jsonb', 'enum', 'range', 'multirange', 'network', 'macaddr', 'macaddr8', 'record_image',
-  'tsvector', 'tsquery',
+  'interval',
+  'timetz',
+  'array',
+  'record',
+  'jsonb',
+  'enum',
+  'range',
+  'multirange',
+  'network',
+  'macaddr',
+  'macaddr8',
+  'record_image',
+  'tsvector',
+  'tsquery',
 ];
-const typedPlain: readonly string[] = ['bytea', 'oidvector', 'bit', 'varbit', 'tid', 'point_', 'circle_'];
+const typedPlain: readonly string[] = [
+  'bytea',
+  'oidvector',
+  'bit',
+  'varbit',
+  'tid',
+  'point_',
+  'circle_',
+];
 
 /** Comparison functions of all types; those of date with timestamp are in datetime.ts. */
 export const compareFunctions: FunctionTable = {
@@ -135,12 +210,50 @@ export const compareFunctions: FunctionTable = {
   ...Object.assign({}, ...typed.map(name => byType(under(name)))),
   ...Object.assign({}, ...typedPlain.map(name => byType(plain(name)))),
   ...Object.fromEntries(
-    ['btint2cmp', 'btint4cmp', 'btint8cmp', 'btint24cmp', 'btint28cmp', 'btint42cmp', 'btint48cmp', 'btint82cmp', 'btint84cmp', 'btoidcmp', 'date_cmp',
-      'time_cmp', 'timestamp_cmp', 'cash_cmp', 'pg_lsn_cmp', 'xid8cmp', 'btboolcmp'].map(name => [name, numberCompare]),
+    [
+      'btint2cmp',
+      'btint4cmp',
+      'btint8cmp',
+      'btint24cmp',
+      'btint28cmp',
+      'btint42cmp',
+      'btint48cmp',
+      'btint82cmp',
+      'btint84cmp',
+      'btoidcmp',
+      'date_cmp',
+      'time_cmp',
+      'timestamp_cmp',
+      'cash_cmp',
+      'pg_lsn_cmp',
+      'xid8cmp',
+      'btboolcmp',
+    ].map(name => [name, numberCompare]),
   ),
   ...Object.fromEntries(
-    ['btfloat8cmp', 'btfloat4cmp', 'btarraycmp', 'btrecordcmp', 'numeric_cmp', 'interval_cmp', 'timetz_cmp', 'jsonb_cmp', 'byteacmp', 'uuid_cmp', 'range_cmp',
-      'enum_cmp', 'btoidvectorcmp', 'bitcmp', 'varbitcmp', 'bttidcmp', 'network_cmp', 'macaddr_cmp', 'bpcharcmp', 'btcharcmp', 'multirange_cmp'].map(name => [name, typedCompare]),
+    [
+      'btfloat8cmp',
+      'btfloat4cmp',
+      'btarraycmp',
+      'btrecordcmp',
+      'numeric_cmp',
+      'interval_cmp',
+      'timetz_cmp',
+      'jsonb_cmp',
+      'byteacmp',
+      'uuid_cmp',
+      'range_cmp',
+      'enum_cmp',
+      'btoidvectorcmp',
+      'bitcmp',
+      'varbitcmp',
+      'bttidcmp',
+      'network_cmp',
+      'macaddr_cmp',
+      'bpcharcmp',
+      'btcharcmp',
+      'multirange_cmp',
+    ].map(name => [name, typedCompare]),
   ),
   bttextcmp: {fn: (a: string, b: string) => sign(compareText(a, b))},
   btnamecmp: {fn: (a: string, b: string) => sign(compareText(a, b))},
@@ -149,8 +262,35 @@ export const compareFunctions: FunctionTable = {
   bttext_pattern_cmp: {fn: (a: string, b: string) => sign(compareText(a, b))},
   btbpchar_pattern_cmp: {fn: (a: string, b: string) => sign(comparePadded(a, b))},
   ...Object.fromEntries(
-    ['int2', 'int4', 'int8', 'float4', 'float8', 'oid', 'cash', 'tid', 'xid8_', 'date_', 'time_', 'timetz_', 'timestamp_', 'interval_', 'numeric_', 'text_', 'bpchar_',
-      'array_', 'enum_', 'network_', 'pg_lsn_'].flatMap(name => [[`${name}larger`, larger], [`${name}smaller`, smaller]] as const),
+    [
+      'int2',
+      'int4',
+      'int8',
+      'float4',
+      'float8',
+      'oid',
+      'cash',
+      'tid',
+      'xid8_',
+      'date_',
+      'time_',
+      'timetz_',
+      'timestamp_',
+      'interval_',
+      'numeric_',
+      'text_',
+      'bpchar_',
+      'array_',
+      'enum_',
+      'network_',
+      'pg_lsn_',
+    ].flatMap(
+      name =>
+        [
+          [`${name}larger`, larger],
+          [`${name}smaller`, smaller],
+        ] as const,
+    ),
   ),
   booland_statefunc: {fn: (a: boolean, b: boolean) => a && b},
   boolor_statefunc: {fn: (a: boolean, b: boolean) => a || b},

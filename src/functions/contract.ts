@@ -112,12 +112,23 @@ export interface AggregateRun {
    * Fast form for one numeric column without NULL-dependence, used by the hash aggregate's typed loops: which accumulator the operator keeps itself.
    * null = only step/final.
    */
-  readonly fast: 'count' | 'sumInt32' | 'sumInt64' | 'sumFloat64' | 'avgInt32' | 'avgFloat64' | 'min' | 'max' | null;
+  readonly fast:
+    | 'count'
+    | 'sumInt32'
+    | 'sumInt64'
+    | 'sumFloat64'
+    | 'avgInt32'
+    | 'avgFloat64'
+    | 'min'
+    | 'max'
+    | null;
 }
 
 /** A set-returning function: called once per row, its rows pulled one by one. */
 export interface SetFunctionCode {
-  create(types: CallTypes): (args: readonly Datum[], context: EvalContext) => Iterator<Datum | readonly Datum[]>;
+  create(
+    types: CallTypes,
+  ): (args: readonly Datum[], context: EvalContext) => Iterator<Datum | readonly Datum[]>;
 }
 
 /** Everything `functions/` knows, by prosrc. */

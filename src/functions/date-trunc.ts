@@ -1,17 +1,33 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {
-  dayOfTimestamp, dayOfWeek, daysFromDate, isInfiniteTimestamp, microsOfTimestamp, dateFromDays, timestampFromDay,
+  dayOfTimestamp,
+  dayOfWeek,
+  daysFromDate,
+  isInfiniteTimestamp,
+  microsOfTimestamp,
+  dateFromDays,
+  timestampFromDay,
 } from '../types/datetime-calendar.ts';
 import {localFromUtc, makeInterval, utcFromLocal} from '../types/datetime-math.ts';
 import type {Zone} from '../types/datetime-zone.ts';
 import type {Interval} from '../types/interval-value.ts';
 import {badUnit, findUnit} from './time-units.ts';
 
-const sizes: Readonly<Record<string, number>> = {microseconds: 1, milliseconds: 1000, second: 1_000_000, minute: 60_000_000, hour: 3_600_000_000};
+const sizes: Readonly<Record<string, number>> = {
+  microseconds: 1,
+  milliseconds: 1000,
+  second: 1_000_000,
+  minute: 60_000_000,
+  hour: 3_600_000_000,
+};
 
 /** date_trunc of a local timestamp. */
-export function truncateTimestamp(name: string, local: bigint, type = 'timestamp without time zone'): bigint {
+export function truncateTimestamp(
+  name: string,
+  local: bigint,
+  type = 'timestamp without time zone',
+): bigint {
   if (isInfiniteTimestamp(local)) return local;
   const unit = findUnit(name);
   if (unit === undefined) throw badUnit(name, type, true);
@@ -40,11 +56,27 @@ function truncateDay(unit: string, days: number): number | null {
     case 'year':
       return daysFromDate(year, 1, 1);
     case 'decade':
-      return daysFromDate(year > 0 ? Math.trunc(year / 10) * 10 : -Math.trunc((8 - (year - 1)) / 10) * 10, 1, 1);
+      return daysFromDate(
+        year > 0 ? Math.trunc(year / 10) * 10 : -Math.trunc((8 - (year - 1)) / 10) * 10,
+        1,
+        1,
+      );
     case 'century':
-      return daysFromDate(year > 0 ? Math.trunc((year + 99) / 100) * 100 - 99 : -Math.trunc((99 - (year - 1)) / 100) * 100 + 1, 1, 1);
+      return daysFromDate(
+        year > 0
+          ? Math.trunc((year + 99) / 100) * 100 - 99
+          : -Math.trunc((99 - (year - 1)) / 100) * 100 + 1,
+        1,
+        1,
+      );
     case 'millennium':
-      return daysFromDate(year > 0 ? Math.trunc((year + 999) / 1000) * 1000 - 999 : -Math.trunc((999 - (year - 1)) / 1000) * 1000 + 1, 1, 1);
+      return daysFromDate(
+        year > 0
+          ? Math.trunc((year + 999) / 1000) * 1000 - 999
+          : -Math.trunc((999 - (year - 1)) / 1000) * 1000 + 1,
+        1,
+        1,
+      );
     default:
       return null;
   }
@@ -66,8 +98,16 @@ export function truncateInterval(name: string, span: Interval): Interval {
   const unit = findUnit(name);
   if (unit === undefined) throw badUnit(name, 'interval', true);
   const size = sizes[unit];
-  if (size !== undefined) return makeInterval(span.months, span.days, span.micros - (span.micros % BigInt(size)));
-  const months: Readonly<Record<string, number>> = {month: 1, quarter: 3, year: 12, decade: 120, century: 1200, millennium: 12000};
+  if (size !== undefined)
+    return makeInterval(span.months, span.days, span.micros - (span.micros % BigInt(size)));
+  const months: Readonly<Record<string, number>> = {
+    month: 1,
+    quarter: 3,
+    year: 12,
+    decade: 120,
+    century: 1200,
+    millennium: 12000,
+  };
   if (unit === 'day') return makeInterval(span.months, span.days, 0n);
   const group = months[unit];
   if (group === undefined) {
@@ -80,12 +120,17 @@ export function truncateInterval(name: string, span: Interval): Interval {
 /** date_bin: the start of the stride-long bin that holds the timestamp. */
 export function binTimestamp(stride: Interval, timestamp: bigint, origin: bigint): bigint {
   if (isInfiniteTimestamp(timestamp)) return timestamp;
-  if (isInfiniteTimestamp(origin)) throw new PgError(SqlState.datetimeFieldOverflow, 'origin out of range');
+  if (isInfiniteTimestamp(origin))
+    throw new PgError(SqlState.datetimeFieldOverflow, 'origin out of range');
   if (stride.months !== 0) {
-    throw new PgError(SqlState.featureNotSupported, 'timestamps cannot be binned into intervals containing months or years');
+    throw new PgError(
+      SqlState.featureNotSupported,
+      'timestamps cannot be binned into intervals containing months or years',
+    );
   }
   const size = BigInt(stride.days) * 86_400_000_000n + stride.micros;
-  if (size <= 0n) throw new PgError(SqlState.datetimeFieldOverflow, 'stride must be greater than zero');
+  if (size <= 0n)
+    throw new PgError(SqlState.datetimeFieldOverflow, 'stride must be greater than zero');
   const distance = timestamp - origin;
   let delta = distance - (distance % size);
   if (distance < 0n && delta > distance) delta -= size;

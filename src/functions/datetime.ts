@@ -2,12 +2,39 @@ import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {Datum} from '../types/contract.ts';
 import {
-  DATE_END, DATE_INFINITY, DATE_MIN, DATE_MINUS_INFINITY, daysFromDate, daysInMonth, isInfiniteTimestamp, isTimestampInRange, microsOfTimestamp,
-  TIMESTAMP_INFINITY, TIMESTAMP_MINUS_INFINITY, timestampFromDay, timestampToFields, UNIX_EPOCH_MICROS,
+  DATE_END,
+  DATE_INFINITY,
+  DATE_MIN,
+  DATE_MINUS_INFINITY,
+  daysFromDate,
+  daysInMonth,
+  isInfiniteTimestamp,
+  isTimestampInRange,
+  microsOfTimestamp,
+  TIMESTAMP_INFINITY,
+  TIMESTAMP_MINUS_INFINITY,
+  timestampFromDay,
+  timestampToFields,
+  UNIX_EPOCH_MICROS,
 } from '../types/datetime-calendar.ts';
 import {
-  dateFromTimestamp, intervalAdd, intervalDivide, intervalMultiply, intervalNegate, intervalSubtract, justifyDays, justifyHours, justifyInterval, localFromUtc,
-  makeInterval, secondsOfTimestamp, timestampAddInterval, timestampFromDate, timestampSubtract, timestampTzAddInterval, utcFromLocal,
+  dateFromTimestamp,
+  intervalAdd,
+  intervalDivide,
+  intervalMultiply,
+  intervalNegate,
+  intervalSubtract,
+  justifyDays,
+  justifyHours,
+  justifyInterval,
+  localFromUtc,
+  makeInterval,
+  secondsOfTimestamp,
+  timestampAddInterval,
+  timestampFromDate,
+  timestampSubtract,
+  timestampTzAddInterval,
+  utcFromLocal,
 } from '../types/datetime-math.ts';
 import {Interval} from '../types/interval-value.ts';
 import {roundHalfEven} from '../types/numeric-convert.ts';
@@ -15,7 +42,12 @@ import {TimeTz} from '../types/timetz-value.ts';
 import {applyIntervalTypmod} from '../types/time-types.ts';
 import {roundTimestamp} from '../types/datetime-types.ts';
 import type {EvalContext, FunctionCode} from './contract.ts';
-import {binTimestamp, truncateInterval, truncateTimestamp, truncateTimestampTz} from './date-trunc.ts';
+import {
+  binTimestamp,
+  truncateInterval,
+  truncateTimestamp,
+  truncateTimestampTz,
+} from './date-trunc.ts';
 import {roundMicros, sessionZone} from './session-clock.ts';
 import type {FunctionTable} from './table.ts';
 import {alias} from './table.ts';
@@ -23,7 +55,8 @@ import {isoZone, zoneNamed, zoneOfInterval} from './zone-name.ts';
 
 const DAY = 86_400_000_000n;
 const overflow = (text: string): PgError => new PgError(SqlState.datetimeFieldOverflow, text);
-const isInfiniteDate = (days: number): boolean => days === DATE_INFINITY || days === DATE_MINUS_INFINITY;
+const isInfiniteDate = (days: number): boolean =>
+  days === DATE_INFINITY || days === DATE_MINUS_INFINITY;
 
 function datePlus(days: number, count: number): number {
   if (isInfiniteDate(days)) return days;
@@ -39,11 +72,13 @@ function dateMinus(a: number, b: number): number {
 
 const modDay = (micros: bigint): bigint => ((micros % DAY) + DAY) % DAY;
 const timePlus = (time: bigint, span: Interval): bigint => modDay(time + span.micros);
-const timetzPlus = (time: TimeTz, span: Interval): TimeTz => new TimeTz(modDay(time.micros + span.micros), time.zoneSeconds);
+const timetzPlus = (time: TimeTz, span: Interval): TimeTz =>
+  new TimeTz(modDay(time.micros + span.micros), time.zoneSeconds);
 
 /** age(): a symbolic difference that borrows from the months of the earlier date. */
 export function age(a: bigint, b: bigint): Interval {
-  if (a === TIMESTAMP_MINUS_INFINITY || b === TIMESTAMP_MINUS_INFINITY) throw overflow('timestamp out of range');
+  if (a === TIMESTAMP_MINUS_INFINITY || b === TIMESTAMP_MINUS_INFINITY)
+    throw overflow('timestamp out of range');
   const left = timestampToFields(a);
   const right = timestampToFields(b);
   const isNegative = a < b;
@@ -64,30 +99,62 @@ export function age(a: bigint, b: bigint): Interval {
 }
 
 /** A timestamptz in the local time of the session. */
-const toLocal = (utc: bigint, context: EvalContext): bigint => localFromUtc(utc, sessionZone(context));
-const toUtc = (local: bigint, context: EvalContext): bigint => utcFromLocal(local, sessionZone(context));
+const toLocal = (utc: bigint, context: EvalContext): bigint =>
+  localFromUtc(utc, sessionZone(context));
+const toUtc = (local: bigint, context: EvalContext): bigint =>
+  utcFromLocal(local, sessionZone(context));
 
-function makeDate(year: number, month: number, day: number, shown = year < 0 ? year + 1 : year): number {
-  const out = (): PgError => overflow(`date field value out of range: ${shown}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`);
+function makeDate(
+  year: number,
+  month: number,
+  day: number,
+  shown = year < 0 ? year + 1 : year,
+): number {
+  const out = (): PgError =>
+    overflow(
+      `date field value out of range: ${shown}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`,
+    );
   if (year === 0) throw out();
   const astronomical = year < 0 ? year + 1 : year;
   if (month < 1 || month > 12 || day < 1 || day > daysInMonth(astronomical, month)) throw out();
   const days = daysFromDate(astronomical, month, day);
-  if (days < DATE_MIN || days >= DATE_END) throw overflow(`date out of range: ${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`);
+  if (days < DATE_MIN || days >= DATE_END)
+    throw overflow(
+      `date out of range: ${year}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`,
+    );
   return days;
 }
 
 function makeTime(hour: number, minute: number, second: number): bigint {
-  const isOver = hour < 0 || minute < 0 || minute > 59 || !(second >= 0) || second > 60 || hour > 24 || (hour === 24 && (minute > 0 || second > 0));
+  const isOver =
+    hour < 0 ||
+    minute < 0 ||
+    minute > 59 ||
+    !(second >= 0) ||
+    second > 60 ||
+    hour > 24 ||
+    (hour === 24 && (minute > 0 || second > 0));
   if (isOver) {
     const seconds = String(Number(second.toPrecision(6))).padStart(2, '0');
-    throw overflow(`time field value out of range: ${hour}:${String(minute).padStart(2, '0')}:${seconds}`);
+    throw overflow(
+      `time field value out of range: ${hour}:${String(minute).padStart(2, '0')}:${seconds}`,
+    );
   }
   return BigInt(hour * 3600 + minute * 60) * 1_000_000n + BigInt(roundHalfEven(second * 1e6));
 }
 
-function makeTimestamp(year: number, month: number, day: number, hour: number, minute: number, second: number): bigint {
-  const timestamp = timestampFromDay(makeDate(year, month, day, year), Number(makeTime(hour, minute, second)));
+function makeTimestamp(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): bigint {
+  const timestamp = timestampFromDay(
+    makeDate(year, month, day, year),
+    Number(makeTime(hour, minute, second)),
+  );
   if (!isTimestampInRange(timestamp)) throw overflow('timestamp out of range');
   return timestamp;
 }
@@ -95,7 +162,10 @@ function makeTimestamp(year: number, month: number, day: number, hour: number, m
 function intervalOf(...parts: [number, number, number, number, number, number, number]): Interval {
   const [years, months, weeks, days, hours, minutes, seconds] = parts;
   if (!Number.isFinite(seconds)) throw overflow('interval out of range');
-  const micros = BigInt(hours) * 3_600_000_000n + BigInt(minutes) * 60_000_000n + BigInt(roundHalfEven(seconds * 1e6));
+  const micros =
+    BigInt(hours) * 3_600_000_000n +
+    BigInt(minutes) * 60_000_000n +
+    BigInt(roundHalfEven(seconds * 1e6));
   return makeInterval(years * 12 + months, weeks * 7 + days, micros);
 }
 
@@ -103,7 +173,8 @@ function fromUnix(seconds: number): bigint {
   if (Number.isNaN(seconds)) throw overflow('timestamp cannot be NaN');
   if (seconds === Infinity) return TIMESTAMP_INFINITY;
   if (seconds === -Infinity) return TIMESTAMP_MINUS_INFINITY;
-  if (seconds < -210_866_803_200 || seconds >= 9_224_318_016_000) throw overflow(`timestamp out of range: "${seconds}"`);
+  if (seconds < -210_866_803_200 || seconds >= 9_224_318_016_000)
+    throw overflow(`timestamp out of range: "${seconds}"`);
   return BigInt(roundHalfEven((seconds - Number(UNIX_EPOCH_MICROS) / 1e6) * 1e6));
 }
 
@@ -128,7 +199,11 @@ function overlaps<T>(compare: (a: T, b: T) => number): FunctionCode {
   };
 }
 
-function ordered<T>(start: T | null, end: T | null, compare: (a: T, b: T) => number): readonly [T, T | null] | null {
+function ordered<T>(
+  start: T | null,
+  end: T | null,
+  compare: (a: T, b: T) => number,
+): readonly [T, T | null] | null {
   if (start === null) return end === null ? null : [end, null];
   if (end !== null && compare(start, end) > 0) return [end, start];
   return [start, end];
@@ -142,9 +217,14 @@ const timetzOrder = (a: TimeTz, b: TimeTz): number => {
 };
 
 /** Comparisons of two types after both became timestamps; dates out of timestamp's range stay comparable. */
-function crossCompare(prefix: string, order: (a: never, b: never, context: EvalContext) => number): FunctionTable {
+function crossCompare(
+  prefix: string,
+  order: (a: never, b: never, context: EvalContext) => number,
+): FunctionTable {
   const [left, right] = prefix.split(' ') as [string, string];
-  const entry = (test: (order: number) => Datum): FunctionCode => ({fnCtx: (a: never, b: never, context: EvalContext) => test(order(a, b, context))});
+  const entry = (test: (order: number) => Datum): FunctionCode => ({
+    fnCtx: (a: never, b: never, context: EvalContext) => test(order(a, b, context)),
+  });
   return {
     [`${left}_eq_${right}`]: entry(value => value === 0),
     [`${left}_ne_${right}`]: entry(value => value !== 0),
@@ -158,7 +238,8 @@ function crossCompare(prefix: string, order: (a: never, b: never, context: EvalC
 
 /** A date as a timestamp, beyond its range as just below infinity. */
 function dateMoment(days: number): bigint {
-  if (!isInfiniteDate(days) && timestampFromDay(days, 0) >= TIMESTAMP_INFINITY) return TIMESTAMP_INFINITY - 1n;
+  if (!isInfiniteDate(days) && timestampFromDay(days, 0) >= TIMESTAMP_INFINITY)
+    return TIMESTAMP_INFINITY - 1n;
   return isInfiniteDate(days) ? timestampFromDate(days) : timestampFromDay(days, 0);
 }
 
@@ -178,21 +259,42 @@ const operators: FunctionTable = {
   date_pli: {fn: datePlus},
   date_mii: {fn: (days: number, count: number) => datePlus(days, -count)},
   date_mi: {fn: dateMinus},
-  date_pl_interval: {fn: (days: number, span: Interval) => timestampAddInterval(timestampFromDate(days), span)},
-  date_mi_interval: {fn: (days: number, span: Interval) => timestampAddInterval(timestampFromDate(days), intervalNegate(span))},
-  datetime_timestamp: {fn: (days: number, time: bigint) => (isInfiniteDate(days) ? timestampFromDate(days) : timestampFromDate(days) + time)},
+  date_pl_interval: {
+    fn: (days: number, span: Interval) => timestampAddInterval(timestampFromDate(days), span),
+  },
+  date_mi_interval: {
+    fn: (days: number, span: Interval) =>
+      timestampAddInterval(timestampFromDate(days), intervalNegate(span)),
+  },
+  datetime_timestamp: {
+    fn: (days: number, time: bigint) =>
+      isInfiniteDate(days) ? timestampFromDate(days) : timestampFromDate(days) + time,
+  },
   datetimetz_timestamptz: {
-    fn: (days: number, time: TimeTz) => isInfiniteDate(days) ? timestampFromDate(days) : timestampFromDate(days) + time.micros + BigInt(time.zoneSeconds) * 1_000_000n,
+    fn: (days: number, time: TimeTz) =>
+      isInfiniteDate(days)
+        ? timestampFromDate(days)
+        : timestampFromDate(days) + time.micros + BigInt(time.zoneSeconds) * 1_000_000n,
   },
   time_pl_interval: {fn: timePlus},
   time_mi_interval: {fn: (time: bigint, span: Interval) => modDay(time - span.micros)},
   time_mi_time: {fn: (a: bigint, b: bigint) => new Interval(0, 0, a - b)},
   timetz_pl_interval: {fn: timetzPlus},
-  timetz_mi_interval: {fn: (time: TimeTz, span: Interval) => timetzPlus(time, new Interval(0, 0, -span.micros))},
+  timetz_mi_interval: {
+    fn: (time: TimeTz, span: Interval) => timetzPlus(time, new Interval(0, 0, -span.micros)),
+  },
   timestamp_pl_interval: {fn: timestampAddInterval},
-  timestamp_mi_interval: {fn: (local: bigint, span: Interval) => timestampAddInterval(local, intervalNegate(span))},
-  timestamptz_pl_interval: {fnCtx: (utc: bigint, span: Interval, context: EvalContext) => timestampTzAddInterval(utc, span, sessionZone(context))},
-  timestamptz_mi_interval: {fnCtx: (utc: bigint, span: Interval, context: EvalContext) => timestampTzAddInterval(utc, intervalNegate(span), sessionZone(context))},
+  timestamp_mi_interval: {
+    fn: (local: bigint, span: Interval) => timestampAddInterval(local, intervalNegate(span)),
+  },
+  timestamptz_pl_interval: {
+    fnCtx: (utc: bigint, span: Interval, context: EvalContext) =>
+      timestampTzAddInterval(utc, span, sessionZone(context)),
+  },
+  timestamptz_mi_interval: {
+    fnCtx: (utc: bigint, span: Interval, context: EvalContext) =>
+      timestampTzAddInterval(utc, intervalNegate(span), sessionZone(context)),
+  },
   timestamp_mi: {fn: timestampSubtract},
   interval_pl: {fn: intervalAdd},
   interval_mi: {fn: intervalSubtract},
@@ -204,20 +306,36 @@ const operators: FunctionTable = {
   interval_justify_hours: {fn: justifyHours},
   interval_justify_interval: {fn: justifyInterval},
   timestamp_age: {fn: age},
-  timestamptz_age: {fnCtx: (a: bigint, b: bigint, context: EvalContext) => age(toLocal(a, context), toLocal(b, context))},
+  timestamptz_age: {
+    fnCtx: (a: bigint, b: bigint, context: EvalContext) =>
+      age(toLocal(a, context), toLocal(b, context)),
+  },
 };
 
 const casts: FunctionTable = {
   date_timestamp: {fn: timestampFromDate},
-  date_timestamptz: {fnCtx: (days: number, context: EvalContext) => toUtc(timestampFromDate(days), context)},
+  date_timestamptz: {
+    fnCtx: (days: number, context: EvalContext) => toUtc(timestampFromDate(days), context),
+  },
   timestamp_date: {fn: dateFromTimestamp},
-  timestamptz_date: {fnCtx: (utc: bigint, context: EvalContext) => dateFromTimestamp(toLocal(utc, context))},
-  timestamp_time: {fn: (local: bigint) => (isInfiniteTimestamp(local) ? null : BigInt(microsOfTimestamp(local)))},
-  timestamptz_time: {fnCtx: (utc: bigint, context: EvalContext) => (isInfiniteTimestamp(utc) ? null : BigInt(microsOfTimestamp(toLocal(utc, context))))},
+  timestamptz_date: {
+    fnCtx: (utc: bigint, context: EvalContext) => dateFromTimestamp(toLocal(utc, context)),
+  },
+  timestamp_time: {
+    fn: (local: bigint) => (isInfiniteTimestamp(local) ? null : BigInt(microsOfTimestamp(local))),
+  },
+  timestamptz_time: {
+    fnCtx: (utc: bigint, context: EvalContext) =>
+      isInfiniteTimestamp(utc) ? null : BigInt(microsOfTimestamp(toLocal(utc, context))),
+  },
   timestamptz_timetz: {
-    fnCtx: (utc: bigint, context: EvalContext) => isInfiniteTimestamp(utc)
-      ? null
-      : new TimeTz(BigInt(microsOfTimestamp(toLocal(utc, context))), -sessionZone(context).offsetAt(secondsOfTimestamp(utc))),
+    fnCtx: (utc: bigint, context: EvalContext) =>
+      isInfiniteTimestamp(utc)
+        ? null
+        : new TimeTz(
+            BigInt(microsOfTimestamp(toLocal(utc, context))),
+            -sessionZone(context).offsetAt(secondsOfTimestamp(utc)),
+          ),
   },
   timestamp_timestamptz: {fnCtx: toUtc},
   timestamptz_timestamp: {fnCtx: toLocal},
@@ -225,25 +343,50 @@ const casts: FunctionTable = {
   interval_time: {fn: (span: Interval) => modDay(span.micros)},
   timetz_time: {fn: (time: TimeTz) => time.micros},
   time_timetz: {
-    fnCtx: (time: bigint, context: EvalContext) => new TimeTz(time, -sessionZone(context).offsetAt(secondsOfTimestamp(context.clock.transactionTimestamp()))),
+    fnCtx: (time: bigint, context: EvalContext) =>
+      new TimeTz(
+        time,
+        -sessionZone(context).offsetAt(secondsOfTimestamp(context.clock.transactionTimestamp())),
+      ),
   },
   timestamp_scale: {fn: roundTimestamp},
   timestamptz_scale: {fn: roundTimestamp},
   time_scale: {fn: roundMicros},
-  timetz_scale: {fn: (time: TimeTz, precision: number) => new TimeTz(roundMicros(time.micros, precision), time.zoneSeconds)},
+  timetz_scale: {
+    fn: (time: TimeTz, precision: number) =>
+      new TimeTz(roundMicros(time.micros, precision), time.zoneSeconds),
+  },
   interval_scale: {fn: applyIntervalTypmod},
   float8_timestamptz: {fn: fromUnix},
 };
 
 const zones: FunctionTable = {
-  timestamptz_zone: {fn: (zone: string, utc: bigint) => (isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneNamed(zone)))},
-  timestamp_zone: {fn: (zone: string, local: bigint) => (isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneNamed(zone)))},
-  timestamptz_izone: {fn: (zone: Interval, utc: bigint) => (isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneOfInterval(zone)))},
-  timestamp_izone: {fn: (zone: Interval, local: bigint) => (isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneOfInterval(zone)))},
-  timetz_zone: {
-    fnCtx: (zone: string, time: TimeTz, context: EvalContext) => timetzAt(time, zoneNamed(zone).offsetAt(secondsOfTimestamp(context.clock.transactionTimestamp()))),
+  timestamptz_zone: {
+    fn: (zone: string, utc: bigint) =>
+      isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneNamed(zone)),
   },
-  timetz_izone: {fn: (zone: Interval, time: TimeTz) => timetzAt(time, zoneOfInterval(zone).offsetAt(0))},
+  timestamp_zone: {
+    fn: (zone: string, local: bigint) =>
+      isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneNamed(zone)),
+  },
+  timestamptz_izone: {
+    fn: (zone: Interval, utc: bigint) =>
+      isInfiniteTimestamp(utc) ? utc : localFromUtc(utc, zoneOfInterval(zone)),
+  },
+  timestamp_izone: {
+    fn: (zone: Interval, local: bigint) =>
+      isInfiniteTimestamp(local) ? local : utcFromLocal(local, zoneOfInterval(zone)),
+  },
+  timetz_zone: {
+    fnCtx: (zone: string, time: TimeTz, context: EvalContext) =>
+      timetzAt(
+        time,
+        zoneNamed(zone).offsetAt(secondsOfTimestamp(context.clock.transactionTimestamp())),
+      ),
+  },
+  timetz_izone: {
+    fn: (zone: Interval, time: TimeTz) => timetzAt(time, zoneOfInterval(zone).offsetAt(0)),
+  },
 };
 
 /** Date and time: operators, casts, 9.9. */
@@ -253,13 +396,27 @@ export const datetimeFunctions: FunctionTable = {
   ...zones,
   ...crossCompare('date timestamp', (a: number, b: bigint) => bigOrder(dateMoment(a), b)),
   ...crossCompare('timestamp date', (a: bigint, b: number) => bigOrder(a, dateMoment(b))),
-  ...crossCompare('date timestamptz', (a: number, b: bigint, context) => bigOrder(dateUtc(a, context), b)),
-  ...crossCompare('timestamptz date', (a: bigint, b: number, context) => bigOrder(a, dateUtc(b, context))),
-  ...crossCompare('timestamp timestamptz', (a: bigint, b: bigint, context) => bigOrder(toUtc(a, context), b)),
-  ...crossCompare('timestamptz timestamp', (a: bigint, b: bigint, context) => bigOrder(a, toUtc(b, context))),
+  ...crossCompare('date timestamptz', (a: number, b: bigint, context) =>
+    bigOrder(dateUtc(a, context), b),
+  ),
+  ...crossCompare('timestamptz date', (a: bigint, b: number, context) =>
+    bigOrder(a, dateUtc(b, context)),
+  ),
+  ...crossCompare('timestamp timestamptz', (a: bigint, b: bigint, context) =>
+    bigOrder(toUtc(a, context), b),
+  ),
+  ...crossCompare('timestamptz timestamp', (a: bigint, b: bigint, context) =>
+    bigOrder(a, toUtc(b, context)),
+  ),
   timestamp_trunc: {fn: (unit: string, local: bigint) => truncateTimestamp(unit, local)},
-  timestamptz_trunc: {fnCtx: (unit: string, utc: bigint, context: EvalContext) => truncateTimestampTz(unit, utc, sessionZone(context))},
-  timestamptz_trunc_zone: {fn: (unit: string, utc: bigint, zone: string) => (isInfiniteTimestamp(utc) ? utc : truncateTimestampTz(unit, utc, zoneNamed(zone)))},
+  timestamptz_trunc: {
+    fnCtx: (unit: string, utc: bigint, context: EvalContext) =>
+      truncateTimestampTz(unit, utc, sessionZone(context)),
+  },
+  timestamptz_trunc_zone: {
+    fn: (unit: string, utc: bigint, zone: string) =>
+      isInfiniteTimestamp(utc) ? utc : truncateTimestampTz(unit, utc, zoneNamed(zone)),
+  },
   interval_trunc: {fn: truncateInterval},
   ...alias(['timestamp_bin', 'timestamptz_bin'], {fn: binTimestamp}),
   date_finite: {fn: (days: number) => !isInfiniteDate(days)},
@@ -269,15 +426,21 @@ export const datetimeFunctions: FunctionTable = {
   make_time: {fn: makeTime},
   make_timestamp: {fn: makeTimestamp},
   make_timestamptz: {
-    fnCtx: (...args: unknown[]) => toUtc(makeTimestamp(...(args.slice(0, 6) as [number, number, number, number, number, number])), args[6] as EvalContext),
+    fnCtx: (...args: unknown[]) =>
+      toUtc(
+        makeTimestamp(...(args.slice(0, 6) as [number, number, number, number, number, number])),
+        args[6] as EvalContext,
+      ),
   },
   make_timestamptz_at_timezone: {
-    fn: (...args: [number, number, number, number, number, number, string]) => utcFromLocal(
-      makeTimestamp(...(args.slice(0, 6) as [number, number, number, number, number, number])), isoZone(args[6])),
+    fn: (...args: [number, number, number, number, number, number, string]) =>
+      utcFromLocal(
+        makeTimestamp(...(args.slice(0, 6) as [number, number, number, number, number, number])),
+        isoZone(args[6]),
+      ),
   },
   make_interval: {fn: intervalOf},
   overlaps_time: overlaps(bigOrder),
   overlaps_timestamp: overlaps(bigOrder),
   overlaps_timetz: overlaps(timetzOrder),
 };
-

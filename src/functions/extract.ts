@@ -1,7 +1,17 @@
 import type {Datum} from '../types/contract.ts';
 import {
-  DATE_INFINITY, DATE_MINUS_INFINITY, dateFromDays, dayOfTimestamp, dayOfWeek, dayOfYear, EPOCH_JULIAN, isInfiniteTimestamp, isoWeek, TIMESTAMP_INFINITY,
-  timestampToFields, UNIX_EPOCH_MICROS,
+  DATE_INFINITY,
+  DATE_MINUS_INFINITY,
+  dateFromDays,
+  dayOfTimestamp,
+  dayOfWeek,
+  dayOfYear,
+  EPOCH_JULIAN,
+  isInfiniteTimestamp,
+  isoWeek,
+  TIMESTAMP_INFINITY,
+  timestampToFields,
+  UNIX_EPOCH_MICROS,
 } from '../types/datetime-calendar.ts';
 import {localFromUtc, secondsOfTimestamp, timestampFromDate} from '../types/datetime-math.ts';
 import {Interval} from '../types/interval-value.ts';
@@ -16,7 +26,11 @@ import type {TimeUnit} from './time-units.ts';
 import {badUnit, findUnit} from './time-units.ts';
 
 /** A field: digits * 10^-scale, an infinity, or undefined (the value is infinite and has no such field). */
-type Field = {readonly digits: bigint; readonly scale: number; readonly day?: number} | 'inf' | '-inf' | null;
+type Field =
+  | {readonly digits: bigint; readonly scale: number; readonly day?: number}
+  | 'inf'
+  | '-inf'
+  | null;
 
 const whole = (value: number): Field => ({digits: BigInt(value), scale: 0});
 const DAY_MICROS = 86_400_000_000n;
@@ -59,7 +73,9 @@ function dayField(unit: TimeUnit, days: number): Field | undefined {
     case 'century':
       return whole(year > 0 ? Math.trunc((year + 99) / 100) : -Math.trunc((99 - (year - 1)) / 100));
     case 'millennium':
-      return whole(year > 0 ? Math.trunc((year + 999) / 1000) : -Math.trunc((999 - (year - 1)) / 1000));
+      return whole(
+        year > 0 ? Math.trunc((year + 999) / 1000) : -Math.trunc((999 - (year - 1)) / 1000),
+      );
     case 'isoyear': {
       const isoYear = isoWeek(days).year;
       return whole(isoYear > 0 ? isoYear : isoYear - 1);
@@ -75,9 +91,31 @@ function dayField(unit: TimeUnit, days: number): Field | undefined {
   }
 }
 
-const endless: ReadonlySet<TimeUnit> = new Set(['year', 'decade', 'century', 'millennium', 'julian', 'isoyear', 'epoch']);
+const endless: ReadonlySet<TimeUnit> = new Set([
+  'year',
+  'decade',
+  'century',
+  'millennium',
+  'julian',
+  'isoyear',
+  'epoch',
+]);
 const bounded: ReadonlySet<TimeUnit> = new Set([
-  'microseconds', 'milliseconds', 'second', 'minute', 'hour', 'day', 'month', 'quarter', 'week', 'dow', 'isodow', 'doy', 'timezone', 'timezone_hour', 'timezone_minute',
+  'microseconds',
+  'milliseconds',
+  'second',
+  'minute',
+  'hour',
+  'day',
+  'month',
+  'quarter',
+  'week',
+  'dow',
+  'isodow',
+  'doy',
+  'timezone',
+  'timezone_hour',
+  'timezone_minute',
 ]);
 
 function infiniteField(unit: TimeUnit, isPositive: boolean): Field | undefined {
@@ -96,7 +134,10 @@ function timestampField(name: string, local: bigint, utc: bigint | null, offset:
   }
   const {micros} = timestampToFields(local);
   const days = dayOfTimestamp(local);
-  const field = timeField(unit, micros) ?? dayField(unit, days) ?? specialField(unit, {days, micros, epoch: (utc ?? local) + UNIX_EPOCH_MICROS});
+  const field =
+    timeField(unit, micros) ??
+    dayField(unit, days) ??
+    specialField(unit, {days, micros, epoch: (utc ?? local) + UNIX_EPOCH_MICROS});
   if (field !== undefined) return field;
   const zone = utc === null ? undefined : zoneField(unit, offset);
   if (zone === undefined) throw badUnit(name, type);
@@ -111,7 +152,8 @@ interface Moment {
 
 function specialField(unit: TimeUnit, moment: Moment): Field | undefined {
   if (unit === 'epoch') return {digits: moment.epoch, scale: 6};
-  if (unit === 'julian') return {digits: BigInt(moment.micros), scale: 0, day: moment.days + EPOCH_JULIAN};
+  if (unit === 'julian')
+    return {digits: BigInt(moment.micros), scale: 0, day: moment.days + EPOCH_JULIAN};
   return undefined;
 }
 
@@ -132,14 +174,18 @@ function dateField(name: string, days: number): Field {
   const unit = findUnit(name);
   if (unit === undefined) throw badUnit(name, 'date');
   if (days === DATE_INFINITY || days === DATE_MINUS_INFINITY) {
-    const field = timeField(unit, 0) !== undefined || unit.startsWith('timezone') ? undefined : infiniteField(unit, days === DATE_INFINITY);
+    const field =
+      timeField(unit, 0) !== undefined || unit.startsWith('timezone')
+        ? undefined
+        : infiniteField(unit, days === DATE_INFINITY);
     if (field === undefined) throw badUnit(name, 'date');
     return field;
   }
   const field = dayField(unit, days);
   if (field !== undefined) return field;
   if (unit === 'julian') return whole(days + EPOCH_JULIAN);
-  if (unit === 'epoch') return {digits: (BigInt(days) * DAY_MICROS + UNIX_EPOCH_MICROS) / 1_000_000n, scale: 0};
+  if (unit === 'epoch')
+    return {digits: (BigInt(days) * DAY_MICROS + UNIX_EPOCH_MICROS) / 1_000_000n, scale: 0};
   throw badUnit(name, 'date');
 }
 
@@ -149,7 +195,8 @@ function timeOnlyField(name: string, micros: bigint, zone: TimeTz | null): Field
   if (unit === undefined) throw badUnit(name, type);
   const field = timeField(unit, Number(micros));
   if (field !== undefined) return field;
-  if (unit === 'epoch') return {digits: micros + BigInt(zone?.zoneSeconds ?? 0) * 1_000_000n, scale: 6};
+  if (unit === 'epoch')
+    return {digits: micros + BigInt(zone?.zoneSeconds ?? 0) * 1_000_000n, scale: 6};
   const offset = zone === null ? undefined : zoneField(unit, -zone.zoneSeconds);
   if (offset === undefined) throw badUnit(name, type);
   return offset;
@@ -158,7 +205,10 @@ function timeOnlyField(name: string, micros: bigint, zone: TimeTz | null): Field
 /** Seconds of a year of 365.25 days, as PostgreSQL counts an interval's epoch. */
 function intervalEpoch(span: Interval): Field {
   const years = Math.trunc(span.months / 12);
-  const seconds = BigInt(years) * 31_557_600n + BigInt(span.months % 12) * 2_592_000n + BigInt(span.days) * 86_400n;
+  const seconds =
+    BigInt(years) * 31_557_600n +
+    BigInt(span.months % 12) * 2_592_000n +
+    BigInt(span.days) * 86_400n;
   return {digits: seconds * 1_000_000n + span.micros, scale: 6};
 }
 
@@ -166,7 +216,10 @@ function intervalField(name: string, span: Interval): Field {
   const unit = findUnit(name);
   if (unit === undefined) throw badUnit(name, 'interval');
   const years = Math.trunc(span.months / 12);
-  const field = unit === 'hour' ? whole(Math.trunc(Number(span.micros / 3_600_000_000n))) : timeField(unit, Number(span.micros));
+  const field =
+    unit === 'hour'
+      ? whole(Math.trunc(Number(span.micros / 3_600_000_000n)))
+      : timeField(unit, Number(span.micros));
   if (field !== undefined) return field;
   switch (unit) {
     case 'day':
@@ -196,7 +249,10 @@ function asNumeric(field: Field): Datum {
   if (field === 'inf') return Numeric.infinity;
   if (field === '-inf') return Numeric.minusInfinity;
   if (field.day === undefined) return Numeric.of(field.digits, field.scale);
-  return numericAdd(numericFromInt(field.day), numericDiv(numericFromInt(field.digits), numericFromInt(DAY_MICROS)));
+  return numericAdd(
+    numericFromInt(field.day),
+    numericDiv(numericFromInt(field.digits), numericFromInt(DAY_MICROS)),
+  );
 }
 
 /** date_part(): double precision. */
@@ -217,11 +273,22 @@ function fieldOfTz(name: string, utc: bigint, context: EvalContext): Field {
 
 function family(convert: (field: Field) => Datum, name: (type: string) => string): FunctionTable {
   return {
-    [name('timestamp')]: {fn: (unit: string, value: bigint) => convert(timestampField(unit, value, null, 0))},
-    [name('timestamptz')]: {fnCtx: (unit: string, value: bigint, context: EvalContext) => convert(fieldOfTz(unit, value, context))},
-    [name('time')]: {fn: (unit: string, value: bigint) => convert(timeOnlyField(unit, value, null))},
-    [name('timetz')]: {fn: (unit: string, value: TimeTz) => convert(timeOnlyField(unit, value.micros, value))},
-    [name('interval')]: {fn: (unit: string, value: Interval) => convert(intervalField(unit, value))},
+    [name('timestamp')]: {
+      fn: (unit: string, value: bigint) => convert(timestampField(unit, value, null, 0)),
+    },
+    [name('timestamptz')]: {
+      fnCtx: (unit: string, value: bigint, context: EvalContext) =>
+        convert(fieldOfTz(unit, value, context)),
+    },
+    [name('time')]: {
+      fn: (unit: string, value: bigint) => convert(timeOnlyField(unit, value, null)),
+    },
+    [name('timetz')]: {
+      fn: (unit: string, value: TimeTz) => convert(timeOnlyField(unit, value.micros, value)),
+    },
+    [name('interval')]: {
+      fn: (unit: string, value: Interval) => convert(intervalField(unit, value)),
+    },
   };
 }
 
@@ -230,5 +297,8 @@ export const extractFunctions: FunctionTable = {
   ...family(asNumeric, type => `extract_${type}`),
   ...family(asFloat, type => `${type}_part`),
   extract_date: {fn: (unit: string, value: number) => asNumeric(dateField(unit, value))},
-  date_part: {fn: (unit: string, value: number) => asFloat(timestampField(unit, timestampFromDate(value), null, 0))},
+  date_part: {
+    fn: (unit: string, value: number) =>
+      asFloat(timestampField(unit, timestampFromDate(value), null, 0)),
+  },
 };

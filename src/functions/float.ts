@@ -6,9 +6,12 @@ import type {FunctionCode} from './contract.ts';
 import type {FunctionTable} from './table.ts';
 import {divisionByZero} from './table.ts';
 
-const overflow = (): PgError => new PgError(SqlState.numericValueOutOfRange, 'value out of range: overflow');
-const underflow = (): PgError => new PgError(SqlState.numericValueOutOfRange, 'value out of range: underflow');
-const inputOutOfRange = (): PgError => new PgError(SqlState.numericValueOutOfRange, 'input is out of range');
+const overflow = (): PgError =>
+  new PgError(SqlState.numericValueOutOfRange, 'value out of range: overflow');
+const underflow = (): PgError =>
+  new PgError(SqlState.numericValueOutOfRange, 'value out of range: underflow');
+const inputOutOfRange = (): PgError =>
+  new PgError(SqlState.numericValueOutOfRange, 'input is out of range');
 const isInf = (value: number): boolean => value === Infinity || value === -Infinity;
 
 const add8 = (a: number, b: number): number => {
@@ -34,25 +37,36 @@ const div8 = (a: number, b: number): number => {
   if (r === 0 && a !== 0 && !isInf(b)) throw underflow();
   return r;
 };
-const narrow = (wide: (a: number, b: number) => number, isProduct: boolean) => (a: number, b: number): number => {
-  const exact = wide(a, b);
-  const r = Math.fround(exact);
-  if (isInf(r) && !isInf(exact)) throw overflow();
-  if (isProduct && r === 0 && exact !== 0) throw underflow();
-  return r;
-};
+const narrow =
+  (wide: (a: number, b: number) => number, isProduct: boolean) =>
+  (a: number, b: number): number => {
+    const exact = wide(a, b);
+    const r = Math.fround(exact);
+    if (isInf(r) && !isInf(exact)) throw overflow();
+    if (isProduct && r === 0 && exact !== 0) throw underflow();
+    return r;
+  };
 
-const call = (helper: unknown): FunctionCode => ({emit: (...args) => `h.run(${args.join(', ')})`, helpers: {run: helper}});
+const call = (helper: unknown): FunctionCode => ({
+  emit: (...args) => `h.run(${args.join(', ')})`,
+  helpers: {run: helper},
+});
 
 /** pow() of PostgreSQL: NaN and infinity rules of POSIX, its own errors. */
 export function power(base: number, exponent: number): number {
   if (base === 1 || exponent === 0) return 1;
   if (Number.isNaN(base) || Number.isNaN(exponent)) return NaN;
   if (base === 0 && exponent < 0) {
-    throw new PgError(SqlState.invalidArgumentForPowerFunction, 'zero raised to a negative power is undefined');
+    throw new PgError(
+      SqlState.invalidArgumentForPowerFunction,
+      'zero raised to a negative power is undefined',
+    );
   }
   if (base < 0 && !isInf(exponent) && Math.floor(exponent) !== exponent) {
-    throw new PgError(SqlState.invalidArgumentForPowerFunction, 'a negative number raised to a non-integer power yields a complex result');
+    throw new PgError(
+      SqlState.invalidArgumentForPowerFunction,
+      'a negative number raised to a non-integer power yields a complex result',
+    );
   }
   if (isInf(exponent) && Math.abs(base) === 1) return 1;
   const r = base ** exponent;
@@ -70,30 +84,45 @@ function exp(value: number): number {
 
 function logarithm(compute: (value: number) => number): (value: number) => number {
   return value => {
-    if (value === 0) throw new PgError(SqlState.invalidArgumentForLogarithm, 'cannot take logarithm of zero');
-    if (value < 0) throw new PgError(SqlState.invalidArgumentForLogarithm, 'cannot take logarithm of a negative number');
+    if (value === 0)
+      throw new PgError(SqlState.invalidArgumentForLogarithm, 'cannot take logarithm of zero');
+    if (value < 0)
+      throw new PgError(
+        SqlState.invalidArgumentForLogarithm,
+        'cannot take logarithm of a negative number',
+      );
     return compute(value);
   };
 }
 
 function squareRoot(value: number): number {
-  if (value < 0) throw new PgError(SqlState.invalidArgumentForPowerFunction, 'cannot take square root of a negative number');
+  if (value < 0)
+    throw new PgError(
+      SqlState.invalidArgumentForPowerFunction,
+      'cannot take square root of a negative number',
+    );
   return Math.sqrt(value);
 }
 
-const finite = (compute: (value: number) => number) => (value: number): number => {
-  if (isInf(value)) throw inputOutOfRange();
-  return compute(value);
-};
-const unit = (compute: (value: number) => number) => (value: number): number => {
-  if (value < -1 || value > 1) throw inputOutOfRange();
-  return compute(value);
-};
-const checked = (compute: (value: number) => number) => (value: number): number => {
-  const r = compute(value);
-  if (isInf(r) && !isInf(value)) throw overflow();
-  return r;
-};
+const finite =
+  (compute: (value: number) => number) =>
+  (value: number): number => {
+    if (isInf(value)) throw inputOutOfRange();
+    return compute(value);
+  };
+const unit =
+  (compute: (value: number) => number) =>
+  (value: number): number => {
+    if (value < -1 || value > 1) throw inputOutOfRange();
+    return compute(value);
+  };
+const checked =
+  (compute: (value: number) => number) =>
+  (value: number): number => {
+    const r = compute(value);
+    if (isInf(r) && !isInf(value)) throw overflow();
+    return r;
+  };
 
 const RADIANS_PER_DEGREE = 0.0174532925199432957692;
 const ASIN_HALF = Math.asin(0.5);
@@ -103,12 +132,17 @@ const ONE_MINUS_COS_60 = 1 - Math.cos(60 * RADIANS_PER_DEGREE);
 const ATAN_1 = Math.atan(1);
 
 const sind0to30 = (x: number): number => Math.sin(x * RADIANS_PER_DEGREE) / SIN_30 / 2;
-const cosd0to60 = (x: number): number => 1 - (1 - Math.cos(x * RADIANS_PER_DEGREE)) / ONE_MINUS_COS_60 / 2;
+const cosd0to60 = (x: number): number =>
+  1 - (1 - Math.cos(x * RADIANS_PER_DEGREE)) / ONE_MINUS_COS_60 / 2;
 const sindFirst = (x: number): number => (x <= 30 ? sind0to30(x) : cosd0to60(90 - x));
 const cosdFirst = (x: number): number => (x <= 60 ? cosd0to60(x) : sind0to30(90 - x));
 
 /** Folds degrees into the first quadrant and remembers the signs of sine and cosine. */
-function quadrant(value: number): {readonly angle: number; readonly sine: number; readonly cosine: number} {
+function quadrant(value: number): {
+  readonly angle: number;
+  readonly sine: number;
+  readonly cosine: number;
+} {
   let angle = value % 360;
   let sine = 1;
   let cosine = 1;
@@ -146,12 +180,20 @@ const cotd = (value: number): number => {
   const {angle, sine, cosine} = quadrant(value);
   return positiveZero((sine * cosine * (cosdFirst(angle) / sindFirst(angle))) / COT_45);
 };
-const asindFirst = (x: number): number => (x <= 0.5 ? (Math.asin(x) / ASIN_HALF) * 30 : 90 - (Math.acos(x) / ACOS_HALF) * 60);
-const acosdFirst = (x: number): number => (x <= 0.5 ? 90 - (Math.asin(x) / ASIN_HALF) * 30 : (Math.acos(x) / ACOS_HALF) * 60);
+const asindFirst = (x: number): number =>
+  x <= 0.5 ? (Math.asin(x) / ASIN_HALF) * 30 : 90 - (Math.acos(x) / ACOS_HALF) * 60;
+const acosdFirst = (x: number): number =>
+  x <= 0.5 ? 90 - (Math.asin(x) / ASIN_HALF) * 30 : (Math.acos(x) / ACOS_HALF) * 60;
 
 /** width_bucket over float8 bounds. */
-export function widthBucketFloat8(operand: number, low: number, high: number, count: number): number {
-  const error = (text: string): PgError => new PgError(SqlState.invalidArgumentForWidthBucket, text);
+export function widthBucketFloat8(
+  operand: number,
+  low: number,
+  high: number,
+  count: number,
+): number {
+  const error = (text: string): PgError =>
+    new PgError(SqlState.invalidArgumentForWidthBucket, text);
   if (count <= 0) throw error('count must be greater than zero');
   if (Number.isNaN(operand) || Number.isNaN(low) || Number.isNaN(high)) {
     throw error('operand, lower bound, and upper bound cannot be NaN');
@@ -163,13 +205,13 @@ export function widthBucketFloat8(operand: number, low: number, high: number, co
   const isAbove = isUp ? operand >= high : operand <= high;
   if (isBelow) return 0;
   if (isAbove) {
-    if (count === 2147483647) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
+    if (count === 2147483647)
+      throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
     return count + 1;
   }
   const share = isUp ? (operand - low) / (high - low) : (low - operand) / (low - high);
   return Math.min(Math.floor(count * share), count - 1) + 1;
 }
-
 
 /** float4, float8 and their mixtures, mathematical functions of 9.3. */
 export const floatFunctions: FunctionTable = {
@@ -239,7 +281,10 @@ export const floatFunctions: FunctionTable = {
   setseed: {
     fnCtx: (seed: number, context: {readonly random: {seed(value: number): void}}) => {
       if (Number.isNaN(seed) || seed < -1 || seed > 1) {
-        throw new PgError(SqlState.invalidParameterValue, `setseed parameter ${seed} is out of allowed range [-1,1]`);
+        throw new PgError(
+          SqlState.invalidParameterValue,
+          `setseed parameter ${seed} is out of allowed range [-1,1]`,
+        );
       }
       context.random.seed(seed);
       return '';

@@ -4,10 +4,33 @@ import {SqlState} from '../common/sqlstate.ts';
 
 /** Actions of a number format. */
 export type NumberKey =
-  | '9' | '0' | '.' | 'D' | ',' | 'G' | 'B' | 'C' | 'EEEE' | 'FM' | 'L' | 'MI' | 'PL' | 'PR' | 'RN' | 'rn' | 'SG' | 'SP' | 'S' | 'TH' | 'th' | 'V';
+  | '9'
+  | '0'
+  | '.'
+  | 'D'
+  | ','
+  | 'G'
+  | 'B'
+  | 'C'
+  | 'EEEE'
+  | 'FM'
+  | 'L'
+  | 'MI'
+  | 'PL'
+  | 'PR'
+  | 'RN'
+  | 'rn'
+  | 'SG'
+  | 'SP'
+  | 'S'
+  | 'TH'
+  | 'th'
+  | 'V';
 
 /** A node of a parsed format: an action or literal text. */
-export type NumberNode = {readonly key: NumberKey; readonly text: ''} | {readonly key: null; readonly text: string};
+export type NumberNode =
+  | {readonly key: NumberKey; readonly text: ''}
+  | {readonly key: null; readonly text: string};
 
 /** What a number format says. */
 export interface NumberFormat {
@@ -31,13 +54,36 @@ export interface NumberFormat {
   isScientific: boolean;
 }
 
-const keys: readonly NumberKey[] = ['EEEE', 'FM', 'MI', 'PL', 'PR', 'RN', 'SG', 'SP', 'TH', 'B', 'C', 'D', 'G', 'L', 'S', 'V', '9', '0', '.', ','];
-const bad = (text: string, detail?: string): PgError => new PgError(SqlState.syntaxError, text, detail === undefined ? {} : {detail});
+const keys: readonly NumberKey[] = [
+  'EEEE',
+  'FM',
+  'MI',
+  'PL',
+  'PR',
+  'RN',
+  'SG',
+  'SP',
+  'TH',
+  'B',
+  'C',
+  'D',
+  'G',
+  'L',
+  'S',
+  'V',
+  '9',
+  '0',
+  '.',
+  ',',
+];
+const bad = (text: string, detail?: string): PgError =>
+  new PgError(SqlState.syntaxError, text, detail === undefined ? {} : {detail});
 
 function keyAt(format: string, at: number): readonly [NumberKey, number] | null {
   const two = format.slice(at, at + 2);
   if (two === 'rn' || two === 'th') return [two, 2];
-  for (const key of keys) if (format.slice(at, at + key.length).toUpperCase() === key) return [key, key.length];
+  for (const key of keys)
+    if (format.slice(at, at + key.length).toUpperCase() === key) return [key, key.length];
   return null;
 }
 
@@ -72,8 +118,24 @@ function tokenize(format: string): NumberNode[] {
 /** Parses a number format; 42601 for what does not go together. */
 export function parseNumberFormat(format: string): NumberFormat {
   const result: NumberFormat = {
-    nodes: tokenize(format), pre: 0, post: 0, multi: 0, zeroStart: 0, zeroEnd: 0, preSign: 0, sign: 'none', hasZero: false, hasDecimal: false, isFill: false,
-    hasSign: false, hasBracket: false, hasMinus: false, hasPlus: false, isRoman: false, hasMulti: false, isScientific: false,
+    nodes: tokenize(format),
+    pre: 0,
+    post: 0,
+    multi: 0,
+    zeroStart: 0,
+    zeroEnd: 0,
+    preSign: 0,
+    sign: 'none',
+    hasZero: false,
+    hasDecimal: false,
+    isFill: false,
+    hasSign: false,
+    hasBracket: false,
+    hasMinus: false,
+    hasPlus: false,
+    isRoman: false,
+    hasMulti: false,
+    isScientific: false,
   };
   for (const node of result.nodes) if (node.key !== null) apply(result, node.key);
   return result;
@@ -116,7 +178,8 @@ function applySign(format: NumberFormat, key: NumberKey): void {
   switch (key) {
     case 'S':
       if (format.hasSign) throw bad('cannot use "S" twice');
-      if (format.hasPlus || format.hasMinus || format.hasBracket) throw bad('cannot use "S" and "PL"/"MI"/"SG"/"PR" together');
+      if (format.hasPlus || format.hasMinus || format.hasBracket)
+        throw bad('cannot use "S" and "PL"/"MI"/"SG"/"PR" together');
       if (!format.hasDecimal) {
         format.sign = 'pre';
         format.preSign = format.pre;
@@ -137,7 +200,8 @@ function applySign(format: NumberFormat, key: NumberKey): void {
       format.hasPlus = true;
       return;
     case 'PR':
-      if (format.hasSign || format.hasPlus || format.hasMinus) throw bad('cannot use "PR" and "S"/"PL"/"MI"/"SG" together');
+      if (format.hasSign || format.hasPlus || format.hasMinus)
+        throw bad('cannot use "PR" and "S"/"PL"/"MI"/"SG" together');
       format.hasBracket = true;
       return;
     case 'RN':
@@ -157,8 +221,19 @@ function applySign(format: NumberFormat, key: NumberKey): void {
 
 function applyScientific(format: NumberFormat): void {
   if (format.isScientific) throw bad('cannot use "EEEE" twice');
-  if (format.isFill || format.hasSign || format.hasBracket || format.hasMinus || format.hasPlus || format.isRoman || format.hasMulti) {
-    throw bad('"EEEE" is incompatible with other formats', '"EEEE" may only be used together with digit and decimal point patterns.');
+  if (
+    format.isFill ||
+    format.hasSign ||
+    format.hasBracket ||
+    format.hasMinus ||
+    format.hasPlus ||
+    format.isRoman ||
+    format.hasMulti
+  ) {
+    throw bad(
+      '"EEEE" is incompatible with other formats',
+      '"EEEE" may only be used together with digit and decimal point patterns.',
+    );
   }
   format.isScientific = true;
 }
@@ -209,14 +284,16 @@ class Layout {
     this.#zeroStart = format.zeroStart > 0 ? format.zeroStart - 1 : 0;
     this.#signPlace = format.sign;
     this.#hasBracket = format.hasBracket;
-    if (format.hasPlus || format.hasMinus) this.#isSignWritten = !(format.hasPlus && !format.hasMinus);
+    if (format.hasPlus || format.hasMinus)
+      this.#isSignWritten = !(format.hasPlus && !format.hasMinus);
     else {
       if (this.#sign !== '-' && format.isFill) this.#hasBracket = false;
       this.#isSignWritten = this.#sign === '+' && format.isFill && !format.hasSign;
       if (this.#signPlace === 'pre' && format.pre === format.preSign) this.#signPlace = 'post';
     }
     this.#lastRelevant = this.#findLastRelevant();
-    this.#count = format.post + format.pre - 1 + (!this.#isSignWritten && this.#blanks === 0 ? 1 : 0);
+    this.#count =
+      format.post + format.pre - 1 + (!this.#isSignWritten && this.#blanks === 0 ? 1 : 0);
   }
 
   /** Index of the last fraction digit that FM keeps, -1 when all are kept. */
@@ -226,8 +303,10 @@ class Layout {
     const point = this.#digits.indexOf('.');
     if (point === -1) return -1;
     let last = point;
-    for (let index = point + 1; index < this.#digits.length; index++) if (this.#digits[index] !== '0') last = index;
-    if (format.zeroEnd > this.#blanks) last = Math.max(last, Math.min(this.#digits.length - 1, format.zeroEnd - this.#blanks));
+    for (let index = point + 1; index < this.#digits.length; index++)
+      if (this.#digits[index] !== '0') last = index;
+    if (format.zeroEnd > this.#blanks)
+      last = Math.max(last, Math.min(this.#digits.length - 1, format.zeroEnd - this.#blanks));
     return last;
   }
 
@@ -281,7 +360,12 @@ class Layout {
   }
 
   #isBlankBeforePoint(): boolean {
-    return !this.#format.hasZero && this.#at === 0 && this.#digits.startsWith('0') && this.#format.post !== 0;
+    return (
+      !this.#format.hasZero &&
+      this.#at === 0 &&
+      this.#digits.startsWith('0') &&
+      this.#format.post !== 0
+    );
   }
 
   #isPointLast(): boolean {
@@ -292,8 +376,10 @@ class Layout {
   #place(key: NumberKey): void {
     const format = this.#format;
     this.#isInNumber = false;
-    const isStarting = this.#current >= this.#blanks || (format.hasZero && this.#zeroStart === this.#current);
-    if (!this.#isSignWritten && isStarting && (!this.#isBlankBeforePoint() || this.#isPointLast())) this.#writeSign();
+    const isStarting =
+      this.#current >= this.#blanks || (format.hasZero && this.#zeroStart === this.#current);
+    if (!this.#isSignWritten && isStarting && (!this.#isBlankBeforePoint() || this.#isPointLast()))
+      this.#writeSign();
     if (this.#current < this.#blanks && (this.#zeroStart > this.#current || !format.hasZero)) {
       if (!format.isFill) this.#out += ' ';
     } else if (format.hasZero && this.#current < this.#blanks && this.#zeroStart <= this.#current) {
@@ -317,7 +403,8 @@ class Layout {
   #writeDigit(key: NumberKey): void {
     const char = this.#digits[this.#at];
     if (char === '.') this.#out += '.';
-    else if (this.#lastRelevant !== -1 && this.#at > this.#lastRelevant && key !== '0') this.#out += '';
+    else if (this.#lastRelevant !== -1 && this.#at > this.#lastRelevant && key !== '0')
+      this.#out += '';
     else if (this.#isBlankBeforePoint()) {
       if (!this.#format.isFill) this.#out += ' ';
       else if (this.#isPointLast()) this.#out += '0';
@@ -341,12 +428,32 @@ class Layout {
 export function ordinalSuffix(digits: string, isUpper: boolean): string {
   const last = digits.at(-1);
   const isTeen = digits.length > 1 && digits.at(-2) === '1';
-  const suffix = isTeen ? 'th' : last === '1' ? 'st' : last === '2' ? 'nd' : last === '3' ? 'rd' : 'th';
+  const suffix = isTeen
+    ? 'th'
+    : last === '1'
+      ? 'st'
+      : last === '2'
+        ? 'nd'
+        : last === '3'
+          ? 'rd'
+          : 'th';
   return isUpper ? suffix.toUpperCase() : suffix;
 }
 
 const romanDigits: readonly (readonly [number, string])[] = [
-  [1000, 'M'], [900, 'CM'], [500, 'D'], [400, 'CD'], [100, 'C'], [90, 'XC'], [50, 'L'], [40, 'XL'], [10, 'X'], [9, 'IX'], [5, 'V'], [4, 'IV'], [1, 'I'],
+  [1000, 'M'],
+  [900, 'CM'],
+  [500, 'D'],
+  [400, 'CD'],
+  [100, 'C'],
+  [90, 'XC'],
+  [50, 'L'],
+  [40, 'XL'],
+  [10, 'X'],
+  [9, 'IX'],
+  [5, 'V'],
+  [4, 'IV'],
+  [1, 'I'],
 ];
 
 /** Roman numeral of 1 to 3999, else fifteen #. */

@@ -15,12 +15,24 @@ class Hasher {
 
   mix(): void {
     let {a, b, c} = this;
-    a = (a - c) | 0; a ^= rotate(c, 4); c = (c + b) | 0;
-    b = (b - a) | 0; b ^= rotate(a, 6); a = (a + c) | 0;
-    c = (c - b) | 0; c ^= rotate(b, 8); b = (b + a) | 0;
-    a = (a - c) | 0; a ^= rotate(c, 16); c = (c + b) | 0;
-    b = (b - a) | 0; b ^= rotate(a, 19); a = (a + c) | 0;
-    c = (c - b) | 0; c ^= rotate(b, 4); b = (b + a) | 0;
+    a = (a - c) | 0;
+    a ^= rotate(c, 4);
+    c = (c + b) | 0;
+    b = (b - a) | 0;
+    b ^= rotate(a, 6);
+    a = (a + c) | 0;
+    c = (c - b) | 0;
+    c ^= rotate(b, 8);
+    b = (b + a) | 0;
+    a = (a - c) | 0;
+    a ^= rotate(c, 16);
+    c = (c + b) | 0;
+    b = (b - a) | 0;
+    b ^= rotate(a, 19);
+    a = (a + c) | 0;
+    c = (c - b) | 0;
+    c ^= rotate(b, 4);
+    b = (b + a) | 0;
     this.a = a;
     this.b = b;
     this.c = c;
@@ -28,13 +40,20 @@ class Hasher {
 
   final(): void {
     let {a, b, c} = this;
-    c ^= b; c = (c - rotate(b, 14)) | 0;
-    a ^= c; a = (a - rotate(c, 11)) | 0;
-    b ^= a; b = (b - rotate(a, 25)) | 0;
-    c ^= b; c = (c - rotate(b, 16)) | 0;
-    a ^= c; a = (a - rotate(c, 4)) | 0;
-    b ^= a; b = (b - rotate(a, 14)) | 0;
-    c ^= b; c = (c - rotate(b, 24)) | 0;
+    c ^= b;
+    c = (c - rotate(b, 14)) | 0;
+    a ^= c;
+    a = (a - rotate(c, 11)) | 0;
+    b ^= a;
+    b = (b - rotate(a, 25)) | 0;
+    c ^= b;
+    c = (c - rotate(b, 16)) | 0;
+    a ^= c;
+    a = (a - rotate(c, 4)) | 0;
+    b ^= a;
+    b = (b - rotate(a, 14)) | 0;
+    c ^= b;
+    c = (c - rotate(b, 24)) | 0;
     this.a = a;
     this.b = b;
     this.c = c;
@@ -64,7 +83,8 @@ function hashState(bytes: Uint8Array, seed: bigint): Hasher {
   return state;
 }
 
-const word = (at: (index: number) => number, from: number): number => at(from) | (at(from + 1) << 8) | (at(from + 2) << 16) | (at(from + 3) << 24);
+const word = (at: (index: number) => number, from: number): number =>
+  at(from) | (at(from + 1) << 8) | (at(from + 2) << 16) | (at(from + 3) << 24);
 
 /** hash_any. */
 export function hashBytes(bytes: Uint8Array): number {
@@ -128,10 +148,16 @@ export const hashFunctions: FunctionTable = {
   hashvarlenaextended: {fn: hashBytesExtended},
   ...alias(['hashint4', 'hashint2', 'hashoid'], {fn: hashUint32}),
   ...alias(['hashint4extended', 'hashint2extended', 'hashoidextended'], {fn: hashUint32Extended}),
-  ...alias(['hashint8', 'timestamp_hash', 'time_hash'], {fn: (value: bigint) => hashUint32(foldInt8(value))}),
-  ...alias(['hashint8extended', 'timestamp_hash_extended', 'time_hash_extended'], {fn: (value: bigint, seed: bigint) => hashUint32Extended(foldInt8(value), seed)}),
+  ...alias(['hashint8', 'timestamp_hash', 'time_hash'], {
+    fn: (value: bigint) => hashUint32(foldInt8(value)),
+  }),
+  ...alias(['hashint8extended', 'timestamp_hash_extended', 'time_hash_extended'], {
+    fn: (value: bigint, seed: bigint) => hashUint32Extended(foldInt8(value), seed),
+  }),
   ...alias(['hashfloat8', 'hashfloat4'], {fn: hashFloat}),
   hashchar: {fn: (text: string) => hashUint32(((text.charCodeAt(0) || 0) << 24) >> 24)},
   uuid_hash: {fn: (uuid: string) => hashBytes(uuidBytes(uuid))},
-  uuid_hash_extended: {fn: (uuid: string, seed: bigint) => hashBytesExtended(uuidBytes(uuid), seed)},
+  uuid_hash_extended: {
+    fn: (uuid: string, seed: bigint) => hashBytesExtended(uuidBytes(uuid), seed),
+  },
 };

@@ -81,7 +81,8 @@ const gcd8 = (a: bigint, b: bigint): bigint => {
   while (y !== 0n) [x, y] = [y, x % y];
   return checkInt8(x);
 };
-const lcm4 = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : checkInt4(Math.abs((a / gcd4(a, b)) * b)));
+const lcm4 = (a: number, b: number): number =>
+  a === 0 || b === 0 ? 0 : checkInt4(Math.abs((a / gcd4(a, b)) * b));
 const lcm8 = (a: bigint, b: bigint): bigint => {
   if (a === 0n || b === 0n) return 0n;
   const product = (a / gcd8(a, b)) * b;
@@ -99,8 +100,12 @@ const call2 = (helper: unknown, convert: Text2 = (a, b) => `${a}, ${b}`): Functi
   emit: (a, b) => `h.run(${convert(a!, b!)})`,
   helpers: {run: helper},
 });
-const call1 = (helper: unknown): FunctionCode => ({emit: a => `h.run(${a})`, helpers: {run: helper}});
-const small2 = (helper: (a: number, b: number) => number): FunctionCode => call2((a: number, b: number) => checkInt2(helper(a, b)));
+const call1 = (helper: unknown): FunctionCode => ({
+  emit: a => `h.run(${a})`,
+  helpers: {run: helper},
+});
+const small2 = (helper: (a: number, b: number) => number): FunctionCode =>
+  call2((a: number, b: number) => checkInt2(helper(a, b)));
 const leftWide: Text2 = (a, b) => `BigInt(${a}), ${b}`;
 const rightWide: Text2 = (a, b) => `${a}, BigInt(${b})`;
 

@@ -25,7 +25,14 @@ export function baseOf(type: TypeInstance): TypeInstance {
   return current;
 }
 
-const numbers: ReadonlySet<string> = new Set(['int2', 'int4', 'int8', 'float4', 'float8', 'numeric']);
+const numbers: ReadonlySet<string> = new Set([
+  'int2',
+  'int4',
+  'int8',
+  'float4',
+  'float8',
+  'numeric',
+]);
 const moments: ReadonlySet<string> = new Set(['date', 'timestamp', 'timestamptz']);
 
 /** Whether a type is a true array. */
@@ -52,7 +59,12 @@ function scalarJson(value: Value, type: TypeInstance, context: JsonContext): str
 }
 
 /** to_json: JSON text of a value; arrays and rows become JSON arrays and objects. */
-export function jsonText(value: Datum, type: TypeInstance, context: JsonContext, isPretty = false): string {
+export function jsonText(
+  value: Datum,
+  type: TypeInstance,
+  context: JsonContext,
+  isPretty = false,
+): string {
   if (value === null) return 'null';
   const base = baseOf(type);
   if (isArrayType(base)) return arrayJson(value as PgArray, elementOf(base), context, isPretty);
@@ -65,13 +77,23 @@ function isRecord(value: Value): value is PgRecord {
 }
 
 /** An array as JSON; the outermost level is spread over lines when pretty. */
-export function arrayJson(array: PgArray, element: TypeInstance, context: JsonContext, isPretty = false): string {
+export function arrayJson(
+  array: PgArray,
+  element: TypeInstance,
+  context: JsonContext,
+  isPretty = false,
+): string {
   if (array.dims.length === 0) return '[]';
   const texts = array.elements.map(each => jsonText(each, element, context));
   return nest(texts, array.dims, 0, isPretty);
 }
 
-function nest(texts: readonly string[], dims: readonly number[], axis: number, isPretty: boolean): string {
+function nest(
+  texts: readonly string[],
+  dims: readonly number[],
+  axis: number,
+  isPretty: boolean,
+): string {
   const size = texts.length / dims[axis]!;
   const separator = isPretty && axis === 0 ? ',\n ' : ',';
   const parts: string[] = [];
@@ -83,7 +105,10 @@ function nest(texts: readonly string[], dims: readonly number[], axis: number, i
 }
 
 /** Names and types of a row's fields: of its composite type, else f1, f2, ... */
-export function fieldsOf(record: PgRecord, lookup: TypeLookup): readonly {readonly name: string; readonly type: TypeInstance}[] {
+export function fieldsOf(
+  record: PgRecord,
+  lookup: TypeLookup,
+): readonly {readonly name: string; readonly type: TypeInstance}[] {
   const known = lookup.typeByOid(record.typeOid);
   const composite = known instanceof CompositeType ? known.compositeFields : null;
   return record.fieldTypes.map((oid, index) => {
@@ -97,18 +122,35 @@ export function fieldsOf(record: PgRecord, lookup: TypeLookup): readonly {readon
 export function recordJson(record: PgRecord, context: JsonContext, isPretty = false): string {
   const fields = fieldsOf(record, context.lookup);
   const separator = isPretty ? ',\n ' : ',';
-  const parts = fields.map((field, index) => `${quoteJson(field.name)}:${jsonText(record.fields[index]!, field.type, context)}`);
+  const parts = fields.map(
+    (field, index) =>
+      `${quoteJson(field.name)}:${jsonText(record.fields[index]!, field.type, context)}`,
+  );
   return `{${parts.join(separator)}}`;
 }
 
 /** The text of an object key in json_build_object and json_object_agg. */
-export function keyText(value: Datum, type: TypeInstance, context: JsonContext, what: string): string {
+export function keyText(
+  value: Datum,
+  type: TypeInstance,
+  context: JsonContext,
+  what: string,
+): string {
   if (value === null) throw new PgError(SqlState.invalidParameterValue, what);
   const base = baseOf(type);
   if (isArrayType(base) || isRecord(value) || base.name === 'json' || base.name === 'jsonb') {
-    throw new PgError(SqlState.invalidParameterValue, 'key value must be scalar, not array, composite, or json');
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'key value must be scalar, not array, composite, or json',
+    );
   }
-  return moments.has(base.name) ? momentText(value, base, context.settings) : base.name === 'bool' ? (value === true ? 'true' : 'false') : base.output(value, context.settings);
+  return moments.has(base.name)
+    ? momentText(value, base, context.settings)
+    : base.name === 'bool'
+      ? value === true
+        ? 'true'
+        : 'false'
+      : base.output(value, context.settings);
 }
 
 /** to_jsonb: the jsonb tree of a value. */
@@ -131,7 +173,14 @@ export function jsonbNode(value: Datum, type: TypeInstance, context: JsonContext
     case 'float4':
       return floatNode(numericFromFloat4(value as number), value, base, context);
     case 'float8':
-      return floatNode(Number.isFinite(value as number) ? exactFloat(value as number, base, context) : numericFromFloat8(value as number), value, base, context);
+      return floatNode(
+        Number.isFinite(value as number)
+          ? exactFloat(value as number, base, context)
+          : numericFromFloat8(value as number),
+        value,
+        base,
+        context,
+      );
     case 'numeric':
       return floatNode(value as Numeric, value, base, context);
     case 'date':
@@ -148,7 +197,12 @@ function exactFloat(value: number, type: TypeInstance, context: JsonContext): Nu
   return parseJsonb(type.output(value, context.settings)) as Numeric;
 }
 
-function floatNode(number: Numeric, value: Value, type: TypeInstance, context: JsonContext): JsonbNode {
+function floatNode(
+  number: Numeric,
+  value: Value,
+  type: TypeInstance,
+  context: JsonContext,
+): JsonbNode {
   return number.kind === 'finite' ? number : type.output(value, context.settings);
 }
 
@@ -161,13 +215,18 @@ function arrayNode(array: PgArray, element: TypeInstance, context: JsonContext):
 function nestNodes(nodes: readonly JsonbNode[], dims: readonly number[], axis: number): JsonbNode {
   if (axis === dims.length - 1) return nodes;
   const size = nodes.length / dims[axis]!;
-  return Array.from({length: dims[axis]!}, (_, index) => nestNodes(nodes.slice(index * size, (index + 1) * size), dims, axis + 1));
+  return Array.from({length: dims[axis]!}, (_, index) =>
+    nestNodes(nodes.slice(index * size, (index + 1) * size), dims, axis + 1),
+  );
 }
 
 /** A row as a jsonb object. */
 export function recordNode(record: PgRecord, context: JsonContext): JsonbNode {
   const fields = fieldsOf(record, context.lookup);
-  return makeJsonbObject(fields.map(field => field.name), fields.map((field, index) => jsonbNode(record.fields[index]!, field.type, context)));
+  return makeJsonbObject(
+    fields.map(field => field.name),
+    fields.map((field, index) => jsonbNode(record.fields[index]!, field.type, context)),
+  );
 }
 
 /** A jsonb Datum. */

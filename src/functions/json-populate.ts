@@ -22,7 +22,9 @@ function partOf(value: Datum): JsonPart {
 }
 
 function expectedArray(key: string): PgError {
-  return new PgError(SqlState.invalidTextRepresentation, 'expected JSON array', {hint: `See the value of key "${key}".`});
+  return new PgError(SqlState.invalidTextRepresentation, 'expected JSON array', {
+    hint: `See the value of key "${key}".`,
+  });
 }
 
 /** A part of JSON as a value of a type, as json_populate_record converts it. */
@@ -41,7 +43,12 @@ function convert(part: JsonPart, column: CallColumn, context: JsonContext): Datu
   return column.type.input(text, column.typmod, context.settings);
 }
 
-function convertArray(part: JsonPart, column: CallColumn, type: TypeInstance, context: JsonContext): PgArray {
+function convertArray(
+  part: JsonPart,
+  column: CallColumn,
+  type: TypeInstance,
+  context: JsonContext,
+): PgArray {
   const dims: number[] = [];
   const elements: Datum[] = [];
   const element: CallColumn = {name: column.name, type: elementOf(type), typmod: column.typmod};
@@ -49,23 +56,47 @@ function convertArray(part: JsonPart, column: CallColumn, type: TypeInstance, co
     const parts = elementsOf(each.text);
     if (dims[depth] === undefined) dims[depth] = parts.length;
     else if (dims[depth] !== parts.length) {
-      throw new PgError(SqlState.invalidTextRepresentation, 'malformed JSON array', {detail: 'Multidimensional arrays must have sub-arrays with matching dimensions.'});
+      throw new PgError(SqlState.invalidTextRepresentation, 'malformed JSON array', {
+        detail: 'Multidimensional arrays must have sub-arrays with matching dimensions.',
+      });
     }
     for (const inner of parts) {
-      if (inner.kind === 'array' && element.type.name !== 'json' && element.type.name !== 'jsonb') visit(inner, depth + 1);
+      if (inner.kind === 'array' && element.type.name !== 'json' && element.type.name !== 'jsonb')
+        visit(inner, depth + 1);
       else elements.push(convert(inner, element, context));
     }
   };
   visit(part, 0);
-  return elements.length === 0 ? new PgArray([], [], []) : new PgArray(elements, dims, dims.map(() => 1));
+  return elements.length === 0
+    ? new PgArray([], [], [])
+    : new PgArray(
+        elements,
+        dims,
+        dims.map(() => 1),
+      );
 }
 
 const columnsOf = (type: CompositeType): readonly CallColumn[] => type.compositeFields;
-const record = (type: CompositeType, fields: readonly Datum[]): PgRecord => new PgRecord(type.oid, type.compositeFields.map(field => field.type.oid), fields);
+const record = (type: CompositeType, fields: readonly Datum[]): PgRecord =>
+  new PgRecord(
+    type.oid,
+    type.compositeFields.map(field => field.type.oid),
+    fields,
+  );
 
 /** Fields of an object; those that it does not name keep the values of `before`. */
-function fieldsFrom(part: JsonPart, columns: readonly CallColumn[], before: PgRecord | null, context: JsonContext): Datum[] {
-  if (part.kind !== 'object') throw wrongKind(part.kind === 'array' ? 'cannot call populate_composite on an array' : 'cannot call populate_composite on a scalar');
+function fieldsFrom(
+  part: JsonPart,
+  columns: readonly CallColumn[],
+  before: PgRecord | null,
+  context: JsonContext,
+): Datum[] {
+  if (part.kind !== 'object')
+    throw wrongKind(
+      part.kind === 'array'
+        ? 'cannot call populate_composite on an array'
+        : 'cannot call populate_composite on a scalar',
+    );
   return columns.map((column, index) => {
     const member = memberOf(part, column.name);
     if (member === null) return before?.fields[index] ?? null;
@@ -76,19 +107,26 @@ function fieldsFrom(part: JsonPart, columns: readonly CallColumn[], before: PgRe
 function compositeOf(types: CallTypes, name: string): CompositeType {
   const type = baseOf(types.args[0]!);
   if (type instanceof CompositeType) return type;
-  if (type.name !== 'record') throw new PgError(SqlState.datatypeMismatch, `first argument of ${name} must be a row type`);
-  throw new PgError(SqlState.datatypeMismatch, 'could not determine row type for result of json_populate_record', {
-    hint: 'Provide a non-null record argument, or call the function in the FROM clause using a column definition list.',
-  });
+  if (type.name !== 'record')
+    throw new PgError(SqlState.datatypeMismatch, `first argument of ${name} must be a row type`);
+  throw new PgError(
+    SqlState.datatypeMismatch,
+    'could not determine row type for result of json_populate_record',
+    {
+      hint: 'Provide a non-null record argument, or call the function in the FROM clause using a column definition list.',
+    },
+  );
 }
 
-const populate = (name: string) => (types: CallTypes): ((base: PgRecord | null, json: Datum, ignored?: Datum) => Datum) => {
-  return (base, json) => {
-    const type = compositeOf(types, name);
-    if (json === null) return base;
-    return record(type, fieldsFrom(partOf(json), columnsOf(type), base, jsonContext(types)));
+const populate =
+  (name: string) =>
+  (types: CallTypes): ((base: PgRecord | null, json: Datum, ignored?: Datum) => Datum) => {
+    return (base, json) => {
+      const type = compositeOf(types, name);
+      if (json === null) return base;
+      return record(type, fieldsFrom(partOf(json), columnsOf(type), base, jsonContext(types)));
+    };
   };
-};
 
 /** json_populate_record and its jsonb twin. */
 export const populateFunctions: FunctionTable = {
@@ -97,7 +135,8 @@ export const populateFunctions: FunctionTable = {
 };
 
 function definedColumns(types: CallTypes): readonly CallColumn[] {
-  if (types.columns === undefined) throw featureNotSupported('a column definition list is not supported here');
+  if (types.columns === undefined)
+    throw featureNotSupported('a column definition list is not supported here');
   return types.columns;
 }
 
@@ -106,7 +145,8 @@ function objectsOf(json: Datum, name: string): JsonPart[] {
   if (part.kind === 'object') throw wrongKind(`cannot call ${name} on a non-array`);
   if (part.kind !== 'array') throw wrongKind(`cannot call ${name} on a scalar`);
   const parts = elementsOf(part.text);
-  if (parts.some(each => each.kind !== 'object')) throw wrongKind(`argument of ${name} must be an array of objects`);
+  if (parts.some(each => each.kind !== 'object'))
+    throw wrongKind(`argument of ${name} must be an array of objects`);
   return parts;
 }
 
@@ -115,7 +155,9 @@ function recordSet(name: string): SetFunctionCode {
     create: types => args => {
       if (args[0] === null) return [].values();
       const columns = definedColumns(types);
-      return objectsOf(args[0]!, name).map(part => fieldsFrom(part, columns, null, jsonContext(types))).values();
+      return objectsOf(args[0]!, name)
+        .map(part => fieldsFrom(part, columns, null, jsonContext(types)))
+        .values();
     },
   };
 }
@@ -126,13 +168,16 @@ function populateSet(name: string): SetFunctionCode {
       if (args[1] === null || args[1] === undefined) return [].values();
       const type = baseOf(types.args[0]!);
       const columns = type instanceof CompositeType ? columnsOf(type) : definedColumns(types);
-      return objectsOf(args[1], name).map(part => fieldsFrom(part, columns, args[0] as PgRecord | null, jsonContext(types))).values();
+      return objectsOf(args[1], name)
+        .map(part => fieldsFrom(part, columns, args[0] as PgRecord | null, jsonContext(types)))
+        .values();
     },
   };
 }
 
 const singleRecord: SetFunctionCode = {
-  create: types => args => [fieldsFrom(partOf(args[0]!), definedColumns(types), null, jsonContext(types))].values(),
+  create: types => args =>
+    [fieldsFrom(partOf(args[0]!), definedColumns(types), null, jsonContext(types))].values(),
 };
 
 /** json_to_record, json_to_recordset, json_populate_recordset and their jsonb twins. */

@@ -16,7 +16,13 @@ export interface JsonMember {
 }
 
 const kinds: Readonly<Record<string, JsonPart['kind']>> = {
-  '{': 'object', '[': 'array', string: 'string', number: 'number', true: 'boolean', false: 'boolean', null: 'null',
+  '{': 'object',
+  '[': 'array',
+  string: 'string',
+  number: 'number',
+  true: 'boolean',
+  false: 'boolean',
+  null: 'null',
 };
 
 /** What a JSON text is. */
@@ -111,7 +117,10 @@ export function pathIndex(text: string): number | null {
 /** json_strip_nulls and the like: text rebuilt without null members. */
 export function stripNulls(text: string): string {
   const part = jsonPart(text);
-  if (part.kind === 'array') return `[${elementsOf(text).map(each => stripNulls(each.text)).join(',')}]`;
+  if (part.kind === 'array')
+    return `[${elementsOf(text)
+      .map(each => stripNulls(each.text))
+      .join(',')}]`;
   if (part.kind !== 'object') return part.text;
   const kept = membersOf(text).filter(member => member.part.kind !== 'null');
   return `{${kept.map(member => `${JSON.stringify(member.key)}:${stripNulls(member.part.text)}`).join(',')}}`;

@@ -20,7 +20,8 @@ export function jsonbGet(node: JsonbNode, key: string): JsonbNode | undefined {
 
 /** Element of an array, negative from the end. */
 export function jsonbAt(node: JsonbNode, index: number): JsonbNode | undefined {
-  if (!isArray(node)) return node instanceof JsonbObject || (index !== 0 && index !== -1) ? undefined : node;
+  if (!isArray(node))
+    return node instanceof JsonbObject || (index !== 0 && index !== -1) ? undefined : node;
   return node[index < 0 ? node.length + index : index];
 }
 
@@ -66,7 +67,14 @@ export function jsonbContains(whole: JsonbNode, part: JsonbNode, isTop = true): 
     });
   }
   if (isArray(whole)) {
-    if (isArray(part)) return part.every(wanted => whole.some(each => (isScalar(wanted) ? isScalar(each) && equals(each, wanted) : !isScalar(each) && jsonbContains(each, wanted, false))));
+    if (isArray(part))
+      return part.every(wanted =>
+        whole.some(each =>
+          isScalar(wanted)
+            ? isScalar(each) && equals(each, wanted)
+            : !isScalar(each) && jsonbContains(each, wanted, false),
+        ),
+      );
     return isTop && isScalar(part) && whole.some(each => isScalar(each) && equals(each, part));
   }
   return isScalar(part) && equals(whole, part);
@@ -91,8 +99,13 @@ export function jsonbConcat(left: JsonbNode, right: JsonbNode): JsonbNode {
 /** `-` text: a key of an object, equal strings of an array. */
 export function jsonbDeleteKeys(node: JsonbNode, keys: readonly string[]): JsonbNode {
   if (node instanceof JsonbObject) {
-    const kept = node.keys.map((key, index) => [key, node.values[index]!] as const).filter(([key]) => !keys.includes(key));
-    return new JsonbObject(kept.map(([key]) => key), kept.map(([, value]) => value));
+    const kept = node.keys
+      .map((key, index) => [key, node.values[index]!] as const)
+      .filter(([key]) => !keys.includes(key));
+    return new JsonbObject(
+      kept.map(([key]) => key),
+      kept.map(([, value]) => value),
+    );
   }
   if (isArray(node)) return node.filter(each => typeof each !== 'string' || !keys.includes(each));
   throw bad('cannot delete from scalar');
@@ -116,22 +129,43 @@ export interface PathEdit {
 
 /** The tree with an edit at a path. */
 export function jsonbEdit(root: JsonbNode, path: PgArray, edit: PathEdit): JsonbNode {
-  if (path.dims.length > 1) throw new PgError(SqlState.arraySubscriptError, 'wrong number of array subscripts');
-  if (isScalar(root)) throw bad(edit.op === 'delete' ? 'cannot delete path in scalar' : 'cannot set path in scalar');
-  const isEmpty = root instanceof JsonbObject ? root.keys.length === 0 : isArray(root) && root.length === 0;
-  if (path.elements.length === 0 || (isEmpty && (edit.op === 'delete' || (edit.op === 'set' && !edit.flag)))) return root;
+  if (path.dims.length > 1)
+    throw new PgError(SqlState.arraySubscriptError, 'wrong number of array subscripts');
+  if (isScalar(root))
+    throw bad(edit.op === 'delete' ? 'cannot delete path in scalar' : 'cannot set path in scalar');
+  const isEmpty =
+    root instanceof JsonbObject ? root.keys.length === 0 : isArray(root) && root.length === 0;
+  if (
+    path.elements.length === 0 ||
+    (isEmpty && (edit.op === 'delete' || (edit.op === 'set' && !edit.flag)))
+  )
+    return root;
   return editAt(root, path.elements as readonly (string | null)[], 0, edit);
 }
 
-function editAt(node: JsonbNode, path: readonly (string | null)[], depth: number, edit: PathEdit): JsonbNode {
+function editAt(
+  node: JsonbNode,
+  path: readonly (string | null)[],
+  depth: number,
+  edit: PathEdit,
+): JsonbNode {
   const step = path[depth];
-  if (step === null || step === undefined) throw new PgError(SqlState.nullValueNotAllowed, `path element at position ${depth + 1} is null`);
+  if (step === null || step === undefined)
+    throw new PgError(
+      SqlState.nullValueNotAllowed,
+      `path element at position ${depth + 1} is null`,
+    );
   if (node instanceof JsonbObject) return editObject(node, path, depth, edit);
   if (isArray(node)) return editArray(node, path, depth, edit);
   return node;
 }
 
-function editObject(node: JsonbObject, path: readonly (string | null)[], depth: number, edit: PathEdit): JsonbNode {
+function editObject(
+  node: JsonbObject,
+  path: readonly (string | null)[],
+  depth: number,
+  edit: PathEdit,
+): JsonbNode {
   const key = path[depth]!;
   const isLast = depth === path.length - 1;
   const value = jsonbGet(node, key);
@@ -141,15 +175,29 @@ function editObject(node: JsonbObject, path: readonly (string | null)[], depth: 
   }
   if (isLast && edit.op === 'delete') return jsonbDeleteKeys(node, [key]);
   if (isLast && edit.op === 'insert') {
-    throw new PgError(SqlState.invalidParameterValue, 'cannot replace existing key', {hint: 'Try using the function jsonb_set to replace key value.'});
+    throw new PgError(SqlState.invalidParameterValue, 'cannot replace existing key', {
+      hint: 'Try using the function jsonb_set to replace key value.',
+    });
   }
   const next = isLast ? edit.value : editAt(value, path, depth + 1, edit);
-  return new JsonbObject(node.keys, node.keys.map((each, index) => (each === key ? next : node.values[index]!)));
+  return new JsonbObject(
+    node.keys,
+    node.keys.map((each, index) => (each === key ? next : node.values[index]!)),
+  );
 }
 
-function editArray(node: readonly JsonbNode[], path: readonly (string | null)[], depth: number, edit: PathEdit): JsonbNode {
+function editArray(
+  node: readonly JsonbNode[],
+  path: readonly (string | null)[],
+  depth: number,
+  edit: PathEdit,
+): JsonbNode {
   const step = pathIndex(path[depth]!);
-  if (step === null) throw new PgError(SqlState.invalidTextRepresentation, `path element at position ${depth + 1} is not an integer: "${path[depth]}"`);
+  if (step === null)
+    throw new PgError(
+      SqlState.invalidTextRepresentation,
+      `path element at position ${depth + 1} is not an integer: "${path[depth]}"`,
+    );
   const isLast = depth === path.length - 1;
   const raw = step < 0 ? node.length + step : step;
   if (raw >= 0 && raw < node.length) return editElement(node, raw, path, depth, edit);
@@ -158,7 +206,13 @@ function editArray(node: readonly JsonbNode[], path: readonly (string | null)[],
   return raw < 0 ? [edit.value, ...node] : [...node, edit.value];
 }
 
-function editElement(node: readonly JsonbNode[], at: number, path: readonly (string | null)[], depth: number, edit: PathEdit): JsonbNode {
+function editElement(
+  node: readonly JsonbNode[],
+  at: number,
+  path: readonly (string | null)[],
+  depth: number,
+  edit: PathEdit,
+): JsonbNode {
   const isLast = depth === path.length - 1;
   if (isLast && edit.op === 'delete') return node.filter((_, index) => index !== at);
   if (isLast && edit.op === 'insert') {
@@ -173,8 +227,13 @@ function editElement(node: readonly JsonbNode[], at: number, path: readonly (str
 export function jsonbStripNulls(node: JsonbNode): JsonbNode {
   if (isArray(node)) return node.map(jsonbStripNulls);
   if (!(node instanceof JsonbObject)) return node;
-  const kept = node.keys.map((key, index) => [key, node.values[index]!] as const).filter(([, value]) => value !== null);
-  return new JsonbObject(kept.map(([key]) => key), kept.map(([, value]) => jsonbStripNulls(value)));
+  const kept = node.keys
+    .map((key, index) => [key, node.values[index]!] as const)
+    .filter(([, value]) => value !== null);
+  return new JsonbObject(
+    kept.map(([key]) => key),
+    kept.map(([, value]) => jsonbStripNulls(value)),
+  );
 }
 
 /** jsonb_pretty. */
@@ -187,7 +246,9 @@ export function jsonbPretty(node: JsonbNode, indent = 0): string {
   }
   if (node instanceof JsonbObject) {
     if (node.keys.length === 0) return `{\n${outer}}`;
-    const members = node.keys.map((key, index) => `${inner}${quoteJson(key)}: ${jsonbPretty(node.values[index]!, indent + 4)}`);
+    const members = node.keys.map(
+      (key, index) => `${inner}${quoteJson(key)}: ${jsonbPretty(node.values[index]!, indent + 4)}`,
+    );
     return `{\n${members.join(',\n')}\n${outer}}`;
   }
   return jsonbToText(node);
@@ -196,7 +257,8 @@ export function jsonbPretty(node: JsonbNode, indent = 0): string {
 /** 22023 of a cast from jsonb. */
 export function cannotCast(node: JsonbNode, type: string): PgError {
   const kind = jsonbTypeOf(node);
-  const name = kind === 'number' ? 'numeric' : kind === 'object' || kind === 'array' ? `${kind}` : kind;
+  const name =
+    kind === 'number' ? 'numeric' : kind === 'object' || kind === 'array' ? `${kind}` : kind;
   return bad(`cannot cast jsonb ${name} to type ${type}`);
 }
 
@@ -205,4 +267,3 @@ export function jsonbNumber(node: JsonbNode, type: string): Numeric {
   if (node instanceof Numeric) return node;
   throw cannotCast(node, type);
 }
-

@@ -14,6 +14,7 @@ import {hashFunctions} from './hash.ts';
 import {intArith} from './int-arith.ts';
 import {jsonFunctions, jsonSets} from './json.ts';
 import {populateFunctions, populateSets} from './json-populate.ts';
+import {pathFunctions, pathSets} from './jsonpath-functions.ts';
 import {patternFunctions, patternSets} from './like-regex.ts';
 import {miscFunctions} from './misc.ts';
 import {bitFunctions, enumFunctions, moneyFunctions} from './money-bits.ts';
@@ -40,9 +41,12 @@ class Library implements FunctionLibrary {
   readonly #setReturning = new Map<string, SetFunctionCode>();
 
   add(extension: LibraryExtension): void {
-    for (const [source, code] of Object.entries(extension.scalars ?? {})) this.#scalars.set(source, code);
-    for (const [source, code] of Object.entries(extension.aggregates ?? {})) this.#aggregates.set(source, code);
-    for (const [source, code] of Object.entries(extension.setReturning ?? {})) this.#setReturning.set(source, code);
+    for (const [source, code] of Object.entries(extension.scalars ?? {}))
+      this.#scalars.set(source, code);
+    for (const [source, code] of Object.entries(extension.aggregates ?? {}))
+      this.#aggregates.set(source, code);
+    for (const [source, code] of Object.entries(extension.setReturning ?? {}))
+      this.#setReturning.set(source, code);
   }
 
   scalar(source: string): FunctionCode | undefined {
@@ -59,18 +63,55 @@ class Library implements FunctionLibrary {
 }
 
 const scalarFamilies = [
-  intArith, floatFunctions, numericFunctions, compareFunctions, castFunctions, textFunctions, patternFunctions, bytesFunctions, arrayFunctions, miscFunctions,
-  datetimeFunctions, extractFunctions, jsonFunctions, toCharNumberFunctions, toCharDateFunctions, toTimestampFunctions,
-  rangeFunctions, moneyFunctions, bitFunctions, enumFunctions, hashFunctions, populateFunctions, networkFunctions,
+  intArith,
+  floatFunctions,
+  numericFunctions,
+  compareFunctions,
+  castFunctions,
+  textFunctions,
+  patternFunctions,
+  bytesFunctions,
+  arrayFunctions,
+  miscFunctions,
+  datetimeFunctions,
+  extractFunctions,
+  jsonFunctions,
+  toCharNumberFunctions,
+  toCharDateFunctions,
+  toTimestampFunctions,
+  rangeFunctions,
+  moneyFunctions,
+  bitFunctions,
+  enumFunctions,
+  hashFunctions,
+  populateFunctions,
+  pathFunctions,
+  networkFunctions,
 ];
-const setFamilies = [patternSets, arraySets, seriesSets, timeSeriesSets, jsonSets, rangeSets, populateSets];
+const setFamilies = [
+  patternSets,
+  arraySets,
+  seriesSets,
+  timeSeriesSets,
+  jsonSets,
+  rangeSets,
+  populateSets,
+  pathSets,
+];
 
 /** All functions, with those of upper layers. */
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
   for (const scalars of scalarFamilies) library.add({scalars});
   for (const setReturning of setFamilies) library.add({setReturning});
-  for (const aggregates of [basicAggregates, jsonAggregates, statisticsAggregates, rangeAggregates, hypotheticalAggregates]) library.add({aggregates});
+  for (const aggregates of [
+    basicAggregates,
+    jsonAggregates,
+    statisticsAggregates,
+    rangeAggregates,
+    hypotheticalAggregates,
+  ])
+    library.add({aggregates});
   for (const extension of extensions) library.add(extension);
   return library;
 }

@@ -33,7 +33,10 @@ function like(isNegated: boolean, isFolded: boolean): FunctionCode {
 const decode = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 function bytesLike(isNegated: boolean): FunctionCode {
-  return {fn: (bytes: Uint8Array, pattern: Uint8Array) => compileLike(decode(pattern)).test(decode(bytes)) !== isNegated};
+  return {
+    fn: (bytes: Uint8Array, pattern: Uint8Array) =>
+      compileLike(decode(pattern)).test(decode(bytes)) !== isNegated,
+  };
 }
 
 function regex(isNegated: boolean, flags: string): FunctionCode {
@@ -66,7 +69,9 @@ function likeEscape(pattern: string, escape: string): string {
 
 /** 22025 of LIKE ... ESCAPE and SIMILAR TO ... ESCAPE. */
 function invalidEscape(): PgError {
-  return new PgError(SqlState.invalidEscapeSequence, 'invalid escape string', {hint: 'Escape string must be empty or one character.'});
+  return new PgError(SqlState.invalidEscapeSequence, 'invalid escape string', {
+    hint: 'Escape string must be empty or one character.',
+  });
 }
 
 interface Flags {
@@ -81,12 +86,22 @@ function parseFlags(flags: string): Flags {
 
 function noGlobal(flags: string, name: string): string {
   const {options, isGlobal} = parseFlags(flags);
-  if (isGlobal) throw new PgError(SqlState.invalidParameterValue, `${name} does not support the "global" option`);
+  if (isGlobal)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `${name} does not support the "global" option`,
+    );
   return options;
 }
 
 /** Every match; an empty one is not looked for where the one before ended. */
-function* matchesOf(cache: RegexCache, text: string, pattern: string, options: string, start = 0): Generator<RegExpExecArray> {
+function* matchesOf(
+  cache: RegexCache,
+  text: string,
+  pattern: string,
+  options: string,
+  start = 0,
+): Generator<RegExpExecArray> {
   const {search} = cache.get(pattern, options);
   let at = start;
   while (at <= text.length) {
@@ -95,7 +110,10 @@ function* matchesOf(cache: RegexCache, text: string, pattern: string, options: s
     if (match === null) return;
     yield match;
     const end = match.index + match[0].length;
-    at = match[0] === '' ? end + (text.codePointAt(end) !== undefined && text.codePointAt(end)! > 0xffff ? 2 : 1) : end;
+    at =
+      match[0] === ''
+        ? end + (text.codePointAt(end) !== undefined && text.codePointAt(end)! > 0xffff ? 2 : 1)
+        : end;
   }
 }
 
@@ -106,7 +124,11 @@ function groupsOf(match: RegExpExecArray): PgArray {
 function regexpMatch(cache: RegexCache, text: string, pattern: string, flags: string): Datum {
   const {options, isGlobal} = parseFlags(flags);
   if (isGlobal) {
-    throw new PgError(SqlState.invalidParameterValue, 'regexp_match() does not support the "global" option', {hint: 'Use the regexp_matches function instead.'});
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'regexp_match() does not support the "global" option',
+      {hint: 'Use the regexp_matches function instead.'},
+    );
   }
   for (const match of matchesOf(cache, text, pattern, options)) return groupsOf(match);
   return null;
@@ -118,7 +140,7 @@ function expand(replacement: string, match: RegExpExecArray): string {
   return replacement.replace(/\\([1-9&\\])?/g, (whole, what: string | undefined) => {
     if (what === undefined) return whole;
     if (what === '\\') return '\\';
-    return what === '&' ? match[0] : match[Number(what)] ?? '';
+    return what === '&' ? match[0] : (match[Number(what)] ?? '');
   });
 }
 
@@ -129,7 +151,13 @@ interface ReplaceOptions {
   readonly nth: number;
 }
 
-function replaceMatches(cache: RegexCache, text: string, pattern: string, replacement: string, how: ReplaceOptions): string {
+function replaceMatches(
+  cache: RegexCache,
+  text: string,
+  pattern: string,
+  replacement: string,
+  how: ReplaceOptions,
+): string {
   let result = '';
   let from = 0;
   let number = 0;
@@ -145,28 +173,57 @@ function replaceMatches(cache: RegexCache, text: string, pattern: string, replac
 
 /** UTF-16 offset of a 1-based character position. */
 function offsetOf(text: string, start: number): number {
-  return start <= 1 ? 0 : start - 1 > characterCount(text) ? text.length + 1 : sliceChars(text, 0, start - 1).length;
+  return start <= 1
+    ? 0
+    : start - 1 > characterCount(text)
+      ? text.length + 1
+      : sliceChars(text, 0, start - 1).length;
 }
 
 function checkAtLeast(name: string, value: number, least: number): void {
-  if (value < least) throw new PgError(SqlState.invalidParameterValue, `invalid value for parameter "${name}": ${value}`);
+  if (value < least)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `invalid value for parameter "${name}": ${value}`,
+    );
 }
 
-const withCache = (make: (cache: RegexCache) => (...args: never[]) => Datum): FunctionCode => ({fnTyped: () => make(new RegexCache())});
+const withCache = (make: (cache: RegexCache) => (...args: never[]) => Datum): FunctionCode => ({
+  fnTyped: () => make(new RegexCache()),
+});
 
-function replaceFlagged(cache: RegexCache): (text: string, pattern: string, replacement: string, flags: string) => string {
+function replaceFlagged(
+  cache: RegexCache,
+): (text: string, pattern: string, replacement: string, flags: string) => string {
   return (text, pattern, replacement, flags) => {
     if (/^[0-9]/.test(flags)) {
-      throw new PgError(SqlState.invalidParameterValue, `invalid regular expression option: "${flags[0]}"`, {
-        hint: 'If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.',
-      });
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `invalid regular expression option: "${flags[0]}"`,
+        {
+          hint: 'If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.',
+        },
+      );
     }
     const {options, isGlobal} = parseFlags(flags);
-    return replaceMatches(cache, text, pattern, replacement, {flags: options, start: 1, nth: isGlobal ? 0 : 1});
+    return replaceMatches(cache, text, pattern, replacement, {
+      flags: options,
+      start: 1,
+      nth: isGlobal ? 0 : 1,
+    });
   };
 }
 
-function replaceExtended(cache: RegexCache): (text: string, pattern: string, replacement: string, start: number, nth?: number, flags?: string) => string {
+function replaceExtended(
+  cache: RegexCache,
+): (
+  text: string,
+  pattern: string,
+  replacement: string,
+  start: number,
+  nth?: number,
+  flags?: string,
+) => string {
   return (text, pattern, replacement, start, nth = 1, flags = '') => {
     checkAtLeast('start', start, 1);
     checkAtLeast('n', nth, 0);
@@ -175,30 +232,48 @@ function replaceExtended(cache: RegexCache): (text: string, pattern: string, rep
   };
 }
 
-function count(cache: RegexCache): (text: string, pattern: string, start?: number, flags?: string) => number {
+function count(
+  cache: RegexCache,
+): (text: string, pattern: string, start?: number, flags?: string) => number {
   return (text, pattern, start = 1, flags = '') => {
     checkAtLeast('start', start, 1);
     const options = noGlobal(flags, 'regexp_count()');
     let found = 0;
-    for (const match of matchesOf(cache, text, pattern, options, offsetOf(text, start))) found += match === null ? 0 : 1;
+    for (const match of matchesOf(cache, text, pattern, options, offsetOf(text, start)))
+      found += match === null ? 0 : 1;
     return found;
   };
 }
 
-function instr(cache: RegexCache): (...args: [string, string, number?, number?, number?, string?, number?]) => number {
+function instr(
+  cache: RegexCache,
+): (...args: [string, string, number?, number?, number?, string?, number?]) => number {
   return (text, pattern, start = 1, nth = 1, end = 0, flags = '', group = 0) => {
     checkAtLeast('start', start, 1);
     checkAtLeast('n', nth, 1);
     if (end !== 0 && end !== 1) checkAtLeast('endoption', end === 0 ? 1 : -Math.abs(end), 0);
     checkAtLeast('subexpr', group, 0);
-    const found = nthMatch(cache, text, pattern, {flags: noGlobal(flags, 'regexp_instr()'), start, nth});
+    const found = nthMatch(cache, text, pattern, {
+      flags: noGlobal(flags, 'regexp_instr()'),
+      start,
+      nth,
+    });
     if (found === null || group >= Math.max(found.length, 1)) return 0;
     const part = groupStart(cache, text, found, pattern, flags, group);
-    return part === -1 ? 0 : characterCount(text.slice(0, end === 1 ? part + found[group]!.length : part)) + 1;
+    return part === -1
+      ? 0
+      : characterCount(text.slice(0, end === 1 ? part + found[group]!.length : part)) + 1;
   };
 }
 
-function groupStart(cache: RegexCache, text: string, match: RegExpExecArray, pattern: string, flags: string, group: number): number {
+function groupStart(
+  cache: RegexCache,
+  text: string,
+  match: RegExpExecArray,
+  pattern: string,
+  flags: string,
+  group: number,
+): number {
   if (group === 0) return match.index;
   if (match[group] === undefined) return -1;
   const {search} = cache.get(pattern, flags);
@@ -207,29 +282,51 @@ function groupStart(cache: RegexCache, text: string, match: RegExpExecArray, pat
   return indexed.exec(text)!.indices![group]![0];
 }
 
-function nthMatch(cache: RegexCache, text: string, pattern: string, how: ReplaceOptions): RegExpExecArray | null {
+function nthMatch(
+  cache: RegexCache,
+  text: string,
+  pattern: string,
+  how: ReplaceOptions,
+): RegExpExecArray | null {
   let number = 0;
-  for (const match of matchesOf(cache, text, pattern, how.flags, offsetOf(text, how.start))) if (++number === how.nth) return match;
+  for (const match of matchesOf(cache, text, pattern, how.flags, offsetOf(text, how.start)))
+    if (++number === how.nth) return match;
   return null;
 }
 
-function substr(cache: RegexCache): (...args: [string, string, number?, number?, string?, number?]) => string | null {
+function substr(
+  cache: RegexCache,
+): (...args: [string, string, number?, number?, string?, number?]) => string | null {
   return (text, pattern, start = 1, nth = 1, flags = '', group = 0) => {
     checkAtLeast('start', start, 1);
     checkAtLeast('n', nth, 1);
     checkAtLeast('subexpr', group, 0);
-    const found = nthMatch(cache, text, pattern, {flags: noGlobal(flags, 'regexp_substr()'), start, nth});
+    const found = nthMatch(cache, text, pattern, {
+      flags: noGlobal(flags, 'regexp_substr()'),
+      start,
+      nth,
+    });
     return found?.[group] ?? null;
   };
 }
 
 /** regexp_split: empty matches at the start, at the end or just after a match do not split. */
-function split(cache: RegexCache, text: string, pattern: string, flags: string, name: string): string[] {
+function split(
+  cache: RegexCache,
+  text: string,
+  pattern: string,
+  flags: string,
+  name: string,
+): string[] {
   const parts: string[] = [];
   let from = 0;
   for (const match of matchesOf(cache, text, pattern, noGlobal(flags, name))) {
     const end = match.index + match[0].length;
-    if (match[0] === '' && (match.index === 0 || match.index >= text.length || match.index === from)) continue;
+    if (
+      match[0] === '' &&
+      (match.index === 0 || match.index >= text.length || match.index === from)
+    )
+      continue;
     parts.push(text.slice(from, match.index));
     from = end;
   }
@@ -238,7 +335,8 @@ function split(cache: RegexCache, text: string, pattern: string, flags: string, 
 }
 
 const textSubstring = withCache(cache => (text: string, pattern: string): Datum => {
-  for (const match of matchesOf(cache, text, pattern, '')) return (match.length > 1 ? match[1] : match[0]) ?? null;
+  for (const match of matchesOf(cache, text, pattern, ''))
+    return (match.length > 1 ? match[1] : match[0]) ?? null;
   return null;
 });
 
@@ -257,21 +355,68 @@ export const patternFunctions: FunctionTable = {
   ...alias(['texticregexne', 'nameicregexne', 'bpcharicregexne'], regex(true, 'i')),
   similar_to_escape_1: {fn: (pattern: string) => similarToRegex(pattern, '\\')},
   similar_to_escape_2: {fn: similarToRegex},
-  similar_escape: {fn: (pattern: string | null, escape: string | null) => (pattern === null ? null : similarToRegex(pattern, escape ?? '\\'))},
+  similar_escape: {
+    fn: (pattern: string | null, escape: string | null) =>
+      pattern === null ? null : similarToRegex(pattern, escape ?? '\\'),
+  },
   textregexsubstr: textSubstring,
-  regexp_match: withCache(cache => (text: string, pattern: string, flags: string) => regexpMatch(cache, text, pattern, flags)),
-  regexp_match_no_flags: withCache(cache => (text: string, pattern: string) => regexpMatch(cache, text, pattern, '')),
-  regexp_like: withCache(cache => (text: string, pattern: string, flags: string) => cache.test(text, pattern, noGlobal(flags, 'regexp_like()'))),
-  regexp_like_no_flags: withCache(cache => (text: string, pattern: string) => cache.test(text, pattern, '')),
+  regexp_match: withCache(
+    cache => (text: string, pattern: string, flags: string) =>
+      regexpMatch(cache, text, pattern, flags),
+  ),
+  regexp_match_no_flags: withCache(
+    cache => (text: string, pattern: string) => regexpMatch(cache, text, pattern, ''),
+  ),
+  regexp_like: withCache(
+    cache => (text: string, pattern: string, flags: string) =>
+      cache.test(text, pattern, noGlobal(flags, 'regexp_like()')),
+  ),
+  regexp_like_no_flags: withCache(
+    cache => (text: string, pattern: string) => cache.test(text, pattern, ''),
+  ),
   textregexreplace: withCache(replaceFlagged),
-  textregexreplace_noopt: withCache(cache => (text: string, pattern: string, replacement: string) =>
-    replaceMatches(cache, text, pattern, replacement, {flags: '', start: 1, nth: 1})),
-  ...alias(['textregexreplace_extended', 'textregexreplace_extended_no_flags', 'textregexreplace_extended_no_n'], withCache(replaceExtended)),
+  textregexreplace_noopt: withCache(
+    cache => (text: string, pattern: string, replacement: string) =>
+      replaceMatches(cache, text, pattern, replacement, {flags: '', start: 1, nth: 1}),
+  ),
+  ...alias(
+    [
+      'textregexreplace_extended',
+      'textregexreplace_extended_no_flags',
+      'textregexreplace_extended_no_n',
+    ],
+    withCache(replaceExtended),
+  ),
   ...alias(['regexp_count', 'regexp_count_no_flags', 'regexp_count_no_start'], withCache(count)),
-  ...alias(['regexp_instr', 'regexp_instr_no_endoption', 'regexp_instr_no_flags', 'regexp_instr_no_n', 'regexp_instr_no_start', 'regexp_instr_no_subexpr'], withCache(instr)),
-  ...alias(['regexp_substr', 'regexp_substr_no_flags', 'regexp_substr_no_n', 'regexp_substr_no_start', 'regexp_substr_no_subexpr'], withCache(substr)),
-  regexp_split_to_array: withCache(cache => (text: string, pattern: string, flags: string) => PgArray.of(split(cache, text, pattern, flags, 'regexp_split_to_array()'))),
-  regexp_split_to_array_no_flags: withCache(cache => (text: string, pattern: string) => PgArray.of(split(cache, text, pattern, '', 'regexp_split_to_array()'))),
+  ...alias(
+    [
+      'regexp_instr',
+      'regexp_instr_no_endoption',
+      'regexp_instr_no_flags',
+      'regexp_instr_no_n',
+      'regexp_instr_no_start',
+      'regexp_instr_no_subexpr',
+    ],
+    withCache(instr),
+  ),
+  ...alias(
+    [
+      'regexp_substr',
+      'regexp_substr_no_flags',
+      'regexp_substr_no_n',
+      'regexp_substr_no_start',
+      'regexp_substr_no_subexpr',
+    ],
+    withCache(substr),
+  ),
+  regexp_split_to_array: withCache(
+    cache => (text: string, pattern: string, flags: string) =>
+      PgArray.of(split(cache, text, pattern, flags, 'regexp_split_to_array()')),
+  ),
+  regexp_split_to_array_no_flags: withCache(
+    cache => (text: string, pattern: string) =>
+      PgArray.of(split(cache, text, pattern, '', 'regexp_split_to_array()')),
+  ),
 };
 
 const matches: SetFunctionCode = {
@@ -291,7 +436,14 @@ const matches: SetFunctionCode = {
 const splitTable: SetFunctionCode = {
   create: () => {
     const cache = new RegexCache();
-    return args => split(cache, args[0] as string, args[1] as string, (args[2] as string | undefined) ?? '', 'regexp_split_to_table()').values();
+    return args =>
+      split(
+        cache,
+        args[0] as string,
+        args[1] as string,
+        (args[2] as string | undefined) ?? '',
+        'regexp_split_to_table()',
+      ).values();
   },
 };
 
@@ -302,4 +454,3 @@ export const patternSets: Readonly<Record<string, SetFunctionCode>> = {
   regexp_split_to_table: splitTable,
   regexp_split_to_table_no_flags: splitTable,
 };
-

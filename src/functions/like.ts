@@ -15,13 +15,15 @@ const ANY_RUN = 2;
 /** Prepares a LIKE pattern; backslash quotes the next character. */
 export function compileLike(pattern: string): LikePattern {
   const tokens = tokenize(pattern);
-  if (tokens === null) return {form: 'general', literal: '', test: text => matchDanglingEscape(text, pattern)};
+  if (tokens === null)
+    return {form: 'general', literal: '', test: text => matchDanglingEscape(text, pattern)};
   if (tokens.includes(ANY_CHAR)) return compileGeneral(tokens);
   const parts = splitRuns(tokens);
   if (parts.length === 1) return simple('exact', parts[0]!);
   if (parts.length === 2 && parts[1] === '') return simple('prefix', parts[0]!);
   if (parts.length === 2 && parts[0] === '') return simple('suffix', parts[1]!);
-  if (parts.length === 3 && parts[0] === '' && parts[2] === '') return simple('contains', parts[1]!);
+  if (parts.length === 3 && parts[0] === '' && parts[2] === '')
+    return simple('contains', parts[1]!);
   return {form: 'general', literal: '', test: text => matchParts(text, parts)};
 }
 
@@ -69,7 +71,8 @@ function simple(form: 'contains' | 'prefix' | 'suffix' | 'exact', literal: strin
 function matchParts(text: string, parts: readonly string[]): boolean {
   const first = parts[0]!;
   const last = parts[parts.length - 1]!;
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
+    return false;
   const end = text.length - last.length;
   let from = first.length;
   for (let index = 1; index < parts.length - 1; index++) {
@@ -120,12 +123,18 @@ function matchTokens(text: string, tokens: readonly Token[]): boolean {
 function matchDanglingEscape(text: string, pattern: string): boolean {
   const tokens = tokenize(pattern.slice(0, -1))!;
   if (tokens.includes(ANY_RUN) || reaches(text, tokens)) {
-    throw new PgError(SqlState.invalidEscapeSequence, 'LIKE pattern must not end with escape character');
+    throw new PgError(
+      SqlState.invalidEscapeSequence,
+      'LIKE pattern must not end with escape character',
+    );
   }
   return false;
 }
 
 function reaches(text: string, tokens: readonly Token[]): boolean {
   const chars = [...text];
-  return chars.length > tokens.length && tokens.every((token, index) => token === ANY_CHAR || token === chars[index]);
+  return (
+    chars.length > tokens.length &&
+    tokens.every((token, index) => token === ANY_CHAR || token === chars[index])
+  );
 }

@@ -11,16 +11,24 @@ import {formatText, quoteIdent, quoteLiteral} from './quote.ts';
 
 /** A function that an upper layer answers. */
 function external(...sources: readonly string[]): FunctionTable {
-  return Object.fromEntries(sources.map(source => [source, {
-    fnCtx: (...args: unknown[]) => (args[args.length - 1] as EvalContext).extern.call(source, args.slice(0, -1) as Datum[]),
-  }]));
+  return Object.fromEntries(
+    sources.map(source => [
+      source,
+      {
+        fnCtx: (...args: unknown[]) =>
+          (args[args.length - 1] as EvalContext).extern.call(source, args.slice(0, -1) as Datum[]),
+      },
+    ]),
+  );
 }
 
 /** Text of each argument as concat() writes it. */
 function outputs(types: CallTypes): (args: readonly Datum[]) => (string | null)[] {
   return args => {
     const settings = types.context().format;
-    return args.map((arg, index) => (arg === null ? null : (types.args[index] as TypeInstance).output(arg, settings)));
+    return args.map((arg, index) =>
+      arg === null ? null : (types.args[index] as TypeInstance).output(arg, settings),
+    );
   };
 }
 
@@ -36,7 +44,10 @@ const concatWs: FunctionCode = {
     const texts = outputs(types);
     return (...args: Datum[]) => {
       if (args[0] === null) return null;
-      return texts(args).slice(1).filter(text => text !== null).join(args[0] as string);
+      return texts(args)
+        .slice(1)
+        .filter(text => text !== null)
+        .join(args[0] as string);
     };
   },
 };
@@ -44,29 +55,44 @@ const concatWs: FunctionCode = {
 const format: FunctionCode = {
   fnTyped: types => {
     const texts = outputs(types);
-    return (...args: Datum[]) => (args[0] === null ? null : formatText(args[0] as string, texts(args).slice(1)));
+    return (...args: Datum[]) =>
+      args[0] === null ? null : formatText(args[0] as string, texts(args).slice(1));
   },
 };
 
-function currentSetting(name: string, isMissingOk: boolean | undefined, context: EvalContext): Datum {
+function currentSetting(
+  name: string,
+  isMissingOk: boolean | undefined,
+  context: EvalContext,
+): Datum {
   const value = context.settings.get(name);
   if (value !== undefined) return value;
   if (isMissingOk === true) return null;
   throw new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
 }
 
-function setConfig(name: string | null, value: string | null, isLocal: boolean | null, context: EvalContext): Datum {
+function setConfig(
+  name: string | null,
+  value: string | null,
+  isLocal: boolean | null,
+  context: EvalContext,
+): Datum {
   if (name === null) throw new PgError(SqlState.nullValueNotAllowed, 'SET requires parameter name');
   return context.settings.set(name, value ?? '', isLocal === true);
 }
 
 function parseIdent(text: string, isStrict: boolean): Datum {
   const bad = (detail?: string): PgError =>
-    new PgError(SqlState.invalidParameterValue, `string is not a valid identifier: ${quoteWhole(text)}`, detail === undefined ? {} : {detail});
+    new PgError(
+      SqlState.invalidParameterValue,
+      `string is not a valid identifier: ${quoteWhole(text)}`,
+      detail === undefined ? {} : {detail},
+    );
   const parts: string[] = [];
   let rest = text.replace(/^\s+/, '');
   for (;;) {
-    const match = /^(?:"((?:[^"]|"")*)"|([A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*))\s*/.exec(rest);
+    const match =
+      /^(?:"((?:[^"]|"")*)"|([A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*))\s*/.exec(rest);
     if (match === null) {
       if (rest.startsWith('"')) throw bad('String has unclosed double quotes.');
       if (rest.startsWith('.')) throw bad('No valid identifier before ".".');
@@ -94,7 +120,8 @@ function uuid(context: EvalContext): string {
 }
 
 const countNulls = (wanted: boolean): FunctionCode => ({
-  fn: (...args: Datum[]) => args.reduce<number>((count, arg) => count + ((arg === null) === wanted ? 1 : 0), 0),
+  fn: (...args: Datum[]) =>
+    args.reduce<number>((count, arg) => count + ((arg === null) === wanted ? 1 : 0), 0),
 });
 
 const session = (read: (context: EvalContext) => Datum): FunctionCode => ({fnCtx: read});
@@ -109,19 +136,33 @@ export const miscFunctions: FunctionTable = {
   quote_literal: {fn: quoteLiteral},
   quote_nullable: {fn: (text: string | null) => (text === null ? 'NULL' : quoteLiteral(text))},
   parse_ident: {fn: parseIdent},
-  show_config_by_name: {fnCtx: (name: string, context: EvalContext) => currentSetting(name, false, context)},
+  show_config_by_name: {
+    fnCtx: (name: string, context: EvalContext) => currentSetting(name, false, context),
+  },
   show_config_by_name_missing_ok: {fnCtx: currentSetting},
   set_config_by_name: {fnCtx: setConfig},
   current_user: session(context => context.session.currentUser()),
   session_user: session(context => context.session.sessionUser()),
   current_database: session(context => context.session.currentDatabase()),
   current_schema: session(context => context.session.currentSchemas(false)[0] ?? null),
-  current_schemas: {fnCtx: (all: boolean, context: EvalContext) => PgArray.of(context.session.currentSchemas(all))},
+  current_schemas: {
+    fnCtx: (all: boolean, context: EvalContext) => PgArray.of(context.session.currentSchemas(all)),
+  },
   pg_backend_pid: session(context => context.session.backendPid()),
-  nextval_oid: {fnCtx: (sequence: number, context: EvalContext) => context.sequences.nextval(sequence)},
-  currval_oid: {fnCtx: (sequence: number, context: EvalContext) => context.sequences.currval(sequence)},
-  setval_oid: {fnCtx: (sequence: number, value: bigint, context: EvalContext) => context.sequences.setval(sequence, value, true)},
-  setval3_oid: {fnCtx: (sequence: number, value: bigint, isCalled: boolean, context: EvalContext) => context.sequences.setval(sequence, value, isCalled)},
+  nextval_oid: {
+    fnCtx: (sequence: number, context: EvalContext) => context.sequences.nextval(sequence),
+  },
+  currval_oid: {
+    fnCtx: (sequence: number, context: EvalContext) => context.sequences.currval(sequence),
+  },
+  setval_oid: {
+    fnCtx: (sequence: number, value: bigint, context: EvalContext) =>
+      context.sequences.setval(sequence, value, true),
+  },
+  setval3_oid: {
+    fnCtx: (sequence: number, value: bigint, isCalled: boolean, context: EvalContext) =>
+      context.sequences.setval(sequence, value, isCalled),
+  },
   lastval: session(context => context.sequences.lastval()),
   gen_random_uuid: session(uuid),
   now: session(context => context.clock.transactionTimestamp()),
@@ -135,18 +176,72 @@ export const miscFunctions: FunctionTable = {
   pg_size_bytes: {fn: parseSize},
   getdatabaseencoding: {fn: () => 'UTF8'},
   pg_client_encoding: session(context => context.settings.get('client_encoding') ?? 'UTF8'),
-  ...alias(['boolout', 'enum_out'], {fnTyped: types => (value: Datum) => (value === null ? null : types.args[0]!.output(value, types.context().format))}),
+  ...alias(['boolout', 'enum_out'], {
+    fnTyped: types => (value: Datum) =>
+      value === null ? null : types.args[0]!.output(value, types.context().format),
+  }),
   ...external(
-    'pgsql_version', 'pg_sleep', 'pg_notify', 'pg_cancel_backend', 'pg_terminate_backend', 'pg_is_in_recovery', 'pg_postmaster_start_time', 'pg_conf_load_time',
-    'pg_advisory_lock_int8', 'pg_advisory_lock_int4', 'pg_advisory_lock_shared_int8', 'pg_advisory_lock_shared_int4', 'pg_advisory_xact_lock_int8',
-    'pg_advisory_xact_lock_int4', 'pg_advisory_xact_lock_shared_int8', 'pg_advisory_xact_lock_shared_int4', 'pg_try_advisory_lock_int8',
-    'pg_try_advisory_lock_int4', 'pg_try_advisory_lock_shared_int8', 'pg_try_advisory_lock_shared_int4', 'pg_try_advisory_xact_lock_int8',
-    'pg_try_advisory_xact_lock_int4', 'pg_try_advisory_xact_lock_shared_int8', 'pg_try_advisory_xact_lock_shared_int4', 'pg_advisory_unlock_int8',
-    'pg_advisory_unlock_int4', 'pg_advisory_unlock_shared_int8', 'pg_advisory_unlock_shared_int4', 'pg_advisory_unlock_all', 'pg_listening_channels',
-    'pg_current_xact_id', 'pg_current_xact_id_if_assigned', 'pg_xact_status', 'pg_current_snapshot', 'pg_current_wal_lsn', 'pg_reload_conf', 'pg_trigger_depth',
-    'pg_notification_queue_usage', 'pg_export_snapshot', 'pg_blocking_pids', 'pg_safe_snapshot_blocking_pids', 'pg_jit_available', 'current_query',
-    'pg_last_xact_replay_timestamp', 'pg_last_wal_replay_lsn', 'pg_last_wal_receive_lsn', 'inet_client_addr', 'inet_client_port', 'inet_server_addr',
-    'inet_server_port', 'pg_log_backend_memory_contexts', 'pg_rotate_logfile', 'pg_promote', 'pg_switch_wal', 'pg_database_size_oid', 'pg_database_size_name',
-    'pg_tablespace_size_oid', 'pg_tablespace_size_name', 'pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size',
+    'pgsql_version',
+    'pg_sleep',
+    'pg_notify',
+    'pg_cancel_backend',
+    'pg_terminate_backend',
+    'pg_is_in_recovery',
+    'pg_postmaster_start_time',
+    'pg_conf_load_time',
+    'pg_advisory_lock_int8',
+    'pg_advisory_lock_int4',
+    'pg_advisory_lock_shared_int8',
+    'pg_advisory_lock_shared_int4',
+    'pg_advisory_xact_lock_int8',
+    'pg_advisory_xact_lock_int4',
+    'pg_advisory_xact_lock_shared_int8',
+    'pg_advisory_xact_lock_shared_int4',
+    'pg_try_advisory_lock_int8',
+    'pg_try_advisory_lock_int4',
+    'pg_try_advisory_lock_shared_int8',
+    'pg_try_advisory_lock_shared_int4',
+    'pg_try_advisory_xact_lock_int8',
+    'pg_try_advisory_xact_lock_int4',
+    'pg_try_advisory_xact_lock_shared_int8',
+    'pg_try_advisory_xact_lock_shared_int4',
+    'pg_advisory_unlock_int8',
+    'pg_advisory_unlock_int4',
+    'pg_advisory_unlock_shared_int8',
+    'pg_advisory_unlock_shared_int4',
+    'pg_advisory_unlock_all',
+    'pg_listening_channels',
+    'pg_current_xact_id',
+    'pg_current_xact_id_if_assigned',
+    'pg_xact_status',
+    'pg_current_snapshot',
+    'pg_current_wal_lsn',
+    'pg_reload_conf',
+    'pg_trigger_depth',
+    'pg_notification_queue_usage',
+    'pg_export_snapshot',
+    'pg_blocking_pids',
+    'pg_safe_snapshot_blocking_pids',
+    'pg_jit_available',
+    'current_query',
+    'pg_last_xact_replay_timestamp',
+    'pg_last_wal_replay_lsn',
+    'pg_last_wal_receive_lsn',
+    'inet_client_addr',
+    'inet_client_port',
+    'inet_server_addr',
+    'inet_server_port',
+    'pg_log_backend_memory_contexts',
+    'pg_rotate_logfile',
+    'pg_promote',
+    'pg_switch_wal',
+    'pg_database_size_oid',
+    'pg_database_size_name',
+    'pg_tablespace_size_oid',
+    'pg_tablespace_size_name',
+    'pg_relation_size',
+    'pg_table_size',
+    'pg_indexes_size',
+    'pg_total_relation_size',
   ),
 };

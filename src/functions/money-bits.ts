@@ -16,13 +16,15 @@ import {alias, divisionByZero} from './table.ts';
 const HUNDRED = 100n;
 
 function checkMoney(value: bigint): bigint {
-  if (BigInt.asIntN(64, value) !== value) throw new PgError(SqlState.numericValueOutOfRange, 'money out of range');
+  if (BigInt.asIntN(64, value) !== value)
+    throw new PgError(SqlState.numericValueOutOfRange, 'money out of range');
   return value;
 }
 
 function cents(value: number): bigint {
   const rounded = roundHalfEven(value);
-  if (!(rounded >= -9223372036854775808 && rounded < 9223372036854775808)) throw new PgError(SqlState.numericValueOutOfRange, 'money out of range');
+  if (!(rounded >= -9223372036854775808 && rounded < 9223372036854775808))
+    throw new PgError(SqlState.numericValueOutOfRange, 'money out of range');
   return BigInt(rounded);
 }
 
@@ -46,27 +48,45 @@ export const moneyFunctions: FunctionTable = {
       return Number(a) / Number(b);
     },
   },
-  ...alias(['cash_mul_flt8', 'cash_mul_flt4'], {fn: (a: bigint, b: number) => cents(Number(a) * b)}),
-  ...alias(['flt8_mul_cash', 'flt4_mul_cash'], {fn: (a: number, b: bigint) => cents(a * Number(b))}),
+  ...alias(['cash_mul_flt8', 'cash_mul_flt4'], {
+    fn: (a: bigint, b: number) => cents(Number(a) * b),
+  }),
+  ...alias(['flt8_mul_cash', 'flt4_mul_cash'], {
+    fn: (a: number, b: bigint) => cents(a * Number(b)),
+  }),
   ...alias(['cash_div_flt8', 'cash_div_flt4'], {fn: divideFloat}),
-  ...alias(['cash_mul_int2', 'cash_mul_int4', 'cash_mul_int8'], {fn: (a: bigint, b: number | bigint) => checkMoney(a * BigInt(b))}),
-  ...alias(['int2_mul_cash', 'int4_mul_cash', 'int8_mul_cash'], {fn: (a: number | bigint, b: bigint) => checkMoney(BigInt(a) * b)}),
+  ...alias(['cash_mul_int2', 'cash_mul_int4', 'cash_mul_int8'], {
+    fn: (a: bigint, b: number | bigint) => checkMoney(a * BigInt(b)),
+  }),
+  ...alias(['int2_mul_cash', 'int4_mul_cash', 'int8_mul_cash'], {
+    fn: (a: number | bigint, b: bigint) => checkMoney(BigInt(a) * b),
+  }),
   ...alias(['cash_div_int2', 'cash_div_int4', 'cash_div_int8'], {fn: divide}),
-  cash_numeric: {fn: (a: bigint) => numericRound(numericDiv(numericFromInt(a), numericFromInt(HUNDRED)), 2)},
+  cash_numeric: {
+    fn: (a: bigint) => numericRound(numericDiv(numericFromInt(a), numericFromInt(HUNDRED)), 2),
+  },
   numeric_cash: {fn: (a: Numeric) => numericToInt8(numericMul(a, Numeric.of(HUNDRED, 0)))},
-  ...alias(['int4_cash', 'int8_cash'], {fn: (a: number | bigint) => checkInt8(BigInt(a) * HUNDRED)}),
+  ...alias(['int4_cash', 'int8_cash'], {
+    fn: (a: number | bigint) => checkInt8(BigInt(a) * HUNDRED),
+  }),
 };
 
 const sameSize = (name: string, compute: (a: boolean, b: boolean) => boolean): FunctionCode => ({
   fn: (a: string, b: string) => {
-    if (a.length !== b.length) throw new PgError(SqlState.stringDataLengthMismatch, `cannot ${name} bit strings of different sizes`);
+    if (a.length !== b.length)
+      throw new PgError(
+        SqlState.stringDataLengthMismatch,
+        `cannot ${name} bit strings of different sizes`,
+      );
     let result = '';
-    for (let index = 0; index < a.length; index++) result += compute(a[index] === '1', b[index] === '1') ? '1' : '0';
+    for (let index = 0; index < a.length; index++)
+      result += compute(a[index] === '1', b[index] === '1') ? '1' : '0';
     return result;
   },
 });
 
-const negativeLength = (): PgError => new PgError(SqlState.substringError, 'negative substring length not allowed');
+const negativeLength = (): PgError =>
+  new PgError(SqlState.substringError, 'negative substring length not allowed');
 
 function bitSubstring(bits: string, start: number, length: number | null): string {
   if (length !== null && length < 0) throw negativeLength();
@@ -76,7 +96,8 @@ function bitSubstring(bits: string, start: number, length: number | null): strin
 
 function bitOverlay(bits: string, part: string, start: number, length: number): string {
   if (start <= 0) throw negativeLength();
-  if (start + length > 2147483647) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
+  if (start + length > 2147483647)
+    throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
   return bitSubstring(bits, 1, start - 1) + part + bitSubstring(bits, start + length, null);
 }
 
@@ -87,12 +108,17 @@ function shift(bits: string, by: number): string {
 }
 
 function checkBit(bits: string, index: number): void {
-  if (index < 0 || index >= bits.length) throw new PgError(SqlState.arraySubscriptError, `bit index ${index} out of valid range (0..${bits.length - 1})`);
+  if (index < 0 || index >= bits.length)
+    throw new PgError(
+      SqlState.arraySubscriptError,
+      `bit index ${index} out of valid range (0..${bits.length - 1})`,
+    );
 }
 
 function setBit(bits: string, index: number, bit: number): string {
   checkBit(bits, index);
-  if (bit !== 0 && bit !== 1) throw new PgError(SqlState.invalidParameterValue, 'new bit must be 0 or 1');
+  if (bit !== 0 && bit !== 1)
+    throw new PgError(SqlState.invalidParameterValue, 'new bit must be 0 or 1');
   return bits.slice(0, index) + String(bit) + bits.slice(index + 1);
 }
 
@@ -103,17 +129,27 @@ function fromInt(value: number | bigint, typmod: number): string {
 }
 
 function toInt(bits: string, size: 32 | 64): bigint {
-  if (bits.length > size) throw new PgError(SqlState.numericValueOutOfRange, `${size === 32 ? 'integer' : 'bigint'} out of range`);
+  if (bits.length > size)
+    throw new PgError(
+      SqlState.numericValueOutOfRange,
+      `${size === 32 ? 'integer' : 'bigint'} out of range`,
+    );
   return BigInt.asIntN(size, BigInt(bits === '' ? 0 : `0b${bits}`));
 }
 
 /** bit strings (9.6). */
 export const bitFunctions: FunctionTable = {
-  bit: {fn: (bits: string, size: number, isExplicit: boolean) => fitBitLength(bits, size, isExplicit)},
+  bit: {
+    fn: (bits: string, size: number, isExplicit: boolean) => fitBitLength(bits, size, isExplicit),
+  },
   varbit: {
     fn: (bits: string, size: number, isExplicit: boolean) => {
       if (size <= 0 || bits.length <= size) return bits;
-      if (!isExplicit) throw new PgError(SqlState.stringDataRightTruncation, `bit string too long for type bit varying(${size})`);
+      if (!isExplicit)
+        throw new PgError(
+          SqlState.stringDataRightTruncation,
+          `bit string too long for type bit varying(${size})`,
+        );
       return bits.slice(0, size);
     },
   },
@@ -130,8 +166,12 @@ export const bitFunctions: FunctionTable = {
   bitsubstr: {fn: bitSubstring},
   bitsubstr_no_len: {fn: (bits: string, start: number) => bitSubstring(bits, start, null)},
   bitoverlay: {fn: bitOverlay},
-  bitoverlay_no_len: {fn: (bits: string, part: string, start: number) => bitOverlay(bits, part, start, part.length)},
-  bitposition: {fn: (bits: string, part: string) => (part.length > bits.length ? 0 : bits.indexOf(part) + 1)},
+  bitoverlay_no_len: {
+    fn: (bits: string, part: string, start: number) => bitOverlay(bits, part, start, part.length),
+  },
+  bitposition: {
+    fn: (bits: string, part: string) => (part.length > bits.length ? 0 : bits.indexOf(part) + 1),
+  },
   bitgetbit: {
     fn: (bits: string, index: number) => {
       checkBit(bits, index);
@@ -148,10 +188,16 @@ export const bitFunctions: FunctionTable = {
 function fitBitLength(bits: string, size: number, isExplicit: boolean): string {
   if (size <= 0 || bits.length === size) return bits;
   if (isExplicit) return fitBits(bits, size, true);
-  throw new PgError(SqlState.stringDataLengthMismatch, `bit string length ${bits.length} does not match type bit(${size})`);
+  throw new PgError(
+    SqlState.stringDataLengthMismatch,
+    `bit string length ${bits.length} does not match type bit(${size})`,
+  );
 }
 
-const labelsOf = (type: TypeInstance): readonly string[] => ((type as TypeInstance & {readonly labels?: readonly EnumLabel[]}).labels ?? []).map(each => each.label);
+const labelsOf = (type: TypeInstance): readonly string[] =>
+  ((type as TypeInstance & {readonly labels?: readonly EnumLabel[]}).labels ?? []).map(
+    each => each.label,
+  );
 
 const edge = (pick: (labels: readonly string[]) => string | undefined): FunctionCode => ({
   fnTyped: types => () => pick(labelsOf(types.args[0]!)) ?? null,
@@ -169,5 +215,8 @@ export const enumFunctions: FunctionTable = {
   enum_first: edge(labels => labels[0]),
   enum_last: edge(labels => labels[labels.length - 1]),
   enum_range_all: {fnTyped: types => () => labelRange(types.args[0]!, null, null)},
-  enum_range_bounds: {fnTyped: types => (first: string | null, last: string | null) => labelRange(types.args[0]!, first, last)},
+  enum_range_bounds: {
+    fnTyped: types => (first: string | null, last: string | null) =>
+      labelRange(types.args[0]!, first, last),
+  },
 };

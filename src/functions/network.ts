@@ -7,7 +7,8 @@ import type {FunctionTable} from './table.ts';
 import {alias} from './table.ts';
 
 const sizeOf = (family: 4 | 6): number => (family === 4 ? 32 : 128);
-const read = (text: string): NetworkAddress => parseNetwork(text, false) ?? parseNetwork(text, true)!;
+const read = (text: string): NetworkAddress =>
+  parseNetwork(text, false) ?? parseNetwork(text, true)!;
 const inet = (address: NetworkAddress): string => networkText(address, false);
 const cidr = (address: NetworkAddress): string => networkText(address, true);
 
@@ -35,10 +36,18 @@ function maskOf({family, bits}: NetworkAddress): bigint {
   return all ^ ((1n << (size - BigInt(bits))) - 1n);
 }
 
-const derive = (text: string, compute: (value: bigint, mask: bigint) => bigint, bits: (address: NetworkAddress) => number): NetworkAddress => {
+const derive = (
+  text: string,
+  compute: (value: bigint, mask: bigint) => bigint,
+  bits: (address: NetworkAddress) => number,
+): NetworkAddress => {
   const address = read(text);
   const all = (1n << BigInt(sizeOf(address.family))) - 1n;
-  return {family: address.family, bytes: fromBig(compute(toBig(address.bytes), maskOf(address)) & all, address.family), bits: bits(address)};
+  return {
+    family: address.family,
+    bytes: fromBig(compute(toBig(address.bytes), maskOf(address)) & all, address.family),
+    bits: bits(address),
+  };
 };
 
 const fullBits = (address: NetworkAddress): number => sizeOf(address.family);
@@ -50,13 +59,16 @@ function isWithin(part: NetworkAddress, whole: NetworkAddress): boolean {
   return (toBig(part.bytes) & mask) === (toBig(whole.bytes) & mask);
 }
 
-const relation = (holds: (a: NetworkAddress, b: NetworkAddress) => boolean): FunctionCode => ({fn: (a: string, b: string) => holds(read(a), read(b))});
+const relation = (holds: (a: NetworkAddress, b: NetworkAddress) => boolean): FunctionCode => ({
+  fn: (a: string, b: string) => holds(read(a), read(b)),
+});
 
 function setMask(text: string, bits: number, isCidr: boolean): string {
   const address = read(text);
   const size = sizeOf(address.family);
   const wanted = bits === -1 ? size : bits;
-  if (wanted < 0 || wanted > size) throw new PgError(SqlState.invalidParameterValue, `invalid mask length: ${bits}`);
+  if (wanted < 0 || wanted > size)
+    throw new PgError(SqlState.invalidParameterValue, `invalid mask length: ${bits}`);
   const changed = {...address, bits: wanted};
   if (!isCidr) return inet(changed);
   return cidr({...changed, bytes: fromBig(toBig(address.bytes) & maskOf(changed), address.family)});
@@ -65,15 +77,21 @@ function setMask(text: string, bits: number, isCidr: boolean): string {
 function add(text: string, by: bigint): string {
   const address = read(text);
   const value = toBig(address.bytes) + by;
-  if (by === 9223372036854775808n || value < 0n || value >= 1n << BigInt(sizeOf(address.family))) throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
+  if (by === 9223372036854775808n || value < 0n || value >= 1n << BigInt(sizeOf(address.family)))
+    throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
   return inet({...address, bytes: fromBig(value, address.family)});
 }
 
 function difference(a: string, b: string): bigint {
   const [left, right] = [read(a), read(b)];
-  if (left.family !== right.family) throw new PgError(SqlState.invalidParameterValue, 'cannot subtract inet values of different sizes');
+  if (left.family !== right.family)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'cannot subtract inet values of different sizes',
+    );
   const value = toBig(left.bytes) - toBig(right.bytes);
-  if (BigInt.asIntN(64, value) !== value) throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
+  if (BigInt.asIntN(64, value) !== value)
+    throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
   return value;
 }
 
@@ -81,8 +99,16 @@ function bitwise(name: string, compute: (a: bigint, b: bigint) => bigint): Funct
   return {
     fn: (a: string, b: string) => {
       const [left, right] = [read(a), read(b)];
-      if (left.family !== right.family) throw new PgError(SqlState.invalidParameterValue, `cannot ${name} inet values of different sizes`);
-      return inet({family: left.family, bits: Math.max(left.bits, right.bits), bytes: fromBig(compute(toBig(left.bytes), toBig(right.bytes)), left.family)});
+      if (left.family !== right.family)
+        throw new PgError(
+          SqlState.invalidParameterValue,
+          `cannot ${name} inet values of different sizes`,
+        );
+      return inet({
+        family: left.family,
+        bits: Math.max(left.bits, right.bits),
+        bytes: fromBig(compute(toBig(left.bytes), toBig(right.bytes)), left.family),
+      });
     },
   };
 }
@@ -90,11 +116,16 @@ function bitwise(name: string, compute: (a: bigint, b: bigint) => bigint): Funct
 /** The smallest network that holds both. */
 function merge(a: string, b: string): string {
   const [left, right] = [read(a), read(b)];
-  if (left.family !== right.family) throw new PgError(SqlState.invalidParameterValue, 'cannot merge addresses from different families');
+  if (left.family !== right.family)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'cannot merge addresses from different families',
+    );
   let bits = Math.min(left.bits, right.bits);
   for (;;) {
     const whole = {...left, bits};
-    if (isWithin(right, whole)) return cidr({...whole, bytes: fromBig(toBig(left.bytes) & maskOf(whole), left.family)});
+    if (isWithin(right, whole))
+      return cidr({...whole, bytes: fromBig(toBig(left.bytes) & maskOf(whole), left.family)});
     bits--;
   }
 }
@@ -108,7 +139,8 @@ function abbreviate(text: string): string {
 }
 
 const macBytes = (text: string): number[] => text.split(':').map(part => Number.parseInt(part, 16));
-const macText = (bytes: readonly number[]): string => bytes.map(byte => (byte & 255).toString(16).padStart(2, '0')).join(':');
+const macText = (bytes: readonly number[]): string =>
+  bytes.map(byte => (byte & 255).toString(16).padStart(2, '0')).join(':');
 const macPair = (compute: (a: number, b: number) => number): FunctionCode => ({
   fn: (a: string, b: string) => {
     const right = macBytes(b);
@@ -119,9 +151,13 @@ const macPair = (compute: (a: number, b: number) => number): FunctionCode => ({
 function shortMac(text: string): string {
   const bytes = macBytes(text);
   if (bytes[3] !== 0xff || bytes[4] !== 0xfe) {
-    throw new PgError(SqlState.numericValueOutOfRange, 'macaddr8 data out of range to convert to macaddr', {
-      hint: 'Only addresses that have FF and FE as values in the 4th and 5th bytes from the left, for example xx:xx:xx:ff:fe:xx:xx:xx, are eligible to be converted from macaddr8 to macaddr.',
-    });
+    throw new PgError(
+      SqlState.numericValueOutOfRange,
+      'macaddr8 data out of range to convert to macaddr',
+      {
+        hint: 'Only addresses that have FF and FE as values in the 4th and 5th bytes from the left, for example xx:xx:xx:ff:fe:xx:xx:xx, are eligible to be converted from macaddr8 to macaddr.',
+      },
+    );
   }
   return macText([...bytes.slice(0, 3), ...bytes.slice(5)]);
 }
@@ -132,8 +168,12 @@ export const networkFunctions: FunctionTable = {
   network_masklen: {fn: (text: string) => read(text).bits},
   network_host: {fn: (text: string) => addressText(read(text))},
   network_show: {fn: (text: string) => cidr(read(text))},
-  network_broadcast: {fn: (text: string) => inet(derive(text, (value, mask) => value | ~mask, sameBits))},
-  network_network: {fn: (text: string) => cidr(derive(text, (value, mask) => value & mask, sameBits))},
+  network_broadcast: {
+    fn: (text: string) => inet(derive(text, (value, mask) => value | ~mask, sameBits)),
+  },
+  network_network: {
+    fn: (text: string) => cidr(derive(text, (value, mask) => value & mask, sameBits)),
+  },
   network_netmask: {fn: (text: string) => inet(derive(text, (_, mask) => mask, fullBits))},
   network_hostmask: {fn: (text: string) => inet(derive(text, (_, mask) => ~mask, fullBits))},
   network_sub: relation((a, b) => a.bits > b.bits && isWithin(a, b)),
@@ -154,11 +194,24 @@ export const networkFunctions: FunctionTable = {
   inetand: bitwise('AND', (a, b) => a & b),
   inetor: bitwise('OR', (a, b) => a | b),
   inetnot: {fn: (text: string) => inet(derive(text, value => ~value, sameBits))},
-  ...alias(['macaddr_and', 'macaddr8_and'], macPair((a, b) => a & b)),
-  ...alias(['macaddr_or', 'macaddr8_or'], macPair((a, b) => a | b)),
-  ...alias(['macaddr_not', 'macaddr8_not'], {fn: (text: string) => macText(macBytes(text).map(byte => ~byte))}),
-  ...alias(['macaddr_trunc', 'macaddr8_trunc'], {fn: (text: string) => macText(macBytes(text).map((byte, index) => (index < 3 ? byte : 0)))}),
-  macaddr8_set7bit: {fn: (text: string) => macText(macBytes(text).map((byte, index) => (index === 0 ? byte | 2 : byte)))},
+  ...alias(
+    ['macaddr_and', 'macaddr8_and'],
+    macPair((a, b) => a & b),
+  ),
+  ...alias(
+    ['macaddr_or', 'macaddr8_or'],
+    macPair((a, b) => a | b),
+  ),
+  ...alias(['macaddr_not', 'macaddr8_not'], {
+    fn: (text: string) => macText(macBytes(text).map(byte => ~byte)),
+  }),
+  ...alias(['macaddr_trunc', 'macaddr8_trunc'], {
+    fn: (text: string) => macText(macBytes(text).map((byte, index) => (index < 3 ? byte : 0))),
+  }),
+  macaddr8_set7bit: {
+    fn: (text: string) =>
+      macText(macBytes(text).map((byte, index) => (index === 0 ? byte | 2 : byte))),
+  },
   macaddrtomacaddr8: {
     fn: (text: string) => {
       const bytes = macBytes(text);

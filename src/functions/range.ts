@@ -15,8 +15,16 @@ interface Bound {
   readonly isLower: boolean;
 }
 
-const lowerOf = (range: RangeValue): Bound => ({value: range.lower, isInclusive: range.lowerInclusive, isLower: true});
-const upperOf = (range: RangeValue): Bound => ({value: range.upper, isInclusive: range.upperInclusive, isLower: false});
+const lowerOf = (range: RangeValue): Bound => ({
+  value: range.lower,
+  isInclusive: range.lowerInclusive,
+  isLower: true,
+});
+const upperOf = (range: RangeValue): Bound => ({
+  value: range.upper,
+  isInclusive: range.upperInclusive,
+  isLower: false,
+});
 
 function below(type: TypeInstance): TypeInstance {
   let current = type;
@@ -37,7 +45,8 @@ class RangeMath {
 
   compareBounds(a: Bound, b: Bound): number {
     if (a.value === null || b.value === null) {
-      if (a.value === null && b.value === null) return a.isLower === b.isLower ? 0 : a.isLower ? -1 : 1;
+      if (a.value === null && b.value === null)
+        return a.isLower === b.isLower ? 0 : a.isLower ? -1 : 1;
       if (a.value === null) return a.isLower ? -1 : 1;
       return b.isLower ? 1 : -1;
     }
@@ -49,7 +58,12 @@ class RangeMath {
   }
 
   make(lower: Bound, upper: Bound): RangeValue {
-    return this.type.make({lower: lower.value, upper: upper.value, lowerInclusive: lower.isInclusive, upperInclusive: upper.isInclusive});
+    return this.type.make({
+      lower: lower.value,
+      upper: upper.value,
+      lowerInclusive: lower.isInclusive,
+      upperInclusive: upper.isInclusive,
+    });
   }
 
   containsElement(range: RangeValue, element: Value): boolean {
@@ -67,12 +81,16 @@ class RangeMath {
   contains(whole: RangeValue, part: RangeValue): boolean {
     if (part.isEmpty) return true;
     if (whole.isEmpty) return false;
-    return this.compareBounds(lowerOf(whole), lowerOf(part)) <= 0 && this.compareBounds(upperOf(whole), upperOf(part)) >= 0;
+    return (
+      this.compareBounds(lowerOf(whole), lowerOf(part)) <= 0 &&
+      this.compareBounds(upperOf(whole), upperOf(part)) >= 0
+    );
   }
 
   overlaps(a: RangeValue, b: RangeValue): boolean {
     if (a.isEmpty || b.isEmpty) return false;
-    if (this.compareBounds(lowerOf(a), lowerOf(b)) >= 0) return this.compareBounds(lowerOf(a), upperOf(b)) <= 0;
+    if (this.compareBounds(lowerOf(a), lowerOf(b)) >= 0)
+      return this.compareBounds(lowerOf(a), upperOf(b)) <= 0;
     return this.compareBounds(lowerOf(b), upperOf(a)) <= 0;
   }
 
@@ -89,7 +107,11 @@ class RangeMath {
   }
 
   isAdjacent(a: RangeValue, b: RangeValue): boolean {
-    return !a.isEmpty && !b.isEmpty && (this.#touches(upperOf(a), lowerOf(b)) || this.#touches(upperOf(b), lowerOf(a)));
+    return (
+      !a.isEmpty &&
+      !b.isEmpty &&
+      (this.#touches(upperOf(a), lowerOf(b)) || this.#touches(upperOf(b), lowerOf(a)))
+    );
   }
 
   #touches(upper: Bound, lower: Bound): boolean {
@@ -97,14 +119,20 @@ class RangeMath {
     const order = this.type.subtype.compare(upper.value, lower.value);
     if (order === 0) return upper.isInclusive !== lower.isInclusive;
     if (order > 0) return false;
-    const gap = {lower: upper.value, upper: lower.value, lowerInclusive: !upper.isInclusive, upperInclusive: !lower.isInclusive};
+    const gap = {
+      lower: upper.value,
+      upper: lower.value,
+      lowerInclusive: !upper.isInclusive,
+      upperInclusive: !lower.isInclusive,
+    };
     return this.type.make(gap).isEmpty;
   }
 
   union(a: RangeValue, b: RangeValue, isStrict: boolean): RangeValue {
     if (a.isEmpty) return b;
     if (b.isEmpty) return a;
-    if (isStrict && !this.overlaps(a, b) && !this.isAdjacent(a, b)) throw new PgError(SqlState.dataException, 'result of range union would not be contiguous');
+    if (isStrict && !this.overlaps(a, b) && !this.isAdjacent(a, b))
+      throw new PgError(SqlState.dataException, 'result of range union would not be contiguous');
     const lower = this.compareBounds(lowerOf(a), lowerOf(b)) < 0 ? a : b;
     const upper = this.compareBounds(upperOf(a), upperOf(b)) > 0 ? a : b;
     return this.make(lowerOf(lower), upperOf(upper));
@@ -122,26 +150,39 @@ class RangeMath {
     if (a.isEmpty) return [];
     if (!this.overlaps(a, b)) return [a];
     const result: RangeValue[] = [];
-    if (this.compareBounds(lowerOf(a), lowerOf(b)) < 0) result.push(this.make(lowerOf(a), {value: b.lower, isInclusive: !b.lowerInclusive, isLower: false}));
-    if (this.compareBounds(upperOf(a), upperOf(b)) > 0) result.push(this.make({value: b.upper, isInclusive: !b.upperInclusive, isLower: true}, upperOf(a)));
+    if (this.compareBounds(lowerOf(a), lowerOf(b)) < 0)
+      result.push(
+        this.make(lowerOf(a), {value: b.lower, isInclusive: !b.lowerInclusive, isLower: false}),
+      );
+    if (this.compareBounds(upperOf(a), upperOf(b)) > 0)
+      result.push(
+        this.make({value: b.upper, isInclusive: !b.upperInclusive, isLower: true}, upperOf(a)),
+      );
     return result.filter(range => !range.isEmpty);
   }
 
   minus(a: RangeValue, b: RangeValue): RangeValue {
     if (a.isEmpty || b.isEmpty) return a;
     const parts = this.pieces(a, b);
-    if (parts.length > 1) throw new PgError(SqlState.dataException, 'result of range difference would not be contiguous');
+    if (parts.length > 1)
+      throw new PgError(
+        SqlState.dataException,
+        'result of range difference would not be contiguous',
+      );
     return parts[0] ?? emptyRange;
   }
 }
 
 /** Ranges of a range or multirange, without empty ones. */
-const partsOf = (value: RangeValue): readonly RangeValue[] => value.ranges ?? (value.isEmpty ? [] : [value]);
+const partsOf = (value: RangeValue): readonly RangeValue[] =>
+  value.ranges ?? (value.isEmpty ? [] : [value]);
 
 /** One range around all parts, or an empty one. */
 function hull(math: RangeMath, value: RangeValue): RangeValue {
   const parts = partsOf(value);
-  return parts.length === 0 ? emptyRange : math.make(lowerOf(parts[0]!), upperOf(parts[parts.length - 1]!));
+  return parts.length === 0
+    ? emptyRange
+    : math.make(lowerOf(parts[0]!), upperOf(parts[parts.length - 1]!));
 }
 
 function binary(run: (math: RangeMath, a: RangeValue, b: RangeValue) => Datum): FunctionCode {
@@ -162,37 +203,55 @@ const unary = (run: (value: RangeValue, math: RangeMath) => Datum): FunctionCode
 
 const everyPartIn = (math: RangeMath, whole: RangeValue, part: RangeValue): boolean =>
   partsOf(part).every(wanted => partsOf(whole).some(range => math.contains(range, wanted)));
-const anyOverlap = (math: RangeMath, a: RangeValue, b: RangeValue): boolean => partsOf(a).some(left => partsOf(b).some(right => math.overlaps(left, right)));
+const anyOverlap = (math: RangeMath, a: RangeValue, b: RangeValue): boolean =>
+  partsOf(a).some(left => partsOf(b).some(right => math.overlaps(left, right)));
 const anyAdjacent = (math: RangeMath, a: RangeValue, b: RangeValue): boolean => {
   const left = partsOf(a);
   const right = partsOf(b);
   if (left.length === 0 || right.length === 0) return false;
-  return math.isAdjacent(left[left.length - 1]!, right[0]!) && math.isBefore(left[left.length - 1]!, right[0]!)
-    || math.isAdjacent(right[right.length - 1]!, left[0]!) && math.isBefore(right[right.length - 1]!, left[0]!);
+  return (
+    (math.isAdjacent(left[left.length - 1]!, right[0]!) &&
+      math.isBefore(left[left.length - 1]!, right[0]!)) ||
+    (math.isAdjacent(right[right.length - 1]!, left[0]!) &&
+      math.isBefore(right[right.length - 1]!, left[0]!))
+  );
 };
 
-const relations: Readonly<Record<string, (math: RangeMath, a: RangeValue, b: RangeValue) => boolean>> = {
+const relations: Readonly<
+  Record<string, (math: RangeMath, a: RangeValue, b: RangeValue) => boolean>
+> = {
   overlaps: anyOverlap,
   before: (math, a, b) => math.isBefore(hull(math, a), hull(math, b)),
   after: (math, a, b) => math.isBefore(hull(math, b), hull(math, a)),
   overleft: (math, a, b) => math.isOverLeft(hull(math, a), hull(math, b)),
   overright: (math, a, b) => math.isOverRight(hull(math, a), hull(math, b)),
-  adjacent: (math, a, b) => (a.ranges === null && b.ranges === null ? math.isAdjacent(a, b) : anyAdjacent(math, a, b)),
+  adjacent: (math, a, b) =>
+    a.ranges === null && b.ranges === null ? math.isAdjacent(a, b) : anyAdjacent(math, a, b),
 };
 
 /** range_overlaps, range_overlaps_multirange, multirange_overlaps_range, multirange_overlaps_multirange and so on. */
 const relationFunctions: FunctionTable = Object.fromEntries(
   Object.entries(relations).flatMap(([name, run]) =>
-    [`range_${name}`, `range_${name}_multirange`, `multirange_${name}_range`, `multirange_${name}_multirange`].map(source => [source, binary(run)] as const)),
+    [
+      `range_${name}`,
+      `range_${name}_multirange`,
+      `multirange_${name}_range`,
+      `multirange_${name}_multirange`,
+    ].map(source => [source, binary(run)] as const),
+  ),
 );
 
 const containment: FunctionTable = {
   range_contains: binary((math, a, b) => math.contains(a, b)),
   range_contained_by: binary((math, a, b) => math.contains(b, a)),
-  range_contains_multirange: binary((math, a, b) => partsOf(b).every(part => math.contains(a, part))),
+  range_contains_multirange: binary((math, a, b) =>
+    partsOf(b).every(part => math.contains(a, part)),
+  ),
   range_contained_by_multirange: binary(containedIn),
   multirange_contains_range: binary((math, a, b) => everyPartIn(math, a, b)),
-  multirange_contained_by_range: binary((math, a, b) => partsOf(a).every(part => math.contains(b, part))),
+  multirange_contained_by_range: binary((math, a, b) =>
+    partsOf(a).every(part => math.contains(b, part)),
+  ),
   multirange_contains_multirange: binary(everyPartIn),
   multirange_contained_by_multirange: binary((math, a, b) => everyPartIn(math, b, a)),
 };
@@ -204,44 +263,78 @@ function containedIn(math: RangeMath, a: RangeValue, b: RangeValue): boolean {
 const containsElement: FunctionCode = {
   fnTyped: types => {
     const math = new RangeMath(types.args[0]!);
-    return (whole: RangeValue, element: Value) => partsOf(whole).some(range => math.containsElement(range, element));
+    return (whole: RangeValue, element: Value) =>
+      partsOf(whole).some(range => math.containsElement(range, element));
   },
 };
 const elementContained: FunctionCode = {
   fnTyped: types => {
     const math = new RangeMath(types.args[1]!);
-    return (element: Value, whole: RangeValue) => partsOf(whole).some(range => math.containsElement(range, element));
+    return (element: Value, whole: RangeValue) =>
+      partsOf(whole).some(range => math.containsElement(range, element));
   },
 };
 
-function makeFlagged(type: RangeType, lower: Datum, upper: Datum, flags: string | null): RangeValue {
-  if (flags === null) throw new PgError(SqlState.dataException, 'range constructor flags argument must not be null');
+function makeFlagged(
+  type: RangeType,
+  lower: Datum,
+  upper: Datum,
+  flags: string | null,
+): RangeValue {
+  if (flags === null)
+    throw new PgError(SqlState.dataException, 'range constructor flags argument must not be null');
   if (!/^[[(][\])]$/.test(flags)) {
-    throw new PgError(SqlState.syntaxError, 'invalid range bound flags', {hint: 'Valid values are "[]", "[)", "(]", and "()".'});
+    throw new PgError(SqlState.syntaxError, 'invalid range bound flags', {
+      hint: 'Valid values are "[]", "[)", "(]", and "()".',
+    });
   }
-  return type.make({lower, upper, lowerInclusive: flags[0] === '[', upperInclusive: flags[1] === ']'});
+  return type.make({
+    lower,
+    upper,
+    lowerInclusive: flags[0] === '[',
+    upperInclusive: flags[1] === ']',
+  });
 }
 
 const multirangeOf = (types: CallTypes): MultirangeType => {
   const type = below(types.result);
-  if (!(type instanceof MultirangeType)) throw featureNotSupported(`type ${type.name} is no multirange type`);
+  if (!(type instanceof MultirangeType))
+    throw featureNotSupported(`type ${type.name} is no multirange type`);
   return type;
 };
 
 const constructors: FunctionTable = {
-  range_constructor2: {fnTyped: types => (lower: Datum, upper: Datum) => makeFlagged(new RangeMath(types.result).type, lower, upper, '[)')},
-  range_constructor3: {fnTyped: types => (lower: Datum, upper: Datum, flags: string | null) => makeFlagged(new RangeMath(types.result).type, lower, upper, flags)},
+  range_constructor2: {
+    fnTyped: types => (lower: Datum, upper: Datum) =>
+      makeFlagged(new RangeMath(types.result).type, lower, upper, '[)'),
+  },
+  range_constructor3: {
+    fnTyped: types => (lower: Datum, upper: Datum, flags: string | null) =>
+      makeFlagged(new RangeMath(types.result).type, lower, upper, flags),
+  },
   multirange_constructor0: {fnTyped: types => () => multirangeOf(types).make([])},
-  multirange_constructor1: {fnTyped: types => (range: RangeValue) => multirangeOf(types).make([range])},
+  multirange_constructor1: {
+    fnTyped: types => (range: RangeValue) => multirangeOf(types).make([range]),
+  },
   multirange_constructor2: {
     fnTyped: types => (ranges: PgArray) => {
-      if (ranges.elements.includes(null)) throw new PgError(SqlState.nullValueNotAllowed, 'multirange values cannot contain null members');
+      if (ranges.elements.includes(null))
+        throw new PgError(
+          SqlState.nullValueNotAllowed,
+          'multirange values cannot contain null members',
+        );
       return multirangeOf(types).make(ranges.elements as readonly RangeValue[]);
     },
   },
 };
 
-const combine = (run: (math: RangeMath, a: readonly RangeValue[], b: readonly RangeValue[]) => readonly RangeValue[]): FunctionCode => ({
+const combine = (
+  run: (
+    math: RangeMath,
+    a: readonly RangeValue[],
+    b: readonly RangeValue[],
+  ) => readonly RangeValue[],
+): FunctionCode => ({
   fnTyped: types => {
     const math = new RangeMath(types.args[0]!);
     const type = multirangeOf(types);
@@ -249,9 +342,20 @@ const combine = (run: (math: RangeMath, a: readonly RangeValue[], b: readonly Ra
   },
 });
 
-const subtract = (math: RangeMath, from: readonly RangeValue[], what: readonly RangeValue[]): readonly RangeValue[] =>
-  what.reduce<readonly RangeValue[]>((rest, cut) => rest.flatMap(range => math.pieces(range, cut)), from);
-const meet = (math: RangeMath, a: readonly RangeValue[], b: readonly RangeValue[]): readonly RangeValue[] => a.flatMap(left => b.map(right => math.intersect(left, right)));
+const subtract = (
+  math: RangeMath,
+  from: readonly RangeValue[],
+  what: readonly RangeValue[],
+): readonly RangeValue[] =>
+  what.reduce<readonly RangeValue[]>(
+    (rest, cut) => rest.flatMap(range => math.pieces(range, cut)),
+    from,
+  );
+const meet = (
+  math: RangeMath,
+  a: readonly RangeValue[],
+  b: readonly RangeValue[],
+): readonly RangeValue[] => a.flatMap(left => b.map(right => math.intersect(left, right)));
 const days = (a: number, b: number): number => a - b;
 const micros = (a: bigint, b: bigint): number => Number(a - b) / 1e6;
 
@@ -284,14 +388,23 @@ export const rangeFunctions: FunctionTable = {
   multirange_empty: unary(value => partsOf(value).length === 0),
   multirange_lower_inc: unary(value => partsOf(value)[0]?.lowerInclusive ?? false),
   multirange_upper_inc: unary(value => partsOf(value).at(-1)?.upperInclusive ?? false),
-  multirange_lower_inf: unary(value => partsOf(value).length > 0 && partsOf(value)[0]!.lower === null),
-  multirange_upper_inf: unary(value => partsOf(value).length > 0 && partsOf(value).at(-1)!.upper === null),
+  multirange_lower_inf: unary(
+    value => partsOf(value).length > 0 && partsOf(value)[0]!.lower === null,
+  ),
+  multirange_upper_inf: unary(
+    value => partsOf(value).length > 0 && partsOf(value).at(-1)!.upper === null,
+  ),
   int4range_subdiff: {fn: days},
   daterange_subdiff: {fn: days},
   int8range_subdiff: {fn: (a: bigint, b: bigint) => Number(a) - Number(b)},
   tsrange_subdiff: {fn: micros},
   tstzrange_subdiff: {fn: micros},
-  ...Object.fromEntries(['int4range_canonical', 'int8range_canonical', 'daterange_canonical'].map(name => [name, {fn: (range: RangeValue) => range}])),
+  ...Object.fromEntries(
+    ['int4range_canonical', 'int8range_canonical', 'daterange_canonical'].map(name => [
+      name,
+      {fn: (range: RangeValue) => range},
+    ]),
+  ),
 };
 
 /** Set-returning functions over ranges. */
@@ -308,7 +421,8 @@ export const rangeAggregates: AggregateTable = {
       if ((state as RangeValue[]).length === 0) (state as RangeValue[]).push(emptyRange);
       return state;
     },
-    final: state => ((state as RangeValue[]).length === 0 ? null : multirangeOf(types).make(state as RangeValue[])),
+    final: state =>
+      (state as RangeValue[]).length === 0 ? null : multirangeOf(types).make(state as RangeValue[]),
   })),
   range_intersect_agg: aggregateOf(true, types => {
     const math = new RangeMath(types.args[0]!);
@@ -318,7 +432,9 @@ export const rangeAggregates: AggregateTable = {
       step: (state, args) => {
         if (state === null) return args[0]!;
         const [a, b] = [state as RangeValue, args[0] as RangeValue];
-        return isMulti ? multirangeOf(types).make(meet(math, partsOf(a), partsOf(b))) : math.intersect(a, b);
+        return isMulti
+          ? multirangeOf(types).make(meet(math, partsOf(a), partsOf(b)))
+          : math.intersect(a, b);
       },
       final: state => state as Datum,
     };

@@ -33,18 +33,68 @@ export interface DateFields {
 
 type NumberField = Exclude<keyof DateFields, 'isTwelveHour' | 'mode'>;
 
-const format = (text: string, detail?: string, hint?: string): PgError => new PgError(SqlState.invalidDatetimeFormat, text, {detail, hint});
-const gregorian: ReadonlySet<string> = new Set(['D', 'DD', 'DDD', 'MM', 'MON', 'MONTH', 'RM', 'W', 'WW', 'Y', 'YY', 'YYY', 'YYYY', 'Y,YYY']);
+const format = (text: string, detail?: string, hint?: string): PgError =>
+  new PgError(SqlState.invalidDatetimeFormat, text, {detail, hint});
+const gregorian: ReadonlySet<string> = new Set([
+  'D',
+  'DD',
+  'DDD',
+  'MM',
+  'MON',
+  'MONTH',
+  'RM',
+  'W',
+  'WW',
+  'Y',
+  'YY',
+  'YYY',
+  'YYYY',
+  'Y,YYY',
+]);
 const iso: ReadonlySet<string> = new Set(['I', 'ID', 'IDDD', 'IW', 'IY', 'IYY', 'IYYY']);
 const wordKeys: ReadonlySet<string> = new Set([
-  'A.D.', 'A.M.', 'AD', 'AM', 'B.C.', 'BC', 'DAY', 'DY', 'FX', 'MONTH', 'MON', 'OF', 'P.M.', 'PM', 'RM', 'TZ', 'TZH',
+  'A.D.',
+  'A.M.',
+  'AD',
+  'AM',
+  'B.C.',
+  'BC',
+  'DAY',
+  'DY',
+  'FX',
+  'MONTH',
+  'MON',
+  'OF',
+  'P.M.',
+  'PM',
+  'RM',
+  'TZ',
+  'TZH',
 ]);
 const plainNumbers: Readonly<Record<string, readonly [NumberField, number]>> = {
-  HH24: ['hh', 2], MI: ['mi', 2], SS: ['ss', 2], SSSS: ['ssss', 4], SSSSS: ['ssss', 5], MM: ['mm', 2], DDD: ['ddd', 3], IDDD: ['ddd', 3], DD: ['dd', 2],
-  D: ['d', 1], WW: ['ww', 2], IW: ['ww', 2], CC: ['cc', 2], W: ['w', 1], J: ['j', 1],
+  HH24: ['hh', 2],
+  MI: ['mi', 2],
+  SS: ['ss', 2],
+  SSSS: ['ssss', 4],
+  SSSSS: ['ssss', 5],
+  MM: ['mm', 2],
+  DDD: ['ddd', 3],
+  IDDD: ['ddd', 3],
+  DD: ['dd', 2],
+  D: ['d', 1],
+  WW: ['ww', 2],
+  IW: ['ww', 2],
+  CC: ['cc', 2],
+  W: ['w', 1],
+  J: ['j', 1],
 };
 const partialYears: Readonly<Record<string, readonly [number, number]>> = {
-  YYY: [3, 3], IYY: [3, 3], YY: [2, 2], IY: [2, 2], Y: [1, 1], I: [1, 1],
+  YYY: [3, 3],
+  IYY: [3, 3],
+  YY: [2, 2],
+  IY: [2, 2],
+  Y: [1, 1],
+  I: [1, 1],
 };
 
 /** Reads a text by a format. */
@@ -55,8 +105,29 @@ export class DateReader {
   #extra = 0;
   #isFixed = false;
   readonly fields: DateFields = {
-    hh: 0, mi: 0, ss: 0, ssss: 0, ms: 0, us: 0, pm: 0, isTwelveHour: false, d: 0, dd: 0, ddd: 0, mm: 0, year: 0, yearDigits: 0, bc: 0, ww: 0, w: 0, cc: 0, j: 0,
-    zoneSign: 0, zoneHour: 0, zoneMinute: 0, mode: 'none',
+    hh: 0,
+    mi: 0,
+    ss: 0,
+    ssss: 0,
+    ms: 0,
+    us: 0,
+    pm: 0,
+    isTwelveHour: false,
+    d: 0,
+    dd: 0,
+    ddd: 0,
+    mm: 0,
+    year: 0,
+    yearDigits: 0,
+    bc: 0,
+    ww: 0,
+    w: 0,
+    cc: 0,
+    j: 0,
+    zoneSign: 0,
+    zoneHour: 0,
+    zoneMinute: 0,
+    mode: 'none',
   };
 
   constructor(text: string, nodes: readonly DateNode[]) {
@@ -67,7 +138,11 @@ export class DateReader {
   read(): DateFields {
     for (let index = 0; index < this.#nodes.length && this.#at < this.#text.length; index++) {
       const node = this.#nodes[index]!;
-      if (!this.#isFixed && node.key?.toUpperCase() !== 'FX' && (node.kind === 'action' || index === 0)) {
+      if (
+        !this.#isFixed &&
+        node.key?.toUpperCase() !== 'FX' &&
+        (node.kind === 'action' || index === 0)
+      ) {
         while (/\s/.test(this.#text[this.#at] ?? '')) {
           this.#at++;
           this.#extra++;
@@ -98,7 +173,11 @@ export class DateReader {
     const mode = gregorian.has(key) ? 'gregorian' : iso.has(key) ? 'iso' : 'none';
     if (mode === 'none') return;
     if (this.fields.mode !== 'none' && this.fields.mode !== mode) {
-      throw format('invalid combination of date conventions', undefined, 'Do not mix Gregorian and ISO week date conventions in a formatting template.');
+      throw format(
+        'invalid combination of date conventions',
+        undefined,
+        'Do not mix Gregorian and ISO week date conventions in a formatting template.',
+      );
     }
     this.fields.mode = mode;
   }
@@ -182,7 +261,10 @@ export class DateReader {
         this.#number('zoneMinute', 2, node, index);
         return;
       default:
-        throw new PgError(SqlState.featureNotSupported, `formatting field "${node.key}" is only supported in to_char`);
+        throw new PgError(
+          SqlState.featureNotSupported,
+          `formatting field "${node.key}" is only supported in to_char`,
+        );
     }
   }
 
@@ -222,13 +304,27 @@ export class DateReader {
         this.#set('mm', this.#search(monthNames, node) + 1, node);
         return true;
       case 'MON':
-        this.#set('mm', this.#search(monthNames.map(name => name.slice(0, 3)), node) + 1, node);
+        this.#set(
+          'mm',
+          this.#search(
+            monthNames.map(name => name.slice(0, 3)),
+            node,
+          ) + 1,
+          node,
+        );
         return true;
       case 'DAY':
         this.#set('d', this.#search(dayNames, node) + 1, node);
         return true;
       case 'DY':
-        this.#set('d', this.#search(dayNames.map(name => name.slice(0, 3)), node) + 1, node);
+        this.#set(
+          'd',
+          this.#search(
+            dayNames.map(name => name.slice(0, 3)),
+            node,
+          ) + 1,
+          node,
+        );
         return true;
       case 'RM':
         this.#set('mm', 12 - this.#search([...romanMonths].reverse(), node), node);
@@ -244,7 +340,10 @@ export class DateReader {
     const found = names.findIndex(name => rest.startsWith(name.toLowerCase()));
     if (found === -1) {
       const shown = this.#text.slice(this.#at).split(/\s/)[0];
-      throw format(`invalid value "${shown}" for "${node.key}"`, 'The given value did not match any of the allowed values for this field.');
+      throw format(
+        `invalid value "${shown}" for "${node.key}"`,
+        'The given value did not match any of the allowed values for this field.',
+      );
     }
     this.#at += names[found]!.length;
     return found;
@@ -252,7 +351,10 @@ export class DateReader {
 
   #set(field: NumberField, value: number, node: DateNode): void {
     if (this.fields[field] !== 0 && this.fields[field] !== value) {
-      throw format(`conflicting values for "${node.key}" field in formatting string`, 'This value contradicts a previous setting for the same field type.');
+      throw format(
+        `conflicting values for "${node.key}" field in formatting string`,
+        'This value contradicts a previous setting for the same field type.',
+      );
     }
     this.fields[field] = value;
   }
@@ -269,18 +371,31 @@ export class DateReader {
       if (digits === '') this.#at = init;
     } else {
       if (copy.length < length) {
-        throw format(`source string too short for "${node.key}" formatting field`, `Field requires ${length} characters, but only ${copy.length} remain.`, hint);
+        throw format(
+          `source string too short for "${node.key}" formatting field`,
+          `Field requires ${length} characters, but only ${copy.length} remain.`,
+          hint,
+        );
       }
       digits = /^\s*[+-]?\d+/.exec(copy)?.[0] ?? '';
       if (digits !== '' && digits.length < length) {
-        throw format(`invalid value "${copy}" for "${node.key}"`, `Field requires ${length} characters, but only ${digits.length} could be parsed.`, hint);
+        throw format(
+          `invalid value "${copy}" for "${node.key}"`,
+          `Field requires ${length} characters, but only ${digits.length} could be parsed.`,
+          hint,
+        );
       }
     }
     this.#at += digits.length;
-    if (this.#at === init) throw format(`invalid value "${copy}" for "${node.key}"`, 'Value must be an integer.');
+    if (this.#at === init)
+      throw format(`invalid value "${copy}" for "${node.key}"`, 'Value must be an integer.');
     const value = Number(digits);
     if (value !== (value | 0)) {
-      throw new PgError(SqlState.datetimeFieldOverflow, `value for "${node.key}" in source string is out of range`, {detail: 'Value must be in the range -2147483648 to 2147483647.'});
+      throw new PgError(
+        SqlState.datetimeFieldOverflow,
+        `value for "${node.key}" in source string is out of range`,
+        {detail: 'Value must be in the range -2147483648 to 2147483647.'},
+      );
     }
     if (field !== null) this.#set(field, value, node);
     return this.#at - init;

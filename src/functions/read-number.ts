@@ -1,6 +1,7 @@
 import type {NumberFormat, NumberKey} from './format-number.ts';
 
-const isDigit = (char: string | undefined): boolean => char !== undefined && char >= '0' && char <= '9';
+const isDigit = (char: string | undefined): boolean =>
+  char !== undefined && char >= '0' && char <= '9';
 
 /** Reads a number by a format (formatting.c, the input half of NUM_processor). Positions move as PostgreSQL moves them. */
 export class NumberReader {
@@ -91,7 +92,8 @@ export class NumberReader {
   #place(key: NumberKey): void {
     if (this.#here() === ' ') this.#at++;
     if (this.#isOver()) return;
-    if (this.#sign === ' ' && (key === '0' || key === '9') && this.#readCount() === 0) this.#leadingSign();
+    if (this.#sign === ' ' && (key === '0' || key === '9') && this.#readCount() === 0)
+      this.#leadingSign();
     if (this.#isOver()) return;
     let isRead = false;
     const char = this.#here();
@@ -121,7 +123,12 @@ export class NumberReader {
 
   #trailingSign(isRead: boolean): void {
     const {hasSign, hasPlus, hasMinus} = this.#format;
-    if (hasSign && isRead && this.#at + 1 < this.#text.length && !isDigit(this.#text[this.#at + 1])) {
+    if (
+      hasSign &&
+      isRead &&
+      this.#at + 1 < this.#text.length &&
+      !isDigit(this.#text[this.#at + 1])
+    ) {
       const next = this.#text[this.#at + 1];
       if (next !== '-' && next !== '+') return;
       this.#at++;

@@ -20,7 +20,14 @@ export function invalidRegex(what: string): PgError {
 
 /** The options before any letter is read. */
 export function defaultOptions(): RegexOptions {
-  return {isCaseInsensitive: false, isLiteral: false, isExpanded: false, dotStopsAtNewline: false, anchorsAtLines: false, isBasic: false};
+  return {
+    isCaseInsensitive: false,
+    isLiteral: false,
+    isExpanded: false,
+    dotStopsAtNewline: false,
+    anchorsAtLines: false,
+    isBasic: false,
+  };
 }
 
 /** Applies one option letter; false when it is unknown. */
@@ -101,7 +108,15 @@ const constraints: Readonly<Record<string, string>> = {
   Y: `(?:(?<!${WORD})(?!${WORD})|(?<=${WORD})(?=${WORD}))`,
 };
 const characters: Readonly<Record<string, string>> = {
-  a: '\\x07', b: '\\x08', B: '\\\\', e: '\\x1b', f: '\\f', n: '\\n', r: '\\r', t: '\\t', v: '\\v',
+  a: '\\x07',
+  b: '\\x08',
+  B: '\\\\',
+  e: '\\x1b',
+  f: '\\f',
+  n: '\\n',
+  r: '\\r',
+  t: '\\t',
+  v: '\\v',
 };
 
 /** Quotes one character for JavaScript in Unicode mode. */
@@ -151,7 +166,8 @@ class Translator {
         if (this.#depth > 0) return result;
         throw invalidRegex('parentheses () not balanced');
       }
-      if (char === '*' || char === '+' || char === '?' || (char === '{' && this.#isBound())) throw invalidRegex('quantifier operand invalid');
+      if (char === '*' || char === '+' || char === '?' || (char === '{' && this.#isBound()))
+        throw invalidRegex('quantifier operand invalid');
       const atom = this.#atom();
       result += this.#quantified(atom);
     }
@@ -191,7 +207,8 @@ class Translator {
     }
     this.#skipBlank();
     const next = this.#text[this.#at];
-    if (next === '*' || next === '+' || next === '?' || (next === '{' && this.#isBound())) throw invalidRegex('quantifier operand invalid');
+    if (next === '*' || next === '+' || next === '?' || (next === '{' && this.#isBound()))
+      throw invalidRegex('quantifier operand invalid');
     return atom.source + quantifier;
   }
 
@@ -203,7 +220,8 @@ class Translator {
     }
     const least = Number(match[1]);
     const most = match[3] === undefined || match[3] === '' ? least : Number(match[3]);
-    if (least > 255 || most > 255 || least > most) throw invalidRegex('invalid repetition count(s)');
+    if (least > 255 || most > 255 || least > most)
+      throw invalidRegex('invalid repetition count(s)');
     this.#at += match[0].length;
     return match[0];
   }
@@ -219,9 +237,15 @@ class Translator {
       case '.':
         return {source: this.#options.dotStopsAtNewline ? '[^\\n]' : '[^]', isConstraint: false};
       case '^':
-        return {source: this.#options.anchorsAtLines ? '(?:^|(?<=\\n))' : '(?:^)', isConstraint: true};
+        return {
+          source: this.#options.anchorsAtLines ? '(?:^|(?<=\\n))' : '(?:^)',
+          isConstraint: true,
+        };
       case '$':
-        return {source: this.#options.anchorsAtLines ? '(?:$|(?=\\n))' : '(?:$)', isConstraint: true};
+        return {
+          source: this.#options.anchorsAtLines ? '(?:$|(?=\\n))' : '(?:$)',
+          isConstraint: true,
+        };
       case '\\':
         return this.#escape();
       default:
@@ -231,7 +255,8 @@ class Translator {
 
   #group(): {source: string; isConstraint: boolean} {
     const opening = /^\?(?:<=|<!|:|=|!)/.exec(this.#text.slice(this.#at, this.#at + 3))?.[0] ?? '';
-    if (opening === '' && this.#text[this.#at] === '?') throw invalidRegex('quantifier operand invalid');
+    if (opening === '' && this.#text[this.#at] === '?')
+      throw invalidRegex('quantifier operand invalid');
     this.#at += opening.length;
     if (opening === '') this.#groups++;
     this.#depth++;
@@ -270,12 +295,14 @@ class Translator {
   #characterEscape(): string {
     const char = String.fromCodePoint(this.#text.codePointAt(this.#at)!);
     const rest = this.#text.slice(this.#at);
-    const coded = /^(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]+)|c([^])|(0[0-7]{0,2}))/.exec(rest);
+    const coded =
+      /^(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]+)|c([^])|(0[0-7]{0,2}))/.exec(rest);
     if (coded !== null) {
       this.#at += coded[0].length;
       const hex = coded[1] ?? coded[2] ?? coded[3];
       if (hex !== undefined) return hexChar(hex);
-      if (coded[4] !== undefined) return `\\x${(coded[4].charCodeAt(0) & 31).toString(16).padStart(2, '0')}`;
+      if (coded[4] !== undefined)
+        return `\\x${(coded[4].charCodeAt(0) & 31).toString(16).padStart(2, '0')}`;
       return `\\x${Number.parseInt(coded[5]!, 8).toString(16).padStart(2, '0')}`;
     }
     if (characters[char] !== undefined) {
@@ -322,11 +349,20 @@ class Translator {
       const source = atomEscapes[this.#text[this.#at + 1] ?? ''];
       if (source !== undefined) {
         this.#at += 2;
-        return source.startsWith('[^') ? (source === '[^0-9]' ? '\\D' : '\\P{L}') : source.replace(/^\[|\]$/g, '');
+        return source.startsWith('[^')
+          ? source === '[^0-9]'
+            ? '\\D'
+            : '\\P{L}'
+          : source.replace(/^\[|\]$/g, '');
       }
     }
     const from = this.#bracketChar();
-    if (this.#text[this.#at] !== '-' || this.#text[this.#at + 1] === ']' || this.#text[this.#at + 1] === undefined) return from;
+    if (
+      this.#text[this.#at] !== '-' ||
+      this.#text[this.#at + 1] === ']' ||
+      this.#text[this.#at + 1] === undefined
+    )
+      return from;
     this.#at++;
     const to = this.#bracketChar();
     if (codeOf(from) > codeOf(to)) throw invalidRegex('invalid character range');

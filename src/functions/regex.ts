@@ -1,7 +1,13 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {RegexOptions} from './regex-translate.ts';
-import {applyOption, defaultOptions, invalidRegex, quoteChar, translateRegex} from './regex-translate.ts';
+import {
+  applyOption,
+  defaultOptions,
+  invalidRegex,
+  quoteChar,
+  translateRegex,
+} from './regex-translate.ts';
 
 /** A PostgreSQL regular expression ready to run. */
 export interface CompiledRegex {
@@ -29,7 +35,10 @@ export function compileRegex(pattern: string, flags = ''): CompiledRegex {
 
 /** 22023 for a flag that no function knows. */
 export function invalidOption(letter: string): PgError {
-  return new PgError(SqlState.invalidParameterValue, `invalid regular expression option: "${letter}"`);
+  return new PgError(
+    SqlState.invalidParameterValue,
+    `invalid regular expression option: "${letter}"`,
+  );
 }
 
 function bodyOf(pattern: string, options: RegexOptions): string {
@@ -42,7 +51,8 @@ function bodyOf(pattern: string, options: RegexOptions): string {
   if (!options.isLiteral && !options.isBasic) {
     const embedded = /^\(\?([a-z]+)\)/.exec(text);
     if (embedded !== null) {
-      for (const letter of embedded[1]!) if (!applyOption(options, letter)) throw invalidRegex('invalid embedded option');
+      for (const letter of embedded[1]!)
+        if (!applyOption(options, letter)) throw invalidRegex('invalid embedded option');
       text = text.slice(embedded[0].length);
     }
   }
@@ -58,7 +68,8 @@ export class RegexCache {
   #last: CompiledRegex | null = null;
 
   get(pattern: string, flags = ''): CompiledRegex {
-    if (this.#last !== null && pattern === this.#lastPattern && flags === this.#lastFlags) return this.#last;
+    if (this.#last !== null && pattern === this.#lastPattern && flags === this.#lastFlags)
+      return this.#last;
     const key = `${flags}/${pattern}`;
     let compiled = this.#compiled.get(key);
     if (compiled === undefined) {

@@ -5,7 +5,8 @@ import {numericAdd, numericCompare, numericSign} from '../types/numeric-math.ts'
 import {Numeric} from '../types/numeric-value.ts';
 import type {SetFunctionCode} from './contract.ts';
 
-const zeroStep = (): PgError => new PgError(SqlState.invalidParameterValue, 'step size cannot equal zero');
+const zeroStep = (): PgError =>
+  new PgError(SqlState.invalidParameterValue, 'step size cannot equal zero');
 
 class IntSeries implements Iterator<Datum> {
   #next: number;
@@ -21,7 +22,8 @@ class IntSeries implements Iterator<Datum> {
 
   next(): IteratorResult<Datum> {
     const value = this.#next;
-    if (this.#step > 0 ? value > this.#end : value < this.#end) return {done: true, value: undefined};
+    if (this.#step > 0 ? value > this.#end : value < this.#end)
+      return {done: true, value: undefined};
     this.#next = value + this.#step;
     return {done: false, value};
   }
@@ -33,20 +35,41 @@ function* bigSeries(start: bigint, end: bigint, step: bigint): Generator<Datum> 
 }
 
 function* numericSeries(start: Numeric, end: Numeric, step: Numeric): Generator<Datum> {
-  for (const [name, value] of [['start', start], ['stop', end], ['step size', step]] as const) {
+  for (const [name, value] of [
+    ['start', start],
+    ['stop', end],
+    ['step size', step],
+  ] as const) {
     if (value.kind !== 'finite') {
-      throw new PgError(SqlState.invalidParameterValue, `${name}${name === 'step size' ? '' : ' value'} cannot be ${value.kind === 'nan' ? 'NaN' : 'infinity'}`);
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `${name}${name === 'step size' ? '' : ' value'} cannot be ${value.kind === 'nan' ? 'NaN' : 'infinity'}`,
+      );
     }
   }
   const direction = numericSign(step);
   if (direction === 0) throw zeroStep();
-  for (let value = start; numericCompare(value, end) * direction <= 0; value = numericAdd(value, step)) yield value;
+  for (
+    let value = start;
+    numericCompare(value, end) * direction <= 0;
+    value = numericAdd(value, step)
+  )
+    yield value;
 }
 
-const int4: SetFunctionCode = {create: () => args => new IntSeries(args[0] as number, args[1] as number, (args[2] as number | undefined) ?? 1)};
-const int8: SetFunctionCode = {create: () => args => bigSeries(args[0] as bigint, args[1] as bigint, (args[2] as bigint | undefined) ?? 1n)};
+const int4: SetFunctionCode = {
+  create: () => args =>
+    new IntSeries(args[0] as number, args[1] as number, (args[2] as number | undefined) ?? 1),
+};
+const int8: SetFunctionCode = {
+  create: () => args =>
+    bigSeries(args[0] as bigint, args[1] as bigint, (args[2] as bigint | undefined) ?? 1n),
+};
 const ONE = Numeric.of(1n, 0);
-const numeric: SetFunctionCode = {create: () => args => numericSeries(args[0] as Numeric, args[1] as Numeric, (args[2] as Numeric | undefined) ?? ONE)};
+const numeric: SetFunctionCode = {
+  create: () => args =>
+    numericSeries(args[0] as Numeric, args[1] as Numeric, (args[2] as Numeric | undefined) ?? ONE),
+};
 
 /** generate_series over numbers. Set-returning functions are strict: the caller makes no call when an argument is NULL. */
 export const seriesSets: Readonly<Record<string, SetFunctionCode>> = {

@@ -1,4 +1,9 @@
-import {dateFromTimestamp, localFromUtc, roundMicros, secondsOfTimestamp} from '../types/datetime-math.ts';
+import {
+  dateFromTimestamp,
+  localFromUtc,
+  roundMicros,
+  secondsOfTimestamp,
+} from '../types/datetime-math.ts';
 import {microsOfTimestamp} from '../types/datetime-calendar.ts';
 import type {Zone} from '../types/datetime-zone.ts';
 import {zoneOf} from '../types/datetime-zone.ts';
@@ -14,13 +19,18 @@ export function sessionZone(context: EvalContext): Zone {
 
 /** CURRENT_DATE. */
 export function currentDate(context: EvalContext): number {
-  return dateFromTimestamp(localFromUtc(context.clock.transactionTimestamp(), sessionZone(context)));
+  return dateFromTimestamp(
+    localFromUtc(context.clock.transactionTimestamp(), sessionZone(context)),
+  );
 }
 
 /** CURRENT_TIME. */
 export function currentTime(context: EvalContext, precision: number): TimeTz {
   const now = context.clock.transactionTimestamp();
-  return new TimeTz(localTime(context, precision), -sessionZone(context).offsetAt(secondsOfTimestamp(now)));
+  return new TimeTz(
+    localTime(context, precision),
+    -sessionZone(context).offsetAt(secondsOfTimestamp(now)),
+  );
 }
 
 /** LOCALTIME. */
@@ -31,5 +41,8 @@ export function localTime(context: EvalContext, precision: number): bigint {
 
 /** LOCALTIMESTAMP. */
 export function localTimestamp(context: EvalContext, precision: number): bigint {
-  return roundMicros(localFromUtc(context.clock.transactionTimestamp(), sessionZone(context)), precision);
+  return roundMicros(
+    localFromUtc(context.clock.transactionTimestamp(), sessionZone(context)),
+    precision,
+  );
 }

@@ -4,7 +4,9 @@ import {SqlState} from '../common/sqlstate.ts';
 /** SIMILAR TO's pattern as a regular expression (regexp.c, similar_escape_internal). */
 export function similarToRegex(pattern: string, escape: string): string {
   if ([...escape].length > 1) {
-    throw new PgError(SqlState.invalidEscapeSequence, 'invalid escape string', {hint: 'Escape string must be empty or one character.'});
+    throw new PgError(SqlState.invalidEscapeSequence, 'invalid escape string', {
+      hint: 'Escape string must be empty or one character.',
+    });
   }
   let result = '^(?:';
   let isEscaped = false;
@@ -15,7 +17,11 @@ export function similarToRegex(pattern: string, escape: string): string {
       if (char === '"' && !isBracket) {
         if (quotes === 0) result += '){1,1}?(';
         else if (quotes === 1) result += '){1,1}(?:';
-        else throw new PgError('2200C', 'SQL regular expression may not contain more than two escape-double-quote separators');
+        else
+          throw new PgError(
+            '2200C',
+            'SQL regular expression may not contain more than two escape-double-quote separators',
+          );
         quotes++;
       } else result += `\\${char}`;
       isEscaped = false;

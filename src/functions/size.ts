@@ -6,7 +6,12 @@ import {numericToText, parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 
 const units: readonly {readonly name: string; readonly bits: number}[] = [
-  {name: 'bytes', bits: 0}, {name: 'kB', bits: 10}, {name: 'MB', bits: 20}, {name: 'GB', bits: 30}, {name: 'TB', bits: 40}, {name: 'PB', bits: 50},
+  {name: 'bytes', bits: 0},
+  {name: 'kB', bits: 10},
+  {name: 'MB', bits: 20},
+  {name: 'GB', bits: 30},
+  {name: 'TB', bits: 40},
+  {name: 'PB', bits: 50},
 ];
 
 /** pg_size_pretty: whole units, rounded half away from zero, from 10 of the smaller unit on. */
@@ -37,13 +42,17 @@ export function formatBytesNumeric(size: Numeric): string {
 
 /** pg_size_bytes. */
 export function parseSize(text: string): bigint {
-  const bad = (fields: {hint?: string; detail?: string}): PgError => new PgError(SqlState.invalidParameterValue, `invalid size: "${text}"`, fields);
+  const bad = (fields: {hint?: string; detail?: string}): PgError =>
+    new PgError(SqlState.invalidParameterValue, `invalid size: "${text}"`, fields);
   const match = /^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$/s.exec(text);
   if (match === null) throw new PgError(SqlState.invalidParameterValue, `invalid size: "${text}"`);
   const name = match[2]!.toLowerCase();
   const unit = name === '' ? units[0] : units.find(each => each.name.toLowerCase() === name);
   if (unit === undefined) {
-    throw bad({detail: `Invalid size unit: "${match[2]}".`, hint: 'Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".'});
+    throw bad({
+      detail: `Invalid size unit: "${match[2]}".`,
+      hint: 'Valid units are "bytes", "kB", "MB", "GB", "TB", and "PB".',
+    });
   }
   return numericToInt8(numericMul(parseNumeric(match[1]!), Numeric.of(1n << BigInt(unit.bits), 0)));
 }

@@ -6,7 +6,10 @@ import type {FunctionCode} from './contract.ts';
 export type FunctionTable = Readonly<Record<string, FunctionCode>>;
 
 /** Many entries of one shape: `names` gives prosrc and what the shape needs. */
-export function each<T>(names: Readonly<Record<string, T>>, make: (value: T) => FunctionCode): FunctionTable {
+export function each<T>(
+  names: Readonly<Record<string, T>>,
+  make: (value: T) => FunctionCode,
+): FunctionTable {
   return Object.fromEntries(Object.entries(names).map(([name, value]) => [name, make(value)]));
 }
 

@@ -9,8 +9,10 @@ import type {FunctionTable} from './table.ts';
 import {alias} from './table.ts';
 
 const MAX_SIZE = 0x3fffffff;
-const tooLarge = (): PgError => new PgError(SqlState.programLimitExceeded, 'requested length too large');
-const negativeLength = (): PgError => new PgError(SqlState.substringError, 'negative substring length not allowed');
+const tooLarge = (): PgError =>
+  new PgError(SqlState.programLimitExceeded, 'requested length too large');
+const negativeLength = (): PgError =>
+  new PgError(SqlState.substringError, 'negative substring length not allowed');
 
 /** substring(text from start for length). */
 export function substring(text: string, start: number, length: number | null): string {
@@ -25,7 +27,8 @@ export function substring(text: string, start: number, length: number | null): s
 
 function overlay(text: string, replacement: string, start: number, length: number): string {
   if (start <= 0) throw negativeLength();
-  if (start + length > 2147483647) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
+  if (start + length > 2147483647)
+    throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
   return substring(text, 1, start - 1) + replacement + substring(text, start + length, null);
 }
 
@@ -73,7 +76,8 @@ function translate(text: string, from: string, to: string): string {
 
 /** split_part: the n-th field, from the end when negative. */
 export function splitPart(text: string, delimiter: string, field: number): string {
-  if (field === 0) throw new PgError(SqlState.invalidParameterValue, 'field position must not be zero');
+  if (field === 0)
+    throw new PgError(SqlState.invalidParameterValue, 'field position must not be zero');
   if (text === '') return '';
   if (delimiter === '') return field === 1 || field === -1 ? text : '';
   const parts = text.split(delimiter);
@@ -81,11 +85,19 @@ export function splitPart(text: string, delimiter: string, field: number): strin
 }
 
 function chr(code: number): string {
-  if (code < 0) throw new PgError(SqlState.invalidParameterValue, 'character number must be positive');
+  if (code < 0)
+    throw new PgError(SqlState.invalidParameterValue, 'character number must be positive');
   if (code === 0) throw new PgError(SqlState.programLimitExceeded, 'null character not permitted');
-  if (code > 0x10ffff) throw new PgError(SqlState.programLimitExceeded, `requested character too large for encoding: ${code}`);
+  if (code > 0x10ffff)
+    throw new PgError(
+      SqlState.programLimitExceeded,
+      `requested character too large for encoding: ${code}`,
+    );
   if (code >= 0xd800 && code <= 0xdfff) {
-    throw new PgError(SqlState.programLimitExceeded, `requested character not valid for encoding: ${code}`);
+    throw new PgError(
+      SqlState.programLimitExceeded,
+      `requested character not valid for encoding: ${code}`,
+    );
   }
   return String.fromCodePoint(code);
 }
@@ -110,26 +122,39 @@ const forms = ['NFC', 'NFD', 'NFKC', 'NFKD'];
 
 function normalize(text: string, form: string): string {
   const name = form.toUpperCase();
-  if (!forms.includes(name)) throw new PgError(SqlState.invalidParameterValue, `invalid normalization form: ${form}`);
+  if (!forms.includes(name))
+    throw new PgError(SqlState.invalidParameterValue, `invalid normalization form: ${form}`);
   return text.normalize(name);
 }
 
 function unistr(text: string): string {
-  const bad = (): PgError => new PgError(SqlState.syntaxError, 'invalid Unicode escape', {hint: 'Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.'});
-  return text.replace(/\\(?:\\|([0-9a-fA-F]{4})|u([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|U([0-9a-fA-F]{8})|)/g, (whole, a, b, c, d) => {
-    if (whole === '\\\\') return '\\';
-    const hex = (a ?? b ?? c ?? d) as string | undefined;
-    if (hex === undefined) throw bad();
-    const code = Number.parseInt(hex, 16);
-    if (code > 0x10ffff) throw new PgError(SqlState.syntaxError, 'invalid Unicode code point: ' + hex.toUpperCase());
-    return code >= 0x10000 ? String.fromCodePoint(code) : String.fromCharCode(code);
-  });
+  const bad = (): PgError =>
+    new PgError(SqlState.syntaxError, 'invalid Unicode escape', {
+      hint: 'Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.',
+    });
+  return text.replace(
+    /\\(?:\\|([0-9a-fA-F]{4})|u([0-9a-fA-F]{4})|\+([0-9a-fA-F]{6})|U([0-9a-fA-F]{8})|)/g,
+    (whole, a, b, c, d) => {
+      if (whole === '\\\\') return '\\';
+      const hex = (a ?? b ?? c ?? d) as string | undefined;
+      if (hex === undefined) throw bad();
+      const code = Number.parseInt(hex, 16);
+      if (code > 0x10ffff)
+        throw new PgError(SqlState.syntaxError, 'invalid Unicode code point: ' + hex.toUpperCase());
+      return code >= 0x10000 ? String.fromCodePoint(code) : String.fromCharCode(code);
+    },
+  );
 }
 
 /** Digest of text or bytes as lower-case hex. */
 const md5 = (value: string | Uint8Array): string => createHash('md5').update(value).digest('hex');
-const sha = (name: string): FunctionCode => ({fn: (value: Uint8Array): Uint8Array => createHash(name).update(value).digest()});
-const text1 = (helper: (text: string) => unknown): FunctionCode => ({emit: a => `h.run(${a})`, helpers: {run: helper}});
+const sha = (name: string): FunctionCode => ({
+  fn: (value: Uint8Array): Uint8Array => createHash(name).update(value).digest(),
+});
+const text1 = (helper: (text: string) => unknown): FunctionCode => ({
+  emit: a => `h.run(${a})`,
+  helpers: {run: helper},
+});
 const utf8Length = (text: string): number => Buffer.byteLength(text, 'utf8');
 
 function toHex(value: number | bigint): string {
@@ -158,7 +183,10 @@ export const textFunctions: FunctionTable = {
   ascii: {fn: (text: string) => text.codePointAt(0) ?? 0},
   chr: {fn: chr},
   repeat: {fn: repeat},
-  replace_text: {fn: (text: string, from: string, to: string) => (from === '' ? text : text.replaceAll(from, () => to))},
+  replace_text: {
+    fn: (text: string, from: string, to: string) =>
+      from === '' ? text : text.replaceAll(from, () => to),
+  },
   translate: {fn: translate},
   split_part: {fn: splitPart},
   text_left: {fn: left},
@@ -168,7 +196,10 @@ export const textFunctions: FunctionTable = {
   text_substr: {fn: substring},
   text_substr_no_len: {fn: (text: string, start: number) => substring(text, start, null)},
   textoverlay: {fn: overlay},
-  textoverlay_no_len: {fn: (text: string, part: string, start: number) => overlay(text, part, start, characterCount(part))},
+  textoverlay_no_len: {
+    fn: (text: string, part: string, start: number) =>
+      overlay(text, part, start, characterCount(part)),
+  },
   text_starts_with: {fn: (text: string, prefix: string) => text.startsWith(prefix)},
   ...alias(['md5_text', 'md5_bytea'], {fn: md5}),
   sha224_bytea: sha('sha224'),
@@ -179,5 +210,7 @@ export const textFunctions: FunctionTable = {
   unistr: {fn: unistr},
   unicode_normalize_func: {fn: normalize},
   unicode_is_normalized: {fn: (text: string, form: string) => normalize(text, form) === text},
-  nameconcatoid: {fn: (name: string, oid: number) => `${name.slice(0, 63 - `_${oid}`.length)}_${oid}`},
+  nameconcatoid: {
+    fn: (name: string, oid: number) => `${name.slice(0, 63 - `_${oid}`.length)}_${oid}`,
+  },
 };

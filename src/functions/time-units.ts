@@ -3,8 +3,28 @@ import {SqlState} from '../common/sqlstate.ts';
 
 /** Units of extract, date_part and date_trunc. */
 export type TimeUnit =
-  | 'microseconds' | 'milliseconds' | 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year' | 'decade' | 'century' | 'millennium'
-  | 'timezone' | 'timezone_hour' | 'timezone_minute' | 'epoch' | 'dow' | 'isodow' | 'doy' | 'isoyear' | 'julian';
+  | 'microseconds'
+  | 'milliseconds'
+  | 'second'
+  | 'minute'
+  | 'hour'
+  | 'day'
+  | 'week'
+  | 'month'
+  | 'quarter'
+  | 'year'
+  | 'decade'
+  | 'century'
+  | 'millennium'
+  | 'timezone'
+  | 'timezone_hour'
+  | 'timezone_minute'
+  | 'epoch'
+  | 'dow'
+  | 'isodow'
+  | 'doy'
+  | 'isoyear'
+  | 'julian';
 
 const names: Readonly<Record<TimeUnit, string>> = {
   microseconds: 'us usec usecs usecond useconds microsecon',
@@ -32,7 +52,9 @@ const names: Readonly<Record<TimeUnit, string>> = {
 };
 
 const byName: ReadonlyMap<string, TimeUnit> = new Map(
-  (Object.entries(names) as [TimeUnit, string][]).flatMap(([unit, list]) => list.split(' ').map(name => [name, unit] as const)),
+  (Object.entries(names) as [TimeUnit, string][]).flatMap(([unit, list]) =>
+    list.split(' ').map(name => [name, unit] as const),
+  ),
 );
 
 /** The unit of a name (any case, cut to ten characters); undefined when there is none. */
@@ -42,13 +64,26 @@ export function findUnit(name: string): TimeUnit | undefined {
 
 /** Names that only extract from a timestamp reads. */
 const reserved: ReadonlySet<TimeUnit> = new Set(['epoch']);
-const neverTruncated: ReadonlySet<TimeUnit> = new Set(['epoch', 'dow', 'isodow', 'doy', 'isoyear', 'julian']);
+const neverTruncated: ReadonlySet<TimeUnit> = new Set([
+  'epoch',
+  'dow',
+  'isodow',
+  'doy',
+  'isoyear',
+  'julian',
+]);
 
 /** 22023 or 0A000 of a unit that a type does not have. */
 export function badUnit(name: string, type: string, isTrunc = false): PgError {
   const unit = findUnit(name);
   const isUnknown = isTrunc ? neverTruncated : reserved;
-  const known = unit !== undefined && (!isUnknown.has(unit) || (!isTrunc && (type.startsWith('timestamp') || type === 'date')));
-  if (known) return featureNotSupported(`unit "${name.toLowerCase()}" not supported for type ${type}`);
-  return new PgError(SqlState.invalidParameterValue, `unit "${name.toLowerCase()}" not recognized for type ${type}`);
+  const known =
+    unit !== undefined &&
+    (!isUnknown.has(unit) || (!isTrunc && (type.startsWith('timestamp') || type === 'date')));
+  if (known)
+    return featureNotSupported(`unit "${name.toLowerCase()}" not supported for type ${type}`);
+  return new PgError(
+    SqlState.invalidParameterValue,
+    `unit "${name.toLowerCase()}" not recognized for type ${type}`,
+  );
 }

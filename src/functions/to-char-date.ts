@@ -1,7 +1,15 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {
-  dateFromDays, dayOfTimestamp, dayOfWeek, dayOfYear, daysFromDate, EPOCH_JULIAN, isInfiniteTimestamp, isoWeek, microsOfTimestamp,
+  dateFromDays,
+  dayOfTimestamp,
+  dayOfWeek,
+  dayOfYear,
+  daysFromDate,
+  EPOCH_JULIAN,
+  isInfiniteTimestamp,
+  isoWeek,
+  microsOfTimestamp,
 } from '../types/datetime-calendar.ts';
 import {localFromUtc, secondsOfTimestamp} from '../types/datetime-math.ts';
 import type {Interval} from '../types/interval-value.ts';
@@ -36,8 +44,19 @@ function momentOf(local: bigint, offset: number, zone: string | null): Moment {
   const micros = microsOfTimestamp(local);
   const seconds = Math.floor(micros / 1_000_000);
   return {
-    isInterval: false, year, month, day, hour: Math.floor(seconds / 3600), minute: Math.floor(seconds / 60) % 60, second: seconds % 60, micros: micros % 1_000_000,
-    weekday: dayOfWeek(days), yearDay: dayOfYear(days, year), days, offset, zone,
+    isInterval: false,
+    year,
+    month,
+    day,
+    hour: Math.floor(seconds / 3600),
+    minute: Math.floor(seconds / 60) % 60,
+    second: seconds % 60,
+    micros: micros % 1_000_000,
+    weekday: dayOfWeek(days),
+    yearDay: dayOfYear(days, year),
+    days,
+    offset,
+    zone,
   };
 }
 
@@ -46,8 +65,19 @@ function momentOfInterval(span: Interval): Moment {
   const month = span.months % 12;
   const seconds = Number(span.micros / 1_000_000n);
   return {
-    isInterval: true, year, month, day: span.days, hour: Math.trunc(seconds / 3600), minute: Math.trunc(seconds / 60) % 60, second: seconds % 60,
-    micros: Number(span.micros % 1_000_000n), weekday: 0, yearDay: span.months * 30 + span.days, days: 0, offset: 0, zone: null,
+    isInterval: true,
+    year,
+    month,
+    day: span.days,
+    hour: Math.trunc(seconds / 3600),
+    minute: Math.trunc(seconds / 60) % 60,
+    second: seconds % 60,
+    micros: Number(span.micros % 1_000_000n),
+    weekday: 0,
+    yearDay: span.months * 30 + span.days,
+    days: 0,
+    offset: 0,
+    zone: null,
   };
 }
 
@@ -63,25 +93,39 @@ function narrow(value: number, width: number, isFill: boolean): string {
 }
 
 function forbidden(): PgError {
-  return new PgError(SqlState.invalidDatetimeFormat, 'invalid format specification for an interval value', {hint: 'Intervals are not tied to specific calendar dates.'});
+  return new PgError(
+    SqlState.invalidDatetimeFormat,
+    'invalid format specification for an interval value',
+    {hint: 'Intervals are not tied to specific calendar dates.'},
+  );
 }
 
-const shownYear = (moment: Moment, year = moment.year): number => (moment.isInterval ? year : year <= 0 ? -(year - 1) : year);
+const shownYear = (moment: Moment, year = moment.year): number =>
+  moment.isInterval ? year : year <= 0 ? -(year - 1) : year;
 
 function format(nodes: readonly DateNode[], moment: Moment): string {
   let result = '';
-  for (const node of nodes) result += node.key === null ? node.text : withOrdinal(action(node, moment), node);
+  for (const node of nodes)
+    result += node.key === null ? node.text : withOrdinal(action(node, moment), node);
   return result;
 }
 
 function withOrdinal(text: string, node: DateNode): string {
-  return node.ordinal === '' || !/\d$/.test(text) ? text : text + ordinalSuffix(text, node.ordinal === 'TH');
+  return node.ordinal === '' || !/\d$/.test(text)
+    ? text
+    : text + ordinalSuffix(text, node.ordinal === 'TH');
 }
 
 function action(node: DateNode, moment: Moment): string {
   const key = node.key!;
   const upper = key.toUpperCase();
-  return timePart(upper, node, moment) ?? namePart(key, upper, node, moment) ?? yearPart(upper, node, moment) ?? dayPart(upper, node, moment) ?? '';
+  return (
+    timePart(upper, node, moment) ??
+    namePart(key, upper, node, moment) ??
+    yearPart(upper, node, moment) ??
+    dayPart(upper, node, moment) ??
+    ''
+  );
 }
 
 function timePart(key: string, node: DateNode, moment: Moment): string | null {
@@ -123,7 +167,11 @@ function zonePart(key: string, node: DateNode, moment: Moment): string | null {
   switch (key) {
     case 'TZ':
       if (moment.isInterval) throw forbidden();
-      return moment.zone === null ? '' : node.key === 'tz' ? moment.zone.toLowerCase() : moment.zone;
+      return moment.zone === null
+        ? ''
+        : node.key === 'tz'
+          ? moment.zone.toLowerCase()
+          : moment.zone;
     case 'TZH':
       if (moment.isInterval) throw forbidden();
       return sign + number(Math.floor(size / 3600), 2, false);
@@ -146,7 +194,12 @@ function zonePart(key: string, node: DateNode, moment: Moment): string | null {
 
 /** Text of a name in the case of its keyword, padded to nine characters unless FM. */
 function cased(key: string, name: string, isPadded: boolean): string {
-  const text = key === key.toUpperCase() ? name.toUpperCase() : key === key.toLowerCase() ? name.toLowerCase() : name;
+  const text =
+    key === key.toUpperCase()
+      ? name.toUpperCase()
+      : key === key.toLowerCase()
+        ? name.toLowerCase()
+        : name;
   return isPadded ? text.padEnd(9) : text;
 }
 
@@ -174,13 +227,21 @@ function namePart(key: string, upper: string, node: DateNode, moment: Moment): s
       if (moment.isInterval) throw forbidden();
       if (moment.month === 0) return '';
       const name = monthNames[moment.month - 1]!;
-      return cased(key, upper === 'MON' ? name.slice(0, 3) : name, upper === 'MONTH' && !node.isFill && !node.isTranslated);
+      return cased(
+        key,
+        upper === 'MON' ? name.slice(0, 3) : name,
+        upper === 'MONTH' && !node.isFill && !node.isTranslated,
+      );
     }
     case 'DAY':
     case 'DY': {
       if (moment.isInterval) throw forbidden();
       const name = dayNames[moment.weekday]!;
-      return cased(key, upper === 'DY' ? name.slice(0, 3) : name, upper === 'DAY' && !node.isFill && !node.isTranslated);
+      return cased(
+        key,
+        upper === 'DY' ? name.slice(0, 3) : name,
+        upper === 'DAY' && !node.isFill && !node.isTranslated,
+      );
     }
     case 'RM':
       return romanMonth(key, node, moment);
@@ -191,14 +252,24 @@ function namePart(key: string, upper: string, node: DateNode, moment: Moment): s
 
 function romanMonth(key: string, node: DateNode, moment: Moment): string {
   if (moment.month === 0 && moment.year === 0) return '';
-  const index = moment.month === 0 ? (moment.year >= 0 ? 11 : 0) : moment.month < 0 ? 12 + moment.month : moment.month - 1;
-  const name = romanMonths[moment.month < 0 ? index - 1 < 0 ? 11 : index : index] ?? '';
+  const index =
+    moment.month === 0
+      ? moment.year >= 0
+        ? 11
+        : 0
+      : moment.month < 0
+        ? 12 + moment.month
+        : moment.month - 1;
+  const name = romanMonths[moment.month < 0 ? (index - 1 < 0 ? 11 : index) : index] ?? '';
   const text = key === 'rm' ? name.toLowerCase() : name;
   return node.isFill ? text : text.padEnd(4);
 }
 
 function yearPart(key: string, node: DateNode, moment: Moment): string | null {
-  const year = key.startsWith('I') && !moment.isInterval && key !== 'ID' && key !== 'IDDD' && key !== 'IW' ? isoWeek(moment.days).year : moment.year;
+  const year =
+    key.startsWith('I') && !moment.isInterval && key !== 'ID' && key !== 'IDDD' && key !== 'IW'
+      ? isoWeek(moment.days).year
+      : moment.year;
   const shown = shownYear(moment, year);
   switch (key) {
     case 'Y,YYY': {
@@ -218,7 +289,11 @@ function yearPart(key: string, node: DateNode, moment: Moment): string | null {
     case 'I':
       return number(shown % 10, 1, node.isFill);
     case 'CC': {
-      const century = moment.isInterval ? Math.trunc(moment.year / 100) : moment.year > 0 ? Math.trunc((moment.year - 1) / 100) + 1 : Math.trunc(moment.year / 100) - 1;
+      const century = moment.isInterval
+        ? Math.trunc(moment.year / 100)
+        : moment.year > 0
+          ? Math.trunc((moment.year - 1) / 100) + 1
+          : Math.trunc(moment.year / 100) - 1;
       return Math.abs(century) <= 99 ? number(century, 2, node.isFill) : String(century);
     }
     default:
@@ -268,7 +343,9 @@ function isoYearDay(moment: Moment): number {
 }
 
 /** Keeps the parsed format of the last call. */
-function formatted(convert: (nodes: readonly DateNode[], value: never, context: EvalContext) => string | null): FunctionCode {
+function formatted(
+  convert: (nodes: readonly DateNode[], value: never, context: EvalContext) => string | null,
+): FunctionCode {
   return {
     fnTyped: types => {
       let last: string | null = null;
@@ -287,12 +364,17 @@ function formatted(convert: (nodes: readonly DateNode[], value: never, context: 
 
 /** to_char of dates and times. */
 export const toCharDateFunctions: FunctionTable = {
-  timestamp_to_char: formatted((nodes, local: bigint) => (isInfiniteTimestamp(local) ? null : format(nodes, momentOf(local, 0, null)))),
+  timestamp_to_char: formatted((nodes, local: bigint) =>
+    isInfiniteTimestamp(local) ? null : format(nodes, momentOf(local, 0, null)),
+  ),
   timestamptz_to_char: formatted((nodes, utc: bigint, context) => {
     if (isInfiniteTimestamp(utc)) return null;
     const zone = sessionZone(context);
     const seconds = secondsOfTimestamp(utc);
-    return format(nodes, momentOf(localFromUtc(utc, zone), zone.offsetAt(seconds), zone.abbreviationAt(seconds)));
+    return format(
+      nodes,
+      momentOf(localFromUtc(utc, zone), zone.offsetAt(seconds), zone.abbreviationAt(seconds)),
+    );
   }),
   interval_to_char: formatted((nodes, span: Interval) => format(nodes, momentOfInterval(span))),
 };

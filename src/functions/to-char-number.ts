@@ -1,6 +1,11 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {applyNumericTypmod, numericFromInt, numericToInt4, roundHalfEven} from '../types/numeric-convert.ts';
+import {
+  applyNumericTypmod,
+  numericFromInt,
+  numericToInt4,
+  roundHalfEven,
+} from '../types/numeric-convert.ts';
 import {numericMul, numericRound} from '../types/numeric-math.ts';
 import {numericToText, parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
@@ -13,7 +18,8 @@ import type {FunctionTable} from './table.ts';
 /** Parsed formats of one call site: the last one is enough. */
 function formatted(convert: (value: never, format: NumberFormat) => string): FunctionCode {
   return {
-    fnTyped: () => (value: never, text: string) => (text === '' ? '' : convert(value, parseNumberFormat(text))),
+    fnTyped: () => (value: never, text: string) =>
+      text === '' ? '' : convert(value, parseNumberFormat(text)),
   };
 }
 
@@ -36,7 +42,8 @@ const blankFirst = (text: string): string => (text.startsWith('-') ? text : ` ${
 
 function numericToChar(value: Numeric, format: NumberFormat): string {
   if (format.isRoman) return roman(format, numericToInt4(value));
-  if (format.isScientific) return value.kind === 'finite' ? blankFirst(scientific(value, format.post)) : hashes(format);
+  if (format.isScientific)
+    return value.kind === 'finite' ? blankFirst(scientific(value, format.post)) : hashes(format);
   let shown = value;
   if (format.hasMulti) {
     shown = numericMul(value, Numeric.of(10n ** BigInt(format.multi), 0));
@@ -61,41 +68,63 @@ function roman(format: NumberFormat, value: number): string {
 
 function intToChar(value: number | bigint, format: NumberFormat): string {
   if (format.isRoman) {
-    if (value > 2147483647 || value < -2147483648) throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
+    if (value > 2147483647 || value < -2147483648)
+      throw new PgError(SqlState.numericValueOutOfRange, 'integer out of range');
     return roman(format, Number(value));
   }
   if (format.isScientific) return blankFirst(scientific(numericFromInt(value), format.post));
   let shown = BigInt(value);
   if (format.hasMulti) {
     shown *= 10n ** BigInt(format.multi);
-    if (typeof value === 'number' ? BigInt.asIntN(32, shown) !== shown : BigInt.asIntN(64, shown) !== shown) {
-      throw new PgError(SqlState.numericValueOutOfRange, typeof value === 'number' ? 'integer out of range' : 'bigint out of range');
+    if (
+      typeof value === 'number'
+        ? BigInt.asIntN(32, shown) !== shown
+        : BigInt.asIntN(64, shown) !== shown
+    ) {
+      throw new PgError(
+        SqlState.numericValueOutOfRange,
+        typeof value === 'number' ? 'integer out of range' : 'bigint out of range',
+      );
     }
     format.pre += format.multi;
   }
   const fraction = format.post > 0 ? `.${'0'.repeat(format.post)}` : '';
   const text = fitDigits(format, shown.toString());
-  return layOutNumber(format, text.digits.startsWith('#') ? text : {...text, digits: text.digits + fraction});
+  return layOutNumber(
+    format,
+    text.digits.startsWith('#') ? text : {...text, digits: text.digits + fraction},
+  );
 }
 
 function floatToChar(digitsOfType: number) {
   return (value: number, format: NumberFormat): string => {
     if (format.isRoman) return roman(format, roundHalfEven(value));
-    if (format.isScientific) return Number.isFinite(value) ? blankFirst(scientific(exactOf(value), format.post)) : hashes(format);
+    if (format.isScientific)
+      return Number.isFinite(value)
+        ? blankFirst(scientific(exactOf(value), format.post))
+        : hashes(format);
     let shown = value;
     if (format.hasMulti) {
       shown = value * 10 ** format.multi;
       format.pre += format.multi;
     }
-    const whole = Number.isFinite(shown) ? numericToText(numericRound(exactOf(Math.abs(shown)), 0)) : floatWord(Math.abs(shown));
+    const whole = Number.isFinite(shown)
+      ? numericToText(numericRound(exactOf(Math.abs(shown)), 0))
+      : floatWord(Math.abs(shown));
     if (whole.length >= digitsOfType) format.post = 0;
     else if (whole.length + format.post > digitsOfType) format.post = digitsOfType - whole.length;
-    const text = Number.isFinite(shown) ? numericToText(halfEven(shown, format.post)) : floatWord(shown);
-    return layOutNumber(format, fitDigits(format, shown < 0 && !text.startsWith('-') ? `-${text}` : text));
+    const text = Number.isFinite(shown)
+      ? numericToText(halfEven(shown, format.post))
+      : floatWord(shown);
+    return layOutNumber(
+      format,
+      fitDigits(format, shown < 0 && !text.startsWith('-') ? `-${text}` : text),
+    );
   };
 }
 
-const floatWord = (value: number): string => (Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity');
+const floatWord = (value: number): string =>
+  Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
 
 /** The exact decimal value of a double. */
 function exactOf(value: number): Numeric {
@@ -108,7 +137,9 @@ function exactOf(value: number): Numeric {
   const mantissa = exponent === 0 ? fraction : fraction | 0x10000000000000n;
   const shift = (exponent === 0 ? 1 : exponent) - 1075;
   const sign = value < 0 ? -1n : 1n;
-  return shift >= 0 ? Numeric.of(sign * (mantissa << BigInt(shift)), 0) : Numeric.of(sign * mantissa * 5n ** BigInt(-shift), -shift);
+  return shift >= 0
+    ? Numeric.of(sign * (mantissa << BigInt(shift)), 0)
+    : Numeric.of(sign * mantissa * 5n ** BigInt(-shift), -shift);
 }
 
 /** C's printf rounds exact halves to even. */
@@ -118,7 +149,8 @@ function halfEven(value: number, digits: number): Numeric {
   const unit = 10n ** BigInt(exact.scale - digits);
   let quotient = exact.digits / unit;
   const rest = exact.digits < 0n ? -(exact.digits % unit) : exact.digits % unit;
-  if (rest * 2n > unit || (rest * 2n === unit && quotient % 2n !== 0n)) quotient += exact.digits < 0n ? -1n : 1n;
+  if (rest * 2n > unit || (rest * 2n === unit && quotient % 2n !== 0n))
+    quotient += exact.digits < 0n ? -1n : 1n;
   return Numeric.of(quotient, digits);
 }
 
@@ -126,8 +158,10 @@ function halfEven(value: number, digits: number): Numeric {
 function toNumber(text: string, pattern: string): Numeric | null {
   if (pattern === '') return null;
   const format = parseNumberFormat(pattern);
-  if (format.isScientific) throw new PgError(SqlState.featureNotSupported, '"EEEE" not supported for input');
-  if (format.isRoman) throw new PgError(SqlState.featureNotSupported, '"RN" not supported for input');
+  if (format.isScientific)
+    throw new PgError(SqlState.featureNotSupported, '"EEEE" not supported for input');
+  if (format.isRoman)
+    throw new PgError(SqlState.featureNotSupported, '"RN" not supported for input');
   const reader = new NumberReader(text, format);
   const value = parseNumeric(reader.read());
   const precision = format.pre + format.multi + reader.fractionDigits;
@@ -144,4 +178,3 @@ export const toCharNumberFunctions: FunctionTable = {
   float8_to_char: formatted(floatToChar(15)),
   numeric_to_number: {fn: toNumber},
 };
-

@@ -42,7 +42,11 @@ function shifted(direction: 1 | -1, hasOffset: boolean, hasDefault: boolean): Wi
 function ntile(partition: WindowPartition): Datum {
   const buckets = partition.arg(0, partition.row) as number | null;
   if (buckets === null) return null;
-  if (buckets <= 0) throw new PgError(SqlState.invalidArgumentForNtile, 'argument of ntile must be greater than zero');
+  if (buckets <= 0)
+    throw new PgError(
+      SqlState.invalidArgumentForNtile,
+      'argument of ntile must be greater than zero',
+    );
   const size = Math.floor(partition.rowCount / buckets);
   const larger = partition.rowCount % buckets;
   const boundary = larger * (size + 1);
@@ -53,7 +57,11 @@ function ntile(partition: WindowPartition): Datum {
 function nthValue(partition: WindowPartition): Datum {
   const nth = partition.arg(1, partition.row) as number | null;
   if (nth === null) return null;
-  if (nth <= 0) throw new PgError(SqlState.invalidArgumentForNthValue, 'argument of nth_value must be greater than zero');
+  if (nth <= 0)
+    throw new PgError(
+      SqlState.invalidArgumentForNthValue,
+      'argument of nth_value must be greater than zero',
+    );
   return nth > partition.frameSize ? null : partition.arg(0, partition.frameRow(nth - 1));
 }
 
@@ -62,7 +70,9 @@ export const windowFunctions: Readonly<Record<string, WindowCode>> = {
   window_row_number: code(partition => BigInt(partition.row + 1)),
   window_rank: code(partition => BigInt(partition.peerStart + 1)),
   window_dense_rank: code(partition => BigInt(partition.peerGroup + 1)),
-  window_percent_rank: code(partition => (partition.rowCount <= 1 ? 0 : partition.peerStart / (partition.rowCount - 1))),
+  window_percent_rank: code(partition =>
+    partition.rowCount <= 1 ? 0 : partition.peerStart / (partition.rowCount - 1),
+  ),
   window_cume_dist: code(partition => partition.peerEnd / partition.rowCount),
   window_ntile: code(ntile),
   window_lag: shifted(-1, false, false),
@@ -71,7 +81,13 @@ export const windowFunctions: Readonly<Record<string, WindowCode>> = {
   window_lead: shifted(1, false, false),
   window_lead_with_offset: shifted(1, true, false),
   window_lead_with_offset_and_default: shifted(1, true, true),
-  window_first_value: code(partition => (partition.frameSize === 0 ? null : partition.arg(0, partition.frameRow(0)))),
-  window_last_value: code(partition => (partition.frameSize === 0 ? null : partition.arg(0, partition.frameRow(partition.frameSize - 1)))),
+  window_first_value: code(partition =>
+    partition.frameSize === 0 ? null : partition.arg(0, partition.frameRow(0)),
+  ),
+  window_last_value: code(partition =>
+    partition.frameSize === 0
+      ? null
+      : partition.arg(0, partition.frameRow(partition.frameSize - 1)),
+  ),
   window_nth_value: code(nthValue),
 };

@@ -39,7 +39,10 @@ export function isoZone(name: string): Zone {
 export function zoneOfInterval(span: Interval): Zone {
   if (span.months !== 0 || span.days !== 0) {
     const text = intervalToText(span, defaultFormatSettings);
-    throw new PgError(SqlState.invalidParameterValue, `interval time zone "${text}" must not include months or days`);
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `interval time zone "${text}" must not include months or days`,
+    );
   }
   return fixedZone(Number(span.micros / 1_000_000n));
 }

@@ -19,7 +19,13 @@ import {Random, walk} from './reference.ts';
 const builtin = createBuiltinTypes();
 const named = (name: string) => builtin.byName(name)!;
 const types: RandomTypes = {
-  int4: named('int4'), int8: named('int8'), float8: named('float8'), bool: named('bool'), text: named('text'), textArray: named('_text'), int4Array: named('_int4'),
+  int4: named('int4'),
+  int8: named('int8'),
+  float8: named('float8'),
+  bool: named('bool'),
+  text: named('text'),
+  textArray: named('_text'),
+  int4Array: named('_int4'),
 };
 const log: Datum[] = [];
 const library = createFunctionLibrary({
@@ -32,35 +38,67 @@ const library = createFunctionLibrary({
     },
   },
 });
-const shape: Shape = {columns: ['int4', 'int4', 'text', 'text', 'bool', 'int8', 'float8', 'text'], params: ['int4', 'text'], slots: ['int4', 'text', 'bool']};
+const shape: Shape = {
+  columns: ['int4', 'int4', 'text', 'text', 'bool', 'int8', 'float8', 'text'],
+  params: ['int4', 'text'],
+  slots: ['int4', 'text', 'bool'],
+};
 
 /** One column in a random layout; texts may be dictionary codes, UTF-8 or strings. */
 function makeVector(random: Random, type: TypeName, values: readonly Datum[]): Vector {
   const hasNull = values.includes(null);
-  const nulls = hasNull || random.below(4) === 0 ? Uint8Array.from(values, value => (value === null ? 1 : 0)) : null;
+  const nulls =
+    hasNull || random.below(4) === 0
+      ? Uint8Array.from(values, value => (value === null ? 1 : 0))
+      : null;
   if (random.below(5) === 0) return {kind: 'boxed', values: values.slice(), nulls};
   switch (type) {
     case 'int4':
-      return {kind: 'int32', values: Int32Array.from(values, value => (value as number | null) ?? 77), nulls};
+      return {
+        kind: 'int32',
+        values: Int32Array.from(values, value => (value as number | null) ?? 77),
+        nulls,
+      };
     case 'int8':
-      return {kind: 'int64', values: BigInt64Array.from(values, value => (value as bigint | null) ?? 77n), nulls};
+      return {
+        kind: 'int64',
+        values: BigInt64Array.from(values, value => (value as bigint | null) ?? 77n),
+        nulls,
+      };
     case 'float8':
-      return {kind: 'float64', values: Float64Array.from(values, value => (value as number | null) ?? 77), nulls};
+      return {
+        kind: 'float64',
+        values: Float64Array.from(values, value => (value as number | null) ?? 77),
+        nulls,
+      };
     case 'bool':
-      return {kind: 'bool', values: Uint8Array.from(values, value => (value === true ? 1 : 0)), nulls};
+      return {
+        kind: 'bool',
+        values: Uint8Array.from(values, value => (value === true ? 1 : 0)),
+        nulls,
+      };
     case 'text':
       return makeText(random, values as readonly (string | null)[], nulls);
   }
 }
 
-function makeText(random: Random, values: readonly (string | null)[], nulls: Uint8Array | null): Vector {
+function makeText(
+  random: Random,
+  values: readonly (string | null)[],
+  nulls: Uint8Array | null,
+): Vector {
   switch (random.below(3)) {
     case 0:
       return {kind: 'string', values: values.map(value => value ?? ''), nulls};
     case 1: {
       const entries = [...new Set(values.filter(value => value !== null))];
       const dictionary = {size: entries.length, get: (code: number) => entries[code]!};
-      return {kind: 'dict', values: Int32Array.from(values, value => (value === null ? 9999 : entries.indexOf(value))), dictionary, nulls};
+      return {
+        kind: 'dict',
+        values: Int32Array.from(values, value => (value === null ? 9999 : entries.indexOf(value))),
+        dictionary,
+        nulls,
+      };
     }
     default: {
       const parts = values.map(value => Buffer.from(value ?? '', 'utf8'));
@@ -85,7 +123,14 @@ function valueAt(vector: Vector, row: number): Datum {
   }
 }
 
-const show = (value: unknown): string => JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}n` : typeof each === 'number' && !Number.isFinite(each) ? String(each) : each));
+const show = (value: unknown): string =>
+  JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'bigint'
+      ? `${each}n`
+      : typeof each === 'number' && !Number.isFinite(each)
+        ? String(each)
+        : each,
+  );
 
 function outcome(body: () => unknown): string {
   log.length = 0;
@@ -107,23 +152,55 @@ interface Round {
 
 function makeRound(random: Random): Round {
   const size = 1 + random.below(12);
-  const columns = shape.columns.map(type => Array.from({length: size}, () => (random.below(5) === 0 ? samples[type][1]! : random.pick(samples[type]))));
-  const live = random.below(2) === 0 ? Array.from({length: size}, (_, row) => row) : Array.from({length: size}, (_, row) => row).filter(() => random.below(3) > 0);
+  const columns = shape.columns.map(type =>
+    Array.from({length: size}, () =>
+      random.below(5) === 0 ? samples[type][1]! : random.pick(samples[type]),
+    ),
+  );
+  const live =
+    random.below(2) === 0
+      ? Array.from({length: size}, (_, row) => row)
+      : Array.from({length: size}, (_, row) => row).filter(() => random.below(3) > 0);
   const isAll = live.length === size;
   const batch: Batch = {
-    count: live.length, selection: isAll ? null : Int32Array.from(live), vectors: columns.map((values, index) => makeVector(random, shape.columns[index]!, values)),
+    count: live.length,
+    selection: isAll ? null : Int32Array.from(live),
+    vectors: columns.map((values, index) => makeVector(random, shape.columns[index]!, values)),
   };
-  const run = {...testRun(builtin), params: shape.params.map(type => random.pick(samples[type])), slots: shape.slots.map(type => random.pick(samples[type]))};
-  return {batch, live, run, rows: Array.from({length: size}, (_, row) => columns.map(values => values[row]!))};
+  const run = {
+    ...testRun(builtin),
+    params: shape.params.map(type => random.pick(samples[type])),
+    slots: shape.slots.map(type => random.pick(samples[type])),
+  };
+  return {
+    batch,
+    live,
+    run,
+    rows: Array.from({length: size}, (_, row) => columns.map(values => values[row]!)),
+  };
 }
 
-const scope = (round: Round, row: number) => ({row: round.rows[row]!, params: round.run.params, slots: round.run.slots, outer: [], lets: new Map(), log});
+const scope = (round: Round, row: number) => ({
+  row: round.rows[row]!,
+  params: round.run.params,
+  slots: round.run.slots,
+  outer: [],
+  lets: new Map(),
+  log,
+});
 
-function checkFilter(random: Random, exprs: readonly BoundExpr[], round: Round, compiler: ExprCompiler): readonly [string, string] {
+function checkFilter(
+  random: Random,
+  exprs: readonly BoundExpr[],
+  round: Round,
+  compiler: ExprCompiler,
+): readonly [string, string] {
   const filter = compiler.filter(exprs);
   const limit = random.below(3) === 0 ? 1 + random.below(3) : 1000;
   const out = new Int32Array(16);
-  const actual = outcome(() => [...out.subarray(0, filter.run(round.run, round.batch, out, 0, limit))]);
+  const actual = outcome(() => [
+    ...out.subarray(0, filter.run(round.run, round.batch, out, 0, limit)),
+  ]);
   const wanted = outcome(() => {
     const found: number[] = [];
     for (const row of round.live) {
@@ -135,14 +212,25 @@ function checkFilter(random: Random, exprs: readonly BoundExpr[], round: Round, 
   return [actual, wanted];
 }
 
-function checkProjection(random: Random, exprs: readonly BoundExpr[], round: Round, compiler: ExprCompiler): readonly [string, string] {
+function checkProjection(
+  random: Random,
+  exprs: readonly BoundExpr[],
+  round: Round,
+  compiler: ExprCompiler,
+): readonly [string, string] {
   const projection = compiler.projection(exprs);
   const limit = random.below(round.live.length + 2);
   const actual = outcome(() => {
     const batch = projection.run(round.run, round.batch, limit);
-    return Array.from({length: batch.count}, (_, row) => batch.vectors.map(vector => valueAt(vector, batch.selection === null ? row : batch.selection[row]!)));
+    return Array.from({length: batch.count}, (_, row) =>
+      batch.vectors.map(vector =>
+        valueAt(vector, batch.selection === null ? row : batch.selection[row]!),
+      ),
+    );
   });
-  const wanted = outcome(() => round.live.slice(0, limit).map(row => exprs.map(expr => walk(expr, scope(round, row)))));
+  const wanted = outcome(() =>
+    round.live.slice(0, limit).map(row => exprs.map(expr => walk(expr, scope(round, row)))),
+  );
   return [actual, wanted];
 }
 
@@ -156,18 +244,27 @@ let failed = 0;
 for (let round = 0; round < rounds && failed < 5; round++) {
   const maker = new ExprMaker(random, types, shape);
   const data = makeRound(random);
-  const conditions = Array.from({length: 1 + random.below(2)}, () => maker.make('bool', 4)).filter(expr => expr.kind !== 'and');
-  const targets = Array.from({length: 1 + random.below(3)}, () => maker.make(random.pick(['int4', 'int8', 'float8', 'bool', 'text'] as const), 4));
+  const conditions = Array.from({length: 1 + random.below(2)}, () => maker.make('bool', 4)).filter(
+    expr => expr.kind !== 'and',
+  );
+  const targets = Array.from({length: 1 + random.below(3)}, () =>
+    maker.make(random.pick(['int4', 'int8', 'float8', 'bool', 'text'] as const), 4),
+  );
   const rowCode = compiler.row(targets);
   const pairs = {
     filter: checkFilter(random, conditions, data, compiler),
     projection: checkProjection(random, targets, data, compiler),
-    row: [outcome(() => rowCode(data.run, data.rows[0]!)), outcome(() => targets.map(expr => walk(expr, scope(data, 0))))] as const,
+    row: [
+      outcome(() => rowCode(data.run, data.rows[0]!)),
+      outcome(() => targets.map(expr => walk(expr, scope(data, 0)))),
+    ] as const,
   };
   for (const [name, [actual, wanted]] of Object.entries(pairs)) {
     if (actual === wanted) continue;
     failed++;
-    t.fail(`${name} of round ${round}: ${actual} instead of ${wanted}; ${JSON.stringify(name === 'filter' ? conditions : targets, (key, value: unknown) => (key === 'type' ? (value as {name: string}).name : typeof value === 'bigint' ? `${value}n` : value))}`);
+    t.fail(
+      `${name} of round ${round}: ${actual} instead of ${wanted}; ${JSON.stringify(name === 'filter' ? conditions : targets, (key, value: unknown) => (key === 'type' ? (value as {name: string}).name : typeof value === 'bigint' ? `${value}n` : value))}`,
+    );
   }
 }
 t.equal(failed, 0, `${rounds} rounds`);

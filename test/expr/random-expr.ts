@@ -22,16 +22,46 @@ export interface Shape {
 }
 
 const functions: Readonly<Record<TypeName, readonly (readonly [string, ...TypeName[]])[]>> = {
-  int4: [['int4pl', 'int4', 'int4'], ['int4mi', 'int4', 'int4'], ['int4mul', 'int4', 'int4'], ['int4div', 'int4', 'int4'], ['textlen', 'text'], ['test_log', 'int4']],
-  int8: [['int8pl', 'int8', 'int8'], ['int8mul', 'int8', 'int8'], ['int48', 'int4']],
-  float8: [['float8pl', 'float8', 'float8'], ['i4tod', 'int4']],
-  bool: [
-    ['int4eq', 'int4', 'int4'], ['int4lt', 'int4', 'int4'], ['int4ge', 'int4', 'int4'], ['int8lt', 'int8', 'int8'], ['float8lt', 'float8', 'float8'],
-    ['texteq', 'text', 'text'], ['textne', 'text', 'text'], ['text_lt', 'text', 'text'], ['textlike', 'text', 'text'], ['textnlike', 'text', 'text'], ['booleq', 'bool', 'bool'],
+  int4: [
+    ['int4pl', 'int4', 'int4'],
+    ['int4mi', 'int4', 'int4'],
+    ['int4mul', 'int4', 'int4'],
+    ['int4div', 'int4', 'int4'],
+    ['textlen', 'text'],
+    ['test_log', 'int4'],
   ],
-  text: [['textcat', 'text', 'text'], ['upper', 'text']],
+  int8: [
+    ['int8pl', 'int8', 'int8'],
+    ['int8mul', 'int8', 'int8'],
+    ['int48', 'int4'],
+  ],
+  float8: [
+    ['float8pl', 'float8', 'float8'],
+    ['i4tod', 'int4'],
+  ],
+  bool: [
+    ['int4eq', 'int4', 'int4'],
+    ['int4lt', 'int4', 'int4'],
+    ['int4ge', 'int4', 'int4'],
+    ['int8lt', 'int8', 'int8'],
+    ['float8lt', 'float8', 'float8'],
+    ['texteq', 'text', 'text'],
+    ['textne', 'text', 'text'],
+    ['text_lt', 'text', 'text'],
+    ['textlike', 'text', 'text'],
+    ['textnlike', 'text', 'text'],
+    ['booleq', 'bool', 'bool'],
+  ],
+  text: [
+    ['textcat', 'text', 'text'],
+    ['upper', 'text'],
+  ],
 };
-const equality: Readonly<Partial<Record<TypeName, string>>> = {int4: 'int4eq', text: 'texteq', bool: 'booleq'};
+const equality: Readonly<Partial<Record<TypeName, string>>> = {
+  int4: 'int4eq',
+  text: 'texteq',
+  bool: 'booleq',
+};
 
 /** Makes random well-typed expressions. */
 export class ExprMaker {
@@ -54,7 +84,15 @@ export class ExprMaker {
     const base = this.#base(type);
     switch (kind) {
       case 4:
-        return {kind: 'case', whens: this.#list(2, () => ({condition: this.make('bool', depth - 1), result: this.make(type, depth - 1)})), otherwise: this.make(type, depth - 1), ...base};
+        return {
+          kind: 'case',
+          whens: this.#list(2, () => ({
+            condition: this.make('bool', depth - 1),
+            result: this.make(type, depth - 1),
+          })),
+          otherwise: this.make(type, depth - 1),
+          ...base,
+        };
       case 5:
         return {kind: 'coalesce', args: this.#list(3, () => this.make(type, depth - 1)), ...base};
       case 6:
@@ -62,7 +100,13 @@ export class ExprMaker {
       case 7: {
         const equalitySource = equality[type];
         if (equalitySource === undefined) return this.#call(type, depth);
-        return {kind: 'nullIf', left: this.make(type, depth - 1), right: this.make(type, depth - 1), equalitySource, ...base};
+        return {
+          kind: 'nullIf',
+          left: this.make(type, depth - 1),
+          right: this.make(type, depth - 1),
+          equalitySource,
+          ...base,
+        };
       }
       default:
         return this.#condition(kind, depth);
@@ -81,9 +125,21 @@ export class ExprMaker {
       case 12:
         return {kind: 'not', arg: this.make('bool', depth - 1), ...base};
       case 13:
-        return {kind: 'nullTest', arg: this.make(this.#anyType(), depth - 1), negated: this.#random.below(2) === 0, isRow: false, ...base};
+        return {
+          kind: 'nullTest',
+          arg: this.make(this.#anyType(), depth - 1),
+          negated: this.#random.below(2) === 0,
+          isRow: false,
+          ...base,
+        };
       case 14:
-        return {kind: 'booleanTest', arg: this.make('bool', depth - 1), test: this.#random.pick(['true', 'false', 'unknown'] as const), negated: this.#random.below(2) === 0, ...base};
+        return {
+          kind: 'booleanTest',
+          arg: this.make('bool', depth - 1),
+          test: this.#random.pick(['true', 'false', 'unknown'] as const),
+          negated: this.#random.below(2) === 0,
+          ...base,
+        };
       default:
         return this.#random.below(2) === 0 ? this.#distinct(depth) : this.#scalarArray(depth);
     }
@@ -92,8 +148,12 @@ export class ExprMaker {
   #distinct(depth: number): BoundExpr {
     const type = this.#random.pick(['int4', 'text', 'bool'] as const);
     return {
-      kind: 'distinct', left: this.make(type, depth - 1), right: this.make(type, depth - 1), equalitySource: equality[type]!,
-      negated: this.#random.below(2) === 0, ...this.#base('bool'),
+      kind: 'distinct',
+      left: this.make(type, depth - 1),
+      right: this.make(type, depth - 1),
+      equalitySource: equality[type]!,
+      negated: this.#random.below(2) === 0,
+      ...this.#base('bool'),
     };
   }
 
@@ -101,15 +161,39 @@ export class ExprMaker {
     const type = this.#random.pick(['int4', 'text'] as const);
     const arrayType = type === 'int4' ? this.#types.int4Array : this.#types.textArray;
     const values = this.#list(3, () => this.#random.pick(samples[type]));
-    const array: BoundExpr = this.#random.below(2) === 0
-      ? {kind: 'constant', value: PgArray.of(values), type: arrayType, typmod: -1, location: -1}
-      : {kind: 'array', elements: this.#list(3, () => this.make(type, depth - 2)), isMultiDimensional: false, type: arrayType, typmod: -1, location: -1};
-    const source = this.#random.pick(type === 'int4' ? ['int4eq', 'int4lt'] : ['texteq', 'textne', 'textlike']);
-    return {kind: 'scalarArray', left: this.make(type, depth - 1), array, source, operatorName: '=', isAll: this.#random.below(2) === 0, ...this.#base('bool')};
+    const array: BoundExpr =
+      this.#random.below(2) === 0
+        ? {kind: 'constant', value: PgArray.of(values), type: arrayType, typmod: -1, location: -1}
+        : {
+            kind: 'array',
+            elements: this.#list(3, () => this.make(type, depth - 2)),
+            isMultiDimensional: false,
+            type: arrayType,
+            typmod: -1,
+            location: -1,
+          };
+    const source = this.#random.pick(
+      type === 'int4' ? ['int4eq', 'int4lt'] : ['texteq', 'textne', 'textlike'],
+    );
+    return {
+      kind: 'scalarArray',
+      left: this.make(type, depth - 1),
+      array,
+      source,
+      operatorName: '=',
+      isAll: this.#random.below(2) === 0,
+      ...this.#base('bool'),
+    };
   }
 
   #letOrMinMax(type: TypeName, depth: number): BoundExpr {
-    if (this.#random.below(2) === 0) return {kind: 'minMax', isGreatest: this.#random.below(2) === 0, args: this.#list(3, () => this.make(type, depth - 1)), ...this.#base(type)};
+    if (this.#random.below(2) === 0)
+      return {
+        kind: 'minMax',
+        isGreatest: this.#random.below(2) === 0,
+        args: this.#list(3, () => this.make(type, depth - 1)),
+        ...this.#base(type),
+      };
     const of = this.#anyType();
     const value = this.make(of, depth - 1);
     const id = this.#nextLet++;
@@ -122,20 +206,35 @@ export class ExprMaker {
   #call(type: TypeName, depth: number): BoundExpr {
     const [source, ...args] = this.#random.pick(functions[type]);
     return {
-      kind: 'call', function: 0 as never, source, isStrict: source !== 'test_log', volatility: source === 'test_log' ? 'v' : 'i', operatorName: '', functionName: source,
-      args: args.map(arg => this.make(arg, depth - 1)), ...this.#base(type),
+      kind: 'call',
+      function: 0 as never,
+      source,
+      isStrict: source !== 'test_log',
+      volatility: source === 'test_log' ? 'v' : 'i',
+      operatorName: '',
+      functionName: source,
+      args: args.map(arg => this.make(arg, depth - 1)),
+      ...this.#base(type),
     };
   }
 
   #leaf(type: TypeName): BoundExpr {
     const base = this.#base(type);
-    const choices: BoundExpr[] = [{kind: 'constant', value: this.#random.pick(samples[type]), ...base}];
+    const choices: BoundExpr[] = [
+      {kind: 'constant', value: this.#random.pick(samples[type]), ...base},
+    ];
     this.#shape.columns.forEach((each, index) => {
-      if (each === type) choices.push({kind: 'column', index, ...base}, {kind: 'column', index, ...base});
+      if (each === type)
+        choices.push({kind: 'column', index, ...base}, {kind: 'column', index, ...base});
     });
-    this.#shape.params.forEach((each, index) => each === type && choices.push({kind: 'param', index, ...base}));
-    this.#shape.slots.forEach((each, index) => each === type && choices.push({kind: 'slot', index, ...base}));
-    for (const each of this.#lets) if (each.type === type) choices.push({kind: 'letRef', id: each.id, ...base});
+    this.#shape.params.forEach(
+      (each, index) => each === type && choices.push({kind: 'param', index, ...base}),
+    );
+    this.#shape.slots.forEach(
+      (each, index) => each === type && choices.push({kind: 'slot', index, ...base}),
+    );
+    for (const each of this.#lets)
+      if (each.type === type) choices.push({kind: 'letRef', id: each.id, ...base});
     return this.#random.pick(choices);
   }
 

@@ -34,7 +34,11 @@ export const meanings: Readonly<Record<string, (...args: never[]) => Datum>> = {
 };
 
 function likeRegex(pattern: string): RegExp {
-  const source = [...pattern].map(char => (char === '%' ? '[^]*' : char === '_' ? '[^]' : char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&'))).join('');
+  const source = [...pattern]
+    .map(char =>
+      char === '%' ? '[^]*' : char === '_' ? '[^]' : char.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&'),
+    )
+    .join('');
   return new RegExp(`^${source}$`, 'u');
 }
 
@@ -113,11 +117,15 @@ export function walk(expr: BoundExpr, scope: Scope): Datum {
     case 'distinct': {
       const left = walk(expr.left, scope);
       const right = walk(expr.right, scope);
-      const differs = left === null || right === null ? left !== right : meanings[expr.equalitySource]!(left as never, right as never) !== true;
+      const differs =
+        left === null || right === null
+          ? left !== right
+          : meanings[expr.equalitySource]!(left as never, right as never) !== true;
       return differs !== expr.negated;
     }
     case 'case':
-      for (const when of expr.whens) if (walk(when.condition, scope) === true) return walk(when.result, scope);
+      for (const when of expr.whens)
+        if (walk(when.condition, scope) === true) return walk(when.result, scope);
       return walk(expr.otherwise, scope);
     case 'coalesce':
       for (const arg of expr.args) {
@@ -128,11 +136,24 @@ export function walk(expr: BoundExpr, scope: Scope): Datum {
     case 'nullIf': {
       const left = walk(expr.left, scope);
       const right = walk(expr.right, scope);
-      return left !== null && right !== null && meanings[expr.equalitySource]!(left as never, right as never) === true ? null : left;
+      return left !== null &&
+        right !== null &&
+        meanings[expr.equalitySource]!(left as never, right as never) === true
+        ? null
+        : left;
     }
     case 'minMax': {
       const values = expr.args.map(arg => walk(arg, scope)).filter(value => value !== null);
-      return values.reduce<Datum>((best, value) => best === null || (expr.isGreatest ? expr.type.compare(value, best) > 0 : expr.type.compare(value, best) < 0) ? value : best, null);
+      return values.reduce<Datum>(
+        (best, value) =>
+          best === null ||
+          (expr.isGreatest
+            ? expr.type.compare(value, best) > 0
+            : expr.type.compare(value, best) < 0)
+            ? value
+            : best,
+        null,
+      );
     }
     case 'scalarArray': {
       const left = walk(expr.left, scope);
@@ -140,7 +161,10 @@ export function walk(expr: BoundExpr, scope: Scope): Datum {
       if (array === null) return null;
       let sawNull = false;
       for (const element of array.elements) {
-        const value = left === null || element === null ? null : meanings[expr.source]!(left as never, element as never);
+        const value =
+          left === null || element === null
+            ? null
+            : meanings[expr.source]!(left as never, element as never);
         if (value === null) sawNull = true;
         else if (value !== expr.isAll) return !expr.isAll;
       }

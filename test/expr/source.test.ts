@@ -26,7 +26,16 @@ const bool = types.byName('bool')!;
 const base = {typmod: -1, location: -1};
 const constant = (value: Datum): BoundExpr => ({kind: 'constant', value, type: text, ...base});
 const call = (source: string, ...args: BoundExpr[]): BoundExpr => ({
-  kind: 'call', function: 0 as never, source, isStrict: true, volatility: 'i', args, operatorName: source, functionName: `${source}"; process.exit()`, type: bool, ...base,
+  kind: 'call',
+  function: 0 as never,
+  source,
+  isStrict: true,
+  volatility: 'i',
+  args,
+  operatorName: source,
+  functionName: `${source}"; process.exit()`,
+  type: bool,
+  ...base,
 });
 const hostile = '\u2028`${process.exit()}"\';*/ secret';
 
@@ -34,11 +43,26 @@ t.test('no constant, pattern or name is in the source', t => {
   const column: BoundExpr = {kind: 'column', index: 0, type: text, ...base};
   for (const source of ['texteq', 'textlike', 'textregexeq', 'text_lt']) {
     const filter = compiler.filter([call(source, column, constant('secret'))]);
-    filter.run(testRun(types), {count: 1, selection: null, vectors: [{kind: 'string', values: ['x'], nulls: null}]}, new Int32Array(1));
+    filter.run(
+      testRun(types),
+      {count: 1, selection: null, vectors: [{kind: 'string', values: ['x'], nulls: null}]},
+      new Int32Array(1),
+    );
   }
-  compiler.scalar({kind: 'coalesce', args: [constant(null), constant(hostile)], type: text, ...base});
   compiler.scalar({
-    kind: 'domainCast', arg: constant(hostile), id: 0, isNotNull: true, checks: [{name: hostile, condition: {kind: 'constant', value: true, type: bool, ...base}}], type: text, ...base,
+    kind: 'coalesce',
+    args: [constant(null), constant(hostile)],
+    type: text,
+    ...base,
+  });
+  compiler.scalar({
+    kind: 'domainCast',
+    arg: constant(hostile),
+    id: 0,
+    isNotNull: true,
+    checks: [{name: hostile, condition: {kind: 'constant', value: true, type: bool, ...base}}],
+    type: text,
+    ...base,
   });
   for (const source of cache.sources) t.notMatch(source, /secret|process|exit/);
   t.end();
@@ -46,14 +70,16 @@ t.test('no constant, pattern or name is in the source', t => {
 
 t.test('a million constants are one source', t => {
   const before = cache.compiledCount;
-  for (let index = 0; index < 100; index++) compiler.scalar(call('texteq', constant(`a${index}`), constant(`b${index}`)));
+  for (let index = 0; index < 100; index++)
+    compiler.scalar(call('texteq', constant(`a${index}`), constant(`b${index}`)));
   t.equal(cache.compiledCount - before, 1);
   t.end();
 });
 
 t.test('a bounded cache forgets the oldest source', t => {
   const small = new FactoryCache(2);
-  for (const source of ['return () => 1', 'return () => 2', 'return () => 3', 'return () => 1']) small.get(source);
+  for (const source of ['return () => 1', 'return () => 2', 'return () => 3', 'return () => 1'])
+    small.get(source);
   t.equal(small.compiledCount, 4);
   t.end();
 });

@@ -1,0 +1,392 @@
+import {PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import type {JsonbNode} from '../types/jsonb-value.ts';
+import {parseNumeric} from '../types/numeric-text.ts';
+
+/** A parsed SQL/JSON path: expressions and, in the same tree, predicates. */
+export type PathNode =
+  | {readonly kind: 'root' | 'current' | 'last'}
+  | {readonly kind: 'variable'; readonly name: string}
+  | {readonly kind: 'literal'; readonly value: JsonbNode}
+  | {readonly kind: 'unary'; readonly op: '+' | '-'; readonly arg: PathNode}
+  | {
+      readonly kind: 'binary';
+      readonly op: '+' | '-' | '*' | '/' | '%';
+      readonly left: PathNode;
+      readonly right: PathNode;
+    }
+  | {
+      readonly kind: 'compare';
+      readonly op: '==' | '!=' | '<' | '<=' | '>' | '>=';
+      readonly left: PathNode;
+      readonly right: PathNode;
+    }
+  | {readonly kind: 'and' | 'or'; readonly left: PathNode; readonly right: PathNode}
+  | {readonly kind: 'not' | 'isUnknown' | 'exists'; readonly arg: PathNode}
+  | {readonly kind: 'startsWith'; readonly arg: PathNode; readonly prefix: PathNode}
+  | {
+      readonly kind: 'likeRegex';
+      readonly arg: PathNode;
+      readonly pattern: string;
+      readonly flags: string;
+    }
+  | {readonly kind: 'access'; readonly arg: PathNode; readonly step: PathStep};
+
+/** One accessor of a path. */
+export type PathStep =
+  | {readonly kind: 'key'; readonly name: string}
+  | {readonly kind: 'anyKey' | 'anyElement'}
+  | {readonly kind: 'anyLevel'; readonly from: number; readonly to: number}
+  | {
+      readonly kind: 'subscripts';
+      readonly list: readonly {readonly from: PathNode; readonly to: PathNode | null}[];
+    }
+  | {readonly kind: 'filter'; readonly condition: PathNode}
+  | {readonly kind: 'method'; readonly name: string};
+
+/** A path with its mode. */
+export interface JsonPath {
+  readonly isStrict: boolean;
+  readonly root: PathNode;
+}
+
+const predicates: ReadonlySet<PathNode['kind']> = new Set([
+  'compare',
+  'and',
+  'or',
+  'not',
+  'isUnknown',
+  'exists',
+  'startsWith',
+  'likeRegex',
+]);
+
+/** Whether a node is a predicate. */
+export function isPredicate(node: PathNode): boolean {
+  return predicates.has(node.kind);
+}
+
+const tokenPattern =
+  /\s*(?:(\/\*[^]*?\*\/)|("(?:[^"\\]|\\[^])*")|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\$"(?:[^"\\]|\\[^])*"|\$[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(\*\*|&&|\|\||==|!=|<>|<=|>=|[-+*/%()[\]{}.,?@$<>!])|([A-Za-z_\u0080-\uffff](?:[\w\u0080-\uffff]|\\u[0-9a-fA-F]{4})*))/y;
+
+interface Token {
+  readonly kind: 'string' | 'number' | 'variable' | 'symbol' | 'word' | 'end';
+  readonly text: string;
+}
+
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (/\S/.test(text.slice(at))) {
+    tokenPattern.lastIndex = at;
+    const match = tokenPattern.exec(text);
+    if (match === null) throw syntaxError(text, text.slice(at).trim()[0]!);
+    at = tokenPattern.lastIndex;
+    const [, comment, quoted, number, variable, symbol, word] = match;
+    if (comment !== undefined) continue;
+    if (quoted !== undefined) tokens.push({kind: 'string', text: unquote(quoted)});
+    else if (number !== undefined) tokens.push({kind: 'number', text: number});
+    else if (variable !== undefined)
+      tokens.push({
+        kind: 'variable',
+        text: variable.startsWith('$"') ? unquote(variable.slice(1)) : variable.slice(1),
+      });
+    else if (symbol !== undefined) tokens.push({kind: 'symbol', text: symbol});
+    else tokens.push({kind: 'word', text: word!});
+  }
+  tokens.push({kind: 'end', text: 'end of input'});
+  return tokens;
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+};
+
+function unquote(quoted: string): string {
+  return quoted
+    .slice(1, -1)
+    .replace(
+      /\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([^]))/g,
+      (_, braced, four, two, char: string) => {
+        const hex = (braced ?? four ?? two) as string | undefined;
+        return hex === undefined
+          ? (escapes[char] ?? char)
+          : String.fromCodePoint(Number.parseInt(hex, 16));
+      },
+    );
+}
+
+function syntaxError(text: string, near: string): PgError {
+  if (text.trim() === '')
+    return new PgError(
+      SqlState.invalidTextRepresentation,
+      `invalid input syntax for type jsonpath: "${text}"`,
+    );
+  const place =
+    near === 'end of input' ? 'at end of jsonpath input' : `at or near "${near}" of jsonpath input`;
+  return new PgError(SqlState.syntaxError, `syntax error ${place}`);
+}
+
+/** Parses a path; 42601 or 22P02 for what is none. */
+export function parseJsonPath(text: string): JsonPath {
+  return new Parser(text).parse();
+}
+
+const methods: ReadonlySet<string> = new Set([
+  'type',
+  'size',
+  'double',
+  'ceiling',
+  'floor',
+  'abs',
+  'datetime',
+  'keyvalue',
+]);
+
+class Parser {
+  readonly #text: string;
+  readonly #tokens: readonly Token[];
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#tokens = tokenize(text);
+  }
+
+  parse(): JsonPath {
+    let isStrict = false;
+    if (this.#takeWord('strict')) isStrict = true;
+    else this.#takeWord('lax');
+    const root = this.#or();
+    if (this.#token().kind !== 'end') throw this.#unexpected();
+    return {isStrict, root};
+  }
+
+  #token(): Token {
+    return this.#tokens[this.#at]!;
+  }
+
+  #unexpected(): PgError {
+    return syntaxError(this.#text, this.#token().text);
+  }
+
+  #take(symbol: string): boolean {
+    const token = this.#token();
+    if (token.kind !== 'symbol' || token.text !== symbol) return false;
+    this.#at++;
+    return true;
+  }
+
+  #takeWord(word: string): boolean {
+    const token = this.#token();
+    if (token.kind !== 'word' || token.text.toLowerCase() !== word) return false;
+    this.#at++;
+    return true;
+  }
+
+  #expect(symbol: string): void {
+    if (!this.#take(symbol)) throw this.#unexpected();
+  }
+
+  #or(): PathNode {
+    let left = this.#and();
+    while (this.#take('||')) left = {kind: 'or', left, right: this.#and()};
+    return left;
+  }
+
+  #and(): PathNode {
+    let left = this.#not();
+    while (this.#take('&&')) left = {kind: 'and', left, right: this.#not()};
+    return left;
+  }
+
+  #not(): PathNode {
+    if (this.#take('!')) return {kind: 'not', arg: this.#not()};
+    return this.#comparison();
+  }
+
+  #comparison(): PathNode {
+    const left = this.#sum();
+    const token = this.#token();
+    if (token.kind === 'symbol') {
+      const op = token.text === '<>' ? '!=' : token.text;
+      if (op === '==' || op === '!=' || op === '<' || op === '<=' || op === '>' || op === '>=') {
+        this.#at++;
+        return {kind: 'compare', op, left, right: this.#sum()};
+      }
+    }
+    if (this.#takeWord('starts')) {
+      if (!this.#takeWord('with')) throw this.#unexpected();
+      return {kind: 'startsWith', arg: left, prefix: this.#primary()};
+    }
+    if (this.#takeWord('like_regex')) return this.#likeRegex(left);
+    if (this.#takeWord('is')) {
+      if (!this.#takeWord('unknown')) throw this.#unexpected();
+      return {kind: 'isUnknown', arg: left};
+    }
+    return left;
+  }
+
+  #string(): string {
+    const token = this.#token();
+    if (token.kind !== 'string') throw this.#unexpected();
+    this.#at++;
+    return token.text;
+  }
+
+  #likeRegex(arg: PathNode): PathNode {
+    const pattern = this.#string();
+    const flags = this.#takeWord('flag') ? this.#string() : '';
+    for (const flag of flags) {
+      if (!'ismxq'.includes(flag)) {
+        throw new PgError(SqlState.syntaxError, 'invalid input syntax for type jsonpath', {
+          detail: `Unrecognized flag character "${flag}" in LIKE_REGEX predicate.`,
+        });
+      }
+    }
+    return {kind: 'likeRegex', arg, pattern, flags};
+  }
+
+  #sum(): PathNode {
+    let left = this.#product();
+    for (;;) {
+      if (this.#take('+')) left = {kind: 'binary', op: '+', left, right: this.#product()};
+      else if (this.#take('-')) left = {kind: 'binary', op: '-', left, right: this.#product()};
+      else return left;
+    }
+  }
+
+  #product(): PathNode {
+    let left = this.#unary();
+    for (;;) {
+      if (this.#take('*')) left = {kind: 'binary', op: '*', left, right: this.#unary()};
+      else if (this.#take('/')) left = {kind: 'binary', op: '/', left, right: this.#unary()};
+      else if (this.#take('%')) left = {kind: 'binary', op: '%', left, right: this.#unary()};
+      else return left;
+    }
+  }
+
+  #unary(): PathNode {
+    if (this.#take('+')) return {kind: 'unary', op: '+', arg: this.#unary()};
+    if (this.#take('-')) return {kind: 'unary', op: '-', arg: this.#unary()};
+    return this.#path();
+  }
+
+  #path(): PathNode {
+    let node = this.#primary();
+    for (;;) {
+      const step = this.#step();
+      if (step === null) return node;
+      node = {kind: 'access', arg: node, step};
+    }
+  }
+
+  #primary(): PathNode {
+    const token = this.#token();
+    this.#at++;
+    switch (token.kind) {
+      case 'string':
+        return {kind: 'literal', value: token.text};
+      case 'number':
+        return {kind: 'literal', value: parseNumeric(token.text)};
+      case 'variable':
+        return {kind: 'variable', name: token.text};
+      case 'word':
+        return this.#wordValue(token);
+      default:
+    }
+    if (token.text === '$') return {kind: 'root'};
+    if (token.text === '@') return {kind: 'current'};
+    if (token.text === '(' && token.kind === 'symbol') {
+      const inner = this.#or();
+      this.#expect(')');
+      return inner;
+    }
+    this.#at--;
+    throw this.#unexpected();
+  }
+
+  #wordValue(token: Token): PathNode {
+    switch (token.text.toLowerCase()) {
+      case 'true':
+        return {kind: 'literal', value: true};
+      case 'false':
+        return {kind: 'literal', value: false};
+      case 'null':
+        return {kind: 'literal', value: null};
+      case 'last':
+        return {kind: 'last'};
+      case 'exists': {
+        this.#expect('(');
+        const arg = this.#or();
+        this.#expect(')');
+        return {kind: 'exists', arg};
+      }
+      default:
+        this.#at--;
+        throw this.#unexpected();
+    }
+  }
+
+  #step(): PathStep | null {
+    if (this.#take('.')) return this.#member();
+    if (this.#take('[')) return this.#subscripts();
+    if (this.#take('?')) {
+      this.#expect('(');
+      const condition = this.#or();
+      this.#expect(')');
+      return {kind: 'filter', condition};
+    }
+    return null;
+  }
+
+  #member(): PathStep {
+    if (this.#take('*')) return {kind: 'anyKey'};
+    if (this.#take('**')) return this.#levels();
+    const token = this.#token();
+    if (token.kind !== 'word' && token.kind !== 'string' && token.kind !== 'variable')
+      throw this.#unexpected();
+    this.#at++;
+    if (token.kind === 'word' && methods.has(token.text) && this.#take('(')) {
+      if (token.text === 'datetime' && this.#token().kind === 'string') this.#at++;
+      this.#expect(')');
+      return {kind: 'method', name: token.text};
+    }
+    return {kind: 'key', name: token.kind === 'variable' ? `$${token.text}` : token.text};
+  }
+
+  #levels(): PathStep {
+    if (!this.#take('{')) return {kind: 'anyLevel', from: 0, to: Infinity};
+    const from = this.#level();
+    const to = this.#takeWord('to') ? this.#level() : from;
+    this.#expect('}');
+    return {kind: 'anyLevel', from, to};
+  }
+
+  #level(): number {
+    if (this.#takeWord('last')) return Infinity;
+    const token = this.#token();
+    if (token.kind !== 'number') throw this.#unexpected();
+    this.#at++;
+    return Number(token.text);
+  }
+
+  #subscripts(): PathStep {
+    if (this.#take('*')) {
+      this.#expect(']');
+      return {kind: 'anyElement'};
+    }
+    const list: {from: PathNode; to: PathNode | null}[] = [];
+    do {
+      const from = this.#sum();
+      list.push({from, to: this.#takeWord('to') ? this.#sum() : null});
+    } while (this.#take(','));
+    this.#expect(']');
+    return {kind: 'subscripts', list};
+  }
+}

@@ -1,0 +1,442 @@
+// SQL/JSON path evaluation (9.16.2, jsonpath_exec.c).
+import {featureNotSupported, PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import {makeJsonbObject} from '../types/json-parse.ts';
+import type {JsonbNode} from '../types/jsonb-value.ts';
+import {JsonbObject} from '../types/jsonb-value.ts';
+import {numericFromInt} from '../types/numeric-convert.ts';
+import {
+  numericAbs,
+  numericAdd,
+  numericCeil,
+  numericCompare,
+  numericDiv,
+  numericFloor,
+  numericMod,
+  numericMul,
+  numericNegate,
+  numericSub,
+  numericTrunc,
+} from '../types/numeric-math.ts';
+import {parseNumeric} from '../types/numeric-text.ts';
+import {Numeric} from '../types/numeric-value.ts';
+import {compareText} from '../types/text-compare.ts';
+import {jsonbGet, jsonbTypeOf} from './jsonb-edit.ts';
+import type {JsonPath, PathNode, PathStep} from './jsonpath-parse.ts';
+import {isPredicate} from './jsonpath-parse.ts';
+import {RegexCache} from './regex.ts';
+
+/** An error that `silent` and predicates swallow. */
+class PathError extends PgError {}
+
+type Truth = boolean | null;
+
+interface Frame {
+  readonly current: JsonbNode;
+  /** Size of the array that is being subscripted, for `last`. */
+  readonly last: number;
+}
+
+const isArray = (node: JsonbNode): node is readonly JsonbNode[] => Array.isArray(node);
+
+/** Evaluates one path over a document. */
+export class PathRun {
+  readonly #path: JsonPath;
+  readonly #root: JsonbNode;
+  readonly #variables: JsonbNode;
+  readonly #regex: RegexCache;
+
+  constructor(path: JsonPath, root: JsonbNode, variables: JsonbNode, regex: RegexCache) {
+    this.#path = path;
+    this.#root = root;
+    this.#variables = variables;
+    this.#regex = regex;
+  }
+
+  /** All items that the path selects; a predicate selects its truth value. */
+  query(): readonly JsonbNode[] {
+    return this.#eval(this.#path.root, {current: this.#root, last: 0});
+  }
+
+  #eval(node: PathNode, frame: Frame): readonly JsonbNode[] {
+    if (isPredicate(node)) return [this.#test(node, frame)];
+    switch (node.kind) {
+      case 'root':
+        return [this.#root];
+      case 'current':
+        return [frame.current];
+      case 'last':
+        return [numericFromInt(frame.last - 1)];
+      case 'literal':
+        return [node.value];
+      case 'variable': {
+        const value = jsonbGet(this.#variables, node.name);
+        if (value === undefined)
+          throw new PgError(
+            SqlState.undefinedObject,
+            `could not find jsonpath variable "${node.name}"`,
+          );
+        return [value];
+      }
+      case 'unary':
+        return this.#unwrapped(node.arg, frame).map(item => {
+          if (!(item instanceof Numeric))
+            throw new PathError(
+              SqlState.sqlJsonNumberNotFound,
+              `operand of unary jsonpath operator ${node.op} is not a numeric value`,
+            );
+          return node.op === '-' ? numericNegate(item) : item;
+        });
+      case 'binary':
+        return [this.#arithmetic(node, frame)];
+      case 'access':
+        return this.#access(this.#eval(node.arg, frame), node.step, frame);
+      default:
+        throw featureNotSupported(`jsonpath ${node.kind} is not supported`);
+    }
+  }
+
+  /** Items with arrays opened one level in lax mode. */
+  #unwrapped(node: PathNode, frame: Frame): readonly JsonbNode[] {
+    const items = this.#eval(node, frame);
+    return this.#path.isStrict ? items : items.flatMap(item => (isArray(item) ? item : [item]));
+  }
+
+  #arithmetic(node: Extract<PathNode, {kind: 'binary'}>, frame: Frame): JsonbNode {
+    const operand = (part: PathNode, side: string): Numeric => {
+      const items = this.#unwrapped(part, frame);
+      const item = items[0];
+      if (items.length !== 1 || !(item instanceof Numeric)) {
+        throw new PathError(
+          SqlState.singletonSqlJsonItemRequired,
+          `${side} operand of jsonpath operator ${node.op} is not a single numeric value`,
+        );
+      }
+      return item;
+    };
+    const left = operand(node.left, 'left');
+    const right = operand(node.right, 'right');
+    try {
+      switch (node.op) {
+        case '+':
+          return numericAdd(left, right);
+        case '-':
+          return numericSub(left, right);
+        case '*':
+          return numericMul(left, right);
+        case '/':
+          return numericDiv(left, right);
+        case '%':
+          return numericMod(left, right);
+      }
+    } catch (error) {
+      throw error instanceof PgError ? new PathError(error.code, error.message) : error;
+    }
+  }
+
+  #access(items: readonly JsonbNode[], step: PathStep, frame: Frame): readonly JsonbNode[] {
+    const opens =
+      !this.#path.isStrict &&
+      (step.kind === 'key' ||
+        step.kind === 'anyKey' ||
+        step.kind === 'filter' ||
+        (step.kind === 'method' && step.name !== 'type' && step.name !== 'size'));
+    const inputs = opens ? items.flatMap(item => (isArray(item) ? item : [item])) : items;
+    return inputs.flatMap(item => this.#step(item, step, frame));
+  }
+
+  #step(item: JsonbNode, step: PathStep, frame: Frame): readonly JsonbNode[] {
+    switch (step.kind) {
+      case 'key':
+        return this.#key(item, step.name);
+      case 'anyKey':
+        if (item instanceof JsonbObject) return item.values;
+        return this.#lax(
+          SqlState.sqlJsonObjectNotFound,
+          'jsonpath wildcard member accessor can only be applied to an object',
+        );
+      case 'anyElement':
+        if (isArray(item)) return item;
+        return this.#path.isStrict
+          ? this.#lax(
+              SqlState.sqlJsonArrayNotFound,
+              'jsonpath wildcard array accessor can only be applied to an array',
+            )
+          : [item];
+      case 'subscripts':
+        return this.#subscripts(item, step, frame);
+      case 'anyLevel':
+        return this.#levels(item, 0, step.from, step.to);
+      case 'filter':
+        return this.#test(step.condition, {current: item, last: frame.last}) === true ? [item] : [];
+      case 'method':
+        return this.#method(item, step.name);
+    }
+  }
+
+  /** Nothing in lax mode, an error in strict mode. */
+  #lax(code: string, message: string): readonly JsonbNode[] {
+    if (this.#path.isStrict) throw new PathError(code, message);
+    return [];
+  }
+
+  #key(item: JsonbNode, name: string): readonly JsonbNode[] {
+    if (!(item instanceof JsonbObject))
+      return this.#lax(
+        SqlState.sqlJsonMemberNotFound,
+        'jsonpath member accessor can only be applied to an object',
+      );
+    const value = jsonbGet(item, name);
+    return value === undefined
+      ? this.#lax(SqlState.sqlJsonMemberNotFound, `JSON object does not contain key "${name}"`)
+      : [value];
+  }
+
+  #subscripts(
+    item: JsonbNode,
+    step: Extract<PathStep, {kind: 'subscripts'}>,
+    frame: Frame,
+  ): readonly JsonbNode[] {
+    if (!isArray(item) && this.#path.isStrict)
+      return this.#lax(
+        SqlState.sqlJsonArrayNotFound,
+        'jsonpath array accessor can only be applied to an array',
+      );
+    const array = isArray(item) ? item : [item];
+    const inner = {current: frame.current, last: array.length};
+    return step.list.flatMap(({from, to}) => {
+      const first = this.#index(from, inner);
+      const last = to === null ? first : this.#index(to, inner);
+      if (this.#path.isStrict && (first < 0 || first > last || last >= array.length)) {
+        throw new PathError(
+          SqlState.invalidSqlJsonSubscript,
+          'jsonpath array subscript is out of bounds',
+        );
+      }
+      return array.slice(Math.max(first, 0), Math.max(last + 1, 0));
+    });
+  }
+
+  #index(node: PathNode, frame: Frame): number {
+    const items = this.#eval(node, frame);
+    const item = items[0];
+    if (items.length !== 1 || !(item instanceof Numeric)) {
+      throw new PathError(
+        SqlState.invalidSqlJsonSubscript,
+        'jsonpath array subscript is not a single numeric value',
+      );
+    }
+    const value = Number(numericTrunc(item, 0).digits);
+    if (value !== (value | 0))
+      throw new PathError(
+        SqlState.invalidSqlJsonSubscript,
+        'jsonpath array subscript is out of integer range',
+      );
+    return value;
+  }
+
+  #levels(item: JsonbNode, level: number, from: number, to: number): readonly JsonbNode[] {
+    const children = item instanceof JsonbObject ? item.values : isArray(item) ? item : [];
+    const isLeaf = !(item instanceof JsonbObject) && !isArray(item);
+    const own =
+      level >= from && level <= to
+        ? from === Infinity && !isLeaf
+          ? []
+          : [item]
+        : from === Infinity && isLeaf
+          ? [item]
+          : [];
+    return level >= to
+      ? own
+      : [...own, ...children.flatMap(child => this.#levels(child, level + 1, from, to))];
+  }
+
+  #method(item: JsonbNode, name: string): readonly JsonbNode[] {
+    switch (name) {
+      case 'type':
+        return [jsonbTypeOf(item)];
+      case 'size':
+        if (isArray(item)) return [numericFromInt(item.length)];
+        if (this.#path.isStrict)
+          throw new PathError(
+            SqlState.sqlJsonArrayNotFound,
+            'jsonpath item method .size() can only be applied to an array',
+          );
+        return [numericFromInt(1)];
+      case 'double':
+        return [toDouble(item)];
+      case 'keyvalue':
+        return keyValues(item);
+      case 'ceiling':
+      case 'floor':
+      case 'abs':
+        if (!(item instanceof Numeric))
+          throw new PathError(
+            SqlState.nonNumericSqlJsonItem,
+            `jsonpath item method .${name}() can only be applied to a numeric value`,
+          );
+        return [
+          name === 'abs'
+            ? numericAbs(item)
+            : name === 'floor'
+              ? numericFloor(item)
+              : numericCeil(item),
+        ];
+      default:
+        throw featureNotSupported(`jsonpath item method .${name}() is not supported`);
+    }
+  }
+
+  /** A predicate: an error inside of it is unknown. */
+  #test(node: PathNode, frame: Frame): Truth {
+    switch (node.kind) {
+      case 'and': {
+        const left = this.#test(node.left, frame);
+        if (left === false) return false;
+        const right = this.#test(node.right, frame);
+        return right === true ? left : right;
+      }
+      case 'or': {
+        const left = this.#test(node.left, frame);
+        if (left === true) return true;
+        const right = this.#test(node.right, frame);
+        return right === false ? left : right;
+      }
+      case 'not': {
+        const value = this.#test(node.arg, frame);
+        return value === null ? null : !value;
+      }
+      case 'isUnknown':
+        return this.#test(node.arg, frame) === null;
+      case 'exists':
+        return this.#unknownOnError(() => this.#eval(node.arg, frame).length > 0);
+      case 'compare':
+        return this.#pairs(node.left, node.right, frame, (a, b) => compareItems(node.op, a, b));
+      case 'startsWith':
+        return this.#pairs(node.arg, node.prefix, frame, (a, b) =>
+          typeof a === 'string' && typeof b === 'string' ? a.startsWith(b) : null,
+        );
+      case 'likeRegex':
+        return this.#pairs(node.arg, {kind: 'literal', value: null}, frame, a =>
+          typeof a === 'string' ? this.#regex.test(a, node.pattern, regexFlags(node.flags)) : null,
+        );
+      default:
+        throw new PgError(SqlState.syntaxError, 'syntax error in jsonpath predicate');
+    }
+  }
+
+  #unknownOnError(body: () => Truth): Truth {
+    try {
+      return body();
+    } catch (error) {
+      if (error instanceof PathError) return null;
+      throw error;
+    }
+  }
+
+  #pairs(
+    left: PathNode,
+    right: PathNode,
+    frame: Frame,
+    test: (a: JsonbNode, b: JsonbNode) => Truth,
+  ): Truth {
+    return this.#unknownOnError(() => {
+      const lefts = this.#unwrapped(left, frame);
+      const rights = this.#unwrapped(right, frame);
+      let isFound = false;
+      let sawError = false;
+      for (const a of lefts) {
+        for (const b of rights) {
+          const result = test(a, b);
+          if (result === null) {
+            if (this.#path.isStrict) return null;
+            sawError = true;
+          } else if (result) {
+            if (!this.#path.isStrict) return true;
+            isFound = true;
+          }
+        }
+      }
+      return isFound ? true : sawError ? null : false;
+    });
+  }
+}
+
+function regexFlags(flags: string): string {
+  if (flags.includes('x') && !flags.includes('q'))
+    throw featureNotSupported('XQuery "x" flag (expanded regular expressions) is not implemented');
+  const dotAll = flags.includes('s');
+  const lines = flags.includes('m');
+  const newline = dotAll ? (lines ? 'w' : 's') : lines ? 'n' : 'p';
+  return newline + (flags.includes('i') ? 'i' : '') + (flags.includes('q') ? 'q' : '');
+}
+
+function toDouble(item: JsonbNode): JsonbNode {
+  if (item instanceof Numeric) return item;
+  if (typeof item !== 'string')
+    throw new PathError(
+      SqlState.nonNumericSqlJsonItem,
+      'jsonpath item method .double() can only be applied to a string or numeric value',
+    );
+  if (!/^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(item)) {
+    throw new PathError(
+      SqlState.nonNumericSqlJsonItem,
+      'string argument of jsonpath item method .double() is not a valid representation of a double precision number',
+    );
+  }
+  return parseNumeric(String(Number(item)));
+}
+
+function keyValues(item: JsonbNode): readonly JsonbNode[] {
+  if (!(item instanceof JsonbObject))
+    throw new PathError(
+      SqlState.sqlJsonObjectNotFound,
+      'jsonpath item method .keyvalue() can only be applied to an object',
+    );
+  return item.keys.map((key, index) =>
+    makeJsonbObject(['id', 'key', 'value'], [numericFromInt(0), key, item.values[index]!]),
+  );
+}
+
+function compareItems(
+  op: '==' | '!=' | '<' | '<=' | '>' | '>=',
+  a: JsonbNode,
+  b: JsonbNode,
+): Truth {
+  if (jsonbTypeOf(a) !== jsonbTypeOf(b)) return a === null || b === null ? op === '!=' : null;
+  let order: number;
+  if (a === null) order = 0;
+  else if (typeof a === 'boolean') order = a === b ? 0 : a ? 1 : -1;
+  else if (typeof a === 'string') order = compareText(a, b as string);
+  else if (a instanceof Numeric) order = numericCompare(a, b as Numeric);
+  else return null;
+  switch (op) {
+    case '==':
+      return order === 0;
+    case '!=':
+      return order !== 0;
+    case '<':
+      return order < 0;
+    case '<=':
+      return order <= 0;
+    case '>':
+      return order > 0;
+    case '>=':
+      return order >= 0;
+  }
+}
+
+/** Runs `body`; with `silent` an error of the path is null. */
+export function silently<T>(silent: boolean, body: () => T): T | null {
+  try {
+    return body();
+  } catch (error) {
+    if (silent && error instanceof PathError) return null;
+    throw error;
+  }
+}
+
+/** A path error for callers outside of the evaluation. */
+export function pathError(code: string, message: string): PgError {
+  return new PathError(code, message);
+}
