@@ -267,6 +267,27 @@ t.test('1.6: SERIALIZABLE fails a write skew', async test => {
   test.throws(() => void two.commit(), {code: '40001'});
 });
 
+t.test(
+  '1.6: SERIALIZABLE by key: only what was read counts, a key that was free too',
+  async test => {
+    const {storage, made} = setup(test);
+    await createTable(storage, made);
+    await insertRows(storage, made, [
+      [1, 1, 'a'],
+      [2, 2, 'b'],
+    ]);
+    const free = begin(storage, 'serializable');
+    const apart = begin(storage, 'serializable');
+    test.equal(free.getByKey(made, made.indexes[0]!, null, [9]), null);
+    await updateByKey(free, made, [1], row => [row[0]!, 10, row[2]!]);
+    await updateByKey(apart, made, [2], row => [row[0]!, 20, row[2]!]);
+    await insertRows(storage, made, [[9, 9, 'new']]);
+    await apart.commit();
+    test.throws(() => void free.commit(), {code: '40001'});
+    test.same((await contents(storage, made))[1], [2, 20, 'b']);
+  },
+);
+
 t.test('6: user tables: keys and rows per owner', async test => {
   const made = table(20000, {kind: 'user'});
   const {storage} = setup(test, [made]);

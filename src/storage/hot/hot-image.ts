@@ -3,7 +3,13 @@ import type {Datum} from '../../types/contract.ts';
 import type {StorageIndex, TableStorage} from '../contract.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
 import {readCell} from './cells.ts';
-import {type ImageColumn, ImageChunk, imageColumn} from './image-chunk.ts';
+import {
+  hasSameLayout,
+  hasSameShape,
+  type ImageColumn,
+  ImageChunk,
+  imageColumn,
+} from './image-chunk.ts';
 import {KeyCodec, type MapKey} from './key-codec.ts';
 import {KeyMap} from './key-map.ts';
 import {SortedIndex} from './sorted-index.ts';
@@ -206,16 +212,12 @@ export class HotImage {
 
   /** Goes over to a new shape or another set of indexes. */
   reshape(table: TableStorage, seq: number): void {
-    const isSameShape =
-      table.schemaVersion === this.table.schemaVersion &&
-      table.columns.length === this.columns.length;
+    const isSameShape = hasSameShape(table.columns, this.table.columns);
     this.table = table;
     if (!isSameShape) {
       const before = this.columns;
       this.columns = table.columns.map(column => {
-        const kept = before.find(
-          c => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical,
-        );
+        const kept = before.find(c => hasSameLayout(c.column, column));
         return kept === undefined ? imageColumn(column) : {column, dictionary: kept.dictionary};
       });
       for (const chunk of this.chunks) chunk?.reshape(before, this.columns);
@@ -253,11 +255,9 @@ export class HotImage {
 
   /** Where each column of a table lies in the image (-1 = nowhere); null when they are the same. */
   mappingFor(table: TableStorage): readonly number[] | null {
-    if (table === this.table || table.schemaVersion === this.table.schemaVersion) return null;
+    if (table === this.table || hasSameShape(table.columns, this.table.columns)) return null;
     return table.columns.map(column =>
-      this.columns.findIndex(
-        c => c.column.attnum === column.attnum && c.column.type.physical === column.type.physical,
-      ),
+      this.columns.findIndex(c => hasSameLayout(c.column, column)),
     );
   }
 

@@ -20,6 +20,17 @@ export interface ImageColumn {
   readonly dictionary: GrowingDictionary | null;
 }
 
+/** Whether values of one column can be read as those of another: the same attnum, and a type that is held the same way. */
+export function hasSameLayout(a: StorageColumn, b: StorageColumn): boolean {
+  if (a.attnum !== b.attnum || a.type.physical !== b.type.physical) return false;
+  return a.type.oid === b.type.oid || a.type.physical !== 'boxed';
+}
+
+/** Whether two column lists are read alike. */
+export function hasSameShape(a: readonly StorageColumn[], b: readonly StorageColumn[]): boolean {
+  return a === b || (a.length === b.length && a.every((column, i) => hasSameLayout(column, b[i]!)));
+}
+
 /** The image column of a stored column. */
 export function imageColumn(column: StorageColumn): ImageColumn {
   return {column, dictionary: column.type.physical === 'text' ? new GrowingDictionary() : null};
@@ -108,7 +119,7 @@ export class ImageChunk {
     const vectors: Vector[] = [];
     for (const target of to) {
       const at = from.findIndex(c => c.column.attnum === target.column.attnum);
-      const isSame = at !== -1 && from[at]!.column.type.physical === target.column.type.physical;
+      const isSame = at !== -1 && hasSameLayout(from[at]!.column, target.column);
       if (isSame) {
         vectors.push(this.vectors[at]!);
       } else {

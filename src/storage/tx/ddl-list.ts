@@ -1,4 +1,6 @@
 import type {DdlEffect, StorageIndex, TableStorage} from '../contract.ts';
+import {assert} from '../../common/errors.ts';
+import {hasSameShape} from '../hot/image-chunk.ts';
 import type {Engine} from '../engine.ts';
 import {checkNewIndex, newUniqueIndexes} from './new-index.ts';
 import type {TableWrites} from './write-set.ts';
@@ -28,6 +30,11 @@ export class DdlList {
     if (effect.kind === 'createSequence') sequences.put(effect.oid, effect.state, true);
     if (effect.kind === 'alterTable') {
       const {before, after} = effect;
+      const isSameShape = hasSameShape(before.columns, after.columns);
+      assert(
+        isSameShape || before.schemaVersion !== after.schemaVersion,
+        'stored rows take another shape only with another schema version',
+      );
       const writes = tables?.get(after.oid) ?? null;
       for (const index of newUniqueIndexes(before, after)) {
         checkNewIndex(this.#engine, after, index, writes);

@@ -1,4 +1,4 @@
-import type {StorageIndex} from '../contract.ts';
+import type {KeyLookup} from '../contract.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import type {KeyMap} from '../hot/key-map.ts';
 import type {MapKey} from '../hot/key-codec.ts';
@@ -28,17 +28,20 @@ export class ReadSet {
     else owners.add(owner);
   }
 
-  /** One key of a unique index and what was found under it (-1 = nothing). */
-  noteKey(
-    image: HotImage,
-    index: StorageIndex,
-    owner: number,
-    key: MapKey,
-    position: number,
-  ): void {
-    const map = image.keyMap(index);
-    if (map === undefined) this.noteScan(image, owner);
-    else this.#keys.push({image, map, owner, key, position});
+  /** Keys of an index and what a snapshot found under them; not a unique hot key: the whole table. */
+  noteKeys(image: HotImage, lookup: KeyLookup, owner: number | null, seq: number): void {
+    const map = image.keyMap(lookup.index);
+    if (map === undefined || (owner === null && image.table.kind !== 'shared')) {
+      this.noteScan(image, owner);
+      return;
+    }
+    const rowOwner = owner ?? 0;
+    for (const values of lookup.keys) {
+      const key = map.codec.ofKey(values);
+      if (key === null) continue;
+      const position = image.findKey(map, rowOwner, key, seq);
+      this.#keys.push({image, map, owner: rowOwner, key, position});
+    }
   }
 
   /** Whether everything read is still the newest state. */

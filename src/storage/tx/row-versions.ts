@@ -1,5 +1,6 @@
 // Hot path: single rows by key and rid.
-import {internalError} from '../../common/errors.ts';
+import {internalError, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import {newScanStats, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
@@ -208,4 +209,12 @@ export function currentLocation(
   if (found === null)
     throw internalError(`row ${rid} of table "${table.name}" is gone although it is locked`);
   return locationOf(found.entry.id, found.position);
+}
+
+/** 40001 of a transaction whose snapshot is older than the row's newest version. */
+export function concurrentUpdate(what: 'update' | 'delete'): PgError {
+  return new PgError(
+    SqlState.serializationFailure,
+    `could not serialize access due to concurrent ${what}`,
+  );
 }

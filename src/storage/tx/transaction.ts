@@ -28,7 +28,7 @@ import {DdlList} from './ddl-list.ts';
 import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
 import {LocationHints} from './location-hints.ts';
 import {ReadSet} from './read-set.ts';
-import {currentLocation, newestByRid, versionByKey} from './row-versions.ts';
+import {concurrentUpdate, currentLocation, newestByRid, versionByKey} from './row-versions.ts';
 import {TableScan} from './scan.ts';
 import {Savepoints} from './savepoints.ts';
 import type {SnapshotValue} from './snapshot.ts';
@@ -113,9 +113,14 @@ export class StorageTransaction implements Transaction {
   scan(request: ScanRequest): ScanCursor {
     const engine = this.#engine;
     const image = engine.hot.image(request.table);
-    const snapshot = request.isNewest === true ? engine.snapshots.current : this.#currentSnapshot();
-    if (this.#isSnapshotFixed && image.ddlSeq > snapshot.number) throw concurrentUpdate('update');
-    this.#reads?.noteScan(image, request.owner);
+    let snapshot = request.isNewest === true ? engine.snapshots.current : this.#currentSnapshot();
+    if (image.ddlSeq > snapshot.number) {
+      if (this.#isSnapshotFixed) throw concurrentUpdate('update');
+      // The plan was made for the new shape: its rows are read, too.
+      snapshot = engine.snapshots.current;
+    }
+    if (request.lookup === null) this.#reads?.noteScan(image, request.owner);
+    else this.#reads?.noteKeys(image, request.lookup, request.owner, snapshot.number);
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
     return new TableScan(
       image,
@@ -141,8 +146,13 @@ export class StorageTransaction implements Transaction {
       writes,
       cid: this.#commandId,
     });
-    if (this.#reads !== null && found !== undefined)
-      this.#noteKeyRead(table, index, owner, key, snapshot);
+    if (found !== undefined)
+      this.#reads?.noteKeys(
+        this.#engine.hot.image(table),
+        {index, keys: [key]},
+        owner,
+        snapshot.number,
+      );
     return found;
   }
 
@@ -466,33 +476,6 @@ export class StorageTransaction implements Transaction {
     if (Number(newest.seq) > this.#currentSnapshot().number) throw concurrentUpdate('update');
     return 'granted';
   }
-
-  #noteKeyRead(
-    table: TableStorage,
-    index: StorageIndex,
-    owner: OwnerId | null,
-    key: readonly Datum[],
-    snapshot: SnapshotValue,
-  ): void {
-    const image = this.#engine.hot.image(table);
-    const map = image.keyMap(index);
-    const mapKey = map?.codec.ofKey(key) ?? null;
-    if (map === undefined || mapKey === null) return;
-    this.#reads!.noteKey(
-      image,
-      index,
-      owner ?? 0,
-      mapKey,
-      image.findKey(map, owner ?? 0, mapKey, snapshot.number),
-    );
-  }
 }
 
 function nothing(): void {}
-
-function concurrentUpdate(what: 'update' | 'delete'): PgError {
-  return new PgError(
-    SqlState.serializationFailure,
-    `could not serialize access due to concurrent ${what}`,
-  );
-}
