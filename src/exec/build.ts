@@ -10,6 +10,7 @@ import type {Operator} from './operator.ts';
 import {Aggregate} from './operators/aggregate.ts';
 import {Append} from './operators/append.ts';
 import {Apply} from './operators/apply.ts';
+import {CallRows} from './operators/call-rows.ts';
 import {Distinct} from './operators/distinct.ts';
 import {Filter} from './operators/filter.ts';
 import {FunctionScan} from './operators/function-scan.ts';
@@ -29,6 +30,8 @@ import {TableScan} from './operators/table-scan.ts';
 import {Values} from './operators/values.ts';
 import {Window} from './operators/window.ts';
 import {CteScan, With} from './operators/with.ts';
+import {splitWaiting} from './split-waiting.ts';
+import {mayWait} from './waiting.ts';
 
 /** What an operator tree is built with. One tree serves one execution at a time; it is pooled with its plan. */
 export interface BuildOptions {
@@ -49,10 +52,11 @@ export function buildOperator(plan: Plan, options: BuildOptions): Operator {
     compiler: new PlanCompiler(options.library, options.types, options.factories),
     library: options.library,
     types: options.types,
+    factories: options.factories,
     ctes: new Map(),
     workTables: new Map(),
     build(child) {
-      let operator = options.replaced?.get(child) ?? makeOperator(child, env);
+      let operator = options.replaced?.get(child) ?? makeOperator(splitWaiting(child), env);
       if (options.injectsPauses) operator = new PauseInjector(operator);
       return options.isInstrumented ? new Instrument(operator, child.id) : operator;
     },
@@ -69,9 +73,9 @@ function makeOperator(plan: Plan, env: ExecEnv): Operator {
     case 'values':
       return new Values(plan, env);
     case 'filter':
-      return new Filter(plan, env);
+      return mayWait(plan.condition) ? new CallRows(plan, env) : new Filter(plan, env);
     case 'project':
-      return new Project(plan, env);
+      return plan.exprs.some(mayWait) ? new CallRows(plan, env) : new Project(plan, env);
     case 'projectSet':
       return new ProjectSet(plan, env);
     case 'functionScan':

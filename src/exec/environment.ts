@@ -1,3 +1,4 @@
+import type {FactoryCache} from '../expr/factory-cache.ts';
 import type {FunctionLibrary} from '../functions/contract.ts';
 import type {Plan} from '../sql/plan/plan.ts';
 import type {TypeLookup} from '../types/contract.ts';
@@ -11,6 +12,7 @@ export interface ExecEnv {
   readonly compiler: PlanCompiler;
   readonly library: FunctionLibrary;
   readonly types: TypeLookup;
+  readonly factories: FactoryCache;
   readonly ctes: Map<number, CteBuffer>;
   readonly workTables: Map<number, WorkTable>;
   /** Builds a child operator. */

@@ -2,6 +2,7 @@ import {featureNotSupported} from '../common/errors.ts';
 import type {SetFunctionCall} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
 import {PgRecord} from '../types/record-value.ts';
+import type {PlanCompiler} from './compiler.ts';
 import type {ExecEnv} from './environment.ts';
 import type {RunContext} from './operator.ts';
 
@@ -13,11 +14,11 @@ export interface SetFunctionRun {
 }
 
 /** Compiles a set-returning call, or an ordinary one in FROM as a function of one row. */
-export function makeSetFunction(call: SetFunctionCall, env: ExecEnv): SetFunctionRun {
-  if (call.expr !== null) return singleRow(call, env);
+export function makeSetFunction(call: SetFunctionCall, env: ExecEnv, compiler: PlanCompiler = env.compiler): SetFunctionRun {
+  if (call.expr !== null) return singleRow(call, compiler);
   const code = env.library.setReturning(call.source);
   if (code === undefined) throw featureNotSupported(`function ${call.name} is not supported`);
-  const args = env.compiler.row(call.args);
+  const args = compiler.row(call.args);
   let current: RunContext | null = null;
   const result = call.columns[0]?.type ?? env.types.typeByOid(2278 as never)!;
   const start = code.create({
@@ -37,8 +38,8 @@ export function makeSetFunction(call: SetFunctionCall, env: ExecEnv): SetFunctio
   };
 }
 
-function singleRow(call: SetFunctionCall, env: ExecEnv): SetFunctionRun {
-  const expr = env.compiler.row([call.expr!]);
+function singleRow(call: SetFunctionCall, compiler: PlanCompiler): SetFunctionRun {
+  const expr = compiler.row([call.expr!]);
   return {
     returnsRow: call.returnsRow,
     start(run, row) {

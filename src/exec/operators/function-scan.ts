@@ -8,6 +8,7 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {makeSetFunction, type SetFunctionRun} from '../set-function.ts';
+import {mayWait, waitingCode, type Replay} from '../waiting.ts';
 import {selected} from './filter.ts';
 
 const NO_ROW: readonly never[] = [];
@@ -21,12 +22,17 @@ export class FunctionScan implements Operator {
   readonly #builder: RowBatchBuilder;
   readonly #selection = new Int32Array(BATCH_CAPACITY);
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
+  /** Where the arguments may wait. */
+  readonly #replay: Replay | null;
   #run!: RunContext;
   #iterators: (Iterator<Datum | readonly Datum[]> | null)[] | null = null;
   #ordinal = 0n;
 
   constructor(plan: FunctionScanPlan, env: ExecEnv) {
-    this.#functions = plan.functions.map(call => makeSetFunction(call, env));
+    const exprs = plan.functions.flatMap(call => (call.expr === null ? call.args : [call.expr]));
+    const waiting = exprs.some(mayWait) ? waitingCode(exprs, env) : null;
+    this.#replay = waiting === null ? null : waiting.replay;
+    this.#functions = plan.functions.map(call => makeSetFunction(call, env, waiting?.compiler));
     this.#widths = plan.functions.map(call => call.columns.length);
     this.#withOrdinality = plan.withOrdinality;
     this.#filter = plan.filter === null ? null : env.compiler.filter(plan.filter);
@@ -37,15 +43,16 @@ export class FunctionScan implements Operator {
     this.#run = run;
     this.#iterators = null;
     this.#ordinal = 0n;
+    this.#replay?.clear();
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
-    this.#iterators ??= this.#functions.map(fn => fn.start(this.#run, NO_ROW));
+    if (this.#iterators === null && !this.#start()) return PAUSE;
     for (;;) {
       this.#builder.reset();
       const limit = Math.min(wanted, BATCH_CAPACITY);
       while (this.#builder.count < limit) {
-        const row = this.#nextRow(this.#iterators);
+        const row = this.#nextRow(this.#iterators!);
         if (row === null) break;
         this.#builder.push(row);
       }
@@ -58,6 +65,15 @@ export class FunctionScan implements Operator {
       if (kept > 0) return selected(this.#out, batch, this.#selection, kept);
       if (this.#run.sliceUsed()) return PAUSE;
     }
+  }
+
+  /** Starts the functions; false = waiting. */
+  #start(): boolean {
+    const start = (): ReturnType<SetFunctionRun['start']>[] => this.#functions.map(fn => fn.start(this.#run, NO_ROW));
+    const started = this.#replay === null ? start() : this.#replay.attempt(this.#run, start);
+    if (started === undefined) return false;
+    this.#iterators = started;
+    return true;
   }
 
   #nextRow(iterators: (Iterator<Datum | readonly Datum[]> | null)[]): Datum[] | null {

@@ -12,6 +12,7 @@ import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
 import {concurrentDelete, concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
+import {isVolatileExpr, waitingCode, type Replay} from '../waiting.ts';
 
 /**
  * UPDATE and DELETE: locks each row, makes sure that it acts on the newest version (READ COMMITTED re-reads and re-checks a row changed meanwhile, PostgreSQL 13.2.1),
@@ -25,6 +26,8 @@ export class ModifyRows implements Operator {
   readonly #recheck: CompiledRow | null;
   readonly #constraints: RowConstraints;
   readonly #returning: Returning;
+  /** Keeps volatile results while a row waits (for a lock, for a call): none is evaluated twice. */
+  readonly #replay: Replay | null;
   #run!: RunContext;
   #table!: TableStorage;
   #rows: Datum[][] = [];
@@ -36,9 +39,15 @@ export class ModifyRows implements Operator {
     this.#plan = plan;
     this.#input = env.build(plan.input);
     const isUpdate = plan.kind === 'update';
-    this.#set = env.compiler.row(isUpdate ? plan.set.map(entry => entry.expr) : []);
-    this.#generated = env.compiler.row(isUpdate ? plan.generated.map(entry => entry.expr) : []);
-    this.#recheck = plan.recheck === null ? null : env.compiler.row([plan.recheck]);
+    const set = isUpdate ? plan.set.map(entry => entry.expr) : [];
+    const generated = isUpdate ? plan.generated.map(entry => entry.expr) : [];
+    const rowExprs = [...set, ...generated, ...(plan.recheck === null ? [] : [plan.recheck])];
+    const waiting = rowExprs.some(isVolatileExpr) ? waitingCode(rowExprs, env) : null;
+    const compiler = waiting?.compiler ?? env.compiler;
+    this.#replay = waiting?.replay ?? null;
+    this.#set = compiler.row(set);
+    this.#generated = compiler.row(generated);
+    this.#recheck = plan.recheck === null ? null : compiler.row([plan.recheck]);
     this.#constraints = new RowConstraints(isUpdate ? plan.checks : [], env);
     this.#returning = new Returning(plan.returning, plan.columns, env);
   }
@@ -51,6 +60,7 @@ export class ModifyRows implements Operator {
     this.#isDone = false;
     this.#touched = new Set();
     this.#returning.reset();
+    this.#replay?.clear();
     this.#input.open(run);
   }
 
@@ -76,7 +86,8 @@ export class ModifyRows implements Operator {
       }
     }
     while (this.#at < this.#rows.length) {
-      if (!this.#modify(this.#rows[this.#at]!)) return false;
+      const row = this.#rows[this.#at]!;
+      if (!(this.#replay === null ? this.#modify(row) : this.#replay.attemptStep(this.#run, () => this.#modify(row)))) return false;
       this.#at++;
       if (this.#run.sliceUsed()) return false;
     }

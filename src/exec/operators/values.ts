@@ -5,7 +5,8 @@ import type {ValuesPlan} from '../../sql/plan/plan.ts';
 import {RowBatchBuilder} from '../column-store.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
-import {END, type PAUSE} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {mayWait, waitingCode, type Replay} from '../waiting.ts';
 
 const NO_ROW: readonly never[] = [];
 
@@ -15,27 +16,43 @@ export class Values implements Operator {
   readonly #builder: RowBatchBuilder;
   #run!: RunContext;
   #position = 0;
+  /** Where a row may wait: rows are then evaluated one by one. */
+  readonly #replay: Replay | null;
 
   constructor(plan: ValuesPlan, env: ExecEnv) {
-    this.#rows = plan.rows.map(row => env.compiler.row(row));
+    const exprs = plan.rows.flat();
+    const waiting = exprs.some(mayWait) ? waitingCode(exprs, env) : null;
+    const compiler = waiting === null ? env.compiler : waiting.compiler;
+    this.#replay = waiting === null ? null : waiting.replay;
+    this.#rows = plan.rows.map(row => compiler.row(row));
     this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
   }
 
   open(run: RunContext): void {
     this.#run = run;
     this.#position = 0;
+    this.#replay?.clear();
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     const to = Math.min(this.#rows.length, this.#position + Math.min(wanted, BATCH_CAPACITY));
     if (this.#position === to) return END;
     this.#builder.reset();
+    if (this.#replay !== null) return this.#waitingRow(this.#replay);
     for (let i = this.#position; i < to; i++) this.#builder.push(this.#rows[i]!(this.#run, NO_ROW));
     const count = to - this.#position;
     this.#position = to;
     const batch = this.#builder.finish();
     batch.count = count;
     return batch;
+  }
+
+  #waitingRow(replay: Replay): Batch | typeof PAUSE {
+    const row = replay.attempt(this.#run, () => this.#rows[this.#position]!(this.#run, NO_ROW));
+    if (row === undefined) return PAUSE;
+    this.#builder.push(row);
+    this.#position++;
+    return this.#builder.finish();
   }
 
   close(): void {}
