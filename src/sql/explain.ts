@@ -1,6 +1,8 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {BoundExpr} from '../expr/bound.ts';
-import {defaultFormatSettings} from '../types/format-settings.ts';
+import type {NameScope} from '../catalog/names.ts';
+import {SchemaOid} from '../catalog/well-known.ts';
+import type {Datum} from '../types/contract.ts';
 import {deparseExpression} from './deparse/expression.ts';
 import {describeNode, type ExplainNode} from './explain-nodes.ts';
 import type {QueryPlan} from './plan/plan.ts';
@@ -27,14 +29,18 @@ export interface ExplainOptions {
   readonly planningMs: number;
   readonly executionMs: number | null;
   readonly catalog: CatalogSnapshot;
+  /** Where names are printed; absent: as under the default search path. */
+  readonly scope?: NameScope;
+  /** Values of the plan's literal slots. */
+  readonly slots?: readonly Datum[];
 }
 
 /** The lines of EXPLAIN, in PostgreSQL's layout. JSON comes as the lines of one document. */
 export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] {
+  const scope: NameScope = options.scope ?? {snapshot: options.catalog, searchPath: [SchemaOid.pgCatalog, SchemaOid.public]};
   const print = (expr: BoundExpr, columns: readonly string[]): string =>
     deparseExpression(expr, {
-      format: defaultFormatSettings, column: index => columns[index] ?? `column${index + 1}`, outer: index => `$${index}`,
-      slot: index => `$slot${index + 1}`,
+      scope, slots: options.slots ?? [], isIndented: false, columnName: index => columns[index] ?? `column${index + 1}`, outerName: index => `$${index}`,
     });
   const root = describeNode(plan.root, {catalog: options.catalog, print, verbose: options.verbose, subplan: {next: 1}});
   if (options.format === 'json') return JSON.stringify([jsonDocument(root, options)], null, 2).split('\n');

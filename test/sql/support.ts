@@ -1,5 +1,6 @@
 import {createCatalogBase, bootstrapCatalog} from '../../src/catalog/bootstrap.ts';
 import type {CatalogSnapshot} from '../../src/catalog/contract.ts';
+import type {Descriptor} from '../../src/catalog/descriptors.ts';
 import {oid} from '../../src/common/ids.ts';
 import {ExprCompiler} from '../../src/expr/compiler.ts';
 import {FactoryCache} from '../../src/expr/factory-cache.ts';
@@ -31,23 +32,26 @@ class AnyLibrary implements FunctionLibrary {
 /** The catalog of a fresh database with the tables that the tests use. */
 export function testCatalog(): CatalogSnapshot {
   const fresh = bootstrapCatalog(createCatalogBase());
-  const put = (descriptor: Parameters<typeof fresh.apply>[0][number] extends infer T ? (T extends {descriptor: infer D} ? D : never) : never) =>
-    ({op: 'put' as const, descriptor});
+  const put = (descriptor: Descriptor) => ({op: 'put' as const, descriptor});
   return fresh.apply([
     put(table(20000, 't', [['id', 23], ['a', 23], ['b', 25], ['c', 1700], ['d', 1114]])),
     put(index(20100, 't_pkey', 20000, [1], {isUnique: true, isPrimary: true})),
-    put(constraint(20101, 't_pkey', 20000, {type: 'p', columns: [1], index: oid(20100)})),
+    put(constraint(20101, 't_pkey', 20000, 'p', [1], {index: oid(20100)})),
     put(table(20010, 'u', [['id', 23], ['t_id', 23], ['name', 1043], ['j', 3802], ['arr', 1007], ['e', 20]])),
     put(index(20110, 'u_pkey', 20010, [1], {isUnique: true, isPrimary: true})),
-    put(constraint(20111, 'u_pkey', 20010, {type: 'p', columns: [1], index: oid(20110)})),
+    put(constraint(20111, 'u_pkey', 20010, 'p', [1], {index: oid(20110)})),
     put(index(20112, 'u_t_id', 20010, [2])),
     put(table(20020, 'm', [['id', 20], ['body', 25], ['at', 1184]], {tableKind: 'user'})),
     put(index(20120, 'm_pkey', 20020, [1], {isUnique: true, isPrimary: true})),
-    put(constraint(20121, 'm_pkey', 20020, {type: 'p', columns: [1], index: oid(20120)})),
+    put(constraint(20121, 'm_pkey', 20020, 'p', [1], {index: oid(20120)})),
   ]);
 }
 
 export {plainColumn};
+
+/** Just enough of reg* input: any name is an object. */
+const names = {regIn: (_type: string, text: string) => (/^\d+$/.test(text) ? Number(text) : 1259), regOut: (_type: string, value: number) => String(value)};
+const format = {...defaultFormatSettings, names};
 
 /** Everything that binding reads, over the test catalog. */
 export class TestDatabase {
@@ -70,7 +74,7 @@ export class TestDatabase {
     const compiler = new ExprCompiler(this.#library, this.catalog, this.#factories);
     const parser: ExpressionParser = this.parser;
     return {
-      catalog: this.catalog, searchPath: [oid(11), oid(2200)], format: defaultFormatSettings, parameterTypes: parameterTypes.map(oid),
+      catalog: this.catalog, searchPath: [oid(11), oid(2200)], format, parameterTypes: parameterTypes.map(oid),
       library: this.#library, estimateRows: () => 10000, parser,
       evaluate: expr => compiler.scalar(expr)({params: [], slots: [], outer: [], context: noContext}),
       cache: {
@@ -85,6 +89,6 @@ export class TestDatabase {
 }
 
 const noContext = {
-  format: defaultFormatSettings,
+  format,
   session: {currentUser: () => 'postgres', sessionUser: () => 'postgres', currentDatabase: () => 'postgres', currentSchemas: () => [], backendPid: () => 1},
 } as unknown as EvalContext;

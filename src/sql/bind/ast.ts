@@ -19,6 +19,10 @@ export function namesOf(nodes: readonly Node[] | undefined): string[] {
 /** Byte offset of a node in the text, -1 when the grammar gave none. */
 export function locationOf(node: Node | undefined): number {
   if (node === undefined) return -1;
+  if ('A_Expr' in node && node.A_Expr.lexpr !== undefined) {
+    const left = locationOf(node.A_Expr.lexpr);
+    return left >= 0 && left < (node.A_Expr.location ?? 0) ? left : (node.A_Expr.location ?? -1);
+  }
   for (const value of Object.values(node) as {readonly location?: number}[]) {
     if (value !== null && typeof value === 'object' && typeof value.location === 'number') return value.location;
     if ('A_Indirection' in node && node.A_Indirection.arg !== undefined) return locationOf(node.A_Indirection.arg);

@@ -95,6 +95,11 @@ export class Binding {
     return characterPosition(this.#text, location);
   }
 
+  /** Byte offset of the last `character` before an offset of the text, -1 if none. */
+  lastByteBefore(character: string, offset: number): number {
+    return this.#text === null ? -1 : Buffer.from(this.#text).subarray(0, offset).lastIndexOf(character);
+  }
+
   /** Runs `work` and gives a PgError without position the position of `location`. */
   at<T>(location: number | undefined, work: () => T): T {
     try {
@@ -124,6 +129,9 @@ export class Binding {
 
   type(typeOid: Oid): TypeInstance {
     const type = this.context.catalog.typeByOid(typeOid);
+    if (type === undefined && typeOid < 10000) {
+      throw this.error(SqlState.featureNotSupported, `type ${this.context.catalog.typeDescriptorByOid(typeOid)?.name ?? typeOid} is not supported`, -1);
+    }
     if (type === undefined) throw this.error(SqlState.undefinedObject, `type with OID ${typeOid} does not exist`, -1);
     return type;
   }

@@ -21,7 +21,26 @@ export function tryCoerce(binding: Binding, expr: BoundExpr, target: TypeInstanc
   const location = options.location ?? expr.location;
   const converted = convert(binding, expr, target, typmod, options.context, location);
   if (converted === null) return null;
-  return coerceTypmod(binding, converted, target, typmod, options.context === 'explicit', location);
+  const isExplicit = options.context === 'explicit';
+  const limited = coerceTypmod(binding, converted, target, typmod, isExplicit, location);
+  return limited === expr ? expr : withForm(limited, expr, isExplicit ? 'cast' : 'implicit');
+}
+
+/** Notes on new conversions above `input` how they were written; below a written one they are implicit. */
+function withForm(expr: BoundExpr, input: BoundExpr, form: 'cast' | 'implicit'): BoundExpr {
+  if (expr === input || (input.kind === 'relabel' && expr === input.arg)) return expr;
+  switch (expr.kind) {
+    case 'call':
+      if (expr.form !== undefined || expr.operatorName !== '' || expr.args.length === 0) return expr;
+      return {...expr, args: [withForm(expr.args[0]!, input, 'implicit'), ...expr.args.slice(1)], form};
+    case 'relabel':
+    case 'ioCast':
+    case 'arrayCast':
+    case 'domainCast':
+      return expr.form === undefined ? {...expr, arg: withForm(expr.arg, input, 'implicit'), form} : expr;
+    default:
+      return expr;
+  }
 }
 
 /** As tryCoerce, with PostgreSQL's error "cannot cast type a to b". */

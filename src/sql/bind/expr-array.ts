@@ -106,11 +106,14 @@ export function selectField(binding: Binding, value: BoundExpr, name: string, lo
       throw binding.error(SqlState.undefinedColumn, `could not identify column "${name}" in record data type`, location);
     }
     throw binding.error(
-      SqlState.datatypeMismatch, `column notation .${name} applied to type ${errorType(value.type)}, which is not a composite type`, location,
+      SqlState.wrongObjectType, `column notation .${name} applied to type ${errorType(value.type)}, which is not a composite type`, location,
     );
   }
   const at = columns.findIndex(column => column.name === name);
   const column = columns[at];
+  if (column === undefined && value.kind === 'row') {
+    throw binding.error(SqlState.undefinedColumn, `column ${value.type.name}.${name} does not exist`, location);
+  }
   if (column === undefined) throw binding.error(SqlState.undefinedColumn, `column "${name}" not found in data type ${errorType(value.type)}`, location);
   return {kind: 'field', type: column.type, typmod: column.typmod, location, arg: value, index: at};
 }

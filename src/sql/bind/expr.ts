@@ -127,5 +127,6 @@ function bindCollate(block: Block, clause: CollateClause): BoundExpr {
   if (arg.type.oid !== TypeOid.unknown && !baseType(arg.type).isCollatable && !isTrueArray(baseType(arg.type))) {
     throw binding.error(SqlState.datatypeMismatch, `collations are not supported by type ${errorType(arg.type)}`, location);
   }
-  return arg;
+  if (arg.type.oid === TypeOid.unknown) return arg;
+  return {kind: 'relabel', type: arg.type, typmod: arg.typmod, location, arg};
 }

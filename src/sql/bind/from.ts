@@ -1,9 +1,9 @@
-import type {Alias, Node, RangeSubselect, RangeVar} from '@pgsql/types';
+import type {Alias, Node, RangeSubselect, RangeVar, SelectStmt} from '@pgsql/types';
 import type {SequenceDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported} from '../../common/errors.ts';
 import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {namesOf, nodeKind} from './ast.ts';
+import {locationOf, namesOf, nodeKind} from './ast.ts';
 import type {Binding} from './binding.ts';
 import type {Block, CteEntry, RangeItem, ScopeColumn} from './block.ts';
 import {makeCall} from './calls.ts';
@@ -105,7 +105,7 @@ function bindSubselect(block: Block, node: RangeSubselect, left: readonly RangeI
   const alias = node.alias;
   if (alias === undefined) {
     const what = statement.SelectStmt.valuesLists === undefined ? 'subquery' : 'VALUES';
-    throw binding.error(SqlState.syntaxError, `${what} in FROM must have an alias`, -1, {
+    throw binding.error(SqlState.syntaxError, `${what} in FROM must have an alias`, openingOf(binding, statement.SelectStmt), {
       hint: `For example, FROM (${what === 'VALUES' ? 'VALUES' : 'SELECT'} ...) [AS] foo.`,
     });
   }
@@ -113,6 +113,14 @@ function bindSubselect(block: Block, node: RangeSubselect, left: readonly RangeI
   const query = block.binders.query(binding, statement.SelectStmt, {parent, ctes: block.ctes, resolveUnknown: true});
   const item = withAlias(binding, derivedItem(alias.aliasname ?? '', queryColumns(query)), alias, -1);
   return {node: query.node, items: [item]};
+}
+
+/** Byte offset of the parenthesis before a subquery. */
+function openingOf(binding: Binding, statement: SelectStmt): number {
+  const first = statement.valuesLists?.[0] ?? statement.targetList?.[0];
+  const inner = first !== undefined && 'List' in first ? first.List.items?.[0] : first;
+  const at = locationOf(inner);
+  return at < 0 ? -1 : binding.lastByteBefore('(', statement.valuesLists === undefined ? at : at - 1);
 }
 
 /** A query's outputs as columns that names can reach. */

@@ -180,12 +180,12 @@ export class Grouped {
   /** The Aggregate node over the input, after everything above has been rewritten. */
   node(input: LogicalNode): LogicalNode {
     const block = this.#block;
-    const groupings = block.groupings.map(({column, args, location}) => ({
+    const groupings = block.groupings.map(({column, args}) => ({
       column,
       keys: args.map(arg => {
         const index = this.#keys.findIndex(key => sameExpr(key.expr, arg, constant => block.binding.literals.pin(constant)));
         if (index !== -1) return index;
-        throw block.binding.error(SqlState.groupingError, 'arguments to GROUPING must be grouping expressions of the associated query level', location);
+        throw block.binding.error(SqlState.groupingError, 'arguments to GROUPING must be grouping expressions of the associated query level', arg.location);
       }),
     }));
     const keyed: LogicalNode = {

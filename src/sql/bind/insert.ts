@@ -103,7 +103,7 @@ function bindSource(context: InsertContext, statement: InsertStmt, targets: read
   if (isPlainValues) return bindInsertValues(context, select.SelectStmt, statement, targets);
   const query = context.block.binders.query(context.binding, select.SelectStmt, {...options, resolveUnknown: false});
   const given = takeTargets(context, targets, query.columns.length, statement, []);
-  return assignQuery(context, query, given);
+  return assignQuery(context, query, given, select.SelectStmt.targetList ?? []);
 }
 
 /** The targets that `count` expressions fill; too many or too few are errors. */
@@ -120,7 +120,7 @@ function takeTargets(
   return targets.slice(0, count);
 }
 
-function assignQuery(context: InsertContext, query: BoundQuery, targets: readonly InsertTarget[]): BoundSource {
+function assignQuery(context: InsertContext, query: BoundQuery, targets: readonly InsertTarget[], items: readonly Node[]): BoundSource {
   const {binding} = context;
   const kept: InsertTarget[] = [];
   const outputs: {column: LogicalColumn; expr: BoundExpr}[] = [];
@@ -131,7 +131,9 @@ function assignQuery(context: InsertContext, query: BoundQuery, targets: readonl
     kept.push(target);
     const column = query.columns[index]!;
     const literal = column.type.oid === TypeOid.unknown ? computedLiteral(query.node, column.id) : null;
-    const expr = assign(context, target, literal ?? binding.columnExpr(column));
+    const item = items.length === query.columns.length ? items[index] : undefined;
+    const location = item !== undefined && 'ResTarget' in item ? locationOf(item.ResTarget.val) : -1;
+    const expr = assign(context, target, literal ?? binding.columnExpr(column, location));
     if (expr.kind === 'column') columns.push(column);
     else {
       const made = binding.newColumn(column.name, expr.type, expr.typmod);

@@ -19,7 +19,8 @@ export interface ParameterHost {
 export class ParameterTypes {
   readonly #binding: ParameterHost;
   readonly #types: (TypeInstance | null)[] = [];
-  readonly #used: number[] = [];
+  /** References made before their type was known and not converted since. */
+  readonly #open = new Set<ParamExpr>();
   /** Arguments that replace the parameters while a LANGUAGE sql function is bound in place. */
   substitutes: readonly BoundExpr[] | null = null;
 
@@ -39,9 +40,10 @@ export class ParameterTypes {
     }
     if (number < 1 || number > maxParameters) throw this.#missing(number, location);
     while (this.#types.length < number) this.#types.push(null);
-    this.#used[number - 1] ??= location;
     const type = this.#types[number - 1] ?? this.#binding.type(TypeOid.unknown);
-    return {kind: 'param', type, typmod: -1, location, index: number - 1};
+    const made: ParamExpr = {kind: 'param', type, typmod: -1, location, index: number - 1};
+    if (type.oid === TypeOid.unknown) this.#open.add(made);
+    return made;
   }
 
   #missing(number: number, location: number): Error {
@@ -50,6 +52,7 @@ export class ParameterTypes {
 
   /** Gives an undetermined parameter its type; a parameter that has another type already is an error. */
   resolve(param: ParamExpr, target: TypeInstance): ParamExpr {
+    this.#open.delete(param);
     const known = this.#types[param.index] ?? null;
     if (known === null) this.#types[param.index] = target;
     else if (known.oid !== target.oid) {
@@ -63,10 +66,16 @@ export class ParameterTypes {
 
   /** The types at the end of binding; one that is still unknown is 42P18. */
   finish(): readonly TypeInstance[] {
-    return this.#types.map((type, index) => {
+    const types = this.#types.map((type, index) => {
       if (type !== null) return type;
-      throw this.#binding.error(SqlState.indeterminateDatatype, `could not determine data type of parameter $${index + 1}`, this.#used[index] ?? -1);
+      throw this.#binding.error(SqlState.indeterminateDatatype, `could not determine data type of parameter $${index + 1}`, -1);
     });
+    for (const param of this.#open) {
+      throw this.#binding.error(
+        SqlState.ambiguousParameter, `could not determine data type of parameter $${param.index + 1}`, param.location,
+      );
+    }
+    return types;
   }
 
   get count(): number {

@@ -79,7 +79,7 @@ function family1Element(binding: Binding, actual: readonly TypeInstance[], decla
     else element = from;
   }
   if (array !== null && array.oid !== TypeOid.anyarray) element ??= array.element;
-  if (range !== null) element ??= range.element;
+  if (range !== null) element ??= rangeSubtype(binding, range);
   if (isUsed && element === null && array === null && range === null) {
     // With nothing but unknown literals PostgreSQL takes them as text.
     if (declared.includes(TypeOid.anyelement) || declared.includes(TypeOid.anyarray) || declared.includes(TypeOid.anynonarray)) {
@@ -106,7 +106,7 @@ function family2Element(binding: Binding, actual: readonly TypeInstance[], decla
     else types.push(base);
   }
   if (!isUsed) return {element: null, array: null, range: null};
-  if (types.length === 0) return {element: range?.element ?? binding.type(TypeOid.text), array: null, range};
+  if (types.length === 0) return {element: range === null ? binding.type(TypeOid.text) : (rangeSubtype(binding, range) ?? binding.type(TypeOid.text)), array: null, range};
   const element = commonTypeOf(binding, types, (left, right) => {
     throw binding.error(
       SqlState.datatypeMismatch, `arguments of anycompatible family cannot be cast to a common type`, location,
@@ -114,4 +114,15 @@ function family2Element(binding: Binding, actual: readonly TypeInstance[], decla
     );
   });
   return {element, array: null, range};
+}
+
+const subtypes: Readonly<Record<number, Oid>> = {
+  3904: TypeOid.int4, 3906: TypeOid.numeric, 3908: TypeOid.timestamp, 3910: TypeOid.timestamptz, 3912: TypeOid.date, 3926: TypeOid.int8,
+  4451: TypeOid.int4, 4532: TypeOid.numeric, 4533: TypeOid.timestamp, 4534: TypeOid.timestamptz, 4535: TypeOid.date, 4536: TypeOid.int8,
+};
+
+/** Element type of a built-in range or multirange. */
+function rangeSubtype(binding: Binding, range: TypeInstance): TypeInstance | null {
+  const subtype = subtypes[range.oid];
+  return subtype === undefined ? null : binding.type(subtype);
 }

@@ -58,10 +58,10 @@ export function scanItem(block: Block, scan: ScanNode, alias: string, use: Privi
 }
 
 /** Renames columns by an alias list: t(a, b). */
-export function renameColumns(binding: Binding, alias: string, columns: readonly ScopeColumn[], names: readonly string[], location: number): ScopeColumn[] {
+export function renameColumns(binding: Binding, alias: string, columns: readonly ScopeColumn[], names: readonly string[], _location: number): ScopeColumn[] {
   if (names.length > columns.length) {
     throw binding.error(
-      SqlState.invalidColumnReference, `table "${alias}" has ${columns.length} columns available but ${names.length} columns specified`, location,
+      SqlState.invalidColumnReference, `table "${alias}" has ${columns.length} columns available but ${names.length} columns specified`, -1,
     );
   }
   return columns.map((column, index) => (index < names.length ? {...column, name: names[index]!} : column));

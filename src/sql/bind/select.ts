@@ -115,6 +115,11 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
     if (target.expr.kind === 'column') return {...target.expr, ...origin, id: target.expr.index, name: target.name};
     const column = binding.newColumn(target.name, target.expr.type, target.expr.typmod);
     (postponed.includes(target) ? late : outputs).push({column, expr: target.expr});
+    const fieldNames = target.expr.kind === 'row' ? binding.rowNames.get(target.expr) : undefined;
+    if (fieldNames !== undefined && target.expr.kind === 'row') {
+      const {fields} = target.expr;
+      binding.recordFields.set(column.id, fieldNames.map((name, index) => ({name, type: fields[index]!.type, typmod: fields[index]!.typmod})));
+    }
     return {...column, ...origin};
   });
   const keys = sortKeys(parts, columns, outputs, isDistinct);
@@ -173,7 +178,7 @@ function distinctAndSort(parts: Parts, input: LogicalNode, columns: readonly Log
   for (let index = 0; index < Math.min(on.length, keys.length); index++) {
     if (on.some(expr => sameExpr(expr, keys[index]!.expr, pin))) continue;
     throw block.binding.error(
-      SqlState.invalidColumnReference, 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions', parts.order[index]!.key.expr.location,
+      SqlState.invalidColumnReference, 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions', parts.distinctOn[0]!.location,
     );
   }
   const missing = on.filter(expr => !keys.some(key => sameExpr(key.expr, expr, pin)));

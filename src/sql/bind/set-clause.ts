@@ -21,7 +21,7 @@ export function bindSetClause(block: Block, nodes: readonly Node[], table: Table
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};
     const position = targetPosition(block, target, table, live);
     if (set.some(item => item.position === position)) {
-      throw binding.error(SqlState.syntaxError, `multiple assignments to same column "${target.name}"`, target.location ?? -1);
+      throw binding.error(SqlState.syntaxError, `multiple assignments to same column "${target.name}"`, -1);
     }
     const column = live[position]!;
     const {val} = target;

@@ -115,7 +115,7 @@ function expandRow(block: Block, value: BoundExpr): Target[] {
   const columns = compositeColumns(binding, value.type);
   if (value.kind === 'row') {
     const names = columns?.map(column => column.name) ?? binding.rowNames.get(value) ?? value.fields.map((_field, index) => `f${index + 1}`);
-    return value.fields.map((expr, index) => ({name: names[index] ?? `f${index + 1}`, expr, tableOid: oid(0), attnum: 0}));
+    return value.fields.map((expr, index) => ({name: names[index] ?? `f${index + 1}`, expr, ...originOf(block, expr)}));
   }
   const fields = columns ?? binding.recordFields.get(value.kind === 'column' ? value.index : -1);
   if (fields === undefined || fields === null) {

@@ -1,198 +1,301 @@
+import {formatType, isFunctionVisible, type NameScope, qualifiedName} from '../../catalog/names.ts';
+import {quoteIdentifier} from '../../catalog/quote.ts';
 import {assertNever} from '../../common/errors.ts';
-import type {BoundExpr, CallExpr, ConstantExpr} from '../../expr/bound.ts';
-import type {FormatSettings, TypeInstance} from '../../types/contract.ts';
-import {displayType, quoteIdentifier} from '../bind/display-type.ts';
+import type {Oid} from '../../common/ids.ts';
+import type {BoundExpr, CallExpr, CallForm} from '../../expr/bound.ts';
+import type {Datum, FormatSettings} from '../../types/contract.ts';
+import {defaultFormatSettings} from '../../types/format-settings.ts';
+import {type ConstantText, constantText, type TypeLabel} from './constant.ts';
+import {sqlSyntax} from './sql-syntax.ts';
+import {TextBuilder} from './text-builder.ts';
 
-/** How names that an expression does not carry itself are printed. */
+/** How an expression is printed. */
 export interface DeparseOptions {
-  /** Text of an input column by index. */
-  column(index: number): string;
-  /** Text of a value of an enclosing level. */
-  outer?(index: number): string;
-  /** Text of a literal slot's value; default `$slot`. */
-  slot?(index: number): string;
-  /** Schema prefix of a function that is not in pg_catalog, with its dot; default none. */
-  functionSchema?(call: CallExpr): string;
-  /** What a letRef stands for (VALUE in a domain's CHECK). */
-  readonly letName?: string;
-  readonly format: FormatSettings;
+  /** Snapshot and search path under which names must be found again. */
+  readonly scope: NameScope;
+  /** The text of a column reference by the index in the expression, with quotes where needed. */
+  columnName(index: number): string;
+  /** The text of a value of an enclosing level; absent: `outer.n`. */
+  outerName?(index: number): string;
+  /** Values of literal slots, when the expression has any. */
+  readonly slots?: readonly Datum[];
+  readonly format?: FormatSettings;
+  /** CASE over several lines, as pg_get_expr prints it (default); off on one line, as EXPLAIN does. */
+  readonly isIndented?: boolean;
+  /** Whether an outermost implicit conversion is printed (target lists: yes). */
+  readonly showsImplicit?: boolean;
 }
 
-/** An expression as PostgreSQL's ruleutils print it: operators in parentheses, constants with their types. */
+/** An expression as PostgreSQL's pg_get_expr prints it. */
 export function deparseExpression(expr: BoundExpr, options: DeparseOptions): string {
-  return new Deparser(options).print(expr, false);
+  const printer = new ExpressionPrinter(options, new TextBuilder(options.isIndented ?? true));
+  printer.print(expr, options.showsImplicit ?? false);
+  return printer.out.text;
 }
 
-/** A string literal as SQL text. */
-export function quoteLiteral(text: string): string {
-  const quoted = `'${text.replaceAll("'", "''")}'`;
-  return text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted;
-}
+const CASE_INDENT = 4;
+const ANY_TYPE = 2276;
+const TEXT = 25;
 
-class Deparser {
-  readonly #options: DeparseOptions;
+/** Prints bound expressions into a text (ruleutils get_rule_expr). */
+export class ExpressionPrinter {
+  readonly options: DeparseOptions;
+  readonly out: TextBuilder;
+  /** Values of enclosing lets, by id. */
   readonly #lets = new Map<number, BoundExpr>();
 
-  constructor(options: DeparseOptions) {
-    this.#options = options;
+  constructor(options: DeparseOptions, out: TextBuilder) {
+    this.options = options;
+    this.out = out;
   }
 
-  /** `shows`: implicit conversions are printed, as inside operators and calls. */
-  print(expr: BoundExpr, shows: boolean): string {
+  /** The text of a type. */
+  typeText(type: {readonly oid: Oid}, typmod: number): string {
+    return formatType(this.options.scope, type.oid, typmod);
+  }
+
+  /** Prints a constant with its type where needed. */
+  constant(constant: ConstantText, label: TypeLabel): void {
+    this.out.append(constantText(constant, this.options.scope, this.options.format ?? defaultFormatSettings, label));
+  }
+
+  /** Prints an expression; implicit conversions on top of it only when asked to. */
+  print(expr: BoundExpr, showsImplicit: boolean): void {
+    const {out} = this;
     switch (expr.kind) {
       case 'constant':
-        return this.#constant(expr);
+        return this.constant(expr, 'needed');
       case 'slot':
-        return this.#options.slot?.(expr.index) ?? `$slot${expr.index + 1}`;
+        return this.#slot(expr);
       case 'param':
-        return `$${expr.index + 1}`;
+        return out.append(`$${expr.index + 1}`);
       case 'column':
-        return this.#options.column(expr.index);
+        return out.append(this.options.columnName(expr.index));
       case 'outer':
-        return this.#options.outer?.(expr.index) ?? `$outer${expr.index}`;
+        return out.append(this.options.outerName?.(expr.index) ?? `outer.${expr.index + 1}`);
+      case 'letRef': {
+        const value = this.#lets.get(expr.id);
+        return value === undefined ? out.append('VALUE') : this.print(value, showsImplicit);
+      }
       case 'call':
-        return this.#call(expr, shows);
+        return this.#call(expr, showsImplicit);
+      case 'relabel':
+      case 'ioCast':
+      case 'arrayCast':
+      case 'domainCast': {
+        const typmod = expr.kind === 'ioCast' || expr.kind === 'domainCast' ? -1 : expr.typmod;
+        return this.#cast(expr.arg, expr.form, expr.type, typmod, showsImplicit);
+      }
+      case 'sessionValue':
+        return out.append(expr.name.toUpperCase());
+      default:
+        return this.#structure(expr);
+    }
+  }
+
+  #structure(expr: Exclude<BoundExpr, {readonly kind: Printed}>): void {
+    const {out} = this;
+    switch (expr.kind) {
       case 'and':
       case 'or':
-        return `(${expr.args.map(arg => this.print(arg, false)).join(expr.kind === 'and' ? ' AND ' : ' OR ')})`;
+        return this.#joined(expr.args, expr.kind === 'and' ? ' AND ' : ' OR ', '(', ')', false);
       case 'not':
-        return `(NOT ${this.print(expr.arg, false)})`;
+        return this.#around('(NOT ', expr.arg, ')', false);
       case 'nullTest':
-        return `(${this.print(expr.arg, true)} IS ${expr.negated ? 'NOT ' : ''}NULL)`;
+        return this.#around('(', expr.arg, ` IS ${expr.negated ? 'NOT ' : ''}NULL)`, true);
       case 'booleanTest':
-        return `(${this.print(expr.arg, false)} IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()})`;
-      case 'distinct':
-        return `(${this.print(expr.left, true)} IS ${expr.negated ? 'NOT ' : ''}DISTINCT FROM ${this.print(expr.right, true)})`;
+        return this.#around('(', expr.arg, ` IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()})`, false);
+      case 'distinct': {
+        if (expr.negated) out.append('(NOT ');
+        this.#joined([expr.left, expr.right], ' IS DISTINCT FROM ', '(', ')', true);
+        return expr.negated ? out.append(')') : undefined;
+      }
       case 'case':
         return this.#case(expr, null);
       case 'let':
         return this.#let(expr);
-      case 'letRef': {
-        const bound = this.#lets.get(expr.id);
-        return bound === undefined ? (this.#options.letName ?? 'VALUE') : this.print(bound, shows);
-      }
       case 'coalesce':
-        return `COALESCE(${this.#list(expr.args)})`;
+        return this.#joined(expr.args, ', ', 'COALESCE(', ')', true);
       case 'minMax':
-        return `${expr.isGreatest ? 'GREATEST' : 'LEAST'}(${this.#list(expr.args)})`;
+        return this.#joined(expr.args, ', ', expr.isGreatest ? 'GREATEST(' : 'LEAST(', ')', true);
       case 'nullIf':
-        return `NULLIF(${this.print(expr.left, true)}, ${this.print(expr.right, true)})`;
+        return this.#joined([expr.left, expr.right], ', ', 'NULLIF(', ')', true);
       case 'scalarArray':
-        return `(${this.print(expr.left, true)} ${expr.operatorName} ${expr.isAll ? 'ALL' : 'ANY'} (${this.print(expr.array, true)}))`;
+        this.#around('(', expr.left, ` ${expr.operatorName} ${expr.isAll ? 'ALL' : 'ANY'} `, true);
+        return this.#around('(', expr.array, '))', true);
       case 'array':
-        if (expr.elements.length === 0) return `ARRAY[]::${displayType(expr.type)}`;
-        return `ARRAY[${this.#list(expr.elements)}]`;
+        this.#joined(expr.elements, ', ', 'ARRAY[', ']', true);
+        return expr.elements.length === 0 ? out.append(`::${this.typeText(expr.type, -1)}`) : undefined;
       case 'row':
-        return `ROW(${this.#list(expr.fields)})`;
+        this.#joined(expr.fields, ', ', 'ROW(', ')', true);
+        return expr.type.oid === RECORD ? undefined : out.append(`::${this.typeText(expr.type, -1)}`);
+      case 'rowCompare':
+        this.#joined(expr.left, ', ', '(ROW(', ')', true);
+        return this.#joined(expr.right, ', ', ` ${expr.operator} ROW(`, '))', true);
       case 'field':
-        return `(${this.print(expr.arg, false)}).f${expr.index + 1}`;
+        return this.#field(expr);
       case 'subscript':
         return this.#subscript(expr);
-      case 'rowCompare':
-        return `(ROW(${this.#list(expr.left)}) ${expr.operator} ROW(${this.#list(expr.right)}))`;
-      case 'relabel':
-      case 'ioCast':
-      case 'domainCast':
-        return shows || expr.kind !== 'relabel' ? this.#cast(expr.arg, expr.type, expr.typmod) : this.print(expr.arg, false);
-      case 'arrayCast':
-        return this.#cast(expr.arg, expr.type, expr.typmod);
-      case 'sessionValue':
-        return expr.name.toUpperCase();
       default:
         return assertNever(expr);
     }
   }
 
-  #list(exprs: readonly BoundExpr[]): string {
-    return exprs.map(expr => this.print(expr, true)).join(', ');
+  #around(before: string, expr: BoundExpr, after: string, showsImplicit: boolean): void {
+    this.out.append(before);
+    this.print(expr, showsImplicit);
+    this.out.append(after);
   }
 
-  #constant(constant: ConstantExpr): string {
-    const {type, typmod, value} = constant;
-    const shown = displayType(type, typmod);
-    if (value === null) return `NULL::${shown}`;
-    const text = type.output(value, this.#options.format);
-    switch (type.oid as number) {
-      case 16:
-        return text === 't' || text === 'true' ? 'true' : 'false';
-      case 23:
-        return text.startsWith('-') ? `'${text}'::integer` : text;
-      case 1700:
-        return /^\d+\.\d*$/.test(text) && typmod < 0 ? text : `'${text}'::${shown}`;
-      case 705:
-        return quoteLiteral(text);
-      default:
-        return `${quoteLiteral(text)}::${shown}`;
-    }
+  #joined(exprs: readonly BoundExpr[], separator: string, before: string, after: string, showsImplicit: boolean): void {
+    this.out.append(before);
+    exprs.forEach((expr, at) => {
+      if (at > 0) this.out.append(separator);
+      this.print(expr, showsImplicit);
+    });
+    this.out.append(after);
   }
 
-  #cast(arg: BoundExpr, type: TypeInstance, typmod: number): string {
-    const inner = this.print(arg, false);
-    return arg.kind === 'constant' ? `${inner}::${displayType(type, typmod)}` : `(${inner})::${displayType(type, typmod)}`;
+  #slot(expr: BoundExpr & {readonly kind: 'slot'}): void {
+    const value = this.options.slots?.[expr.index];
+    if (value === undefined) this.out.append(`'?'::${this.typeText(expr.type, expr.typmod)}`);
+    else this.constant({type: expr.type, typmod: expr.typmod, value}, 'needed');
   }
 
-  #call(call: CallExpr, shows: boolean): string {
+  #cast(arg: BoundExpr, form: CallForm | undefined, type: {readonly oid: Oid}, typmod: number, showsImplicit: boolean): void {
+    if (form !== 'cast' && !showsImplicit) return this.print(arg, false);
+    if (arg.kind === 'constant' && arg.type.oid === type.oid && arg.typmod === -1) this.constant(arg, 'never');
+    else this.#around('(', arg, ')', false);
+    this.out.append(`::${this.typeText(type, typmod)}`);
+  }
+
+  #call(call: CallExpr, showsImplicit: boolean): void {
+    const {out} = this;
+    const [first, second] = call.args;
     if (call.operatorName !== '') {
-      if (call.args.length === 1) return `(${call.operatorName} ${this.print(call.args[0]!, true)})`;
-      return `(${this.print(call.args[0]!, true)} ${call.operatorName} ${this.print(call.args[1]!, true)})`;
+      if (second === undefined) this.#around(`(${call.operatorName} `, first!, ')', true);
+      else this.#joined(call.args, ` ${call.operatorName} `, '(', ')', true);
+      return;
     }
-    const first = call.args[0];
-    if (first !== undefined && isConversion(call)) {
-      return shows || call.typmod >= 0 ? this.#cast(first, call.type, call.typmod) : this.print(first, false);
+    if (first?.kind === 'sessionValue' && first.type.oid === call.type.oid) return out.append(`${first.name.toUpperCase()}(${call.typmod})`);
+    const isLengthCast = call.form === undefined && call.typmod >= 0;
+    if (call.form === 'cast' || call.form === 'implicit' || isLengthCast) {
+      return this.#cast(first!, isLengthCast ? 'cast' : call.form, call.type, call.typmod, showsImplicit);
     }
-    const special = this.#specialSyntax(call);
-    if (special !== null) return special;
-    const schema = this.#options.functionSchema?.(call) ?? '';
-    return `${schema}${quoteIdentifier(call.functionName)}(${this.#list(call.args)})`;
+    if (call.form === 'syntax' && sqlSyntax(call, (text, expr, implicit) => this.#piece(text, expr, implicit))) return;
+    this.functionCall(call.function, call.functionName, call.args);
   }
 
-  /** Functions that PostgreSQL prints in the grammar's own form. */
-  #specialSyntax(call: CallExpr): string | null {
-    const args = (): string[] => call.args.map(arg => this.print(arg, true));
-    const [first] = call.args;
-    switch (call.functionName) {
-      case 'extract':
-        if (first?.kind !== 'constant' || call.args.length !== 2) return null;
-        return `EXTRACT(${String(first.value)} FROM ${args()[1]})`;
-      case 'timezone':
-        return call.args.length === 2 ? `(${args()[1]} AT TIME ZONE ${args()[0]})` : null;
-      default:
-        return null;
-    }
+  #piece(text: string, expr: BoundExpr | null, showsImplicit: boolean): void {
+    this.out.append(text);
+    if (expr !== null) this.print(expr, showsImplicit);
   }
 
-  #case(expr: BoundExpr & {readonly kind: 'case'}, operand: BoundExpr | null): string {
-    const whens = expr.whens.map(when => {
-      const condition = operand === null ? this.print(when.condition, false) : this.#whenValue(when.condition);
-      return ` WHEN ${condition} THEN ${this.print(when.result, true)}`;
+  /** The name of a function as it must be written here. */
+  functionName(functionOid: Oid, name: string): string {
+    const {scope} = this.options;
+    const row = scope.snapshot.functionByOid(functionOid);
+    if (row === undefined || isFunctionVisible(scope, row)) return quoteIdentifier(name);
+    return qualifiedName(scope.snapshot, row.schema, row.name);
+  }
+
+  /** name(args) with VARIADIC, and without arguments that are their declared defaults. */
+  functionCall(functionOid: Oid, name: string, args: readonly BoundExpr[], before = ''): void {
+    const row = this.options.scope.snapshot.functionByOid(functionOid);
+    this.out.append(`${this.functionName(functionOid, name)}(${before}`);
+    const firstDefault = row === undefined ? args.length : row.argTypes.length - row.defaultCount;
+    let isNamed = false;
+    let isFirst = true;
+    args.forEach((arg, at) => {
+      if (at >= firstDefault && this.#isDefault(arg, row!.defaultTexts[at - firstDefault])) {
+        isNamed = true;
+        return;
+      }
+      if (!isFirst) this.out.append(', ');
+      isFirst = false;
+      const isVariadic = row !== undefined && row.variadic !== 0 && row.variadic !== ANY_TYPE && at === args.length - 1;
+      if (isNamed) this.out.append(`${quoteIdentifier(row!.argNames[at] ?? '')} => `);
+      else if (isVariadic) this.out.append('VARIADIC ');
+      const isOpen = row !== undefined && (row.argTypes[at] === ANY_TYPE || (row.variadic === ANY_TYPE && at >= row.argTypes.length - 1));
+      if (isOpen && arg.kind === 'constant' && arg.type.oid === TEXT) this.constant(arg, 'never');
+      else this.print(arg, true);
     });
-    const start = operand === null ? 'CASE' : `CASE ${this.print(operand, true)}`;
-    return `${start}${whens.join('')} ELSE ${this.print(expr.otherwise, true)} END`;
+    this.out.append(')');
   }
 
-  /** CASE x WHEN value: the condition is x = value. */
-  #whenValue(condition: BoundExpr): string {
-    if (condition.kind === 'call' && condition.operatorName === '=' && condition.args.length === 2) return this.print(condition.args[1]!, false);
-    return this.print(condition, false);
+  #isDefault(arg: BoundExpr, text: string | undefined): boolean {
+    return text !== undefined && this.out.capture(() => this.print(arg, false)) === text;
   }
 
-  #let(expr: BoundExpr & {readonly kind: 'let'}): string {
-    this.#lets.set(expr.id, expr.value);
-    return expr.body.kind === 'case' ? this.#case(expr.body, expr.value) : this.print(expr.body, true);
+  #let(expr: BoundExpr & {readonly kind: 'let'}): void {
+    const {body, value, id} = expr;
+    if (body.kind === 'case') return this.#case(body, expr);
+    this.#lets.set(id, value);
+    this.print(body, true);
+    this.#lets.delete(id);
   }
 
-  #subscript(expr: BoundExpr & {readonly kind: 'subscript'}): string {
-    const array = this.print(expr.array, false);
-    const parts = expr.subscripts.map(part => {
-      const upper = part.upper === null ? '' : this.print(part.upper, false);
-      return expr.isSlice ? `[${part.lower === null ? '' : this.print(part.lower, false)}:${upper}]` : `[${upper}]`;
-    });
-    return (expr.array.kind === 'column' ? array : `(${array})`) + parts.join('');
+  #case(expr: BoundExpr & {readonly kind: 'case'}, subject: (BoundExpr & {readonly kind: 'let'}) | null): void {
+    const {out} = this;
+    const space = (): void => (out.isIndented ? undefined : out.append(' '));
+    out.keyword('CASE', 0, CASE_INDENT, 0);
+    if (subject !== null) this.#around(' ', subject.value, '', true);
+    for (const when of expr.whens) {
+      space();
+      out.keyword('WHEN ', 0, 0, 0);
+      this.print(subject === null ? when.condition : comparand(when.condition, subject.id), false);
+      this.#around(' THEN ', when.result, '', true);
+    }
+    space();
+    out.keyword('ELSE ', 0, 0, 0);
+    this.print(expr.otherwise, true);
+    space();
+    out.keyword('END', -CASE_INDENT, 0, 0);
+  }
+
+  #field(expr: BoundExpr & {readonly kind: 'field'}): void {
+    const needsParens = expr.arg.kind !== 'field' && expr.arg.kind !== 'subscript';
+    this.#around(needsParens ? '(' : '', expr.arg, needsParens ? ')' : '', true);
+    this.out.append(`.${quoteIdentifier(this.#fieldName(expr.arg.type.oid, expr.index))}`);
+  }
+
+  #fieldName(type: Oid, index: number): string {
+    const {snapshot} = this.options.scope;
+    const found = snapshot.typeByOid(type);
+    const relation = found === undefined ? undefined : snapshot.relationByName(snapshot.typeSchema(type), found.name);
+    const columns = snapshot.typeDescriptorByOid(type)?.columns ?? (relation !== undefined && 'columns' in relation ? relation.columns : []);
+    return columns.filter(column => !column.isDropped)[index]?.name ?? `f${index + 1}`;
+  }
+
+  #subscript(expr: BoundExpr & {readonly kind: 'subscript'}): void {
+    const {out} = this;
+    const needsParens = expr.array.kind !== 'column' && expr.array.kind !== 'field';
+    this.#around(needsParens ? '(' : '', expr.array, needsParens ? ')' : '', false);
+    for (const {lower, upper} of expr.subscripts) {
+      out.append('[');
+      if (lower !== null) this.print(lower, false);
+      if (expr.isSlice) out.append(':');
+      if (upper !== null) this.print(upper, false);
+      out.append(']');
+    }
   }
 }
 
-/** A conversion function: printed as a cast. */
-function isConversion(call: CallExpr): boolean {
-  if (call.args.length === 3 && call.functionName === call.type.name) return true;
-  return call.args.length <= 2 && call.functionName === call.type.name && call.args[0]!.type.oid !== call.type.oid;
+const RECORD = 2249;
+
+type Printed = 'constant' | 'slot' | 'param' | 'column' | 'outer' | 'letRef' | 'call' | 'relabel' | 'ioCast' | 'arrayCast' | 'domainCast' | 'sessionValue';
+
+/** What a WHEN of a simple CASE compares with. */
+function comparand(condition: BoundExpr, id: number): BoundExpr {
+  if (condition.kind !== 'call' || condition.args.length !== 2) return condition;
+  const left = withoutImplicit(condition.args[0]!);
+  return left.kind === 'letRef' && left.id === id ? condition.args[1]! : condition;
 }
+
+/** An expression without the conversions that the binder added on top. */
+export function withoutImplicit(expr: BoundExpr): BoundExpr {
+  if (expr.kind === 'call' && expr.form === 'implicit') return withoutImplicit(expr.args[0]!);
+  const isCast = expr.kind === 'relabel' || expr.kind === 'ioCast' || expr.kind === 'arrayCast' || expr.kind === 'domainCast';
+  return isCast && expr.form === 'implicit' ? withoutImplicit(expr.arg) : expr;
+}
+

@@ -1,6 +1,7 @@
 import {internalError} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from '../bind/binding.ts';
+import {baseType} from '../bind/coercion-path.ts';
 import type {BoundQuery, CteDefinition, DmlQuery, LogicalNode} from '../bind/logical.ts';
 import {inputsOf, isDml} from '../bind/logical-walk.ts';
 import {type BoundStatement, bindStatement} from '../bind/statement.ts';
@@ -80,7 +81,17 @@ function optimizeDml(query: DmlQuery, optimize: (node: LogicalNode) => LogicalNo
 }
 
 function resultColumns(bound: BoundStatement): ResultColumn[] {
-  return bound.query.columns.map(({name, type, typmod, tableOid, attnum}) => ({name, type, typmod, tableOid, attnum}));
+  return bound.query.columns.map(({name, type, typmod, tableOid, attnum}) => {
+    if (type.kind !== 'd') return {name, type, typmod, tableOid, attnum};
+    return {name, type: baseType(type), typmod: domainTypmod(type), tableOid, attnum};
+  });
+}
+
+/** RowDescription tells a domain's base type with the domain's typmod. */
+function domainTypmod(type: TypeInstance): number {
+  let domain = type;
+  while (domain.base !== null && domain.base.kind === 'd' && domain.baseTypmod === -1) domain = domain.base;
+  return domain.baseTypmod;
 }
 
 function returnsRows(bound: BoundStatement): boolean {
