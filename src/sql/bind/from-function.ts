@@ -95,7 +95,7 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
   const name = namesOf(call.funcname).at(-1) ?? '';
   if (match === null || match === 'ambiguous' || match.row.kind !== 'f') return scalarInFrom(view, view.expr(node), name, definitions, null);
   const resolved = resolveCall(binding, match, args, call.location ?? -1, call.func_variadic === true);
-  const fields = definedFields(view, definitions) ?? resultFields(binding, match.row, resolved.type);
+  const fields = definedFields(view, definitions) ?? resultFields(binding, resolved);
   if (fields === null && resolved.type.oid === TypeOid.record) {
     throw binding.error(
       SqlState.syntaxError, 'a column definition list is required for functions returning "record"', call.location ?? -1,

@@ -1,4 +1,4 @@
-import {oid} from '../../common/ids.ts';
+import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -10,8 +10,8 @@ import {coerce, compositeColumns} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import {bindBody} from './inline-function.ts';
 import type {BoundQuery} from './logical.ts';
-import {TypeOid} from './type-oids.ts';
-import type {FunctionRow} from '../../catalog/contract.ts';
+import {resolvePolymorphic} from './polymorphic.ts';
+import {isPolymorphic, TypeOid} from './type-oids.ts';
 
 /** A result column of a function. */
 export interface ResultField {
@@ -21,18 +21,25 @@ export interface ResultField {
 }
 
 /** The fields that a function yields: its OUT columns, those of its row type, or null for a scalar (or an undeclared record). */
-export function resultFields(binding: Binding, row: FunctionRow, type: TypeInstance): readonly ResultField[] | null {
+export function resultFields(binding: Binding, call: ResolvedCall): readonly ResultField[] | null {
+  const {row, type} = call;
   if (row.argModes !== '') {
     const fields: ResultField[] = [];
     for (let index = 0; index < row.allArgTypes.length; index++) {
       const mode = row.argModes[index]!;
       if (!'obt'.includes(mode)) continue;
-      fields.push({name: row.argNames[index] || `column${fields.length + 1}`, type: binding.type(row.allArgTypes[index]!), typmod: -1});
+      fields.push({name: row.argNames[index] || `column${fields.length + 1}`, type: outType(binding, call, row.allArgTypes[index]!), typmod: -1});
     }
     if (fields.length > 1 || type.oid === TypeOid.record) return fields;
     return null;
   }
   return compositeColumns(binding, type);
+}
+
+/** Type of an OUT column; a polymorphic one is what the arguments say. */
+function outType(binding: Binding, call: ResolvedCall, declared: Oid): TypeInstance {
+  if (!isPolymorphic(declared)) return binding.type(declared);
+  return resolvePolymorphic(binding, call.args.map(arg => arg.type), call.row.argTypes, declared, -1).result;
 }
 
 /** The plan's description of a set-returning call. */
@@ -65,7 +72,7 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
     });
   }
   if (call.row.sqlBody !== null) return sqlSetCall(block, call, location);
-  const fields = resultFields(binding, call.row, call.type);
+  const fields = resultFields(binding, call);
   const made = setFunction(binding, call, fields, location);
   const columns = made.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
   block.setCalls.push({depth: block.setDepth, call: {call: made, columns}, query: null});
@@ -81,7 +88,7 @@ function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundEx
   const binding = block.binding;
   return binding.withoutPositions(() => {
     const body = bindBody(block, call);
-    const fields = resultFields(binding, call.row, call.type);
+    const fields = resultFields(binding, call);
     const wanted = fields ?? [{name: call.row.name, type: call.type, typmod: -1}];
     const outputs = body.columns.slice(0, wanted.length).map((column, index) => {
       const field = wanted[index]!;
