@@ -57,10 +57,15 @@ export function compileFilter(
   position: FilterPosition,
 ): FilterCode {
   const emitter = new Emitter(environment, inputs);
-  for (const condition of flattenAnd(conditions)) {
+  const parts = flattenAnd(conditions);
+  const isBranchFree = parts.length > 0 && parts.every(part => isTotalTest(part, emitter));
+  const flags: string[] = [];
+  for (const condition of parts) {
     const operand = emitter.emit(condition);
-    emitter.line(`if (${skipSource(operand)}) continue;`);
+    if (isBranchFree) flags.push(keepSource(operand));
+    else emitter.line(`if (${skipSource(operand)}) continue;`);
   }
+  const take = isBranchFree ? `out[found] = i; found += ${flags.join(' & ')} & 1;` : 'out[found++] = i;';
   const at = emitter.bind(position);
   const source = emitter.source(
     (prologue, body) => `return function filter(run, input, out, from, limit) {
@@ -71,7 +76,7 @@ let found = 0, j = from;
 for (; j < total; j++) {
 const i = sel === null ? j : sel[j];
 ${body}
-out[found++] = i;
+${take}
 if (found === limit) { j++; break; }
 }
 ${at}.next = j;
@@ -79,6 +84,24 @@ return found;
 };`,
   );
   return environment.cache.get(source)(emitter.args) as FilterCode;
+}
+
+/** 1 or 0: unpredictable conditions that cannot fail cost less as arithmetic than as branches (bench/expr.ts). */
+function keepSource(operand: Operand): string {
+  return operand.isNull === 'false' ? operand.value : `${operand.value} & !${operand.isNull}`;
+}
+
+const flatKinds: ReadonlySet<InputKind> = new Set(['int32', 'float64', 'int64', 'bool']);
+
+/** Whether a condition is a total function of native columns and values, so that it may run where an earlier one failed. */
+function isTotalTest(expr: BoundExpr, emitter: Emitter): boolean {
+  if (expr.kind !== 'call' || !expr.isStrict) return false;
+  const code = emitter.environment.library.scalar(expr.source);
+  if (code === undefined || !('emit' in code) || code.isTotal !== true) return false;
+  return expr.args.every(arg => {
+    if (arg.kind === 'column') return flatKinds.has(emitter.inputKind(arg.index));
+    return arg.kind === 'param' || arg.kind === 'slot' || (arg.kind === 'constant' && arg.value !== null);
+  });
 }
 
 function skipSource(operand: Operand): string {

@@ -1,4 +1,5 @@
 import {internalError} from '../common/errors.ts';
+import {PgArray} from '../types/array-value.ts';
 import type {BoundExpr} from './bound.ts';
 import type {Emitter, Operand} from './emitter.ts';
 import {zeroOf} from './emitter.ts';
@@ -27,16 +28,8 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
     }
     case 'scalarArray':
       return emitScalarArray(emitter, expr);
-    case 'array': {
-      const list = expr.elements.map(element => emitter.datum(emitter.emit(element))).join(', ');
-      return {
-        value: constant(
-          emitter,
-          `${emitter.bindStatic(arrayOf)}([${list}], ${expr.isMultiDimensional})`,
-        ),
-        isNull: 'false',
-      };
-    }
+    case 'array':
+      return emitArray(emitter, expr);
     case 'row': {
       const list = expr.fields.map(field => emitter.datum(emitter.emit(field))).join(', ');
       const types = emitter.bind(expr.fields.map(field => field.type.oid));
@@ -75,6 +68,17 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
     default:
       throw internalError(`the emitter has no code for ${expr.kind}`);
   }
+}
+
+/** ARRAY[...]; of constants it is one constant, the same object for every row. */
+function emitArray(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'array'}>): Operand {
+  const constants = expr.elements.filter(element => element.kind === 'constant');
+  if (constants.length === expr.elements.length && !expr.isMultiDimensional) {
+    return {value: emitter.bind(PgArray.of(constants.map(element => element.value))), isNull: 'false'};
+  }
+  const list = expr.elements.map(element => emitter.datum(emitter.emit(element))).join(', ');
+  const call = `${emitter.bindStatic(arrayOf)}([${list}], ${expr.isMultiDimensional})`;
+  return {value: constant(emitter, call), isNull: 'false'};
 }
 
 function constant(emitter: Emitter, source: string): string {

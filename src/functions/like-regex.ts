@@ -248,17 +248,19 @@ function count(
 function instr(
   cache: RegexCache,
 ): (...args: [string, string, number?, number?, number?, string?, number?]) => number {
-  return (text, pattern, start = 1, nth = 1, end = 0, flags = '', group = 0) => {
+  return (text, pattern, start = 1, nth = 1, end = 0, flags = '', subexpr = 0) => {
     checkAtLeast('start', start, 1);
     checkAtLeast('n', nth, 1);
     if (end !== 0 && end !== 1) checkAtLeast('endoption', end === 0 ? 1 : -Math.abs(end), 0);
-    checkAtLeast('subexpr', group, 0);
+    checkAtLeast('subexpr', subexpr, 0);
     const found = nthMatch(cache, text, pattern, {
       flags: noGlobal(flags, 'regexp_instr()'),
       start,
       nth,
     });
-    if (found === null || group >= Math.max(found.length, 1)) return 0;
+    if (found === null) return 0;
+    const group = found.length === 1 && subexpr === 1 ? 0 : subexpr;
+    if (group >= found.length) return 0;
     const part = groupStart(cache, text, found, pattern, flags, group);
     return part === -1
       ? 0
@@ -306,7 +308,7 @@ function substr(
       start,
       nth,
     });
-    return found?.[group] ?? null;
+    return found?.[found.length === 1 && group === 1 ? 0 : group] ?? null;
   };
 }
 

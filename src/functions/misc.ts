@@ -1,9 +1,14 @@
 import {randomUUID} from 'node:crypto';
-import {PgError} from '../common/errors.ts';
+import {featureNotSupported, PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {CallTypes, EvalContext, FunctionCode} from './contract.ts';
+import {dayOfTimestamp, dayOfWeek, timestampToFields} from '../types/datetime-calendar.ts';
+import {localFromUtc, secondsOfTimestamp} from '../types/datetime-math.ts';
+import {numericFromInt} from '../types/numeric-convert.ts';
+import {dayNames, monthNames} from './format-date.ts';
+import {sessionZone} from './session-clock.ts';
 import {formatBytes, formatBytesNumeric, parseSize} from './size.ts';
 import type {FunctionTable} from './table.ts';
 import {alias} from './table.ts';
@@ -124,6 +129,20 @@ const countNulls = (wanted: boolean): FunctionCode => ({
     args.reduce<number>((count, arg) => count + ((arg === null) === wanted ? 1 : 0), 0),
 });
 
+/** The clock as `Wed Feb 14 18:30:45.123456 2024 EST`. */
+function timeOfDay(context: EvalContext): string {
+  const now = context.clock.clockTimestamp();
+  const zone = sessionZone(context);
+  const seconds = secondsOfTimestamp(now);
+  const {year, month, day, micros} = timestampToFields(localFromUtc(now, zone));
+  const days = dayOfTimestamp(localFromUtc(now, zone));
+  const two = (value: number): string => String(Math.trunc(value)).padStart(2, '0');
+  const second = Math.trunc(micros / 1_000_000);
+  const clock = `${two(second / 3600)}:${two((second / 60) % 60)}:${two(second % 60)}.${String(micros % 1_000_000).padStart(6, '0')}`;
+  const names = `${dayNames[dayOfWeek(days)]!.slice(0, 3)} ${monthNames[month - 1]!.slice(0, 3)}`;
+  return `${names} ${two(day)} ${clock} ${year} ${zone.abbreviationAt(seconds)}`;
+}
+
 const session = (read: (context: EvalContext) => Datum): FunctionCode => ({fnCtx: read});
 
 /** Session information, settings, sequences, quoting, and what upper layers answer. */
@@ -170,6 +189,16 @@ export const miscFunctions: FunctionTable = {
   clock_timestamp: session(context => context.clock.clockTimestamp()),
   pg_num_nulls: countNulls(true),
   pg_num_nonnulls: countNulls(false),
+  timeofday: session(timeOfDay),
+  xid8toxid: {fn: (xid: bigint) => Number(BigInt.asUintN(32, xid))},
+  pg_wal_lsn_diff: {fn: (a: bigint, b: bigint) => numericFromInt(a - b)},
+  pg_lsn_mi: {fn: (a: bigint, b: bigint) => numericFromInt(a - b)},
+  text_regclass: {
+    fnCtx: (name: string, context: EvalContext) => {
+      if (context.format.names === null) throw featureNotSupported('names cannot be resolved here');
+      return context.format.names.regIn('regclass', name);
+    },
+  },
   pg_typeof: {fnTyped: types => () => types.args[0]!.oid},
   pg_size_pretty: {fn: formatBytes},
   pg_size_pretty_numeric: {fn: formatBytesNumeric},

@@ -244,7 +244,7 @@ let failed = 0;
 for (let round = 0; round < rounds && failed < 5; round++) {
   const maker = new ExprMaker(random, types, shape);
   const data = makeRound(random);
-  const conditions = Array.from({length: 1 + random.below(2)}, () => maker.make('bool', 4)).filter(
+  const conditions = Array.from({length: 1 + random.below(2)}, () => maker.make('bool', 1 + random.below(4))).filter(
     expr => expr.kind !== 'and',
   );
   const targets = Array.from({length: 1 + random.below(3)}, () =>
