@@ -2,11 +2,11 @@ import {randomBytes} from 'node:crypto';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Node} from '@pgsql/types';
-import {bootstrapCatalog, clusterDescriptors, createCatalogBase, databaseDescriptors, loadCatalogs} from './catalog/bootstrap.ts';
+import {bootstrapCatalog, clusterDescriptors, createCatalogBase, databaseDescriptors, loadCatalog, loadCatalogs} from './catalog/bootstrap.ts';
 import type {CatalogChange, CatalogSnapshot} from './catalog/contract.ts';
 import {createTypeMakers} from './catalog/default-makers.ts';
 import {descriptorKey, descriptorToJson} from './catalog/descriptor-json.ts';
-import type {CatalogBase, Snapshot} from './catalog/snapshot.ts';
+import {Snapshot, type CatalogBase} from './catalog/snapshot.ts';
 import {CatalogRelations} from './catalog/system/system-relations.ts';
 import {DatabaseOid} from './catalog/well-known.ts';
 import {assert, PgError} from './common/errors.ts';
@@ -124,14 +124,19 @@ async function loadAllCatalogs(base: CatalogBase, storage: Storage, catalogs: Ma
     waiter: {pid: 0, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
   });
   tx.beginStatement();
-  for (const descriptor of [...clusterDescriptors(), ...databaseDescriptors()]) {
-    const key = descriptorKey(DatabaseOid.postgres, descriptor.kind, descriptor.oid);
-    tx.ddl({kind: 'catalog', key, json: descriptorToJson(descriptor, snapshot)});
+  const databases = [DatabaseOid.postgres, DatabaseOid.template1, DatabaseOid.template0];
+  for (const database of databases) {
+    for (const descriptor of [...clusterDescriptors(), ...databaseDescriptors()]) {
+      const key = descriptorKey(database, descriptor.kind, descriptor.oid);
+      tx.ddl({kind: 'catalog', key, json: descriptorToJson(descriptor, snapshot)});
+    }
   }
   tx.endStatement();
   await tx.commit();
   if (tx.commitSeq !== null) await storage.whenDurable(tx.commitSeq);
-  catalogs.set(DatabaseOid.postgres, snapshot);
+  for (const database of databases) {
+    catalogs.set(database, Snapshot.of(base, database, 1, [...clusterDescriptors(), ...databaseDescriptors()]));
+  }
 }
 
 interface DatabaseParts {
@@ -151,11 +156,13 @@ export class Database implements SessionHost {
   readonly authSecret: Buffer;
   readonly #catalogs: Map<Oid, Snapshot>;
   readonly #storage: Storage;
+  readonly #base: CatalogBase;
   #nextPid = 1000;
 
   constructor(parts: DatabaseParts) {
     this.#catalogs = parts.catalogs;
     this.#storage = parts.storage;
+    this.#base = parts.base;
     this.authSecret = loadSecret(parts.options.dataDir);
     this.engine = this.#makeEngine(parts);
   }
@@ -223,6 +230,20 @@ export class Database implements SessionHost {
       this.#catalogs.set(oid, next);
       this.engine.live.catalogChanged(oid, next);
     }
+    for (const change of shared) this.#databaseChanged(change);
+  }
+
+  /** A new database has a catalog, as its records in storage tell it; a dropped one has none. */
+  #databaseChanged(change: CatalogChange): void {
+    if (change.op === 'delete') {
+      if (change.kind === 'database') this.#catalogs.delete(change.oid);
+      return;
+    }
+    const {descriptor} = change;
+    if (descriptor.kind !== 'database' || this.#catalogs.has(descriptor.oid)) return;
+    const own = loadCatalog(this.#base, descriptor.oid, this.#storage.catalogRecords());
+    const common = this.#catalogs.get(DatabaseOid.postgres);
+    this.#catalogs.set(descriptor.oid, common === undefined ? own : own.withCommonOf(common));
   }
 
   loginRole(name: string): LoginRole | undefined {

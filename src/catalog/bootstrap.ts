@@ -82,6 +82,17 @@ export function loadCatalogs(
   return snapshots;
 }
 
+/** The snapshot of one database from its own records alone: without roles, databases and storages. */
+export function loadCatalog(
+  base: CatalogBase,
+  database: Oid,
+  records: Iterable<readonly [key: string, json: string]>,
+): Snapshot {
+  const wanted = [...records].filter(([key]) => key.startsWith(`${database}/`));
+  const own = wanted.map(([, json]) => descriptorFromJson(json));
+  return Snapshot.of(base, database, 1, own);
+}
+
 const systemUsage: readonly AclItem[] = [
   aclItem(RoleOid.postgres, RoleOid.postgres, 'UC'),
   aclItem(PUBLIC, RoleOid.postgres, 'U'),

@@ -140,6 +140,8 @@ export interface CatalogSnapshot extends TypeLookup {
   storages(): Iterable<StorageDescriptor>;
   /** The descriptor itself by kind and OID, for DDL. */
   get(kind: Descriptor['kind'], oid: Oid): Descriptor | undefined;
+  /** All descriptors of a kind in OID order. */
+  list(kind: Descriptor['kind']): readonly Descriptor[];
 
   /** A value computed once from this snapshot (not undefined), kept as long as it lives; keys start with the module's name. */
   memo<T>(key: string, make: () => T): T;

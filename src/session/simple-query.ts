@@ -94,6 +94,7 @@ export class SimpleQuery {
 
   #end(): Promise<void> | undefined {
     const {transaction} = this.#session;
+    this.#statements = [];
     if (transaction.status === 'implicit') {
       const outcome = transaction.commit();
       if (outcome instanceof Promise) return outcome.then(() => this.#session.ready());

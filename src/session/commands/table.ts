@@ -1,6 +1,7 @@
 import type {CommandMaker} from './command-types.ts';
 import {copyCommand} from './copy.ts';
 import {closeCommand, declareCommand, fetchCommand} from './cursor.ts';
+import {alterDatabaseCommand, createDatabaseCommand, dropDatabaseCommand} from './database.ts';
 import {ddlCommands} from './ddl-commands.ts';
 import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';
@@ -12,7 +13,10 @@ import {discardCommand, setCommand, showCommand} from './variable.ts';
 /** Utility statements by the name of their tree node: one line each. What is not here is 0A000. */
 export const commandTable = {
   ...ddlCommands,
+  AlterDatabaseStmt: alterDatabaseCommand,
   CopyStmt: copyCommand,
+  CreatedbStmt: createDatabaseCommand,
+  DropdbStmt: dropDatabaseCommand,
   ClosePortalStmt: closeCommand,
   DeallocateStmt: deallocateCommand,
   DeclareCursorStmt: declareCommand,
