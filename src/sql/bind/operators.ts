@@ -8,8 +8,10 @@ import {makeCall} from './calls.ts';
 import {coerceImplicit} from './coerce.ts';
 import {baseType} from './coercion-path.ts';
 import {errorType, isTrueArray} from './display-type.ts';
+import {expressionAst} from './parsed-text.ts';
 import {resolvePolymorphic} from './polymorphic.ts';
 import {resolveBinaryOperator, resolvePrefixOperator} from './resolve-operator.ts';
+import {withSubstitutes} from './substitutes.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** The function behind an operator. */
@@ -36,7 +38,22 @@ export function callOperator(binding: Binding, row: OperatorRow, operands: reado
   const declared = operands.length === 1 ? [row.right] : [row.left, row.right];
   const types = resolvePolymorphic(binding, operands.map(operand => operand.type), declared, row.result, location);
   const args = operands.map((operand, index) => coerceImplicit(binding, operand, types.args[index]!));
-  return makeCall(binding, operatorFunction(binding, row), args, types.result, location, row.name);
+  const code = operatorFunction(binding, row);
+  if (code.sqlBody !== null) return inlineOperator(binding, code.sqlBody, args);
+  return makeCall(binding, code, args, types.result, location, row.name);
+}
+
+/** An operator in LANGUAGE sql (text || anything): its body over the operands. */
+function inlineOperator(binding: Binding, body: string, args: readonly BoundExpr[]): CallExpr {
+  const expr = binding.withoutPositions(() =>
+    withSubstitutes(binding, args, [], () =>
+      binding.hooks.scalar(binding, expressionAst(binding, body.trim().replace(/^(select|return)\s/i, '')), {
+        columns: [], domainValue: null, clause: 'SELECT', relationName: '',
+      }),
+    ),
+  );
+  if (expr.kind !== 'call') throw internalError(`operator body: ${body}`);
+  return expr;
 }
 
 /** left op ANY | ALL (array) (PostgreSQL make_scalar_array_op). */
