@@ -188,6 +188,11 @@ export class DirectoryStorage implements Storage {
     await this.#flusher.close();
     this.#retention.close();
     await this.#checkpointer.close();
+    commits.flush();
+    db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run(
+      'last_seq',
+      commits.lastSeq,
+    );
     const unused = sequences.unused();
     if (unused.length > 0) {
       commits.enqueue({

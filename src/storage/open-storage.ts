@@ -90,6 +90,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     storedRid: meta.nextRid,
     nextSegment: meta.nextSegment,
     storedSegment: meta.nextSegment,
+    storedSeq: meta.lastSeq,
   };
   const listeners = new Set<Parameters<Storage['onCommit']>[0]>();
   let groups = 0;

@@ -1,3 +1,5 @@
+import {copyFileSync} from 'node:fs';
+import {join} from 'node:path';
 import t from 'tap';
 import {oid, type OwnerId} from '../../src/common/ids.ts';
 import type {KeyConflict} from '../../src/storage/contract.ts';
@@ -406,3 +408,29 @@ t.test(
     test.ok(storage.durableSeq >= order[2]!);
   },
 );
+
+t.test('4.4: commits of memory tables use seqs that no later start gives out again', async test => {
+  const directory = temporaryDirectory();
+  const stream = table(20000, {kind: 'stream'});
+  const storage = open(directory.path, [stream]);
+  await createTable(storage, stream);
+  const before = storage.lastSeq;
+  for (let i = 0; i < 5; i++) await insertRows(storage, stream, [[i, i, 'typing']], 16400);
+  test.equal(storage.lastSeq, before + 5n);
+  test.equal((await contents(storage, stream, oid(16400))).length, 5);
+  await storage.whenDurable(storage.lastSeq);
+  const copy = temporaryDirectory();
+  for (const file of ['wadi.db', 'wadi.db-wal']) {
+    copyFileSync(join(directory.path, file), join(copy.path, file));
+  }
+  const crashed = open(copy.path, [stream]);
+  test.ok(crashed.lastSeq >= before + 5n);
+  test.same(await contents(crashed, stream, oid(16400)), [], 'a restart empties streams');
+  await crashed.close();
+  await storage.close();
+  const again = open(directory.path, [stream]);
+  test.equal(again.lastSeq, before + 5n, 'a clean close loses none');
+  await again.close();
+  directory.remove();
+  copy.remove();
+});

@@ -26,6 +26,7 @@ import {ManifestWriter} from './manifest-writer.ts';
 import type {SnapshotRegistry} from './snapshot.ts';
 
 const RID_RESERVE = 1 << 20;
+const SEQ_RESERVE = 100_000;
 
 /** A unit on its way through the group. */
 interface Member {
@@ -44,6 +45,8 @@ export interface Counters {
   storedRid: number;
   nextSegment: number;
   storedSegment: number;
+  /** Seqs up to here are never given out again after a restart. */
+  storedSeq: number;
 }
 
 /** What the queue works on. */
@@ -176,11 +179,13 @@ export class CommitQueue {
     const manifest = this.#workManifest;
     const createdBefore = this.#created.length;
     try {
-      if (members.every(member => isMemoryUnit(member.unit))) {
+      const isMemory = members.every(member => isMemoryUnit(member.unit));
+      if (isMemory && this.#lastSeq + members.length <= this.#context.counters.storedSeq) {
         for (const member of members) this.#sequence(member);
         return null;
       }
       this.#begin.run();
+      if (isMemory) this.#reserveSeqs(members.length);
       for (const member of members) {
         this.#sequence(member);
         this.#applyUnit(member);
@@ -198,6 +203,7 @@ export class CommitQueue {
       this.#context.counters.storedOid = 0;
       this.#context.counters.storedRid = 0;
       this.#context.counters.storedSegment = 0;
+      this.#context.counters.storedSeq = 0;
       return asPgError(error);
     }
   }
@@ -206,7 +212,13 @@ export class CommitQueue {
     member.seq = ++this.#lastSeq;
     member.timestamp = this.#context.now();
     member.parts = partsOf(member.unit.tables);
-    for (const {part} of member.unit.bulk) member.parts.push(part);
+  }
+
+  /** Commits that leave nothing in the log use seqs that a restart must not give out again. */
+  #reserveSeqs(count: number): void {
+    const reserved = this.#lastSeq + count + SEQ_RESERVE;
+    this.#context.counters.storedSeq = reserved;
+    this.#putMeta.run('last_seq', reserved);
   }
 
   #applyUnit(member: Member): void {
@@ -216,6 +228,8 @@ export class CommitQueue {
       const id = (BigInt(seq) << LOG_PART_BITS) | part++;
       this.#putLog.run(id, BigInt(table), BigInt(owner), this.#log.finish());
     };
+    // A commit that leaves nothing in the log at the end of a group needs its seq reserved.
+    if (isMemoryUnit(unit) && seq > this.#context.counters.storedSeq) this.#reserveSeqs(0);
     for (const effect of unit.ddl) this.#applyDdl(effect);
     for (const [oid, json] of unit.sequences) {
       if (json === null) this.#deleteSequence.run(BigInt(oid));
@@ -241,7 +255,7 @@ export class CommitQueue {
       this.#log.json(JSON.stringify({segment: entry.id, rows: entry.meta.rows}));
       putPart(part.table.oid, part.owner);
     }
-    for (const changePart of partsOf(unit.tables)) {
+    for (const changePart of member.parts) {
       if (!isMemoryOnly(changePart.table)) this.#logPart(changePart, member.timestamp, putPart);
     }
   }
@@ -368,13 +382,14 @@ export class CommitQueue {
   }
 
   #announce(member: Member): void {
+    const {bulk} = member.unit;
     const catalogKeys = member.unit.ddl.flatMap(effect =>
       effect.kind === 'catalog' ? [effect.key] : [],
     );
     const event: CommitEvent = {
       seq: BigInt(member.seq) as Seq,
       timestamp: member.timestamp,
-      parts: member.parts,
+      parts: bulk.length === 0 ? member.parts : [...member.parts, ...bulk.map(({part}) => part)],
       catalogKeys,
     };
     for (const listener of this.#context.listeners) {
@@ -418,7 +433,9 @@ function isMemoryUnit(unit: CommitUnit): boolean {
     unit.bulk.length > 0
   )
     return false;
-  return unit.tables.every(changes => isMemoryOnly(changes.table));
+  return unit.tables.every(
+    ({table, changes, isTruncate}) => isMemoryOnly(table) || (changes.length === 0 && !isTruncate),
+  );
 }
 
 function logJson(unit: CommitUnit): string {
