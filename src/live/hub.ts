@@ -30,6 +30,7 @@ export interface LiveHubOptions {
 
 interface SharedShape {
   readonly compiled: CompiledShape;
+  readonly number: number;
   users: number;
 }
 
@@ -49,7 +50,9 @@ export class LiveHub implements SubscriptionHost {
   /** Applied, not yet durable; from #pendingAt on. */
   #pending: CommitEvent[] = [];
   #pendingAt = 0;
+  readonly #settings = new Map<string, number>();
   #nextId = 1;
+  #nextNumber = 1;
 
   constructor(options: LiveHubOptions) {
     this.storage = options.storage;
@@ -192,10 +195,10 @@ export class LiveHub implements SubscriptionHost {
   #group(options: SubscribeOptions, run: ExprRun, values: string, scope: TokenScope): Group {
     const {shape} = options;
     const shapeKey = `${shape.id}/${options.codec.name}`;
-    const text = `${shapeKey}\n${options.databaseOid}\n${options.owner}\n${options.role}\n${settingsText(options.context.format)}\n${values}`;
+    const text = `${this.#shapeNumber(shapeKey)} ${options.databaseOid} ${options.owner} ${options.role} ${this.#settingsNumber(options.context.format)}\n${values}`;
     const known = this.#groups.get(text);
     if (known !== undefined) return known;
-    const shared = this.#shapes.get(shapeKey) ?? {compiled: this.#compile(options), users: 0};
+    const shared = this.#shapes.get(shapeKey) ?? {compiled: this.#compile(options), number: this.#nextNumber++, users: 0};
     const identity = {text, owner: options.owner, run, tokenTail: this.tokens.tail(scope)};
     const group = new Group(shared.compiled, identity, accessKeys(shape, shared.compiled, options, run));
     shared.users++;
@@ -203,6 +206,21 @@ export class LiveHub implements SubscriptionHost {
     this.#groups.set(text, group);
     this.#matcher.add(group);
     return group;
+  }
+
+  /** Small numbers for long texts: each group's identity is kept as a text. */
+  #shapeNumber(shapeKey: string): number {
+    return this.#shapes.get(shapeKey)?.number ?? this.#nextNumber;
+  }
+
+  #settingsNumber(format: FormatSettings): number {
+    const text = settingsText(format);
+    let number = this.#settings.get(text);
+    if (number === undefined) {
+      number = this.#settings.size;
+      this.#settings.set(text, number);
+    }
+    return number;
   }
 
   #compile(options: SubscribeOptions): CompiledShape {

@@ -26,9 +26,10 @@ export class Group {
   readonly tokenTail: string;
   /** Position in the list of groups without a key. */
   scanAt = -1;
-  #ops: ChangeOp[] = [];
-  #rows: (readonly unknown[])[] = [];
-  #olds: (readonly unknown[] | null)[] = [];
+  /** What the commit being matched does to the result; the same empty lists while there is none. */
+  #ops: ChangeOp[] = NO_OPS;
+  #rows: (readonly unknown[])[] = NO_ROWS;
+  #olds: (readonly unknown[] | null)[] = NO_OLDS;
   #error: unknown = null;
 
   constructor(
@@ -70,6 +71,11 @@ export class Group {
   }
 
   #add(op: ChangeOp, row: readonly unknown[], old: readonly unknown[] | null): void {
+    if (this.#ops.length === 0) {
+      this.#ops = [];
+      this.#rows = [];
+      this.#olds = [];
+    }
     this.#ops.push(op);
     this.#rows.push(row);
     this.#olds.push(old);
@@ -108,8 +114,12 @@ export class Group {
 
   #clear(): void {
     this.#error = null;
-    this.#ops = [];
-    this.#rows = [];
-    this.#olds = [];
+    this.#ops = NO_OPS;
+    this.#rows = NO_ROWS;
+    this.#olds = NO_OLDS;
   }
 }
+
+const NO_OPS: ChangeOp[] = [];
+const NO_ROWS: (readonly unknown[])[] = [];
+const NO_OLDS: (readonly unknown[] | null)[] = [];
