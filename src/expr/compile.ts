@@ -65,7 +65,9 @@ export function compileFilter(
     if (isBranchFree) flags.push(keepSource(operand));
     else emitter.line(`if (${skipSource(operand)}) continue;`);
   }
-  const take = isBranchFree ? `out[found] = i; found += ${flags.join(' & ')} & 1;` : 'out[found++] = i;';
+  const take = isBranchFree
+    ? `out[found] = i; found += ${flags.join(' & ')} & 1;`
+    : 'out[found++] = i;';
   const at = emitter.bind(position);
   const source = emitter.source(
     (prologue, body) => `return function filter(run, input, out, from, limit) {
@@ -100,7 +102,9 @@ function isTotalTest(expr: BoundExpr, emitter: Emitter): boolean {
   if (code === undefined || !('emit' in code) || code.isTotal !== true) return false;
   return expr.args.every(arg => {
     if (arg.kind === 'column') return flatKinds.has(emitter.inputKind(arg.index));
-    return arg.kind === 'param' || arg.kind === 'slot' || (arg.kind === 'constant' && arg.value !== null);
+    return (
+      arg.kind === 'param' || arg.kind === 'slot' || (arg.kind === 'constant' && arg.value !== null)
+    );
   });
 }
 

@@ -74,7 +74,10 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
 function emitArray(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'array'}>): Operand {
   const constants = expr.elements.filter(element => element.kind === 'constant');
   if (constants.length === expr.elements.length && !expr.isMultiDimensional) {
-    return {value: emitter.bind(PgArray.of(constants.map(element => element.value))), isNull: 'false'};
+    return {
+      value: emitter.bind(PgArray.of(constants.map(element => element.value))),
+      isNull: 'false',
+    };
   }
   const list = expr.elements.map(element => emitter.datum(emitter.emit(element))).join(', ');
   const call = `${emitter.bindStatic(arrayOf)}([${list}], ${expr.isMultiDimensional})`;

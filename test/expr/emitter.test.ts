@@ -244,9 +244,9 @@ let failed = 0;
 for (let round = 0; round < rounds && failed < 5; round++) {
   const maker = new ExprMaker(random, types, shape);
   const data = makeRound(random);
-  const conditions = Array.from({length: 1 + random.below(2)}, () => maker.make('bool', 1 + random.below(4))).filter(
-    expr => expr.kind !== 'and',
-  );
+  const conditions = Array.from({length: 1 + random.below(2)}, () =>
+    maker.make('bool', 1 + random.below(4)),
+  ).filter(expr => expr.kind !== 'and');
   const targets = Array.from({length: 1 + random.below(3)}, () =>
     maker.make(random.pick(['int4', 'int8', 'float8', 'bool', 'text'] as const), 4),
   );

@@ -32,7 +32,7 @@ const {rows} =
   await client.query<ProcRow>(`select proname, prosrc, case when (select typtype from pg_type where oid = prorettype) = 'p' then 0 else prorettype::int end as ret,
   array(select typname::text from unnest(proargtypes) with ordinality u(o, n) join pg_type t on t.oid = u.o order by n) as types
   from pg_proc where prokind = 'f' and prolang = 12 and not proretset and provariadic = 0 and (provolatile <> 'v' or prosrc ~ 'to_char')
-  and prosrc !~ '^(pg_typeof|pg_current|pg_trigger|now|statement_timestamp|transaction|current_|session_user|timeofday|show_config|pg_client|getdatabase|pg_backend|pg_is|inet_|pg_conf|pg_post|pg_jit|pgsql_version)' order by prosrc, oid`);
+  and prosrc !~ '^(pg_typeof|pg_current|pg_trigger|text_regclass|now|statement_timestamp|transaction|current_|session_user|timeofday|show_config|pg_client|getdatabase|pg_backend|pg_is|inet_|pg_conf|pg_post|pg_jit|pgsql_version)' order by prosrc, oid`);
 
 const skipped = new Set(['internal', 'cstring', 'any', 'record', 'anyenum']);
 const out: string[] = [];
