@@ -3,6 +3,7 @@ import type {IndexDescriptor, TableDescriptor} from '../catalog/descriptors.ts';
 import {assert, PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import type {TypeInstance} from '../types/contract.ts';
 import type {StorageColumn, StorageIndex, TableStorage} from '../storage/contract.ts';
 
 interface Entry {
@@ -10,8 +11,15 @@ interface Entry {
   readonly storage: TableStorage;
 }
 
-/** Compiles index expressions and predicates over stored rows; null for plain column indexes. */
-export type IndexKeyMaker = (table: TableDescriptor, index: IndexDescriptor, catalog: CatalogSnapshot) => StorageIndex['keyOf'];
+/** The keys of an index with expressions or a predicate. */
+export interface CompiledIndexKey {
+  /** Types of the key columns. */
+  readonly types: readonly TypeInstance[];
+  readonly keyOf: StorageIndex['keyOf'];
+}
+
+/** Compiles index expressions and predicates over stored rows. */
+export type IndexKeyMaker = (table: TableDescriptor, index: IndexDescriptor, catalog: CatalogSnapshot) => CompiledIndexKey;
 
 /** Storage shapes of tables, kept by identity of the table's descriptor and of its indexes: a lookup per use, no rebuilding. */
 export class TableStorages {
@@ -80,6 +88,7 @@ export class TableStorages {
   ): StorageIndex {
     const keyColumns = index.keys.map(key => (key.attnum === 0 ? -1 : positions.get(key.attnum)!));
     const isPlain = index.predicateText === null && keyColumns.every(position => position >= 0);
+    const compiled = isPlain ? null : this.#keyMaker(table, index, catalog);
     return {
       oid: index.oid,
       name: index.name,
@@ -87,8 +96,8 @@ export class TableStorages {
       isPrimary: index.isPrimary,
       nullsNotDistinct: index.nullsNotDistinct,
       keyColumns,
-      keyTypes: keyColumns.map(position => columns[position]?.type ?? catalog.typeByOid(25 as Oid)!),
-      keyOf: isPlain ? null : this.#keyMaker(table, index, catalog),
+      keyTypes: compiled === null ? keyColumns.map(position => columns[position]!.type) : compiled.types,
+      keyOf: compiled === null ? null : compiled.keyOf,
       method: index.method,
       options: Object.fromEntries(index.options.map(option => option.split('=', 2) as [string, string])),
     };

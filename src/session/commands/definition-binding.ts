@@ -1,17 +1,19 @@
 import type {Node, TypeName} from '@pgsql/types';
 import type {ColumnDescriptor} from '../../catalog/descriptors.ts';
+import {qualifiedScope} from '../../catalog/names.ts';
+import {quoteIdentifier} from '../../catalog/quote.ts';
+import {FIRST_NORMAL_OID} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from '../../sql/bind/binding.ts';
 import {coerceBoolean, tryCoerce} from '../../sql/bind/coerce.ts';
 import {errorType} from '../../sql/bind/display-type.ts';
+import {deparseExpression} from '../../sql/deparse/expression.ts';
 import {newBinding} from '../../sql/bind/statement.ts';
 import {resolveTypeName} from '../../sql/bind/type-name.ts';
 import type {TypeRef} from '../../sql/contract.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {WadiSession} from '../wadi-session.ts';
-import {expressionText} from './expression-text.ts';
-import {nameScope} from './object-text.ts';
 
 /** The type that a definition names; errors have a position in `text`. */
 export function typeRef(session: WadiSession, name: TypeName, text: string): TypeRef {
@@ -40,35 +42,57 @@ export interface ExpressionPlace {
   readonly domainValue: TypeInstance | null;
 }
 
-/** Binds an expression of a definition. */
-export function bindDefinition(place: ExpressionPlace, node: Node): StoredExpression & {readonly binding: Binding} {
+interface Bound {
+  readonly binding: Binding;
+  readonly expr: BoundExpr;
+  readonly columnOf: ReadonlyMap<number, ColumnDescriptor>;
+}
+
+function bind(place: ExpressionPlace, node: Node): Bound {
   const {session, text, clause, relationName} = place;
   const binding = newBinding(session.planner.context([]), text);
-  const attnumOf = new Map<number, number>();
+  const columnOf = new Map<number, ColumnDescriptor>();
   const columns = place.columns.filter(column => !column.isDropped).map(column => {
     const id = binding.newId();
-    attnumOf.set(id, column.attnum);
+    columnOf.set(id, column);
     return {name: column.name, expr: binding.columnExpr({id, name: column.name, type: binding.type(column.typeOid), typmod: column.typmod})};
   });
   const domainValue: BoundExpr | null =
     place.domainValue === null ? null : {kind: 'letRef', id: 0, type: place.domainValue, typmod: -1, location: -1};
-  const expr = binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName});
-  return {expr, text: storedText(session, node), columns: readColumns(expr, attnumOf), binding};
+  return {binding, expr: binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName}), columnOf};
 }
 
-/** The text kept in the catalog. */
-function storedText(session: WadiSession, node: Node): string {
-  return expressionText({scope: nameScope(session), typeRef: name => typeRef(session, name, '')}, node);
+/** The text kept in the catalog: every name outside pg_catalog with its schema, so that it means the same under any search path. */
+function stored(place: ExpressionPlace, {columnOf}: Bound, expr: BoundExpr): StoredExpression {
+  const text = deparseExpression(expr, {
+    scope: qualifiedScope(place.session.transaction.catalog),
+    columnName: index => quoteIdentifier(columnOf.get(index)?.name ?? ''),
+  });
+  return {expr, text: withRelationOids(place.session, text), columns: readColumns(expr, columnOf)};
+}
+
+/** regclass constants by OID, so that a relation can be renamed. */
+function withRelationOids(session: WadiSession, text: string): string {
+  return text.replaceAll(/'((?:[^']|'')+)'::regclass/g, (whole, name: string) => {
+    const found = session.evalContext.catalog.regIn('regclass', name.replaceAll("''", "'"));
+    return found < FIRST_NORMAL_OID ? whole : `'${found}'::regclass`;
+  });
+}
+
+/** Binds an expression of a definition (an index key). */
+export function bindDefinition(place: ExpressionPlace, node: Node): StoredExpression {
+  const bound = bind(place, node);
+  return stored(place, bound, bound.expr);
 }
 
 /** attnums of the columns in an expression, ascending. */
-function readColumns(expr: BoundExpr, attnumOf: ReadonlyMap<number, number>): number[] {
+function readColumns(expr: BoundExpr, columnOf: ReadonlyMap<number, ColumnDescriptor>): number[] {
   const found = new Set<number>();
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) for (const each of value) visit(each);
     else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
       const node = value as {readonly kind?: string; readonly index?: number};
-      if (node.kind === 'column' && attnumOf.has(node.index!)) found.add(attnumOf.get(node.index!)!);
+      if (node.kind === 'column' && columnOf.has(node.index!)) found.add(columnOf.get(node.index!)!.attnum);
       for (const [key, each] of Object.entries(value)) if (key !== 'type') visit(each);
     }
   };
@@ -78,20 +102,25 @@ function readColumns(expr: BoundExpr, attnumOf: ReadonlyMap<number, number>): nu
 
 /** A condition (CHECK, index predicate): must be boolean. */
 export function bindCondition(place: ExpressionPlace, node: Node, construct: string): StoredExpression {
-  const bound = bindDefinition(place, node);
-  return {...bound, expr: coerceBoolean(bound.binding, bound.expr, construct)};
+  const bound = bind(place, node);
+  return stored(place, bound, coerceBoolean(bound.binding, bound.expr, construct));
 }
 
 /** A DEFAULT or generation expression of a column: must be assignable to its type. */
-export function bindColumnValue(place: ExpressionPlace, node: Node, column: {readonly name: string; readonly type: TypeInstance; readonly typmod: number}): StoredExpression {
-  const bound = bindDefinition(place, node);
+export function bindColumnValue(
+  place: ExpressionPlace,
+  node: Node,
+  column: {readonly name: string; readonly type: TypeInstance; readonly typmod: number},
+): StoredExpression {
+  const bound = bind(place, node);
   const {binding, expr} = bound;
   const converted = tryCoerce(binding, expr, column.type, {context: 'assignment', typmod: column.typmod});
-  if (converted !== null) return {...bound, expr: converted};
+  if (converted !== null) return stored(place, bound, converted);
   const what = place.clause === 'DEFAULT expressions' ? 'default expression' : 'generation expression';
-  const message =
-    what === 'default expression'
-      ? `column "${column.name}" is of type ${errorType(column.type)} but default expression is of type ${errorType(expr.type)}`
-      : `column "${column.name}" is of type ${errorType(column.type)} but ${what} is of type ${errorType(expr.type)}`;
-  throw binding.error(SqlState.datatypeMismatch, message, -1, {hint: 'You will need to rewrite or cast the expression.'});
+  throw binding.error(
+    SqlState.datatypeMismatch,
+    `column "${column.name}" is of type ${errorType(column.type)} but ${what} is of type ${errorType(expr.type)}`,
+    -1,
+    {hint: 'You will need to rewrite or cast the expression.'},
+  );
 }
