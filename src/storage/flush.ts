@@ -1,4 +1,5 @@
 import {rmSync} from 'node:fs';
+import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {OwnerId} from '../common/ids.ts';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -26,6 +27,7 @@ import {submit} from './tx/submit.ts';
 
 const SOURCE_ROWS = 4096;
 const DRAIN_SLICE = 400;
+const CHUNKS_PER_TURN = 32;
 const PG_EPOCH_MS = 946_684_800_000;
 const NOTHING: FlushResult = {rows: 0, segments: 0, bytes: 0};
 
@@ -121,7 +123,8 @@ export class Flusher {
     const partitions: Partition[] = [];
     for (const rows of owners) {
       const positions: number[] = [];
-      for (const chunk of rows.chunks) {
+      for (const [at, chunk] of rows.chunks.slice().entries()) {
+        if (at % CHUNKS_PER_TURN === CHUNKS_PER_TURN - 1) await nextTurn();
         for (let slot = 0; slot < chunk.count; slot++) {
           if (!chunk.isVisible(slot, seq)) continue;
           if (!this.#isBusy(table, image, Number(chunk.rids[slot]!)))
@@ -216,6 +219,8 @@ export class Flusher {
     const keep = new Set<number>();
     const movedPositions: number[] = [];
     const rids: number[] = [];
+    /** Moved slots by chunk. */
+    const moved = new Map<number, Uint8Array>();
     for (let i = 0; i < positions.length; i++) {
       const position = positions[i]!;
       const chunk = image.chunkOf(position)!;
@@ -227,19 +232,19 @@ export class Flusher {
         dead.push(i);
       } else {
         movedPositions.push(position);
+        let marks = moved.get(chunk.index);
+        if (marks === undefined) moved.set(chunk.index, (marks = new Uint8Array(1024)));
+        marks[slot] = 1;
         rids.push(rid);
       }
     }
     // Every other row that is old enough stays hot: those that are busy now, and those that were when the flush began.
-    const moved = new Set(movedPositions);
     for (const chunk of image.owners.get(owner)?.chunks ?? []) {
+      const marks = moved.get(chunk.index);
       for (let slot = 0; slot < chunk.count; slot++) {
-        if (
-          chunk.end[slot] === Infinity &&
-          chunk.begin[slot]! <= seq &&
-          !moved.has((chunk.index << 10) | slot)
-        )
-          keep.add(Number(chunk.rids[slot]!));
+        if (chunk.end[slot] !== Infinity || chunk.begin[slot]! > seq || marks?.[slot] === 1)
+          continue;
+        keep.add(Number(chunk.rids[slot]!));
       }
     }
     const entry: SegmentEntry = {
@@ -278,6 +283,7 @@ export class Flusher {
     for (let from = 0; from < work.length; from += DRAIN_SLICE) {
       await new Promise(resolve => setImmediate(resolve));
       if (this.#isClosing || !db.open || !hot.has(table.oid)) return;
+      hot.loadedImage(table.oid)?.vacuum(this.#engine.snapshots.oldest(), DRAIN_SLICE * 2);
       db.exec('BEGIN IMMEDIATE');
       try {
         const end = Math.min(work.length, from + DRAIN_SLICE);

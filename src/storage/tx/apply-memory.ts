@@ -23,7 +23,8 @@ export function applyToMemory(hot: HotStore, unit: CommitUnit, seq: number, olde
     const image = hot.loadedImage(table);
     if (image === null) continue;
     for (const position of positions) image.end(position, seq);
-    image.vacuum(oldest, positions.length + 64);
+    // The rest is freed in slices, beside the deletion of the hot copies.
+    image.vacuum(oldest, 4096);
   }
   hot.drains.push(...unit.manifest.drains);
 }
