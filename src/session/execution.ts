@@ -1,7 +1,7 @@
 // Hot path: every statement that returns rows runs here.
 import type {Batch} from '../columns/batch.ts';
 import {assert} from '../common/errors.ts';
-import {RowBatchBuilder} from '../exec/column-store.ts';
+import {ColumnStore, RowBatchBuilder} from '../exec/column-store.ts';
 import {END, PAUSE} from '../exec/operator.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {Formats, ResultShape} from './contract.ts';
@@ -44,6 +44,9 @@ export class PlanExecution implements Execution {
   #isOpen = false;
   #isDone = false;
   #affected = 0;
+  /** Rows of RETURNING that wait for the next Execute: such a statement runs to its end at the first. */
+  #stored: ColumnStore | null = null;
+  #storedAt = 0;
   sent = 0;
 
   constructor(session: WadiSession, entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]) {
@@ -73,11 +76,37 @@ export class PlanExecution implements Execution {
 
   run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
     this.sent = 0;
+    if (this.#stored !== null) return this.#emitStored(this.#stored, maxRows, receiver);
     if (this.#isDone) return 'complete';
+    if (maxRows !== Infinity && this.shape !== null && this.#entry.plan.kind !== 'select') return this.#runStored(maxRows, receiver);
     const locked = this.#isOpen ? undefined : this.#session.lockTables(this.#entry.plan);
     if (locked !== undefined) return this.#afterLocks(locked, maxRows, receiver);
     if (!this.#isOpen) this.#open();
     return this.#pull(maxRows, receiver);
+  }
+
+  #runStored(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    const stored = new ColumnStore(this.shape!.fields.map(field => field.type));
+    const result = this.run(Infinity, {rows: batch => stored.append(batch), isFull: false, drained: () => Promise.resolve()});
+    const emit = (): RunResult => {
+      this.#stored = stored;
+      return this.#emitStored(stored, maxRows, receiver);
+    };
+    return result instanceof Promise ? result.then(emit) : emit();
+  }
+
+  #emitStored(stored: ColumnStore, maxRows: number, receiver: RowReceiver): RunResult {
+    const batch: Batch = {count: 0, selection: null, vectors: []};
+    const end = Math.min(stored.size, this.#storedAt + maxRows);
+    this.sent = end - this.#storedAt;
+    while (this.#storedAt < end) {
+      const to = Math.min(end, this.#storedAt + 1024);
+      stored.fill(batch, null, this.#storedAt, to);
+      batch.count = to - this.#storedAt;
+      receiver.rows(batch);
+      this.#storedAt = to;
+    }
+    return this.sent >= maxRows ? 'suspended' : 'complete';
   }
 
   async #afterLocks(locked: Promise<void>, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
@@ -127,17 +156,18 @@ export class PlanExecution implements Execution {
   }
 
   tag(rowCount: number): string {
+    const affected = this.#stored === null ? this.#affected : rowCount;
     switch (this.#entry.plan.kind) {
       case 'select':
         return `SELECT ${rowCount}`;
       case 'insert':
-        return `INSERT 0 ${this.#affected}`;
+        return `INSERT 0 ${affected}`;
       case 'update':
-        return `UPDATE ${this.#affected}`;
+        return `UPDATE ${affected}`;
       case 'delete':
-        return `DELETE ${this.#affected}`;
+        return `DELETE ${affected}`;
       case 'merge':
-        return `MERGE ${this.#affected}`;
+        return `MERGE ${affected}`;
     }
   }
 

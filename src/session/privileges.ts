@@ -1,6 +1,7 @@
 import {hasPrivileges, isSuperuser, ownsObject, type AclObjectKind, type AclTarget} from '../catalog/acl.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
-import type {RelationDescriptor} from '../catalog/descriptors.ts';
+import type {ColumnDescriptor, RelationDescriptor} from '../catalog/descriptors.ts';
+import {relationTarget} from '../catalog/object-acl.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -13,11 +14,27 @@ export function checkPlanPrivileges(catalog: CatalogSnapshot, role: Oid, require
     const asRole = need.asRole === 0 ? role : need.asRole;
     if (isSuperuser(asRole, catalog)) continue;
     const relation = catalog.relationByOid(need.relation);
-    if (relation === undefined || relation.kind === 'systemRelation') continue;
-    if (relation.kind === 'index') continue;
+    if (relation === undefined || relation.kind === 'index') continue;
+    if (relation.kind === 'systemRelation') {
+      checkSystemRelation(catalog, asRole, relation, need);
+      continue;
+    }
     checkSchemaUsage(catalog, asRole, relation.schema);
     checkRelation(catalog, asRole, relation, need);
   }
+}
+
+/** Catalogs that initdb closes to PUBLIC (pg_authid, pg_statistic ...), views of `system` about other users; the rest are open. */
+function checkSystemRelation(
+  catalog: CatalogSnapshot,
+  role: Oid,
+  relation: Extract<RelationDescriptor, {kind: 'systemRelation'}>,
+  need: RequiredPrivilege,
+): void {
+  const target = relationTarget(catalog, relation.oid);
+  if (target === undefined || hasPrivileges(catalog, role, target, need.privilege)) return;
+  if (holdsOnColumns(catalog, role, {owner: target.owner, columns: relation.columns}, need)) return;
+  throw denied(relation.isView ? 'view' : 'table', relation.name);
 }
 
 function checkRelation(
@@ -28,14 +45,21 @@ function checkRelation(
 ): void {
   const target: AclTarget = {kind: relation.kind === 'sequence' ? 's' : 'r', owner: relation.owner, acl: relation.acl};
   if (hasPrivileges(catalog, role, target, need.privilege)) return;
-  if (relation.kind === 'table' && need.columns.length > 0) {
-    const isHeld = need.columns.every(attnum => {
-      const acl = relation.columns.find(column => column.attnum === attnum)?.acl ?? null;
-      return acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
-    });
-    if (isHeld) return;
-  }
+  if (relation.kind === 'table' && holdsOnColumns(catalog, role, relation, need)) return;
   throw denied(relation.kind === 'table' ? 'table' : relation.kind, relation.name);
+}
+
+function holdsOnColumns(
+  catalog: CatalogSnapshot,
+  role: Oid,
+  relation: {readonly owner: Oid; readonly columns: readonly ColumnDescriptor[]},
+  need: RequiredPrivilege,
+): boolean {
+  if (need.columns.length === 0) return false;
+  return need.columns.every(attnum => {
+    const acl = relation.columns.find(column => column.attnum === attnum)?.acl ?? null;
+    return acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
+  });
 }
 
 /** 42501 unless the role may look into the schema. */

@@ -76,7 +76,7 @@ export class CopySource implements Operator, CopyInReceiver {
   }
 
   abort(error: PgError): void {
-    this.#error = withWhere(error, lineWhere(this.#target, this.line));
+    this.#error = error;
     this.#wake();
   }
 
@@ -97,7 +97,6 @@ export class CopySource implements Operator, CopyInReceiver {
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
-    if (this.#error !== null) throw this.#error;
     this.#builder.reset();
     const limit = Math.min(wanted, BATCH_CAPACITY);
     while (this.#builder.count < limit && this.#readRow()) this.#builder.push(this.#row);
@@ -112,6 +111,7 @@ export class CopySource implements Operator, CopyInReceiver {
       batch.count = count;
       return batch;
     }
+    if (this.#error !== null) throw withWhere(this.#error, lineWhere(this.#target, this.#text === null ? this.line : this.line + 1));
     if (this.#hasEnded) return END;
     this.#arrival ??= Promise.withResolvers<void>();
     this.#run.pause = this.#arrival.promise;
