@@ -154,6 +154,10 @@ filter(
   call('int8gt', bool, column(3, int8), constant(500000000000n, int8)),
 );
 filter(
+  'filter l > 500000 (int8, int4)',
+  call('int84gt', bool, column(3, int8), constant(500000, int4)),
+);
+filter(
   "filter role = 'tool' (dictionary)",
   call('texteq', bool, column(4, text), constant('tool', text)),
 );

@@ -6,6 +6,7 @@ import type {EmitEnvironment, InputKind, Operand} from './emitter.ts';
 import {Emitter} from './emitter.ts';
 import type {FactoryCache} from './factory-cache.ts';
 import type {ExprRun} from './run.ts';
+import {widenCall} from './widen.ts';
 
 /** What compiling needs: functions, types, and where instantiated sources are shared. */
 export interface CompileEnvironment extends EmitEnvironment {
@@ -57,7 +58,7 @@ export function compileFilter(
   position: FilterPosition,
 ): FilterCode {
   const emitter = new Emitter(environment, inputs);
-  const parts = flattenAnd(conditions);
+  const parts = flattenAnd(conditions).map(widenCall);
   const isBranchFree = parts.length > 0 && parts.every(part => isTotalTest(part, emitter));
   const flags: string[] = [];
   for (const condition of parts) {

@@ -10,6 +10,7 @@ import {emitCall} from './emit-call.ts';
 import {emitConditional, isConditional} from './emit-conditional.ts';
 import {emitStructure} from './emit-structure.ts';
 import {newMemo} from './runtime.ts';
+import {widenCall} from './widen.ts';
 
 /** Where a column's values come from: a vector of a kind, or a Datum of a row array. */
 export type InputKind = VectorKind | 'datum';
@@ -216,7 +217,8 @@ export class Emitter {
 
   /** As emit, without looking for results that can be kept. */
   emitPlain(expr: BoundExpr): Operand {
-    if (expr.kind === 'call') return emitCall(this, expr);
+    const call = widenCall(expr);
+    if (call.kind === 'call') return emitCall(this, call);
     if (isConditional(expr)) return emitConditional(this, expr);
     return emitStructure(this, expr);
   }

@@ -44,6 +44,8 @@ const functions: Readonly<Record<TypeName, readonly (readonly [string, ...TypeNa
     ['int4lt', 'int4', 'int4'],
     ['int4ge', 'int4', 'int4'],
     ['int8lt', 'int8', 'int8'],
+    ['int84eq', 'int8', 'int4'],
+    ['int48lt', 'int4', 'int8'],
     ['float8lt', 'float8', 'float8'],
     ['texteq', 'text', 'text'],
     ['textne', 'text', 'text'],

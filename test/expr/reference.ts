@@ -17,6 +17,8 @@ export const meanings: Readonly<Record<string, (...args: never[]) => Datum>> = {
   int4ge: (a: number, b: number) => a >= b,
   int8pl: (a: bigint, b: bigint) => int8(a + b),
   int8mul: (a: bigint, b: bigint) => int8(a * b),
+  int84eq: (a: bigint, b: number) => a === BigInt(b),
+  int48lt: (a: number, b: bigint) => BigInt(a) < b,
   int8lt: (a: bigint, b: bigint) => a < b,
   int48: (a: number) => BigInt(a),
   i4tod: (a: number) => a,
