@@ -1,3 +1,4 @@
+import type {Batch} from '../columns/batch.ts';
 import type {Seq} from '../common/ids.ts';
 
 export const CHANGE_INSERT = 0;
@@ -26,6 +27,10 @@ export class Frame {
   readonly reason: string;
   /** Encodings shared by the subscribers, made by the first that needs them. */
   encoded: readonly string[] | null = null;
+  /** More than one subscriber gets it: then encodings are worth keeping. */
+  isShared = false;
+  /** The whole frame as a batch with the columns of a SUBSCRIBE. */
+  batch: Batch | null = null;
 
   constructor(
     seq: Seq,

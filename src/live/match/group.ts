@@ -94,6 +94,7 @@ export class Group {
     }
     if (this.#ops.length > 1) this.#deletionsFirst();
     const frame = new Frame(seq, this.#ops, this.#rows, this.#olds, this.tokenTail);
+    frame.isShared = this.members.length > 1;
     this.#clear();
     return frame;
   }

@@ -35,7 +35,7 @@ export class SubscribeExecution implements Execution, LiveSink {
   readonly #params: readonly Datum[];
   readonly #start: SubscribeStart;
   readonly #text: string;
-  readonly #builder: RowBatchBuilder;
+  #builder: RowBatchBuilder | null = null;
   readonly #blank: readonly null[];
   readonly #progressMs: number;
   #query: ChannelQuery | null = null;
@@ -62,7 +62,6 @@ export class SubscribeExecution implements Execution, LiveSink {
     liveShapeOf(this.#planned.entry);
     this.parameterTypes = plan.parameterTypes;
     this.shape = {fields: [...metaFields(session), ...shape!.fields]};
-    this.#builder = new RowBatchBuilder(this.shape.fields.map(field => field.type));
     this.#blank = plan.columns.map(() => null);
   }
 
@@ -164,7 +163,17 @@ export class SubscribeExecution implements Execution, LiveSink {
   }
 
   #batchOf(frame: Frame, from: number, count: number): Batch {
-    const builder = this.#builder;
+    const isWhole = frame.isShared && from === 0 && count === frame.ops.length;
+    if (!isWhole) return this.#fill((this.#builder ??= this.#newBuilder()), frame, from, count);
+    frame.batch ??= this.#fill(this.#newBuilder(), frame, from, count);
+    return frame.batch;
+  }
+
+  #newBuilder(): RowBatchBuilder {
+    return new RowBatchBuilder(this.shape.fields.map(field => field.type));
+  }
+
+  #fill(builder: RowBatchBuilder, frame: Frame, from: number, count: number): Batch {
     builder.reset();
     for (let i = from; i < from + count; i++) {
       const isLast = i === frame.ops.length - 1;
