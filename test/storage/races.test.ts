@@ -34,7 +34,7 @@ async function lockByKey(
     await locked;
   }
   for (;;) {
-    const newest = tx.newestVersion(made, found.rid);
+    const newest = tx.newestVersion(made, found.rid, found);
     if (!(newest instanceof Promise))
       return newest === null || newest.row[0] !== id ? null : newest;
     await newest;

@@ -258,7 +258,7 @@ export async function updateByKey(
     await locked;
   }
   for (;;) {
-    const newest = tx.newestVersion(of, found.rid);
+    const newest = tx.newestVersion(of, found.rid, found);
     if (newest instanceof Promise) {
       await newest;
       continue;
@@ -285,7 +285,7 @@ export async function deleteByKey(
     if (locked === 'granted') break;
     await locked;
   }
-  const newest = tx.newestVersion(of, found.rid);
+  const newest = tx.newestVersion(of, found.rid, found);
   if (newest === null) return false;
   const result = tx.delete(of, newest instanceof Promise ? found : newest);
   if (result !== 'done') throw new Error('delete must not wait here');

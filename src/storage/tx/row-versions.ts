@@ -7,7 +7,7 @@ import {newScanStats, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.
 import type {RowVersion, StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
-import {locationOf, positionOf, segmentOf, seqOf} from '../manifest.ts';
+import {locationOf, type Manifest, positionOf, segmentOf, seqOf} from '../manifest.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {ownHolder} from './unique.ts';
 import type {LocationHints} from './location-hints.ts';
@@ -149,13 +149,14 @@ function coldByKey(
   return null;
 }
 
-/** Newest committed or own version of a row. */
+/** Newest committed or own version of a row; `seen` itself when it still is the newest. */
 export function newestByRid(
   engine: Engine,
   table: TableStorage,
   rid: number,
   writes: TableWrites | null,
   hints: LocationHints | null,
+  seen: RowVersion | null,
 ): RowVersion | null | Promise<unknown> {
   if (writes !== null) {
     const own = writes.current(rid);
@@ -172,9 +173,13 @@ export function newestByRid(
   }
   const image = engine.hot.image(table);
   const position = image.byRid.get(rid);
-  if (position !== undefined) return hotVersion(image, table, position);
+  if (position !== undefined) {
+    const begin = image.chunkOf(position)!.begin[image.slotOf(position)]!;
+    return seen !== null && begin === Number(seen.seq) ? seen : hotVersion(image, table, position);
+  }
   const {cold} = engine;
   if (!cold.isCold(table.oid)) return null;
+  if (seen !== null && isLiveAt(cold.manifest, table.oid, seen.location)) return seen;
   const found = hints?.find(cold.manifest, table.oid, rid) ?? cold.findRid(table.oid, rid);
   if (found === null || found instanceof Promise) return found;
   const read = cold.readRow(table, found);
@@ -200,8 +205,7 @@ export function currentLocation(
 ): number | Promise<unknown> {
   const {cold} = engine;
   if (location > 0) {
-    const entry = cold.manifest.table(table.oid)?.byId.get(segmentOf(location));
-    if (entry !== undefined && !entry.deletions.has(positionOf(location))) return location;
+    if (isLiveAt(cold.manifest, table.oid, location)) return location;
   }
   if (engine.hot.image(table).byRid.has(rid)) return 0;
   const found = cold.isCold(table.oid) ? cold.findRid(table.oid, rid) : null;
@@ -217,4 +221,11 @@ export function concurrentUpdate(what: 'update' | 'delete'): PgError {
     SqlState.serializationFailure,
     `could not serialize access due to concurrent ${what}`,
   );
+}
+
+/** Whether a cold place still holds a live row of the newest state. */
+function isLiveAt(manifest: Manifest, table: number, location: number): boolean {
+  if (location === 0) return false;
+  const entry = manifest.table(table)?.byId.get(segmentOf(location));
+  return entry !== undefined && !entry.deletions.has(positionOf(location));
 }

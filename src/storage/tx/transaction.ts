@@ -172,9 +172,13 @@ export class StorageTransaction implements Transaction {
     });
   }
 
-  newestVersion(table: TableStorage, rid: Rid): RowVersion | null | Promise<void> {
+  newestVersion(
+    table: TableStorage,
+    rid: Rid,
+    seen: RowVersion | null = null,
+  ): RowVersion | null | Promise<void> {
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
-    const found = newestByRid(this.#engine, table, Number(rid), writes, this.#hints);
+    const found = newestByRid(this.#engine, table, Number(rid), writes, this.#hints, seen);
     return found instanceof Promise ? found.then(nothing) : found;
   }
 
@@ -470,7 +474,7 @@ export class StorageTransaction implements Transaction {
   #checkUnchanged(table: TableStorage, rid: number): LockResult {
     const writes = this.#tables?.get(table.oid);
     if (writes !== undefined && writes.current(rid) !== undefined) return 'granted';
-    const newest = newestByRid(this.#engine, table, rid, null, this.#hints);
+    const newest = newestByRid(this.#engine, table, rid, null, this.#hints, null);
     if (newest instanceof Promise) return newest.then(nothing);
     if (newest === null) throw concurrentUpdate('delete');
     if (Number(newest.seq) > this.#currentSnapshot().number) throw concurrentUpdate('update');
