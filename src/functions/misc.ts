@@ -264,13 +264,5 @@ export const miscFunctions: FunctionTable = {
     'pg_rotate_logfile',
     'pg_promote',
     'pg_switch_wal',
-    'pg_database_size_oid',
-    'pg_database_size_name',
-    'pg_tablespace_size_oid',
-    'pg_tablespace_size_name',
-    'pg_relation_size',
-    'pg_table_size',
-    'pg_indexes_size',
-    'pg_total_relation_size',
   ),
 };

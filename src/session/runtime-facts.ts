@@ -67,11 +67,13 @@ function wadiSettingRows(session: WadiSession): readonly Row[] {
 
 function activityRows(session: WadiSession): readonly Row[] {
   const {catalog} = session.transaction;
+  const waits = new Map<number, string>();
+  for (const lock of session.engine.storage.locks()) if (!lock.granted) waits.set(lock.pid, lock.type);
   return [...session.engine.sessions.values()].map(each => {
     const role = catalog.roleByOid(each.sessionRole);
     const {activity, options} = each;
     const isVisible = session.isSuperuser || each.sessionRole === session.currentRole;
-    const isWaiting = activity.waitEvent !== null;
+    const awaited = waits.get(each.pid);
     return [
       each.database.oid,
       each.database.name,
@@ -85,10 +87,10 @@ function activityRows(session: WadiSession): readonly Row[] {
       options.remotePort,
       each.startedAt,
       each.transaction.status === 'none' ? null : each.transaction.startedAt,
-      activity.queryStart,
-      activity.stateChange,
-      isVisible ? (isWaiting ? 'Lock' : activity.state === 'active' ? null : 'Client') : null,
-      isVisible ? (isWaiting ? activity.waitEvent : activity.state === 'active' ? null : 'ClientRead') : null,
+      each.queryStartedAt,
+      each.stateChangedAt,
+      isVisible ? (awaited !== undefined ? 'Lock' : activity.state === 'active' ? null : 'Client') : null,
+      isVisible ? (awaited ?? (activity.state === 'active' ? null : 'ClientRead')) : null,
       isVisible ? activity.state : null,
       null,
       null,
@@ -192,8 +194,8 @@ function sessionRows(session: WadiSession): readonly Row[] {
     each.activity.state,
     each.activity.query,
     each.startedAt,
-    each.activity.queryStart,
-    each.activity.stateChange,
+    each.queryStartedAt,
+    each.stateChangedAt,
   ]);
 }
 

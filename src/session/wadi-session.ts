@@ -32,10 +32,9 @@ import type {TableStorages} from './table-storages.ts';
 export interface Activity {
   state: 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
   query: string;
-  queryStart: bigint;
-  stateChange: bigint;
+  /** When the last statement ended, by Date.now(). */
+  leftAt: number;
   transactionStart: bigint | null;
-  waitEvent: string | null;
 }
 
 /** One client's session: settings, role, transaction, statements and portals. Delegates protocols, commands and planning. */
@@ -94,7 +93,7 @@ export class WadiSession implements Session, Listener {
     this.extended = new ExtendedProtocol(this);
     this.#simple = new SimpleQuery(this);
     this.#timers = new StatementTimers(this);
-    this.activity = {state: 'idle', query: '', queryStart: this.startedAt, stateChange: this.startedAt, transactionStart: null, waitEvent: null};
+    this.activity = {state: 'idle', query: '', leftAt: Date.now(), transactionStart: null};
     this.#startSettings(role);
   }
 
@@ -107,6 +106,17 @@ export class WadiSession implements Session, Listener {
       settings.setDefault(setting.slice(0, at), setting.slice(at + 1));
     }
     for (const [name, value] of options.settings) settings.setDefault(name, value);
+  }
+
+  /** When the newest statement began; null before the first. */
+  get queryStartedAt(): bigint | null {
+    return this.statementStartedAt === 0n ? null : this.statementStartedAt;
+  }
+
+  /** When the session became active, or idle again. */
+  get stateChangedAt(): bigint {
+    if (this.activity.state === 'active') return this.statementStartedAt;
+    return (BigInt(this.activity.leftAt) - UNIX_TO_POSTGRES_MS) * 1000n;
   }
 
   get storages(): TableStorages {
@@ -323,6 +333,7 @@ export class WadiSession implements Session, Listener {
     this.#isBusy = false;
     this.#interrupt = null;
     this.#timers.statementEnded();
+    this.activity.leftAt = Date.now();
     const {status} = this.transaction;
     this.activity.state = status === 'block' ? 'idle in transaction' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle';
     this.#becameIdle();
@@ -510,6 +521,9 @@ export class WadiSession implements Session, Listener {
     this.engine.sessions.delete(this.pid);
   }
 }
+
+/** Milliseconds from 1970-01-01 to 2000-01-01. */
+const UNIX_TO_POSTGRES_MS = 946_684_800_000n;
 
 const LEVELS: Readonly<Record<string, number>> = {
   debug5: 10,
