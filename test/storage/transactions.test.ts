@@ -434,3 +434,25 @@ t.test('4.4: commits of memory tables use seqs that no later start gives out aga
   directory.remove();
   copy.remove();
 });
+
+t.test('3: a durable read sees nothing that is not on disk yet, the newest read does', async test => {
+  const {storage, made} = setup(test);
+  await createTable(storage, made);
+  await insertRows(storage, made, [[1, 1, 'a']]);
+  await storage.whenDurable(storage.lastSeq);
+  const tx = begin(storage);
+  void tx.insert(made, shared, [2, 2, 'b']);
+  void tx.commit();
+  storage.flushCommits();
+  const reader = begin(storage);
+  reader.beginStatement('durable');
+  test.ok(storage.durableSeq < storage.lastSeq);
+  test.equal((await rowsOf(reader, request(made))).length, 1);
+  test.equal(reader.getByKey(made, made.indexes[0]!, null, [2]), null);
+  reader.beginStatement();
+  test.equal((await rowsOf(reader, request(made))).length, 2);
+  await storage.whenDurable(storage.lastSeq);
+  reader.beginStatement('durable');
+  test.equal((await rowsOf(reader, request(made))).length, 2);
+  reader.rollback();
+});
