@@ -15,6 +15,7 @@ import {
 } from './names.ts';
 import {prettyExpression} from './pretty-expression.ts';
 import {quoteIdentifier} from './quote.ts';
+import {shownText} from './stored-text.ts';
 
 /** How definitions are printed: `pretty` drops needless parentheses and schemas of what is visible. */
 export interface DefinitionStyle {
@@ -132,7 +133,8 @@ export function columnName(table: TableDescriptor | undefined, attnum: number): 
 }
 
 function expressionText(text: string, style: DefinitionStyle): string {
-  return style.isPretty ? prettyExpression(text) : text;
+  const shown = shownText(style.scope, text);
+  return style.isPretty ? prettyExpression(shown) : shown;
 }
 
 const actions: Readonly<Record<ConstraintDescriptor['onDelete'], string | null>> = {

@@ -15,6 +15,7 @@ import {formatType, qualifiedName, relationLocation, roleName, schemaName} from 
 import {prettyExpression} from '../pretty-expression.ts';
 import {quoteIdentifier} from '../quote.ts';
 import {regIn, splitName} from '../reg-names.ts';
+import {shownText} from '../stored-text.ts';
 import {derivedOid} from '../system/source.ts';
 import {intArg, oidArg, textArg, type InfoContext, type InfoFunction} from './context.ts';
 import {functionArguments, functionDefinition, functionResult} from './routine-text.ts';
@@ -106,14 +107,17 @@ const ruledef: InfoFunction = (context, args) => {
 };
 
 /** pg_get_expr: catalogs hold deparsed text; the pretty form drops parentheses. */
-const expr: InfoFunction = (_context, args) =>
-  isPretty(args, 2) ? prettyExpression(textArg(args, 0)) : textArg(args, 0);
+const expr: InfoFunction = (context, args) => {
+  const shown = shownText(context, textArg(args, 0));
+  return isPretty(args, 2) ? prettyExpression(shown) : shown;
+};
 
 const argDefault: InfoFunction = (context, args) => {
   const fn = context.snapshot.functionByOid(oidArg(args, 0));
   if (fn === undefined) return null;
   const at = intArg(args, 1) - 1;
-  return fn.defaultTexts[at - (fn.argTypes.length - fn.defaultCount)] ?? null;
+  const text = fn.defaultTexts[at - (fn.argTypes.length - fn.defaultCount)];
+  return text === undefined ? null : shownText(context, text);
 };
 
 /** pg_get_serial_sequence(table, column): the sequence owned by a column, qualified. */

@@ -16,6 +16,7 @@ import {
   type InformationRelation,
   type NamedRow,
 } from './information-common.ts';
+import {shownInSchema} from '../stored-text.ts';
 import type {SystemContext, SystemSource} from './source.ts';
 import {askerCan} from './view-rows.ts';
 import {rolesOfAsker} from './role-rows.ts';
@@ -80,7 +81,7 @@ function columnRow(
     ...located(context, 'table', relation.schema, relation.name),
     column_name: column.name,
     ordinal_position: column.attnum,
-    column_default: column.generated === '' ? column.defaultText : null,
+    column_default: column.generated === '' ? shownInSchema(context, relation.schema, column.defaultText) : null,
     is_nullable: yesNo(!column.isNotNull),
     ...typeColumns(context, column.typeOid, column.typmod),
     ...collationColumns(context, column.collation),
@@ -90,7 +91,7 @@ function columnRow(
     is_self_referencing: 'NO',
     ...identityColumns(context, column),
     is_generated: column.generated === '' ? 'NEVER' : 'ALWAYS',
-    generation_expression: column.generated === '' ? null : column.defaultText,
+    generation_expression: column.generated === '' ? null : shownInSchema(context, relation.schema, column.defaultText),
     is_updatable: yesNo(!isViewLike(relation)),
   };
 }
@@ -184,7 +185,7 @@ export const informationDomains = informationView('domains', context => [
     .map(type => ({
       ...located(context, 'domain', type.schema, type.name),
       ...typeColumns(context, type.oid, -1),
-      domain_default: type.defaultText,
+      domain_default: shownInSchema(context, type.schema, type.defaultText),
       ...udtColumns(context, type.oid),
       dtd_identifier: '1',
     })),

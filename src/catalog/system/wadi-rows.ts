@@ -1,3 +1,4 @@
+import {shownInSchema} from '../stored-text.ts';
 import {PgArray} from '../../types/array-value.ts';
 import {JsonbObject, JsonbValue} from '../../types/jsonb-value.ts';
 import type {ColumnDescriptor, TableDescriptor} from '../descriptors.ts';
@@ -110,9 +111,9 @@ function columnRows(
   return liveColumns(table.columns).map((column, at) => [
     ...[table.oid, schemaName(snapshot, table.schema), table.name, column.name, at + 1],
     ...[column.attnum, formatType(scope, column.typeOid, column.typmod), !column.isNotNull],
-    ...[key.has(column.name), column.generated === '' ? column.defaultText : null],
+    ...[key.has(column.name), column.generated === '' ? shownInSchema(context, table.schema, column.defaultText) : null],
     identityText(column),
-    column.generated === 's' ? column.defaultText : null,
+    column.generated === 's' ? shownInSchema(context, table.schema, column.defaultText) : null,
     column.comment,
   ]);
 }

@@ -143,7 +143,7 @@ function readConstraints(place: TablePlace, def: ColumnDef, isSerial: boolean): 
   let saidNull: boolean | null = isSerial ? false : null;
   const fail = (node: Constraint, message: string): PgError => errorAt(place.text, node.location, SqlState.syntaxError, `${message} for ${where}`);
   const sayNull = (node: Constraint, isNull: boolean): void => {
-    if (saidNull !== null && saidNull !== isNull) throw fail(node, 'conflicting NULL/NOT NULL declarations');
+    if (saidNull !== null && saidNull !== isNull) throw fail(isSerial ? {} : node, 'conflicting NULL/NOT NULL declarations');
     saidNull = isNull;
     facts.isNotNull = !isNull;
   };

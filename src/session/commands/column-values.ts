@@ -1,9 +1,12 @@
+import type {ColumnRef, Node} from '@pgsql/types';
 import type {ColumnDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
 import type {ColumnDraft, TablePlace} from './column-definitions.ts';
-import {bindColumnValue, type ExpressionPlace} from './definition-binding.ts';
+import {errorAt} from './ddl.ts';
+import {bindColumnValue, type StoredExpression} from './definition-binding.ts';
 
 /** The columns of a table with their DEFAULT and generation expressions bound and stored as text. */
 export function columnValues(place: TablePlace, table: TableDescriptor, drafts: readonly ColumnDraft[]): readonly ColumnDescriptor[] {
@@ -11,20 +14,41 @@ export function columnValues(place: TablePlace, table: TableDescriptor, drafts: 
   return table.columns.map(column => {
     const draft = byAttnum.get(column.attnum);
     if (draft === undefined) return column;
-    if (draft.defaultNode !== null) return {...column, defaultText: defaultText(place, draft)};
+    if (draft.defaultNode !== null) return {...column, defaultText: defaultText(place, table, draft.defaultNode, {...draft.column, type: draft.type})?.text ?? null};
     if (draft.generatedNode !== null) return {...column, defaultText: generatedText(place, table, draft)};
     return column;
   });
 }
 
-/** Where a DEFAULT is bound: it reads no columns. */
-export function defaultPlace(place: Pick<TablePlace, 'session' | 'text'>): ExpressionPlace {
-  return {session: place.session, text: place.text, clause: 'DEFAULT expressions', columns: [], relationName: '', domainValue: null};
+/** A DEFAULT as it is stored, null for NULL; it may not read columns. */
+export function defaultText(
+  place: Pick<TablePlace, 'session' | 'text'>,
+  table: Pick<TableDescriptor, 'columns' | 'name'>,
+  node: Node,
+  column: {readonly name: string; readonly type: TypeInstance; readonly typmod: number},
+): StoredExpression | null {
+  const {session, text} = place;
+  const where = {session, text, clause: 'DEFAULT expressions', columns: table.columns, relationName: table.name, domainValue: null};
+  const stored = bindColumnValue(where, node, column);
+  if (stored.columns.length > 0) {
+    throw errorAt(text, columnLocation(node), SqlState.featureNotSupported, 'cannot use column reference in DEFAULT expression');
+  }
+  return stored.expr.kind === 'constant' && stored.expr.value === null ? null : stored;
 }
 
-function defaultText(place: TablePlace, draft: ColumnDraft): string | null {
-  const {expr, text} = bindColumnValue(defaultPlace(place), draft.defaultNode!, {...draft.column, type: draft.type});
-  return expr.kind === 'constant' && expr.value === null ? null : text;
+/** Byte offset of the first column reference of a name (any when null) in a tree. */
+function columnLocation(node: unknown, name: string | null = null): number {
+  if (typeof node !== 'object' || node === null) return -1;
+  if ('ColumnRef' in node) {
+    const {fields, location} = node.ColumnRef as ColumnRef;
+    const last = fields?.at(-1);
+    if (name === null || (last !== undefined && 'String' in last && last.String.sval === name)) return location ?? -1;
+  }
+  for (const each of Object.values(node)) {
+    const found = columnLocation(each, name);
+    if (found >= 0) return found;
+  }
+  return -1;
 }
 
 /** A generation expression: immutable, and not over other generated columns. */
@@ -37,7 +61,8 @@ export function generatedText(place: Pick<TablePlace, 'session' | 'text'>, table
   for (const attnum of stored.columns) {
     const read = table.columns.find(column => column.attnum === attnum)!;
     if (read.generated === '') continue;
-    throw new PgError(SqlState.invalidObjectDefinition, `cannot use generated column "${read.name}" in column generation expression`, {
+    const location = columnLocation(draft.generatedNode, read.name);
+    throw errorAt(place.text, location, SqlState.invalidObjectDefinition, `cannot use generated column "${read.name}" in column generation expression`, {
       detail: 'A generated column cannot reference another generated column.',
     });
   }

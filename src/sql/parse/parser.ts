@@ -94,6 +94,7 @@ function codeOf(message: string): string {
   if (/^invalid Unicode escape/.test(message)) return SqlState.invalidEscapeSequence;
   if (/only supported for|not (yet )?(implemented|supported)/.test(message)) return SqlState.featureNotSupported;
   if (/column number must be in range/.test(message)) return SqlState.invalidParameterValue;
+  if (/^role name ".*" is reserved|cannot be used as a role name here/.test(message)) return SqlState.reservedName;
   if (/^Query cannot be empty/.test(message)) return SqlState.syntaxError;
   if (/cannot have more than \d+/.test(message)) return SqlState.programLimitExceeded;
   return SqlState.syntaxError;
