@@ -17,7 +17,12 @@ export function widenCall(expr: BoundExpr): BoundExpr {
   return mirrored === undefined ? expr : widened(expr, mirrored, wide(left, right), right);
 }
 
-function widened(expr: CallExpr, operator: string, left: BoundExpr | null, right: BoundExpr | null): BoundExpr {
+function widened(
+  expr: CallExpr,
+  operator: string,
+  left: BoundExpr | null,
+  right: BoundExpr | null,
+): BoundExpr {
   if (left === null || right === null) return expr;
   return {...expr, source: `int8${operator}`, args: [left, right]};
 }

@@ -102,7 +102,7 @@ function* matchesOf(
   options: string,
   start = 0,
 ): Generator<RegExpExecArray> {
-  const {search} = cache.get(pattern, options);
+  const search = cache.get(pattern, options).for(text);
   let at = start;
   while (at <= text.length) {
     search.lastIndex = at;
@@ -278,7 +278,7 @@ function groupStart(
 ): number {
   if (group === 0) return match.index;
   if (match[group] === undefined) return -1;
-  const {search} = cache.get(pattern, flags);
+  const search = cache.get(pattern, flags).for(text);
   const indexed = new RegExp(search.source, `${search.flags}d`);
   indexed.lastIndex = match.index;
   return indexed.exec(text)!.indices![group]![0];

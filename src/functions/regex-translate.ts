@@ -75,6 +75,15 @@ export function applyOption(options: RegexOptions, letter: string): boolean {
   }
 }
 
+/** What differs between the two forms of a translated expression. */
+interface Dialect {
+  readonly classes: Readonly<Record<string, string>>;
+  readonly atoms: Readonly<Record<string, string>>;
+  readonly constraints: Readonly<Record<string, string>>;
+  readonly notWordInBracket: string;
+  readonly isAscii: boolean;
+}
+
 const classes: Readonly<Record<string, string>> = {
   alpha: '\\p{L}',
   digit: '0-9',
@@ -107,6 +116,32 @@ const constraints: Readonly<Record<string, string>> = {
   y: `(?:(?<!${WORD})(?=${WORD})|(?<=${WORD})(?!${WORD}))`,
   Y: `(?:(?<!${WORD})(?!${WORD})|(?<=${WORD})(?=${WORD}))`,
 };
+const unicodeDialect: Dialect = {
+  classes,
+  atoms: atomEscapes,
+  constraints,
+  notWordInBracket: '\\P{L}',
+  isAscii: false,
+};
+/** For subjects of ASCII only: no lookbehind, no Unicode flag, so that V8 can leave a runaway search for its linear engine. */
+const asciiDialect: Dialect = {
+  classes: {
+    ...classes,
+    alpha: 'A-Za-z',
+    alnum: 'A-Za-z0-9',
+    upper: 'A-Z',
+    lower: 'a-z',
+    punct: '!-\\/:-@\\[-`\\{-~',
+    print: ' -~',
+    graph: '!-~',
+    cntrl: '\\x00-\\x1f\\x7f',
+    word: '\\w',
+  },
+  atoms: {...atomEscapes, w: '\\w', W: '\\W'},
+  constraints: {...constraints, m: '\\b(?=\\w)', M: '\\b(?<=\\w)', y: '\\b', Y: '\\B'},
+  notWordInBracket: '\\W',
+  isAscii: true,
+};
 const characters: Readonly<Record<string, string>> = {
   a: '\\x07',
   b: '\\x08',
@@ -124,21 +159,26 @@ export function quoteChar(char: string): string {
   return /[\\^$.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char;
 }
 
-/** Translates the body of an advanced regular expression into JavaScript's syntax (flags u or iu). */
-export function translateRegex(pattern: string, options: RegexOptions): string {
-  return new Translator(pattern, options).translate();
+/**
+ * Translates the body of an advanced regular expression into JavaScript's syntax: for flags u or iu, or, for subjects of
+ * ASCII only, for no flags at all.
+ */
+export function translateRegex(pattern: string, options: RegexOptions, isAscii = false): string {
+  return new Translator(pattern, options, isAscii ? asciiDialect : unicodeDialect).translate();
 }
 
 class Translator {
   readonly #text: string;
   readonly #options: RegexOptions;
+  readonly #dialect: Dialect;
   #at = 0;
   #groups = 0;
   #depth = 0;
 
-  constructor(text: string, options: RegexOptions) {
+  constructor(text: string, options: RegexOptions, dialect: Dialect) {
     this.#text = text;
     this.#options = options;
+    this.#dialect = dialect;
   }
 
   translate(): string {
@@ -249,7 +289,7 @@ class Translator {
       case '\\':
         return this.#escape();
       default:
-        return {source: quoteChar(char), isConstraint: false};
+        return {source: this.#letter(quoteChar(char)), isConstraint: false};
     }
   }
 
@@ -271,9 +311,9 @@ class Translator {
   #escape(): {source: string; isConstraint: boolean} {
     const char = this.#text[this.#at];
     if (char === undefined) throw invalidRegex('invalid escape \\ sequence');
-    if (constraints[char] !== undefined) {
+    if (this.#dialect.constraints[char] !== undefined) {
       this.#at++;
-      return {source: constraints[char], isConstraint: true};
+      return {source: this.#dialect.constraints[char], isConstraint: true};
     }
     if (/[1-9]/.test(char)) {
       const digits = /^[0-9]+/.exec(this.#text.slice(this.#at))![0];
@@ -284,9 +324,9 @@ class Translator {
         return {source: `(?:\\${number})`, isConstraint: false};
       }
     }
-    if (atomEscapes[char] !== undefined) {
+    if (this.#dialect.atoms[char] !== undefined) {
       this.#at++;
-      return {source: atomEscapes[char], isConstraint: false};
+      return {source: this.#dialect.atoms[char], isConstraint: false};
     }
     return {source: this.#characterEscape(), isConstraint: false};
   }
@@ -300,7 +340,7 @@ class Translator {
     if (coded !== null) {
       this.#at += coded[0].length;
       const hex = coded[1] ?? coded[2] ?? coded[3];
-      if (hex !== undefined) return hexChar(hex);
+      if (hex !== undefined) return hexChar(hex, this.#dialect.isAscii);
       if (coded[4] !== undefined)
         return `\\x${(coded[4].charCodeAt(0) & 31).toString(16).padStart(2, '0')}`;
       return `\\x${Number.parseInt(coded[5]!, 8).toString(16).padStart(2, '0')}`;
@@ -334,25 +374,25 @@ class Translator {
 
   #wordBracket(name: 'm' | 'M'): {source: string; isConstraint: boolean} {
     this.#at += 6;
-    return {source: constraints[name]!, isConstraint: true};
+    return {source: this.#dialect.constraints[name]!, isConstraint: true};
   }
 
   #bracketItem(): string {
     const named = /^\[([:.=])(.*?)\1\]/s.exec(this.#text.slice(this.#at));
     if (named !== null && named[1] === ':') {
-      const source = classes[named[2]!];
+      const source = this.#className(named[2]!);
       if (source === undefined) throw invalidRegex('invalid character class');
       this.#at += named[0].length;
       return source;
     }
     if (this.#text[this.#at] === '\\') {
-      const source = atomEscapes[this.#text[this.#at + 1] ?? ''];
+      const source = this.#dialect.atoms[this.#text[this.#at + 1] ?? ''];
       if (source !== undefined) {
         this.#at += 2;
         return source.startsWith('[^')
           ? source === '[^0-9]'
             ? '\\D'
-            : '\\P{L}'
+            : this.#dialect.notWordInBracket
           : source.replace(/^\[|\]$/g, '');
       }
     }
@@ -362,11 +402,27 @@ class Translator {
       this.#text[this.#at + 1] === ']' ||
       this.#text[this.#at + 1] === undefined
     )
-      return from;
+      return this.#foldsCase() ? from + swappedRange(codeOf(from), codeOf(from)) : from;
     this.#at++;
     const to = this.#bracketChar();
     if (codeOf(from) > codeOf(to)) throw invalidRegex('invalid character range');
-    return `${from}-${to}`;
+    const range = `${from}-${to}`;
+    return this.#foldsCase() ? range + swappedRange(codeOf(from), codeOf(to)) : range;
+  }
+
+  /** Whether letters are written in both cases, since the ASCII form has no flag for it. */
+  #foldsCase(): boolean {
+    return this.#dialect.isAscii && this.#options.isCaseInsensitive;
+  }
+
+  #className(name: string): string | undefined {
+    if (this.#foldsCase() && (name === 'upper' || name === 'lower')) return 'A-Za-z';
+    return this.#dialect.classes[name];
+  }
+
+  #letter(source: string): string {
+    if (!this.#foldsCase() || !/^[A-Za-z]$/.test(source)) return source;
+    return `[${source.toLowerCase()}${source.toUpperCase()}]`;
   }
 
   #bracketChar(): string {
@@ -385,9 +441,28 @@ class Translator {
   }
 }
 
-function hexChar(hex: string): string {
+/** The same letters in the other case, of a range of codes. */
+function swappedRange(from: number, to: number): string {
+  let result = '';
+  for (const [first, last, shift] of [
+    [65, 90, 32],
+    [97, 122, -32],
+  ] as const) {
+    const low = Math.max(from, first);
+    const high = Math.min(to, last);
+    if (low <= high)
+      result += `${String.fromCharCode(low + shift)}-${String.fromCharCode(high + shift)}`;
+  }
+  return result;
+}
+
+function hexChar(hex: string, isAscii: boolean): string {
   const code = Number.parseInt(hex, 16);
   if (code > 0x10ffff) throw invalidRegex('invalid escape \\ sequence');
+  if (isAscii) {
+    const units = [...String.fromCodePoint(code)].flatMap(char => char.split(''));
+    return units.map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+  }
   return `\\u{${code.toString(16)}}`;
 }
 
@@ -396,7 +471,7 @@ function quoteInBracket(char: string): string {
 }
 
 function codeOf(source: string): number {
-  const match = /^\\(?:u\{([0-9a-f]+)\}|x([0-9a-f]{2})|([^]))$/i.exec(source);
+  const match = /^\\(?:(?:u\{|u)([0-9a-f]+)\}?|x([0-9a-f]{2})|([^]))$/i.exec(source);
   if (match === null) return source.codePointAt(0)!;
   if (match[3] === undefined) return Number.parseInt((match[1] ?? match[2])!, 16);
   return {n: 10, t: 9, r: 13, f: 12, v: 11}[match[3]] ?? match[3].codePointAt(0)!;
@@ -404,7 +479,8 @@ function codeOf(source: string): number {
 
 /** Leftmost-longest: among plain literals the longest is tried first. */
 function orderBranches(branches: string[]): string[] {
-  const isLiteral = (branch: string): boolean => !/[\\[\](){}*+?.^$]/.test(branch);
+  const plain = (branch: string): string => branch.replace(/\[([a-z])[A-Z]\]/g, '$1');
+  const isLiteral = (branch: string): boolean => !/[\\[\](){}*+?.^$]/.test(plain(branch));
   if (branches.length < 2 || !branches.every(isLiteral)) return branches;
-  return branches.slice().sort((a, b) => b.length - a.length);
+  return branches.slice().sort((a, b) => plain(b).length - plain(a).length);
 }

@@ -9,11 +9,37 @@ import {
   translateRegex,
 } from './regex-translate.ts';
 
-/** A PostgreSQL regular expression ready to run. */
-export interface CompiledRegex {
-  /** Searches from lastIndex ('g' flag): set it before use. */
-  readonly search: RegExp;
-  readonly groupCount: number;
+/** A PostgreSQL regular expression ready to run, with a form of its own for subjects of ASCII only. */
+export class CompiledRegex {
+  readonly #pattern: string;
+  readonly #options: RegexOptions;
+  #ascii: RegExp | null = null;
+  #unicode: RegExp | null = null;
+
+  constructor(pattern: string, options: RegexOptions) {
+    this.#pattern = pattern;
+    this.#options = options;
+    this.#ascii = this.#make(true);
+  }
+
+  /** The form for a subject; it searches from lastIndex, which the caller sets. */
+  for(text: string): RegExp {
+    if (this.#ascii !== null && /^[\0-\x7f]*$/.test(text)) return this.#ascii;
+    this.#unicode ??= this.#make(false)!;
+    return this.#unicode;
+  }
+
+  /** V8 leaves a runaway search for its linear engine only without the flags u and i; back-references need i itself. */
+  #make(isAscii: boolean): RegExp | null {
+    const options = {...this.#options};
+    const source = bodyOf(this.#pattern, options, isAscii);
+    if (isAscii && options.isCaseInsensitive && /\(\?:\\\d/.test(source)) return null;
+    try {
+      return new RegExp(source, isAscii ? 'g' : options.isCaseInsensitive ? 'gui' : 'gu');
+    } catch (error) {
+      throw invalidRegex(error instanceof Error ? error.message : 'unknown');
+    }
+  }
 }
 
 /** Compiles a pattern with option letters (without g). */
@@ -22,15 +48,7 @@ export function compileRegex(pattern: string, flags = ''): CompiledRegex {
   for (const letter of flags) {
     if (!applyOption(options, letter)) throw invalidOption(letter);
   }
-  const source = bodyOf(pattern, options);
-  let search: RegExp;
-  try {
-    search = new RegExp(source, options.isCaseInsensitive ? 'gui' : 'gu');
-  } catch (error) {
-    throw invalidRegex(error instanceof Error ? error.message : 'unknown');
-  }
-  const groupCount = new RegExp(`${source}|`, 'u').exec('')!.length - 1;
-  return {search, groupCount};
+  return new CompiledRegex(pattern, options);
 }
 
 /** 22023 for a flag that no function knows. */
@@ -41,7 +59,7 @@ export function invalidOption(letter: string): PgError {
   );
 }
 
-function bodyOf(pattern: string, options: RegexOptions): string {
+function bodyOf(pattern: string, options: RegexOptions, isAscii: boolean): string {
   let text = pattern;
   if (text.startsWith('***=')) {
     options.isLiteral = true;
@@ -56,8 +74,16 @@ function bodyOf(pattern: string, options: RegexOptions): string {
       text = text.slice(embedded[0].length);
     }
   }
-  if (options.isLiteral) return [...text].map(quoteChar).join('');
-  return translateRegex(text, options);
+  if (options.isLiteral) {
+    const quoted = [...text].map(quoteChar);
+    const isFolded = isAscii && options.isCaseInsensitive;
+    return quoted.map(char => (isFolded ? bothCases(char) : char)).join('');
+  }
+  return translateRegex(text, options, isAscii);
+}
+
+function bothCases(char: string): string {
+  return /^[A-Za-z]$/.test(char) ? `[${char.toLowerCase()}${char.toUpperCase()}]` : char;
 }
 
 /** Compiled patterns by (pattern, flags): the newest few hundred. Belongs to one call site. */
@@ -84,7 +110,7 @@ export class RegexCache {
   }
 
   test(text: string, pattern: string, flags: string): boolean {
-    const {search} = this.get(pattern, flags);
+    const search = this.get(pattern, flags).for(text);
     search.lastIndex = 0;
     return search.test(text);
   }
