@@ -1,5 +1,6 @@
 // Cost of live queries without sockets: `node --expose-gc bench/live.ts [subscriptions]`.
-// match: a change against N subscriptions of one shape, each with its own key. commit: from COMMIT to the receiver, over real storage. fan-out: one change to N receivers.
+// match: a change against N subscriptions of one shape, each with its own key. commit: from COMMIT to the receiver,
+// over real storage. fan-out: one change to N receivers.
 import {performance} from 'node:perf_hooks';
 import {oid, type Seq} from '../src/common/ids.ts';
 import type {LiveSink} from '../src/live/subscription-types.ts';
@@ -12,7 +13,18 @@ import {ExprCompiler} from '../src/expr/compiler.ts';
 import type {ExprRun} from '../src/expr/run.ts';
 import type {CommitEvent, RowChange} from '../src/storage/contract.ts';
 import {createTable, insertRows, open, table, temporaryDirectory} from '../test/storage/support.ts';
-import {call, Client, column, factories, fakeCatalog, library, makeHub, optionsOf, param, planOf} from '../test/live/support.ts';
+import {
+  call,
+  Client,
+  column,
+  factories,
+  fakeCatalog,
+  library,
+  makeHub,
+  optionsOf,
+  param,
+  planOf,
+} from '../test/live/support.ts';
 
 const INT4 = 23;
 const TEXT = 25;
@@ -30,21 +42,46 @@ function matching(count: number): void {
   const catalog = fakeCatalog([of]);
   const shape = analyzeLive(plan, catalog);
   const compiler = new ExprCompiler(library, catalog, factories);
-  const compiled = new CompiledShape(shape, {compiler, projection: shape.projection, types: of.columns.map(each => each.type), ownerName: String});
+  const compiled = new CompiledShape(shape, {
+    compiler,
+    projection: shape.projection,
+    types: of.columns.map(each => each.type),
+    ownerName: String,
+  });
   const matcher = new Matcher();
   const keys = new RowKeyMaker(shape.access!.positions, shape.access!.types);
   for (let i = 0; i < count; i++) {
     const run: ExprRun = {params: [i], slots: [], outer: [], context: {} as never};
-    matcher.add(new Group(compiled, {text: '', owner: null, run, tokenTail: ''}, [keys.ofValues([i])!]));
+    matcher.add(
+      new Group(compiled, {text: '', owner: null, run, tokenTail: ''}, [keys.ofValues([i])!]),
+    );
   }
   globalThis.gc?.();
   const bytes = (process.memoryUsage().heapUsed - before) / count;
   const rounds = 200_000;
   const events: CommitEvent[] = Array.from({length: 1000}, (_, i) => {
-    const change: RowChange = {op: 'insert', rid: BigInt(i) as never, oldRow: null, newRow: [i, (i * 7919) % count, 'text']};
-    return {seq: BigInt(i) as Seq, timestamp: 0n, parts: [{table: of, owner: oid(0), isTruncate: false, changes: [change]}], catalogKeys: []};
+    const change: RowChange = {
+      op: 'insert',
+      rid: BigInt(i) as never,
+      oldRow: null,
+      newRow: [i, (i * 7919) % count, 'text'],
+    };
+    return {
+      seq: BigInt(i) as Seq,
+      timestamp: 0n,
+      parts: [{table: of, owner: oid(0), isTruncate: false, changes: [change]}],
+      catalogKeys: [],
+    };
   });
-  const miss: CommitEvent = {...events[0]!, parts: [{...events[0]!.parts[0]!, changes: [{op: 'insert', rid: 1n as never, oldRow: null, newRow: [1, -1, 'x']}]}]};
+  const miss: CommitEvent = {
+    ...events[0]!,
+    parts: [
+      {
+        ...events[0]!.parts[0]!,
+        changes: [{op: 'insert', rid: 1n as never, oldRow: null, newRow: [1, -1, 'x']}],
+      },
+    ],
+  };
   const time = (of: (i: number) => CommitEvent): number => {
     const start = performance.now();
     for (let i = 0; i < rounds; i++) {
@@ -56,7 +93,8 @@ function matching(count: number): void {
   };
   time(i => events[i % 1000]!);
   console.log(
-    `match ${count}: hit ${time(i => events[i % 1000]!).toFixed(2)} us, miss ${time(() => miss).toFixed(2)} us, ${bytes.toFixed(0)} B per group`,
+    `match ${count}: hit ${time(i => events[i % 1000]!).toFixed(2)} us, ` +
+      `miss ${time(() => miss).toFixed(2)} us, ${bytes.toFixed(0)} B per group`,
   );
 }
 
@@ -100,8 +138,9 @@ async function commits(count: number, changes: number): Promise<void> {
   const seconds = (performance.now() - begun) / 1000;
   times.sort((a, b) => a - b);
   console.log(
-    `commit, ${count} subscriptions: opened ${(count / openMs).toFixed(0)} per ms, ${bytes.toFixed(0)} B each; ${changes} commits in ${seconds.toFixed(2)} s ` +
-      `(${(changes / seconds).toFixed(0)}/s), delivered ${times.length}, p50 ${percentile(times, 0.5).toFixed(2)} ms, p99 ${percentile(times, 0.99).toFixed(2)} ms`,
+    `commit, ${count} subscriptions: opened ${(count / openMs).toFixed(0)} per ms, ${bytes.toFixed(0)} B each; ` +
+      `${changes} commits in ${seconds.toFixed(2)} s (${(changes / seconds).toFixed(0)}/s), ` +
+      `delivered ${times.length}, p50 ${percentile(times, 0.5).toFixed(2)} ms, p99 ${percentile(times, 0.99).toFixed(2)} ms`,
   );
   hub.close();
   await storage.close();
@@ -114,7 +153,13 @@ async function fanOut(count: number): Promise<void> {
   await createTable(storage, of);
   const hub = makeHub(storage);
   let got = 0;
-  const sink: LiveSink = {wanted: Infinity, snapshot: () => {}, frame: frame => void (got += frame.rows.length), closed: () => {}, flush: () => {}};
+  const sink: LiveSink = {
+    wanted: Infinity,
+    snapshot: () => {},
+    frame: frame => void (got += frame.rows.length),
+    closed: () => {},
+    flush: () => {},
+  };
   const base = optionsOf(hub, {plan, table: of, start: {snapshot: false}}, new Client());
   for (let i = 0; i < count; i++) hub.subscribe({...base, params: [1], sink: {...sink}});
   await new Promise<void>(resolve => setImmediate(resolve));
@@ -124,7 +169,9 @@ async function fanOut(count: number): Promise<void> {
     await storage.whenDurable(storage.lastSeq);
   }
   const ms = (performance.now() - begun) / 200;
-  console.log(`fan-out: 1 change to ${count} receivers: ${ms.toFixed(3)} ms per commit, ${got} delivered`);
+  console.log(
+    `fan-out: 1 change to ${count} receivers: ${ms.toFixed(3)} ms per commit, ${got} delivered`,
+  );
   hub.close();
   await storage.close();
   directory.remove();

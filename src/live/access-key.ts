@@ -12,14 +12,21 @@ export interface FoundAccess {
   readonly rest: readonly BoundExpr[];
 }
 
-/** The equalities of a condition (over stored rows) that can be a hash key: the planner's key lookup, `column = value` conjuncts, or one `column IN (...)`. */
+/**
+ * The equalities of a condition (over stored rows) that can be a hash key: the planner's key lookup, `column = value`
+ * conjuncts, or one `column IN (...)`.
+ */
 export function findAccess(
   scan: TableScanPlan,
   conjuncts: readonly BoundExpr[],
   attnums: readonly number[],
   catalog: CatalogSnapshot,
 ): FoundAccess | null {
-  return fromLookup(scan, conjuncts, attnums, catalog) ?? fromEqualities(conjuncts, attnums.length) ?? fromList(conjuncts, attnums.length);
+  return (
+    fromLookup(scan, conjuncts, attnums, catalog) ??
+    fromEqualities(conjuncts, attnums.length) ??
+    fromList(conjuncts, attnums.length)
+  );
 }
 
 function fromLookup(
@@ -31,7 +38,12 @@ function fromLookup(
   const {lookup} = scan;
   if (lookup === null) return null;
   const index = catalog.indexesOf(scan.table).find(each => each.oid === lookup.index);
-  if (index === undefined || index.keys.some(key => key.attnum === 0) || index.predicateText !== null) return null;
+  if (
+    index === undefined ||
+    index.keys.some(key => key.attnum === 0) ||
+    index.predicateText !== null
+  )
+    return null;
   const positions = index.keys.map(key => attnums.indexOf(key.attnum));
   const types = index.keys.map(key => catalog.typeByOid(scanType(scan, catalog, key.attnum))!);
   const access: AccessKey = {positions, types, keys: lookup.keys, list: null};
@@ -52,10 +64,16 @@ function fromLookup(
 
 /** A lookup's value and the one of the conjunct, whose constant may be a parameter already. */
 function isSameValue(planned: BoundExpr, lifted: BoundExpr): boolean {
-  return lifted.kind === 'param' && planned.kind === 'constant' ? planned.type.oid === lifted.type.oid : exprText(planned) === exprText(lifted);
+  return lifted.kind === 'param' && planned.kind === 'constant'
+    ? planned.type.oid === lifted.type.oid
+    : exprText(planned) === exprText(lifted);
 }
 
-function scanType(scan: TableScanPlan, catalog: CatalogSnapshot, attnum: number): TypeInstance['oid'] {
+function scanType(
+  scan: TableScanPlan,
+  catalog: CatalogSnapshot,
+  attnum: number,
+): TypeInstance['oid'] {
   return catalog.tableByOid(scan.table)!.columns.find(column => column.attnum === attnum)!.typeOid;
 }
 
@@ -70,7 +88,8 @@ function fromEqualities(conjuncts: readonly BoundExpr[], storedCount: number): F
   const rest: BoundExpr[] = [];
   for (const conjunct of conjuncts) {
     const equality = equalityOf(conjunct, storedCount);
-    const isNew = equality !== null && !equalities.some(each => each.position === equality.position);
+    const isNew =
+      equality !== null && !equalities.some(each => each.position === equality.position);
     if (isNew) equalities.push(equality);
     else rest.push(conjunct);
   }
@@ -100,14 +119,32 @@ function listOf(expr: ScalarArrayExpr, storedCount: number): AccessKey | null {
   const column = columnPosition(expr.left, storedCount);
   const {element} = expr.array.type;
   if (column === -1 || element === null || !isFixed(expr.array)) return null;
-  const isHashable = isIntegerPair(expr.source) || (EQUALITIES.has(expr.source) && expr.left.type.oid === element.oid);
+  const isHashable =
+    isIntegerPair(expr.source) ||
+    (EQUALITIES.has(expr.source) && expr.left.type.oid === element.oid);
   return isHashable ? {positions: [column], types: [element], keys: [], list: expr.array} : null;
 }
 
 /** prosrc of equalities within one type that agree with the type's key bytes. */
 const EQUALITIES: ReadonlySet<string> = new Set([
-  'texteq', 'nameeq', 'bpchareq', 'booleq', 'chareq', 'byteaeq', 'uuid_eq', 'date_eq', 'time_eq', 'timetz_eq', 'timestamp_eq', 'timestamptz_eq',
-  'interval_eq', 'numeric_eq', 'float4eq', 'float8eq', 'enum_eq', 'oideq',
+  'texteq',
+  'nameeq',
+  'bpchareq',
+  'booleq',
+  'chareq',
+  'byteaeq',
+  'uuid_eq',
+  'date_eq',
+  'time_eq',
+  'timetz_eq',
+  'timestamp_eq',
+  'timestamptz_eq',
+  'interval_eq',
+  'numeric_eq',
+  'float4eq',
+  'float8eq',
+  'enum_eq',
+  'oideq',
 ]);
 
 /** Integers of two widths are keys of one kind. */
@@ -127,7 +164,9 @@ function equalityOf(expr: BoundExpr, storedCount: number): Equality | null {
 }
 
 function isHashable(call: CallExpr, left: BoundExpr, right: BoundExpr): boolean {
-  return isIntegerPair(call.source) || (EQUALITIES.has(call.source) && left.type.oid === right.type.oid);
+  return (
+    isIntegerPair(call.source) || (EQUALITIES.has(call.source) && left.type.oid === right.type.oid)
+  );
 }
 
 function columnPosition(expr: BoundExpr, storedCount: number): number {

@@ -54,12 +54,23 @@ export class LiveChannels {
   }
 
   /** Opens a channel that begins here in the commit order; delivery begins with LISTEN. */
-  open(query: ChannelQuery): {readonly channel: string; readonly seq: Seq; readonly resume: string} {
+  open(query: ChannelQuery): {
+    readonly channel: string;
+    readonly seq: Seq;
+    readonly resume: string;
+  } {
     query.authorize(query.catalog);
     this.#forgetIdle(query.role);
     const name = CHANNEL_PREFIX + randomBytes(16).toString('hex');
     const seq = this.#hub.storage.lastSeq;
-    const channel: Channel = {name, role: query.role, seq, query, listeners: new Map(), usedAt: this.#now()};
+    const channel: Channel = {
+      name,
+      role: query.role,
+      seq,
+      query,
+      listeners: new Map(),
+      usedAt: this.#now(),
+    };
     this.#channels.set(name, channel);
     return {channel: name, seq, resume: tokenAt(seq, this.#hub.tokenTail(query))};
   }
@@ -68,18 +79,24 @@ export class LiveChannels {
     const now = this.#now();
     let count = 0;
     for (const channel of this.#channels.values()) {
-      if (channel.listeners.size === 0 && now - channel.usedAt > IDLE_MICROS) this.#channels.delete(channel.name);
+      if (channel.listeners.size === 0 && now - channel.usedAt > IDLE_MICROS)
+        this.#channels.delete(channel.name);
       else if (channel.role === role) count++;
     }
     if (count < MAX_CHANNELS_PER_ROLE) return;
-    throw new PgError(SqlState.programLimitExceeded, 'too many live channels', {hint: 'Close channels with live_close().'});
+    throw new PgError(SqlState.programLimitExceeded, 'too many live channels', {
+      hint: 'Close channels with live_close().',
+    });
   }
 
   /** The channel, when it is one of the role: 42501 otherwise, without telling whether it exists. */
   #own(name: string, role: Oid): Channel {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.role !== role) {
-      throw new PgError(SqlState.insufficientPrivilege, `permission denied for live channel "${name}"`);
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `permission denied for live channel "${name}"`,
+      );
     }
     return channel;
   }
@@ -92,16 +109,22 @@ export class LiveChannels {
   /** NOTIFY: 42501 on live channels, which only the server writes to. */
   checkNotify(name: string): void {
     if (!name.startsWith(CHANNEL_PREFIX)) return;
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for live channel "${name}"`, {
-      detail: `Channel names that begin with "${CHANNEL_PREFIX}" are reserved for live queries.`,
-    });
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for live channel "${name}"`,
+      {
+        detail: `Channel names that begin with "${CHANNEL_PREFIX}" are reserved for live queries.`,
+      },
+    );
   }
 
   /** LISTEN took effect: changes since the channel was opened, then those to come. */
   listen(name: string, listener: ChannelListener): void {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.listeners.has(listener)) return;
-    const sink = new ChannelSink(channel.name, channel.query, listener, this.#maxPayloadBytes, () => channel.listeners.delete(listener));
+    const sink = new ChannelSink(channel.name, channel.query, listener, this.#maxPayloadBytes, () =>
+      channel.listeners.delete(listener),
+    );
     try {
       const subscription = this.#hub.subscribe({
         ...channel.query,
@@ -133,13 +156,25 @@ export class LiveChannels {
     const channel = this.#own(name, role);
     channel.usedAt = this.#now();
     const {query} = channel;
-    const options: SubscribeOptions = {...query, sink: NO_SINK, surface: 'channel', pid: 0, start: {snapshot: false, lastRows: null, resume: null, from: since}};
+    const options: SubscribeOptions = {
+      ...query,
+      sink: NO_SINK,
+      surface: 'channel',
+      pid: 0,
+      start: {snapshot: false, lastRows: null, resume: null, from: since},
+    };
     const {frames, gap} = this.#hub.changesSince(options, since, CHANGES_LIMIT);
     if (gap) {
-      throw new PgError(SqlState.snapshotTooOld, `changes after ${since} are no longer available`, {hint: 'Read the rows anew.'});
+      throw new PgError(SqlState.snapshotTooOld, `changes after ${since} are no longer available`, {
+        hint: 'Read the rows anew.',
+      });
     }
     const names = query.shape.columns.map(column => column.name);
-    return frames.flatMap(frame => jsonPayloads(frame, names, this.#maxPayloadBytes).map(payload => [frame.seq, payload] as const));
+    return frames.flatMap(frame =>
+      jsonPayloads(frame, names, this.#maxPayloadBytes).map(
+        payload => [frame.seq, payload] as const,
+      ),
+    );
   }
 
   /** live_close: ends delivery to all who listen; false when there is no such channel of this role. */
@@ -162,7 +197,13 @@ class ChannelSink implements LiveSink {
   readonly #ended: () => void;
   #isWaiting = false;
 
-  constructor(channel: string, query: ChannelQuery, listener: ChannelListener, maxBytes: number, ended: () => void) {
+  constructor(
+    channel: string,
+    query: ChannelQuery,
+    listener: ChannelListener,
+    maxBytes: number,
+    ended: () => void,
+  ) {
     this.#channel = channel;
     this.#names = query.shape.columns.map(column => column.name);
     this.#listener = listener;
@@ -188,12 +229,17 @@ class ChannelSink implements LiveSink {
 
   frame(frame: Frame): void {
     if (frame.ops[0] === MARK) return;
-    for (const payload of jsonPayloads(frame, this.#names, this.#maxBytes)) this.#listener.notification(this.#channel, payload);
+    for (const payload of jsonPayloads(frame, this.#names, this.#maxBytes))
+      this.#listener.notification(this.#channel, payload);
   }
 
   closed(error: PgError): void {
     this.#ended();
-    const reason = JSON.stringify({v: 1, error: {code: error.code, message: error.message}, ops: []});
+    const reason = JSON.stringify({
+      v: 1,
+      error: {code: error.code, message: error.message},
+      ops: [],
+    });
     this.#listener.notification(this.#channel, reason);
     this.#listener.flush();
   }
@@ -204,4 +250,10 @@ class ChannelSink implements LiveSink {
 }
 
 /** Takes nothing: for reads of the log without a subscription. */
-const NO_SINK: LiveSink = {wanted: 0, snapshot: () => {}, frame: () => {}, closed: () => {}, flush: () => {}};
+const NO_SINK: LiveSink = {
+  wanted: 0,
+  snapshot: () => {},
+  frame: () => {},
+  closed: () => {},
+  flush: () => {},
+};

@@ -2,7 +2,10 @@ import {assertNever} from '../common/errors.ts';
 import type {BoundExpr, ColumnExpr} from '../expr/bound.ts';
 
 /** Puts another expression in the place of every column reference; what has no column stays the same object. */
-export function replaceColumns(expr: BoundExpr, replace: (column: ColumnExpr) => BoundExpr): BoundExpr {
+export function replaceColumns(
+  expr: BoundExpr,
+  replace: (column: ColumnExpr) => BoundExpr,
+): BoundExpr {
   const one = (child: BoundExpr): BoundExpr => replaceColumns(child, replace);
   const many = (children: readonly BoundExpr[]): readonly BoundExpr[] => children.map(one);
   switch (expr.kind) {
@@ -59,7 +62,11 @@ export function replaceColumns(expr: BoundExpr, replace: (column: ColumnExpr) =>
     case 'arrayCast':
       return {...expr, arg: one(expr.arg), element: one(expr.element)};
     case 'domainCast':
-      return {...expr, arg: one(expr.arg), checks: expr.checks.map(check => ({name: check.name, condition: one(check.condition)}))};
+      return {
+        ...expr,
+        arg: one(expr.arg),
+        checks: expr.checks.map(check => ({name: check.name, condition: one(check.condition)})),
+      };
     default:
       return assertNever(expr);
   }
@@ -75,5 +82,7 @@ export function conjunctsOf(condition: BoundExpr | null): BoundExpr[] {
 export function conjunction(conditions: readonly BoundExpr[]): BoundExpr | null {
   const [first] = conditions;
   if (first === undefined) return null;
-  return conditions.length === 1 ? first : {kind: 'and', args: conditions, type: first.type, typmod: -1, location: -1};
+  return conditions.length === 1
+    ? first
+    : {kind: 'and', args: conditions, type: first.type, typmod: -1, location: -1};
 }

@@ -14,7 +14,8 @@ export function datumText(value: Datum, type: TypeInstance): string {
 function storedText(value: Value, type: TypeInstance): string {
   const stored = type.toSqlite(value);
   if (stored === null) return 'n';
-  if (stored instanceof Uint8Array) return `x${Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString('base64')}`;
+  if (stored instanceof Uint8Array)
+    return `x${Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString('base64')}`;
   if (typeof stored === 'number') return Object.is(stored, -0) ? '-0' : `f${stored}`;
   return typeof stored === 'bigint' ? `i${stored}` : JSON.stringify(stored);
 }
@@ -29,7 +30,8 @@ function plain(node: unknown): unknown {
     if (key === 'location' || key === 'functionName' || key === 'operatorName') continue;
     const value = fields[key];
     if (key === 'type') out.push(key, (value as TypeInstance).oid);
-    else if (key === 'value' && fields['kind'] === 'constant') out.push(key, datumText(value as Datum, fields['type'] as TypeInstance));
+    else if (key === 'value' && fields['kind'] === 'constant')
+      out.push(key, datumText(value as Datum, fields['type'] as TypeInstance));
     else out.push(key, plain(value));
   }
   return out;

@@ -9,7 +9,13 @@ export const RESET = 4;
 export const LAG = 5;
 
 /** What happened to a row, or to the subscription. */
-export type ChangeOp = typeof CHANGE_INSERT | typeof CHANGE_UPDATE | typeof CHANGE_DELETE | typeof MARK | typeof RESET | typeof LAG;
+export type ChangeOp =
+  | typeof CHANGE_INSERT
+  | typeof CHANGE_UPDATE
+  | typeof CHANGE_DELETE
+  | typeof MARK
+  | typeof RESET
+  | typeof LAG;
 
 /** Names of the operations in `_op`, by number. */
 export const OP_NAMES: readonly string[] = ['ins', 'upd', 'del', 'mark', 'reset', 'lag'];
@@ -50,7 +56,12 @@ export class Frame {
 }
 
 /** A message without rows: mark or reset. */
-export function controlFrame(seq: Seq, op: typeof MARK | typeof RESET | typeof LAG, tokenTail: string, reason = ''): Frame {
+export function controlFrame(
+  seq: Seq,
+  op: typeof MARK | typeof RESET | typeof LAG,
+  tokenTail: string,
+  reason = '',
+): Frame {
   return new Frame(seq, [op], NO_ROWS, NO_OLDS, tokenTail, reason);
 }
 

@@ -72,14 +72,18 @@ export class LiveHub implements SubscriptionHost {
     this.#pending.push(event);
     for (let i = 0; i < event.parts.length; i++) {
       const {table} = event.parts[i]!;
-      if (isMemoryTable(table) && this.#matcher.hasTable(table.oid)) this.#memoryLog(table.oid).append(event);
+      if (isMemoryTable(table) && this.#matcher.hasTable(table.oid))
+        this.#memoryLog(table.oid).append(event);
     }
     this.storage.onDurable(event.seq, this.#drain);
   }
 
   #dispatchDurable(): void {
     const durable = this.storage.durableSeq;
-    while (this.#pendingAt < this.#pending.length && this.#pending[this.#pendingAt]!.seq <= durable) {
+    while (
+      this.#pendingAt < this.#pending.length &&
+      this.#pending[this.#pendingAt]!.seq <= durable
+    ) {
       this.#dispatch(this.#pending[this.#pendingAt++]!);
     }
     if (this.#pendingAt === this.#pending.length) {
@@ -138,19 +142,32 @@ export class LiveHub implements SubscriptionHost {
 
   // --- subscribing
 
-  /** Opens a subscription: its snapshot (or its place in the log) and its entry in the matcher are of this turn. Nothing is delivered before the next one. */
+  /**
+   * Opens a subscription: its snapshot (or its place in the log) and its entry in the matcher are of this turn. Nothing
+   * is delivered before the next one.
+   */
   subscribe(options: SubscribeOptions): LiveSubscription {
     const {shape, start} = options;
     const refusal = recheck(options, options.newest());
     if (refusal !== null) throw refusal;
     const run = runOf(options);
     const values = valuesText(shape, run);
-    const scope: TokenScope = {role: options.role, query: `${shape.queryId}\n${options.owner}\n${values}`, schemaVersion: shape.schemaVersion};
+    const scope: TokenScope = {
+      role: options.role,
+      query: `${shape.queryId}\n${options.owner}\n${values}`,
+      schemaVersion: shape.schemaVersion,
+    };
     const resume = start.resume === null ? null : this.tokens.read(start.resume, scope);
     const group = this.#group(options, run, values, scope);
     const table = options.tableOf(options.catalog);
     if (isMemoryTable(table)) this.#memoryLog(table.oid);
-    const subscription = new LiveSubscription(this.#nextId++, group, options, this, this.#options.now());
+    const subscription = new LiveSubscription(
+      this.#nextId++,
+      group,
+      options,
+      this,
+      this.#options.now(),
+    );
     subscription.memberAt = group.members.length;
     group.members.push(subscription);
     this.#subscriptions.set(subscription.id, subscription);
@@ -165,15 +182,25 @@ export class LiveHub implements SubscriptionHost {
     return subscription;
   }
 
-  /** Changes after a commit up to what is durable, without subscribing: at most about `limit` commits. `gap`: the log does not reach back, or the table was truncated. */
-  changesSince(options: SubscribeOptions, since: Seq, limit: number): {readonly frames: readonly Frame[]; readonly gap: boolean} {
+  /**
+   * Changes after a commit up to what is durable, without subscribing: at most about `limit` commits. `gap`: the log
+   * does not reach back, or the table was truncated.
+   */
+  changesSince(
+    options: SubscribeOptions,
+    since: Seq,
+    limit: number,
+  ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
     const refusal = recheck(options, options.newest());
     if (refusal !== null) throw refusal;
     const run = runOf(options);
     const compiled = this.#compile(options);
     const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
     const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
-    const {entries, gap} = this.logReader(options.tableOf(options.catalog), options.owner).read(since, limit);
+    const {entries, gap} = this.logReader(options.tableOf(options.catalog), options.owner).read(
+      since,
+      limit,
+    );
     const frames: Frame[] = [];
     if (gap) return {frames, gap};
     for (const entry of entries) {
@@ -186,21 +213,42 @@ export class LiveHub implements SubscriptionHost {
   }
 
   /** The end of the tokens that a subscription with these options has. */
-  tokenTail(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role'>): string {
+  tokenTail(
+    options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role'>,
+  ): string {
     const run = runOf(options);
     const query = `${options.shape.queryId}\n${options.owner}\n${valuesText(options.shape, run)}`;
-    return this.tokens.tail({role: options.role, query, schemaVersion: options.shape.schemaVersion});
+    return this.tokens.tail({
+      role: options.role,
+      query,
+      schemaVersion: options.shape.schemaVersion,
+    });
   }
 
   #group(options: SubscribeOptions, run: ExprRun, values: string, scope: TokenScope): Group {
     const {shape} = options;
     const shapeKey = `${shape.id}/${options.codec.name}`;
-    const text = `${this.#shapeNumber(shapeKey)} ${options.databaseOid} ${options.owner} ${options.role} ${this.#settingsNumber(options.context.format)}\n${values}`;
+    const numbers = [
+      this.#shapeNumber(shapeKey),
+      options.databaseOid,
+      options.owner,
+      options.role,
+      this.#settingsNumber(options.context.format),
+    ];
+    const text = `${numbers.join(' ')}\n${values}`;
     const known = this.#groups.get(text);
     if (known !== undefined) return known;
-    const shared = this.#shapes.get(shapeKey) ?? {compiled: this.#compile(options), number: this.#nextNumber++, users: 0};
+    const shared = this.#shapes.get(shapeKey) ?? {
+      compiled: this.#compile(options),
+      number: this.#nextNumber++,
+      users: 0,
+    };
     const identity = {text, owner: options.owner, run, tokenTail: this.tokens.tail(scope)};
-    const group = new Group(shared.compiled, identity, accessKeys(shape, shared.compiled, options, run));
+    const group = new Group(
+      shared.compiled,
+      identity,
+      accessKeys(shape, shared.compiled, options, run),
+    );
     shared.users++;
     this.#shapes.set(shapeKey, shared);
     this.#groups.set(text, group);
@@ -253,7 +301,10 @@ export class LiveHub implements SubscriptionHost {
 
   // --- control
 
-  /** The catalog of a database changed: who lost a right or its table is closed. Call it in the turn in which the change becomes visible. */
+  /**
+   * The catalog of a database changed: who lost a right or its table is closed. Call it in the turn in which the change
+   * becomes visible.
+   */
   catalogChanged(databaseOid: Oid, catalog: CatalogSnapshot): void {
     const answers = new Map<string, unknown>();
     for (const subscription of [...this.#subscriptions.values()]) {
@@ -278,7 +329,11 @@ export class LiveHub implements SubscriptionHost {
   kill(id: number): boolean {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return false;
-    subscription.fail(new PgError(SqlState.queryCanceled, 'canceling live query due to user request', {detail: subscription.token}));
+    subscription.fail(
+      new PgError(SqlState.queryCanceled, 'canceling live query due to user request', {
+        detail: subscription.token,
+      }),
+    );
     return true;
   }
 
@@ -309,7 +364,11 @@ export class LiveHub implements SubscriptionHost {
   close(): void {
     this.#stopListening();
     for (const subscription of [...this.#subscriptions.values()]) {
-      subscription.fail(new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {detail: subscription.token}));
+      subscription.fail(
+        new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {
+          detail: subscription.token,
+        }),
+      );
     }
   }
 }
@@ -318,12 +377,18 @@ export class LiveHub implements SubscriptionHost {
 function recheck(options: SubscribeOptions, catalog: CatalogSnapshot): unknown {
   const {shape} = options;
   const table = catalog.tableByOid(shape.table);
-  if (table === undefined) return new PgError(SqlState.undefinedTable, `relation "${shape.tableName}" does not exist`);
+  if (table === undefined)
+    return new PgError(SqlState.undefinedTable, `relation "${shape.tableName}" does not exist`);
   const attnums = table.columns.filter(column => !column.isDropped).map(column => column.attnum);
   const reads = [...new Set([...shape.filterPositions, ...shape.projectionPositions])];
-  const isSame = reads.every(position => (position < shape.attnums.length ? attnums[position] === shape.attnums[position] : attnums.length === shape.attnums.length));
+  const isSame = reads.every(position =>
+    position < shape.attnums.length
+      ? attnums[position] === shape.attnums[position]
+      : attnums.length === shape.attnums.length,
+  );
   const isSameType = isSame && sameTypes(options, catalog, reads);
-  if (!isSameType) return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
+  if (!isSameType)
+    return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
   try {
     options.authorize(catalog);
     return null;
@@ -332,7 +397,11 @@ function recheck(options: SubscribeOptions, catalog: CatalogSnapshot): unknown {
   }
 }
 
-function sameTypes(options: SubscribeOptions, catalog: CatalogSnapshot, positions: readonly number[]): boolean {
+function sameTypes(
+  options: SubscribeOptions,
+  catalog: CatalogSnapshot,
+  positions: readonly number[],
+): boolean {
   const now = options.tableOf(catalog).columns;
   const before = options.tableOf(options.catalog).columns;
   return positions.every(position => {
@@ -343,7 +412,12 @@ function sameTypes(options: SubscribeOptions, catalog: CatalogSnapshot, position
   });
 }
 
-function accessKeys(shape: LiveShape, compiled: CompiledShape, options: SubscribeOptions, run: ExprRun): readonly RowKey[] | null {
+function accessKeys(
+  shape: LiveShape,
+  compiled: CompiledShape,
+  options: SubscribeOptions,
+  run: ExprRun,
+): readonly RowKey[] | null {
   const {access} = shape;
   if (access === null) return null;
   const keys = new Set<RowKey>();
@@ -360,16 +434,31 @@ function accessKeys(shape: LiveShape, compiled: CompiledShape, options: Subscrib
 }
 
 function runOf(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context'>): ExprRun {
-  return {params: paramsWith(options.shape, options.params), slots: options.slots, outer: [], context: options.context};
+  return {
+    params: paramsWith(options.shape, options.params),
+    slots: options.slots,
+    outer: [],
+    context: options.context,
+  };
 }
 
 function valuesText(shape: LiveShape, run: ExprRun): string {
   return shape.values
-    .map(({kind, index, type}) => `${kind}${index}=${datumText((kind === 'param' ? run.params : run.slots)[index] ?? null, type)}`)
+    .map(
+      ({kind, index, type}) =>
+        `${kind}${index}=${datumText((kind === 'param' ? run.params : run.slots)[index] ?? null, type)}`,
+    )
     .join('\n');
 }
 
 /** Settings that can change what a STABLE function or a JSON value looks like. */
 function settingsText(format: FormatSettings): string {
-  return [format.timeZone, format.dateStyle, format.dateOrder, format.intervalStyle, format.extraFloatDigits, format.byteaOutput].join(' ');
+  return [
+    format.timeZone,
+    format.dateStyle,
+    format.dateOrder,
+    format.intervalStyle,
+    format.extraFloatDigits,
+    format.byteaOutput,
+  ].join(' ');
 }

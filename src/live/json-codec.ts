@@ -8,7 +8,10 @@ import {type LiveShape, PSEUDO_COLUMNS} from './live-shape.ts';
 import {tokenAt} from './resume-token.ts';
 import type {Codec} from './subscription-types.ts';
 
-/** Rows as JSON texts of their values (to_json of the column's type), followed by those of the row's key: the primary key, or the hidden row id. */
+/**
+ * Rows as JSON texts of their values (to_json of the column's type), followed by those of the row's key: the primary
+ * key, or the hidden row id.
+ */
 export function jsonCodec(shape: LiveShape, catalog: CatalogSnapshot): Codec {
   const keys = keyExpressions(shape, catalog);
   const exprs = [...shape.projection, ...keys].map(expr => toJson(expr, catalog));
@@ -66,9 +69,19 @@ function builtin(catalog: CatalogSnapshot, type: number): TypeInstance {
 const ENVELOPE_BYTES = 200;
 
 /** The payloads of a frame, each at most `maxBytes` long, cut between rows. Made once for all subscribers of the group. */
-export function jsonPayloads(frame: Frame, columnNames: readonly string[], maxBytes: number): readonly string[] {
+export function jsonPayloads(
+  frame: Frame,
+  columnNames: readonly string[],
+  maxBytes: number,
+): readonly string[] {
   if (frame.encoded !== null) return frame.encoded;
-  const parts = frame.ops[0] === RESET ? [[]] : partsOf(operations(frame, columnNames, maxBytes - ENVELOPE_BYTES), maxBytes - ENVELOPE_BYTES);
+  const parts =
+    frame.ops[0] === RESET
+      ? [[]]
+      : partsOf(
+          operations(frame, columnNames, maxBytes - ENVELOPE_BYTES),
+          maxBytes - ENVELOPE_BYTES,
+        );
   const reset = frame.ops[0] === RESET ? `"reset":${JSON.stringify(frame.reason)},` : '';
   const token = JSON.stringify(tokenAt(frame.seq, frame.tokenTail));
   frame.encoded = parts.map((ops, index) => {
@@ -99,7 +112,8 @@ type JsonRow = readonly (string | null)[];
 function operations(frame: Frame, columnNames: readonly string[], maxBytes: number): string[] {
   const width = columnNames.length;
   const out: string[] = [];
-  const put = (text: string, key: string): void => void out.push(Buffer.byteLength(text) < maxBytes ? text : `["?",${key}]`);
+  const put = (text: string, key: string): void =>
+    void out.push(Buffer.byteLength(text) < maxBytes ? text : `["?",${key}]`);
   for (let i = 0; i < frame.ops.length; i++) {
     const row = frame.rows[i] as JsonRow;
     const key = arrayText(row, width, row.length);
@@ -113,7 +127,11 @@ function operations(frame: Frame, columnNames: readonly string[], maxBytes: numb
       case CHANGE_UPDATE: {
         const old = frame.olds[i] as JsonRow;
         const oldKey = arrayText(old, width, old.length);
-        if (oldKey === key) put(`["~",${key},${arrayText(row, 0, width)},${changedText(old, row, columnNames)}]`, key);
+        if (oldKey === key)
+          put(
+            `["~",${key},${arrayText(row, 0, width)},${changedText(old, row, columnNames)}]`,
+            key,
+          );
         else {
           out.push(`["-",${oldKey}]`);
           put(`["+",${key},${arrayText(row, 0, width)}]`, key);
@@ -134,6 +152,7 @@ function arrayText(row: JsonRow, from: number, to: number): string {
 
 function changedText(old: JsonRow, row: JsonRow, names: readonly string[]): string {
   const changed: string[] = [];
-  for (let i = 0; i < names.length; i++) if (old[i] !== row[i]) changed.push(`${JSON.stringify(names[i])}:${old[i] ?? 'null'}`);
+  for (let i = 0; i < names.length; i++)
+    if (old[i] !== row[i]) changed.push(`${JSON.stringify(names[i])}:${old[i] ?? 'null'}`);
   return `{${changed.join(',')}}`;
 }

@@ -23,10 +23,12 @@ export class ConstantLifter {
 
   /** A conjunct: only what a comparison compares with; other functions may want to see their constants. */
   conjunct(expr: BoundExpr): BoundExpr {
-    if (expr.kind === 'and' || expr.kind === 'or') return {...expr, args: expr.args.map(arg => this.conjunct(arg))};
+    if (expr.kind === 'and' || expr.kind === 'or')
+      return {...expr, args: expr.args.map(arg => this.conjunct(arg))};
     if (expr.kind === 'not') return {...expr, arg: this.conjunct(expr.arg)};
     if (expr.kind === 'scalarArray') return {...expr, array: this.value(expr.array)};
-    if (expr.kind !== 'call' || expr.args.length !== 2 || !COMPARISON.test(expr.source)) return expr;
+    if (expr.kind !== 'call' || expr.args.length !== 2 || !COMPARISON.test(expr.source))
+      return expr;
     return {...expr, args: expr.args.map(arg => this.value(arg))};
   }
 
@@ -39,7 +41,10 @@ export class ConstantLifter {
 }
 
 /** The parameters of a run: the statement's own, then the lifted constants. */
-export function paramsWith(shape: {readonly constants: readonly Datum[]; readonly parameterCount: number}, params: readonly Datum[]): readonly Datum[] {
+export function paramsWith(
+  shape: {readonly constants: readonly Datum[]; readonly parameterCount: number},
+  params: readonly Datum[],
+): readonly Datum[] {
   if (shape.constants.length === 0) return params;
   const own: Datum[] = [];
   for (let i = 0; i < shape.parameterCount; i++) own.push(params[i] ?? null);

@@ -25,7 +25,8 @@ export interface AccessKey {
 }
 
 /**
- * A query of class A: one table, a condition on one row, a target list over one row. Expressions are over the table's stored row followed by PSEUDO_COLUMNS.
+ * A query of class A: one table, a condition on one row, a target list over one row. Expressions are over the table's
+ * stored row followed by PSEUDO_COLUMNS.
  * Readonly data, shared by all subscriptions of the plan; parameters and slots stay open.
  */
 export interface LiveShape {

@@ -28,7 +28,10 @@ export class MemoryLog implements LogReader {
     this.#events = this.#events.slice(CAPACITY);
   }
 
-  read(since: Seq, limit: number): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq} {
+  read(
+    since: Seq,
+    limit: number,
+  ): {readonly entries: readonly CommitEvent[]; readonly gap: boolean; readonly next: Seq} {
     if (since < this.#floor) return {entries: [], gap: true, next: since};
     const from = this.#events.findIndex(event => event.seq > since);
     const entries = from === -1 ? [] : this.#events.slice(from, from + limit);

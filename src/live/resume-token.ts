@@ -18,7 +18,8 @@ export interface ResumePoint {
 }
 
 /**
- * Makes and reads resume tokens: `seq.epoch-schema.signature`. The signature is over everything but the seq, so that a frame's token costs a concatenation;
+ * Makes and reads resume tokens: `seq.epoch-schema.signature`. The signature is over everything but the seq, so that a
+ * frame's token costs a concatenation;
  * another seq reaches nothing that the role could not read with the query itself.
  */
 export class ResumeTokens {
@@ -38,17 +39,29 @@ export class ResumeTokens {
   }
 
   #sign(clear: string, scope: TokenScope): string {
-    return createHmac('sha256', this.#secret).update(`${clear}\n${scope.role}\n${scope.query}`).digest('base64url').slice(0, 27);
+    return createHmac('sha256', this.#secret)
+      .update(`${clear}\n${scope.role}\n${scope.query}`)
+      .digest('base64url')
+      .slice(0, 27);
   }
 
   /** 22023 when the token is not one of this query and role. */
   read(token: string, scope: TokenScope): ResumePoint {
     const match = /^([0-9a-z]{1,13})\.([0-9a-z]{1,40}-(\d{1,10}))\.([\w-]{27})$/.exec(token);
     if (match === null) throw invalidToken();
-    const [, seq, clear, , signature] = match as unknown as readonly [string, string, string, string, string];
+    const [, seq, clear, , signature] = match as unknown as readonly [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     const wanted = Buffer.from(this.#sign(clear, scope));
     if (!timingSafeEqual(wanted, Buffer.from(signature))) throw invalidToken();
-    return {seq: BigInt(Number.parseInt(seq, 36)) as Seq, isCurrent: clear === `${this.#epoch}-${scope.schemaVersion}`};
+    return {
+      seq: BigInt(Number.parseInt(seq, 36)) as Seq,
+      isCurrent: clear === `${this.#epoch}-${scope.schemaVersion}`,
+    };
   }
 }
 

@@ -36,20 +36,22 @@ export class LiveService {
 
   /** Rows of system.live_queries in column order. */
   rows(): readonly (readonly Datum[])[] {
-    return this.hub.rows().map(row => [
-      BigInt(row.id),
-      row.name === '' ? null : row.name,
-      row.pid,
-      row.userName,
-      row.surface,
-      row.class,
-      row.query,
-      row.state,
-      row.sentSeq,
-      row.lag,
-      row.changes,
-      row.createdAt,
-    ]);
+    return this.hub
+      .rows()
+      .map(row => [
+        BigInt(row.id),
+        row.name === '' ? null : row.name,
+        row.pid,
+        row.userName,
+        row.surface,
+        row.class,
+        row.query,
+        row.state,
+        row.sentSeq,
+        row.lag,
+        row.changes,
+        row.createdAt,
+      ]);
   }
 
   close(): void {

@@ -34,7 +34,10 @@ export function snapshotPlan(shape: LiveShape, options: SnapshotPlanOptions): Pl
     outputs.push('rid');
     columns.push({name: 'rid', type: typeOf(options.types, 20), typmod: -1});
   }
-  const toOutput = (column: ColumnExpr): ColumnExpr => ({...column, index: positions.indexOf(column.index)});
+  const toOutput = (column: ColumnExpr): ColumnExpr => ({
+    ...column,
+    index: positions.indexOf(column.index),
+  });
   const scan: TableScanPlan = {
     ...shape.scan,
     outputs,
@@ -43,12 +46,17 @@ export function snapshotPlan(shape: LiveShape, options: SnapshotPlanOptions): Pl
     order: null,
   };
   assert(table.oid === shape.table, 'the snapshot reads the table of the query');
-  const newest = options.lastRows === null ? scan : newestRows(scan, seqAt, options.lastRows, options.types);
+  const newest =
+    options.lastRows === null ? scan : newestRows(scan, seqAt, options.lastRows, options.types);
   return {
     kind: 'project',
     id: -1,
     estimatedRows: scan.estimatedRows,
-    columns: projection.map((expr, index) => ({name: shape.columns[index]?.name ?? '?column?', type: expr.type, typmod: expr.typmod})),
+    columns: projection.map((expr, index) => ({
+      name: shape.columns[index]?.name ?? '?column?',
+      type: expr.type,
+      typmod: expr.typmod,
+    })),
     input: newest,
     exprs: projection.map(expr => replaceColumns(expr, toOutput)),
   };
@@ -87,11 +95,25 @@ function typeOf(types: TypeLookup, wanted: number): PlanColumn['type'] {
 function newestRows(scan: TableScanPlan, seqAt: number, count: number, types: TypeLookup): Plan {
   const int8 = typeOf(types, 20);
   const seq: BoundExpr = {kind: 'column', index: seqAt, type: int8, typmod: -1, location: -1};
-  const limit: BoundExpr = {kind: 'constant', value: BigInt(count), type: int8, typmod: -1, location: -1};
+  const limit: BoundExpr = {
+    kind: 'constant',
+    value: BigInt(count),
+    type: int8,
+    typmod: -1,
+    location: -1,
+  };
   const base = {columns: scan.columns, estimatedRows: count};
   const newestFirst: SortKey[] = [{expr: seq, descending: true, nullsFirst: false}];
   const oldestFirst: SortKey[] = [{expr: seq, descending: false, nullsFirst: false}];
   const sorted: Plan = {kind: 'sort', id: -2, ...base, input: scan, keys: newestFirst, limit};
-  const limited: Plan = {kind: 'limit', id: -3, ...base, input: sorted, limit, offset: null, tieKeys: null};
+  const limited: Plan = {
+    kind: 'limit',
+    id: -3,
+    ...base,
+    input: sorted,
+    limit,
+    offset: null,
+    tieKeys: null,
+  };
   return {kind: 'sort', id: -4, ...base, input: limited, keys: oldestFirst, limit: null};
 }

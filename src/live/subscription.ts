@@ -23,10 +23,18 @@ export interface SubscriptionHost {
 }
 
 /**
- * waiting: for durability of what it is about to show. snapshot: rows are read. marking: the mark after them is due. replay: the log is read up to the head.
+ * waiting: for durability of what it is about to show. snapshot: rows are read. marking: the mark after them is due.
+ * replay: the log is read up to the head.
  * live: frames come from the matcher. resetting: the receiver is to be told, then it starts over.
  */
-export type SubscriptionState = 'waiting' | 'snapshot' | 'marking' | 'replay' | 'live' | 'resetting' | 'closed';
+export type SubscriptionState =
+  | 'waiting'
+  | 'snapshot'
+  | 'marking'
+  | 'replay'
+  | 'live'
+  | 'resetting'
+  | 'closed';
 
 /** Commits of the log that a replay reads at once, and batches of a snapshot between two turns. */
 const LOG_PORTION = 64;
@@ -59,7 +67,13 @@ export class LiveSubscription implements GroupMember {
   #isPumping = false;
   #log: LogReader | null = null;
 
-  constructor(id: number, group: Group, options: SubscribeOptions, host: SubscriptionHost, createdAt: bigint) {
+  constructor(
+    id: number,
+    group: Group,
+    options: SubscribeOptions,
+    host: SubscriptionHost,
+    createdAt: bigint,
+  ) {
     this.id = id;
     this.group = group;
     this.options = options;
@@ -168,7 +182,13 @@ export class LiveSubscription implements GroupMember {
   fail(error: unknown): void {
     if (this.state === 'closed') return;
     const pgError =
-      error instanceof PgError ? error : new PgError(SqlState.internalError, error instanceof Error ? error.message : String(error), {cause: error});
+      error instanceof PgError
+        ? error
+        : new PgError(
+            SqlState.internalError,
+            error instanceof Error ? error.message : String(error),
+            {cause: error},
+          );
     this.close();
     this.sink.closed(pgError);
   }
@@ -249,7 +269,11 @@ export class LiveSubscription implements GroupMember {
     if (batch === PAUSE) {
       const {pause} = rows;
       if (pause === null) this.#later();
-      else pause.then(() => this.#later(), error => this.fail(error));
+      else
+        pause.then(
+          () => this.#later(),
+          error => this.fail(error),
+        );
       return false;
     }
     this.sink.snapshot(rows.seq, batch);
@@ -266,7 +290,9 @@ export class LiveSubscription implements GroupMember {
   #restart(): boolean {
     if (this.sink.wanted <= 0) return false;
     this.resets++;
-    this.sink.frame(controlFrame(this.#host.settled(), RESET, this.group.tokenTail, this.#resetReason));
+    this.sink.frame(
+      controlFrame(this.#host.settled(), RESET, this.group.tokenTail, this.#resetReason),
+    );
     this.#place(this.options.start.snapshot ? 'snapshot' : 'now');
     this.#settle();
     return false;

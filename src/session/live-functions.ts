@@ -10,10 +10,18 @@ import {liveOptions} from './live-query-options.ts';
 import type {WadiSession} from './wadi-session.ts';
 
 /** prosrc of the live functions that answer one value. */
-export const LIVE_FUNCTIONS: ReadonlySet<string> = new Set(['live_open', 'live_open_sql', 'live_close']);
+export const LIVE_FUNCTIONS: ReadonlySet<string> = new Set([
+  'live_open',
+  'live_open_sql',
+  'live_close',
+]);
 
 /** Answers a live function; undefined when the prosrc is not one. */
-export function liveCall(session: WadiSession, source: string, args: readonly unknown[]): Datum | undefined {
+export function liveCall(
+  session: WadiSession,
+  source: string,
+  args: readonly unknown[],
+): Datum | undefined {
   const [first, second] = args as readonly (string | null | undefined)[];
   switch (source) {
     case 'live_open':
@@ -34,9 +42,12 @@ export const LIVE_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new Map(
     {
       create: () => (args: readonly Datum[], context) => {
         const [channel, since] = args;
-        if (!(context instanceof SessionEvalContext) || channel == null || since == null) return [][Symbol.iterator]();
+        if (!(context instanceof SessionEvalContext) || channel == null || since == null)
+          return [][Symbol.iterator]();
         const {boundSession: session} = context;
-        const rows: readonly Datum[][] = session.engine.live.channels.changes(channel as string, session.currentRole, since as Seq).map(row => [...row]);
+        const rows: readonly Datum[][] = session.engine.live.channels
+          .changes(channel as string, session.currentRole, since as Seq)
+          .map(row => [...row]);
         return rows[Symbol.iterator]();
       },
     } satisfies SetFunctionCode,
@@ -45,7 +56,11 @@ export const LIVE_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new Map(
 
 function openNamed(session: WadiSession, name: string, argsText: string): PgRecord {
   const query = findLiveQuery(session, name);
-  return openText(session, {text: query.queryText, name: query.name, types: query.argTypes}, argsText);
+  return openText(
+    session,
+    {text: query.queryText, name: query.name, types: query.argTypes},
+    argsText,
+  );
 }
 
 /** A live query by its name along the search path, or `schema.name`; 42704 when there is none. */
@@ -70,27 +85,53 @@ interface QueryText {
 function openText(session: WadiSession, query: QueryText, argsText: string): PgRecord {
   const statements = session.engine.parser.parse(query.text);
   const [statement] = statements;
-  if (statement === undefined || statements.length !== 1 || statement.custom !== null || statement.ast === null || !('SelectStmt' in statement.ast)) {
+  if (
+    statement === undefined ||
+    statements.length !== 1 ||
+    statement.custom !== null ||
+    statement.ast === null ||
+    !('SelectStmt' in statement.ast)
+  ) {
     throw new PgError(SqlState.invalidParameterValue, 'a live query must be one SELECT statement');
   }
   const {entry, slots} = session.planner.plan(statement, query.types);
   const params = readArguments(session, argsText, entry.plan.parameterTypes);
-  const options = liveOptions(session, {entry, params, slots, name: query.name, text: query.text, codec: 'json'});
+  const options = liveOptions(session, {
+    entry,
+    params,
+    slots,
+    name: query.name,
+    text: query.text,
+    codec: 'json',
+  });
   const {channel, seq, resume} = session.engine.live.channels.open(options);
   return new PgRecord(2249 as Oid, [25 as Oid, 20 as Oid, 25 as Oid], [channel, seq, resume]);
 }
 
 /** Arguments as a JSON array; each is read by its type's text input. */
-function readArguments(session: WadiSession, text: string, types: readonly TypeInstance[]): Datum[] {
+function readArguments(
+  session: WadiSession,
+  text: string,
+  types: readonly TypeInstance[],
+): Datum[] {
   let values: unknown;
   try {
     values = JSON.parse(text);
   } catch {
-    throw new PgError(SqlState.invalidTextRepresentation, 'invalid input syntax for type json', {detail: 'The arguments of a live query are a JSON array.'});
+    throw new PgError(SqlState.invalidTextRepresentation, 'invalid input syntax for type json', {
+      detail: 'The arguments of a live query are a JSON array.',
+    });
   }
-  if (!Array.isArray(values)) throw new PgError(SqlState.invalidParameterValue, 'the arguments of a live query must be a JSON array');
+  if (!Array.isArray(values))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'the arguments of a live query must be a JSON array',
+    );
   if (values.length !== types.length) {
-    throw new PgError(SqlState.invalidParameterValue, `the live query takes ${types.length} arguments, but ${values.length} were given`);
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `the live query takes ${types.length} arguments, but ${values.length} were given`,
+    );
   }
   return values.map((value: unknown, index): Datum => {
     if (value === null) return null;

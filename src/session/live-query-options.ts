@@ -48,7 +48,12 @@ export function liveOptions(session: WadiSession, request: LiveRequest): Channel
   const role = session.currentRole;
   const context = frozenContext(session.evalContext);
   const compiler = new ExprCompiler(engine.library, catalog, engine.factories);
-  const owner = ownerOf(session, shape, catalog, name => compiler.scalar(name)({params, slots, outer: [], context}) as string | null);
+  const owner = ownerOf(
+    session,
+    shape,
+    catalog,
+    name => compiler.scalar(name)({params, slots, outer: [], context}) as string | null,
+  );
   return {
     shape,
     params,
@@ -71,7 +76,12 @@ export function liveOptions(session: WadiSession, request: LiveRequest): Channel
 }
 
 /** Whose rows: null = all owners or a shared table. */
-function ownerOf(session: WadiSession, shape: LiveShape, catalog: CatalogSnapshot, evaluate: (name: NonNullable<LiveShape['scan']['ownerEquals']>) => string | null): OwnerId | null {
+function ownerOf(
+  session: WadiSession,
+  shape: LiveShape,
+  catalog: CatalogSnapshot,
+  evaluate: (name: NonNullable<LiveShape['scan']['ownerEquals']>) => string | null,
+): OwnerId | null {
   if (shape.scope === 'none') return null;
   const own = session.effectiveOwner;
   if (shape.scope === 'own') return own;
@@ -85,13 +95,27 @@ function ownerOf(session: WadiSession, shape: LiveShape, catalog: CatalogSnapsho
 /** An owner that no row has. */
 const NOBODY = 0xffffffff as OwnerId;
 
-function authorize(catalog: CatalogSnapshot, role: WadiSession['currentRole'], plan: QueryPlan, owner: OwnerId | null, shape: LiveShape): void {
+function authorize(
+  catalog: CatalogSnapshot,
+  role: WadiSession['currentRole'],
+  plan: QueryPlan,
+  owner: OwnerId | null,
+  shape: LiveShape,
+): void {
   if (catalog.roleByOid(role) === undefined) {
     throw new PgError(SqlState.insufficientPrivilege, `role with OID ${role} was dropped`);
   }
   checkPlanPrivileges(catalog, role, plan.privileges);
-  if (shape.scope === 'all' && owner !== role && owner !== NOBODY && !hasServiceRight(catalog, role)) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for rows of other users in table ${shape.tableName}`);
+  if (
+    shape.scope === 'all' &&
+    owner !== role &&
+    owner !== NOBODY &&
+    !hasServiceRight(catalog, role)
+  ) {
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for rows of other users in table ${shape.tableName}`,
+    );
   }
 }
 

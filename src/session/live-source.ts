@@ -2,7 +2,7 @@ import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {Batch} from '../columns/batch.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {buildOperator} from '../exec/build.ts';
-import {END, type Operator, PAUSE} from '../exec/operator.ts';
+import type {END, Operator, PAUSE} from '../exec/operator.ts';
 import type {SnapshotRows, SnapshotSource} from '../live/subscription-types.ts';
 import type {Plan} from '../sql/plan/plan.ts';
 import type {Transaction} from '../storage/contract.ts';
@@ -44,7 +44,11 @@ export class SessionSnapshots implements SnapshotSource {
         injectsPauses: engine.injectsPauses,
       });
       const run = new ExecutionRun(0);
-      run.startAt(session, {catalog: this.#catalog, tx, currentRole: this.#role, owner: this.#owner}, {params, slots});
+      run.startAt(
+        session,
+        {catalog: this.#catalog, tx, currentRole: this.#role, owner: this.#owner},
+        {params, slots},
+      );
       run.startSlice();
       operator.open(run);
       return new OperatorRows(operator, run, tx);

@@ -4,14 +4,40 @@ import type {BoundExpr} from '../../src/expr/bound.ts';
 import {analyzeLive} from '../../src/live/analyze.ts';
 import type {Storage, TableStorage} from '../../src/storage/contract.ts';
 import type {Datum} from '../../src/types/contract.ts';
-import {begin, byKey, contents, createTable, insertRows, open, table, temporaryDirectory, updateByKey} from '../storage/support.ts';
-import {and, call, Client, column, constant, fakeCatalog, makeHub, param, planOf, randomOf, settle, subscribe} from './support.ts';
+import {
+  begin,
+  byKey,
+  contents,
+  createTable,
+  insertRows,
+  open,
+  table,
+  temporaryDirectory,
+  updateByKey,
+} from '../storage/support.ts';
+import {
+  and,
+  call,
+  Client,
+  column,
+  constant,
+  fakeCatalog,
+  makeHub,
+  param,
+  planOf,
+  randomOf,
+  settle,
+  subscribe,
+} from './support.ts';
 
 const INT4 = 23;
 const TEXT = 25;
 const ALL = [column(0, INT4), column(1, INT4), column(2, TEXT)];
 
-async function withStorage(tables: readonly TableStorage[], act: (storage: Storage) => Promise<void>): Promise<void> {
+async function withStorage(
+  tables: readonly TableStorage[],
+  act: (storage: Storage) => Promise<void>,
+): Promise<void> {
   const directory = temporaryDirectory();
   const storage = open(directory.path, tables);
   try {
@@ -23,22 +49,36 @@ async function withStorage(tables: readonly TableStorage[], act: (storage: Stora
   }
 }
 
-async function deleteByKey(storage: Storage, of: TableStorage, key: Datum, owner: number | null = null): Promise<void> {
+async function deleteByKey(
+  storage: Storage,
+  of: TableStorage,
+  key: Datum,
+  owner: number | null = null,
+): Promise<void> {
   const tx = begin(storage);
   const found = await byKey(tx, of, [key], owner === null ? null : oid(owner));
-  if (found !== null) tx.delete(of, found);
+  if (found !== null) void tx.delete(of, found);
   await tx.commit();
 }
 
 /** A random transaction of 1 to 4 changes; it can rewrite a row's key. */
-async function randomCommit(storage: Storage, of: TableStorage, random: (below: number) => number): Promise<void> {
+async function randomCommit(
+  storage: Storage,
+  of: TableStorage,
+  random: (below: number) => number,
+): Promise<void> {
   const tx = begin(storage);
   for (let n = 1 + random(4); n > 0; n--) {
     const id = random(12);
     const found = await byKey(tx, of, [id]);
-    if (found === null) tx.insert(of, oid(0), [id, random(4), `s${random(3)}`]);
-    else if (random(3) === 0) tx.delete(of, found);
-    else await updateByKey(tx, of, [id], row => [row[0]!, random(4), random(2) === 0 ? row[2]! : `s${random(3)}`]);
+    if (found === null) void tx.insert(of, oid(0), [id, random(4), `s${random(3)}`]);
+    else if (random(3) === 0) void tx.delete(of, found);
+    else
+      await updateByKey(tx, of, [id], row => [
+        row[0]!,
+        random(4),
+        random(2) === 0 ? row[2]! : `s${random(3)}`,
+      ]);
     tx.endStatement();
     tx.beginStatement();
   }
@@ -53,21 +93,39 @@ interface Case {
 
 const cases: readonly Case[] = [
   {name: 'everything', filter: null, accepts: () => true},
-  {name: 'v = 2', filter: call('int4eq', [column(1, INT4), constant(2, INT4)]), accepts: row => row[1] === 2},
-  {name: 'v > 1', filter: call('int4gt', [column(1, INT4), constant(1, INT4)]), accepts: row => (row[1] as number) > 1},
+  {
+    name: 'v = 2',
+    filter: call('int4eq', [column(1, INT4), constant(2, INT4)]),
+    accepts: row => row[1] === 2,
+  },
+  {
+    name: 'v > 1',
+    filter: call('int4gt', [column(1, INT4), constant(1, INT4)]),
+    accepts: row => (row[1] as number) > 1,
+  },
   {
     name: "v = 1 and s = 's1'",
-    filter: and(call('int4eq', [constant(1, INT4), column(1, INT4)]), call('texteq', [column(2, TEXT), constant('s1', TEXT)])),
+    filter: and(
+      call('int4eq', [constant(1, INT4), column(1, INT4)]),
+      call('texteq', [column(2, TEXT), constant('s1', TEXT)]),
+    ),
     accepts: row => row[1] === 1 && row[2] === 's1',
   },
   {
     name: "v = 3 and s <> 's0'",
-    filter: and(call('int4eq', [column(1, INT4), constant(3, INT4)]), call('textne', [column(2, TEXT), constant('s0', TEXT)])),
+    filter: and(
+      call('int4eq', [column(1, INT4), constant(3, INT4)]),
+      call('textne', [column(2, TEXT), constant('s0', TEXT)]),
+    ),
     accepts: row => row[1] === 3 && row[2] !== 's0',
   },
 ];
 
-const textOf = (rows: readonly (readonly Datum[])[]): string => rows.map(row => row.join(',')).sort().join(' ');
+const textOf = (rows: readonly (readonly Datum[])[]): string =>
+  rows
+    .map(row => row.join(','))
+    .sort()
+    .join(' ');
 
 t.test('every state that a client passes through is the result at that commit', async t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
@@ -78,11 +136,19 @@ t.test('every state that a client passes through is the result at that commit', 
     const hub = makeHub(storage);
     const history = new Map<Seq, readonly (readonly Datum[])[]>();
     storage.onCommit(() => {});
-    await insertRows(storage, of, [[1, 1, 's1'], [2, 2, 's2'], [3, 3, 's0']]);
+    await insertRows(storage, of, [
+      [1, 1, 's1'],
+      [2, 2, 's2'],
+      [3, 3, 's0'],
+    ]);
     history.set(storage.lastSeq, await contents(storage, of));
     const clients = cases.map(each => {
       const client = new Client();
-      return {...each, client, subscription: subscribe(hub, {plan: planOf(of, each.filter, ALL), table: of}, client)};
+      return {
+        ...each,
+        client,
+        subscription: subscribe(hub, {plan: planOf(of, each.filter, ALL), table: of}, client),
+      };
     });
     for (let i = 0; i < 120; i++) {
       await randomCommit(storage, of, random);
@@ -115,7 +181,8 @@ t.test('writes at every turn of the hand-over are neither lost nor given twice',
     const hub = makeHub(storage);
     // One writer: its transactions do not wait for each other, but they fall between any two steps of the hand-over.
     let writer: Promise<void> = Promise.resolve();
-    const write = (): Promise<void> => (writer = writer.then(() => randomCommit(storage, of, random)));
+    const write = (): Promise<void> =>
+      (writer = writer.then(() => randomCommit(storage, of, random)));
     for (let round = 0; round < 30; round++) {
       await write();
       const client = new Client();
@@ -200,10 +267,20 @@ t.test('resume at every commit of a history gives the rest of it', async t => {
       again.close();
     }
     const {token} = first.states.at(-1)!;
-    t.throws(() => subscribe(hub, {plan, table: of, role: 11, start: {resume: token}}, new Client()), {code: '22023'}, 'another role');
+    t.throws(
+      () => subscribe(hub, {plan, table: of, role: 11, start: {resume: token}}, new Client()),
+      {code: '22023'},
+      'another role',
+    );
     const other = planOf(of, call('int4gt', [column(1, INT4), constant(1, INT4)]), ALL);
-    t.throws(() => subscribe(hub, {plan: other, table: of, start: {resume: token}}, new Client()), {code: '22023'}, 'another constant');
-    t.throws(() => subscribe(hub, {plan, table: of, start: {resume: `${token}x`}}, new Client()), {code: '22023'});
+    t.throws(
+      () => subscribe(hub, {plan: other, table: of, start: {resume: token}}, new Client()),
+      {code: '22023'},
+      'another constant',
+    );
+    t.throws(() => subscribe(hub, {plan, table: of, start: {resume: `${token}x`}}, new Client()), {
+      code: '22023',
+    });
     t.equal(hub.size, 1, 'refused ones leave nothing');
     hub.close();
   });
@@ -214,13 +291,16 @@ t.test('TRUNCATE is a reset with the rows anew', async t => {
   await withStorage([of], async storage => {
     const hub = makeHub(storage);
     const client = new Client();
-    await insertRows(storage, of, [[1, 1, 'a'], [2, 1, 'b']]);
+    await insertRows(storage, of, [
+      [1, 1, 'a'],
+      [2, 1, 'b'],
+    ]);
     const subscription = subscribe(hub, {plan: planOf(of, null, ALL), table: of}, client);
     await settle(storage, client, subscription);
     t.equal(client.state.size, 2);
     const tx = begin(storage);
     tx.truncate(of);
-    tx.insert(of, oid(0), [3, 3, 'c']);
+    void tx.insert(of, oid(0), [3, 3, 'c']);
     await tx.commit();
     await settle(storage, client, subscription);
     await settle(storage, client, subscription);
@@ -237,7 +317,9 @@ t.test('an update that touches nothing that the query reads sends nothing', asyn
     const hub = makeHub(storage);
     const client = new Client();
     await insertRows(storage, of, [[1, 1, 'a']]);
-    const plan = planOf(of, call('int4lt', [column(1, INT4), constant(3, INT4)]), [column(0, INT4)]);
+    const plan = planOf(of, call('int4lt', [column(1, INT4), constant(3, INT4)]), [
+      column(0, INT4),
+    ]);
     const subscription = subscribe(hub, {plan, table: of}, client);
     await settle(storage, client, subscription);
     const update = async (change: (row: readonly Datum[]) => readonly Datum[]): Promise<void> => {
@@ -293,7 +375,11 @@ t.test('one bad row ends only the query that cannot evaluate it', async t => {
     const bad = new Client();
     const good = new Client();
     const division = call('int4div', [constant(10, INT4), column(1, INT4)], INT4);
-    subscribe(hub, {plan: planOf(of, call('int4gt', [division, constant(1, INT4)]), ALL), table: of}, bad);
+    subscribe(
+      hub,
+      {plan: planOf(of, call('int4gt', [division, constant(1, INT4)]), ALL), table: of},
+      bad,
+    );
     const other = subscribe(hub, {plan: planOf(of, null, ALL), table: of}, good);
     await settle(storage, good, other);
     await insertRows(storage, of, [[1, 0, 'zero']]);
@@ -313,16 +399,32 @@ t.test('queries that differ in constants share a shape; keys find them', async t
     const hub = makeHub(storage);
     const clients = Array.from({length: 200}, (_, i) => {
       const client = new Client();
-      subscribe(hub, {plan: planOf(of, call('int4eq', [column(1, INT4), constant(i, INT4)]), ALL), table: of}, client);
+      subscribe(
+        hub,
+        {plan: planOf(of, call('int4eq', [column(1, INT4), constant(i, INT4)]), ALL), table: of},
+        client,
+      );
       return client;
     });
     const withParam = new Client();
     const byParam = planOf(of, call('int4eq', [column(1, INT4), param(0, INT4)]), ALL, [INT4]);
     const last = subscribe(hub, {plan: byParam, table: of, params: [7]}, withParam);
     await settle(storage, null, last);
-    const ids = new Set(clients.map((_, i) => analyzeLive(planOf(of, call('int4eq', [column(1, INT4), constant(i, INT4)]), ALL), fakeCatalog([of])).id));
+    const ids = new Set(
+      clients.map(
+        (_, i) =>
+          analyzeLive(
+            planOf(of, call('int4eq', [column(1, INT4), constant(i, INT4)]), ALL),
+            fakeCatalog([of]),
+          ).id,
+      ),
+    );
     t.equal(ids.size, 1);
-    await insertRows(storage, of, [[1, 7, 'seven'], [2, null, 'null'], [3, 150, 'x']]);
+    await insertRows(storage, of, [
+      [1, 7, 'seven'],
+      [2, null, 'null'],
+      [3, 150, 'x'],
+    ]);
     await settle(storage, null, last);
     t.equal(clients[7]!.text, '1,7,seven');
     t.equal(clients[150]!.text, '3,150,x');
@@ -352,11 +454,32 @@ t.test('what is not of class A says why', async t => {
   const plan = planOf(of, null, ALL);
   const catalog = fakeCatalog([of]);
   const input = plan.root;
-  const rooted = (root: Record<string, unknown>): Parameters<typeof analyzeLive>[0] => ({...plan, root: {...input, ...root} as never});
-  t.throws(() => analyzeLive(rooted({kind: 'sort', input}), catalog), {code: '0A000', message: 'live queries with ORDER BY are not supported yet'});
-  t.throws(() => analyzeLive(rooted({kind: 'limit', input}), catalog), {code: '0A000', message: /LIMIT/});
-  t.throws(() => analyzeLive(rooted({kind: 'aggregate', input}), catalog), {code: '0A000', message: /aggregates/});
-  t.throws(() => analyzeLive(rooted({kind: 'hashJoin', input}), catalog), {code: '0A000', message: /joins/});
-  t.throws(() => analyzeLive(planOf(of, call('random', [], 16, 'v'), ALL), catalog), {code: '0A000', message: /volatile function random/});
-  t.throws(() => analyzeLive(planOf(of, call('now', [], 16, 's'), ALL), catalog), {code: '0A000', message: /not immutable/});
+  const rooted = (root: Record<string, unknown>): Parameters<typeof analyzeLive>[0] => ({
+    ...plan,
+    root: {...input, ...root} as never,
+  });
+  t.throws(() => analyzeLive(rooted({kind: 'sort', input}), catalog), {
+    code: '0A000',
+    message: 'live queries with ORDER BY are not supported yet',
+  });
+  t.throws(() => analyzeLive(rooted({kind: 'limit', input}), catalog), {
+    code: '0A000',
+    message: /LIMIT/,
+  });
+  t.throws(() => analyzeLive(rooted({kind: 'aggregate', input}), catalog), {
+    code: '0A000',
+    message: /aggregates/,
+  });
+  t.throws(() => analyzeLive(rooted({kind: 'hashJoin', input}), catalog), {
+    code: '0A000',
+    message: /joins/,
+  });
+  t.throws(() => analyzeLive(planOf(of, call('random', [], 16, 'v'), ALL), catalog), {
+    code: '0A000',
+    message: /volatile function random/,
+  });
+  t.throws(() => analyzeLive(planOf(of, call('now', [], 16, 's'), ALL), catalog), {
+    code: '0A000',
+    message: /not immutable/,
+  });
 });

@@ -22,7 +22,11 @@ class Stream {
   }
 
   start(text: string, values: readonly unknown[] = [], rows?: number): void {
-    const query = new pg.Query({text, values: values.length > 0 || rows !== undefined ? [...values] : undefined, rows} as never);
+    const query = new pg.Query({
+      text,
+      values: values.length > 0 || rows !== undefined ? [...values] : undefined,
+      rows,
+    } as never);
     const events = query as unknown as {on(event: string, listener: (value: never) => void): void};
     events.on('row', (row: LiveRow) => {
       this.rows.push(row);
@@ -66,7 +70,11 @@ async function connect(user = 'postgres'): Promise<pg.Client> {
   return client;
 }
 
-async function stream(text: string, values: readonly unknown[] = [], options: {user?: string; rows?: number} = {}): Promise<Stream> {
+async function stream(
+  text: string,
+  values: readonly unknown[] = [],
+  options: {user?: string; rows?: number} = {},
+): Promise<Stream> {
   const made = new Stream(await connect(options.user));
   made.start(text, values, options.rows);
   return made;
@@ -92,23 +100,43 @@ t.test('SUBSCRIBE: rows, a mark, then changes; the detail of a cancel resumes it
   await admin.query("UPDATE s1 SET s = 'bb' WHERE id = 2");
   await admin.query('UPDATE s1 SET v = 21 WHERE id = 2');
   await admin.query('DELETE FROM s1 WHERE id = 4');
-  await admin.query("BEGIN; INSERT INTO s1 VALUES (7, 70, 'x'); INSERT INTO s1 VALUES (8, 80, 'y'); COMMIT");
+  await admin.query(
+    "BEGIN; INSERT INTO s1 VALUES (7, 70, 'x'); INSERT INTO s1 VALUES (8, 80, 'y'); COMMIT",
+  );
   await live.until(() => live.rows.length >= 9, 'nine rows');
-  t.same(live.ops('id', 's').slice(3), ['ins 4 d', 'del 1 a', 'upd 2 bb', 'del 4 d', 'ins 7 x', 'ins 8 y']);
-  t.same(live.rows.slice(3).map(row => row._last), [true, true, true, true, false, true]);
+  t.same(live.ops('id', 's').slice(3), [
+    'ins 4 d',
+    'del 1 a',
+    'upd 2 bb',
+    'del 4 d',
+    'ins 7 x',
+    'ins 8 y',
+  ]);
+  t.same(
+    live.rows.slice(3).map(row => row._last),
+    [true, true, true, true, false, true],
+  );
   t.equal(live.rows[7]!._seq, live.rows[8]!._seq, 'one commit, one seq');
   const token = await live.cancel(admin);
   t.equal(live.error?.code, '57014');
   t.ok(token.length > 20);
   await admin.query("INSERT INTO s1 VALUES (9, 90, 'z')");
-  const again = await stream(`SUBSCRIBE (SELECT id, s FROM s1 WHERE v >= 10) WITH (resume = '${token}')`);
+  const again = await stream(
+    `SUBSCRIBE (SELECT id, s FROM s1 WHERE v >= 10) WITH (resume = '${token}')`,
+  );
   await again.until(() => again.rows.length >= 2, 'the missed row');
   t.same(again.ops('id', 's'), ['ins 9 z', 'mark null null']);
-  const from = await stream(`SUBSCRIBE (SELECT id, s FROM s1 WHERE v >= 10) WITH (resume = '${live.rows[5]!._resume}')`);
+  const from = await stream(
+    `SUBSCRIBE (SELECT id, s FROM s1 WHERE v >= 10) WITH (resume = '${live.rows[5]!._resume}')`,
+  );
   await from.until(() => from.rows.length >= 5, 'rows after the third change');
   t.same(from.ops('id'), ['del 4', 'ins 7', 'ins 8', 'ins 9', 'mark null']);
-  await t.rejects(admin.query(`SUBSCRIBE (SELECT id FROM s1) WITH (resume = '${token}')`), {code: '22023'});
-  await t.rejects(admin.query('SUBSCRIBE (SELECT id FROM s1) WITH (nonsense = 1)'), {code: '22023'});
+  await t.rejects(admin.query(`SUBSCRIBE (SELECT id FROM s1) WITH (resume = '${token}')`), {
+    code: '22023',
+  });
+  await t.rejects(admin.query('SUBSCRIBE (SELECT id FROM s1) WITH (nonsense = 1)'), {
+    code: '22023',
+  });
   await t.rejects(admin.query('SUBSCRIBE (SELECT max(id) FROM s1)'), {code: '0A000'});
   await t.rejects(admin.query('SUBSCRIBE (SELECT id FROM nothing)'), {code: '42P01'});
 });
@@ -121,18 +149,24 @@ t.test('parameters, row limits, the short form', async t => {
   const limited = await stream('SUBSCRIBE (SELECT id FROM s2 WHERE room = 0)', [], {rows: 2});
   const newest = await stream('SUBSCRIBE TO s2 WHERE room = 1 OPTIONS (last_rows = 0)');
   const fresh = await stream('SUBSCRIBE TO s2 WITH (snapshot = false)');
-  for (const each of [byParam, limited, newest, fresh]) await each.until(() => each.rows.some(row => row._op === 'mark'), 'the mark');
+  for (const each of [byParam, limited, newest, fresh])
+    await each.until(() => each.rows.some(row => row._op === 'mark'), 'the mark');
   t.same(byParam.ops('id').sort(), ['mark null', 'snap 1', 'snap 3', 'snap 5', 'snap 7', 'snap 9']);
   t.equal(limited.rows.length, 6);
   t.same(newest.ops(), ['mark']);
   t.same(fresh.ops(), ['mark']);
-  await admin.query("INSERT INTO s2 VALUES (11, 1, 'odd'), (12, 0, 'even'), (14, 0, 'even'), (16, 0, 'even')");
+  await admin.query(
+    "INSERT INTO s2 VALUES (11, 1, 'odd'), (12, 0, 'even'), (14, 0, 'even'), (16, 0, 'even')",
+  );
   await byParam.until(() => byParam.rows.length >= 7, 'an odd row');
   await limited.until(() => limited.rows.length >= 9, 'three even rows');
   await fresh.until(() => fresh.rows.length >= 5, 'all rows');
   t.equal(byParam.ops('id').at(-1), 'ins 11');
   t.same(limited.ops('id').slice(-3), ['ins 12', 'ins 14', 'ins 16']);
-  t.same(limited.rows.slice(-3).map(row => row._last), [false, false, true]);
+  t.same(
+    limited.rows.slice(-3).map(row => row._last),
+    [false, false, true],
+  );
 });
 
 t.test('user tables and lost rights', async t => {
@@ -145,7 +179,8 @@ t.test('user tables and lost rights', async t => {
   const everybody = await stream('SUBSCRIBE (SELECT _user_id, id, body FROM u1)');
   const ofBob = await stream("SUBSCRIBE (SELECT id, body FROM u1 WHERE _user_id = 'lbob')");
   const shared = await stream('SUBSCRIBE TO s3', [], {user: 'lbob'});
-  for (const each of [alice, everybody, ofBob, shared]) await each.until(() => each.rows.length > 0, 'the mark');
+  for (const each of [alice, everybody, ofBob, shared])
+    await each.until(() => each.rows.length > 0, 'the mark');
   const bob = await connect('lbob');
   const aliceToo = await connect('lalice');
   await bob.query("INSERT INTO u1 VALUES (1, 'of bob')");
@@ -171,11 +206,16 @@ t.test('a client that goes away leaves nothing', async t => {
   const limited = await stream('SUBSCRIBE TO gone', [], {rows: 1});
   for (const each of [live, limited]) await each.until(() => each.rows.length > 0, 'the mark');
   const count = async (): Promise<number> => {
-    const {rows} = await admin.query("SELECT count(*)::int AS n FROM system.live_queries WHERE query LIKE '%gone%' AND surface = 'subscribe'");
+    const {rows} = await admin.query(
+      "SELECT count(*)::int AS n FROM system.live_queries WHERE query LIKE '%gone%' AND surface = 'subscribe'",
+    );
     return (rows[0] as {n: number}).n;
   };
   t.equal(await count(), 2);
-  for (const each of [live, limited]) (each.client as unknown as {connection: {stream: {destroy(): void}}}).connection.stream.destroy();
+  for (const each of [live, limited])
+    (
+      each.client as unknown as {connection: {stream: {destroy(): void}}}
+    ).connection.stream.destroy();
   while ((await count()) > 0);
   await admin.query('INSERT INTO gone VALUES (1)');
 });
@@ -183,18 +223,28 @@ t.test('a client that goes away leaves nothing', async t => {
 t.test('live queries as channels', async t => {
   const admin = await connect();
   await admin.query('CREATE ROLE lcarol LOGIN');
-  await admin.query('CREATE TABLE inboxes (id int PRIMARY KEY, recipient text, body text, at timestamptz, n numeric)');
+  await admin.query(
+    'CREATE TABLE inboxes (id int PRIMARY KEY, recipient text, body text, at timestamptz, n numeric)',
+  );
   await admin.query('GRANT SELECT, INSERT ON inboxes TO lcarol');
-  await admin.query('CREATE LIVE QUERY inbox(uid text) AS SELECT id, body, at, n FROM inboxes WHERE recipient = uid');
-  await t.rejects(admin.query('CREATE LIVE QUERY inbox(uid text) AS SELECT id FROM inboxes'), {code: '42710'});
-  await t.rejects(admin.query('CREATE LIVE QUERY bad AS SELECT count(*) FROM inboxes'), {code: '0A000'});
+  await admin.query(
+    'CREATE LIVE QUERY inbox(uid text) AS SELECT id, body, at, n FROM inboxes WHERE recipient = uid',
+  );
+  await t.rejects(admin.query('CREATE LIVE QUERY inbox(uid text) AS SELECT id FROM inboxes'), {
+    code: '42710',
+  });
+  await t.rejects(admin.query('CREATE LIVE QUERY bad AS SELECT count(*) FROM inboxes'), {
+    code: '0A000',
+  });
   const carol = await connect('lcarol');
   const {rows} = await carol.query(`SELECT * FROM live_open('inbox', '["carol"]')`);
   const {channel, seq, resume} = rows[0] as {channel: string; seq: string; resume: string};
   t.match(channel, /^lq_[0-9a-f]{32}$/);
   t.match(seq, /^\d+$/);
   t.ok(resume.length > 20);
-  await admin.query("INSERT INTO inboxes VALUES (1, 'carol', 'before LISTEN', '2026-01-02 03:04:05+00', 1.50), (2, 'dave', 'no', null, null)");
+  await admin.query(
+    "INSERT INTO inboxes VALUES (1, 'carol', 'before LISTEN', '2026-01-02 03:04:05+00', 1.50), (2, 'dave', 'no', null, null)",
+  );
   const payloads: {seq: string; ops: unknown[][]; p: number[]; r?: string}[] = [];
   let wake = (): void => {};
   carol.on('notification', message => {
@@ -212,17 +262,33 @@ t.test('live queries as channels', async t => {
   t.ok(payloads[0]!.r);
   await admin.query("UPDATE inboxes SET body = 'changed' WHERE id = 1");
   await until(2);
-  t.same(payloads[1]!.ops, [['~', [1], [1, 'changed', '2026-01-02T03:04:05+00:00', 1.5], {body: 'before LISTEN'}]]);
+  t.same(payloads[1]!.ops, [
+    ['~', [1], [1, 'changed', '2026-01-02T03:04:05+00:00', 1.5], {body: 'before LISTEN'}],
+  ]);
   await admin.query('UPDATE inboxes SET id = 3 WHERE id = 1');
   await until(3);
-  t.same(payloads[2]!.ops.map(op => op.slice(0, 2)), [['-', [1]], ['+', [3]]]);
+  t.same(
+    payloads[2]!.ops.map(op => op.slice(0, 2)),
+    [
+      ['-', [1]],
+      ['+', [3]],
+    ],
+  );
   await admin.query('DELETE FROM inboxes WHERE id = 3');
   await until(4);
   t.same(payloads[3]!.ops, [['-', [3]]]);
-  await admin.query("INSERT INTO inboxes SELECT g, 'carol', repeat('x', 100) FROM generate_series(100, 299) g");
+  await admin.query(
+    "INSERT INTO inboxes SELECT g, 'carol', repeat('x', 100) FROM generate_series(100, 299) g",
+  );
   while (payloads.slice(4).flatMap(each => each.ops).length < 200) await until(payloads.length + 1);
   const parts = payloads.slice(4);
-  t.ok(parts.length > 1 && parts.every(each => each.p[1] === parts.length && Buffer.byteLength(JSON.stringify(each)) < 8000), `${parts.length} parts`);
+  t.ok(
+    parts.length > 1 &&
+      parts.every(
+        each => each.p[1] === parts.length && Buffer.byteLength(JSON.stringify(each)) < 8000,
+      ),
+    `${parts.length} parts`,
+  );
   t.ok(parts.at(-1)!.r);
   const other = await connect();
   await t.rejects(other.query(`LISTEN ${channel}`), {code: '42501'});
@@ -232,9 +298,22 @@ t.test('live queries as channels', async t => {
   t.equal(changes.rows.length, payloads.length);
   t.same(JSON.parse((changes.rows[0] as {payload: string}).payload), payloads[0]);
   await carol.query(`UNLISTEN ${channel}`);
-  t.same((await admin.query('SELECT count(*)::int AS n FROM system.live_queries WHERE surface = $1', ['channel'])).rows, [{n: 0}]);
-  const sql = await carol.query(`SELECT channel FROM live_open_sql('SELECT id FROM inboxes WHERE id > $1', '[5]')`);
-  t.equal((await carol.query('SELECT live_close($1) AS ok', [(sql.rows[0] as {channel: string}).channel])).rows[0].ok, true);
+  t.same(
+    (
+      await admin.query('SELECT count(*)::int AS n FROM system.live_queries WHERE surface = $1', [
+        'channel',
+      ])
+    ).rows,
+    [{n: 0}],
+  );
+  const sql = await carol.query(
+    `SELECT channel FROM live_open_sql('SELECT id FROM inboxes WHERE id > $1', '[5]')`,
+  );
+  t.equal(
+    (await carol.query('SELECT live_close($1) AS ok', [(sql.rows[0] as {channel: string}).channel]))
+      .rows[0].ok,
+    true,
+  );
   await admin.query('DROP LIVE QUERY inbox');
   await t.rejects(carol.query(`SELECT * FROM live_open('inbox', '["carol"]')`), {code: '42704'});
 });
@@ -257,7 +336,10 @@ t.test('a transaction holds channel messages back, as any notification', async t
   t.equal(got.length, 0);
   await listener.query('COMMIT');
   while (got.length < 5) await new Promise<void>(resolve => (wake = resolve));
-  t.same(got.map(text => JSON.parse(text).ops[0][1][0]), [0, 1, 2, 3, 4]);
+  t.same(
+    got.map(text => JSON.parse(text).ops[0][1][0]),
+    [0, 1, 2, 3, 4],
+  );
 });
 
 t.test('system.live_queries and KILL LIVE QUERY', async t => {
@@ -266,10 +348,16 @@ t.test('system.live_queries and KILL LIVE QUERY', async t => {
   const live = await stream('SUBSCRIBE (SELECT id FROM k1 WHERE id > 3)');
   await live.until(() => live.rows.length > 0, 'the mark');
   const {rows} = await admin.query("SELECT * FROM system.live_queries WHERE query LIKE '%k1%'");
-  t.match(rows, [{surface: 'subscribe', class: 'A', state: 'live', user_name: 'postgres', lag: '0'}]);
+  t.match(rows, [
+    {surface: 'subscribe', class: 'A', state: 'live', user_name: 'postgres', lag: '0'},
+  ]);
   await admin.query(`KILL LIVE QUERY ${(rows[0] as {live_id: string}).live_id}`);
   await live.until(() => live.error !== null, 'error');
   t.equal(live.error?.code, '57014');
-  t.same(await live.client.query('SELECT 1 AS one').then(result => result.rows), [{one: 1}], 'the session goes on');
+  t.same(
+    await live.client.query('SELECT 1 AS one').then(result => result.rows),
+    [{one: 1}],
+    'the session goes on',
+  );
   await t.rejects(admin.query('KILL LIVE QUERY 123456'), {code: '42704'});
 });

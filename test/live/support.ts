@@ -14,7 +14,13 @@ import {CHANGE_DELETE, type Frame, MARK, RESET} from '../../src/live/frame.ts';
 import {LiveHub} from '../../src/live/hub.ts';
 import {ResumeTokens, tokenAt} from '../../src/live/resume-token.ts';
 import type {LiveSubscription} from '../../src/live/subscription.ts';
-import type {LiveSink, SnapshotRows, SnapshotSource, SubscribeOptions, SubscribeStart} from '../../src/live/subscription-types.ts';
+import type {
+  LiveSink,
+  SnapshotRows,
+  SnapshotSource,
+  SubscribeOptions,
+  SubscribeStart,
+} from '../../src/live/subscription-types.ts';
 import {ROW_CODEC} from '../../src/live/subscription-types.ts';
 import type {QueryPlan, TableScanPlan} from '../../src/sql/plan/plan.ts';
 import type {Storage, TableStorage} from '../../src/storage/contract.ts';
@@ -38,7 +44,13 @@ export function fakeCatalog(tables: readonly TableStorage[]): CatalogSnapshot {
     tableByOid: (id: number) => {
       const found = find(id);
       if (found === undefined) return undefined;
-      const columns = found.columns.map(column => ({attnum: column.attnum, name: column.name, typeOid: column.type.oid, typmod: -1, isDropped: false}));
+      const columns = found.columns.map(column => ({
+        attnum: column.attnum,
+        name: column.name,
+        typeOid: column.type.oid,
+        typmod: -1,
+        isDropped: false,
+      }));
       return {oid: found.oid, name: found.name, columns, schemaVersion: found.schemaVersion};
     },
     indexesOf: () => [],
@@ -59,9 +71,23 @@ export function param(index: number, type: number): BoundExpr {
   return {kind: 'param', index, type: typeOf(type), typmod: -1, location: -1};
 }
 
-export function call(source: string, args: readonly BoundExpr[], type = 16, volatility: 'i' | 's' | 'v' = 'i'): BoundExpr {
+export function call(
+  source: string,
+  args: readonly BoundExpr[],
+  type = 16,
+  volatility: 'i' | 's' | 'v' = 'i',
+): BoundExpr {
   return {
-    ...{kind: 'call', function: oid(1), source, isStrict: true, volatility, args, operatorName: '', functionName: source},
+    ...{
+      kind: 'call',
+      function: oid(1),
+      source,
+      isStrict: true,
+      volatility,
+      args,
+      operatorName: '',
+      functionName: source,
+    },
     ...{type: typeOf(type), typmod: -1, location: -1},
   };
 }
@@ -71,11 +97,29 @@ export function and(...args: readonly BoundExpr[]): BoundExpr {
 }
 
 /** SELECT `exprs` FROM table WHERE filter, as the planner would make it. */
-export function planOf(table: TableStorage, filter: BoundExpr | null, exprs: readonly BoundExpr[], parameterTypes: readonly number[] = []): QueryPlan {
+export function planOf(
+  table: TableStorage,
+  filter: BoundExpr | null,
+  exprs: readonly BoundExpr[],
+  parameterTypes: readonly number[] = [],
+): QueryPlan {
   const columns = table.columns.map(each => ({name: each.name, type: each.type, typmod: -1}));
   const scan: TableScanPlan = {
-    ...{kind: 'tableScan', id: 1, estimatedRows: 10, columns, table: table.oid, tableName: table.name, alias: table.name},
-    ...{scope: table.kind === 'shared' ? 'none' : 'own', outputs: table.columns.map(each => each.attnum), filter, pushed: []},
+    ...{
+      kind: 'tableScan',
+      id: 1,
+      estimatedRows: 10,
+      columns,
+      table: table.oid,
+      tableName: table.name,
+      alias: table.name,
+    },
+    ...{
+      scope: table.kind === 'shared' ? 'none' : 'own',
+      outputs: table.columns.map(each => each.attnum),
+      filter,
+      pushed: [],
+    },
     ...{lookup: null, ownerEquals: null, order: null},
   };
   const output = exprs.map((expr, index) => ({name: `c${index}`, type: expr.type, typmod: -1}));
@@ -90,7 +134,12 @@ export function planOf(table: TableStorage, filter: BoundExpr | null, exprs: rea
 }
 
 export function makeHub(storage: Storage): LiveHub {
-  return new LiveHub({storage, tokens: new ResumeTokens(Buffer.alloc(32, 7), 'e0'), ownerName: owner => `r${owner}`, now: () => 0n});
+  return new LiveHub({
+    storage,
+    tokens: new ResumeTokens(Buffer.alloc(32, 7), 'e0'),
+    ownerName: owner => `r${owner}`,
+    now: () => 0n,
+  });
 }
 
 /** A client that applies what it gets to its own copy of the result. */
@@ -110,7 +159,10 @@ export class Client implements LiveSink {
   }
 
   get text(): string {
-    return [...this.state.values()].map(row => row.join(',')).sort().join(' ');
+    return [...this.state.values()]
+      .map(row => row.join(','))
+      .sort()
+      .join(' ');
   }
 
   snapshot(seq: Seq, batch: Batch): void {
@@ -134,7 +186,12 @@ export class Client implements LiveSink {
     } else if (frame.ops[0] === MARK) this.log.push('mark');
     else this.#apply(frame);
     this.capacity -= frame.ops.length;
-    if (frame.ops[0] !== RESET) this.states.push({seq: frame.seq, text: this.text, token: tokenAt(frame.seq, frame.tokenTail)});
+    if (frame.ops[0] !== RESET)
+      this.states.push({
+        seq: frame.seq,
+        text: this.text,
+        token: tokenAt(frame.seq, frame.tokenTail),
+      });
     this.onEvent();
   }
 
@@ -143,8 +200,10 @@ export class Client implements LiveSink {
       const row = frame.rows[i] as readonly Datum[];
       const key = row[0]!;
       this.log.push(`${['ins', 'upd', 'del'][frame.ops[i]!]} ${row.join(',')}`);
-      if (frame.ops[i] === 0 && this.state.has(key)) throw new Error(`inserted twice: ${String(key)}`);
-      if (frame.ops[i] !== 0 && !this.state.has(key)) throw new Error(`unknown row: ${String(key)}`);
+      if (frame.ops[i] === 0 && this.state.has(key))
+        throw new Error(`inserted twice: ${String(key)}`);
+      if (frame.ops[i] !== 0 && !this.state.has(key))
+        throw new Error(`unknown row: ${String(key)}`);
       if (frame.ops[i] === CHANGE_DELETE) this.state.delete(key);
       else this.state.set(key, row);
     }
@@ -177,10 +236,27 @@ export function optionsOf(hub: LiveHub, asked: Asked, client: Client): Subscribe
   const catalog = asked.catalog ?? fakeCatalog([table]);
   const params = asked.params ?? [];
   const context = {format: {timeZone: 'UTC'}} as never;
-  const owner = asked.owner === undefined || asked.owner === null ? null : (oid(asked.owner) as OwnerId);
+  const owner =
+    asked.owner === undefined || asked.owner === null ? null : (oid(asked.owner) as OwnerId);
   return {
-    ...{shape: analyzeLive(plan, catalog), params, slots: [], context, compiler: new ExprCompiler(library, types, factories)},
-    ...{databaseOid: oid(5), tableOf: () => table, catalog, newest: () => catalog, owner, role: oid(asked.role ?? 10), userName: 'u', pid: 1, name: ''},
+    ...{
+      shape: analyzeLive(plan, catalog),
+      params,
+      slots: [],
+      context,
+      compiler: new ExprCompiler(library, types, factories),
+    },
+    ...{
+      databaseOid: oid(5),
+      tableOf: () => table,
+      catalog,
+      newest: () => catalog,
+      owner,
+      role: oid(asked.role ?? 10),
+      userName: 'u',
+      pid: 1,
+      name: '',
+    },
     ...{surface: 'subscribe', queryText: '', codec: ROW_CODEC, sink: client, authorize: () => {}},
     source: new TestSnapshots(hub.storage, table, owner),
     start: {snapshot: true, lastRows: null, resume: null, from: null, ...asked.start},
@@ -200,10 +276,31 @@ class TestSnapshots implements SnapshotSource {
 
   open(plan: Parameters<SnapshotSource['open']>[0], params: readonly Datum[]): SnapshotRows {
     const tx = begin(this.#storage, 'repeatable read');
-    const operator = buildOperator(plan, {library, types, factories, isInstrumented: false, injectsPauses: true});
+    const operator = buildOperator(plan, {
+      library,
+      types,
+      factories,
+      isInstrumented: false,
+      injectsPauses: true,
+    });
     const run = {
-      ...{params, slots: [], outer: [], context: {} as never, tx, owner: this.#owner, counters: null, pause: null as Promise<unknown> | null},
-      ...{tableStorage: () => this.#table, hasServiceRight: true, ownerName: (owner: number) => `r${owner}`, sliceUsed: () => false, checkInterrupts: () => {}},
+      ...{
+        params,
+        slots: [],
+        outer: [],
+        context: {} as never,
+        tx,
+        owner: this.#owner,
+        counters: null,
+        pause: null as Promise<unknown> | null,
+      },
+      ...{
+        tableStorage: () => this.#table,
+        hasServiceRight: true,
+        ownerName: (owner: number) => `r${owner}`,
+        sliceUsed: () => false,
+        checkInterrupts: () => {},
+      },
       ...{workMemBytes: 1e9},
     };
     operator.open(run as unknown as RunContext);
@@ -222,7 +319,11 @@ class TestSnapshots implements SnapshotSource {
 }
 
 /** Lets everything settle: all commits durable and delivered. */
-export async function settle(storage: Storage, client: Client | null = null, subscription: LiveSubscription | null = null): Promise<void> {
+export async function settle(
+  storage: Storage,
+  client: Client | null = null,
+  subscription: LiveSubscription | null = null,
+): Promise<void> {
   await storage.whenDurable(storage.lastSeq);
   for (let i = 0; i < 200; i++) {
     await new Promise<void>(resolve => setImmediate(resolve));

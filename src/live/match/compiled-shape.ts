@@ -42,13 +42,16 @@ export class CompiledShape {
   constructor(shape: LiveShape, options: CompileShapeOptions) {
     const {compiler, projection} = options;
     this.shape = shape;
-    this.keyMaker = shape.access === null ? null : new RowKeyMaker(shape.access.positions, shape.access.types);
+    this.keyMaker =
+      shape.access === null ? null : new RowKeyMaker(shape.access.positions, shape.access.types);
     this.#residual = shape.residual === null ? null : compiler.row([shape.residual]);
     this.#projection = compiler.row(projection);
     this.#isShared = projection.every(isSameForAll);
     // A codec may read more than the query shows: the key of a row.
     this.#projectionPositions = columnsOf(projection);
-    this.#readsPseudo = shape.readsPseudo || this.#projectionPositions.some(position => position >= shape.attnums.length);
+    this.#readsPseudo =
+      shape.readsPseudo ||
+      this.#projectionPositions.some(position => position >= shape.attnums.length);
     this.#types = options.types;
     this.#ownerName = options.ownerName;
   }
@@ -89,10 +92,23 @@ export class CompiledShape {
     return this.#isKeyTouched;
   }
 
-  #withPseudo(row: readonly Datum[] | null, change: RowChange, part: ChangePart, seq: bigint): readonly Datum[] | null {
+  #withPseudo(
+    row: readonly Datum[] | null,
+    change: RowChange,
+    part: ChangePart,
+    seq: bigint,
+  ): readonly Datum[] | null {
     if (row === null || !this.#readsPseudo) return row;
     const {rid} = change;
-    return [...row, rid, seq, part.owner, this.#ownerName(part.owner), part.table.oid as Oid, `(${rid >> 16n},${rid & 0xffffn})`];
+    return [
+      ...row,
+      rid,
+      seq,
+      part.owner,
+      this.#ownerName(part.owner),
+      part.table.oid as Oid,
+      `(${rid >> 16n},${rid & 0xffffn})`,
+    ];
   }
 
   #isTouched(change: RowChange, positions: readonly number[]): boolean {
@@ -108,7 +124,8 @@ export class CompiledShape {
       const before = oldRow[at]!;
       const after = newRow[at]!;
       if (before === after) continue;
-      if (before === null || after === null || !isSameStored(this.#types[at]!, before, after)) return true;
+      if (before === null || after === null || !isSameStored(this.#types[at]!, before, after))
+        return true;
     }
     return false;
   }
@@ -135,16 +152,22 @@ export class CompiledShape {
 function isSameForAll(expr: BoundExpr): boolean {
   let isSame = true;
   walkExpr(expr, node => {
-    if (node.kind === 'param' || node.kind === 'slot' || node.kind === 'sessionValue') isSame = false;
+    if (node.kind === 'param' || node.kind === 'slot' || node.kind === 'sessionValue')
+      isSame = false;
     if (node.kind === 'call' && node.volatility !== 'i') isSame = false;
   });
   return isSame;
 }
 
-function isSameStored(type: TypeInstance, a: Exclude<Datum, null>, b: Exclude<Datum, null>): boolean {
+function isSameStored(
+  type: TypeInstance,
+  a: Exclude<Datum, null>,
+  b: Exclude<Datum, null>,
+): boolean {
   if (typeof a !== 'object') return Number.isNaN(a) && Number.isNaN(b);
   const left = type.toSqlite(a);
   const right = type.toSqlite(b);
-  if (left instanceof Uint8Array && right instanceof Uint8Array) return Buffer.compare(left, right) === 0;
+  if (left instanceof Uint8Array && right instanceof Uint8Array)
+    return Buffer.compare(left, right) === 0;
   return left === right;
 }

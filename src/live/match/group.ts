@@ -34,7 +34,12 @@ export class Group {
 
   constructor(
     compiled: CompiledShape,
-    identity: {readonly text: string; readonly owner: OwnerId | null; readonly run: ExprRun; readonly tokenTail: string},
+    identity: {
+      readonly text: string;
+      readonly owner: OwnerId | null;
+      readonly run: ExprRun;
+      readonly tokenTail: string;
+    },
     keys: readonly RowKey[] | null,
   ) {
     this.compiled = compiled;
@@ -60,7 +65,8 @@ export class Group {
       if (is) {
         if (was && compiled.isKeyTouched) this.#add(CHANGE_DELETE, compiled.projectOld(run), null);
         if (!was || compiled.isKeyTouched) this.#add(CHANGE_INSERT, compiled.projectNew(run), null);
-        else if (compiled.isProjectionTouched) this.#add(CHANGE_UPDATE, compiled.projectNew(run), compiled.projectOld(run));
+        else if (compiled.isProjectionTouched)
+          this.#add(CHANGE_UPDATE, compiled.projectNew(run), compiled.projectOld(run));
       } else if (was) {
         this.#add(CHANGE_DELETE, compiled.projectOld(run), null);
       }

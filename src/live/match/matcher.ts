@@ -70,7 +70,10 @@ class TableEntry {
   readonly all = new OwnerEntry();
 }
 
-/** Finds the groups that a commit concerns: (table, owner) -> shape -> access key -> groups. Its cost does not grow with groups that do not match. */
+/**
+ * Finds the groups that a commit concerns: (table, owner) -> shape -> access key -> groups. Its cost does not grow with
+ * groups that do not match.
+ */
 export class Matcher {
   readonly #tables = new Map<Oid, TableEntry>();
   readonly #touched: Group[] = [];
@@ -116,7 +119,8 @@ export class Matcher {
 
   /** Whether a commit can concern anyone. */
   concerns(event: CommitEvent): boolean {
-    for (let i = 0; i < event.parts.length; i++) if (this.#tables.has(event.parts[i]!.table.oid)) return true;
+    for (let i = 0; i < event.parts.length; i++)
+      if (this.#tables.has(event.parts[i]!.table.oid)) return true;
     return false;
   }
 
@@ -145,8 +149,10 @@ export class Matcher {
     for (const entry of entries) {
       for (const shape of entry.shapes) {
         const groups = new Set<Group>(shape.scanned);
-        for (const known of shape.byKey.values()) for (const group of Array.isArray(known) ? known : [known]) groups.add(group);
-        for (const group of groups) for (const member of [...group.members]) member.reset('truncate');
+        for (const known of shape.byKey.values())
+          for (const group of Array.isArray(known) ? known : [known]) groups.add(group);
+        for (const group of groups)
+          for (const member of [...group.members]) member.reset('truncate');
       }
     }
   }
@@ -163,7 +169,8 @@ export class Matcher {
     const {compiled, scanned} = entry;
     if (!compiled.begin(change, part, seq)) return;
     const {oldRow, newRow, keyMaker} = compiled;
-    for (let i = 0; i < scanned.length; i++) this.#decide(scanned[i]!, oldRow !== null, newRow !== null);
+    for (let i = 0; i < scanned.length; i++)
+      this.#decide(scanned[i]!, oldRow !== null, newRow !== null);
     if (keyMaker === null) return;
     const oldKey = oldRow === null ? undefined : keyMaker.ofRow(oldRow);
     const newKey = newRow === null ? undefined : keyMaker.ofRow(newRow);
@@ -175,7 +182,8 @@ export class Matcher {
       if (!known.hasKey(newKey)) this.#decide(known, true, false);
       return;
     }
-    for (let i = 0; i < known.length; i++) if (!known[i]!.hasKey(newKey)) this.#decide(known[i]!, true, false);
+    for (let i = 0; i < known.length; i++)
+      if (!known[i]!.hasKey(newKey)) this.#decide(known[i]!, true, false);
   }
 
   #decideNew(entry: ShapeEntry, oldKey: RowKey | undefined, newKey: RowKey): void {
@@ -185,7 +193,8 @@ export class Matcher {
       this.#decide(known, oldKey === newKey || known.hasKey(oldKey), true);
       return;
     }
-    for (let i = 0; i < known.length; i++) this.#decide(known[i]!, oldKey === newKey || known[i]!.hasKey(oldKey), true);
+    for (let i = 0; i < known.length; i++)
+      this.#decide(known[i]!, oldKey === newKey || known[i]!.hasKey(oldKey), true);
   }
 
   #decide(group: Group, hasOld: boolean, hasNew: boolean): void {
@@ -196,18 +205,30 @@ export class Matcher {
 }
 
 /** Evaluates a commit for one group alone (replay of the log); true when there is a frame to take. `isReset` tells a TRUNCATE. */
-export function matchOne(group: Group, event: CommitEvent): {readonly hasFrame: boolean; readonly isReset: boolean} {
+export function matchOne(
+  group: Group,
+  event: CommitEvent,
+): {readonly hasFrame: boolean; readonly isReset: boolean} {
   const {compiled} = group;
   const {keyMaker, shape} = compiled;
   for (const part of event.parts) {
     if (part.table.oid !== shape.table) continue;
-    if (group.owner !== null && part.owner !== group.owner && !(part.isTruncate && part.owner === 0)) continue;
+    if (
+      group.owner !== null &&
+      part.owner !== group.owner &&
+      !(part.isTruncate && part.owner === 0)
+    )
+      continue;
     if (part.isTruncate) return RESET_FOUND;
     for (const change of part.changes) {
       if (!compiled.begin(change, part, event.seq)) continue;
       const {oldRow, newRow} = compiled;
       if (keyMaker === null) group.decide(oldRow !== null, newRow !== null);
-      else group.decide(oldRow !== null && group.hasKey(keyMaker.ofRow(oldRow)), newRow !== null && group.hasKey(keyMaker.ofRow(newRow)));
+      else
+        group.decide(
+          oldRow !== null && group.hasKey(keyMaker.ofRow(oldRow)),
+          newRow !== null && group.hasKey(keyMaker.ofRow(newRow)),
+        );
     }
   }
   return group.isTouched ? FRAME_FOUND : NOTHING_FOUND;

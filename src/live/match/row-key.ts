@@ -50,7 +50,8 @@ export class RowKeyMaker {
     const type = this.#types[at]!;
     // Integers of all widths share one form, so that int8 = int4 finds its key.
     if (typeof value === 'bigint' && formOf(type) === 'integer') this.#writer.int64(value);
-    else if (typeof value === 'number' && formOf(type) === 'integer') this.#writer.int64(BigInt(value));
+    else if (typeof value === 'number' && formOf(type) === 'integer')
+      this.#writer.int64(BigInt(value));
     else type.writeKey(value, this.#writer);
     return true;
   }

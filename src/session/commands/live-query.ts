@@ -18,14 +18,19 @@ import {creationSchema} from './object-names.ts';
 type CreateNode = Extract<CustomStatement, {kind: 'createLiveQuery'}>;
 
 /** CREATE [OR REPLACE] LIVE QUERY name(args) AS SELECT ...: the query is kept as text with its arguments as $n. */
-export function createLiveQueryCommand(session: WadiSession, node: CreateNode, statement: ParsedStatement): Execution {
+export function createLiveQueryCommand(
+  session: WadiSession,
+  node: CreateNode,
+  statement: ParsedStatement,
+): Execution {
   return ddlExecution(session, 'CREATE LIVE QUERY', async () => {
     const view = viewOf(statement);
     const name = {schema: view.view?.schemaname ?? null, name: view.view?.relname ?? ''};
     const schema = creationSchema(session, name);
     const known = session.transaction.catalog.liveQueryByName(schema.oid, name.name);
     if (known !== undefined) {
-      if (!node.replace) throw new PgError(SqlState.duplicateObject, `live query "${name.name}" already exists`);
+      if (!node.replace)
+        throw new PgError(SqlState.duplicateObject, `live query "${name.name}" already exists`);
       checkOwner(session.transaction.catalog, session.currentRole, known, 'live query');
     }
     const argTypes = node.args.map(arg => typeNamed(session, arg.type));
@@ -52,7 +57,12 @@ export function dropLiveQueryCommand(session: WadiSession, statement: ParsedStat
   return ddlExecution(session, 'DROP LIVE QUERY', async () => {
     const node = (statement.ast as {readonly DropStmt: DropStmt}).DropStmt;
     for (const object of node.objects ?? []) {
-      const parts = 'List' in object ? (object.List.items ?? []).map(item => ('String' in item ? (item.String.sval ?? '') : '')) : [];
+      const parts =
+        'List' in object
+          ? (object.List.items ?? []).map(item =>
+              'String' in item ? (item.String.sval ?? '') : '',
+            )
+          : [];
       drop(session, parts.join('.'), node.missing_ok === true);
     }
   });
@@ -78,9 +88,13 @@ export function killLiveQueryCommand(session: WadiSession, id: string): Executio
     const subscription = /^\d{1,15}$/.test(id) ? hub.subscription(Number(id)) : undefined;
     const isOwn = subscription !== undefined && subscription.options.role === session.currentRole;
     if (subscription !== undefined && !isOwn && !session.isSuperuser) {
-      throw new PgError(SqlState.insufficientPrivilege, 'permission denied to kill a live query of another role');
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        'permission denied to kill a live query of another role',
+      );
     }
-    if (subscription === undefined) throw new PgError(SqlState.undefinedObject, `live query ${id} does not exist`);
+    if (subscription === undefined)
+      throw new PgError(SqlState.undefinedObject, `live query ${id} does not exist`);
     hub.kill(subscription.id);
     return 'KILL LIVE QUERY';
   });
@@ -101,8 +115,16 @@ function check(session: WadiSession, queryText: string, argTypes: readonly Oid[]
   liveShapeOf(session.planner.plan(statement!, argTypes).entry);
 }
 
-/** The SELECT of the statement's text, arguments by name replaced by $n. A column of the table wins over an argument of its name, as in SQL functions. */
-function bodyText(session: WadiSession, statement: ParsedStatement, node: CreateNode, view: ViewStmt): string {
+/**
+ * The SELECT of the statement's text, arguments by name replaced by $n. A column of the table wins over an argument of
+ * its name, as in SQL functions.
+ */
+function bodyText(
+  session: WadiSession,
+  statement: ParsedStatement,
+  node: CreateNode,
+  view: ViewStmt,
+): string {
   const text = textOf(statement);
   const tokens = tokenize(text);
   const start = bodyStart(tokens);
@@ -133,7 +155,12 @@ function bodyStart(tokens: readonly SqlToken[]): number {
 }
 
 /** `arg` or `query.arg` at a token; null for anything else. */
-function argumentAt(tokens: readonly SqlToken[], at: number, node: CreateNode, view: ViewStmt): {readonly number: number; readonly length: number} | null {
+function argumentAt(
+  tokens: readonly SqlToken[],
+  at: number,
+  node: CreateNode,
+  view: ViewStmt,
+): {readonly number: number; readonly length: number} | null {
   const token = tokens[at]!;
   if (token.kind !== 'word' && token.kind !== 'quotedWord') return null;
   if (tokens[at - 1]?.text === '.') return null;
@@ -153,8 +180,10 @@ function columnNames(session: WadiSession, view: ViewStmt): ReadonlySet<string> 
   for (const item of query?.SelectStmt?.fromClause ?? []) {
     if (!('RangeVar' in item)) continue;
     const relation = relationOf(session, item.RangeVar);
-    if (relation === undefined || relation.kind === 'sequence' || relation.kind === 'index') continue;
-    for (const column of relation.columns) if (!('isDropped' in column) || !column.isDropped) names.add(column.name);
+    if (relation === undefined || relation.kind === 'sequence' || relation.kind === 'index')
+      continue;
+    for (const column of relation.columns)
+      if (!('isDropped' in column) || !column.isDropped) names.add(column.name);
   }
   return names;
 }

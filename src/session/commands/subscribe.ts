@@ -24,7 +24,8 @@ const META_COLUMNS = 4;
 const BATCH_ROWS = 1024;
 
 /**
- * SUBSCRIBE: rows (_op snap), a mark, then a row per change as commits come; it ends only when cancelled (57014 with the resume token as detail).
+ * SUBSCRIBE: rows (_op snap), a mark, then a row per change as commits come; it ends only when cancelled (57014 with
+ * the resume token as detail).
  * With a row limit it answers as soon as it has a row; between two calls it keeps nothing but its place in the log.
  */
 export class SubscribeExecution implements Execution, LiveSink {
@@ -50,7 +51,12 @@ export class SubscribeExecution implements Execution, LiveSink {
   #timer: NodeJS.Timeout | null = null;
   sent = 0;
 
-  constructor(session: WadiSession, statement: ParsedStatement, options: SubscribeNode['options'], params: readonly Datum[]) {
+  constructor(
+    session: WadiSession,
+    statement: ParsedStatement,
+    options: SubscribeNode['options'],
+    params: readonly Datum[],
+  ) {
     this.#session = session;
     this.#params = params;
     this.#text = textOf(statement);
@@ -80,7 +86,14 @@ export class SubscribeExecution implements Execution, LiveSink {
   #open(): void {
     const session = this.#session;
     const {entry, slots} = this.#planned;
-    this.#query = liveOptions(session, {entry, params: this.#params, slots, name: '', text: this.#text, codec: 'rows'});
+    this.#query = liveOptions(session, {
+      entry,
+      params: this.#params,
+      slots,
+      name: '',
+      text: this.#text,
+      codec: 'rows',
+    });
     this.#subscription = session.engine.live.hub.subscribe({
       ...this.#query,
       sink: this,
@@ -88,7 +101,8 @@ export class SubscribeExecution implements Execution, LiveSink {
       pid: session.pid,
       start: this.#start,
     });
-    if (this.#progressMs > 0) this.#timer = setInterval(() => this.#subscription?.mark(), this.#progressMs);
+    if (this.#progressMs > 0)
+      this.#timer = setInterval(() => this.#subscription?.mark(), this.#progressMs);
   }
 
   /** Until cancelled; with a row limit until there is a row. */
@@ -154,7 +168,11 @@ export class SubscribeExecution implements Execution, LiveSink {
     const frame = this.#leftover;
     if (frame === null || this.#receiver === null) return;
     while (this.#leftoverAt < frame.ops.length && this.sent < this.#maxRows) {
-      const count = Math.min(frame.ops.length - this.#leftoverAt, this.#maxRows - this.sent, BATCH_ROWS);
+      const count = Math.min(
+        frame.ops.length - this.#leftoverAt,
+        this.#maxRows - this.sent,
+        BATCH_ROWS,
+      );
       this.#receiver.rows(this.#batchOf(frame, this.#leftoverAt, count));
       this.#leftoverAt += count;
       this.sent += count;
@@ -178,7 +196,13 @@ export class SubscribeExecution implements Execution, LiveSink {
     for (let i = from; i < from + count; i++) {
       const isLast = i === frame.ops.length - 1;
       const row = (frame.rows[i] ?? this.#blank) as readonly Datum[];
-      builder.push([frame.seq, OP_NAMES[frame.ops[i]!]!, isLast, isLast ? tokenAt(frame.seq, frame.tokenTail) : null, ...row]);
+      builder.push([
+        frame.seq,
+        OP_NAMES[frame.ops[i]!]!,
+        isLast,
+        isLast ? tokenAt(frame.seq, frame.tokenTail) : null,
+        ...row,
+      ]);
     }
     const batch = builder.finish();
     batch.count = count;
@@ -227,14 +251,23 @@ function metaFields(session: WadiSession): ResultShape['fields'] {
 
 /** A batch of first rows with `_seq, _op, _last, _resume` in front. */
 function withMeta(seq: Seq, batch: Batch): Batch {
-  const size = batch.selection === null ? batch.count : batch.count === 0 ? 0 : batch.selection[batch.count - 1]! + 1;
+  const size =
+    batch.selection === null
+      ? batch.count
+      : batch.count === 0
+        ? 0
+        : batch.selection[batch.count - 1]! + 1;
   const meta: Vector[] = [
     {kind: 'int64', values: new BigInt64Array(size).fill(seq), nulls: null},
     {kind: 'string', values: new Array<string>(size).fill('snap'), nulls: null},
     {kind: 'bool', values: new Uint8Array(size), nulls: null},
     {kind: 'string', values: new Array<string>(size).fill(''), nulls: new Uint8Array(size).fill(1)},
   ];
-  return {count: batch.count, selection: batch.selection, vectors: [...meta.slice(0, META_COLUMNS), ...batch.vectors]};
+  return {
+    count: batch.count,
+    selection: batch.selection,
+    vectors: [...meta.slice(0, META_COLUMNS), ...batch.vectors],
+  };
 }
 
 interface ReadOptions {
@@ -264,7 +297,10 @@ function readOptions(options: SubscribeNode['options']): ReadOptions {
         progressMs = durationOption(name, value);
         break;
       default:
-        throw new PgError(SqlState.invalidParameterValue, `unrecognized SUBSCRIBE option "${name}"`);
+        throw new PgError(
+          SqlState.invalidParameterValue,
+          `unrecognized SUBSCRIBE option "${name}"`,
+        );
     }
   }
   return {start, progressMs};
@@ -273,17 +309,28 @@ function readOptions(options: SubscribeNode['options']): ReadOptions {
 function booleanOption(name: string, value: string): boolean {
   if (/^(true|on|1|yes)$/i.test(value)) return true;
   if (/^(false|off|0|no)$/i.test(value)) return false;
-  throw new PgError(SqlState.invalidParameterValue, `SUBSCRIBE option "${name}" requires a Boolean value`);
+  throw new PgError(
+    SqlState.invalidParameterValue,
+    `SUBSCRIBE option "${name}" requires a Boolean value`,
+  );
 }
 
 function integerOption(name: string, value: string): bigint {
-  if (!/^\d{1,18}$/.test(value)) throw new PgError(SqlState.invalidParameterValue, `SUBSCRIBE option "${name}" requires a non-negative integer`);
+  if (!/^\d{1,18}$/.test(value))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `SUBSCRIBE option "${name}" requires a non-negative integer`,
+    );
   return BigInt(value);
 }
 
 function durationOption(name: string, value: string): number {
   const match = /^(\d{1,9})\s*(ms|s|min)?$/.exec(value);
-  if (match === null) throw new PgError(SqlState.invalidParameterValue, `SUBSCRIBE option "${name}" requires a time, such as '5s'`);
+  if (match === null)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `SUBSCRIBE option "${name}" requires a time, such as '5s'`,
+    );
   const unit = match[2] === 'ms' ? 1 : match[2] === 'min' ? 60_000 : 1000;
   return Math.max(100, Math.min(Number(match[1]) * unit, 86_400_000));
 }
