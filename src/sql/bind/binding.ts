@@ -6,7 +6,7 @@ import type {BoundExpr, ColumnExpr, ConstantExpr} from '../../expr/bound.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {BindContext} from '../contract.ts';
 import {characterPosition} from '../parse/positions.ts';
-import type {RequiredPrivilege} from '../plan/plan.ts';
+import type {RequiredPrivilege, SetFunctionCall} from '../plan/plan.ts';
 import {LiteralTracker} from './literals.ts';
 import type {ColumnId, LogicalColumn} from './logical.ts';
 import {ParameterTypes} from './parameters.ts';
@@ -33,6 +33,21 @@ export interface BinderHooks {
   scalar(binding: Binding, ast: Node, scope: ScalarScope): BoundExpr;
 }
 
+/** Sees what binding makes of the parts of a statement, for deparsing it. While one listens, LANGUAGE sql functions stay calls. */
+export interface BindTrace {
+  expr(node: Node, bound: BoundExpr): void;
+  /** Keys are arrays or nodes of the tree that no copy of their parent replaces. */
+  level(key: object, level: QueryLevel, targets: readonly {readonly name: string; readonly expr: BoundExpr}[]): void;
+  /** A set operation's result columns, by its left operand. */
+  columns(key: object, columns: readonly LogicalColumn[]): void;
+  values(key: object, rows: readonly (readonly BoundExpr[])[]): void;
+  functions(key: object, calls: readonly SetFunctionCall[]): void;
+  usingNames(key: object, names: readonly string[]): void;
+  subquery(column: ColumnId, test: BoundExpr | null): void;
+  /** A name resolved to a column of this level. */
+  column(level: QueryLevel, column: ColumnId): void;
+}
+
 /** State of binding one statement: ids, parameters, literals, privileges and how errors find their position. */
 export class Binding {
   context: BindContext;
@@ -55,6 +70,7 @@ export class Binding {
   /** Depth of view and function expansion. */
   depth = 0;
   hasVolatile = false;
+  trace: BindTrace | null = null;
   locksRows = false;
   #text: string | null;
   #nextColumn = 1;

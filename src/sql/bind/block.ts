@@ -104,6 +104,8 @@ export interface QueryOptions {
   readonly resolveUnknown: boolean;
   /** Locks asked for by FOR UPDATE of an enclosing query. */
   readonly lock?: ScanNode['lock'];
+  /** Items beside a subquery in FROM that it may not see: only for the error text. */
+  readonly unseen?: readonly RangeItem[];
 }
 
 /** The mutually recursive parts of binding. */
@@ -131,6 +133,8 @@ export class Block implements QueryLevel {
   setCalls: {readonly depth: number; readonly call: LogicalSetCall; /** LANGUAGE sql: its query, joined laterally. */ readonly query: BoundQuery | null}[] = [];
   /** Subqueries met since the last node was built. */
   subqueries: SubqueryExpr[] = [];
+  /** Items of the enclosing FROM that are out of reach. */
+  unseen: readonly RangeItem[] = [];
   /** Subqueries inside aggregate arguments: below the aggregate node. */
   inputSubqueries: SubqueryExpr[] = [];
   /** Names visible only to a stand-alone expression, and VALUE. */
@@ -156,7 +160,9 @@ export class Block implements QueryLevel {
   }
 
   expr(node: Node): BoundExpr {
-    return this.binders.expr(this, node);
+    const bound = this.binders.expr(this, node);
+    this.binding.trace?.expr(node, bound);
+    return bound;
   }
 
   /** Binds under another clause name. */

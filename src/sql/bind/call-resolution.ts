@@ -85,7 +85,6 @@ export function resolveCall(
 }
 
 function argument(binding: Binding, arg: BoundExpr, target: BoundExpr['type']): BoundExpr {
-  if (target.oid === TypeOid.any && arg.type.oid === TypeOid.unknown) return coerceImplicit(binding, arg, binding.type(TypeOid.text));
   return coerceImplicit(binding, arg, target);
 }
 

@@ -20,6 +20,7 @@ export function makeCall(
 /** Raises 0A000 when a function resolves but has no code. */
 export function requireCode(binding: Binding, row: FunctionRow, kind: 'scalar' | 'aggregate' | 'setReturning', location: number): void {
   const library = binding.context.library;
+  if (binding.trace !== null) return;
   if (library[kind](row.source) !== undefined) return;
   const args = row.argTypes.map(arg => errorType(binding.type(arg))).join(', ');
   const position = binding.position(location);

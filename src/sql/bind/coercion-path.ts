@@ -87,13 +87,14 @@ export function canCoerce(
     if (toOid === TypeOid.recordArray && isTrueArray(from) && from.element!.kind === 'c') continue;
     return false;
   }
-  return !hasPolymorphic || isPolymorphicConsistent(actual, declared);
+  return !hasPolymorphic || isPolymorphicConsistent(binding, actual, declared);
 }
 
 /** PostgreSQL check_generic_type_consistency: whether the actual types fit the polymorphic ones. */
-function isPolymorphicConsistent(actual: readonly TypeInstance[], declared: readonly Oid[]): boolean {
+function isPolymorphicConsistent(binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[]): boolean {
   let element: TypeInstance | null = null;
   let array: TypeInstance | null = null;
+  let range: TypeInstance | null = null;
   for (let index = 0; index < actual.length; index++) {
     const toOid = declared[index]!;
     const from = actual[index]!;
@@ -110,12 +111,16 @@ function isPolymorphicConsistent(actual: readonly TypeInstance[], declared: read
       array = base;
     } else if (toOid === TypeOid.anyrange || toOid === TypeOid.anycompatiblerange) {
       if (baseType(from).kind !== 'r') return false;
+      if (toOid === TypeOid.anyrange) range = baseType(from);
     } else if (toOid === TypeOid.anymultirange || toOid === TypeOid.anycompatiblemultirange) {
       if (baseType(from).kind !== 'm') return false;
+      if (toOid === TypeOid.anymultirange) range = baseType(from);
     } else if (toOid === TypeOid.anycompatiblearray) {
       if (!isTrueArray(baseType(from))) return false;
     } else if (toOid === TypeOid.anycompatiblenonarray && isTrueArray(baseType(from))) return false;
   }
+  const subtype = range === null ? null : rangeSubtype(binding, range);
+  if (subtype !== null && element !== null && subtype.oid !== baseType(element).oid) return false;
   if (!isCompatibleConsistent(actual, declared)) return false;
   if (array !== null && element !== null && array.oid !== TypeOid.anyarray && array.element!.oid !== element.oid) return false;
   return true;
@@ -135,4 +140,15 @@ function isCompatibleConsistent(actual: readonly TypeInstance[], declared: reado
     category = element.category;
   }
   return true;
+}
+
+const subtypes: Readonly<Record<number, Oid>> = {
+  3904: TypeOid.int4, 3906: TypeOid.numeric, 3908: TypeOid.timestamp, 3910: TypeOid.timestamptz, 3912: TypeOid.date, 3926: TypeOid.int8,
+  4451: TypeOid.int4, 4532: TypeOid.numeric, 4533: TypeOid.timestamp, 4534: TypeOid.timestamptz, 4535: TypeOid.date, 4536: TypeOid.int8,
+};
+
+/** Element type of a built-in range or multirange. */
+export function rangeSubtype(binding: Binding, range: TypeInstance): TypeInstance | null {
+  const subtype = subtypes[range.oid];
+  return subtype === undefined ? null : binding.type(subtype);
 }

@@ -61,7 +61,7 @@ function finishCall(block: Block, node: FuncCall, args: readonly BoundExpr[], lo
   }
   const call = resolveCall(binding, match, args, location, node.func_variadic === true);
   if (row.returnsSet) return bindSetCall(block, call, location);
-  if (row.sqlBody !== null) return inlineSqlFunction(block, call, location);
+  if (row.sqlBody !== null && binding.trace === null) return inlineSqlFunction(block, call, location);
   const made = makeCall(binding, row, call.args, call.type, location);
   return node.funcformat === 'COERCE_SQL_SYNTAX' ? {...made, form: 'syntax'} : made;
 }

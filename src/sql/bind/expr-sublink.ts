@@ -22,7 +22,7 @@ export function bindSubLink(block: Block, node: SubLink): BoundExpr {
   if (forbidden !== undefined) throw binding.error(SqlState.featureNotSupported, `cannot use subquery in ${forbidden}`, location);
   switch (node.subLinkType ?? 'EXISTS_SUBLINK') {
     case 'EXISTS_SUBLINK':
-      return add(block, {query: bindQuery(block, node), mode: 'exists', test: null}, binding.boolType, -1, 'exists', location);
+      return add(block, {query: withoutOutputs(bindQuery(block, node)), mode: 'exists', test: null}, binding.boolType, -1, 'exists', location);
     case 'EXPR_SUBLINK': {
       const query = oneColumn(block, node, location);
       const column = query.columns[0]!;
@@ -53,6 +53,12 @@ function bindQuery(block: Block, node: SubLink): BoundQuery {
   return block.binders.query(block.binding, statement.SelectStmt, {parent: block, ctes: block.ctes, resolveUnknown: true});
 }
 
+/** EXISTS evaluates no output. */
+function withoutOutputs(query: BoundQuery): BoundQuery {
+  const {node} = query;
+  return {node: node.kind === 'compute' ? node.input : node, columns: []};
+}
+
 function oneColumn(block: Block, node: SubLink, location: number): BoundQuery {
   const query = bindQuery(block, node);
   if (query.columns.length !== 1) throw block.binding.error(SqlState.syntaxError, 'subquery must return only one column', location);
@@ -63,6 +69,7 @@ function add(
   block: Block, subquery: Pick<SubqueryExpr, 'query' | 'mode' | 'test'>, type: BoundExpr['type'], typmod: number, name: string, location: number,
 ): BoundExpr {
   const column = block.binding.newColumn(name, type, typmod);
+  block.binding.trace?.subquery(column.id, subquery.test);
   block.subqueries.push({column, ...subquery, guard: null});
   return block.binding.columnExpr(column, location);
 }

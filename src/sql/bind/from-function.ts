@@ -37,6 +37,7 @@ export function bindRangeFunction(
   const functions = view.within('functions in FROM', () =>
     parts.map(({call, definitions}) => bindFunction(view, call, definitions.length > 0 ? definitions : (node.coldeflist ?? []))),
   );
+  binding.trace?.functions(node, functions.map(item => item.call.call));
   const ordinality = node.ordinality === true ? binding.newColumn('ordinality', binding.type(TypeOid.int8), -1) : null;
   const alias = node.alias?.aliasname ?? functions[0]?.name ?? '';
   const subqueries = view.takeSubqueries();
@@ -101,7 +102,7 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
       SqlState.syntaxError, 'a column definition list is required for functions returning "record"', call.location ?? -1,
     );
   }
-  if (match.row.sqlBody !== null && match.row.returnsSet) return sqlFunction(view, resolved, fields, name);
+  if (match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null) return sqlFunction(view, resolved, fields, name);
   if (!match.row.returnsSet) return scalarInFrom(view, view.expr(node), name, definitions, fields);
   const set = setFunction(binding, resolved, fields, call.location ?? -1);
   const outName = fields === null ? loneOutName(match.row) : null;

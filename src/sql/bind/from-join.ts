@@ -116,6 +116,7 @@ function mergeSide(binding: Binding, items: readonly RangeItem[], name: string, 
 
 function joinUsing(block: Block, join: JoinExpr, joinType: JoinType, left: Bound, right: Bound, names: readonly string[]): Bound {
   const binding = block.binding;
+  binding.trace?.usingNames(join, names);
   const on: BoundExpr[] = [];
   const merged: ScopeColumn[] = [];
   const computed: {column: LogicalColumn; expr: BoundExpr}[] = [];

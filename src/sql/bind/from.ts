@@ -110,7 +110,9 @@ function bindSubselect(block: Block, node: RangeSubselect, left: readonly RangeI
     });
   }
   const parent = node.lateral === true ? block.lateralView(left) : block.parent;
-  const query = block.binders.query(binding, statement.SelectStmt, {parent, ctes: block.ctes, resolveUnknown: true});
+  const query = block.binders.query(binding, statement.SelectStmt, {
+    parent, ctes: block.ctes, resolveUnknown: true, unseen: node.lateral === true ? [] : left,
+  });
   const item = withAlias(binding, derivedItem(alias.aliasname ?? '', queryColumns(query)), alias, -1);
   return {node: query.node, items: [item]};
 }

@@ -6,7 +6,7 @@ import {isUnknown} from './binding.ts';
 import {applySubqueries, type Block, type BoundWindow} from './block.ts';
 import {coerceImplicit} from './coerce.ts';
 import {sameExpr} from './expr-equal.ts';
-import {mapChildren} from './expr-map.ts';
+import {collectColumns, mapChildren} from './expr-map.ts';
 import {freeColumnsOfQuery} from './logical-walk.ts';
 import type {LogicalColumn, LogicalNode, SubqueryExpr} from './logical.ts';
 import {bindOutputRef} from './order-by.ts';
@@ -29,6 +29,7 @@ export function bindGroupBy(block: Block, statement: SelectStmt, targets: readon
   const add = (node: Node): number => {
     const bound = bindOutputRef(block, node, targets, 'GROUP BY').expr;
     const expr = isUnknown(bound) ? coerceImplicit(block.binding, bound, block.binding.type(TypeOid.text)) : bound;
+    rejectAggregates(block, expr);
     const known = keys.findIndex(key => sameExpr(key, expr, pin));
     if (known !== -1) return known;
     typeOperator(block.binding, '=', expr.type, expr.location);
@@ -52,6 +53,19 @@ export function bindGroupBy(block: Block, statement: SelectStmt, targets: readon
     });
   }
   return {keys, sets};
+}
+
+/** 42803 for GROUP BY of an output that is an aggregate. */
+function rejectAggregates(block: Block, expr: BoundExpr): void {
+  const used = new Set<number>();
+  collectColumns(expr, used);
+  const aggregate = block.aggregates.find(item => used.has(item.column.id));
+  if (aggregate !== undefined) {
+    throw block.binding.error(SqlState.groupingError, 'aggregate functions are not allowed in GROUP BY', aggregate.location);
+  }
+  if (block.windows.some(window => window.calls.some(call => used.has(call.column.id)))) {
+    throw block.binding.error(SqlState.windowingError, 'window functions are not allowed in GROUP BY', expr.location);
+  }
 }
 
 function rowParts(node: Node): Node[] {

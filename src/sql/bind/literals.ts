@@ -16,6 +16,8 @@ export class LiteralTracker {
   readonly #origins = new Map<ConstantExpr, LiteralOrigin>();
   readonly #pinned = new Set<number>();
   #suspended = 0;
+  /** Byte offsets of the literals that may become slots. */
+  places: ReadonlySet<number> = new Set();
 
   /** Text that is not the statement's (a view): its literals are constants. */
   suspend(): void {
@@ -28,7 +30,7 @@ export class LiteralTracker {
 
   /** Marks a constant as read from the text. */
   track(constant: ConstantExpr, origin: LiteralOrigin): ConstantExpr {
-    if (this.#suspended === 0 && origin.location >= 0) this.#origins.set(constant, origin);
+    if (this.#suspended === 0 && this.places.has(origin.location)) this.#origins.set(constant, origin);
     return constant;
   }
 
@@ -59,11 +61,6 @@ export class LiteralTracker {
     if (this.#origins.size === 0) return;
     if (expr.kind === 'constant') this.pin(expr);
     else for (const child of children(expr)) this.pinAll(child, children);
-  }
-
-  /** All literals are constants from now on. */
-  forget(): void {
-    this.#origins.clear();
   }
 
   isPinned(location: number): boolean {

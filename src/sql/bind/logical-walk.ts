@@ -150,7 +150,12 @@ export function freeColumns(node: LogicalNode): Set<ColumnId> {
   const visit = (current: LogicalNode): void => {
     for (const expr of exprsOf(current)) collectColumns(expr, used);
     for (const column of producedBy(current)) made.add(column.id);
-    if (current.kind === 'apply') for (const column of producedBy(current.subquery.query.node)) made.add(column.id);
+    if (current.kind === 'apply') {
+      for (const column of producedBy(current.subquery.query.node)) made.add(column.id);
+      addOutputs(current.subquery.query, used);
+    }
+    if (current.kind === 'setOp') for (const side of [current.left, current.right]) addOutputs(side, used);
+    if (current.kind === 'recursive') for (const side of [current.initial, current.recursive]) addOutputs(side, used);
     if (current.kind === 'append') for (const input of current.inputs) addOutputs(input, used);
     if (current.kind === 'with') {
       for (const cte of current.ctes) {

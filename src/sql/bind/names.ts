@@ -98,6 +98,12 @@ export function missingRelation(block: Block, relation: string, location: number
       hint: `Perhaps you meant to reference the table alias "${rest.alias}".`,
     });
   }
+  if (block.unseen.some(item => item.isNamed && item.alias === relation)) {
+    return binding.error(SqlState.undefinedTable, `invalid reference to FROM-clause entry for table "${relation}"`, location, {
+      detail: `There is an entry for table "${relation}", but it cannot be referenced from this part of the query.`,
+      hint: 'To reference that table, you must mark this subquery with LATERAL.',
+    });
+  }
   return binding.error(SqlState.undefinedTable, `missing FROM-clause entry for table "${relation}"`, location);
 }
 
@@ -113,6 +119,7 @@ export function findItem(level: Block, schema: string | null, relation: string, 
 /** An expression for a column of an item; notes who owns it and that it is read. */
 export function useColumn(level: Block, column: ScopeColumn, location: number): BoundExpr {
   level.binding.owners.set(column.id, level.real);
+  level.binding.trace?.column(level, column.id);
   if (column.attnum > 0) column.use?.columns.add(column.attnum);
   return {kind: 'column', type: column.type, typmod: column.typmod, location, index: column.id};
 }

@@ -39,7 +39,7 @@ export function callOperator(binding: Binding, row: OperatorRow, operands: reado
   const types = resolvePolymorphic(binding, operands.map(operand => operand.type), declared, row.result, location);
   const args = operands.map((operand, index) => coerceImplicit(binding, operand, types.args[index]!));
   const code = operatorFunction(binding, row);
-  if (code.sqlBody !== null) return inlineOperator(binding, code.sqlBody, args);
+  if (code.sqlBody !== null && binding.trace === null) return inlineOperator(binding, code.sqlBody, args);
   return makeCall(binding, code, args, types.result, location, row.name);
 }
 

@@ -23,6 +23,8 @@ export class ParameterTypes {
   readonly #open = new Set<ParamExpr>();
   /** Arguments that replace the parameters while a LANGUAGE sql function is bound in place. */
   substitutes: readonly BoundExpr[] | null = null;
+  /** Simple protocol: there are none. */
+  isForbidden = false;
 
   constructor(binding: ParameterHost) {
     this.#binding = binding;
@@ -38,7 +40,7 @@ export class ParameterTypes {
       if (substitute === undefined) throw this.#missing(number, location);
       return substitute;
     }
-    if (number < 1 || number > maxParameters) throw this.#missing(number, location);
+    if (this.isForbidden || number < 1 || number > maxParameters) throw this.#missing(number, location);
     while (this.#types.length < number) this.#types.push(null);
     const type = this.#types[number - 1] ?? this.#binding.type(TypeOid.unknown);
     const made: ParamExpr = {kind: 'param', type, typmod: -1, location, index: number - 1};

@@ -2,7 +2,7 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from './binding.ts';
-import {baseType} from './coercion-path.ts';
+import {baseType, rangeSubtype} from './coercion-path.ts';
 import {commonTypeOf} from './common-type.ts';
 import {errorType, isTrueArray} from './display-type.ts';
 import {isPolymorphic, isPolymorphicFamily2, TypeOid} from './type-oids.ts';
@@ -114,15 +114,4 @@ function family2Element(binding: Binding, actual: readonly TypeInstance[], decla
     );
   });
   return {element, array: null, range};
-}
-
-const subtypes: Readonly<Record<number, Oid>> = {
-  3904: TypeOid.int4, 3906: TypeOid.numeric, 3908: TypeOid.timestamp, 3910: TypeOid.timestamptz, 3912: TypeOid.date, 3926: TypeOid.int8,
-  4451: TypeOid.int4, 4532: TypeOid.numeric, 4533: TypeOid.timestamp, 4534: TypeOid.timestamptz, 4535: TypeOid.date, 4536: TypeOid.int8,
-};
-
-/** Element type of a built-in range or multirange. */
-function rangeSubtype(binding: Binding, range: TypeInstance): TypeInstance | null {
-  const subtype = subtypes[range.oid];
-  return subtype === undefined ? null : binding.type(subtype);
 }

@@ -32,6 +32,7 @@ interface Parts {
 /** Binds SELECT ... FROM ... of one level (PostgreSQL transformSelectStmt). */
 export function bindSelect(binding: Binding, binders: Binders, statement: SelectStmt, options: QueryOptions): BoundQuery {
   const block = new Block(binding, binders, options.parent, options.ctes);
+  block.unseen = options.unseen ?? [];
   for (const node of statement.windowClause ?? []) {
     if (!('WindowDef' in node) || node.WindowDef.name === undefined) continue;
     if (block.namedWindows.has(node.WindowDef.name)) {
@@ -42,6 +43,7 @@ export function bindSelect(binding: Binding, binders: Binders, statement: Select
   for (const definition of block.namedWindows.values()) delete (definition as {name?: string}).name;
   let node: LogicalNode = bindFrom(block, statement.fromClause ?? []) ?? {kind: 'values', rows: [[]], columns: []};
   const targets = bindTargets(block, statement.targetList ?? [], options.resolveUnknown);
+  binding.trace?.level(statement.targetList ?? statement.fromClause ?? statement, block, targets);
   const targetSubqueries = block.takeSubqueries();
   const inputSubqueries = block.inputSubqueries;
   block.inputSubqueries = [];

@@ -71,7 +71,7 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
       hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
     });
   }
-  if (call.row.sqlBody !== null) return sqlSetCall(block, call, location);
+  if (call.row.sqlBody !== null && binding.trace === null) return sqlSetCall(block, call, location);
   const fields = resultFields(binding, call);
   const made = setFunction(binding, call, fields, location);
   const columns = made.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));

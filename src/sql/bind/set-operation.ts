@@ -23,6 +23,8 @@ export function bindSetOperation(binding: Binding, binders: Binders, statement: 
   const query = bindTree(binding, binders, statement, {...options, resolveUnknown: false});
   const block = new Block(binding, binders, options.parent, options.ctes);
   const targets = query.columns.map((column): Target => ({name: column.name, expr: binding.columnExpr(column), tableOid: oid(0), attnum: 0}));
+  binding.trace?.columns(statement.larg!, query.columns);
+  binding.trace?.level(statement.larg!, block, targets);
   const keys = bindOrder(block, statement, targets);
   let node: LogicalNode = keys.length === 0 ? query.node : {kind: 'sort', input: query.node, keys};
   node = limitNode(block, statement, node, keys);

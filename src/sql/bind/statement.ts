@@ -52,9 +52,29 @@ export function newBinding(context: BindContext, text: string, parameterNames: r
   return new Binding(context, text, hooks, parameterNames);
 }
 
+/** How a statement came. */
+export interface BindOptions {
+  /** Names of $1.. (live queries). */
+  readonly parameterNames: readonly string[] | null;
+  /** Simple protocol: parameters are 42P02. */
+  readonly noParameters: boolean;
+  /** Byte offsets of literals that may become slots. */
+  readonly literals: ReadonlySet<number>;
+}
+
+const defaults: BindOptions = {parameterNames: null, noParameters: false, literals: new Set()};
+
+/** Binds a SELECT with a state made before. */
+export function bindStatementWith(binding: Binding, ast: Node): void {
+  if (!('SelectStmt' in ast)) throw featureNotSupported('only a SELECT can be bound so');
+  bindQuery(binding, binders, ast.SelectStmt, {parent: null, ctes: null, resolveUnknown: true});
+}
+
 /** Binds a SELECT, INSERT, UPDATE or DELETE; raises PostgreSQL's errors with positions in `text`. */
-export function bindStatement(ast: Node, text: string, context: BindContext, parameterNames: readonly string[] | null = null): BoundStatement {
-  const binding = newBinding(context, text, parameterNames);
+export function bindStatement(ast: Node, text: string, context: BindContext, given: BindOptions = defaults): BoundStatement {
+  const binding = newBinding(context, text, given.parameterNames);
+  binding.parameters.isForbidden = given.noParameters;
+  binding.literals.places = given.literals;
   const options: QueryOptions = {parent: null, ctes: null, resolveUnknown: true};
   if ('SelectStmt' in ast) return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
   const query = bindDml(binding, ast, options);

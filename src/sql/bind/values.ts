@@ -27,6 +27,8 @@ export function bindValues(binding: Binding, binders: Binders, statement: Select
     cast.forEach((expr, row) => converted[row]!.push(expr));
     columns.push(binding.newColumn(`column${index + 1}`, type, commonTypmod(cast, type)));
   }
+  binding.trace?.values(statement.valuesLists ?? [], converted);
+  binding.trace?.level(statement.valuesLists ?? [], block, []);
   let node = valuesNode(binding, rows, converted, columns);
   const outputs = columns.map((column): OutputColumn => ({...column, tableOid: oid(0), attnum: 0}));
   const targets = outputs.map((column): Target => ({name: column.name, expr: binding.columnExpr(column), tableOid: oid(0), attnum: 0}));

@@ -2,11 +2,12 @@ import type {CommonTableExpr, Node, SelectStmt, WithClause} from '@pgsql/types';
 import {featureNotSupported} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {namesOf, nodeKind} from './ast.ts';
+import {locationOf, namesOf, nodeKind} from './ast.ts';
 import type {Binding} from './binding.ts';
 import type {Binders, CteEntry, CteScope, QueryOptions} from './block.ts';
 import {errorType} from './display-type.ts';
-import type {BoundQuery, CteDefinition, OutputColumn} from './logical.ts';
+import {inputsOf} from './logical-walk.ts';
+import type {BoundQuery, CteDefinition, LogicalNode, OutputColumn} from './logical.ts';
 import {convertColumns} from './set-operation.ts';
 
 /** The definitions of a WITH clause and the names in scope of its body. */
@@ -94,6 +95,11 @@ function bindRecursive(binding: Binding, binders: Binders, cte: CommonTableExpr,
   const right = binders.query(binding, union.rarg!, {
     parent: options.parent, ctes: {entries: [working], parent: own.scope}, resolveUnknown: false,
   });
+  if (aggregatesWorkTable(right.node, working.id)) {
+    throw binding.error(
+      SqlState.invalidRecursion, "aggregate functions are not allowed in a recursive query's recursive term", locationOf(union.rarg?.targetList?.[0]),
+    );
+  }
   if (right.columns.length !== initial.columns.length) {
     throw binding.error(SqlState.syntaxError, 'each UNION query must have the same number of columns', location);
   }
@@ -104,6 +110,17 @@ function bindRecursive(binding: Binding, binders: Binders, cte: CommonTableExpr,
   const entry = makeEntry(binding, cte, columns, false);
   const query: BoundQuery = own.ctes.length === 0 ? node : {node: {kind: 'with', ctes: own.ctes, body: node.node}, columns};
   return {id: entry.id, name, query, isDataModifying: false, entry, materialized: 'always'};
+}
+
+/** Whether an aggregate stands directly over the recursive reference. */
+function aggregatesWorkTable(node: LogicalNode, id: number): boolean {
+  if (node.kind === 'workTable') return false;
+  if (node.kind === 'aggregate') return readsWorkTable(node.input, id);
+  return inputsOf(node).some(input => aggregatesWorkTable(input, id));
+}
+
+function readsWorkTable(node: LogicalNode, id: number): boolean {
+  return (node.kind === 'workTable' && node.cte === id) || inputsOf(node).some(input => readsWorkTable(input, id));
 }
 
 function matchTypes(binding: Binding, name: string, right: BoundQuery, columns: readonly OutputColumn[], location: number): BoundQuery {

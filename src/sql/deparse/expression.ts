@@ -17,6 +17,8 @@ export interface DeparseOptions {
   columnName(index: number): string;
   /** The text of a value of an enclosing level; absent: `outer.n`. */
   outerName?(index: number): string;
+  /** The text of a row that is a whole FROM item, null when it is none. */
+  rowName?(row: BoundExpr & {readonly kind: 'row'}): string | null;
   /** Values of literal slots, when the expression has any. */
   readonly slots?: readonly Datum[];
   readonly format?: FormatSettings;
@@ -126,9 +128,12 @@ export class ExpressionPrinter {
       case 'array':
         this.#joined(expr.elements, ', ', 'ARRAY[', ']', true);
         return expr.elements.length === 0 ? out.append(`::${this.typeText(expr.type, -1)}`) : undefined;
-      case 'row':
+      case 'row': {
+        const whole = this.options.rowName?.(expr) ?? null;
+        if (whole !== null) return out.append(whole);
         this.#joined(expr.fields, ', ', 'ROW(', ')', true);
         return expr.type.oid === RECORD ? undefined : out.append(`::${this.typeText(expr.type, -1)}`);
+      }
       case 'rowCompare':
         this.#joined(expr.left, ', ', '(ROW(', ')', true);
         return this.#joined(expr.right, ', ', ` ${expr.operator} ROW(`, '))', true);

@@ -5,7 +5,7 @@ import {baseType} from '../bind/coercion-path.ts';
 import type {BoundQuery, CteDefinition, DmlQuery, LogicalNode} from '../bind/logical.ts';
 import {inputsOf, isDml} from '../bind/logical-walk.ts';
 import {type BoundStatement, bindStatement} from '../bind/statement.ts';
-import type {BindContext, ParsedStatement} from '../contract.ts';
+import type {BindContext, LiteralToken, ParsedStatement} from '../contract.ts';
 import {Estimator} from './estimate.ts';
 import {Folder} from './fold.ts';
 import {inlineCtes} from './inline-cte.ts';
@@ -25,15 +25,20 @@ export interface PlannedStatement {
 export interface PlanOptions {
   /** Names under which $1.. can be referenced (live queries, SQL functions). */
   readonly parameterNames?: readonly string[] | null;
-  /** Literals become slots, whose values the caller must supply in `run.slots`. Otherwise they are constants. */
-  readonly slots?: boolean;
+  /** These literals of the text (from scanKey) may become slots, whose values the caller supplies in `run.slots`. Otherwise they are constants. */
+  readonly literals?: readonly LiteralToken[] | null;
+  /** The text came by the simple protocol: a parameter is 42P02. */
+  readonly noParameters?: boolean;
 }
 
 /** Binds and plans a SELECT, VALUES, INSERT, UPDATE or DELETE. */
 export function planStatement(statement: Pick<ParsedStatement, 'ast' | 'text'>, context: BindContext, options: PlanOptions = {}): PlannedStatement {
   if (statement.ast === null) throw internalError('planStatement without a tree');
-  const bound = bindStatement(statement.ast, statement.text, context, options.parameterNames ?? null);
-  return planBound(bound, options);
+  const bound = bindStatement(statement.ast, statement.text, context, {
+    parameterNames: options.parameterNames ?? null, noParameters: options.noParameters ?? false,
+    literals: literalPlaces(statement.text, options.literals ?? []),
+  });
+  return planBound(bound);
 }
 
 /** Parameter types and result columns (null when the statement returns no rows) of a statement that is not planned. */
@@ -41,15 +46,16 @@ export function describeQuery(
   statement: Pick<ParsedStatement, 'ast' | 'text'>, context: BindContext, options: PlanOptions = {},
 ): {readonly columns: readonly ResultColumn[] | null; readonly parameterTypes: readonly TypeInstance[]} {
   if (statement.ast === null) throw internalError('describeQuery without a tree');
-  const bound = bindStatement(statement.ast, statement.text, context, options.parameterNames ?? null);
+  const bound = bindStatement(statement.ast, statement.text, context, {
+    parameterNames: options.parameterNames ?? null, noParameters: options.noParameters ?? false, literals: new Set(),
+  });
   return {columns: returnsRows(bound) ? resultColumns(bound) : null, parameterTypes: bound.binding.parameters.finish()};
 }
 
 /** Plans a bound statement. */
-export function planBound(bound: BoundStatement, options: PlanOptions = {}): PlannedStatement {
+export function planBound(bound: BoundStatement): PlannedStatement {
   const {binding} = bound;
   const parameterTypes = binding.parameters.finish();
-  if (options.slots !== true) binding.literals.forget();
   const estimator = new Estimator(binding);
   const folder = new Folder(binding);
   const pushDown = new PushDown(binding, estimator);
@@ -66,6 +72,21 @@ export function planBound(bound: BoundStatement, options: PlanOptions = {}): Pla
     tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})), hasVolatile: binding.hasVolatile,
   };
   return {plan, slots: state.slots};
+}
+
+/** Byte offsets at which the grammar places literals: their own, or that of a minus sign before them. */
+function literalPlaces(text: string, literals: readonly LiteralToken[]): ReadonlySet<number> {
+  const places = new Set<number>();
+  if (literals.length === 0) return places;
+  const bytes = Buffer.from(text);
+  for (const {kind, location} of literals) {
+    places.add(location);
+    if (kind === 'string') continue;
+    let at = location - 1;
+    while (at >= 0 && (bytes[at] === 32 || bytes[at] === 9 || bytes[at] === 10 || bytes[at] === 13)) at--;
+    if (bytes[at] === 45) places.add(at);
+  }
+  return places;
 }
 
 function foldTree(node: LogicalNode, folder: Folder): LogicalNode {
