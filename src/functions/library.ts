@@ -10,6 +10,7 @@ import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from
 import {datetimeFunctions} from './datetime.ts';
 import {extractFunctions} from './extract.ts';
 import {floatFunctions} from './float.ts';
+import {geometryFunctions} from './geometry.ts';
 import {hashFunctions} from './hash.ts';
 import {intArith} from './int-arith.ts';
 import {jsonFunctions, jsonSets} from './json.ts';
@@ -87,6 +88,7 @@ const scalarFamilies = [
   populateFunctions,
   pathFunctions,
   networkFunctions,
+  geometryFunctions,
 ];
 const setFamilies = [
   patternSets,
