@@ -10,7 +10,7 @@ import type {DmlQuery, LogicalNode, ModifyNode, ScanNode} from './logical.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
 import {bindWhere} from './select.ts';
 import {bindSetClause} from './set-clause.ts';
-import {pseudoColumn} from './system-columns.ts';
+import {checkScopes, pseudoColumn} from './system-columns.ts';
 import {generatedColumns, liveColumns, tableChecks} from './table-exprs.ts';
 import {bindWith} from './with.ts';
 
@@ -94,6 +94,7 @@ function addWhere(target: Target, where: Node | undefined): void {
 /** RETURNING sees the new row (update) or old row (delete) under the target's name, beside the FROM items. */
 function finish(target: Target, ctes: DmlQuery['ctes'], newRow: ScanNode, returningNodes: readonly Node[], node: ModifyNode): DmlQuery {
   const {block, alias} = target;
+  checkScopes(block);
   const rest = block.items.slice(1);
   const first = scanItem(block, newRow, alias, block.items[0]!.use, true);
   block.items = [first, ...rest];

@@ -16,6 +16,7 @@ import {lockRows} from './locking.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, OutputColumn, SubqueryExpr} from './logical.ts';
 import {bindOrderBy, bindOutputRef, type TargetKey} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
+import {checkScopes} from './system-columns.ts';
 import {bindTargets, type Target} from './targets.ts';
 
 /** Parts of a SELECT between binding its clauses and building its nodes. */
@@ -61,7 +62,9 @@ export function bindSelect(binding: Binding, binders: Binders, statement: Select
   if (group !== null || block.aggregates.length > 0 || having !== null || block.groupings.length > 0) {
     node = aggregate(parts, new Grouped(block, group), node, above);
   } else node = applySubqueries(node, above);
-  return finish(parts, node);
+  const query = finish(parts, node);
+  checkScopes(block);
+  return query;
 }
 
 /** WHERE over an input: subqueries that it needs, then a filter. */

@@ -51,6 +51,18 @@ function widenScope(level: Block, item: RangeItem): void {
   item.scan.scope = 'all';
 }
 
+/** 0A000 when user tables of one query level are addressed in both scopes (STORAGE.md 6.2). */
+export function checkScopes(block: Block): void {
+  const scopes = new Map<string, string>();
+  for (const item of block.items) {
+    if (item.scan !== null && item.scan.scope !== 'none') scopes.set(item.scan.scope, item.alias);
+  }
+  if (scopes.size < 2) return;
+  throw featureNotSupported(`user tables "${scopes.get('all')}" of all owners and "${scopes.get('own')}" of the current user in one query`, {
+    hint: 'Join the tables on _user_id.',
+  });
+}
+
 function pseudo(level: Block, scan: ScanNode, source: ScanSource, name: string, location: number): BoundExpr {
   const column = pseudoColumn(level, scan, source, name);
   level.binding.owners.set(column.id, level.real);
