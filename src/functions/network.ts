@@ -77,7 +77,7 @@ function setMask(text: string, bits: number, isCidr: boolean): string {
 function add(text: string, by: bigint): string {
   const address = read(text);
   const value = toBig(address.bytes) + by;
-  if (by === 9223372036854775808n || value < 0n || value >= 1n << BigInt(sizeOf(address.family)))
+  if (value < 0n || value >= 1n << BigInt(sizeOf(address.family)))
     throw new PgError(SqlState.numericValueOutOfRange, 'result is out of range');
   return inet({...address, bytes: fromBig(value, address.family)});
 }
@@ -189,7 +189,7 @@ export const networkFunctions: FunctionTable = {
   inet_set_masklen: {fn: (text: string, bits: number) => setMask(text, bits, false)},
   cidr_set_masklen: {fn: (text: string, bits: number) => setMask(text, bits, true)},
   inetpl: {fn: add},
-  inetmi_int8: {fn: (text: string, by: bigint) => add(text, -by)},
+  inetmi_int8: {fn: (text: string, by: bigint) => add(text, BigInt.asIntN(64, -by))},
   inetmi: {fn: difference},
   inetand: bitwise('AND', (a, b) => a & b),
   inetor: bitwise('OR', (a, b) => a | b),

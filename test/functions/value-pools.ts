@@ -610,6 +610,7 @@ export const argumentPools: readonly {
     pattern: /^range_constructor3$/,
     pools: [undefined, undefined, ['[]', '[)', '(]', '()', 'x', null]],
   },
+  {pattern: /^box_(mul|div)$/, pools: [undefined, ['(1,2)', '(2,0.5)', '(-1,3)']]},
   {pattern: /set_masklen$/, pools: [undefined, ['0', '8', '24', '33', '-1', '-2']]},
   {pattern: /^array_(length|lower|upper)$/, pools: [undefined, ['1', '2', '0', '-1']]},
   {pattern: /^trim_array$/, pools: [undefined, ['0', '1', '2', '-1', '9']]},
