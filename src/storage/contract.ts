@@ -190,6 +190,11 @@ export interface Transaction {
   readonly isReadOnly: boolean;
   /** Whether the write-set, DDL list or sequence list is non-empty. */
   readonly hasWrites: boolean;
+  /**
+   * All that reads of this transaction showed was committed up to this seq; own uncommitted rows do not count. A reply that shows it waits until it is durable. It is far
+   * below `lastSeq` when others write elsewhere.
+   */
+  readonly seenSeq: Seq;
   /** Seq of its commit once applied, else null. */
   readonly commitSeq: Seq | null;
 

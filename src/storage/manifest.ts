@@ -115,6 +115,8 @@ export interface TableManifest {
   readonly bytes: number;
   /** attnums that all segments are sorted by; empty when they differ. */
   readonly sortedBy: readonly number[];
+  /** Seq of the commit that made this value; 0 since the start. */
+  readonly lastChangeSeq: number;
 }
 
 /** All segments of a data directory as of one commit: swapped whole, never changed. */
@@ -138,8 +140,8 @@ export class Manifest {
     return [...table.byId.values()];
   }
 
-  /** The manifest with entries put (new, or with other deletions) and removed by id. */
-  with(put: readonly SegmentEntry[], removed: readonly SegmentEntry[]): Manifest {
+  /** The manifest after commit `seq`: entries put (new, or with other deletions) and removed by id. */
+  with(put: readonly SegmentEntry[], removed: readonly SegmentEntry[], seq: number): Manifest {
     const tables = new Map(this.tables);
     const touched = new Map<number, Map<number, SegmentEntry>>();
     const edit = (table: number): Map<number, SegmentEntry> => {
@@ -154,13 +156,13 @@ export class Manifest {
     for (const entry of put) edit(entry.table).set(entry.id, entry);
     for (const [oid, byId] of touched) {
       if (byId.size === 0) tables.delete(oid);
-      else tables.set(oid, tableManifest(byId));
+      else tables.set(oid, tableManifest(byId, seq));
     }
     return new Manifest(tables);
   }
 }
 
-function tableManifest(byId: ReadonlyMap<number, SegmentEntry>): TableManifest {
+function tableManifest(byId: ReadonlyMap<number, SegmentEntry>, seq: number): TableManifest {
   const owners = new Map<number, SegmentEntry[]>();
   let rows = 0;
   let deletedRows = 0;
@@ -175,7 +177,7 @@ function tableManifest(byId: ReadonlyMap<number, SegmentEntry>): TableManifest {
     deletedRows += entry.deletions.count;
     bytes += entry.meta.bytes;
   }
-  return {owners, byId, rows, deletedRows, bytes, sortedBy: sortedBy ?? []};
+  return {owners, byId, rows, deletedRows, bytes, sortedBy: sortedBy ?? [], lastChangeSeq: seq};
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): readonly number[] {

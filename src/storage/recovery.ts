@@ -109,7 +109,7 @@ export function loadManifest(db: Database, types: TypeLookup): Manifest {
       file: {segment: null},
     });
   }
-  return entries.length === 0 ? Manifest.empty : Manifest.empty.with(entries, []);
+  return entries.length === 0 ? Manifest.empty : Manifest.empty.with(entries, [], 0);
 }
 
 /** A stored column; its type is resolved at first use, when the catalog of user-made types is open. */

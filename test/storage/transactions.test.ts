@@ -435,24 +435,51 @@ t.test('4.4: commits of memory tables use seqs that no later start gives out aga
   copy.remove();
 });
 
-t.test('3: a durable read sees nothing that is not on disk yet, the newest read does', async test => {
-  const {storage, made} = setup(test);
+t.test(
+  '3: a durable read sees nothing that is not on disk yet, the newest read does',
+  async test => {
+    const {storage, made} = setup(test);
+    await createTable(storage, made);
+    await insertRows(storage, made, [[1, 1, 'a']]);
+    await storage.whenDurable(storage.lastSeq);
+    const tx = begin(storage);
+    void tx.insert(made, shared, [2, 2, 'b']);
+    void tx.commit();
+    storage.flushCommits();
+    const reader = begin(storage);
+    reader.beginStatement('durable');
+    test.ok(storage.durableSeq < storage.lastSeq);
+    test.equal((await rowsOf(reader, request(made))).length, 1);
+    test.equal(reader.getByKey(made, made.indexes[0]!, null, [2]), null);
+    reader.beginStatement();
+    test.equal((await rowsOf(reader, request(made))).length, 2);
+    await storage.whenDurable(storage.lastSeq);
+    reader.beginStatement('durable');
+    test.equal((await rowsOf(reader, request(made))).length, 2);
+    reader.rollback();
+  },
+);
+
+t.test('3: seenSeq is the newest commit that reads showed', async test => {
+  const apart = table(21000);
+  const {storage, made} = setup(test, [table(20000), apart]);
   await createTable(storage, made);
+  await createTable(storage, apart);
   await insertRows(storage, made, [[1, 1, 'a']]);
-  await storage.whenDurable(storage.lastSeq);
+  const first = storage.lastSeq;
+  await insertRows(storage, made, [[2, 2, 'b']]);
+  const second = storage.lastSeq;
+  await insertRows(storage, apart, [[1, 1, 'elsewhere']]);
   const tx = begin(storage);
-  void tx.insert(made, shared, [2, 2, 'b']);
-  void tx.commit();
-  storage.flushCommits();
-  const reader = begin(storage);
-  reader.beginStatement('durable');
-  test.ok(storage.durableSeq < storage.lastSeq);
-  test.equal((await rowsOf(reader, request(made))).length, 1);
-  test.equal(reader.getByKey(made, made.indexes[0]!, null, [2]), null);
-  reader.beginStatement();
-  test.equal((await rowsOf(reader, request(made))).length, 2);
-  await storage.whenDurable(storage.lastSeq);
-  reader.beginStatement('durable');
-  test.equal((await rowsOf(reader, request(made))).length, 2);
-  reader.rollback();
+  test.equal(tx.seenSeq, 0n);
+  test.equal(tx.getByKey(made, made.indexes[0]!, null, [1])!.seq, first);
+  test.equal(tx.seenSeq, first);
+  await updateByKey(tx, made, [1], row => [row[0]!, 3, row[2]!]);
+  test.equal(next(tx).getByKey(made, made.indexes[0]!, null, [1])!.row[1], 3);
+  test.equal(tx.seenSeq, first, 'own rows do not count');
+  tx.getByKey(made, made.indexes[0]!, null, [77]);
+  test.equal(tx.seenSeq, second, 'absence shows the table');
+  await rowsOf(tx, request(apart));
+  test.equal(tx.seenSeq, storage.lastSeq);
+  tx.rollback();
 });

@@ -48,7 +48,7 @@ export class ManifestWriter {
         this.#deletePages.run(BigInt(entry.id));
         this.#putUnlink.run(entry.path);
       }
-      result = result.with([], removed);
+      result = result.with([], removed, seq);
     }
     if (unit.manifest !== null) {
       for (const entry of unit.manifest.put) this.#put(entry);
@@ -64,7 +64,7 @@ export class ManifestWriter {
           JSON.stringify([...drain.keep]),
         );
       }
-      result = result.with(unit.manifest.put, []);
+      result = result.with(unit.manifest.put, [], seq);
     }
     if (unit.bulk.length > 0) {
       const entries = unit.bulk.map(({entry}) => ({...entry, constantSeq: seq}));
@@ -72,9 +72,9 @@ export class ManifestWriter {
         this.#put(entry);
         this.#deleteIntent.run(BigInt(entry.id));
       }
-      result = result.with(entries, []);
+      result = result.with(entries, [], seq);
     }
-    return locations.length === 0 ? result : this.#markDeleted(result, unit, locations);
+    return locations.length === 0 ? result : this.#markDeleted(result, unit, locations, seq);
   }
 
   #removedSegments(manifest: Manifest, unit: CommitUnit): SegmentEntry[] {
@@ -104,7 +104,12 @@ export class ManifestWriter {
     });
   }
 
-  #markDeleted(manifest: Manifest, unit: CommitUnit, locations: readonly number[]): Manifest {
+  #markDeleted(
+    manifest: Manifest,
+    unit: CommitUnit,
+    locations: readonly number[],
+    seq: number,
+  ): Manifest {
     const bySegment = new Map<number, number[]>();
     for (const location of locations) {
       const id = segmentOf(location);
@@ -126,7 +131,7 @@ export class ManifestWriter {
         bySegment.delete(id);
       }
     }
-    return manifest.with(put, []);
+    return manifest.with(put, [], seq);
   }
 }
 

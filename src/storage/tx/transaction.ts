@@ -13,11 +13,11 @@ import type {
   ScanCursor,
   ScanRequest,
   Snapshot,
+  Storage,
   StorageIndex,
   TableLockMode,
   TableStorage,
   Transaction,
-  WaiterInfo,
   WriteResult,
 } from '../contract.ts';
 import {type Engine, nextRid} from '../engine.ts';
@@ -29,18 +29,14 @@ import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
 import {LocationHints} from './location-hints.ts';
 import {ReadSet} from './read-set.ts';
 import {concurrentUpdate, currentLocation, newestByRid, versionByKey} from './row-versions.ts';
+import {SeenSeq} from './seen-seq.ts';
 import {TableScan} from './scan.ts';
 import {Savepoints} from './savepoints.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {TableWrites, type WriteMark} from './write-set.ts';
 
 /** Options of `Storage.begin`. */
-export interface BeginOptions {
-  readonly isolation: IsolationLevel;
-  readonly isReadOnly: boolean;
-  readonly databaseOid: Oid;
-  readonly waiter: WaiterInfo;
-}
+export type BeginOptions = Parameters<Storage['begin']>[0];
 
 /** A transaction: write-sets per table over snapshots, locks, DDL; becomes one commit unit. */
 export class StorageTransaction implements Transaction {
@@ -60,11 +56,13 @@ export class StorageTransaction implements Transaction {
   readonly #savepoints = new Savepoints();
   readonly #reads: ReadSet | null;
   #isEnded = false;
+  readonly #seen: SeenSeq;
   #hints: LocationHints | null = null;
 
   constructor(engine: Engine, id: number, options: BeginOptions) {
     this.#engine = engine;
     this.#ddl = new DdlList(engine);
+    this.#seen = new SeenSeq(engine);
     this.id = id;
     this.isolation = options.isolation;
     this.isReadOnly = options.isReadOnly;
@@ -119,8 +117,15 @@ export class StorageTransaction implements Transaction {
       // The plan was made for the new shape: its rows are read, too.
       snapshot = engine.snapshots.current;
     }
-    if (request.lookup === null) this.#reads?.noteScan(image, request.owner);
-    else this.#reads?.noteKeys(image, request.lookup, request.owner, snapshot.number);
+    const {lookup, owner} = request;
+    const {number, manifest} = snapshot;
+    if (lookup === null) {
+      this.#seen.table(image, manifest, owner, number);
+      this.#reads?.noteScan(image, owner);
+    } else {
+      this.#seen.lookup(image, manifest, lookup, owner, number);
+      this.#reads?.noteKeys(image, lookup, owner, number);
+    }
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
     return new TableScan(
       image,
@@ -146,13 +151,12 @@ export class StorageTransaction implements Transaction {
       writes,
       cid: this.#commandId,
     });
-    if (found !== undefined)
-      this.#reads?.noteKeys(
-        this.#engine.hot.image(table),
-        {index, keys: [key]},
-        owner,
-        snapshot.number,
-      );
+    if (found === undefined) return undefined;
+    this.#seen.version(table, found, snapshot);
+    if (this.#reads !== null) {
+      const image = this.#engine.hot.image(table);
+      this.#reads.noteKeys(image, {index, keys: [key]}, owner, snapshot.number);
+    }
     return found;
   }
 
@@ -165,11 +169,13 @@ export class StorageTransaction implements Transaction {
     const {snapshots} = this.#engine;
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
     this.#reads?.noteScan(this.#engine.hot.image(table), owner);
-    return versionByKey(this.#engine, table, index, owner, key, {
+    const found = versionByKey(this.#engine, table, index, owner, key, {
       snapshot: snapshots.current,
       writes,
       cid: Infinity,
     });
+    if (found !== undefined) this.#seen.version(table, found, snapshots.current);
+    return found;
   }
 
   newestVersion(
@@ -179,14 +185,16 @@ export class StorageTransaction implements Transaction {
   ): RowVersion | null | Promise<void> {
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
     const found = newestByRid(this.#engine, table, Number(rid), writes, this.#hints, seen);
-    return found instanceof Promise ? found.then(nothing) : found;
+    if (found instanceof Promise) return found.then(nothing);
+    this.#seen.version(table, found, this.#engine.snapshots.current);
+    return found;
   }
 
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult {
     const writes = this.#writes(table);
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, owner, row, -1, null);
-      if (result !== 'done') return result;
+      if (result !== 'done') return this.#seen.conflict(table, result);
     }
     const rid = nextRid(this.#engine);
     if (writes.ownKeys.length > 0)
@@ -215,7 +223,7 @@ export class StorageTransaction implements Transaction {
     if (typeof location !== 'number') return location;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, old.owner, row, rid, old.row);
-      if (result !== 'done') return result;
+      if (result !== 'done') return this.#seen.conflict(table, result);
       this.#engine.unique.note(writes, old.owner, row, rid, old.row, this.#savepoints.size > 0);
     }
     writes.addVersion(rid, old.owner, old.row, location, row, this.#commandId);
@@ -419,6 +427,10 @@ export class StorageTransaction implements Transaction {
     )
       return null;
     return (this.#hints ??= new LocationHints());
+  }
+
+  get seenSeq(): Seq {
+    return BigInt(this.#seen.seq) as Seq;
   }
 
   #currentSnapshot(): SnapshotValue {
