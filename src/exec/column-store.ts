@@ -17,6 +17,8 @@ class StoreColumn {
   nulls: Uint8Array | null = null;
   capacity = 0;
   size = 0;
+  /** Code units of `strings`, for work_mem. */
+  textLength = 0;
 
   constructor(physical: PhysicalKind) {
     this.physical = physical;
@@ -24,8 +26,9 @@ class StoreColumn {
 
   reset(): void {
     this.size = 0;
-    this.boxed = [];
-    this.strings = [];
+    if (this.boxed.length > 0) this.boxed = [];
+    if (this.strings.length > 0) this.strings = [];
+    this.textLength = 0;
     if (this.physical === 'text') {
       this.dictionary = null;
       this.ints = null;
@@ -128,9 +131,9 @@ class StoreColumn {
 
   #appendText(vector: Vector, selection: Int32Array | null, from: number, to: number): void {
     if (vector.kind === 'dict' && (this.size === 0 || this.dictionary === vector.dictionary)) {
-      if (this.dictionary === null) {
+      if (this.dictionary !== vector.dictionary) {
         this.dictionary = vector.dictionary;
-        this.ints = new Int32Array(this.capacity);
+        this.ints ??= new Int32Array(this.capacity);
       }
       const target = this.ints!;
       const source = vector.values;
@@ -139,13 +142,18 @@ class StoreColumn {
       return;
     }
     if (this.dictionary !== null) this.#decode();
-    for (let i = from; i < to; i++) this.strings.push(textAt(vector, selection === null ? i : selection[i]!));
+    for (let i = from; i < to; i++) this.#pushText(textAt(vector, selection === null ? i : selection[i]!));
+  }
+
+  #pushText(text: string): void {
+    this.strings.push(text);
+    this.textLength += text.length;
   }
 
   #decode(): void {
     const {dictionary, ints, nulls, size} = this;
     for (let i = 0; i < size; i++) {
-      this.strings.push(nulls !== null && nulls[i] === 1 ? '' : dictionary!.get(ints![i]!));
+      this.#pushText(nulls !== null && nulls[i] === 1 ? '' : dictionary!.get(ints![i]!));
     }
     this.dictionary = null;
     this.ints = null;
@@ -173,7 +181,7 @@ class StoreColumn {
         break;
       case 'text':
         if (this.dictionary !== null) this.#decode();
-        this.strings.push((value as string | null) ?? '');
+        this.#pushText((value as string | null) ?? '');
         break;
       case 'boxed':
         this.boxed.push(value);
@@ -213,7 +221,7 @@ class StoreColumn {
           return {kind: 'float64', values: source === null ? new Float64Array(count) : source.subarray(from, to), nulls};
         }
         const values = new Float64Array(count);
-        for (let i = 0; i < count; i++) values[i] = source[rows[from + i]!] ?? 0;
+        for (let i = 0; i < count; i++) values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
         return {kind: 'float64', values, nulls};
       }
       case 'int64': {
@@ -222,7 +230,7 @@ class StoreColumn {
           return {kind: 'int64', values: source === null ? new BigInt64Array(count) : source.subarray(from, to), nulls};
         }
         const values = new BigInt64Array(count);
-        for (let i = 0; i < count; i++) values[i] = source[rows[from + i]!] ?? 0n;
+        for (let i = 0; i < count; i++) values[i] = rows[from + i]! < 0 ? 0n : source[rows[from + i]!]!;
         return {kind: 'int64', values, nulls};
       }
       case 'bool': {
@@ -268,7 +276,10 @@ function grownInts(old: Int32Array | null, capacity: number): Int32Array {
 function gatherInts(source: Int32Array, rows: Int32Array | null, from: number, to: number): Int32Array {
   if (rows === null) return source.subarray(from, to);
   const values = new Int32Array(to - from);
-  for (let i = from; i < to; i++) values[i - from] = source[rows[i]!] ?? 0;
+  for (let i = from; i < to; i++) {
+    const row = rows[i]!;
+    values[i - from] = row < 0 ? 0 : source[row]!;
+  }
   return values;
 }
 
@@ -347,19 +358,14 @@ export class ColumnStore {
     return this.#columns[column]!.gather(rows, from, to);
   }
 
-  /** Fills `out` with rows [from, to) in order of `rows`, or of the store when null. */
-  fill(out: Batch, rows: Int32Array | null, from: number, to: number): void {
+  /** Fills `out` with rows [from, to) of the first `width` columns in order of `rows`, or of the store when null. */
+  fill(out: Batch, rows: Int32Array | null, from: number, to: number, width = this.#columns.length): void {
     const columns = this.#columns;
-    const vectors: Vector[] = new Array<Vector>(columns.length);
-    for (let c = 0; c < columns.length; c++) vectors[c] = columns[c]!.gather(rows, from, to);
+    const vectors: Vector[] = new Array<Vector>(width);
+    for (let c = 0; c < width; c++) vectors[c] = columns[c]!.gather(rows, from, to);
     out.vectors = vectors;
     out.selection = null;
     out.count = to - from;
-  }
-
-  /** Whether the column is free of NULLs. */
-  hasNulls(column: number): boolean {
-    return this.#columns[column]!.nulls !== null;
   }
 
   /** Typed contents of a column for compare loops; null where it is not of that kind. */
@@ -380,13 +386,47 @@ export class ColumnStore {
     return this.#columns[column]!.nulls;
   }
 
+  bools(column: number): Uint8Array | null {
+    return this.#columns[column]!.bools;
+  }
+
+  /** Dictionary codes of a text column whose every row came with one dictionary, else null. */
+  codes(column: number): Int32Array | null {
+    const store = this.#columns[column]!;
+    return store.dictionary === null ? null : store.ints;
+  }
+
+  dictionary(column: number): TextDictionary | null {
+    return this.#columns[column]!.dictionary;
+  }
+
+  /** Strings of a text column without a dictionary, else null. */
+  strings(column: number): readonly string[] | null {
+    const store = this.#columns[column]!;
+    return store.physical === 'text' && store.dictionary === null ? store.strings : null;
+  }
+
   /** Rough bytes held, for work_mem. */
   get bytes(): number {
     let bytes = 0;
-    for (const column of this.#columns) {
-      bytes += column.size * (column.physical === 'boxed' ? 64 : column.physical === 'text' && column.dictionary === null ? 48 : 8);
-    }
+    for (const column of this.#columns) bytes += column.size * bytesPerRow(column) + 2 * column.textLength;
     return bytes;
+  }
+}
+
+function bytesPerRow(column: StoreColumn): number {
+  switch (column.physical) {
+    case 'int32':
+      return 4;
+    case 'bool':
+      return 1;
+    case 'float64':
+    case 'int64':
+      return 8;
+    case 'text':
+      return column.dictionary === null ? 24 : 4;
+    case 'boxed':
+      return 72;
   }
 }
 

@@ -269,6 +269,13 @@ export class KeyTable {
     return this.#keys;
   }
 
+  /** Rough bytes held, for work_mem. */
+  get bytes(): number {
+    let bytes = this.size * 16;
+    for (const column of this.#columns) bytes += column.store.bytes;
+    return this.#columns.length > 1 ? bytes + this.#keys.bytes : bytes;
+  }
+
   reset(): void {
     for (const column of this.#columns) column.reset();
     for (const pair of this.#pairs) pair.reset();

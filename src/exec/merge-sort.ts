@@ -1,105 +1,97 @@
 /** Slice length sorted by insertion before merging begins. */
 const RUN = 16;
+/** Rows moved between two looks at the slice. */
+const BUDGET = 4096;
 
-/**
- * A stable bottom-up merge sort of row numbers that can stop between merges: `step` works until done (true) or until `shouldPause` says so (false).
- * Same order as Array.prototype.sort; in pieces so that one sort never holds the event loop.
- */
-export class MergeSort {
-  #from: Int32Array;
-  #to: Int32Array;
-  readonly #size: number;
+/** A stable bottom-up merge sort of row numbers, in pieces: each `next` of the generator sorts or merges some thousand rows. */
+export function* mergeSort(rows: Int32Array, compare: (a: number, b: number) => number): Generator<void, Int32Array> {
+  const size = rows.length;
+  for (let from = 0; from < size; from += RUN) {
+    insertionSort(rows, from, Math.min(from + RUN, size), compare);
+    if ((from & (BUDGET - 1)) === 0) yield;
+  }
+  let source = rows;
+  let target: Int32Array = new Int32Array(size);
+  for (let width = RUN; width < size; width *= 2) {
+    let budget = BUDGET;
+    for (let from = 0; from < size; from += 2 * width) {
+      const merge = new Merge(source, target, from, Math.min(from + width, size), Math.min(from + 2 * width, size), compare);
+      while (!merge.isDone) {
+        budget -= merge.step(budget);
+        if (budget > 0) continue;
+        budget = BUDGET;
+        yield;
+      }
+    }
+    [source, target] = [target, source];
+  }
+  return source;
+}
+
+function insertionSort(rows: Int32Array, from: number, to: number, compare: (a: number, b: number) => number): void {
+  for (let i = from + 1; i < to; i++) {
+    const row = rows[i]!;
+    let j = i - 1;
+    while (j >= from && compare(rows[j]!, row) > 0) {
+      rows[j + 1] = rows[j]!;
+      j--;
+    }
+    rows[j + 1] = row;
+  }
+}
+
+/** One merge of two neighbouring sorted pieces, which may stop on its way. */
+class Merge {
+  readonly #source: Int32Array;
+  readonly #target: Int32Array;
+  readonly #middle: number;
+  readonly #end: number;
   readonly #compare: (a: number, b: number) => number;
-  #width = 0;
-  #position = 0;
+  #left: number;
+  #right: number;
+  #out: number;
 
-  constructor(rows: Int32Array, compare: (a: number, b: number) => number) {
-    this.#from = rows;
-    this.#to = new Int32Array(rows.length);
-    this.#size = rows.length;
+  constructor(source: Int32Array, target: Int32Array, from: number, middle: number, end: number, compare: (a: number, b: number) => number) {
+    this.#source = source;
+    this.#target = target;
+    this.#middle = middle;
+    this.#end = end;
     this.#compare = compare;
+    this.#left = from;
+    this.#right = middle;
+    this.#out = from;
   }
 
-  /** The sorted rows, once `step` returned true. */
-  get rows(): Int32Array {
-    return this.#from;
+  get isDone(): boolean {
+    return this.#out === this.#end;
   }
 
-  step(shouldPause: () => boolean): boolean {
-    if (this.#width === 0) {
-      while (this.#position < this.#size) {
-        const end = Math.min(this.#position + RUN * 64, this.#size);
-        for (; this.#position < end; this.#position += RUN) this.#insertionSort(this.#position);
-        if (shouldPause()) return false;
-      }
-      this.#width = RUN;
-      this.#position = 0;
-    }
-    while (this.#width < this.#size) {
-      if (!this.#mergePass(shouldPause)) return false;
-      [this.#from, this.#to] = [this.#to, this.#from];
-      this.#width *= 2;
-      this.#position = 0;
-    }
-    return true;
-  }
-
-  #insertionSort(from: number): void {
-    const rows = this.#from;
-    const to = Math.min(from + RUN, this.#size);
-    for (let i = from + 1; i < to; i++) {
-      const row = rows[i]!;
-      let j = i - 1;
-      while (j >= from && this.#compare(rows[j]!, row) > 0) {
-        rows[j + 1] = rows[j]!;
-        j--;
-      }
-      rows[j + 1] = row;
-    }
-  }
-
-  /** A pass may pause inside one long merge: its state is where the three cursors stand. */
-  #left = -1;
-  #right = 0;
-  #out = 0;
-
-  #mergePass(shouldPause: () => boolean): boolean {
-    while (this.#position < this.#size) {
-      const middle = Math.min(this.#position + this.#width, this.#size);
-      const end = Math.min(this.#position + 2 * this.#width, this.#size);
-      if (this.#left === -1) {
-        this.#left = this.#position;
-        this.#right = middle;
-        this.#out = this.#position;
-      }
-      if (!this.#merge(middle, end, shouldPause)) return false;
-      this.#left = -1;
-      this.#position = end;
-    }
-    return true;
-  }
-
-  #merge(middle: number, end: number, shouldPause: () => boolean): boolean {
-    const from = this.#from;
-    const to = this.#to;
+  /** Moves up to `budget` rows; returns how many. */
+  step(budget: number): number {
+    const source = this.#source;
+    const target = this.#target;
     const compare = this.#compare;
+    const middle = this.#middle;
+    const end = this.#end;
     let left = this.#left;
     let right = this.#right;
     let out = this.#out;
-    let budget = 4096;
-    while (out < end) {
-      if (left < middle && (right >= end || compare(from[left]!, from[right]!) <= 0)) to[out++] = from[left++]!;
-      else to[out++] = from[right++]!;
-      if (--budget === 0) {
-        budget = 4096;
-        if (shouldPause()) {
-          this.#left = left;
-          this.#right = right;
-          this.#out = out;
-          return false;
-        }
-      }
+    const stop = Math.min(end, out + budget);
+    if (left === out && right === middle && (right >= end || compare(source[middle - 1]!, source[middle]!) <= 0)) {
+      // Already in order.
+      for (; out < end; out++) target[out] = source[out]!;
+      const moved = end - this.#out;
+      this.#out = end;
+      return moved;
     }
-    return true;
+    while (out < stop) {
+      if (left < middle && (right >= end || compare(source[left]!, source[right]!) <= 0)) target[out++] = source[left++]!;
+      else target[out++] = source[right++]!;
+    }
+    const moved = out - this.#out;
+    this.#left = left;
+    this.#right = right;
+    this.#out = out;
+    return moved;
   }
 }

@@ -2,6 +2,7 @@
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
 import type {HashJoinPlan} from '../../sql/plan/plan.ts';
+import type {TypeInstance} from '../../types/contract.ts';
 import {ColumnStore} from '../column-store.ts';
 import type {CompiledFilter} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
@@ -10,10 +11,30 @@ import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {PairBuffer} from '../pair-buffer.ts';
 import {KeyColumns} from '../key-columns.ts';
+import {MAX_LEVEL, PARTITIONS, SpillPartitions} from '../spill/partitions.ts';
+import {SpilledBatches} from '../spill/spilled-batches.ts';
+
+/** A pair of partitions of a join that spilled. */
+interface JoinPart {
+  readonly right: SpillPartitions;
+  readonly left: SpillPartitions;
+  readonly partition: number;
+}
+
+/** Where rows of a side come from: its operator, or a partition. */
+interface RowSource {
+  next(wanted: number): Batch | typeof END | typeof PAUSE;
+}
+
+/** Larger arrays are not kept for the next execution. */
+const KEPT_ROWS = 4096;
+
+type Phase = 'build' | 'spillStore' | 'spillRight' | 'spillLeft' | 'probe' | 'unmatched' | 'nextPart' | 'end';
 
 /**
  * Equi-join: the right side is materialised in columns and numbered by key, left batches probe. Rows of one key form a chain.
  * right and full joins emit unmatched build rows at the end; semi and anti emit left rows by selection.
+ * A right side past work_mem: both sides are dealt out to partitions by their keys' hashes, joined one after the other (and again, where one is still too large).
  */
 export class HashJoin implements Operator {
   readonly #plan: HashJoinPlan;
@@ -23,16 +44,27 @@ export class HashJoin implements Operator {
   readonly #rightKeys: KeyColumns;
   readonly #condition: CompiledFilter | null;
   readonly #store: ColumnStore;
+  readonly #keyTypes: readonly TypeInstance[];
   readonly #table: KeyTable;
   readonly #pairs: PairBuffer;
   readonly #groups = new Int32Array(BATCH_CAPACITY);
   readonly #selection = new Int32Array(BATCH_CAPACITY);
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
   #run!: RunContext;
-  #phase: 'build' | 'probe' | 'unmatched' | 'end' = 'build';
+  #phase: Phase = 'build';
+  #rightSource!: RowSource;
+  #leftSource!: RowSource;
+  #level = 0;
+  #parts: JoinPart[] = [];
+  #rightParts: SpillPartitions | null = null;
+  #leftParts: SpillPartitions | null = null;
+  #files: SpillPartitions[] = [];
+  #spillAt = 0;
+  /** Rows of the whole right side. */
+  #rightRows = 0;
   /** First and next build row per key number and per row. */
-  #heads = new Int32Array(0);
-  #chain = new Int32Array(0);
+  #heads = new Int32Array(64).fill(ABSENT);
+  #chain = new Int32Array(64);
   #rightMatched = new Uint8Array(0);
   #rightHasNullKey = false;
   #batch: Batch | null = null;
@@ -49,54 +81,166 @@ export class HashJoin implements Operator {
     this.#rightKeys = new KeyColumns(plan.rightKeys, env);
     this.#condition = plan.condition === null ? null : env.compiler.filter(plan.condition);
     this.#store = new ColumnStore(plan.right.columns.map(column => column.type));
-    this.#table = new KeyTable(plan.rightKeys.map(key => key.type));
+    this.#keyTypes = plan.rightKeys.map(key => key.type);
+    this.#table = new KeyTable(this.#keyTypes);
     this.#pairs = new PairBuffer(this.#store, plan.left.columns.length);
   }
 
   open(run: RunContext): void {
     this.#run = run;
-    this.#phase = 'build';
-    this.#store.reset();
-    this.#table.reset();
-    this.#heads = new Int32Array(64).fill(ABSENT);
-    this.#chain = new Int32Array(64);
+    this.#closeParts();
+    this.#level = 0;
+    this.#rightRows = 0;
     this.#rightHasNullKey = false;
-    this.#batch = null;
-    this.#unmatchedAt = 0;
+    this.#rightSource = this.#right;
+    this.#leftSource = this.#left;
+    this.#startBuild();
     this.#right.open(run);
     this.#left.open(run);
   }
 
+  #startBuild(): void {
+    this.#phase = 'build';
+    this.#store.reset();
+    this.#heads.fill(ABSENT, 0, Math.min(this.#heads.length, this.#table.size));
+    this.#table.reset();
+    this.#batch = null;
+    this.#unmatchedAt = 0;
+  }
+
   next(wanted: number): Batch | typeof END | typeof PAUSE {
-    if (this.#phase === 'build' && !this.#build()) return PAUSE;
-    if (this.#phase === 'probe') {
-      const batch = this.#probe(Math.min(wanted, BATCH_CAPACITY));
-      if (batch !== END) return batch;
-      this.#phase = this.#plan.joinType === 'right' || this.#plan.joinType === 'full' ? 'unmatched' : 'end';
+    const limit = Math.min(wanted, BATCH_CAPACITY);
+    for (;;) {
+      switch (this.#phase) {
+        case 'build':
+          if (!this.#build()) return PAUSE;
+          break;
+        case 'spillStore':
+        case 'spillRight':
+        case 'spillLeft':
+          if (!this.#spill()) return PAUSE;
+          break;
+        case 'probe': {
+          const batch = this.#probe(limit);
+          if (batch !== END) return batch;
+          this.#phase = this.#plan.joinType === 'right' || this.#plan.joinType === 'full' ? 'unmatched' : 'nextPart';
+          break;
+        }
+        case 'unmatched': {
+          const batch = this.#emitUnmatched(limit);
+          if (batch !== null) return batch;
+          this.#phase = 'nextPart';
+          break;
+        }
+        case 'nextPart':
+          this.#startNextPart();
+          break;
+        case 'end':
+          return END;
+      }
     }
-    if (this.#phase === 'unmatched') {
-      const batch = this.#emitUnmatched(Math.min(wanted, BATCH_CAPACITY));
-      if (batch !== null) return batch;
-      this.#phase = 'end';
-    }
-    return END;
   }
 
   #build(): boolean {
     for (;;) {
-      const batch = this.#right.next(BATCH_CAPACITY);
+      const batch = this.#rightSource.next(BATCH_CAPACITY);
       if (batch === PAUSE) return false;
       if (batch === END) break;
       this.#buildBatch(batch);
+      if (this.#store.bytes + this.#table.bytes > 2 * this.#run.workMemBytes && this.#level < MAX_LEVEL) {
+        this.#startSpill();
+        return true;
+      }
       if (this.#run.sliceUsed()) return false;
     }
-    this.#rightMatched = new Uint8Array(this.#store.size);
-    this.#phase = 'probe';
+    if (this.#rightMatched.length < this.#store.size) this.#rightMatched = new Uint8Array(this.#store.size);
+    else this.#rightMatched.fill(0, 0, this.#store.size);
+    const {joinType} = this.#plan;
+    // Nothing to join with: the left side is not even read.
+    const isVain = this.#store.size === 0 && (joinType === 'inner' || joinType === 'right' || joinType === 'semi');
+    this.#phase = isVain ? 'nextPart' : 'probe';
     return true;
+  }
+
+  #startSpill(): void {
+    const {right, left, id} = this.#plan;
+    this.#rightParts = new SpillPartitions(this.#run, right.columns.map(column => column.type), id, this.#level);
+    this.#leftParts = new SpillPartitions(this.#run, left.columns.map(column => column.type), id, this.#level);
+    this.#files.push(this.#rightParts, this.#leftParts);
+    this.#spillAt = 0;
+    this.#phase = 'spillStore';
+  }
+
+  /** Deals out what was built, the rest of the right side, then the left side; false = paused. */
+  #spill(): boolean {
+    for (;;) {
+      const batch = this.#phase === 'spillStore' ? this.#storedBatch() : (this.#phase === 'spillRight' ? this.#rightSource : this.#leftSource).next(BATCH_CAPACITY);
+      if (batch === PAUSE) return false;
+      if (batch === END) {
+        if (this.#phase === 'spillStore') this.#phase = 'spillRight';
+        else if (this.#phase === 'spillRight') this.#phase = 'spillLeft';
+        else break;
+        continue;
+      }
+      if (this.#phase === 'spillLeft') {
+        this.#leftParts!.add(batch, this.#leftKeys.evaluate(this.#run, batch), this.#keyTypes, null);
+      } else {
+        const keys = this.#rightKeys.evaluate(this.#run, batch);
+        if (this.#phase === 'spillRight' && this.#level === 0) this.#noteRight(keys);
+        this.#rightParts!.add(batch, keys, this.#keyTypes, null);
+      }
+      if (this.#run.sliceUsed()) return false;
+    }
+    this.#rightParts!.finish();
+    this.#leftParts!.finish();
+    for (let p = 0; p < PARTITIONS; p++) this.#parts.push({right: this.#rightParts!, left: this.#leftParts!, partition: p});
+    this.#phase = 'nextPart';
+    return true;
+  }
+
+  #storedBatch(): Batch | typeof END {
+    const to = Math.min(this.#store.size, this.#spillAt + BATCH_CAPACITY);
+    if (to === this.#spillAt) {
+      this.#store.reset();
+      return END;
+    }
+    const batch: Batch = {count: 0, selection: null, vectors: []};
+    this.#store.fill(batch, null, this.#spillAt, to);
+    this.#spillAt = to;
+    return batch;
+  }
+
+  #noteRight(keys: Batch): void {
+    this.#rightRows += keys.count;
+    for (let i = 0; i < keys.count && !this.#rightHasNullKey; i++) {
+      if (hasNull(keys.vectors, keys.selection === null ? i : keys.selection[i]!)) this.#rightHasNullKey = true;
+    }
+  }
+
+  #startNextPart(): void {
+    const part = this.#parts.pop();
+    if (part === undefined) {
+      this.#closeParts();
+      this.#phase = 'end';
+      return;
+    }
+    this.#level = part.right.level + 1;
+    this.#rightSource = part.right.reader(part.partition);
+    this.#leftSource = new SpilledBatches(part.left.reader(part.partition));
+    this.#startBuild();
+  }
+
+  #closeParts(): void {
+    for (const file of this.#files) file.close();
+    this.#files = [];
+    this.#parts = [];
+    this.#rightParts = null;
+    this.#leftParts = null;
   }
 
   #buildBatch(batch: Batch): void {
     const {vectors: keys, selection} = this.#rightKeys.evaluate(this.#run, batch);
+    if (this.#level === 0) this.#rightRows += batch.count;
     this.#table.assign(keys, selection, batch.count, this.#groups);
     const start = this.#store.size;
     this.#store.append(batch);
@@ -129,13 +273,19 @@ export class HashJoin implements Operator {
   #probe(wanted: number): Batch | typeof END | typeof PAUSE {
     for (;;) {
       if (this.#batch === null) {
-        const batch = this.#left.next(wanted);
+        const batch = this.#leftSource.next(wanted);
         if (batch === END || batch === PAUSE) return batch;
         this.#startBatch(batch);
       }
       const {joinType} = this.#plan;
-      const out = joinType === 'semi' || joinType === 'anti' ? this.#probeExists() : this.#probePairs(wanted);
-      if (out !== null) return out;
+      if (joinType === 'semi' || joinType === 'anti') {
+        if (this.#condition !== null && !this.#matchAll(this.#batch!)) return PAUSE;
+        const out = this.#probeExists();
+        if (out !== null) return out;
+      } else {
+        const out = this.#probePairs(wanted);
+        if (out !== null) return out;
+      }
       if (this.#run.sliceUsed()) return PAUSE;
     }
   }
@@ -159,9 +309,7 @@ export class HashJoin implements Operator {
   #probeExists(): Batch | null {
     const batch = this.#batch!;
     const isAnti = this.#plan.joinType === 'anti';
-    if (this.#condition !== null) {
-      this.#matchAll(batch);
-    } else {
+    if (this.#condition === null) {
       for (let i = 0; i < batch.count; i++) this.#leftMatched[i] = this.#groups[i]! >= 0 ? 1 : 0;
     }
     let count = 0;
@@ -180,18 +328,32 @@ export class HashJoin implements Operator {
   /** NOT IN: an empty right side keeps every row, a NULL on either side keeps none that has no match. */
   #staysInAnti(row: number): boolean {
     if (this.#leftMatched[row] === 1) return false;
-    if (!this.#plan.isNullAware || this.#store.size === 0) return true;
+    if (!this.#plan.isNullAware || this.#rightRows === 0) return true;
     return !this.#rightHasNullKey && this.#groups[row] !== -2;
   }
 
-  #matchAll(batch: Batch): void {
-    this.#candidate = batch.count > 0 ? this.#groups[0]! : ABSENT;
-    this.#row = 0;
+  /** Tries the candidates of every row until one holds; false = paused. */
+  #matchAll(batch: Batch): boolean {
     while (this.#row < batch.count) {
       this.#pairs.start(batch);
-      this.#fillPairs(BATCH_CAPACITY);
+      this.#fillFirstPairs(batch);
       this.#checkPairs();
+      if (this.#row < batch.count && this.#run.sliceUsed()) return false;
     }
+    return true;
+  }
+
+  /** One candidate per row that has no match yet: PostgreSQL does not look beyond the first match. */
+  #fillFirstPairs(batch: Batch): void {
+    const groups = this.#groups;
+    let isLeft = false;
+    for (let i = 0; i < batch.count; i++) {
+      if (groups[i]! < 0 || this.#leftMatched[i] === 1) continue;
+      this.#pairs.add(i, groups[i]!);
+      groups[i] = this.#chain[groups[i]!]!;
+      if (groups[i]! >= 0) isLeft = true;
+    }
+    if (!isLeft) this.#row = batch.count;
   }
 
   /** Collects candidate pairs up to `wanted`; moves (row, candidate) on. */
@@ -280,8 +442,11 @@ export class HashJoin implements Operator {
   close(): void {
     this.#left.close();
     this.#right.close();
-    this.#store.reset();
-    this.#table.reset();
+    this.#closeParts();
+    this.#startBuild();
+    if (this.#heads.length > KEPT_ROWS) this.#heads = new Int32Array(64).fill(ABSENT);
+    if (this.#chain.length > KEPT_ROWS) this.#chain = new Int32Array(64);
+    if (this.#rightMatched.length > KEPT_ROWS) this.#rightMatched = new Uint8Array(0);
   }
 }
 

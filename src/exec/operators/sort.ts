@@ -1,54 +1,77 @@
 // Hot path.
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
-import type {SortKey, SortPlan} from '../../sql/plan/plan.ts';
-import type {Datum, TypeInstance} from '../../types/contract.ts';
-import {ColumnStore, datumAt} from '../column-store.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {SortPlan} from '../../sql/plan/plan.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import {ColumnStore} from '../column-store.ts';
 import type {CompiledProjection, CompiledScalar} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
 import {plainColumns} from '../key-columns.ts';
-import {MergeSort} from '../merge-sort.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
-import {compareDatums} from '../sort-keys.ts';
+import {type OrderKey, RowOrder} from '../row-order.ts';
+import {RunMerge, RunWriter, type SortedRun} from '../spill/run-merge.ts';
+import {SpillFile} from '../spill/spill-file.ts';
+import {TopFilter} from '../top-filter.ts';
 
-/** Largest LIMIT for which a heap of the best rows replaces a full sort. */
+/** Largest LIMIT for which only the best rows are kept. */
 const TOP_N_LIMIT = 10_000;
+/** Runs that are merged at once; more are merged in several passes. */
+const MERGE_RUNS = 64;
 
-/** ORDER BY: materialises columns, sorts row numbers by key columns, gathers in order. With a small LIMIT keeps only the best rows. */
+type Phase = 'collect' | 'prune' | 'order' | 'write' | 'reduce' | 'emit' | 'merge' | 'end';
+
+/**
+ * ORDER BY: materialises columns (computed keys behind the input's), orders row numbers, gathers in order. With a small LIMIT keeps only the best rows.
+ * Past work_mem sorted runs go to a file and are merged.
+ */
 export class Sort implements Operator {
+  readonly #id: number;
   readonly #input: Operator;
-  readonly #keys: readonly SortKey[];
+  readonly #keys: readonly OrderKey[];
   readonly #types: readonly TypeInstance[];
-  readonly #keyColumns: readonly number[] | null;
+  readonly #width: number;
   readonly #projection: CompiledProjection | null;
   readonly #limit: CompiledScalar | null;
   readonly #store: ColumnStore;
-  readonly #keyStore: ColumnStore | null;
+  readonly #top: TopFilter;
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
+  readonly #shouldPause = (): boolean => this.#run.sliceUsed();
   #run!: RunContext;
-  #phase: 'collect' | 'sort' | 'emit' = 'collect';
-  #sort: MergeSort | null = null;
+  #phase: Phase = 'collect';
+  #isInputDone = false;
+  #order: RowOrder | null = null;
   #rows: Int32Array = new Int32Array(0);
   #position = 0;
   #topN = Infinity;
-  #worst: Datum[] | null = null;
+  #hasWorst = false;
+  #file: SpillFile | null = null;
+  #runs: SortedRun[] = [];
+  #writer: RunWriter | null = null;
+  #merge: RunMerge | null = null;
+  #reduced: number[] = [];
 
   constructor(plan: SortPlan, env: ExecEnv) {
+    this.#id = plan.id;
     this.#input = env.build(plan.input);
-    this.#keys = plan.keys;
-    this.#types = plan.keys.map(key => key.expr.type);
-    const exprs = plan.keys.map(key => key.expr);
-    this.#keyColumns = plainColumns(exprs);
-    this.#projection = this.#keyColumns === null ? env.compiler.projection(exprs) : null;
+    this.#width = plan.input.columns.length;
+    const exprs = plan.input.columns.map((column, index): BoundExpr => ({kind: 'column', index, type: column.type, typmod: column.typmod, location: -1}));
+    this.#keys = plan.keys.map(key => ({
+      column: plainColumns([key.expr])?.[0] ?? exprs.push(key.expr) - 1,
+      type: key.expr.type,
+      descending: key.descending,
+      nullsFirst: key.nullsFirst,
+    }));
+    this.#types = exprs.map(expr => expr.type);
+    this.#projection = exprs.length === this.#width ? null : env.compiler.projection(exprs);
     this.#limit = plan.limit === null ? null : env.compiler.scalar(plan.limit);
-    this.#store = new ColumnStore(plan.input.columns.map(column => column.type));
-    this.#keyStore = this.#keyColumns === null ? new ColumnStore(this.#types) : null;
+    this.#store = new ColumnStore(this.#types);
+    this.#top = new TopFilter(this.#keys);
   }
 
   open(run: RunContext): void {
     this.#run = run;
-    this.#phase = 'collect';
     this.#reset();
     const limit = this.#limit === null ? null : this.#limit(run);
     this.#topN = limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
@@ -57,113 +80,160 @@ export class Sort implements Operator {
 
   #reset(): void {
     this.#store.reset();
-    this.#keyStore?.reset();
-    this.#worst = null;
-    this.#sort = null;
+    this.#phase = 'collect';
+    this.#isInputDone = false;
+    this.#hasWorst = false;
+    this.#order = null;
     this.#position = 0;
+    this.#writer = null;
+    this.#merge = null;
+    this.#runs = [];
+    this.#reduced = [];
+    this.#file?.close();
+    this.#file = null;
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
-    if (this.#phase === 'collect' && !this.#collect()) return PAUSE;
-    if (this.#phase === 'sort' && !this.#sortStep()) return PAUSE;
+    for (;;) {
+      switch (this.#phase) {
+        case 'collect':
+          if (!this.#collect()) return PAUSE;
+          break;
+        case 'prune':
+        case 'order':
+          if (!this.#orderRows()) return PAUSE;
+          break;
+        case 'write':
+          if (!this.#writeRun()) return PAUSE;
+          break;
+        case 'reduce':
+          if (!this.#reduce()) return PAUSE;
+          break;
+        case 'emit':
+          return this.#emit(wanted);
+        case 'merge':
+          return this.#emitMerged(wanted);
+        case 'end':
+          return END;
+      }
+    }
+  }
+
+  #collect(): boolean {
+    if (this.#topN === 0) {
+      this.#phase = 'end';
+      return true;
+    }
+    for (;;) {
+      const batch = this.#input.next(BATCH_CAPACITY);
+      if (batch === PAUSE) return false;
+      if (batch === END) {
+        this.#isInputDone = true;
+        this.#startOrder('order');
+        return true;
+      }
+      this.#take(batch);
+      if (this.#store.size > 4 * this.#topN + 4 * BATCH_CAPACITY) {
+        this.#startOrder('prune');
+        return true;
+      }
+      if (this.#topN === Infinity && this.#store.bytes > this.#run.workMemBytes) {
+        this.#startOrder('order');
+        return true;
+      }
+      if (this.#run.sliceUsed()) return false;
+    }
+  }
+
+  #take(batch: Batch): void {
+    const rows = this.#projection === null ? batch : this.#projection.run(this.#run, batch, batch.count);
+    const kept = this.#hasWorst ? this.#top.select(rows) : rows;
+    if (kept !== null) this.#store.append(kept);
+  }
+
+  #startOrder(phase: 'prune' | 'order'): void {
+    this.#order = new RowOrder(this.#store, this.#keys);
+    this.#phase = phase;
+  }
+
+  /** Orders the rows of the store; what follows depends on why. */
+  #orderRows(): boolean {
+    if (!this.#order!.step(this.#shouldPause)) return false;
+    const {rows} = this.#order!;
+    this.#order = null;
+    if (this.#phase === 'prune') {
+      this.#keepBest(rows.slice(0, this.#topN));
+      this.#phase = 'collect';
+    } else if (this.#isInputDone && this.#runs.length === 0) {
+      this.#rows = rows.length > this.#topN ? rows.subarray(0, this.#topN) : rows;
+      this.#phase = 'emit';
+    } else {
+      this.#file ??= new SpillFile(this.#run, this.#types, this.#id);
+      this.#writer = new RunWriter(this.#file, this.#store, rows);
+      this.#phase = 'write';
+    }
+    return true;
+  }
+
+  /** Keeps the best rows in their order of arrival. */
+  #keepBest(best: Int32Array): void {
+    const last = best[best.length - 1]!;
+    this.#top.worst = this.#keys.map(key => this.#store.at(last, key.column));
+    this.#hasWorst = true;
+    best.sort();
+    const kept: Batch = {count: 0, selection: null, vectors: []};
+    this.#store.fill(kept, best, 0, best.length);
+    this.#store.reset();
+    this.#store.append(kept);
+  }
+
+  #writeRun(): boolean {
+    if (!this.#writer!.step(this.#shouldPause)) return false;
+    if (this.#writer!.run.length > 0) this.#runs.push(this.#writer!.run);
+    this.#writer = null;
+    this.#store.reset();
+    if (!this.#isInputDone) this.#phase = 'collect';
+    else this.#startMerge();
+    return true;
+  }
+
+  #startMerge(): void {
+    const isLast = this.#runs.length <= MERGE_RUNS;
+    this.#merge = new RunMerge(this.#file!, isLast ? this.#runs : this.#runs.slice(0, MERGE_RUNS), this.#keys);
+    this.#phase = isLast ? 'merge' : 'reduce';
+  }
+
+  /** Merges the first runs into one that takes their place. */
+  #reduce(): boolean {
+    const block: Batch = {count: 0, selection: null, vectors: []};
+    for (;;) {
+      this.#store.reset();
+      this.#merge!.fill(this.#store, BATCH_CAPACITY);
+      if (this.#store.size === 0) break;
+      this.#store.fill(block, null, 0, this.#store.size);
+      this.#reduced.push(this.#file!.write(block));
+      if (this.#run.sliceUsed()) return false;
+    }
+    this.#runs = [this.#reduced, ...this.#runs.slice(MERGE_RUNS)];
+    this.#reduced = [];
+    this.#startMerge();
+    return true;
+  }
+
+  #emit(wanted: number): Batch | typeof END {
     const to = Math.min(this.#rows.length, this.#position + Math.min(wanted, BATCH_CAPACITY));
     if (to === this.#position) return END;
-    this.#store.fill(this.#out, this.#rows, this.#position, to);
+    this.#store.fill(this.#out, this.#rows, this.#position, to, this.#width);
     this.#position = to;
     return this.#out;
   }
 
-  #collect(): boolean {
-    for (;;) {
-      const batch = this.#input.next(BATCH_CAPACITY);
-      if (batch === PAUSE) return false;
-      if (batch === END) break;
-      this.#take(batch);
-      if (this.#store.size > 4 * this.#topN + 4 * BATCH_CAPACITY) this.#prune();
-      if (this.#run.sliceUsed()) return false;
-    }
-    this.#startSort();
-    return true;
-  }
-
-  #take(batch: Batch): void {
-    if (this.#projection !== null) {
-      this.#keyStore!.append(this.#projection.run(this.#run, batch, batch.count));
-      this.#store.append(batch);
-      return;
-    }
-    if (this.#worst === null) {
-      this.#store.append(batch);
-      return;
-    }
-    // Rows that cannot be among the best are not even stored.
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.selection === null ? i : batch.selection[i]!;
-      if (this.#beatsWorst(batch, row)) this.#store.append(batch, i, i + 1);
-    }
-  }
-
-  #beatsWorst(batch: Batch, row: number): boolean {
-    for (let k = 0; k < this.#keys.length; k++) {
-      const key = this.#keys[k]!;
-      const value = datumAt(batch.vectors[this.#keyColumns![k]!]!, row);
-      const order = compareDatums(this.#types[k]!, value, this.#worst![k]!, key.descending, key.nullsFirst);
-      if (order !== 0) return order < 0;
-    }
-    return false;
-  }
-
-  /** Keeps the best topN rows in their order of arrival. */
-  #prune(): void {
-    const sort = new MergeSort(rowNumbers(this.#store.size), this.#comparator());
-    sort.step(() => false);
-    const best = sort.rows.slice(0, this.#topN);
-    if (best.length === 0) {
-      this.#reset();
-      return;
-    }
-    const last = best[best.length - 1]!;
-    const worst = this.#keys.map((_, k) => this.#keyAt(last, k));
-    best.sort();
-    keepRows(this.#store, best);
-    if (this.#keyStore !== null) keepRows(this.#keyStore, best);
-    this.#worst = this.#keyStore === null ? worst : null;
-  }
-
-  #keyAt(row: number, key: number): Datum {
-    return this.#keyStore === null ? this.#store.at(row, this.#keyColumns![key]!) : this.#keyStore.at(row, key);
-  }
-
-  #startSort(): void {
-    this.#sort = new MergeSort(rowNumbers(this.#store.size), this.#comparator());
-    this.#phase = 'sort';
-  }
-
-  #sortStep(): boolean {
-    if (!this.#sort!.step(() => this.#run.sliceUsed())) return false;
-    const rows = this.#sort!.rows;
-    this.#rows = rows.length > this.#topN ? rows.subarray(0, this.#topN) : rows;
-    this.#phase = 'emit';
-    return true;
-  }
-
-  #comparator(): (a: number, b: number) => number {
-    const compares = this.#keys.map((key, k) => {
-      const store = this.#keyStore ?? this.#store;
-      return columnComparator(store, this.#keyStore === null ? this.#keyColumns![k]! : k, key, this.#types[k]!);
-    });
-    if (compares.length === 1) return compares[0]!;
-    if (compares.length === 2) {
-      const [first, second] = compares as [Compare, Compare];
-      return (a, b) => first(a, b) || second(a, b);
-    }
-    return (a, b) => {
-      for (let i = 0; i < compares.length; i++) {
-        const order = compares[i]!(a, b);
-        if (order !== 0) return order;
-      }
-      return 0;
-    };
+  #emitMerged(wanted: number): Batch | typeof END {
+    this.#store.reset();
+    this.#merge!.fill(this.#store, Math.min(wanted, BATCH_CAPACITY));
+    if (this.#store.size === 0) return END;
+    this.#store.fill(this.#out, null, 0, this.#store.size, this.#width);
+    return this.#out;
   }
 
   close(): void {
@@ -171,32 +241,4 @@ export class Sort implements Operator {
     this.#reset();
     this.#rows = new Int32Array(0);
   }
-}
-
-type Compare = (a: number, b: number) => number;
-
-function rowNumbers(size: number): Int32Array {
-  const rows = new Int32Array(size);
-  for (let i = 0; i < size; i++) rows[i] = i;
-  return rows;
-}
-
-function keepRows(store: ColumnStore, rows: Int32Array): void {
-  const batch: Batch = {count: 0, selection: null, vectors: []};
-  store.fill(batch, rows, 0, rows.length);
-  store.reset();
-  store.append(batch);
-}
-
-/** Compares two rows of one column; typed loads where the column is typed and free of NULLs. */
-function columnComparator(store: ColumnStore, column: number, key: SortKey, type: TypeInstance): Compare {
-  const sign = key.descending ? -1 : 1;
-  if (!store.hasNulls(column)) {
-    const ints = type.physical === 'int32' ? store.ints(column) : null;
-    if (ints !== null) return (a, b) => sign * (ints[a]! - ints[b]!);
-    const longs = store.longs(column);
-    if (longs !== null) return (a, b) => (longs[a]! < longs[b]! ? -sign : longs[a]! > longs[b]! ? sign : 0);
-  }
-  const {descending, nullsFirst} = key;
-  return (a, b) => compareDatums(type, store.at(a, column), store.at(b, column), descending, nullsFirst);
 }
