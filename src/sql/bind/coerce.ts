@@ -73,7 +73,7 @@ function convert(
   if (isPolymorphic(target.oid) || target.oid === TypeOid.any) return expr;
   if (isUnknown(expr)) return convertUnknown(binding, expr, target, typmod, context, location);
   const path = coercionPath(binding, expr.type, target, context);
-  if (path !== null) return applyPath(binding, expr, target, path, context === 'explicit', location);
+  if (path !== null) return applyPath(binding, expr, target, path, context === 'explicit', location, typmod);
   if (expr.kind === 'row' && target.kind === 'c') return convertRow(binding, expr, target, context, location);
   if (target.oid === TypeOid.record && baseType(expr.type).kind === 'c') return relabel(expr, target, location);
   if (target.oid === TypeOid.recordArray && isTrueArray(expr.type)) return relabel(expr, target, location);
@@ -116,7 +116,7 @@ function dependsOnSettings(text: string, target: TypeInstance): boolean {
 }
 
 function applyPath(
-  binding: Binding, expr: BoundExpr, target: TypeInstance, path: CoercionPath, isExplicit: boolean, location: number,
+  binding: Binding, expr: BoundExpr, target: TypeInstance, path: CoercionPath, isExplicit: boolean, location: number, typmod = -1,
 ): BoundExpr {
   const base = baseType(target);
   switch (path.kind) {
@@ -124,7 +124,7 @@ function applyPath(
       if (target.kind !== 'd') return relabel(expr, target, location, base.oid === baseType(expr.type).oid ? expr.typmod : -1);
       return domain(binding, expr.type.oid === base.oid ? expr : relabel(expr, base, location), target, location);
     case 'function':
-      return domain(binding, castCall(binding, path.cast.function, expr, base, -1, isExplicit, location), target, location);
+      return domain(binding, castCall(binding, path.cast.function, expr, base, typmod, isExplicit, location), target, location);
     case 'io':
       return domain(binding, {kind: 'ioCast', type: base, typmod: -1, location, arg: expr}, target, location);
     case 'array': {
@@ -144,7 +144,7 @@ function castCall(
   const args: BoundExpr[] = [expr.type.kind === 'd' ? relabel(expr, baseType(expr.type), location) : expr];
   if (row.argTypes.length > 1) args.push(binding.constant(binding.type(TypeOid.int4), typmod));
   if (row.argTypes.length > 2) args.push(binding.constant(binding.boolType, isExplicit));
-  return {...makeCall(binding, row, args, target, location), typmod};
+  return {...makeCall(binding, row, args, target, location), typmod: args.length > 1 ? typmod : -1};
 }
 
 /** Same value, other type. */

@@ -9,6 +9,8 @@ import {TypeOid} from './type-oids.ts';
 
 /** Binds a column reference: column, whole row, hidden or system column (PostgreSQL transformColumnRef). */
 export function bindColumnRef(block: Block, reference: ColumnRef): BoundExpr {
+  const last = reference.fields?.at(-1);
+  if (last !== undefined && 'A_Star' in last) return bindStar(block, reference);
   const fields = (reference.fields ?? []).map(stringOf);
   const location = reference.location ?? 0;
   switch (fields.length) {
@@ -23,6 +25,19 @@ export function bindColumnRef(block: Block, reference: ColumnRef): BoundExpr {
     default:
       throw block.binding.error(SqlState.syntaxError, `improper qualified name (too many dotted names): ${fields.join('.')}`, location);
   }
+}
+
+/** `t.*` as a value: the whole row. */
+function bindStar(block: Block, reference: ColumnRef): BoundExpr {
+  const names = (reference.fields ?? []).slice(0, -1).map(stringOf);
+  const location = reference.location ?? 0;
+  const alias = names.at(-1);
+  if (alias === undefined) throw block.binding.error(SqlState.syntaxError, 'row expansion via "*" is not supported here', location);
+  for (let level: Block | null = block; level !== null; level = level.parent) {
+    const item = findItem(level, names.at(-2) ?? null, alias, location);
+    if (item !== null) return wholeRow(level, item, location);
+  }
+  throw missingRelation(block, alias, location);
 }
 
 function bindUnqualified(block: Block, name: string, location: number): BoundExpr {

@@ -74,13 +74,11 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
   if (call.row.sqlBody !== null && binding.trace === null) return sqlSetCall(block, call, location);
   const fields = resultFields(binding, call);
   const made = setFunction(binding, call, fields, location);
-  const columns = made.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
-  block.setCalls.push({depth: block.setDepth, call: {call: made, columns}, query: null});
-  for (const column of columns) binding.owners.set(column.id, block.real);
-  if (fields === null) return binding.columnExpr(columns[0]!, location);
-  const row: BoundExpr = {kind: 'row', type: call.type, typmod: -1, location, fields: columns.map(column => binding.columnExpr(column, location))};
-  binding.rowNames.set(row, columns.map(column => column.name));
-  return row;
+  const column = binding.newColumn(call.row.name, call.type, -1);
+  if (fields !== null) binding.recordFields.set(column.id, fields);
+  block.setCalls.push({depth: block.setDepth, call: {call: made, columns: [column]}, query: null});
+  binding.owners.set(column.id, block.real);
+  return binding.columnExpr(column, location);
 }
 
 /** A set-returning LANGUAGE sql function in a target list: its query is joined laterally to the input. */

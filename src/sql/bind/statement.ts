@@ -65,9 +65,9 @@ export interface BindOptions {
 const defaults: BindOptions = {parameterNames: null, noParameters: false, literals: new Set()};
 
 /** Binds a SELECT with a state made before. */
-export function bindStatementWith(binding: Binding, ast: Node): void {
+export function bindStatementWith(binding: Binding, ast: Node): BoundQuery {
   if (!('SelectStmt' in ast)) throw featureNotSupported('only a SELECT can be bound so');
-  bindQuery(binding, binders, ast.SelectStmt, {parent: null, ctes: null, resolveUnknown: true});
+  return bindQuery(binding, binders, ast.SelectStmt, {parent: null, ctes: null, resolveUnknown: true});
 }
 
 /** Binds a SELECT, INSERT, UPDATE or DELETE; raises PostgreSQL's errors with positions in `text`. */

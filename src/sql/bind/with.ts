@@ -103,6 +103,8 @@ function bindRecursive(binding: Binding, binders: Binders, cte: CommonTableExpr,
   if (right.columns.length !== initial.columns.length) {
     throw binding.error(SqlState.syntaxError, 'each UNION query must have the same number of columns', location);
   }
+  binding.trace?.columns(union.larg!, columns);
+  binding.trace?.level(union.larg!, new Block(binding, binders, options.parent, own.scope), []);
   const recursive = matchTypes(binding, name, right, columns, location);
   const node: BoundQuery = {
     node: {kind: 'recursive', cte: working.id, initial, recursive, isDistinct: union.all !== true, columns}, columns,
