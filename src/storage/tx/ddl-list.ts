@@ -1,4 +1,4 @@
-import type {DdlEffect, StorageIndex, TableStorage} from '../contract.ts';
+import type {DdlEffect, SequenceState, StorageIndex, TableStorage} from '../contract.ts';
 import {assert} from '../../common/errors.ts';
 import {hasSameShape} from '../hot/image-chunk.ts';
 import type {Engine} from '../engine.ts';
@@ -11,6 +11,8 @@ type Tables = ReadonlyMap<number, TableWrites> | null;
 export class DdlList {
   readonly #engine: Engine;
   #effects: DdlEffect[] = [];
+  /** What sequences were before this transaction gave them another state. */
+  readonly #replaced = new Map<DdlEffect, SequenceState>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -27,7 +29,12 @@ export class DdlList {
   /** Own rows take a new shape at once; new unique indexes are checked against hot and own rows. */
   add(effect: DdlEffect, tables: Tables): void {
     const {hot, sequences} = this.#engine;
-    if (effect.kind === 'createSequence') sequences.put(effect.oid, effect.state, true);
+    if (effect.kind === 'createSequence') {
+      // ALTER SEQUENCE and TRUNCATE ... RESTART IDENTITY give an existing sequence a new state.
+      const before = sequences.state(effect.oid);
+      if (before !== undefined) this.#replaced.set(effect, before);
+      sequences.put(effect.oid, effect.state, true);
+    }
     if (effect.kind === 'alterTable') {
       const {before, after} = effect;
       const isSameShape = hasSameShape(before.columns, after.columns);
@@ -54,7 +61,11 @@ export class DdlList {
     for (let i = this.#effects.length - 1; i >= mark; i--) {
       const effect = this.#effects[i]!;
       if (effect.kind === 'createTable') hot.forget(effect.table.oid);
-      else if (effect.kind === 'createSequence') sequences.remove(effect.oid);
+      else if (effect.kind === 'createSequence') {
+        const before = this.#replaced.get(effect);
+        if (before === undefined) sequences.remove(effect.oid);
+        else sequences.put(effect.oid, before, this.#createsSequence(effect.oid, i));
+      }
       else if (effect.kind === 'alterTable') {
         const writes = tables?.get(effect.after.oid);
         writes?.reshape(effect.before);
@@ -64,6 +75,11 @@ export class DdlList {
       }
     }
     this.#effects = this.#effects.slice(0, mark);
+  }
+
+  /** Whether one of the first `count` effects puts this sequence. */
+  #createsSequence(oid: number, count: number): boolean {
+    return this.#effects.slice(0, count).some(effect => effect.kind === 'createSequence' && effect.oid === oid);
   }
 
   creates(oid: number): boolean {
