@@ -2,7 +2,7 @@ import type {Batch} from '../columns/batch.ts';
 import type {Vector} from '../columns/vector.ts';
 import type {Datum} from '../types/contract.ts';
 import type {BoundExpr} from './bound.ts';
-import type {EmitEnvironment, InputKind, Operand} from './emitter.ts';
+import type {EmitEnvironment, InputKind, Operand} from './emit-context.ts';
 import {Emitter} from './emitter.ts';
 import type {FactoryCache} from './factory-cache.ts';
 import type {ExprRun} from './run.ts';
@@ -18,7 +18,10 @@ export interface FilterPosition {
   next: number;
 }
 
-/** Writes physical indexes of selected rows into `out`; starts at live row `from`, stops after `limit` hits, tells where in the position. */
+/**
+ * Writes physical indexes of selected rows into `out`; starts at live row `from`, stops after `limit`
+ * hits, tells where in the position.
+ */
 export type FilterCode = (
   run: ExprRun,
   input: Batch,
@@ -27,7 +30,9 @@ export type FilterCode = (
   limit: number,
 ) => number;
 
-/** Computes the first `limit` live rows; row j goes to j (dense) or to its physical index (sparse). */
+/**
+ * Computes the first `limit` live rows; row j goes to j (dense) or to its physical index (sparse).
+ */
 export type ProjectionCode = (
   run: ExprRun,
   input: Batch,
@@ -42,7 +47,9 @@ export type ScalarCode = (run: ExprRun) => Datum;
 /** Expressions over one row of Datums; the array is the caller's to keep. */
 export type RowCode = (run: ExprRun, row: readonly Datum[]) => Datum[];
 
-/** A vector to be written, with room for `capacity` rows and a mask that is used when a NULL comes. */
+/**
+ * A vector to be written, with room for `capacity` rows and a mask that is used when a NULL comes.
+ */
 export interface OutputColumn {
   readonly vector: Vector;
   readonly mask: Uint8Array;
@@ -89,14 +96,20 @@ return found;
   return environment.cache.get(source)(emitter.args) as FilterCode;
 }
 
-/** 1 or 0: unpredictable conditions that cannot fail cost less as arithmetic than as branches (bench/expr.ts). */
+/**
+ * 1 or 0: unpredictable conditions that cannot fail cost less as arithmetic than as branches
+ * (bench/expr.ts).
+ */
 function keepSource(operand: Operand): string {
   return operand.isNull === 'false' ? operand.value : `${operand.value} & !${operand.isNull}`;
 }
 
 const flatKinds: ReadonlySet<InputKind> = new Set(['int32', 'float64', 'int64', 'bool']);
 
-/** Whether a condition is a total function of native columns and values, so that it may run where an earlier one failed. */
+/**
+ * Whether a condition is a total function of native columns and values, so that it may run where an
+ * earlier one failed.
+ */
 function isTotalTest(expr: BoundExpr, emitter: Emitter): boolean {
   if (expr.kind !== 'call' || !expr.isStrict) return false;
   const code = emitter.environment.library.scalar(expr.source);
@@ -122,7 +135,10 @@ function flattenAnd(conditions: readonly BoundExpr[]): BoundExpr[] {
   );
 }
 
-/** Compiles a target list for one layout: one loop that writes every expression of a row before the next row. */
+/**
+ * Compiles a target list for one layout: one loop that writes every expression of a row before the next
+ * row.
+ */
 export function compileProjection(
   exprs: readonly BoundExpr[],
   inputs: readonly InputKind[],

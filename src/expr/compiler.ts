@@ -93,7 +93,8 @@ export class Filter {
   }
 
   /**
-   * Writes the physical indexes of selected rows to `out` and returns their number. Evaluates live rows from `from` on, none after the `limit`th hit;
+   * Writes the physical indexes of selected rows to `out` and returns their number. Evaluates live rows
+   * from `from` on, none after the `limit`th hit;
    * `nextRow` then is the live row to go on with (input.count when all are done).
    */
   run(run: ExprRun, input: Batch, out: Int32Array, from = 0, limit = 0x7fffffff): number {
@@ -121,7 +122,8 @@ export class Projection {
   }
 
   /**
-   * The first `limit` live rows of the input through the target list. Plain columns are the input's own vectors; when there are any,
+   * The first `limit` live rows of the input through the target list. Plain columns are the input's own
+   * vectors; when there are any,
    * the input's selection is handed on, else the result is dense.
    */
   run(run: ExprRun, input: Batch, limit: number): Batch {

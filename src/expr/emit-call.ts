@@ -4,12 +4,12 @@ import {internalError} from '../common/errors.ts';
 import type {TypeInstance} from '../types/contract.ts';
 import {isRunConstant} from './analyze.ts';
 import type {BoundExpr, CallExpr} from './bound.ts';
-import type {Emitter, Operand} from './emitter.ts';
-import {NULL_OPERAND, zeroOf} from './emitter.ts';
+import type {EmitContext, Operand} from './emit-context.ts';
+import {NULL_OPERAND, zeroOf} from './emit-context.ts';
 import {BytesMatcher} from './bytes-matcher.ts';
 
 /** Code of a call: arguments first, in order; a strict function is not called when one is NULL. */
-export function emitCall(emitter: Emitter, expr: CallExpr): Operand {
+export function emitCall(emitter: EmitContext, expr: CallExpr): Operand {
   const bytes = emitBytesCall(emitter, expr);
   if (bytes !== null) return bytes;
   const operands = expr.args.map(arg => emitter.emit(arg));
@@ -25,7 +25,11 @@ export interface Callee {
 }
 
 /** Code of a function over operands that are computed already. */
-export function emitApply(emitter: Emitter, callee: Callee, operands: readonly Operand[]): Operand {
+export function emitApply(
+  emitter: EmitContext,
+  callee: Callee,
+  operands: readonly Operand[],
+): Operand {
   const code = emitter.functionCode(callee.source);
   if (!callee.isStrict) {
     const call = callSource(
@@ -54,7 +58,7 @@ export function emitApply(emitter: Emitter, callee: Callee, operands: readonly O
 }
 
 function callSource(
-  emitter: Emitter,
+  emitter: EmitContext,
   callee: Callee,
   code: FunctionCode,
   args: readonly string[],
@@ -68,7 +72,7 @@ function callSource(
 }
 
 function emittedSource(
-  emitter: Emitter,
+  emitter: EmitContext,
   code: Extract<FunctionCode, {emit: unknown}>,
   args: readonly string[],
 ): string {
@@ -79,7 +83,7 @@ function emittedSource(
   });
 }
 
-function callTypes(emitter: Emitter, callee: Callee): CallTypes {
+function callTypes(emitter: EmitContext, callee: Callee): CallTypes {
   const holder = emitter.holder;
   const context = (): EvalContext => {
     if (holder.context === null)
@@ -95,7 +99,7 @@ function callTypes(emitter: Emitter, callee: Callee): CallTypes {
 }
 
 /** A two-argument function as a JavaScript function, for helpers that call it per element. */
-export function functionValue(emitter: Emitter, callee: Callee): string {
+export function functionValue(emitter: EmitContext, callee: Callee): string {
   const code = emitter.functionCode(callee.source);
   if ('fn' in code) return emitter.bindStatic(code.fn);
   const names = callee.types.args.map((_, index) => `x${index}`);
@@ -116,7 +120,7 @@ const bytesTests: Readonly<
 };
 
 /** A text column still in UTF-8 against a value that no row changes: compared as bytes, without a string per row. */
-function emitBytesCall(emitter: Emitter, expr: CallExpr): Operand | null {
+function emitBytesCall(emitter: EmitContext, expr: CallExpr): Operand | null {
   const test = bytesTests[expr.source];
   const [subject, pattern] = expr.args;
   if (test === undefined || subject === undefined || pattern === undefined) return null;

@@ -1,8 +1,8 @@
 // Hot path: AND, OR, CASE, COALESCE and their kin as JavaScript control flow, so that a later part runs exactly when PostgreSQL runs it.
 import {assertNever} from '../common/errors.ts';
 import type {BoundExpr} from './bound.ts';
-import type {Emitter, Operand} from './emitter.ts';
-import {zeroOf} from './emitter.ts';
+import type {EmitContext, Operand} from './emit-context.ts';
+import {zeroOf} from './emit-context.ts';
 import {emitApply} from './emit-call.ts';
 import {isRowNull, pickExtreme} from './runtime.ts';
 
@@ -44,7 +44,7 @@ export function isConditional(expr: BoundExpr): expr is ConditionalExpr {
 }
 
 /** Code of an expression that decides which of its parts are evaluated. */
-export function emitConditional(emitter: Emitter, expr: ConditionalExpr): Operand {
+export function emitConditional(emitter: EmitContext, expr: ConditionalExpr): Operand {
   switch (expr.kind) {
     case 'and':
       return emitJunction(emitter, expr.args, false);
@@ -76,20 +76,20 @@ export function emitConditional(emitter: Emitter, expr: ConditionalExpr): Operan
 }
 
 /** A result variable with its NULL flag, assigned in branches of a labelled block. */
-function declare(emitter: Emitter, expr: BoundExpr): Operand & {readonly label: string} {
+function declare(emitter: EmitContext, expr: BoundExpr): Operand & {readonly label: string} {
   const value = emitter.fresh('v');
   const isNull = emitter.fresh('n');
   emitter.line(`let ${value} = ${zeroOf(expr.type.physical)}, ${isNull} = true;`);
   return {value, isNull, label: emitter.fresh('L')};
 }
 
-function assign(emitter: Emitter, target: Operand, operand: Operand): void {
+function assign(emitter: EmitContext, target: Operand, operand: Operand): void {
   emitter.line(`${target.isNull} = ${operand.isNull};`);
   if (operand.isNull !== 'true') emitter.line(`${target.value} = ${operand.value};`);
 }
 
 /** AND stops at the first false, OR at the first true; a NULL is remembered. */
-function emitJunction(emitter: Emitter, args: readonly BoundExpr[], isOr: boolean): Operand {
+function emitJunction(emitter: EmitContext, args: readonly BoundExpr[], isOr: boolean): Operand {
   const value = emitter.fresh('v');
   const isNull = emitter.fresh('n');
   const label = emitter.fresh('L');
@@ -106,7 +106,7 @@ function emitJunction(emitter: Emitter, args: readonly BoundExpr[], isOr: boolea
   return {value, isNull};
 }
 
-function emitNullTest(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullTest'}>): Operand {
+function emitNullTest(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'nullTest'}>): Operand {
   const not = expr.negated ? '!' : '';
   if (expr.isRow) {
     const record = emitter.datum(emitter.emit(expr.arg));
@@ -121,7 +121,7 @@ function emitNullTest(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullTes
 }
 
 function emitBooleanTest(
-  emitter: Emitter,
+  emitter: EmitContext,
   expr: Extract<BoundExpr, {kind: 'booleanTest'}>,
 ): Operand {
   const operand = emitter.emit(expr.arg);
@@ -131,7 +131,7 @@ function emitBooleanTest(
   return {value: `(${not}(!${operand.isNull} && ${wanted}${operand.value}))`, isNull: 'false'};
 }
 
-function emitDistinct(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'distinct'}>): Operand {
+function emitDistinct(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'distinct'}>): Operand {
   const left = emitter.emit(expr.left);
   const right = emitter.emit(expr.right);
   const result = emitter.fresh('v');
@@ -157,7 +157,7 @@ function knownValue(expr: BoundExpr, operand: Operand): TypedOperand {
 
 /** A strict boolean function of two operands. */
 function emitPair(
-  emitter: Emitter,
+  emitter: EmitContext,
   source: string,
   expr: BoundExpr,
   pair: readonly TypedOperand[],
@@ -170,7 +170,7 @@ function emitPair(
   );
 }
 
-function emitCase(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'case'}>): Operand {
+function emitCase(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'case'}>): Operand {
   const result = declare(emitter, expr);
   emitter.block(`${result.label}: {`, () => {
     for (const when of expr.whens) {
@@ -185,7 +185,7 @@ function emitCase(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'case'}>): O
   return result;
 }
 
-function emitCoalesce(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'coalesce'}>): Operand {
+function emitCoalesce(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'coalesce'}>): Operand {
   const result = declare(emitter, expr);
   emitter.block(`${result.label}: {`, () => {
     for (const arg of expr.args) {
@@ -199,7 +199,7 @@ function emitCoalesce(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'coalesc
   return result;
 }
 
-function emitMinMax(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'minMax'}>): Operand {
+function emitMinMax(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'minMax'}>): Operand {
   const operands = expr.args.map(arg => emitter.emit(arg));
   const list = operands.map(operand => emitter.datum(operand)).join(', ');
   return emitter.fromDatum(
@@ -207,7 +207,7 @@ function emitMinMax(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'minMax'}>
   );
 }
 
-function emitNullIf(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullIf'}>): Operand {
+function emitNullIf(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'nullIf'}>): Operand {
   const left = emitter.emit(expr.left);
   const right = emitter.emit(expr.right);
   const isNull = emitter.fresh('n');
@@ -223,7 +223,10 @@ function emitNullIf(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'nullIf'}>
 }
 
 /** (a, b) < (c, d): the first pair that is not equal decides; a NULL there makes the result NULL. */
-function emitRowCompare(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'rowCompare'}>): Operand {
+function emitRowCompare(
+  emitter: EmitContext,
+  expr: Extract<BoundExpr, {kind: 'rowCompare'}>,
+): Operand {
   if (expr.operator === '=' || expr.operator === '<>') return emitRowEquality(emitter, expr);
   const result = declare(emitter, expr);
   emitter.block(`${result.label}: {`, () => {
@@ -246,7 +249,7 @@ function emitRowCompare(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'rowCo
 
 /** Row = is AND of the pairs, row <> is OR of them (PostgreSQL 9.24.5). */
 function emitRowEquality(
-  emitter: Emitter,
+  emitter: EmitContext,
   expr: Extract<BoundExpr, {kind: 'rowCompare'}>,
 ): Operand {
   const isOr = expr.operator === '<>';

@@ -1,8 +1,8 @@
 import {internalError} from '../common/errors.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {BoundExpr} from './bound.ts';
-import type {Emitter, Operand} from './emitter.ts';
-import {zeroOf} from './emitter.ts';
+import type {EmitContext, Operand} from './emit-context.ts';
+import {zeroOf} from './emit-context.ts';
 import {functionValue} from './emit-call.ts';
 import {
   arrayElement,
@@ -20,7 +20,7 @@ import {
 import {sessionValue} from './session-values.ts';
 
 /** Code of expressions that build or take apart values: arrays, rows, casts through text, domains. */
-export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
+export function emitStructure(emitter: EmitContext, expr: BoundExpr): Operand {
   switch (expr.kind) {
     case 'let': {
       const value = emitter.emit(expr.value);
@@ -52,7 +52,8 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
       return emitSubscript(emitter, expr);
     case 'ioCast': {
       const operand = emitter.emit(expr.arg);
-      const call = `${emitter.bindStatic(ioCast)}(${operand.value}, ${emitter.bind(expr.arg.type)}, ${emitter.bind(expr.type)}, ${emitter.context()})`;
+      const types = `${emitter.bind(expr.arg.type)}, ${emitter.bind(expr.type)}`;
+      const call = `${emitter.bindStatic(ioCast)}(${operand.value}, ${types}, ${emitter.context()})`;
       const value = emitter.fresh('v');
       emitter.line(`const ${value} = ${operand.isNull} ? ${zeroOf(expr.type.physical)} : ${call};`);
       return {value, isNull: operand.isNull};
@@ -71,7 +72,7 @@ export function emitStructure(emitter: Emitter, expr: BoundExpr): Operand {
 }
 
 /** ARRAY[...]; of constants it is one constant, the same object for every row. */
-function emitArray(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'array'}>): Operand {
+function emitArray(emitter: EmitContext, expr: Extract<BoundExpr, {kind: 'array'}>): Operand {
   const constants = expr.elements.filter(element => element.kind === 'constant');
   if (constants.length === expr.elements.length && !expr.isMultiDimensional) {
     return {
@@ -84,14 +85,14 @@ function emitArray(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'array'}>):
   return {value: constant(emitter, call), isNull: 'false'};
 }
 
-function constant(emitter: Emitter, source: string): string {
+function constant(emitter: EmitContext, source: string): string {
   const value = emitter.fresh('v');
   emitter.line(`const ${value} = ${source};`);
   return value;
 }
 
 function emitScalarArray(
-  emitter: Emitter,
+  emitter: EmitContext,
   expr: Extract<BoundExpr, {kind: 'scalarArray'}>,
 ): Operand {
   const left = emitter.emit(expr.left);
@@ -113,7 +114,10 @@ function emitScalarArray(
 }
 
 /** array[i] and array[l:u]: nothing of the subscripts is evaluated for a NULL array. */
-function emitSubscript(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'subscript'}>): Operand {
+function emitSubscript(
+  emitter: EmitContext,
+  expr: Extract<BoundExpr, {kind: 'subscript'}>,
+): Operand {
   const array = emitter.emit(expr.array);
   const value = emitter.fresh('v');
   const isNull = emitter.fresh('n');
@@ -144,7 +148,10 @@ function emitSubscript(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'subscr
   return {value, isNull};
 }
 
-function emitArrayCast(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'arrayCast'}>): Operand {
+function emitArrayCast(
+  emitter: EmitContext,
+  expr: Extract<BoundExpr, {kind: 'arrayCast'}>,
+): Operand {
   const array = emitter.emit(expr.arg);
   const value = emitter.fresh('v');
   emitter.line(`let ${value} = null;`);
@@ -162,7 +169,10 @@ function emitArrayCast(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'arrayC
   return {value, isNull: array.isNull};
 }
 
-function emitDomainCast(emitter: Emitter, expr: Extract<BoundExpr, {kind: 'domainCast'}>): Operand {
+function emitDomainCast(
+  emitter: EmitContext,
+  expr: Extract<BoundExpr, {kind: 'domainCast'}>,
+): Operand {
   const operand = emitter.emit(expr.arg);
   const domain = emitter.bind(expr.type.name);
   if (expr.isNotNull)

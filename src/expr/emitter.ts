@@ -1,54 +1,19 @@
 // Hot path: what this file writes runs once per row. Generated source holds only templates and numbered names (ENGINE.md 2.2).
 import {featureNotSupported} from '../common/errors.ts';
-import type {VectorKind} from '../columns/vector.ts';
-import type {EvalContext, FunctionCode, FunctionLibrary} from '../functions/contract.ts';
-import type {PhysicalKind, TypeLookup} from '../types/contract.ts';
+import type {EvalContext, FunctionCode} from '../functions/contract.ts';
 import type {BoundExpr} from './bound.ts';
 import {isRunConstant, memoColumn} from './analyze.ts';
 import {childrenOf} from './children.ts';
 import {emitCall} from './emit-call.ts';
+import type {EmitContext, EmitEnvironment, InputKind, Operand} from './emit-context.ts';
+import {NULL_OPERAND, zeroOf} from './emit-context.ts';
 import {emitConditional, isConditional} from './emit-conditional.ts';
 import {emitStructure} from './emit-structure.ts';
 import {newMemo} from './runtime.ts';
 import {widenCall} from './widen.ts';
 
-/** Where a column's values come from: a vector of a kind, or a Datum of a row array. */
-export type InputKind = VectorKind | 'datum';
-
-/** A computed value in generated code: `value` is a local name or literal, `isNull` a name, 'true' or 'false'. `value` means nothing when null. */
-export interface Operand {
-  readonly value: string;
-  readonly isNull: string;
-}
-
-/** What the generated code may call: functions by prosrc, types by OID. */
-export interface EmitEnvironment {
-  readonly library: FunctionLibrary;
-  readonly lookup: TypeLookup;
-}
-
-/** The operand of SQL NULL. */
-export const NULL_OPERAND: Operand = {value: 'null', isNull: 'true'};
-
-/** JavaScript source of a harmless value of a physical kind, for results that are NULL. */
-export function zeroOf(physical: PhysicalKind): string {
-  switch (physical) {
-    case 'bool':
-      return 'false';
-    case 'int32':
-    case 'float64':
-      return '0';
-    case 'int64':
-      return '0n';
-    case 'text':
-      return "''";
-    case 'boxed':
-      return 'null';
-  }
-}
-
 /** Writes the code of expressions over one layout of input columns. One emitter makes one generated function. */
-export class Emitter {
+export class Emitter implements EmitContext {
   readonly environment: EmitEnvironment;
   /** Arguments of the factory: everything that is not a template. */
   readonly args: unknown[] = [];

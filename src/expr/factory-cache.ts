@@ -1,7 +1,10 @@
 /** Makes an instance of generated code from its arguments (constants, functions, helpers). */
 export type Factory = (args: readonly unknown[]) => (...args: never[]) => unknown;
 
-/** Instantiated factories by source text, so that statements that differ only in constants compile once. Bounded, least recently used goes first. */
+/**
+ * Instantiated factories by source text, so that statements that differ only in constants compile once.
+ * Bounded, least recently used goes first.
+ */
 export class FactoryCache {
   readonly #capacity: number;
   readonly #factories = new Map<string, Factory>();

@@ -10,8 +10,10 @@ interface Place {
 }
 
 /**
- * Hypothetical-set aggregates: `args` holds the hypothetical row first, then the row's values. Rows arrive sorted by the aggregate's ORDER BY, so that
- * the direction of each key can be read from them: rows before the first peer come first whatever ASC or DESC says.
+ * Hypothetical-set aggregates: `args` holds the hypothetical row first, then the row's values. Rows
+ * arrive sorted by the aggregate's ORDER BY, so that
+ * the direction of each key can be read from them: rows before the first peer come first whatever ASC
+ * or DESC says.
  */
 function hypothetical(
   final: (before: number, distinctBefore: number, peers: number, count: number) => Datum,

@@ -1,7 +1,8 @@
 import type {Datum, FormatSettings, TypeInstance, TypeLookup, Value} from '../types/contract.ts';
 
 /**
- * What functions may ask of the world outside their arguments. Narrow ports, implemented in session/ports/, one file each.
+ * What functions may ask of the world outside their arguments. Narrow ports, implemented in
+ * session/ports/, one file each.
  * A port that is missing in a context (embedded expression evaluation) raises 0A000 when called.
  */
 export interface EvalContext {
@@ -46,7 +47,10 @@ export interface SettingsPort {
   set(name: string, value: string, isLocal: boolean): string;
 }
 
-/** Catalog information functions (format_type, pg_get_expr, has_table_privilege ...) by prosrc: the catalog layer's rows join here. */
+/**
+ * Catalog information functions (format_type, pg_get_expr, has_table_privilege ...) by prosrc: the
+ * catalog layer's rows join here.
+ */
 export interface CatalogPort {
   call(source: string, args: readonly Datum[]): Datum;
 }
@@ -62,20 +66,32 @@ export interface ExternPort {
   call(source: string, args: readonly Datum[]): Datum;
 }
 
-/** How a function's code is given. `args` of the emitted forms are JavaScript source of already evaluated non-null values. */
+/**
+ * How a function's code is given. `args` of the emitted forms are JavaScript source of already
+ * evaluated non-null values.
+ */
 export type FunctionCode =
-  /** JavaScript source of the result from sources of the arguments, for hot simple ones. `h` names a helper registered beside it. */
+  /**
+   * JavaScript source of the result from sources of the arguments, for hot simple ones. `h` names a
+   * helper registered beside it.
+   */
   | {
       readonly emit: (...args: string[]) => string;
       readonly helpers?: Readonly<Record<string, unknown>>;
-      /** Never throws and never loops for any operands of the right JavaScript type: may run for rows whose result is NULL anyway. */
+      /**
+       * Never throws and never loops for any operands of the right JavaScript type: may run for rows whose
+       * result is NULL anyway.
+       */
       readonly isTotal?: boolean;
     }
   /** A plain function of values: strict ones never see null. `this`-free. */
   | {readonly fn: (...args: never[]) => Datum}
   /** A function that also needs the context (last parameter) . */
   | {readonly fnCtx: (...args: never[]) => Datum}
-  /** A function that needs the resolved types of arguments and result (polymorphic: array_append, row_to_json, format_type). */
+  /**
+   * A function that needs the resolved types of arguments and result (polymorphic: array_append,
+   * row_to_json, format_type).
+   */
   | {readonly fnTyped: (types: CallTypes) => (...args: never[]) => Datum};
 
 /** A column of a row-returning call: of its column definition list, or of its row type. */
@@ -95,7 +111,10 @@ export interface CallTypes {
   readonly context: () => EvalContext;
 }
 
-/** An aggregate: state per group is a JavaScript value made by `init`; NULL inputs are skipped when `skipsNull`. */
+/**
+ * An aggregate: state per group is a JavaScript value made by `init`; NULL inputs are skipped when
+ * `skipsNull`.
+ */
 export interface AggregateCode {
   readonly skipsNull: boolean;
   /** Called once per compiled aggregate. */
@@ -109,7 +128,8 @@ export interface AggregateRun {
   step(state: unknown, args: readonly Datum[]): unknown;
   final(state: unknown): Datum;
   /**
-   * Fast form for one numeric column without NULL-dependence, used by the hash aggregate's typed loops: which accumulator the operator keeps itself.
+   * Fast form for one numeric column without NULL-dependence, used by the hash aggregate's typed loops:
+   * which accumulator the operator keeps itself.
    * null = only step/final.
    */
   readonly fast:
