@@ -1,21 +1,47 @@
 import type {CommandMaker} from './command-types.ts';
+import {commentCommand} from './comment.ts';
 import {createIndexCommand} from './create-index.ts';
 import {createSchemaCommand} from './create-schema.ts';
+import {createTableAsCommand, selectIntoCommand} from './create-table-as.ts';
 import {createTableCommand} from './create-table.ts';
+import {alterDomainCommand, createDomainCommand} from './domain.ts';
 import {dropCommand} from './drop.ts';
+import {createExtensionCommand} from './extension.ts';
+import {alterFunctionCommand, createFunctionCommand} from './function.ts';
 import {grantCommand, grantRoleCommand} from './grant.ts';
+import {lockCommand} from './lock.ts';
 import {alterRoleCommand, alterRoleSetCommand, createRoleCommand, dropRoleCommand} from './role.ts';
+import {alterSequenceCommand, createSequenceCommand} from './sequence.ts';
+import {truncateCommand} from './truncate.ts';
+import {alterEnumCommand, createCompositeCommand, createEnumCommand} from './type.ts';
+import {viewCommand} from './view.ts';
 
 /** Statements that change the catalog, by the name of their tree node. */
 export const ddlCommands = {
+  AlterDomainStmt: alterDomainCommand,
+  AlterEnumStmt: alterEnumCommand,
+  AlterFunctionStmt: alterFunctionCommand,
   AlterRoleSetStmt: alterRoleSetCommand,
   AlterRoleStmt: alterRoleCommand,
+  AlterSeqStmt: alterSequenceCommand,
+  CommentStmt: commentCommand,
+  CompositeTypeStmt: createCompositeCommand,
+  CreateDomainStmt: createDomainCommand,
+  CreateEnumStmt: createEnumCommand,
+  CreateExtensionStmt: createExtensionCommand,
+  CreateFunctionStmt: createFunctionCommand,
   CreateRoleStmt: createRoleCommand,
   CreateSchemaStmt: createSchemaCommand,
+  CreateSeqStmt: createSequenceCommand,
   CreateStmt: createTableCommand,
+  CreateTableAsStmt: createTableAsCommand,
   DropRoleStmt: dropRoleCommand,
   DropStmt: dropCommand,
-  IndexStmt: createIndexCommand,
   GrantRoleStmt: grantRoleCommand,
   GrantStmt: grantCommand,
+  IndexStmt: createIndexCommand,
+  LockStmt: lockCommand,
+  SelectStmt: selectIntoCommand,
+  TruncateStmt: truncateCommand,
+  ViewStmt: viewCommand,
 } satisfies Readonly<Record<string, CommandMaker<never>>>;

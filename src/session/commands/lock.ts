@@ -1,0 +1,61 @@
+import type {LockStmt} from '@pgsql/types';
+import {hasPrivileges} from '../../catalog/acl.ts';
+import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {TableLockMode} from '../../storage/contract.ts';
+import {CommandExecution, type Execution} from '../execution.ts';
+import type {CommandInput} from './command-types.ts';
+import {lockTable} from './ddl.ts';
+import {relationNamed} from './object-names.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+/** By PostgreSQL's lock mode number. */
+const MODES: readonly TableLockMode[] = [
+  'accessShare',
+  'accessShare',
+  'rowShare',
+  'rowExclusive',
+  'shareUpdateExclusive',
+  'share',
+  'shareRowExclusive',
+  'exclusive',
+  'accessExclusive',
+];
+
+/** Privileges of which one is enough, by mode number. */
+function neededRights(mode: number): string {
+  if (mode === 1) return 'rwdD';
+  return mode <= 3 ? 'awdD' : 'wdD';
+}
+
+/** LOCK [TABLE] tables IN mode MODE [NOWAIT]. */
+export function lockCommand({session, node}: CommandInput<LockStmt>): Execution {
+  return new CommandExecution(async () => {
+    if (!session.transaction.isInBlock) {
+      throw new PgError(SqlState.noActiveSqlTransaction, 'LOCK TABLE can only be used in transaction blocks');
+    }
+    const mode = node.mode ?? 8;
+    if (mode > 3) session.assertWritable('LOCK TABLE');
+    session.transaction.hasRun = true;
+    for (const item of node.relations ?? []) {
+      if (!('RangeVar' in item)) continue;
+      const relation = relationNamed(session, item.RangeVar);
+      checkRights(session, relation, mode);
+      await lockTable(session, relation, MODES[mode] ?? 'accessExclusive', node.nowait === true ? 'nowait' : 'wait');
+    }
+    return 'LOCK TABLE';
+  });
+}
+
+function checkRights(session: WadiSession, relation: ReturnType<typeof relationNamed>, mode: number): void {
+  if (relation.kind === 'systemRelation') return;
+  if (relation.kind !== 'table' && relation.kind !== 'view') {
+    throw new PgError(SqlState.wrongObjectType, `cannot lock relation "${relation.name}"`, {
+      detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
+    });
+  }
+  const {catalog} = session.transaction;
+  const target = {kind: 'r', owner: relation.owner, acl: relation.acl} as const;
+  if ([...neededRights(mode)].some(letter => hasPrivileges(catalog, session.currentRole, target, letter))) return;
+  throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${relation.kind} ${relation.name}`);
+}
