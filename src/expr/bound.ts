@@ -158,10 +158,11 @@ export interface ArrayExpr extends ExprBase {
   readonly isMultiDimensional: boolean;
 }
 
-/** ROW(...). */
+/** ROW(...). `names`: of the fields of a subquery's whole row, for row_to_json and its kin. */
 export interface RowExpr extends ExprBase {
   readonly kind: 'row';
   readonly fields: readonly BoundExpr[];
+  readonly names?: readonly string[];
 }
 
 /** (record).field, 0-based. */
@@ -196,6 +197,8 @@ export interface RowCompareExpr extends ExprBase {
 export interface RelabelExpr extends ExprBase {
   readonly kind: 'relabel';
   readonly arg: BoundExpr;
+  /** Set for COLLATE: the collation's name. */
+  readonly collation?: string;
   readonly form?: CallForm;
 }
 

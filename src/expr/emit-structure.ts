@@ -36,7 +36,7 @@ export function emitStructure(emitter: EmitContext, expr: BoundExpr): Operand {
       return {
         value: constant(
           emitter,
-          `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}])`,
+          `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}]${expr.names === undefined ? '' : `, ${emitter.bind(expr.names)}`})`,
         ),
         isNull: 'false',
       };

@@ -141,8 +141,9 @@ export function recordOf(
   type: TypeInstance,
   fieldTypes: readonly Oid[],
   fields: readonly Datum[],
+  names: readonly string[] | null = null,
 ): PgRecord {
-  return new PgRecord(type.oid, fieldTypes, fields);
+  return new PgRecord(type.oid, fieldTypes, fields, names);
 }
 
 /** array[i][j]: NULL outside the bounds, for a NULL subscript, or with the wrong number of them. */

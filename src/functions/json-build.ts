@@ -114,7 +114,7 @@ export function fieldsOf(
   return record.fieldTypes.map((oid, index) => {
     const type = lookup.typeByOid(oid);
     if (type === undefined) throw featureNotSupported(`type ${oid} is not known`);
-    return {name: composite?.[index]?.name ?? `f${index + 1}`, type};
+    return {name: record.names?.[index] ?? composite?.[index]?.name ?? `f${index + 1}`, type};
   });
 }
 

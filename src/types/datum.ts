@@ -53,11 +53,14 @@ export class PgRecord {
   readonly typeOid: Oid;
   readonly fieldTypes: readonly Oid[];
   readonly fields: readonly Datum[];
+  /** Field names of an anonymous row that has some (a subquery's whole row); null = those of the type, or f1, f2, ... */
+  readonly names: readonly string[] | null;
 
-  constructor(typeOid: Oid, fieldTypes: readonly Oid[], fields: readonly Datum[]) {
+  constructor(typeOid: Oid, fieldTypes: readonly Oid[], fields: readonly Datum[], names: readonly string[] | null = null) {
     this.typeOid = typeOid;
     this.fieldTypes = fieldTypes;
     this.fields = fields;
+    this.names = names;
   }
 }
 

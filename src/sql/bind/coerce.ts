@@ -150,7 +150,7 @@ function castCall(
 /** Same value, other type. */
 export function relabel(expr: BoundExpr, target: TypeInstance, location = expr.location, typmod = -1): BoundExpr {
   if (expr.type.oid === target.oid && expr.typmod === typmod) return expr;
-  return {kind: 'relabel', type: target, typmod, location, arg: expr.kind === 'relabel' ? expr.arg : expr};
+  return {kind: 'relabel', type: target, typmod, location, arg: expr.kind === 'relabel' && expr.collation === undefined ? expr.arg : expr};
 }
 
 function domain(binding: Binding, expr: BoundExpr, target: TypeInstance, location: number): BoundExpr {

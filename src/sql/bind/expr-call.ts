@@ -46,7 +46,7 @@ function finishCall(block: Block, node: FuncCall, args: readonly BoundExpr[], lo
   const names = namesOf(node.funcname);
   const match = matchFunction(binding, node, args);
   if (match === null || match === 'ambiguous') {
-    if (match === null && names.length === 1 && args.length === 1) {
+    if (names.length === 1 && args.length === 1) {
       const cast = asCast(binding, names[0]!, args[0]!, location);
       if (cast !== null) return cast;
       if (args[0]!.kind === 'row') return selectField(binding, args[0]!, names[0]!, location);

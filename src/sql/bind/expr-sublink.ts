@@ -100,6 +100,9 @@ export function bindRowSubquery(block: Block, leftNode: Node, node: SubLink, nam
   if (left.length !== query.columns.length) {
     throw binding.error(SqlState.syntaxError, left.length < query.columns.length ? 'subquery has too many columns' : 'subquery has too few columns', location);
   }
-  const test = rowComparison(binding, name, left, query.columns.map(column => binding.columnExpr(column)), location);
-  return add(block, {query, mode: 'row', test}, binding.boolType, -1, '?column?', location);
+  const row = add(block, {query, mode: 'row', test: null}, binding.type(TypeOid.record), -1, 'row', location);
+  const fields = query.columns.map((column, index): BoundExpr => ({
+    kind: 'field', type: column.type, typmod: column.typmod, location, arg: row, index,
+  }));
+  return rowComparison(binding, name, left, fields, location);
 }

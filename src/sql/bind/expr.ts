@@ -128,5 +128,5 @@ function bindCollate(block: Block, clause: CollateClause): BoundExpr {
     throw binding.error(SqlState.datatypeMismatch, `collations are not supported by type ${errorType(arg.type)}`, location);
   }
   if (arg.type.oid === TypeOid.unknown) return arg;
-  return {kind: 'relabel', type: arg.type, typmod: arg.typmod, location, arg};
+  return {kind: 'relabel', type: arg.type, typmod: arg.typmod, location, arg, collation: name, form: 'cast'};
 }

@@ -144,7 +144,8 @@ export function wholeRow(level: Block, item: RangeItem, location: number): Bound
   if (item.isScalarFunction && item.columns.length >= 1) return useColumn(level, item.columns[0]!, location);
   const type = item.rowType ?? level.binding.type(TypeOid.record);
   const fields = item.columns.map(column => useColumn(level, column, location));
-  const row: BoundExpr = {kind: 'row', type, typmod: -1, location, fields};
-  level.binding.rowNames.set(row, item.columns.map(column => column.name));
+  const names = item.columns.map(column => column.name);
+  const row: BoundExpr = {kind: 'row', type, typmod: -1, location, fields, ...(item.rowType === null ? {names} : {})};
+  level.binding.rowNames.set(row, names);
   return row;
 }

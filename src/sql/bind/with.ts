@@ -4,7 +4,7 @@ import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {locationOf, namesOf, nodeKind} from './ast.ts';
 import type {Binding} from './binding.ts';
-import type {Binders, CteEntry, CteScope, QueryOptions} from './block.ts';
+import {type Binders, Block, type CteEntry, type CteScope, type QueryOptions} from './block.ts';
 import {errorType} from './display-type.ts';
 import {inputsOf} from './logical-walk.ts';
 import type {BoundQuery, CteDefinition, LogicalNode, OutputColumn} from './logical.ts';
