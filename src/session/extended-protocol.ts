@@ -146,20 +146,25 @@ export class ExtendedProtocol {
     const {parameterFormats, buffer} = message;
     const format = parameterFormats.length === 0 ? 0 : parameterFormats.length === 1 ? parameterFormats[0]! : parameterFormats[index]!;
     const settings = this.#session.evalContext.format;
-    if (format === 0) {
-      try {
-        return type.input(buffer.utf8Slice(offset, offset + length), -1, settings);
-      } catch (error) {
-        throw withParameterContext(error, message.portal, index, buffer.utf8Slice(offset, offset + length));
-      }
-    }
-    if (format !== 1) throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${format}`);
-    const reader = new ByteReader(buffer, offset, offset + length);
-    const value = type.receive(reader, -1, settings);
-    if (reader.remaining > 0) {
+    if (format !== 0 && format !== 1) throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${format}`);
+    try {
+      if (format === 0) return type.input(buffer.utf8Slice(offset, offset + length), -1, settings);
+      const reader = new ByteReader(buffer, offset, offset + length);
+      const value = type.receive(reader, -1, settings);
+      if (reader.remaining === 0) return value;
       throw new PgError(SqlState.invalidBinaryRepresentation, `incorrect binary data format in bind parameter ${index + 1}`);
+    } catch (error) {
+      const shown = format === 0 ? this.#shownParameter(buffer.utf8Slice(offset, offset + length)) : '';
+      throw withParameterContext(error, message.portal, index, shown);
     }
-    return value;
+  }
+
+  /** A parameter's text in an error, as long as log_parameter_max_length_on_error allows; none of it by default. */
+  #shownParameter(text: string): string {
+    const limit = Number(this.#session.settings.raw('log_parameter_max_length_on_error') ?? '0');
+    const isCut = limit >= 0 && Buffer.byteLength(text) > limit;
+    const shown = isCut ? Buffer.from(text).toString('utf8', 0, limit) : text;
+    return ` = '${shown.replaceAll("'", "''")}${isCut ? '...' : ''}'`;
   }
 
   describe(kind: 'S' | 'P', name: string): Promise<void> | undefined {
@@ -354,9 +359,8 @@ function resultFormats(given: readonly number[], shape: ResultShape | null): For
   return given;
 }
 
-function withParameterContext(error: unknown, portal: string, index: number, text: string): unknown {
+function withParameterContext(error: unknown, portal: string, index: number, shown: string): unknown {
   if (!(error instanceof PgError)) return error;
-  const shown = text.length > 64 ? `${text.slice(0, 64)}...` : text;
   const name = portal === '' ? 'unnamed portal' : `portal "${portal}"`;
-  return error.with({where: `${name} parameter $${index + 1} = '${shown.replaceAll("'", "''")}'`});
+  return error.with({where: `${name} parameter $${index + 1}${shown}`});
 }

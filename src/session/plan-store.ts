@@ -1,7 +1,9 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import {buildOperator} from '../exec/build.ts';
 import type {Operator} from '../exec/operator.ts';
+import type {BoundExpr} from '../expr/bound.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
+import {bindTimeExpressions} from './bind-checks.ts';
 import type {Engine} from './engine.ts';
 import {ExecutionRun} from './run-context.ts';
 import type {ResultShape} from './contract.ts';
@@ -19,12 +21,15 @@ export class PlanEntry {
   readonly shape: ResultShape | null;
   /** Catalog that the plan was bound against. */
   readonly catalog: CatalogSnapshot;
+  /** Evaluated at Bind for their errors. */
+  readonly bindChecks: readonly BoundExpr[];
   readonly #free: PlanInstance[] = [];
 
   constructor(plan: QueryPlan, catalog: CatalogSnapshot) {
     this.plan = plan;
     this.catalog = catalog;
     this.shape = plan.returnsRows ? shapeOf(plan.columns) : null;
+    this.bindChecks = plan.parameterTypes.length === 0 ? [] : bindTimeExpressions(plan.root);
   }
 
   /** A free instance, or a new one. */

@@ -133,6 +133,7 @@ export class Planner {
       if (!sameShape(prepared.shape, entry.shape)) throw new PgError('0A000', 'cached plan must not change result type');
       prepared.entry = entry;
     }
+    for (const check of prepared.entry.bindChecks) this.evaluate(check, params);
     return session.executePlan(prepared.entry, params, prepared.slots);
   }
 
