@@ -85,6 +85,9 @@ export class ExpressionPrinter {
       case 'ioCast':
       case 'arrayCast':
       case 'domainCast': {
+        if (expr.kind === 'relabel' && expr.collation !== undefined) {
+          return this.#around('(', expr.arg, ` COLLATE ${quoteIdentifier(expr.collation)})`, showsImplicit);
+        }
         const typmod = expr.kind === 'ioCast' || expr.kind === 'domainCast' ? -1 : expr.typmod;
         return this.#cast(expr.arg, expr.form, expr.type, typmod, showsImplicit);
       }
@@ -168,7 +171,7 @@ export class ExpressionPrinter {
   }
 
   #cast(arg: BoundExpr, form: CallForm | undefined, type: {readonly oid: Oid}, typmod: number, showsImplicit: boolean): void {
-    if (form !== 'cast' && !showsImplicit) return this.print(arg, false);
+    if (form !== 'cast' && (!showsImplicit || type.oid === RECORD)) return this.print(arg, false);
     if (arg.kind === 'constant' && arg.type.oid === type.oid && arg.typmod === -1) this.constant(arg, 'never');
     else this.#around('(', arg, ')', false);
     this.out.append(`::${this.typeText(type, typmod)}`);
