@@ -18,6 +18,7 @@ import {HashJoin} from './operators/hash-join.ts';
 import {Insert} from './operators/insert.ts';
 import {Limit} from './operators/limit.ts';
 import {LockRows} from './operators/lock-rows.ts';
+import {MaterialisedLoop} from './operators/materialised-loop.ts';
 import {ModifyRows} from './operators/modify-rows.ts';
 import {NestedLoop} from './operators/nested-loop.ts';
 import {Project} from './operators/project.ts';
@@ -83,7 +84,7 @@ function makeOperator(plan: Plan, env: ExecEnv): Operator {
     case 'hashJoin':
       return new HashJoin(plan, env);
     case 'nestedLoop':
-      return new NestedLoop(plan, env);
+      return plan.bindings.length > 0 ? new NestedLoop(plan, env) : new MaterialisedLoop(plan, env);
     case 'apply':
       return new Apply(plan, env);
     case 'sort':

@@ -10,6 +10,9 @@ import type {TypeLookup} from '../types/contract.ts';
 /** Writes the physical indices of live rows whose condition is true into `out`; returns how many. */
 export interface CompiledFilter {
   select(run: ExprRun, batch: Batch, out: Int32Array): number;
+  /** As select, from live row `from` on and not beyond the `limit`th hit; `nextRow` then is the live row to go on with. */
+  selectSome(run: ExprRun, batch: Batch, out: Int32Array, from: number, limit: number): number;
+  readonly nextRow: number;
 }
 
 /** Evaluates a target list; the batch it returns is valid until the next call. */
@@ -31,7 +34,13 @@ export class PlanCompiler {
 
   filter(condition: BoundExpr): CompiledFilter {
     const filter = this.#compiler.filter(condition.kind === 'and' ? condition.args : [condition]);
-    return {select: (run, batch, out) => filter.run(run, batch, out)};
+    return {
+      select: (run, batch, out) => filter.run(run, batch, out),
+      selectSome: (run, batch, out, from, limit) => filter.run(run, batch, out, from, limit),
+      get nextRow() {
+        return filter.nextRow;
+      },
+    };
   }
 
   projection(exprs: readonly BoundExpr[]): CompiledProjection {

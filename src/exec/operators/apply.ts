@@ -1,7 +1,8 @@
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
-import {PgError} from '../../common/errors.ts';
+import {internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {AggregateRun} from '../../functions/contract.ts';
 import type {ApplyPlan} from '../../sql/plan/plan.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -25,6 +26,8 @@ export class Apply implements Operator {
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
   readonly #row: Datum[] = [];
   readonly #subRow: Datum[] = [];
+  /** array_agg, where the elements are arrays themselves. */
+  readonly #stack: AggregateRun | null;
   #run!: RunContext;
   #batch: Batch | null = null;
   #at = 0;
@@ -44,6 +47,7 @@ export class Apply implements Operator {
     this.#bindings = env.compiler.row(plan.bindings.map(binding => binding.expr));
     this.#test = plan.test === null ? null : env.compiler.row([plan.test]);
     this.#results = new ColumnStore([plan.columns[plan.columns.length - 1]!.type]);
+    this.#stack = plan.mode === 'array' ? stackOf(plan, env) : null;
     this.#rows = new ColumnStore(plan.subplan.columns.map(column => column.type));
   }
 
@@ -70,6 +74,7 @@ export class Apply implements Operator {
       if (!this.#evaluate(batch)) return PAUSE;
       this.#results.appendRow([this.#value]);
       this.#at++;
+      if (this.#at < batch.count && this.#run.sliceUsed()) return PAUSE;
     }
     return this.#finish(batch);
   }
@@ -155,7 +160,7 @@ export class Apply implements Operator {
       if (this.#run.sliceUsed()) return false;
     }
     this.#isSubOpen = false;
-    if (mode === 'array') this.#value = PgArray.of(this.#accumulated);
+    if (mode === 'array') this.#value = this.#array();
     if (keepsRows) {
       this.#isMaterialised = true;
       this.#value = this.#testStored();
@@ -193,6 +198,15 @@ export class Apply implements Operator {
     }
   }
 
+  /** ARRAY(subquery); arrays become one array of a higher dimension. */
+  #array(): Datum {
+    const stack = this.#stack;
+    if (stack === null || this.#accumulated.length === 0) return PgArray.of(this.#accumulated);
+    let state = stack.init();
+    for (const value of this.#accumulated) state = stack.step(state, [value]);
+    return stack.final(state);
+  }
+
   #record(fields: readonly Datum[]): Datum {
     const types = this.#plan.subplan.columns.map(column => column.type.oid);
     const type = this.#plan.columns[this.#plan.columns.length - 1]!.type;
@@ -222,4 +236,17 @@ export class Apply implements Operator {
     this.#subplan.close();
     this.#rows.reset();
   }
+}
+
+function stackOf(plan: ApplyPlan, env: ExecEnv): AggregateRun | null {
+  const type = plan.subplan.columns[0]!.type;
+  if (type.category !== 'A') return null;
+  const result = plan.columns[plan.columns.length - 1]!.type;
+  const run = env.library.aggregate('array_agg')?.create({
+    args: [type], result, lookup: env.types,
+    context: () => {
+      throw internalError('array_agg needs no context');
+    },
+  });
+  return run ?? null;
 }

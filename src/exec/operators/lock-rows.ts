@@ -56,7 +56,10 @@ export class LockRows implements Operator {
       }
       if (!this.#lockBatch()) return PAUSE;
       const count = this.#builder.count;
-      if (count === 0) continue;
+      if (count === 0) {
+        if (this.#run.sliceUsed()) return PAUSE;
+        continue;
+      }
       const out = this.#builder.finish();
       out.count = count;
       return out;

@@ -41,7 +41,7 @@ export class ProjectSet implements Operator {
     this.#builder.reset();
     while (this.#builder.count < limit) {
       if (this.#iterators === null && !this.#startRow()) {
-        const input = this.#batch === null ? this.#input.next(limit) : this.#batch;
+        const input = this.#batch === null ? this.#input.next(limit === BATCH_CAPACITY ? limit : 1) : this.#batch;
         if (input === PAUSE) {
           if (this.#builder.count > 0) break;
           return PAUSE;
@@ -49,6 +49,7 @@ export class ProjectSet implements Operator {
         if (input === END) break;
         this.#batch = input;
         this.#at = 0;
+        if (this.#builder.count === 0 && this.#run.sliceUsed()) return PAUSE;
         continue;
       }
       this.#emit();

@@ -43,7 +43,8 @@ export class SetOp implements Operator {
     for (;;) {
       const batch = this.#left.next(Math.min(wanted, BATCH_CAPACITY));
       if (batch === END || batch === PAUSE) return batch;
-      this.#table.assign(batch.vectors, batch.selection, batch.count, this.#groups);
+      // Only EXCEPT without ALL must remember keys that the right side does not have.
+      this.#table.assign(batch.vectors, batch.selection, batch.count, this.#groups, this.#plan.op === 'except' && !this.#plan.all);
       let count = 0;
       for (let i = 0; i < batch.count; i++) {
         if (this.#keeps(this.#groups[i]!)) this.#selection[count++] = batch.selection === null ? i : batch.selection[i]!;
@@ -67,9 +68,9 @@ export class SetOp implements Operator {
   }
 
   #keeps(group: number): boolean {
-    if (group === ABSENT) return false;
-    const left = this.#counts[group] ?? 0;
     const isIntersect = this.#plan.op === 'intersect';
+    if (group === ABSENT) return !isIntersect;
+    const left = this.#counts[group] ?? 0;
     if (this.#plan.all) {
       if (left > 0) this.#counts[group] = left - 1;
       return isIntersect === left > 0;

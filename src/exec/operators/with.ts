@@ -11,7 +11,6 @@ import {END, PAUSE} from '../operator.ts';
 export class With implements Operator {
   readonly #ctes: readonly CteBuffer[];
   readonly #body: Operator;
-  #run!: RunContext;
   #modified = 0;
   #drainAfter = false;
 
@@ -27,7 +26,6 @@ export class With implements Operator {
   }
 
   open(run: RunContext): void {
-    this.#run = run;
     this.#modified = 0;
     this.#drainAfter = false;
     for (const cte of this.#ctes) cte.reset(run);
@@ -40,13 +38,10 @@ export class With implements Operator {
       if (batch !== END) return batch;
       this.#drainAfter = true;
     }
-    // The tag counts the main statement's rows, not those of the WITH queries.
-    const affected = this.#run.affectedRows;
     for (; this.#modified < this.#ctes.length; this.#modified++) {
       const cte = this.#ctes[this.#modified]!;
       if (cte.isDataModifying && !cte.fill(Infinity, BATCH_CAPACITY)) return PAUSE;
     }
-    this.#run.affectedRows = affected;
     return END;
   }
 
