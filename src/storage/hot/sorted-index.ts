@@ -1,10 +1,17 @@
 // Hot path: ordered and range reads of hot rows.
 import type {Datum, TypeInstance} from '../../types/contract.ts';
-import type {StorageIndex} from '../contract.ts';
+import type {StorageIndex, TableStorage} from '../contract.ts';
 import {readCell} from './cells.ts';
-import type {HotImage} from './hot-image.ts';
+import type {ImageChunk, ImageColumn} from './image-chunk.ts';
 
 const BLOCK_MAX = 512;
+
+/** The versions that an index orders: an image. */
+export interface IndexedRows {
+  readonly table: TableStorage;
+  readonly columns: readonly ImageColumn[];
+  readonly chunks: readonly (ImageChunk | null)[];
+}
 
 /** Bounds on leading key columns (null = open) for one owner (null = all, then the order is by owner first). */
 export interface KeyRange {
@@ -26,14 +33,14 @@ interface Place {
  * built lazily, then maintained.
  */
 export class SortedIndex {
-  readonly #image: HotImage;
+  readonly #image: IndexedRows;
   readonly #columns: readonly number[];
   readonly #types: readonly TypeInstance[];
   readonly #isOwned: boolean;
   #blocks: number[][] = [];
   #size = 0;
 
-  constructor(image: HotImage, index: StorageIndex) {
+  constructor(image: IndexedRows, index: StorageIndex) {
     this.#image = image;
     this.#columns = index.keyColumns.map(column => {
       const attnum = image.table.columns[column]!.attnum;

@@ -1,21 +1,21 @@
 import type {LockInfo} from '../contract.ts';
 import {oid} from '../../common/ids.ts';
 import {HEAVY_CONFLICTS, HEAVY_MODE_NAMES} from './lock-modes.ts';
-import type {LockOwner} from './lock-owner.ts';
-import {LockWaiting, type WaitTarget} from './lock-wait.ts';
+import type {LockHolder, Releasable, Waiting, WaitTarget} from './lock-parts.ts';
+import {LockWaiting} from './lock-wait.ts';
 
 /**
  * A lock on a table or an advisory key in PostgreSQL's eight modes; locks of one session never
  * conflict with each other.
  */
-export class HeavyLock implements WaitTarget {
+export class HeavyLock implements Releasable, WaitTarget {
   readonly kind: 'relation' | 'advisory';
   readonly key: number | bigint;
   readonly #database: number;
   /** Times a mode is held, by owner. */
-  readonly #holders = new Map<LockOwner, number[]>();
+  readonly #holders = new Map<LockHolder, number[]>();
   readonly #counts = new Int32Array(9);
-  waits: LockWaiting[] = [];
+  waits: Waiting[] = [];
 
   constructor(kind: 'relation' | 'advisory', key: number | bigint, database: number) {
     this.kind = kind;
@@ -31,7 +31,7 @@ export class HeavyLock implements WaitTarget {
    * Takes the lock when nobody is in the way. Each take is journaled and needs its own release, unless
    * the owner's transaction already has the mode.
    */
-  acquire(owner: LockOwner, mode: number, isCounted: boolean): boolean {
+  acquire(owner: LockHolder, mode: number, isCounted: boolean): boolean {
     const own = this.#holders.get(owner);
     if (own !== undefined && own[mode]! > 0) {
       if (isCounted) this.#add(owner, mode);
@@ -51,7 +51,7 @@ export class HeavyLock implements WaitTarget {
     return true;
   }
 
-  wait(owner: LockOwner, mode: number): Promise<void> {
+  wait(owner: LockHolder, mode: number): Promise<void> {
     owner.cancelWait(null);
     const wait = new LockWaiting(owner, mode, this);
     if (this.#holders.has(owner)) this.waits.unshift(wait);
@@ -60,7 +60,7 @@ export class HeavyLock implements WaitTarget {
   }
 
   /** Gives back one take of a mode; false when the owner does not hold it. */
-  release(owner: LockOwner, mode: number): boolean {
+  release(owner: LockHolder, mode: number): boolean {
     const own = this.#holders.get(owner);
     if (own === undefined || own[mode] === 0) return false;
     own[mode]!--;
@@ -70,7 +70,7 @@ export class HeavyLock implements WaitTarget {
     return true;
   }
 
-  describe(wait: LockWaiting): string {
+  describe(wait: Waiting): string {
     const mode = HEAVY_MODE_NAMES[wait.mode]!;
     if (this.kind === 'relation')
       return `${mode} on relation ${this.key} of database ${this.#database}`;
@@ -78,8 +78,8 @@ export class HeavyLock implements WaitTarget {
     return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},1]`;
   }
 
-  blockers(wait: LockWaiting): readonly LockOwner[] {
-    const blockers: LockOwner[] = [];
+  blockers(wait: Waiting): readonly LockHolder[] {
+    const blockers: LockHolder[] = [];
     for (const [owner, modes] of this.#holders) {
       if (owner.waiter === wait.owner.waiter) continue;
       if (modes.some((count, mode) => count > 0 && hasBit(HEAVY_CONFLICTS[wait.mode]!, mode)))
@@ -92,7 +92,7 @@ export class HeavyLock implements WaitTarget {
     return blockers;
   }
 
-  abandon(wait: LockWaiting): void {
+  abandon(wait: Waiting): void {
     this.waits = this.waits.filter(other => other !== wait);
     this.#wake();
   }
@@ -100,7 +100,7 @@ export class HeavyLock implements WaitTarget {
   infos(): LockInfo[] {
     const relation = oid(this.kind === 'relation' ? Number(this.key) : 0);
     const infos: LockInfo[] = [];
-    const info = (owner: LockOwner, mode: number, granted: boolean) =>
+    const info = (owner: LockHolder, mode: number, granted: boolean) =>
       infos.push({
         pid: owner.waiter.pid,
         type: this.kind,
@@ -114,7 +114,7 @@ export class HeavyLock implements WaitTarget {
     return infos;
   }
 
-  #isBlocked(owner: LockOwner, mode: number): boolean {
+  #isBlocked(owner: LockHolder, mode: number): boolean {
     const mask = HEAVY_CONFLICTS[mode]!;
     let isHeld = false;
     for (let other = 1; other <= 8; other++) {
@@ -129,7 +129,7 @@ export class HeavyLock implements WaitTarget {
     return false;
   }
 
-  #add(owner: LockOwner, mode: number): void {
+  #add(owner: LockHolder, mode: number): void {
     let own = this.#holders.get(owner);
     if (own === undefined) {
       own = [0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,36 +1,26 @@
 import type {WaiterInfo} from '../contract.ts';
-import type {HeavyLock} from './heavy-locks.ts';
-import {LockWaiting, type WaitTarget} from './lock-wait.ts';
-import type {RowLocks} from './row-locks.ts';
-
-/**
- * A row lock mode held by one owner: one object per (owner, mode), so that a million row locks are a
- * million map entries and no objects.
- */
-export interface RowHold {
-  readonly owner: LockOwner;
-  readonly mode: number;
-}
+import type {LockHolder, Releasable, RowHold, RowSpace, Waiting, WaitTarget} from './lock-parts.ts';
+import {LockWaiting} from './lock-wait.ts';
 
 /** Whoever holds and waits for locks: a transaction, or a session for its advisory locks. */
-export class LockOwner implements WaitTarget {
+export class LockOwner implements LockHolder, WaitTarget {
   readonly id: number;
   readonly waiter: WaiterInfo;
   /** The wait it is in, null when it runs. */
-  waiting: LockWaiting | null = null;
+  waiting: Waiting | null = null;
   /** The other owner of the same session (its transaction, or its advisory locks), whose wait counts as this one's. */
-  sibling: (() => LockOwner | null) | null;
+  sibling: (() => LockHolder | null) | null;
   readonly #holds: (RowHold | null)[] = [null, null, null, null, null];
   /** Journal of row locks taken: space, rid, mode held before (0 = none). */
-  readonly rowSpaces: RowLocks[] = [];
+  readonly rowSpaces: RowSpace[] = [];
   readonly rowRids: number[] = [];
   readonly rowBefore: number[] = [];
   /** Journal of heavy locks taken. */
-  readonly heavy: {readonly lock: HeavyLock; readonly mode: number}[] = [];
+  readonly heavy: {readonly lock: Releasable; readonly mode: number}[] = [];
   /** Those who wait for the end of this transaction. */
-  #endWaits: LockWaiting[] = [];
+  #endWaits: Waiting[] = [];
 
-  constructor(id: number, waiter: WaiterInfo, sibling: (() => LockOwner | null) | null = null) {
+  constructor(id: number, waiter: WaiterInfo, sibling: (() => LockHolder | null) | null = null) {
     this.id = id;
     this.waiter = waiter;
     this.sibling = sibling;
@@ -41,7 +31,7 @@ export class LockOwner implements WaitTarget {
   }
 
   /** A promise that resolves when this transaction ends or rolls back to a savepoint. */
-  waitForEnd(by: LockOwner): Promise<void> {
+  waitForEnd(by: LockHolder): Promise<void> {
     by.cancelWait(null);
     const wait = new LockWaiting(by, 5, this);
     this.#endWaits.push(wait);
@@ -55,7 +45,7 @@ export class LockOwner implements WaitTarget {
     for (const wait of waits) wait.wake();
   }
 
-  get endWaits(): readonly LockWaiting[] {
+  get endWaits(): readonly Waiting[] {
     return this.#endWaits;
   }
 
@@ -75,11 +65,11 @@ export class LockOwner implements WaitTarget {
     return `ShareLock on transaction ${this.id}`;
   }
 
-  blockers(): readonly LockOwner[] {
+  blockers(): readonly LockHolder[] {
     return [this];
   }
 
-  abandon(wait: LockWaiting): void {
+  abandon(wait: Waiting): void {
     this.#endWaits = this.#endWaits.filter(other => other !== wait);
   }
 }

@@ -1,20 +1,10 @@
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {LockOwner} from './lock-owner.ts';
-
-/** What a wait needs from the lock that it waits for. */
-export interface WaitTarget {
-  /** As deadlock reports say it: `ShareLock on transaction 7`. */
-  describe(wait: LockWaiting): string;
-  /** Those whom the wait is for, holders and earlier waiters. */
-  blockers(wait: LockWaiting): readonly LockOwner[];
-  /** Takes the wait out of its queue and wakes those behind it that can go on. */
-  abandon(wait: LockWaiting): void;
-}
+import type {LockHolder, Waiting, WaitTarget} from './lock-parts.ts';
 
 /** One transaction waiting in one queue; its promise resolves when it should ask again. */
-export class LockWaiting {
-  readonly owner: LockOwner;
+export class LockWaiting implements Waiting {
+  readonly owner: LockHolder;
   readonly mode: number;
   readonly target: WaitTarget;
   readonly promise: Promise<void>;
@@ -24,7 +14,7 @@ export class LockWaiting {
   #deadlockTimer: NodeJS.Timeout | null = null;
   #isDone = false;
 
-  constructor(owner: LockOwner, mode: number, target: WaitTarget) {
+  constructor(owner: LockHolder, mode: number, target: WaitTarget) {
     this.owner = owner;
     this.mode = mode;
     this.target = target;
@@ -86,10 +76,10 @@ export class LockWaiting {
 function ignore(): void {}
 
 /** The waits of a cycle through `start`, in order, or null. */
-function findCycle(start: LockWaiting): readonly LockWaiting[] | null {
-  const path: LockWaiting[] = [];
-  const seen = new Set<LockWaiting>();
-  const visit = (wait: LockWaiting): boolean => {
+function findCycle(start: Waiting): readonly Waiting[] | null {
+  const path: Waiting[] = [];
+  const seen = new Set<Waiting>();
+  const visit = (wait: Waiting): boolean => {
     seen.add(wait);
     path.push(wait);
     for (const blocker of wait.target.blockers(wait)) {
@@ -105,7 +95,7 @@ function findCycle(start: LockWaiting): readonly LockWaiting[] | null {
   return visit(start) ? path : null;
 }
 
-function waitsOf(owner: LockOwner): readonly LockWaiting[] {
+function waitsOf(owner: LockHolder): readonly Waiting[] {
   if (owner.waiting !== null) return [owner.waiting];
   const sibling = owner.sibling?.() ?? null;
   return sibling !== null && sibling.waiting !== null ? [sibling.waiting] : [];

@@ -1,7 +1,7 @@
 // Hot path: every updated row is locked here.
-import type {LockOwner, RowHold} from './lock-owner.ts';
 import {rowModesConflict} from './lock-modes.ts';
-import {LockWaiting, type WaitTarget} from './lock-wait.ts';
+import type {LockHolder, RowHold, RowSpace, Waiting, WaitTarget} from './lock-parts.ts';
+import {LockWaiting} from './lock-wait.ts';
 
 /** Holders of one row when there is more than one. */
 class RowHolds {
@@ -13,7 +13,7 @@ class RowHolds {
 }
 
 /** Row locks of one table by rid, in PostgreSQL's four modes, with fair queues. */
-export class RowLocks {
+export class RowLocks implements RowSpace {
   readonly table: number;
   readonly #held = new Map<number, RowHold | RowHolds>();
   readonly #queues = new Map<number, RowQueue>();
@@ -23,7 +23,7 @@ export class RowLocks {
   }
 
   /** Takes a lock, or returns whether it must wait ('wait' enters the queue). */
-  acquire(rid: number, owner: LockOwner, mode: number): boolean {
+  acquire(rid: number, owner: LockHolder, mode: number): boolean {
     const held = this.#held.get(rid);
     if (held === undefined) {
       this.#held.set(rid, owner.hold(mode));
@@ -40,7 +40,7 @@ export class RowLocks {
   }
 
   /** Queues up for a lock that `acquire` refused; once it resolves the lock is held. */
-  wait(rid: number, owner: LockOwner, mode: number): Promise<void> {
+  wait(rid: number, owner: LockHolder, mode: number): Promise<void> {
     owner.cancelWait(null);
     let queue = this.#queues.get(rid);
     if (queue === undefined) {
@@ -56,7 +56,7 @@ export class RowLocks {
   }
 
   /** Gives back a lock, or weakens it to the mode held before. */
-  release(rid: number, owner: LockOwner, before: number): void {
+  release(rid: number, owner: LockHolder, before: number): void {
     const held = this.#held.get(rid);
     if (held === undefined) return;
     if (held instanceof RowHolds) {
@@ -94,7 +94,7 @@ export class RowLocks {
   }
 
   /** Owners whose lock on a row conflicts with a mode. */
-  conflicting(rid: number, owner: LockOwner, mode: number): LockOwner[] {
+  conflicting(rid: number, owner: LockHolder, mode: number): LockHolder[] {
     const held = this.#held.get(rid);
     if (held === undefined) return [];
     const holds = held instanceof RowHolds ? held.holds : [held];
@@ -116,11 +116,17 @@ export class RowLocks {
   }
 
   /** Waits in all queues, for pg_locks. */
-  *waits(): Iterable<LockWaiting> {
+  *waits(): Iterable<Waiting> {
     for (const queue of this.#queues.values()) yield* queue.waits;
   }
 
-  #grant(rid: number, held: RowHold | RowHolds, owner: LockOwner, mode: number, own: number): void {
+  #grant(
+    rid: number,
+    held: RowHold | RowHolds,
+    owner: LockHolder,
+    mode: number,
+    own: number,
+  ): void {
     const hold = owner.hold(mode);
     if (held instanceof RowHolds) {
       held.holds = held.holds.filter(other => other.owner !== owner);
@@ -133,7 +139,7 @@ export class RowLocks {
     this.#note(owner, rid, own);
   }
 
-  #note(owner: LockOwner, rid: number, before: number): void {
+  #note(owner: LockHolder, rid: number, before: number): void {
     owner.rowSpaces.push(this);
     owner.rowRids.push(rid);
     owner.rowBefore.push(before);
@@ -141,7 +147,7 @@ export class RowLocks {
 }
 
 class RowQueue implements WaitTarget {
-  readonly waits: LockWaiting[] = [];
+  readonly waits: Waiting[] = [];
   readonly #locks: RowLocks;
   readonly #rid: number;
 
@@ -150,16 +156,16 @@ class RowQueue implements WaitTarget {
     this.#rid = rid;
   }
 
-  blocksNewcomer(owner: LockOwner, mode: number): boolean {
+  blocksNewcomer(owner: LockHolder, mode: number): boolean {
     return this.waits.some(wait => wait.owner !== owner && rowModesConflict(wait.mode, mode));
   }
 
-  describe(wait: LockWaiting): string {
+  describe(wait: Waiting): string {
     const holder = this.#locks.conflicting(this.#rid, wait.owner, wait.mode)[0];
     return `ShareLock on transaction ${holder === undefined ? 0 : holder.id}`;
   }
 
-  blockers(wait: LockWaiting): readonly LockOwner[] {
+  blockers(wait: Waiting): readonly LockHolder[] {
     const blockers = this.#locks.conflicting(this.#rid, wait.owner, wait.mode);
     for (const earlier of this.waits) {
       if (earlier === wait) break;
@@ -168,19 +174,19 @@ class RowQueue implements WaitTarget {
     return blockers;
   }
 
-  abandon(wait: LockWaiting): void {
+  abandon(wait: Waiting): void {
     const at = this.waits.indexOf(wait);
     if (at !== -1) this.waits.splice(at, 1);
     this.#locks.wakeQueue(this.#rid);
   }
 }
 
-function ownMode(held: RowHold | RowHolds, owner: LockOwner): number {
+function ownMode(held: RowHold | RowHolds, owner: LockHolder): number {
   if (held instanceof RowHolds) return held.holds.find(hold => hold.owner === owner)?.mode ?? 0;
   return held.owner === owner ? held.mode : 0;
 }
 
-function conflicts(held: RowHold | RowHolds, owner: LockOwner, mode: number): boolean {
+function conflicts(held: RowHold | RowHolds, owner: LockHolder, mode: number): boolean {
   if (held instanceof RowHolds)
     return held.holds.some(hold => hold.owner !== owner && rowModesConflict(hold.mode, mode));
   return held.owner !== owner && rowModesConflict(held.mode, mode);

@@ -65,8 +65,7 @@ export class DdlList {
         const before = this.#replaced.get(effect);
         if (before === undefined) sequences.remove(effect.oid);
         else sequences.put(effect.oid, before, this.#createsSequence(effect.oid, i));
-      }
-      else if (effect.kind === 'alterTable') {
+      } else if (effect.kind === 'alterTable') {
         const writes = tables?.get(effect.after.oid);
         writes?.reshape(effect.before);
         if (!this.creates(effect.after.oid)) continue;
@@ -79,7 +78,9 @@ export class DdlList {
 
   /** Whether one of the first `count` effects puts this sequence. */
   #createsSequence(oid: number, count: number): boolean {
-    return this.#effects.slice(0, count).some(effect => effect.kind === 'createSequence' && effect.oid === oid);
+    return this.#effects
+      .slice(0, count)
+      .some(effect => effect.kind === 'createSequence' && effect.oid === oid);
   }
 
   creates(oid: number): boolean {

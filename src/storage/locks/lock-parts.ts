@@ -1,0 +1,63 @@
+import type {WaiterInfo} from '../contract.ts';
+
+/**
+ * A row lock mode held by one owner: one object per (owner, mode), so that a million row locks are a
+ * million map entries and no objects.
+ */
+export interface RowHold {
+  readonly owner: LockHolder;
+  readonly mode: number;
+}
+
+/** Whoever holds and waits for locks: a transaction, or a session for its advisory locks. */
+export interface LockHolder {
+  readonly id: number;
+  readonly waiter: WaiterInfo;
+  /** The wait it is in, null when it runs. */
+  waiting: Waiting | null;
+  /** The other owner of the same session, whose wait counts as this one's. */
+  sibling: (() => LockHolder | null) | null;
+  /** Journal of row locks taken: space, rid, mode held before (0 = none). */
+  readonly rowSpaces: RowSpace[];
+  readonly rowRids: number[];
+  readonly rowBefore: number[];
+  /** Journal of table and advisory locks taken. */
+  readonly heavy: {readonly lock: Releasable; readonly mode: number}[];
+  hold(mode: number): RowHold;
+  /** Leaves the queue it waits in, with an error for the awaiting statement or silently. */
+  cancelWait(error: Error | null): void;
+}
+
+/** One owner waiting in one queue. */
+export interface Waiting {
+  readonly owner: LockHolder;
+  readonly mode: number;
+  readonly target: WaitTarget;
+  /** The lock is granted or worth asking for again. */
+  wake(): void;
+  /** Ends the wait with an error: timeout, deadlock, cancel. */
+  fail(error: Error): void;
+}
+
+/** What a wait needs from the lock that it waits for. */
+export interface WaitTarget {
+  /** As deadlock reports say it: `ShareLock on transaction 7`. */
+  describe(wait: Waiting): string;
+  /** Those whom the wait is for, holders and earlier waiters. */
+  blockers(wait: Waiting): readonly LockHolder[];
+  /** Takes the wait out of its queue and wakes those behind it that can go on. */
+  abandon(wait: Waiting): void;
+}
+
+/** Row locks of one table, as far as a journal needs them. */
+export interface RowSpace {
+  release(rid: number, owner: LockHolder, before: number): void;
+}
+
+/** A table or advisory lock, as far as a journal needs it. */
+export interface Releasable {
+  readonly kind: 'relation' | 'advisory';
+  readonly key: number | bigint;
+  readonly isIdle: boolean;
+  release(owner: LockHolder, mode: number): boolean;
+}
