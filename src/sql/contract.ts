@@ -10,10 +10,13 @@ import type {Datum, FormatSettings, TypeInstance} from '../types/contract.ts';
  *
  * parse/parser.ts            SqlParser.create(): Promise<SqlParser>; parser.parse(text): readonly ParsedStatement[] (empty = empty query)
  * parse/token-scan.ts        scanKey(text): TokenKey | null (null: cache by full text only)
- * bind/statement.ts          isPlannable(ast): boolean  (SELECT, VALUES, INSERT, UPDATE, DELETE, MERGE: everything else is a utility statement)
+ * bind/statement.ts          isPlannable(ast): boolean  (SELECT, VALUES, INSERT, UPDATE, DELETE, MERGE: everything
+ * else is a utility statement)
  * bind/type-name.ts          resolveTypeName(typeName, context): {type, typmod}; parseTypeName(text, context)
- * bind/scalar.ts             bindScalarExpression(source, context, {columns, target}): BoundExpr  (DEFAULT, CHECK, SET values, index expressions)
- * plan/plan-statement.ts     planStatement(statement, context): PlannedStatement; describeQuery(ast, text, context): {columns, parameterTypes}
+ * bind/scalar.ts             bindScalarExpression(source, context, {columns, target}): BoundExpr  (DEFAULT, CHECK,
+ * SET values, index expressions)
+ * plan/plan-statement.ts     planStatement(statement, context): PlannedStatement; describeQuery(ast, text, context):
+ * {columns, parameterTypes}
  * plan/plan-cache.ts         PlanCache
  * deparse/expression.ts      deparseExpression(expr, options): string     deparse/query.ts: deparseQuery(ast, text, context): string
  * explain.ts                 explainPlan(plan, options): string[]
@@ -35,7 +38,11 @@ export interface ParsedStatement {
 /** Statements that PostgreSQL's grammar does not have. `ast` beside it: the plain form of the body. */
 export type CustomStatement =
   /** ast: CreateStmt. `indexes`: texts of inline INDEX (...) USING clauses. */
-  | {readonly kind: 'createTable'; readonly tableKind: 'user' | 'shared' | 'stream'; readonly ttlSeconds: number | null}
+  | {
+      readonly kind: 'createTable';
+      readonly tableKind: 'user' | 'shared' | 'stream';
+      readonly ttlSeconds: number | null;
+    }
   /** ast: CreateSchemaStmt or DropStmt. */
   | {readonly kind: 'namespace'}
   /** ast: SelectStmt `TABLE t`, or null for ALL. */
@@ -48,7 +55,11 @@ export type CustomStatement =
   /** ast: the inner statement, of any kind. */
   | {readonly kind: 'executeAs'; readonly user: string}
   /** ast: ViewStmt named as the live query; `args`: name and type text. */
-  | {readonly kind: 'createLiveQuery'; readonly args: readonly {readonly name: string; readonly type: string}[]; readonly replace: boolean}
+  | {
+      readonly kind: 'createLiveQuery';
+      readonly args: readonly {readonly name: string; readonly type: string}[];
+      readonly replace: boolean;
+    }
   /** ast: DropStmt of a view of that name. */
   | {readonly kind: 'dropLiveQuery'}
   | {readonly kind: 'killJob' | 'killLiveQuery'; readonly id: string};

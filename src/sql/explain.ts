@@ -37,23 +37,43 @@ export interface ExplainOptions {
 
 /** The lines of EXPLAIN, in PostgreSQL's layout. JSON comes as the lines of one document. */
 export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] {
-  const scope: NameScope = options.scope ?? {snapshot: options.catalog, searchPath: [SchemaOid.pgCatalog, SchemaOid.public]};
+  const scope: NameScope = options.scope ?? {
+    snapshot: options.catalog,
+    searchPath: [SchemaOid.pgCatalog, SchemaOid.public],
+  };
   const print = (expr: BoundExpr, columns: readonly string[]): string =>
     deparseExpression(expr, {
-      scope, slots: options.slots ?? [], isIndented: false, columnName: index => columns[index] ?? `column${index + 1}`, outerName: index => `$${index}`,
+      scope,
+      slots: options.slots ?? [],
+      isIndented: false,
+      columnName: index => columns[index] ?? `column${index + 1}`,
+      outerName: index => `$${index}`,
     });
-  const root = describeNode(plan.root, {catalog: options.catalog, print, verbose: options.verbose, subplan: {next: 1}});
-  if (options.format === 'json') return JSON.stringify([jsonDocument(root, options)], null, 2).split('\n');
+  const root = describeNode(plan.root, {
+    catalog: options.catalog,
+    print,
+    verbose: options.verbose,
+    subplan: {next: 1},
+  });
+  if (options.format === 'json')
+    return JSON.stringify([jsonDocument(root, options)], null, 2).split('\n');
   const lines: string[] = [];
   writeText(root, options, lines, 0, '');
   if (options.summary) {
     lines.push(`Planning Time: ${options.planningMs.toFixed(3)} ms`);
-    if (options.executionMs !== null) lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
+    if (options.executionMs !== null)
+      lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
   }
   return lines;
 }
 
-function writeText(node: ExplainNode, options: ExplainOptions, lines: string[], indent: number, title: string): void {
+function writeText(
+  node: ExplainNode,
+  options: ExplainOptions,
+  lines: string[],
+  indent: number,
+  title: string,
+): void {
   const isRoot = indent === 0;
   let at = indent;
   if (title !== '') {
@@ -64,7 +84,8 @@ function writeText(node: ExplainNode, options: ExplainOptions, lines: string[], 
   lines.push(prefix + node.label + figures(node, options));
   const inner = isRoot && title === '' ? 2 : at + 6;
   const pad = ' '.repeat(inner);
-  for (const [name, value] of node.properties) lines.push(`${pad}${name}: ${Array.isArray(value) ? value.join(', ') : value}`);
+  for (const [name, value] of node.properties)
+    lines.push(`${pad}${name}: ${Array.isArray(value) ? value.join(', ') : value}`);
   for (const line of counterLines(node, options)) lines.push(pad + line);
   for (const child of node.children) writeText(child.node, options, lines, inner, child.title);
 }
@@ -78,20 +99,30 @@ function figures(node: ExplainNode, options: ExplainOptions): string {
   const counted = options.counters?.get(node.id);
   if (counted === undefined || counted.loops === 0) return `${text} (never executed)`;
   const rows = Math.round(counted.rows / counted.loops);
-  const time = options.timing ? `time=${(0).toFixed(3)}..${(counted.timeMs / counted.loops).toFixed(3)} ` : '';
+  const time = options.timing
+    ? `time=${(0).toFixed(3)}..${(counted.timeMs / counted.loops).toFixed(3)} `
+    : '';
   return `${text}${options.costs ? '' : ' '} (actual ${time}rows=${rows} loops=${counted.loops})`;
 }
 
 const extraNames: Readonly<Record<string, string>> = {
-  segmentsRead: 'Segments Read', segmentsSkipped: 'Segments Skipped', rowGroupsRead: 'Row Groups Read', rowGroupsSkipped: 'Row Groups Skipped',
-  pagesRead: 'Pages Read', pagesSkipped: 'Pages Skipped', rowsRemoved: 'Rows Removed by Filter', hotRows: 'Hot Rows', coldRows: 'Cold Rows',
+  segmentsRead: 'Segments Read',
+  segmentsSkipped: 'Segments Skipped',
+  rowGroupsRead: 'Row Groups Read',
+  rowGroupsSkipped: 'Row Groups Skipped',
+  pagesRead: 'Pages Read',
+  pagesSkipped: 'Pages Skipped',
+  rowsRemoved: 'Rows Removed by Filter',
+  hotRows: 'Hot Rows',
+  coldRows: 'Cold Rows',
 };
 
 function counterLines(node: ExplainNode, options: ExplainOptions): string[] {
   const counted = options.counters?.get(node.id);
   if (!options.analyze || counted === undefined) return [];
   const lines: string[] = [];
-  for (const [name, value] of Object.entries(counted.extra)) if (value !== 0) lines.push(`${extraNames[name] ?? titleOf(name)}: ${value}`);
+  for (const [name, value] of Object.entries(counted.extra))
+    if (value !== 0) lines.push(`${extraNames[name] ?? titleOf(name)}: ${value}`);
   if (counted.spilledBytes > 0) lines.push(`Spilled: ${Math.ceil(counted.spilledBytes / 1024)}kB`);
   if (counted.pauses > 0) lines.push(`Pauses: ${counted.pauses}`);
   return lines;
@@ -105,7 +136,8 @@ function jsonDocument(root: ExplainNode, options: ExplainOptions): object {
   const document: Record<string, unknown> = {Plan: jsonNode(root, options, '')};
   if (options.summary) {
     document['Planning Time'] = Number(options.planningMs.toFixed(3));
-    if (options.executionMs !== null) document['Execution Time'] = Number(options.executionMs.toFixed(3));
+    if (options.executionMs !== null)
+      document['Execution Time'] = Number(options.executionMs.toFixed(3));
   }
   return document;
 }
@@ -129,11 +161,14 @@ function jsonNode(node: ExplainNode, options: ExplainOptions, title: string): ob
     }
     result['Actual Rows'] = loops === 0 ? 0 : Math.round(counted!.rows / loops);
     result['Actual Loops'] = loops;
-    for (const [name, value] of Object.entries(counted?.extra ?? {})) result[extraNames[name] ?? titleOf(name)] = value;
-    if (counted !== undefined && counted.spilledBytes > 0) result['Spilled Bytes'] = counted.spilledBytes;
+    for (const [name, value] of Object.entries(counted?.extra ?? {}))
+      result[extraNames[name] ?? titleOf(name)] = value;
+    if (counted !== undefined && counted.spilledBytes > 0)
+      result['Spilled Bytes'] = counted.spilledBytes;
     if (counted !== undefined && counted.pauses > 0) result['Pauses'] = counted.pauses;
   }
   for (const [name, value] of node.properties) result[name] = value;
-  if (node.children.length > 0) result['Plans'] = node.children.map(child => jsonNode(child.node, options, child.title));
+  if (node.children.length > 0)
+    result['Plans'] = node.children.map(child => jsonNode(child.node, options, child.title));
   return result;
 }

@@ -18,7 +18,9 @@ const different: Readonly<Record<string, string>> = JSON.parse(
   readFileSync(new URL('describe-different.json', import.meta.url), 'utf8'),
 ) as Record<string, string>;
 
-const expected = JSON.parse(readFileSync(new URL('describe.json', import.meta.url), 'utf8')) as readonly Expected[];
+const expected = JSON.parse(
+  readFileSync(new URL('describe.json', import.meta.url), 'utf8'),
+) as readonly Expected[];
 const database = await TestDatabase.create();
 
 function actual(sql: string): Omit<Expected, 'sql'> {
@@ -30,7 +32,10 @@ function actual(sql: string): Omit<Expected, 'sql'> {
       while (base.base !== null) base = base.base;
       return [name, base.oid, typmod, attnum] as const;
     });
-    return {parameters: plan.parameterTypes.map(type => type.oid), columns: plan.returnsRows ? columns : []};
+    return {
+      parameters: plan.parameterTypes.map(type => type.oid),
+      columns: plan.returnsRows ? columns : [],
+    };
   } catch (error) {
     if (!(error instanceof PgError)) throw error;
     return {code: error.code, message: error.message, position: error.fields.position ?? null};

@@ -1,4 +1,5 @@
-// Writes describe.json: what a real PostgreSQL 15 says of each query of describe-queries.sql. Run by hand: node make-describe.ts <connection string>.
+// Writes describe.json: what a real PostgreSQL 15 says of each query of describe-queries.sql. Run by hand: node
+// make-describe.ts <connection string>.
 import {readFileSync, writeFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import pg from 'pg';
@@ -15,17 +16,26 @@ interface Described {
   fields: {name: string; dataTypeID: number; dataTypeModifier: number; columnID: number}[];
 }
 const results: unknown[] = [];
-for (const sql of readFileSync(`${folder}describe-queries.sql`, 'utf8').split('\n').filter(line => line !== '')) {
+for (const sql of readFileSync(`${folder}describe-queries.sql`, 'utf8')
+  .split('\n')
+  .filter(line => line !== '')) {
   await client.query('begin');
   try {
     await client.query(`prepare q as ${sql}`);
-    const {rows} = await client.query(`select parameter_types::oid[] as p from pg_prepared_statements where name = 'q'`);
+    const {rows} = await client.query(
+      `select parameter_types::oid[] as p from pg_prepared_statements where name = 'q'`,
+    );
     await client.query('rollback; deallocate q; begin');
     const args = (rows[0].p as number[]).map(() => null);
     let columns: unknown = null;
     try {
       const result = (await client.query(sql, args)) as unknown as Described;
-      columns = result.fields.map(field => [field.name, field.dataTypeID, field.dataTypeModifier, field.columnID]);
+      columns = result.fields.map(field => [
+        field.name,
+        field.dataTypeID,
+        field.dataTypeModifier,
+        field.columnID,
+      ]);
     } catch {}
     results.push({sql, parameters: rows[0].p, columns});
   } catch (error) {
@@ -35,5 +45,8 @@ for (const sql of readFileSync(`${folder}describe-queries.sql`, 'utf8').split('\
   }
   await client.query('rollback');
 }
-writeFileSync(`${folder}describe.json`, `[\n${results.map(result => JSON.stringify(result)).join(',\n')}\n]\n`);
+writeFileSync(
+  `${folder}describe.json`,
+  `[\n${results.map(result => JSON.stringify(result)).join(',\n')}\n]\n`,
+);
 await client.end();

@@ -21,12 +21,17 @@ t.test('syntax errors are those of PostgreSQL, positions count characters', t =>
   t.same(failure("select 'é😀', nope nope nope"), ['42601', 'syntax error at or near "nope"', 24]);
   t.same(failure("select 'abc"), ['42601', 'unterminated quoted string at or near "\'abc"', 8]);
   t.same(failure('select $1x'), ['42601', 'trailing junk after parameter at or near "$1x"', 8]);
-  t.same(failure('create user table x (id int,, y int)'), ['42601', 'syntax error at or near ","', 29]);
+  t.same(failure('create user table x (id int,, y int)'), [
+    '42601',
+    'syntax error at or near ","',
+    29,
+  ]);
   t.end();
 });
 
 t.test('nothing to do', t => {
-  for (const text of ['', ' ', ';', '-- x', '/* a /* b */ */']) t.same(parser.parse(text), [], JSON.stringify(text));
+  for (const text of ['', ' ', ';', '-- x', '/* a /* b */ */'])
+    t.same(parser.parse(text), [], JSON.stringify(text));
   t.end();
 });
 
@@ -41,15 +46,35 @@ t.test('too deep a query is 54001 and the grammar survives it', async t => {
 });
 
 t.test('own statements', t => {
-  const kinds = (text: string) => parser.parse(text).map(statement => [Object.keys(statement.ast ?? {})[0], statement.custom]);
-  t.same(kinds('CREATE USER TABLE chat.m (id int primary key) TTL 10'), [['CreateStmt', {kind: 'createTable', tableKind: 'user', ttlSeconds: 10}]]);
-  t.same(kinds('create namespace x; drop namespace x'), [['CreateSchemaStmt', {kind: 'namespace'}], ['DropStmt', {kind: 'namespace'}]]);
+  const kinds = (text: string) =>
+    parser.parse(text).map(statement => [Object.keys(statement.ast ?? {})[0], statement.custom]);
+  t.same(kinds('CREATE USER TABLE chat.m (id int primary key) TTL 10'), [
+    ['CreateStmt', {kind: 'createTable', tableKind: 'user', ttlSeconds: 10}],
+  ]);
+  t.same(kinds('create namespace x; drop namespace x'), [
+    ['CreateSchemaStmt', {kind: 'namespace'}],
+    ['DropStmt', {kind: 'namespace'}],
+  ]);
   t.same(kinds('storage flush table a.b'), [['SelectStmt', {kind: 'storageFlush', all: false}]]);
   t.same(kinds('storage compact all'), [['SelectStmt', {kind: 'storageCompact', all: true}]]);
-  t.same(kinds("subscribe to chat.t where a = 1 options (last_rows = 20)"), [['SelectStmt', {kind: 'subscribe', options: {last_rows: '20'}}]]);
-  t.same(kinds("execute as user 'bob' (select 1)"), [['SelectStmt', {kind: 'executeAs', user: 'bob'}]]);
+  t.same(kinds('subscribe to chat.t where a = 1 options (last_rows = 20)'), [
+    ['SelectStmt', {kind: 'subscribe', options: {last_rows: '20'}}],
+  ]);
+  t.same(kinds("execute as user 'bob' (select 1)"), [
+    ['SelectStmt', {kind: 'executeAs', user: 'bob'}],
+  ]);
   t.same(kinds('create or replace live query q(u text, n numeric(3,1)) as select 1'), [
-    ['ViewStmt', {kind: 'createLiveQuery', replace: true, args: [{name: 'u', type: 'text'}, {name: 'n', type: 'numeric(3,1)'}]}],
+    [
+      'ViewStmt',
+      {
+        kind: 'createLiveQuery',
+        replace: true,
+        args: [
+          {name: 'u', type: 'text'},
+          {name: 'n', type: 'numeric(3,1)'},
+        ],
+      },
+    ],
   ]);
   t.same(kinds("kill live query 'x'"), [['SelectStmt', {kind: 'killLiveQuery', id: 'x'}]]);
   t.same(kinds('describe t'), [['SelectStmt', {kind: 'describe'}]]);
@@ -64,7 +89,9 @@ t.test('every captured query of clients parses', t => {
     return t.end();
   }
   for (const name of ['psql', 'drivers', 'pgtools']) {
-    const queries = readFileSync(new URL(`catalog-${name}.sql`, corpora), 'utf8').split(/^-- ;;.*$/m);
+    const queries = readFileSync(new URL(`catalog-${name}.sql`, corpora), 'utf8').split(
+      /^-- ;;.*$/m,
+    );
     const failed = queries.filter(text => failure(text)[1] !== 'no error');
     t.same(failed, [], name);
   }

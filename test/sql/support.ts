@@ -21,11 +21,24 @@ class AnyLibrary implements FunctionLibrary {
   }
 
   aggregate(source: string) {
-    return this.#base.aggregate(source) ?? {skipsNull: true, create: () => { throw new Error('no code'); }};
+    return (
+      this.#base.aggregate(source) ?? {
+        skipsNull: true,
+        create: () => {
+          throw new Error('no code');
+        },
+      }
+    );
   }
 
   setReturning(source: string) {
-    return this.#base.setReturning(source) ?? {create: () => { throw new Error('no code'); }};
+    return (
+      this.#base.setReturning(source) ?? {
+        create: () => {
+          throw new Error('no code');
+        },
+      }
+    );
   }
 }
 
@@ -34,14 +47,42 @@ export function testCatalog(): CatalogSnapshot {
   const fresh = bootstrapCatalog(createCatalogBase());
   const put = (descriptor: Descriptor) => ({op: 'put' as const, descriptor});
   return fresh.apply([
-    put(table(20000, 't', [['id', 23], ['a', 23], ['b', 25], ['c', 1700], ['d', 1114]])),
+    put(
+      table(20000, 't', [
+        ['id', 23],
+        ['a', 23],
+        ['b', 25],
+        ['c', 1700],
+        ['d', 1114],
+      ]),
+    ),
     put(index(20100, 't_pkey', 20000, [1], {isUnique: true, isPrimary: true})),
     put(constraint(20101, 't_pkey', 20000, 'p', [1], {index: oid(20100)})),
-    put(table(20010, 'u', [['id', 23], ['t_id', 23], ['name', 1043], ['j', 3802], ['arr', 1007], ['e', 20]])),
+    put(
+      table(20010, 'u', [
+        ['id', 23],
+        ['t_id', 23],
+        ['name', 1043],
+        ['j', 3802],
+        ['arr', 1007],
+        ['e', 20],
+      ]),
+    ),
     put(index(20110, 'u_pkey', 20010, [1], {isUnique: true, isPrimary: true})),
     put(constraint(20111, 'u_pkey', 20010, 'p', [1], {index: oid(20110)})),
     put(index(20112, 'u_t_id', 20010, [2])),
-    put(table(20020, 'm', [['id', 20], ['body', 25], ['at', 1184]], {tableKind: 'user'})),
+    put(
+      table(
+        20020,
+        'm',
+        [
+          ['id', 20],
+          ['body', 25],
+          ['at', 1184],
+        ],
+        {tableKind: 'user'},
+      ),
+    ),
     put(index(20120, 'm_pkey', 20020, [1], {isUnique: true, isPrimary: true})),
     put(constraint(20121, 'm_pkey', 20020, 'p', [1], {index: oid(20120)})),
   ]);
@@ -50,7 +91,10 @@ export function testCatalog(): CatalogSnapshot {
 export {plainColumn};
 
 /** Just enough of reg* input: any name is an object. */
-const names = {regIn: (_type: string, text: string) => (/^\d+$/.test(text) ? Number(text) : 1259), regOut: (_type: string, value: number) => String(value)};
+const names = {
+  regIn: (_type: string, text: string) => (/^\d+$/.test(text) ? Number(text) : 1259),
+  regOut: (_type: string, value: number) => String(value),
+};
 const format = {...defaultFormatSettings, names};
 
 /** Everything that binding reads, over the test catalog. */
@@ -74,9 +118,15 @@ export class TestDatabase {
     const compiler = new ExprCompiler(this.#library, this.catalog, this.#factories);
     const parser: ExpressionParser = this.parser;
     return {
-      catalog: this.catalog, searchPath: [oid(11), oid(2200)], format, parameterTypes: parameterTypes.map(oid),
-      library: this.#library, estimateRows: () => 10000, parser,
-      evaluate: expr => compiler.scalar(expr)({params: [], slots: [], outer: [], context: noContext}),
+      catalog: this.catalog,
+      searchPath: [oid(11), oid(2200)],
+      format,
+      parameterTypes: parameterTypes.map(oid),
+      library: this.#library,
+      estimateRows: () => 10000,
+      parser,
+      evaluate: expr =>
+        compiler.scalar(expr)({params: [], slots: [], outer: [], context: noContext}),
       cache: {
         parsed: (text, make) => {
           const known = this.#parsed.get(text) ?? make();
@@ -90,5 +140,11 @@ export class TestDatabase {
 
 const noContext = {
   format,
-  session: {currentUser: () => 'postgres', sessionUser: () => 'postgres', currentDatabase: () => 'postgres', currentSchemas: () => [], backendPid: () => 1},
+  session: {
+    currentUser: () => 'postgres',
+    sessionUser: () => 'postgres',
+    currentDatabase: () => 'postgres',
+    currentSchemas: () => [],
+    backendPid: () => 1,
+  },
 } as unknown as EvalContext;

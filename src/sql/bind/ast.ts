@@ -24,10 +24,13 @@ export function locationOf(node: Node | undefined): number {
     return left >= 0 && left < (node.A_Expr.location ?? 0) ? left : (node.A_Expr.location ?? -1);
   }
   for (const value of Object.values(node) as {readonly location?: number}[]) {
-    if (value !== null && typeof value === 'object' && typeof value.location === 'number') return value.location;
-    if ('A_Indirection' in node && node.A_Indirection.arg !== undefined) return locationOf(node.A_Indirection.arg);
+    if (value !== null && typeof value === 'object' && typeof value.location === 'number')
+      return value.location;
+    if ('A_Indirection' in node && node.A_Indirection.arg !== undefined)
+      return locationOf(node.A_Indirection.arg);
     if ('A_Expr' in node) return locationOf(node.A_Expr.lexpr ?? node.A_Expr.rexpr);
-    if ('FuncCall' in node || 'ColumnRef' in node || 'ResTarget' in node || 'A_Const' in node) return 0;
+    if ('FuncCall' in node || 'ColumnRef' in node || 'ResTarget' in node || 'A_Const' in node)
+      return 0;
   }
   return -1;
 }

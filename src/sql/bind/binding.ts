@@ -37,7 +37,11 @@ export interface BinderHooks {
 export interface BindTrace {
   expr(node: Node, bound: BoundExpr): void;
   /** Keys are arrays or nodes of the tree that no copy of their parent replaces. */
-  level(key: object, level: QueryLevel, targets: readonly {readonly name: string; readonly expr: BoundExpr}[]): void;
+  level(
+    key: object,
+    level: QueryLevel,
+    targets: readonly {readonly name: string; readonly expr: BoundExpr}[],
+  ): void;
   /** A set operation's result columns, by its left operand. */
   columns(key: object, columns: readonly LogicalColumn[]): void;
   values(key: object, rows: readonly (readonly BoundExpr[])[]): void;
@@ -57,14 +61,23 @@ export class Binding {
   readonly hooks: BinderHooks;
   readonly literals = new LiteralTracker();
   /** Relations read, with their columns; RequiredPrivileges in the end. */
-  readonly uses: {readonly relation: Oid; readonly columns: Set<number>; readonly asRole: Oid; readonly privilege: RequiredPrivilege['privilege']}[] = [];
+  readonly uses: {
+    readonly relation: Oid;
+    readonly columns: Set<number>;
+    readonly asRole: Oid;
+    readonly privilege: RequiredPrivilege['privilege'];
+    readonly needsColumns: boolean;
+  }[] = [];
   readonly lockedTables = new Map<Oid, 'accessShare' | 'rowShare' | 'rowExclusive'>();
   /** The query level that produces a column, recorded when a name resolves to it. */
   readonly owners = new Map<ColumnId, QueryLevel>();
   /** Field names of anonymous rows (whole-row references of subqueries), for (x).field. */
   readonly rowNames = new Map<BoundExpr, readonly string[]>();
   /** Fields of record-typed columns whose shape is known, by column id. */
-  readonly recordFields = new Map<ColumnId, readonly {readonly name: string; readonly type: TypeInstance; readonly typmod: number}[]>();
+  readonly recordFields = new Map<
+    ColumnId,
+    readonly {readonly name: string; readonly type: TypeInstance; readonly typmod: number}[]
+  >();
   /** Names of parameters (live queries, SQL functions) or null. */
   parameterNames: readonly string[] | null;
   /** Depth of view and function expansion. */
@@ -77,7 +90,12 @@ export class Binding {
   #nextCte = 1;
   #nextLet = 1;
 
-  constructor(context: BindContext, text: string, hooks: BinderHooks, parameterNames: readonly string[] | null = null) {
+  constructor(
+    context: BindContext,
+    text: string,
+    hooks: BinderHooks,
+    parameterNames: readonly string[] | null = null,
+  ) {
     this.hooks = hooks;
     this.context = context;
     this.#text = text;
@@ -92,7 +110,8 @@ export class Binding {
     this.literals.suspend();
     this.depth++;
     try {
-      if (this.depth > 100) throw this.error(SqlState.statementTooComplex, 'stack depth limit exceeded', -1);
+      if (this.depth > 100)
+        throw this.error(SqlState.statementTooComplex, 'stack depth limit exceeded', -1);
       return work();
     } finally {
       this.#text = text;
@@ -101,7 +120,12 @@ export class Binding {
     }
   }
 
-  error(code: SqlStateCode, message: string, location: number | undefined, fields: PgErrorFields = {}): PgError {
+  error(
+    code: SqlStateCode,
+    message: string,
+    location: number | undefined,
+    fields: PgErrorFields = {},
+  ): PgError {
     const position = this.position(location);
     return new PgError(code, message, position === undefined ? fields : {...fields, position});
   }
@@ -113,7 +137,9 @@ export class Binding {
 
   /** Byte offset of the last `character` before an offset of the text, -1 if none. */
   lastByteBefore(character: string, offset: number): number {
-    return this.#text === null ? -1 : Buffer.from(this.#text).subarray(0, offset).lastIndexOf(character);
+    return this.#text === null
+      ? -1
+      : Buffer.from(this.#text).subarray(0, offset).lastIndexOf(character);
   }
 
   /** Runs `work` and gives a PgError without position the position of `location`. */
@@ -146,9 +172,14 @@ export class Binding {
   type(typeOid: Oid): TypeInstance {
     const type = this.context.catalog.typeByOid(typeOid);
     if (type === undefined && typeOid < 10000) {
-      throw this.error(SqlState.featureNotSupported, `type ${this.context.catalog.typeDescriptorByOid(typeOid)?.name ?? typeOid} is not supported`, -1);
+      throw this.error(
+        SqlState.featureNotSupported,
+        `type ${this.context.catalog.typeDescriptorByOid(typeOid)?.name ?? typeOid} is not supported`,
+        -1,
+      );
     }
-    if (type === undefined) throw this.error(SqlState.undefinedObject, `type with OID ${typeOid} does not exist`, -1);
+    if (type === undefined)
+      throw this.error(SqlState.undefinedObject, `type with OID ${typeOid} does not exist`, -1);
     return type;
   }
 
@@ -167,7 +198,8 @@ export class Binding {
   lockTable(table: Oid, mode: 'accessShare' | 'rowShare' | 'rowExclusive'): void {
     const order = ['accessShare', 'rowShare', 'rowExclusive'];
     const held = this.lockedTables.get(table);
-    if (held === undefined || order.indexOf(held) < order.indexOf(mode)) this.lockedTables.set(table, mode);
+    if (held === undefined || order.indexOf(held) < order.indexOf(mode))
+      this.lockedTables.set(table, mode);
   }
 }
 

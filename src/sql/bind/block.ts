@@ -3,17 +3,52 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {AggregateCall, RequiredPrivilege, SortKey, WindowCall, WindowFrame} from '../plan/plan.ts';
+import type {
+  AggregateCall,
+  RequiredPrivilege,
+  SortKey,
+  WindowCall,
+  WindowFrame,
+} from '../plan/plan.ts';
 import type {Binding, QueryLevel} from './binding.ts';
 import type {
-  BoundQuery, ColumnId, CteDefinition, LogicalColumn, LogicalNode, LogicalSetCall, ScanNode, SubqueryExpr,
+  BoundQuery,
+  ColumnId,
+  CteDefinition,
+  LogicalColumn,
+  LogicalNode,
+  LogicalSetCall,
+  ScanNode,
+  SubqueryExpr,
 } from './logical.ts';
 
 /** Which part of a statement is being bound; the text is what PostgreSQL's errors say. */
 export type Clause =
-  | 'SELECT' | 'WHERE' | 'HAVING' | 'GROUP BY' | 'ORDER BY' | 'DISTINCT ON' | 'LIMIT' | 'OFFSET' | 'VALUES' | 'JOIN conditions' | 'FILTER'
-  | 'functions in FROM' | 'FROM' | 'UPDATE' | 'INSERT' | 'RETURNING' | 'DEFAULT expressions' | 'check constraints' | 'window definitions'
-  | 'index expressions' | 'index predicates' | 'column generation expressions' | 'MERGE WHEN conditions' | 'aggregate arguments' | 'EXECUTE parameters'
+  | 'SELECT'
+  | 'WHERE'
+  | 'HAVING'
+  | 'GROUP BY'
+  | 'ORDER BY'
+  | 'DISTINCT ON'
+  | 'LIMIT'
+  | 'OFFSET'
+  | 'VALUES'
+  | 'JOIN conditions'
+  | 'FILTER'
+  | 'functions in FROM'
+  | 'FROM'
+  | 'UPDATE'
+  | 'INSERT'
+  | 'RETURNING'
+  | 'DEFAULT expressions'
+  | 'check constraints'
+  | 'window definitions'
+  | 'index expressions'
+  | 'index predicates'
+  | 'column generation expressions'
+  | 'MERGE WHEN conditions'
+  | 'aggregate arguments'
+  | 'EXECUTE parameters'
   | 'policy expressions';
 
 /** A column that names can reach. */
@@ -34,6 +69,8 @@ export interface PrivilegeUse {
   readonly columns: Set<number>;
   readonly asRole: Oid;
   readonly privilege: RequiredPrivilege['privilege'];
+  /** Counts only when a column is read: the target of UPDATE and DELETE. */
+  readonly needsColumns: boolean;
 }
 
 /** An item of FROM as names see it. */
@@ -130,7 +167,11 @@ export class Block implements QueryLevel {
   windows: BoundWindow[] = [];
   namedWindows = new Map<string, WindowDef>();
   /** Set-returning calls met in the target list, by nesting depth. */
-  setCalls: {readonly depth: number; readonly call: LogicalSetCall; /** LANGUAGE sql: its query, joined laterally. */ readonly query: BoundQuery | null}[] = [];
+  setCalls: {
+    readonly depth: number;
+    readonly call: LogicalSetCall /** LANGUAGE sql: its query, joined laterally. */;
+    readonly query: BoundQuery | null;
+  }[] = [];
   /** Subqueries met since the last node was built. */
   subqueries: SubqueryExpr[] = [];
   /** Items of the enclosing FROM that are out of reach. */
@@ -150,7 +191,13 @@ export class Block implements QueryLevel {
   /** The level that this one stands for: a lateral view of the left FROM items is a part of its query. */
   readonly real: Block;
 
-  constructor(binding: Binding, binders: Binders, parent: Block | null, ctes: CteScope | null, real: Block | null = null) {
+  constructor(
+    binding: Binding,
+    binders: Binders,
+    parent: Block | null,
+    ctes: CteScope | null,
+    real: Block | null = null,
+  ) {
     this.binding = binding;
     this.binders = binders;
     this.parent = parent;
@@ -211,8 +258,16 @@ export class Block implements QueryLevel {
 
   /** 42712 when two items of FROM have one name. */
   addItem(item: RangeItem, location: number): void {
-    if (item.isNamed && item.alias !== '' && this.items.some(other => other.isNamed && isSameName(other, item))) {
-      throw this.binding.error(SqlState.duplicateAlias, `table name "${item.alias}" specified more than once`, -1);
+    if (
+      item.isNamed &&
+      item.alias !== '' &&
+      this.items.some(other => other.isNamed && isSameName(other, item))
+    ) {
+      throw this.binding.error(
+        SqlState.duplicateAlias,
+        `table name "${item.alias}" specified more than once`,
+        -1,
+      );
     }
     void location;
     this.items.push(item);
@@ -220,10 +275,19 @@ export class Block implements QueryLevel {
 }
 
 function isSameName(left: RangeItem, right: RangeItem): boolean {
-  return left.alias === right.alias && (left.schema === right.schema || left.schema === 0 || right.schema === 0);
+  return (
+    left.alias === right.alias &&
+    (left.schema === right.schema || left.schema === 0 || right.schema === 0)
+  );
 }
 
 /** Adds the subqueries that an expression needs to its input. */
-export function applySubqueries(input: LogicalNode, subqueries: readonly SubqueryExpr[]): LogicalNode {
-  return subqueries.reduce<LogicalNode>((node, subquery) => ({kind: 'apply', input: node, subquery}), input);
+export function applySubqueries(
+  input: LogicalNode,
+  subqueries: readonly SubqueryExpr[],
+): LogicalNode {
+  return subqueries.reduce<LogicalNode>(
+    (node, subquery) => ({kind: 'apply', input: node, subquery}),
+    input,
+  );
 }

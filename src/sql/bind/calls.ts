@@ -7,22 +7,44 @@ import {errorType} from './display-type.ts';
 
 /** A call of a resolved function whose arguments have their types already. A function without code is 0A000. */
 export function makeCall(
-  binding: Binding, row: FunctionRow, args: readonly BoundExpr[], type: TypeInstance, location: number, operatorName = '',
+  binding: Binding,
+  row: FunctionRow,
+  args: readonly BoundExpr[],
+  type: TypeInstance,
+  location: number,
+  operatorName = '',
 ): CallExpr {
   requireCode(binding, row, 'scalar', location);
   if (row.volatility === 'v') binding.hasVolatile = true;
   return {
-    kind: 'call', type, typmod: -1, location, function: row.oid, source: row.source, isStrict: row.isStrict, volatility: row.volatility,
-    args, operatorName, functionName: row.name,
+    kind: 'call',
+    type,
+    typmod: -1,
+    location,
+    function: row.oid,
+    source: row.source,
+    isStrict: row.isStrict,
+    volatility: row.volatility,
+    args,
+    operatorName,
+    functionName: row.name,
   };
 }
 
 /** Raises 0A000 when a function resolves but has no code. */
-export function requireCode(binding: Binding, row: FunctionRow, kind: 'scalar' | 'aggregate' | 'setReturning', location: number): void {
+export function requireCode(
+  binding: Binding,
+  row: FunctionRow,
+  kind: 'scalar' | 'aggregate' | 'setReturning',
+  location: number,
+): void {
   const library = binding.context.library;
   if (binding.trace !== null) return;
   if (library[kind](row.source) !== undefined) return;
   const args = row.argTypes.map(arg => errorType(binding.type(arg))).join(', ');
   const position = binding.position(location);
-  throw featureNotSupported(`function ${row.name}(${args}) is not supported`, position === undefined ? {} : {position});
+  throw featureNotSupported(
+    `function ${row.name}(${args}) is not supported`,
+    position === undefined ? {} : {position},
+  );
 }

@@ -16,7 +16,12 @@ export interface CoerceOptions {
 }
 
 /** Converts an expression to a type with typmod; null when there is no such conversion (PostgreSQL coerce_to_target_type). */
-export function tryCoerce(binding: Binding, expr: BoundExpr, target: TypeInstance, options: CoerceOptions): BoundExpr | null {
+export function tryCoerce(
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  options: CoerceOptions,
+): BoundExpr | null {
   const typmod = options.typmod ?? -1;
   const location = options.location ?? expr.location;
   const converted = convert(binding, expr, target, typmod, options.context, location);
@@ -31,24 +36,38 @@ function withForm(expr: BoundExpr, input: BoundExpr, form: 'cast' | 'implicit'):
   if (expr === input || (input.kind === 'relabel' && expr === input.arg)) return expr;
   switch (expr.kind) {
     case 'call':
-      if (expr.form !== undefined || expr.operatorName !== '' || expr.args.length === 0) return expr;
-      return {...expr, args: [withForm(expr.args[0]!, input, 'implicit'), ...expr.args.slice(1)], form};
+      if (expr.form !== undefined || expr.operatorName !== '' || expr.args.length === 0)
+        return expr;
+      return {
+        ...expr,
+        args: [withForm(expr.args[0]!, input, 'implicit'), ...expr.args.slice(1)],
+        form,
+      };
     case 'relabel':
     case 'ioCast':
     case 'arrayCast':
     case 'domainCast':
-      return expr.form === undefined ? {...expr, arg: withForm(expr.arg, input, 'implicit'), form} : expr;
+      return expr.form === undefined
+        ? {...expr, arg: withForm(expr.arg, input, 'implicit'), form}
+        : expr;
     default:
       return expr;
   }
 }
 
 /** As tryCoerce, with PostgreSQL's error "cannot cast type a to b". */
-export function coerce(binding: Binding, expr: BoundExpr, target: TypeInstance, options: CoerceOptions): BoundExpr {
+export function coerce(
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  options: CoerceOptions,
+): BoundExpr {
   const converted = tryCoerce(binding, expr, target, options);
   if (converted !== null) return converted;
   throw binding.error(
-    SqlState.cannotCoerce, `cannot cast type ${errorType(expr.type)} to ${errorType(target)}`, options.location ?? expr.location,
+    SqlState.cannotCoerce,
+    `cannot cast type ${errorType(expr.type)} to ${errorType(target)}`,
+    options.location ?? expr.location,
   );
 }
 
@@ -60,28 +79,45 @@ export function coerceImplicit(binding: Binding, expr: BoundExpr, target: TypeIn
 /** An expression that must be boolean: WHERE, AND, CASE. */
 export function coerceBoolean(binding: Binding, expr: BoundExpr, construct: string): BoundExpr {
   const converted = tryCoerce(binding, expr, binding.boolType, {context: 'assignment'});
-  if (converted !== null && (baseType(expr.type).oid === TypeOid.bool || isUnknown(expr))) return converted;
+  if (converted !== null && (baseType(expr.type).oid === TypeOid.bool || isUnknown(expr)))
+    return converted;
   throw binding.error(
-    SqlState.datatypeMismatch, `argument of ${construct} must be type boolean, not type ${errorType(expr.type)}`, expr.location,
+    SqlState.datatypeMismatch,
+    `argument of ${construct} must be type boolean, not type ${errorType(expr.type)}`,
+    expr.location,
   );
 }
 
 function convert(
-  binding: Binding, expr: BoundExpr, target: TypeInstance, typmod: number, context: CoercionContext, location: number,
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  typmod: number,
+  context: CoercionContext,
+  location: number,
 ): BoundExpr | null {
   if (expr.type.oid === target.oid) return expr;
   if (isPolymorphic(target.oid) || target.oid === TypeOid.any) return expr;
   if (isUnknown(expr)) return convertUnknown(binding, expr, target, typmod, context, location);
   const path = coercionPath(binding, expr.type, target, context);
-  if (path !== null) return applyPath(binding, expr, target, path, context === 'explicit', location, typmod);
-  if (expr.kind === 'row' && target.kind === 'c') return convertRow(binding, expr, target, context, location);
-  if (target.oid === TypeOid.record && baseType(expr.type).kind === 'c') return relabel(expr, target, location);
-  if (target.oid === TypeOid.recordArray && isTrueArray(expr.type)) return relabel(expr, target, location);
+  if (path !== null)
+    return applyPath(binding, expr, target, path, context === 'explicit', location, typmod);
+  if (expr.kind === 'row' && target.kind === 'c')
+    return convertRow(binding, expr, target, context, location);
+  if (target.oid === TypeOid.record && baseType(expr.type).kind === 'c')
+    return relabel(expr, target, location);
+  if (target.oid === TypeOid.recordArray && isTrueArray(expr.type))
+    return relabel(expr, target, location);
   return null;
 }
 
 function convertUnknown(
-  binding: Binding, expr: BoundExpr, target: TypeInstance, typmod: number, context: CoercionContext, location: number,
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  typmod: number,
+  context: CoercionContext,
+  location: number,
 ): BoundExpr | null {
   if (expr.kind === 'param') {
     const base = baseType(target);
@@ -98,7 +134,12 @@ function convertUnknown(
 }
 
 /** An unknown literal through its type's input function, at bind time; its slot does the same at each execution. */
-function readLiteral(binding: Binding, literal: ConstantExpr, target: TypeInstance, typmod: number): ConstantExpr {
+function readLiteral(
+  binding: Binding,
+  literal: ConstantExpr,
+  target: TypeInstance,
+  typmod: number,
+): ConstantExpr {
   const location = literal.location;
   if (literal.value === null) return {...literal, type: target};
   const text = String(literal.value);
@@ -106,7 +147,8 @@ function readLiteral(binding: Binding, literal: ConstantExpr, target: TypeInstan
   const value = binding.at(location, () => target.input(text, inputTypmod, binding.context.format));
   const made: ConstantExpr = {kind: 'constant', type: target, typmod: inputTypmod, location, value};
   binding.literals.inherit(literal, made);
-  if (target.oid >= 2202 && target.oid <= 2206 || dependsOnSettings(text, target)) binding.literals.pin(made);
+  if ((target.oid >= 2202 && target.oid <= 2206) || dependsOnSettings(text, target))
+    binding.literals.pin(made);
   return made;
 }
 
@@ -116,59 +158,134 @@ function dependsOnSettings(text: string, target: TypeInstance): boolean {
 }
 
 function applyPath(
-  binding: Binding, expr: BoundExpr, target: TypeInstance, path: CoercionPath, isExplicit: boolean, location: number, typmod = -1,
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  path: CoercionPath,
+  isExplicit: boolean,
+  location: number,
+  typmod = -1,
 ): BoundExpr {
   const base = baseType(target);
   switch (path.kind) {
     case 'relabel':
-      if (target.kind !== 'd') return relabel(expr, target, location, base.oid === baseType(expr.type).oid ? expr.typmod : -1);
-      return domain(binding, expr.type.oid === base.oid ? expr : relabel(expr, base, location), target, location);
+      if (target.kind !== 'd')
+        return relabel(
+          expr,
+          target,
+          location,
+          base.oid === baseType(expr.type).oid ? expr.typmod : -1,
+        );
+      return domain(
+        binding,
+        expr.type.oid === base.oid ? expr : relabel(expr, base, location),
+        target,
+        location,
+      );
     case 'function':
-      return domain(binding, castCall(binding, path.cast.function, expr, base, typmod, isExplicit, location), target, location);
+      return domain(
+        binding,
+        castCall(binding, path.cast.function, expr, base, typmod, isExplicit, location),
+        target,
+        location,
+      );
     case 'io':
-      return domain(binding, {kind: 'ioCast', type: base, typmod: -1, location, arg: expr}, target, location);
+      return domain(
+        binding,
+        {kind: 'ioCast', type: base, typmod: -1, location, arg: expr},
+        target,
+        location,
+      );
     case 'array': {
       const id = binding.newLet();
       const from = baseType(expr.type).element!;
       const ref: BoundExpr = {kind: 'letRef', type: from, typmod: -1, location, id};
       const element = applyPath(binding, ref, base.element!, path.element, isExplicit, location);
-      return domain(binding, {kind: 'arrayCast', type: base, typmod: -1, location, arg: expr, id, element}, target, location);
+      return domain(
+        binding,
+        {kind: 'arrayCast', type: base, typmod: -1, location, arg: expr, id, element},
+        target,
+        location,
+      );
     }
   }
 }
 
 function castCall(
-  binding: Binding, functionOid: number, expr: BoundExpr, target: TypeInstance, typmod: number, isExplicit: boolean, location: number,
+  binding: Binding,
+  functionOid: number,
+  expr: BoundExpr,
+  target: TypeInstance,
+  typmod: number,
+  isExplicit: boolean,
+  location: number,
 ): BoundExpr {
   const row = binding.context.catalog.functionByOid(functionOid as never)!;
-  const args: BoundExpr[] = [expr.type.kind === 'd' ? relabel(expr, baseType(expr.type), location) : expr];
+  const args: BoundExpr[] = [
+    expr.type.kind === 'd' ? relabel(expr, baseType(expr.type), location) : expr,
+  ];
   if (row.argTypes.length > 1) args.push(binding.constant(binding.type(TypeOid.int4), typmod));
   if (row.argTypes.length > 2) args.push(binding.constant(binding.boolType, isExplicit));
   return {...makeCall(binding, row, args, target, location), typmod: args.length > 1 ? typmod : -1};
 }
 
 /** Same value, other type. */
-export function relabel(expr: BoundExpr, target: TypeInstance, location = expr.location, typmod = -1): BoundExpr {
+export function relabel(
+  expr: BoundExpr,
+  target: TypeInstance,
+  location = expr.location,
+  typmod = -1,
+): BoundExpr {
   if (expr.type.oid === target.oid && expr.typmod === typmod) return expr;
-  return {kind: 'relabel', type: target, typmod, location, arg: expr.kind === 'relabel' && expr.collation === undefined ? expr.arg : expr};
+  return {
+    kind: 'relabel',
+    type: target,
+    typmod,
+    location,
+    arg: expr.kind === 'relabel' && expr.collation === undefined ? expr.arg : expr,
+  };
 }
 
-function domain(binding: Binding, expr: BoundExpr, target: TypeInstance, location: number): BoundExpr {
+function domain(
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  location: number,
+): BoundExpr {
   if (target.kind !== 'd') return expr;
   const base = baseType(target);
   const limited = coerceTypmod(binding, expr, base, target.baseTypmod, false, location);
   const id = binding.newLet();
   const checks = bindDomainChecks(binding, target, id);
-  return {kind: 'domainCast', type: target, typmod: target.baseTypmod, location, arg: limited, id, isNotNull: checks.isNotNull, checks: checks.checks};
+  return {
+    kind: 'domainCast',
+    type: target,
+    typmod: target.baseTypmod,
+    location,
+    arg: limited,
+    id,
+    isNotNull: checks.isNotNull,
+    checks: checks.checks,
+  };
 }
 
-function convertRow(binding: Binding, row: RowExpr, target: TypeInstance, context: CoercionContext, location: number): BoundExpr | null {
+function convertRow(
+  binding: Binding,
+  row: RowExpr,
+  target: TypeInstance,
+  context: CoercionContext,
+  location: number,
+): BoundExpr | null {
   const columns = compositeColumns(binding, target);
   if (columns === null || columns.length !== row.fields.length) return null;
   const fields: BoundExpr[] = [];
   for (let index = 0; index < columns.length; index++) {
     const column = columns[index]!;
-    const field = tryCoerce(binding, row.fields[index]!, column.type, {context, typmod: column.typmod, location});
+    const field = tryCoerce(binding, row.fields[index]!, column.type, {
+      context,
+      typmod: column.typmod,
+      location,
+    });
     if (field === null) return null;
     fields.push(field);
   }
@@ -177,14 +294,22 @@ function convertRow(binding: Binding, row: RowExpr, target: TypeInstance, contex
 
 /** The fields of a composite type, or null when it is none. */
 export function compositeColumns(
-  binding: Binding, type: TypeInstance,
+  binding: Binding,
+  type: TypeInstance,
 ): readonly {readonly name: string; readonly type: TypeInstance; readonly typmod: number}[] | null {
   const base = baseType(type);
   if (base.kind !== 'c') return null;
   const catalog = binding.context.catalog;
-  const columns = catalog.typeDescriptorByOid(base.oid)?.columns ?? tableOfRowType(binding, base)?.columns;
+  const columns =
+    catalog.typeDescriptorByOid(base.oid)?.columns ?? tableOfRowType(binding, base)?.columns;
   if (columns === undefined) return null;
-  return columns.filter(column => !column.isDropped).map(column => ({name: column.name, type: binding.type(column.typeOid), typmod: column.typmod}));
+  return columns
+    .filter(column => !column.isDropped)
+    .map(column => ({
+      name: column.name,
+      type: binding.type(column.typeOid),
+      typmod: column.typmod,
+    }));
 }
 
 function tableOfRowType(binding: Binding, type: TypeInstance) {
@@ -195,7 +320,12 @@ function tableOfRowType(binding: Binding, type: TypeInstance) {
 
 /** Applies a typmod by the type's length coercion function (varchar(n), numeric(p,s)); constants at once unless they are slots. */
 export function coerceTypmod(
-  binding: Binding, expr: BoundExpr, target: TypeInstance, typmod: number, isExplicit: boolean, location: number,
+  binding: Binding,
+  expr: BoundExpr,
+  target: TypeInstance,
+  typmod: number,
+  isExplicit: boolean,
+  location: number,
 ): BoundExpr {
   if (typmod < 0 || expr.typmod === typmod) return expr;
   const base = baseType(target);
@@ -203,7 +333,9 @@ export function coerceTypmod(
     const id = binding.newLet();
     const ref: BoundExpr = {kind: 'letRef', type: base.element!, typmod: -1, location, id};
     const element = coerceTypmod(binding, ref, base.element!, typmod, isExplicit, location);
-    return element === ref ? expr : {kind: 'arrayCast', type: expr.type, typmod, location, arg: expr, id, element};
+    return element === ref
+      ? expr
+      : {kind: 'arrayCast', type: expr.type, typmod, location, arg: expr, id, element};
   }
   const cast = binding.context.catalog.builtin.castFor(base.oid, base.oid);
   if (cast === undefined || cast.method !== 'f') return expr.typmod === -1 ? expr : expr;

@@ -23,11 +23,20 @@ export function baseType(type: TypeInstance): TypeInstance {
 }
 
 function allowed(cast: CastRow, context: CoercionContext): boolean {
-  return cast.context === 'i' || context === 'explicit' || (cast.context === 'a' && context === 'assignment');
+  return (
+    cast.context === 'i' ||
+    context === 'explicit' ||
+    (cast.context === 'a' && context === 'assignment')
+  );
 }
 
 /** PostgreSQL find_coercion_pathway. */
-export function coercionPath(binding: Binding, from: TypeInstance, to: TypeInstance, context: CoercionContext): CoercionPath | null {
+export function coercionPath(
+  binding: Binding,
+  from: TypeInstance,
+  to: TypeInstance,
+  context: CoercionContext,
+): CoercionPath | null {
   const source = baseType(from);
   const target = baseType(to);
   if (source.oid === target.oid) return {kind: 'relabel'};
@@ -37,7 +46,12 @@ export function coercionPath(binding: Binding, from: TypeInstance, to: TypeInsta
     if (cast.method === 'f') return {kind: 'function', cast};
     return cast.method === 'b' ? {kind: 'relabel'} : {kind: 'io'};
   }
-  if (target.oid !== TypeOid.oidvector && target.oid !== TypeOid.int2vector && isTrueArray(source) && isTrueArray(target)) {
+  if (
+    target.oid !== TypeOid.oidvector &&
+    target.oid !== TypeOid.int2vector &&
+    isTrueArray(source) &&
+    isTrueArray(target)
+  ) {
     const element = coercionPath(binding, source.element!, target.element!, context);
     if (element !== null) return element.kind === 'relabel' ? element : {kind: 'array', element};
   }
@@ -48,14 +62,24 @@ export function coercionPath(binding: Binding, from: TypeInstance, to: TypeInsta
 
 /** Whether values need no conversion at all (PostgreSQL IsBinaryCoercible). */
 export function isBinaryCoercible(binding: Binding, from: TypeInstance, toOid: Oid): boolean {
-  if (from.oid === toOid || toOid === TypeOid.any || toOid === TypeOid.anyelement || toOid === TypeOid.anycompatible) return true;
+  if (
+    from.oid === toOid ||
+    toOid === TypeOid.any ||
+    toOid === TypeOid.anyelement ||
+    toOid === TypeOid.anycompatible
+  )
+    return true;
   const source = baseType(from);
   if (source.oid === toOid) return true;
-  if (toOid === TypeOid.anyarray || toOid === TypeOid.anycompatiblearray) return isTrueArray(source);
-  if (toOid === TypeOid.anynonarray || toOid === TypeOid.anycompatiblenonarray) return !isTrueArray(source);
+  if (toOid === TypeOid.anyarray || toOid === TypeOid.anycompatiblearray)
+    return isTrueArray(source);
+  if (toOid === TypeOid.anynonarray || toOid === TypeOid.anycompatiblenonarray)
+    return !isTrueArray(source);
   if (toOid === TypeOid.anyenum) return source.kind === 'e';
-  if (toOid === TypeOid.anyrange || toOid === TypeOid.anycompatiblerange) return source.kind === 'r';
-  if (toOid === TypeOid.anymultirange || toOid === TypeOid.anycompatiblemultirange) return source.kind === 'm';
+  if (toOid === TypeOid.anyrange || toOid === TypeOid.anycompatiblerange)
+    return source.kind === 'r';
+  if (toOid === TypeOid.anymultirange || toOid === TypeOid.anycompatiblemultirange)
+    return source.kind === 'm';
   if (toOid === TypeOid.record) return source.kind === 'c';
   if (toOid === TypeOid.recordArray) return isTrueArray(source) && source.element?.kind === 'c';
   const cast = binding.context.catalog.builtin.castFor(source.oid, toOid);
@@ -91,7 +115,11 @@ export function canCoerce(
 }
 
 /** PostgreSQL check_generic_type_consistency: whether the actual types fit the polymorphic ones. */
-function isPolymorphicConsistent(binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[]): boolean {
+function isPolymorphicConsistent(
+  binding: Binding,
+  actual: readonly TypeInstance[],
+  declared: readonly Oid[],
+): boolean {
   let element: TypeInstance | null = null;
   let array: TypeInstance | null = null;
   let range: TypeInstance | null = null;
@@ -99,7 +127,11 @@ function isPolymorphicConsistent(binding: Binding, actual: readonly TypeInstance
     const toOid = declared[index]!;
     const from = actual[index]!;
     if (from.oid === TypeOid.unknown) continue;
-    if (toOid === TypeOid.anyelement || toOid === TypeOid.anynonarray || toOid === TypeOid.anyenum) {
+    if (
+      toOid === TypeOid.anyelement ||
+      toOid === TypeOid.anynonarray ||
+      toOid === TypeOid.anyenum
+    ) {
       if (element !== null && element.oid !== from.oid) return false;
       if (toOid === TypeOid.anynonarray && isTrueArray(baseType(from))) return false;
       if (toOid === TypeOid.anyenum && baseType(from).kind !== 'e') return false;
@@ -122,19 +154,29 @@ function isPolymorphicConsistent(binding: Binding, actual: readonly TypeInstance
   const subtype = range === null ? null : rangeSubtype(binding, range);
   if (subtype !== null && element !== null && subtype.oid !== baseType(element).oid) return false;
   if (!isCompatibleConsistent(actual, declared)) return false;
-  if (array !== null && element !== null && array.oid !== TypeOid.anyarray && array.element!.oid !== element.oid) return false;
+  if (
+    array !== null &&
+    element !== null &&
+    array.oid !== TypeOid.anyarray &&
+    array.element!.oid !== element.oid
+  )
+    return false;
   return true;
 }
 
 /** The anycompatible family: all actual types (elements of arrays) must be able to have a common type. */
-function isCompatibleConsistent(actual: readonly TypeInstance[], declared: readonly Oid[]): boolean {
+function isCompatibleConsistent(
+  actual: readonly TypeInstance[],
+  declared: readonly Oid[],
+): boolean {
   let category: string | null = null;
   for (let index = 0; index < actual.length; index++) {
     const toOid = declared[index]!;
     if (actual[index]!.oid === TypeOid.unknown) continue;
     const from = baseType(actual[index]!);
     const isArray = toOid === TypeOid.anycompatiblearray;
-    if (!isArray && toOid !== TypeOid.anycompatible && toOid !== TypeOid.anycompatiblenonarray) continue;
+    if (!isArray && toOid !== TypeOid.anycompatible && toOid !== TypeOid.anycompatiblenonarray)
+      continue;
     const element = isArray ? from.element! : from;
     if (category !== null && category !== element.category) return false;
     category = element.category;
@@ -143,8 +185,18 @@ function isCompatibleConsistent(actual: readonly TypeInstance[], declared: reado
 }
 
 const subtypes: Readonly<Record<number, Oid>> = {
-  3904: TypeOid.int4, 3906: TypeOid.numeric, 3908: TypeOid.timestamp, 3910: TypeOid.timestamptz, 3912: TypeOid.date, 3926: TypeOid.int8,
-  4451: TypeOid.int4, 4532: TypeOid.numeric, 4533: TypeOid.timestamp, 4534: TypeOid.timestamptz, 4535: TypeOid.date, 4536: TypeOid.int8,
+  3904: TypeOid.int4,
+  3906: TypeOid.numeric,
+  3908: TypeOid.timestamp,
+  3910: TypeOid.timestamptz,
+  3912: TypeOid.date,
+  3926: TypeOid.int8,
+  4451: TypeOid.int4,
+  4532: TypeOid.numeric,
+  4533: TypeOid.timestamp,
+  4534: TypeOid.timestamptz,
+  4535: TypeOid.date,
+  4536: TypeOid.int8,
 };
 
 /** Element type of a built-in range or multirange. */

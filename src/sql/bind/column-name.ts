@@ -32,7 +32,8 @@ function figure(node: Node): Figured {
     const type = namesOf(node.TypeCast.typeName?.names).at(-1);
     return type === undefined ? inner : {name: type, strength: 1};
   }
-  if ('CollateClause' in node) return node.CollateClause.arg === undefined ? none : figure(node.CollateClause.arg);
+  if ('CollateClause' in node)
+    return node.CollateClause.arg === undefined ? none : figure(node.CollateClause.arg);
   if ('GroupingFunc' in node) return certain('grouping');
   if ('SubLink' in node) return subLinkName(node);
   if ('CaseExpr' in node) {
@@ -42,8 +43,10 @@ function figure(node: Node): Figured {
   if ('A_ArrayExpr' in node) return certain('array');
   if ('RowExpr' in node) return certain('row');
   if ('CoalesceExpr' in node) return certain('coalesce');
-  if ('MinMaxExpr' in node) return certain(node.MinMaxExpr.op === 'IS_LEAST' ? 'least' : 'greatest');
-  if ('SQLValueFunction' in node) return sqlValueName(node.SQLValueFunction.op ?? 'SVFOP_CURRENT_DATE');
+  if ('MinMaxExpr' in node)
+    return certain(node.MinMaxExpr.op === 'IS_LEAST' ? 'least' : 'greatest');
+  if ('SQLValueFunction' in node)
+    return sqlValueName(node.SQLValueFunction.op ?? 'SVFOP_CURRENT_DATE');
   return none;
 }
 
@@ -55,7 +58,9 @@ function lastName(fields: readonly Node[] | undefined): Figured {
   return none;
 }
 
-function subLinkName(node: {readonly SubLink: {readonly subLinkType?: string; readonly subselect?: Node}}): Figured {
+function subLinkName(node: {
+  readonly SubLink: {readonly subLinkType?: string; readonly subselect?: Node};
+}): Figured {
   switch (node.SubLink.subLinkType ?? 'EXISTS_SUBLINK') {
     case 'EXISTS_SUBLINK':
       return certain('exists');
@@ -67,7 +72,8 @@ function subLinkName(node: {readonly SubLink: {readonly subLinkType?: string; re
       let statement = select.SelectStmt;
       while (statement.larg !== undefined) statement = statement.larg;
       const target = statement.targetList?.[0];
-      if (target === undefined || !('ResTarget' in target)) return statement.valuesLists === undefined ? none : certain('column1');
+      if (target === undefined || !('ResTarget' in target))
+        return statement.valuesLists === undefined ? none : certain('column1');
       if (target.ResTarget.name !== undefined) return certain(target.ResTarget.name);
       return target.ResTarget.val === undefined ? none : figure(target.ResTarget.val);
     }
@@ -78,5 +84,10 @@ function subLinkName(node: {readonly SubLink: {readonly subLinkType?: string; re
 
 function sqlValueName(op: string): Figured {
   if (op === 'SVFOP_USER') return certain('user');
-  return certain(op.replace(/^SVFOP_/, '').replace(/_N$/, '').toLowerCase());
+  return certain(
+    op
+      .replace(/^SVFOP_/, '')
+      .replace(/_N$/, '')
+      .toLowerCase(),
+  );
 }

@@ -8,18 +8,30 @@ import {errorType} from './display-type.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** The type of UNION, CASE, VALUES, ARRAY and their kin (PostgreSQL 10.5); raises "CASE types a and b cannot be matched". */
-export function commonType(binding: Binding, exprs: readonly BoundExpr[], construct: string): TypeInstance {
-  const type = commonTypeOf(binding, exprs.map(expr => expr.type), (left, right, index) => {
-    throw binding.error(
-      SqlState.datatypeMismatch, `${construct} types ${errorType(left)} and ${errorType(right)} cannot be matched`, exprs[index]!.location,
-    );
-  });
+export function commonType(
+  binding: Binding,
+  exprs: readonly BoundExpr[],
+  construct: string,
+): TypeInstance {
+  const type = commonTypeOf(
+    binding,
+    exprs.map(expr => expr.type),
+    (left, right, index) => {
+      throw binding.error(
+        SqlState.datatypeMismatch,
+        `${construct} types ${errorType(left)} and ${errorType(right)} cannot be matched`,
+        exprs[index]!.location,
+      );
+    },
+  );
   return type!;
 }
 
 /** As commonType over types; calls `fail` (and gives null) when they cannot be matched. */
 export function commonTypeOf(
-  binding: Binding, types: readonly TypeInstance[], fail: (left: TypeInstance, right: TypeInstance, index: number) => void,
+  binding: Binding,
+  types: readonly TypeInstance[],
+  fail: (left: TypeInstance, right: TypeInstance, index: number) => void,
 ): TypeInstance | null {
   const first = types[0]!;
   if (first.oid !== TypeOid.unknown && types.every(type => type.oid === first.oid)) return first;
@@ -35,17 +47,29 @@ export function commonTypeOf(
       fail(common, next, index);
       return null;
     }
-    if (!common.isPreferred && canCoerce(binding, [common], [next.oid]) && !canCoerce(binding, [next], [common.oid])) common = next;
+    if (
+      !common.isPreferred &&
+      canCoerce(binding, [common], [next.oid]) &&
+      !canCoerce(binding, [next], [common.oid])
+    )
+      common = next;
   }
   return common.oid === TypeOid.unknown ? binding.type(TypeOid.text) : common;
 }
 
 /** Converts all to their common type. */
-export function coerceAll(binding: Binding, exprs: readonly BoundExpr[], target: TypeInstance, construct: string): BoundExpr[] {
+export function coerceAll(
+  binding: Binding,
+  exprs: readonly BoundExpr[],
+  target: TypeInstance,
+  construct: string,
+): BoundExpr[] {
   return exprs.map(expr => {
     if (!isUnknown(expr) && !canCoerce(binding, [expr.type], [target.oid])) {
       throw binding.error(
-        SqlState.cannotCoerce, `${construct} could not convert type ${errorType(expr.type)} to ${errorType(target)}`, expr.location,
+        SqlState.cannotCoerce,
+        `${construct} could not convert type ${errorType(expr.type)} to ${errorType(target)}`,
+        expr.location,
       );
     }
     return coerce(binding, expr, target, {context: 'implicit'});

@@ -11,22 +11,41 @@ import {pseudoColumn} from './system-columns.ts';
 import {bindTargets} from './targets.ts';
 
 /** The table that INSERT, UPDATE or DELETE changes; views and system relations are refused. */
-export function targetTable(binding: Binding, name: RangeVar, verb: 'insert into' | 'update' | 'delete from'): TableDescriptor {
+export function targetTable(
+  binding: Binding,
+  name: RangeVar,
+  verb: 'insert into' | 'update' | 'delete from',
+): TableDescriptor {
   const relation = findRelation(binding, name);
   const location = name.location ?? -1;
   switch (relation.kind) {
     case 'table':
       return relation;
     case 'view':
-      throw featureNotSupported(`cannot ${verb} view "${relation.name}": updatable views are not supported`);
+      throw featureNotSupported(
+        `cannot ${verb} view "${relation.name}": updatable views are not supported`,
+      );
     case 'systemRelation':
-      throw binding.error(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`, -1);
+      throw binding.error(
+        SqlState.insufficientPrivilege,
+        `permission denied: "${relation.name}" is a system catalog`,
+        -1,
+      );
     case 'sequence':
-      throw binding.error(SqlState.wrongObjectType, `cannot change sequence "${relation.name}"`, -1);
+      throw binding.error(
+        SqlState.wrongObjectType,
+        `cannot change sequence "${relation.name}"`,
+        -1,
+      );
     default:
-      throw binding.error(SqlState.wrongObjectType, `cannot open relation "${relation.name}"`, location, {
-        detail: 'This operation is not supported for indexes.',
-      });
+      throw binding.error(
+        SqlState.wrongObjectType,
+        `cannot open relation "${relation.name}"`,
+        location,
+        {
+          detail: 'This operation is not supported for indexes.',
+        },
+      );
   }
 }
 
@@ -49,12 +68,20 @@ function aliasName(alias: Alias | undefined): string | undefined {
 }
 
 /** RETURNING as expressions and output columns. */
-export function bindReturning(block: Block, nodes: readonly Node[]): {readonly exprs: BoundExpr[]; readonly columns: OutputColumn[]} | null {
+export function bindReturning(
+  block: Block,
+  nodes: readonly Node[],
+): {readonly exprs: BoundExpr[]; readonly columns: OutputColumn[]} | null {
   if (nodes.length === 0) return null;
   const targets = block.within('RETURNING', () => bindTargets(block, nodes, true));
-  if (block.takeSubqueries().length > 0) throw featureNotSupported('subqueries in RETURNING are not supported');
-  const columns = targets.map((target): OutputColumn => ({
-    ...block.binding.newColumn(target.name, target.expr.type, target.expr.typmod), tableOid: target.tableOid, attnum: target.attnum,
-  }));
+  if (block.takeSubqueries().length > 0)
+    throw featureNotSupported('subqueries in RETURNING are not supported');
+  const columns = targets.map(
+    (target): OutputColumn => ({
+      ...block.binding.newColumn(target.name, target.expr.type, target.expr.typmod),
+      tableOid: target.tableOid,
+      attnum: target.attnum,
+    }),
+  );
   return {exprs: targets.map(target => target.expr), columns};
 }

@@ -5,16 +5,38 @@ import {coerceBooleanCheck} from './parsed-text.ts';
 import {baseType} from './coercion-path.ts';
 
 /** NOT NULL and CHECKs of a domain and the domains below it, over letRef `id`. */
-export function bindDomainChecks(binding: Binding, domain: TypeInstance, id: number): Pick<DomainCastExpr, 'isNotNull' | 'checks'> {
+export function bindDomainChecks(
+  binding: Binding,
+  domain: TypeInstance,
+  id: number,
+): Pick<DomainCastExpr, 'isNotNull' | 'checks'> {
   const catalog = binding.context.catalog;
-  const value: BoundExpr = {kind: 'letRef', type: baseType(domain), typmod: domain.baseTypmod, location: -1, id};
+  const value: BoundExpr = {
+    kind: 'letRef',
+    type: baseType(domain),
+    typmod: domain.baseTypmod,
+    location: -1,
+    id,
+  };
   const checks: {name: string; condition: BoundExpr}[] = [];
   let isNotNull = false;
-  for (let type: TypeInstance | null = domain; type !== null && type.kind === 'd'; type = type.base) {
+  for (
+    let type: TypeInstance | null = domain;
+    type !== null && type.kind === 'd';
+    type = type.base
+  ) {
     isNotNull ||= catalog.typeDescriptorByOid(type.oid)?.isNotNull ?? false;
     for (const constraint of catalog.constraintsOf(type.oid)) {
-      if (constraint.type !== 'c' || constraint.domain !== type.oid || constraint.expressionText === null) continue;
-      checks.unshift({name: constraint.name, condition: coerceBooleanCheck(binding, constraint.expressionText, value)});
+      if (
+        constraint.type !== 'c' ||
+        constraint.domain !== type.oid ||
+        constraint.expressionText === null
+      )
+        continue;
+      checks.unshift({
+        name: constraint.name,
+        condition: coerceBooleanCheck(binding, constraint.expressionText, value),
+      });
     }
   }
   return {isNotNull, checks};

@@ -14,8 +14,16 @@ import {sameExpr} from './expr-equal.ts';
 import {bindSortKeys} from './sort-keys.ts';
 import {TypeOid} from './type-oids.ts';
 
-/** Binds a call as an aggregate of the level that its arguments belong to; null when it is a window call (PostgreSQL transformAggregateCall). */
-export function bindAggregate(block: Block, node: FuncCall, bindArgs: () => BoundExpr[], subqueriesBefore: number): BoundExpr | null {
+/**
+ * Binds a call as an aggregate of the level that its arguments belong to; null when it is a window call
+ * (PostgreSQL transformAggregateCall).
+ */
+export function bindAggregate(
+  block: Block,
+  node: FuncCall,
+  bindArgs: () => BoundExpr[],
+  subqueriesBefore: number,
+): BoundExpr | null {
   if (node.over !== undefined) return null;
   const binding = block.binding;
   const location = node.location ?? -1;
@@ -25,66 +33,135 @@ export function bindAggregate(block: Block, node: FuncCall, bindArgs: () => Boun
   const isOrderedSet = node.agg_within_group === true;
   const args = bindArgs();
   const order = bindSortKeys(block, node.agg_order ?? []);
-  const filter = node.agg_filter === undefined ? null : block.within('FILTER', () => coerceBoolean(binding, block.expr(node.agg_filter!), 'FILTER'));
+  const filter =
+    node.agg_filter === undefined
+      ? null
+      : block.within('FILTER', () =>
+          coerceBoolean(binding, block.expr(node.agg_filter!), 'FILTER'),
+        );
   block.isInAggregate = wasInAggregate;
   const all = isOrderedSet ? [...args, ...order.map(key => key.expr)] : args;
-  const match = matchFunction(binding, {...node, args: isOrderedSet ? [...(node.args ?? []), ...(node.agg_order ?? [])] : (node.args ?? [])}, all);
-  if (match === null || match === 'ambiguous') throw undefinedFunction(binding, node, all, match === 'ambiguous');
+  const match = matchFunction(
+    binding,
+    {
+      ...node,
+      args: isOrderedSet ? [...(node.args ?? []), ...(node.agg_order ?? [])] : (node.args ?? []),
+    },
+    all,
+  );
+  if (match === null || match === 'ambiguous')
+    throw undefinedFunction(binding, node, all, match === 'ambiguous');
   const {row} = match;
   const name = namesOf(node.funcname).join('.');
-  if (row.kind === 'w') throw binding.error(SqlState.wrongObjectType, `window function ${name} requires an OVER clause`, location);
+  if (row.kind === 'w')
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `window function ${name} requires an OVER clause`,
+      location,
+    );
   if (row.kind !== 'a') {
-    const what = node.agg_star ? `${name}(*) specified, but ${name}` : node.agg_distinct ? `DISTINCT specified, but ${name}` :
-      node.agg_filter ? `FILTER specified, but ${name}` : `ORDER BY specified, but ${name}`;
+    const what = node.agg_star
+      ? `${name}(*) specified, but ${name}`
+      : node.agg_distinct
+        ? `DISTINCT specified, but ${name}`
+        : node.agg_filter
+          ? `FILTER specified, but ${name}`
+          : `ORDER BY specified, but ${name}`;
     throw binding.error(SqlState.wrongObjectType, `${what} is not an aggregate function`, location);
   }
   if (node.agg_star !== true && all.length === 0) {
-    throw binding.error(SqlState.wrongObjectType, `${name}(*) must be used to call a parameterless aggregate function`, location);
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `${name}(*) must be used to call a parameterless aggregate function`,
+      location,
+    );
   }
   requireCode(binding, {...row, source: row.name}, 'aggregate', location);
   const resolved = resolveCall(binding, match, all, location, node.func_variadic === true);
   const info = binding.context.catalog.builtin.aggregate(row.oid);
   const kind = info?.kind ?? 'n';
   if (kind !== 'n' && !isOrderedSet) {
-    throw binding.error(SqlState.wrongObjectType, `WITHIN GROUP is required for ordered-set aggregate ${name}`, location);
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `WITHIN GROUP is required for ordered-set aggregate ${name}`,
+      location,
+    );
   }
   if (kind === 'n' && isOrderedSet) {
-    throw binding.error(SqlState.wrongObjectType, `${name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP`, location);
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `${name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP`,
+      location,
+    );
   }
-  const orderBy: SortKey[] = kind === 'n' ? order : order.map((key, index) => ({...key, expr: resolved.args[args.length + index]!}));
+  const orderBy: SortKey[] =
+    kind === 'n'
+      ? order
+      : order.map((key, index) => ({...key, expr: resolved.args[args.length + index]!}));
   const call: AggregateCall = {
-    function: row.oid, source: row.name, name: row.name, type: resolved.type, args: resolved.args, isDistinct: node.agg_distinct === true,
-    filter, orderBy, kind, directArgCount: kind === 'n' ? 0 : args.length,
+    function: row.oid,
+    source: row.name,
+    name: row.name,
+    type: resolved.type,
+    args: resolved.args,
+    isDistinct: node.agg_distinct === true,
+    filter,
+    orderBy,
+    kind,
+    directArgCount: kind === 'n' ? 0 : args.length,
   };
   if (call.isDistinct) checkDistinct(binding, call, location);
   return registerAggregate(block, call, wasInAggregate, wasClause, subqueriesBefore, location);
 }
 
 function checkDistinct(binding: Binding, call: AggregateCall, location: number): void {
-  if (call.args.length === 0) throw binding.error(SqlState.wrongObjectType, 'DISTINCT specified, but there are no arguments', location);
-  for (const key of call.orderBy) {
-    if (call.args.some(arg => sameExpr(arg, key.expr, constant => binding.literals.pin(constant)))) continue;
+  if (call.args.length === 0)
     throw binding.error(
-      SqlState.invalidColumnReference, 'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list', key.expr.location,
+      SqlState.wrongObjectType,
+      'DISTINCT specified, but there are no arguments',
+      location,
+    );
+  for (const key of call.orderBy) {
+    if (call.args.some(arg => sameExpr(arg, key.expr, constant => binding.literals.pin(constant))))
+      continue;
+    throw binding.error(
+      SqlState.invalidColumnReference,
+      'in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list',
+      key.expr.location,
     );
   }
   for (const arg of call.args) {
     if (arg.type.oid === TypeOid.json || arg.type.oid === TypeOid.xml) {
-      throw binding.error(SqlState.undefinedFunction, `could not identify an equality operator for type ${errorType(arg.type)}`, location);
+      throw binding.error(
+        SqlState.undefinedFunction,
+        `could not identify an equality operator for type ${errorType(arg.type)}`,
+        location,
+      );
     }
   }
 }
 
 function registerAggregate(
-  block: Block, call: AggregateCall, wasInAggregate: boolean, clause: Block['clause'], subqueriesBefore: number, location: number,
+  block: Block,
+  call: AggregateCall,
+  wasInAggregate: boolean,
+  clause: Block['clause'],
+  subqueriesBefore: number,
+  location: number,
 ): BoundExpr {
   const binding = block.binding;
   const level = aggregateLevel(block, call);
   if (level === block) {
-    if (wasInAggregate) throw binding.error(SqlState.groupingError, 'aggregate function calls cannot be nested', location);
+    if (wasInAggregate)
+      throw binding.error(
+        SqlState.groupingError,
+        'aggregate function calls cannot be nested',
+        location,
+      );
     rejectClause(binding, clause, 'aggregate functions', SqlState.groupingError, location);
     block.inputSubqueries.push(...block.subqueries.splice(subqueriesBefore));
-  } else rejectClause(binding, level.clause, 'aggregate functions', SqlState.groupingError, location);
+  } else
+    rejectClause(binding, level.clause, 'aggregate functions', SqlState.groupingError, location);
   for (const known of level.aggregates) {
     if (sameCall(known.call, call, binding)) return binding.columnExpr(known.column, location);
   }
@@ -95,15 +172,28 @@ function registerAggregate(
 }
 
 function sameCall(left: AggregateCall, right: AggregateCall, binding: Binding): boolean {
-  if (left.function !== right.function || left.isDistinct !== right.isDistinct || left.args.length !== right.args.length) return false;
-  const pin = (constant: Parameters<Binding['literals']['pin']>[0]): void => binding.literals.pin(constant);
+  if (
+    left.function !== right.function ||
+    left.isDistinct !== right.isDistinct ||
+    left.args.length !== right.args.length
+  )
+    return false;
+  const pin = (constant: Parameters<Binding['literals']['pin']>[0]): void =>
+    binding.literals.pin(constant);
   if (!left.args.every((arg, index) => sameExpr(arg, right.args[index]!, pin))) return false;
   if ((left.filter === null) !== (right.filter === null)) return false;
   if (left.filter !== null && !sameExpr(left.filter, right.filter!, pin)) return false;
-  return left.orderBy.length === right.orderBy.length && left.orderBy.every((key, index) => {
-    const other = right.orderBy[index]!;
-    return key.descending === other.descending && key.nullsFirst === other.nullsFirst && sameExpr(key.expr, other.expr, pin);
-  });
+  return (
+    left.orderBy.length === right.orderBy.length &&
+    left.orderBy.every((key, index) => {
+      const other = right.orderBy[index]!;
+      return (
+        key.descending === other.descending &&
+        key.nullsFirst === other.nullsFirst &&
+        sameExpr(key.expr, other.expr, pin)
+      );
+    })
+  );
 }
 
 /** The level of the innermost column in the arguments; this level when there is none. */
@@ -126,13 +216,21 @@ function aggregateLevel(block: Block, call: AggregateCall): Block {
 
 /** Raises PostgreSQL's error when a clause must not hold aggregates or window functions. */
 export function rejectClause(
-  binding: Binding, clause: Block['clause'], what: string, code: typeof SqlState.groupingError | typeof SqlState.windowingError, location: number,
+  binding: Binding,
+  clause: Block['clause'],
+  what: string,
+  code: typeof SqlState.groupingError | typeof SqlState.windowingError,
+  location: number,
 ): void {
   const isAggregate = what === 'aggregate functions';
   if (clause === 'SELECT' || clause === 'ORDER BY' || clause === 'DISTINCT ON') return;
   if (isAggregate && (clause === 'HAVING' || clause === 'window definitions')) return;
   if (clause === 'FROM') {
-    throw binding.error(code, `${what} are not allowed in FROM clause of their own query level`, location);
+    throw binding.error(
+      code,
+      `${what} are not allowed in FROM clause of their own query level`,
+      location,
+    );
   }
   throw binding.error(code, `${what} are not allowed in ${clause}`, location);
 }

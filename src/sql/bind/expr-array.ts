@@ -21,33 +21,74 @@ export function bindArray(block: Block, node: A_ArrayExpr, target: TypeInstance 
   const location = node.location ?? -1;
   const items = node.elements ?? [];
   if (items.length === 0) {
-    if (target !== null) return {kind: 'array', type: target, typmod: -1, location, elements: [], isMultiDimensional: false};
-    throw binding.error(SqlState.indeterminateDatatype, 'cannot determine type of empty array', location, {
-      hint: 'Explicitly cast to the desired type, for example ARRAY[]::integer[].',
-    });
+    if (target !== null)
+      return {
+        kind: 'array',
+        type: target,
+        typmod: -1,
+        location,
+        elements: [],
+        isMultiDimensional: false,
+      };
+    throw binding.error(
+      SqlState.indeterminateDatatype,
+      'cannot determine type of empty array',
+      location,
+      {
+        hint: 'Explicitly cast to the desired type, for example ARRAY[]::integer[].',
+      },
+    );
   }
   const isNested = items.some(item => 'A_ArrayExpr' in item);
-  const elements = items.map(item => ('A_ArrayExpr' in item ? bindArray(block, item.A_ArrayExpr, target) : block.expr(item)));
+  const elements = items.map(item =>
+    'A_ArrayExpr' in item ? bindArray(block, item.A_ArrayExpr, target) : block.expr(item),
+  );
   if (target !== null) {
     const elementType = isNested ? target : target.element!;
-    const cast = elements.map(element => coerce(binding, element, elementType, {context: 'explicit'}));
-    return {kind: 'array', type: target, typmod: -1, location, elements: cast, isMultiDimensional: isNested};
+    const cast = elements.map(element =>
+      coerce(binding, element, elementType, {context: 'explicit'}),
+    );
+    return {
+      kind: 'array',
+      type: target,
+      typmod: -1,
+      location,
+      elements: cast,
+      isMultiDimensional: isNested,
+    };
   }
   const common = commonType(binding, elements, 'ARRAY');
-  const isArrayOfArrays = isTrueArray(baseType(common)) && common.oid !== TypeOid.int2vector && common.oid !== TypeOid.oidvector;
+  const isArrayOfArrays =
+    isTrueArray(baseType(common)) &&
+    common.oid !== TypeOid.int2vector &&
+    common.oid !== TypeOid.oidvector;
   if (!isArrayOfArrays && common.arrayOid === 0) {
-    throw binding.error(SqlState.undefinedObject, `could not find array type for data type ${errorType(common)}`, location);
+    throw binding.error(
+      SqlState.undefinedObject,
+      `could not find array type for data type ${errorType(common)}`,
+      location,
+    );
   }
   return {
-    kind: 'array', type: isArrayOfArrays ? common : binding.type(common.arrayOid), typmod: -1, location,
-    elements: coerceAll(binding, elements, common, 'ARRAY'), isMultiDimensional: isArrayOfArrays,
+    kind: 'array',
+    type: isArrayOfArrays ? common : binding.type(common.arrayOid),
+    typmod: -1,
+    location,
+    elements: coerceAll(binding, elements, common, 'ARRAY'),
+    isMultiDimensional: isArrayOfArrays,
   };
 }
 
 /** ROW(...): `t.*` inside spreads its columns. */
 export function bindRow(block: Block, node: RowNode): BoundExpr {
   const fields = (node.args ?? []).flatMap(arg => expandRowArgument(block, arg));
-  return {kind: 'row', type: block.binding.type(TypeOid.record), typmod: -1, location: node.location ?? -1, fields};
+  return {
+    kind: 'row',
+    type: block.binding.type(TypeOid.record),
+    typmod: -1,
+    location: node.location ?? -1,
+    fields,
+  };
 }
 
 function expandRowArgument(block: Block, arg: Node): BoundExpr[] {
@@ -82,17 +123,29 @@ export function bindIndirection(block: Block, node: A_Indirection): BoundExpr {
       index--;
       value = bindSubscripts(block, value, indices);
     } else {
-      throw binding.error(SqlState.syntaxError, 'row expansion via "*" is not supported here', value.location);
+      throw binding.error(
+        SqlState.syntaxError,
+        'row expansion via "*" is not supported here',
+        value.location,
+      );
     }
   }
   return value;
 }
 
 /** One field of a composite or record value. */
-export function selectField(binding: Binding, value: BoundExpr, name: string, location: number): BoundExpr {
+export function selectField(
+  binding: Binding,
+  value: BoundExpr,
+  name: string,
+  location: number,
+): BoundExpr {
   const columns = compositeColumns(binding, value.type);
   if (value.kind === 'row') {
-    const names = columns?.map(column => column.name) ?? binding.rowNames.get(value) ?? value.fields.map((_field, index) => `f${index + 1}`);
+    const names =
+      columns?.map(column => column.name) ??
+      binding.rowNames.get(value) ??
+      value.fields.map((_field, index) => `f${index + 1}`);
     const at = names.indexOf(name);
     if (at !== -1) return value.fields[at]!;
   }
@@ -100,32 +153,61 @@ export function selectField(binding: Binding, value: BoundExpr, name: string, lo
     const fields = binding.recordFields.get(value.kind === 'column' ? value.index : -1);
     const at = fields?.findIndex(field => field.name === name) ?? -1;
     if (fields !== undefined && at !== -1) {
-      return {kind: 'field', type: fields[at]!.type, typmod: fields[at]!.typmod, location, arg: value, index: at};
+      return {
+        kind: 'field',
+        type: fields[at]!.type,
+        typmod: fields[at]!.typmod,
+        location,
+        arg: value,
+        index: at,
+      };
     }
     if (baseType(value.type).oid === TypeOid.record) {
-      throw binding.error(SqlState.undefinedColumn, `could not identify column "${name}" in record data type`, location);
+      throw binding.error(
+        SqlState.undefinedColumn,
+        `could not identify column "${name}" in record data type`,
+        location,
+      );
     }
     throw binding.error(
-      SqlState.wrongObjectType, `column notation .${name} applied to type ${errorType(value.type)}, which is not a composite type`, location,
+      SqlState.wrongObjectType,
+      `column notation .${name} applied to type ${errorType(value.type)}, which is not a composite type`,
+      location,
     );
   }
   const at = columns.findIndex(column => column.name === name);
   const column = columns[at];
   if (column === undefined && value.kind === 'row') {
-    throw binding.error(SqlState.undefinedColumn, `column ${value.type.name}.${name} does not exist`, location);
+    throw binding.error(
+      SqlState.undefinedColumn,
+      `column ${value.type.name}.${name} does not exist`,
+      location,
+    );
   }
-  if (column === undefined) throw binding.error(SqlState.undefinedColumn, `column "${name}" not found in data type ${errorType(value.type)}`, location);
+  if (column === undefined)
+    throw binding.error(
+      SqlState.undefinedColumn,
+      `column "${name}" not found in data type ${errorType(value.type)}`,
+      location,
+    );
   return {kind: 'field', type: column.type, typmod: column.typmod, location, arg: value, index: at};
 }
 
-function bindSubscripts(block: Block, container: BoundExpr, indices: readonly A_Indices[]): BoundExpr {
+function bindSubscripts(
+  block: Block,
+  container: BoundExpr,
+  indices: readonly A_Indices[],
+): BoundExpr {
   const binding = block.binding;
   const base = baseType(container.type);
   if (base.oid === TypeOid.jsonb) return jsonbSubscript(block, container, indices);
   if (!isTrueArray(base)) {
-    if (base.oid === TypeOid.name && indices.length === 1) return nameSubscript(block, container, indices[0]!);
+    if (base.oid === TypeOid.name && indices.length === 1)
+      return nameSubscript(block, container, indices[0]!);
     throw binding.error(
-      SqlState.datatypeMismatch, `cannot subscript type ${errorType(container.type)} because it does not support subscripting`, container.location,
+      SqlState.datatypeMismatch,
+      `cannot subscript type ${errorType(container.type)} because it does not support subscripting`,
+      container.location,
     );
   }
   const isSlice = indices.some(part => part.is_slice === true);
@@ -133,7 +215,12 @@ function bindSubscripts(block: Block, container: BoundExpr, indices: readonly A_
     if (node === undefined) return null;
     const expr = block.expr(node);
     const cast = tryCoerce(binding, expr, binding.type(TypeOid.int4), {context: 'assignment'});
-    if (cast === null) throw binding.error(SqlState.datatypeMismatch, 'array subscript must have type integer', expr.location);
+    if (cast === null)
+      throw binding.error(
+        SqlState.datatypeMismatch,
+        'array subscript must have type integer',
+        expr.location,
+      );
     return cast;
   };
   const subscripts = indices.map(part => {
@@ -143,20 +230,44 @@ function bindSubscripts(block: Block, container: BoundExpr, indices: readonly A_
   });
   const type = isSlice ? base : base.element!;
   const typmod = container.typmod;
-  return {kind: 'subscript', type, typmod, location: container.location, array: container, isSlice, subscripts};
+  return {
+    kind: 'subscript',
+    type,
+    typmod,
+    location: container.location,
+    array: container,
+    isSlice,
+    subscripts,
+  };
 }
 
 /** j['a'][0]: jsonb_extract_path with the subscripts as text. */
-function jsonbSubscript(block: Block, container: BoundExpr, indices: readonly A_Indices[]): BoundExpr {
+function jsonbSubscript(
+  block: Block,
+  container: BoundExpr,
+  indices: readonly A_Indices[],
+): BoundExpr {
   const binding = block.binding;
   const row = binding.context.catalog.builtin.functionByOid(oid(3217));
   if (row === undefined) throw featureNotSupported('jsonb subscripting is not supported');
   const elements = indices.map(part => {
-    if (part.is_slice === true) throw binding.error(SqlState.datatypeMismatch, 'jsonb subscript does not support slices', container.location);
-    return coerce(binding, block.expr(part.uidx!), binding.type(TypeOid.text), {context: 'explicit'});
+    if (part.is_slice === true)
+      throw binding.error(
+        SqlState.datatypeMismatch,
+        'jsonb subscript does not support slices',
+        container.location,
+      );
+    return coerce(binding, block.expr(part.uidx!), binding.type(TypeOid.text), {
+      context: 'explicit',
+    });
   });
   const path: BoundExpr = {
-    kind: 'array', type: binding.type(TypeOid.textArray), typmod: -1, location: container.location, elements, isMultiDimensional: false,
+    kind: 'array',
+    type: binding.type(TypeOid.textArray),
+    typmod: -1,
+    location: container.location,
+    elements,
+    isMultiDimensional: false,
   };
   return makeCall(binding, row, [container, path], binding.type(TypeOid.jsonb), container.location);
 }
@@ -165,11 +276,20 @@ function jsonbSubscript(block: Block, container: BoundExpr, indices: readonly A_
 function nameSubscript(block: Block, container: BoundExpr, index: A_Indices): BoundExpr {
   const binding = block.binding;
   const text = binding.type(TypeOid.text);
-  const at = coerce(binding, block.expr(index.uidx!), binding.type(TypeOid.int4), {context: 'assignment'});
+  const at = coerce(binding, block.expr(index.uidx!), binding.type(TypeOid.int4), {
+    context: 'assignment',
+  });
   const one = binding.constant(binding.type(TypeOid.int4), 1);
   const substring = binding.context.catalog.builtin.functionByOid(oid(877));
-  if (substring === undefined) throw featureNotSupported('subscripting of type name is not supported');
+  if (substring === undefined)
+    throw featureNotSupported('subscripting of type name is not supported');
   const next = binaryOperator(binding, '+', at, one, container.location);
-  const call = makeCall(binding, substring, [relabel(container, text), next, one], text, container.location);
+  const call = makeCall(
+    binding,
+    substring,
+    [relabel(container, text), next, one],
+    text,
+    container.location,
+  );
   return coerce(binding, call, binding.type(TypeOid.char), {context: 'explicit'});
 }

@@ -20,13 +20,20 @@ import {TypeOid} from './type-oids.ts';
 export function bindCall(block: Block, node: FuncCall): BoundExpr {
   const binding = block.binding;
   const location = node.location ?? -1;
-  const isAggregateSyntax = node.agg_star === true || node.agg_distinct === true || node.agg_order !== undefined ||
-    node.agg_filter !== undefined || node.agg_within_group === true || node.over !== undefined;
+  const isAggregateSyntax =
+    node.agg_star === true ||
+    node.agg_distinct === true ||
+    node.agg_order !== undefined ||
+    node.agg_filter !== undefined ||
+    node.agg_within_group === true ||
+    node.over !== undefined;
   const mayBeAggregate = isAggregateSyntax || mayNameAggregate(binding, node);
   const before = block.subqueries.length;
   const argNodes = node.args ?? [];
-  const bindArgs = (): BoundExpr[] => argNodes.map(arg => block.expr('NamedArgExpr' in arg ? arg.NamedArgExpr.arg! : arg));
-  if (mayBeAggregate) return bindAggregate(block, node, bindArgs, before) ?? bindWindowCall(block, node, bindArgs);
+  const bindArgs = (): BoundExpr[] =>
+    argNodes.map(arg => block.expr('NamedArgExpr' in arg ? arg.NamedArgExpr.arg! : arg));
+  if (mayBeAggregate)
+    return bindAggregate(block, node, bindArgs, before) ?? bindWindowCall(block, node, bindArgs);
   block.setDepth++;
   const args = bindArgs();
   block.setDepth--;
@@ -37,11 +44,19 @@ export function bindCall(block: Block, node: FuncCall): BoundExpr {
 function mayNameAggregate(binding: Binding, node: FuncCall): boolean {
   const names = namesOf(node.funcname);
   const rows = binding.context.catalog.builtin.functionsByName(names.at(-1) ?? '');
-  return rows.length > 0 && rows.some(row => row.kind === 'a' || row.kind === 'w') &&
-    !rows.some(row => row.kind === 'f' && row.argTypes.length === (node.args?.length ?? 0));
+  return (
+    rows.length > 0 &&
+    rows.some(row => row.kind === 'a' || row.kind === 'w') &&
+    !rows.some(row => row.kind === 'f' && row.argTypes.length === (node.args?.length ?? 0))
+  );
 }
 
-function finishCall(block: Block, node: FuncCall, args: readonly BoundExpr[], location: number): BoundExpr {
+function finishCall(
+  block: Block,
+  node: FuncCall,
+  args: readonly BoundExpr[],
+  location: number,
+): BoundExpr {
   const binding = block.binding;
   const names = namesOf(node.funcname);
   const match = matchFunction(binding, node, args);
@@ -55,25 +70,37 @@ function finishCall(block: Block, node: FuncCall, args: readonly BoundExpr[], lo
   }
   const {row} = match;
   if (row.kind === 'p') {
-    throw binding.error(SqlState.wrongObjectType, `${signature(names.join('.'), args)} is a procedure`, location, {
-      hint: 'To call a procedure, use CALL.',
-    });
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `${signature(names.join('.'), args)} is a procedure`,
+      location,
+      {
+        hint: 'To call a procedure, use CALL.',
+      },
+    );
   }
   const call = resolveCall(binding, match, args, location, node.func_variadic === true);
   if (row.returnsSet) return bindSetCall(block, call, location);
-  if (row.sqlBody !== null && binding.trace === null) return inlineSqlFunction(block, call, location);
+  if (row.sqlBody !== null && binding.trace === null)
+    return inlineSqlFunction(block, call, location);
   const made = makeCall(binding, row, call.args, call.type, location);
   return node.funcformat === 'COERCE_SQL_SYNTAX' ? {...made, form: 'syntax'} : made;
 }
 
 /** typename(x): a cast in function notation. */
-function asCast(binding: Binding, name: string, arg: BoundExpr, location: number): BoundExpr | null {
+function asCast(
+  binding: Binding,
+  name: string,
+  arg: BoundExpr,
+  location: number,
+): BoundExpr | null {
   const target = findType(binding, name);
   if (target === null || target.kind === 'p') return null;
   if (arg.type.oid !== TypeOid.unknown) {
     const path = coercionPath(binding, arg.type, target, 'explicit');
     if (path === null || path.kind === 'array') return null;
-    if (path.kind === 'io' && (arg.type.category === 'C' || arg.type.oid === TypeOid.record)) return null;
+    if (path.kind === 'io' && (arg.type.category === 'C' || arg.type.oid === TypeOid.record))
+      return null;
   }
   return coerce(binding, arg, target, {context: 'explicit', location});
 }

@@ -17,24 +17,47 @@ export function bindCase(block: Block, expr: CaseExpr): BoundExpr {
     const binding = block.binding;
     const location = expr.location ?? -1;
     let operand = expr.arg === undefined ? null : block.expr(expr.arg);
-    if (operand !== null && isUnknown(operand)) operand = coerceImplicit(binding, operand, binding.type(TypeOid.text));
+    if (operand !== null && isUnknown(operand))
+      operand = coerceImplicit(binding, operand, binding.type(TypeOid.text));
     const id = operand === null ? 0 : binding.newLet();
-    const ref: BoundExpr | null = operand === null ? null : {kind: 'letRef', type: operand.type, typmod: operand.typmod, location: operand.location, id};
+    const ref: BoundExpr | null =
+      operand === null
+        ? null
+        : {
+            kind: 'letRef',
+            type: operand.type,
+            typmod: operand.typmod,
+            location: operand.location,
+            id,
+          };
     const whens = (expr.args ?? []).map(arg => {
       const when = 'CaseWhen' in arg ? arg.CaseWhen : {};
       const test = block.expr(when.expr!);
-      const condition = ref === null ? test : binaryOperator(binding, '=', ref, test, when.location ?? location);
-      return {condition: coerceBoolean(binding, condition, 'CASE/WHEN'), result: block.expr(when.result!)};
+      const condition =
+        ref === null ? test : binaryOperator(binding, '=', ref, test, when.location ?? location);
+      return {
+        condition: coerceBoolean(binding, condition, 'CASE/WHEN'),
+        result: block.expr(when.result!),
+      };
     });
-    const otherwise = expr.defresult === undefined ? binding.constant(binding.type(TypeOid.unknown), null, location) : block.expr(expr.defresult);
+    const otherwise =
+      expr.defresult === undefined
+        ? binding.constant(binding.type(TypeOid.unknown), null, location)
+        : block.expr(expr.defresult);
     const results = [otherwise, ...whens.map(when => when.result)];
     const type = commonType(binding, results, 'CASE');
     const [coercedElse, ...coerced] = coerceAll(binding, results, type, 'CASE/WHEN');
     const body: BoundExpr = {
-      kind: 'case', type, typmod: commonTypmod([coercedElse!, ...coerced], type), location,
-      whens: whens.map((when, index) => ({condition: when.condition, result: coerced[index]!})), otherwise: coercedElse!,
+      kind: 'case',
+      type,
+      typmod: commonTypmod([coercedElse!, ...coerced], type),
+      location,
+      whens: whens.map((when, index) => ({condition: when.condition, result: coerced[index]!})),
+      otherwise: coercedElse!,
     };
-    return operand === null ? body : {kind: 'let', type, typmod: body.typmod, location, id, value: operand, body};
+    return operand === null
+      ? body
+      : {kind: 'let', type, typmod: body.typmod, location, id, value: operand, body};
   });
 }
 
@@ -43,7 +66,13 @@ export function bindCoalesce(block: Block, expr: CoalesceExpr): BoundExpr {
     const args = (expr.args ?? []).map(arg => block.expr(arg));
     const type = commonType(block.binding, args, 'COALESCE');
     const coerced = coerceAll(block.binding, args, type, 'COALESCE');
-    return {kind: 'coalesce', type, typmod: commonTypmod(coerced, type), location: expr.location ?? -1, args: coerced};
+    return {
+      kind: 'coalesce',
+      type,
+      typmod: commonTypmod(coerced, type),
+      location: expr.location ?? -1,
+      args: coerced,
+    };
   });
 }
 
@@ -55,15 +84,35 @@ export function bindMinMax(block: Block, expr: MinMaxExpr): BoundExpr {
   const type = commonType(block.binding, args, name);
   const coerced = coerceAll(block.binding, args, type, name);
   const operator = typeOperator(block.binding, '<', type, expr.location ?? -1);
-  requireCode(block.binding, operatorFunction(block.binding, operator), 'scalar', expr.location ?? -1);
-  return {kind: 'minMax', type, typmod: commonTypmod(coerced, type), location: expr.location ?? -1, isGreatest, args: coerced};
+  requireCode(
+    block.binding,
+    operatorFunction(block.binding, operator),
+    'scalar',
+    expr.location ?? -1,
+  );
+  return {
+    kind: 'minMax',
+    type,
+    typmod: commonTypmod(coerced, type),
+    location: expr.location ?? -1,
+    isGreatest,
+    args: coerced,
+  };
 }
 
 export function bindNullTest(block: Block, expr: NullTest): BoundExpr {
   const arg = block.expr(expr.arg!);
   const isRow = isRowType(arg);
   const negated = (expr.nulltesttype ?? 'IS_NULL') === 'IS_NOT_NULL';
-  return {kind: 'nullTest', type: block.binding.boolType, typmod: -1, location: expr.location ?? -1, arg, negated, isRow};
+  return {
+    kind: 'nullTest',
+    type: block.binding.boolType,
+    typmod: -1,
+    location: expr.location ?? -1,
+    arg,
+    negated,
+    isRow,
+  };
 }
 
 function isRowType(expr: BoundExpr): boolean {
@@ -77,6 +126,12 @@ export function bindBooleanTest(block: Block, expr: BooleanTest): BoundExpr {
   const arg = coerceBoolean(block.binding as Binding, block.expr(expr.arg!), name);
   const test = kind.endsWith('TRUE') ? 'true' : kind.endsWith('FALSE') ? 'false' : 'unknown';
   return {
-    kind: 'booleanTest', type: block.binding.boolType, typmod: -1, location: expr.location ?? -1, arg, test, negated: kind.startsWith('IS_NOT'),
+    kind: 'booleanTest',
+    type: block.binding.boolType,
+    typmod: -1,
+    location: expr.location ?? -1,
+    arg,
+    test,
+    negated: kind.startsWith('IS_NOT'),
   };
 }

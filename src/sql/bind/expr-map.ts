@@ -37,7 +37,12 @@ export function mapChildren(expr: BoundExpr, change: (child: BoundExpr) => Bound
     }
     case 'case':
       return {
-        ...expr, whens: expr.whens.map(when => ({condition: change(when.condition), result: change(when.result)})), otherwise: change(expr.otherwise),
+        ...expr,
+        whens: expr.whens.map(when => ({
+          condition: change(when.condition),
+          result: change(when.result),
+        })),
+        otherwise: change(expr.otherwise),
       };
     case 'let':
       return {...expr, value: change(expr.value), body: change(expr.body)};
@@ -53,9 +58,11 @@ export function mapChildren(expr: BoundExpr, change: (child: BoundExpr) => Bound
     }
     case 'subscript':
       return {
-        ...expr, array: change(expr.array),
+        ...expr,
+        array: change(expr.array),
         subscripts: expr.subscripts.map(part => ({
-          lower: part.lower === null ? null : change(part.lower), upper: part.upper === null ? null : change(part.upper),
+          lower: part.lower === null ? null : change(part.lower),
+          upper: part.upper === null ? null : change(part.upper),
         })),
       };
     case 'rowCompare':
@@ -64,14 +71,19 @@ export function mapChildren(expr: BoundExpr, change: (child: BoundExpr) => Bound
       return {...expr, arg: change(expr.arg), element: change(expr.element)};
     case 'domainCast':
       return {
-        ...expr, arg: change(expr.arg), checks: expr.checks.map(check => ({name: check.name, condition: change(check.condition)})),
+        ...expr,
+        arg: change(expr.arg),
+        checks: expr.checks.map(check => ({name: check.name, condition: change(check.condition)})),
       };
     default:
       return assertNever(expr);
   }
 }
 
-function mapList(list: readonly BoundExpr[], change: (child: BoundExpr) => BoundExpr): readonly BoundExpr[] {
+function mapList(
+  list: readonly BoundExpr[],
+  change: (child: BoundExpr) => BoundExpr,
+): readonly BoundExpr[] {
   let changed: BoundExpr[] | null = null;
   for (let index = 0; index < list.length; index++) {
     const item = list[index]!;
@@ -83,7 +95,10 @@ function mapList(list: readonly BoundExpr[], change: (child: BoundExpr) => Bound
 }
 
 /** The expression with columns replaced: `replace` gives the new expression of a column, or null to keep it. */
-export function replaceColumns(expr: BoundExpr, replace: (column: BoundExpr & {readonly kind: 'column'}) => BoundExpr | null): BoundExpr {
+export function replaceColumns(
+  expr: BoundExpr,
+  replace: (column: BoundExpr & {readonly kind: 'column'}) => BoundExpr | null,
+): BoundExpr {
   if (expr.kind === 'column') return replace(expr) ?? expr;
   return mapChildren(expr, child => replaceColumns(child, replace));
 }
@@ -91,8 +106,9 @@ export function replaceColumns(expr: BoundExpr, replace: (column: BoundExpr & {r
 /** Ids of the columns in an expression, in order of appearance. */
 export function collectColumns(expr: BoundExpr, into: Set<number>): void {
   if (expr.kind === 'column') into.add(expr.index);
-  else mapChildren(expr, child => {
-    collectColumns(child, into);
-    return child;
-  });
+  else
+    mapChildren(expr, child => {
+      collectColumns(child, into);
+      return child;
+    });
 }

@@ -32,7 +32,13 @@ export function bindOperator(block: Block, expr: A_Expr): BoundExpr {
     case 'AEXPR_LIKE':
     case 'AEXPR_ILIKE':
     case 'AEXPR_SIMILAR':
-      return binaryOperator(block.binding, nameOf(expr), block.expr(expr.lexpr!), block.expr(expr.rexpr!), location);
+      return binaryOperator(
+        block.binding,
+        nameOf(expr),
+        block.expr(expr.lexpr!),
+        block.expr(expr.rexpr!),
+        location,
+      );
     default:
       return bindBetween(block, expr, location);
   }
@@ -51,15 +57,37 @@ function bindPlain(block: Block, expr: A_Expr, location: number): BoundExpr {
   const name = nameOf(expr);
   const {lexpr, rexpr} = expr;
   if (lexpr === undefined) return prefixOperator(block.binding, name, block.expr(rexpr!), location);
-  if (rexpr === undefined) throw block.binding.error(SqlState.syntaxError, 'postfix operators are not supported', location);
+  if (rexpr === undefined)
+    throw block.binding.error(
+      SqlState.syntaxError,
+      'postfix operators are not supported',
+      location,
+    );
   const leftRow = isRow(lexpr);
-  if (leftRow && 'SubLink' in rexpr && (rexpr.SubLink.subLinkType ?? 'EXISTS_SUBLINK') === 'EXPR_SUBLINK') {
+  if (
+    leftRow &&
+    'SubLink' in rexpr &&
+    (rexpr.SubLink.subLinkType ?? 'EXISTS_SUBLINK') === 'EXPR_SUBLINK'
+  ) {
     return bindRowSubquery(block, lexpr, rexpr.SubLink, name, location);
   }
   if (leftRow && isRow(rexpr)) {
-    return rowComparison(block.binding, name, rowFields(block, lexpr), rowFields(block, rexpr), location);
+    return rowComparison(
+      block.binding,
+      name,
+      rowFields(block, lexpr),
+      rowFields(block, rexpr),
+      location,
+    );
   }
-  return binaryOperator(block.binding, name, block.expr(lexpr), block.expr(rexpr), location, schemaOf(expr));
+  return binaryOperator(
+    block.binding,
+    name,
+    block.expr(lexpr),
+    block.expr(rexpr),
+    location,
+    schemaOf(expr),
+  );
 }
 
 function isRow(node: Node): boolean {
@@ -73,7 +101,14 @@ function rowFields(block: Block, node: Node): BoundExpr[] {
 function bindAnyAll(block: Block, expr: A_Expr, location: number): BoundExpr {
   const left = block.expr(expr.lexpr!);
   const array = block.expr(expr.rexpr!);
-  return scalarArrayOperator(block.binding, nameOf(expr), expr.kind === 'AEXPR_OP_ALL', left, array, location);
+  return scalarArrayOperator(
+    block.binding,
+    nameOf(expr),
+    expr.kind === 'AEXPR_OP_ALL',
+    left,
+    array,
+    location,
+  );
 }
 
 function bindDistinct(block: Block, expr: A_Expr, negated: boolean, location: number): BoundExpr {
@@ -82,8 +117,15 @@ function bindDistinct(block: Block, expr: A_Expr, negated: boolean, location: nu
   if (isRow(expr.lexpr!) && isRow(expr.rexpr!)) {
     const left = rowFields(block, expr.lexpr!);
     const right = rowFields(block, expr.rexpr!);
-    if (left.length !== right.length) throw binding.error(SqlState.syntaxError, 'unequal number of entries in row expressions', location);
-    const parts = left.map((field, index) => distinctTest(binding, field, right[index]!, false, location));
+    if (left.length !== right.length)
+      throw binding.error(
+        SqlState.syntaxError,
+        'unequal number of entries in row expressions',
+        location,
+      );
+    const parts = left.map((field, index) =>
+      distinctTest(binding, field, right[index]!, false, location),
+    );
     const any: BoundExpr = parts.length === 1 ? parts[0]! : {kind: 'or', ...base, args: parts};
     return negated ? {kind: 'not', ...base, arg: any} : any;
   }
@@ -91,15 +133,35 @@ function bindDistinct(block: Block, expr: A_Expr, negated: boolean, location: nu
 }
 
 /** left IS [NOT] DISTINCT FROM right; against a NULL constant it is a null test. */
-export function distinctTest(binding: Binding, left: BoundExpr, right: BoundExpr, negated: boolean, location: number): BoundExpr {
+export function distinctTest(
+  binding: Binding,
+  left: BoundExpr,
+  right: BoundExpr,
+  negated: boolean,
+  location: number,
+): BoundExpr {
   const base = {type: binding.boolType, typmod: -1, location};
-  for (const [constant, other] of [[left, right], [right, left]] as const) {
-    if (constant.kind === 'constant' && constant.value === null && constant.type.oid === TypeOid.unknown) {
+  for (const [constant, other] of [
+    [left, right],
+    [right, left],
+  ] as const) {
+    if (
+      constant.kind === 'constant' &&
+      constant.value === null &&
+      constant.type.oid === TypeOid.unknown
+    ) {
       return {kind: 'nullTest', ...base, arg: other, negated: !negated, isRow: false};
     }
   }
   const call = comparison(binding, '=', left, right, location);
-  return {kind: 'distinct', ...base, left: call.args[0]!, right: call.args[1]!, equalitySource: call.source, negated};
+  return {
+    kind: 'distinct',
+    ...base,
+    left: call.args[0]!,
+    right: call.args[1]!,
+    equalitySource: call.source,
+    negated,
+  };
 }
 
 function bindNullIf(block: Block, expr: A_Expr, location: number): BoundExpr {
@@ -107,23 +169,41 @@ function bindNullIf(block: Block, expr: A_Expr, location: number): BoundExpr {
   const left = block.expr(expr.lexpr!);
   const right = block.expr(expr.rexpr!);
   const call = binaryOperator(binding, '=', left, right, location);
-  if (call.type.oid !== TypeOid.bool) throw binding.error(SqlState.datatypeMismatch, 'NULLIF requires = operator to yield boolean', location);
+  if (call.type.oid !== TypeOid.bool)
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      'NULLIF requires = operator to yield boolean',
+      location,
+    );
   const first = call.args[0]!;
-  return {kind: 'nullIf', type: first.type, typmod: first.typmod, location, left: first, right: call.args[1]!, equalitySource: call.source};
+  return {
+    kind: 'nullIf',
+    type: first.type,
+    typmod: first.typmod,
+    location,
+    left: first,
+    right: call.args[1]!,
+    equalitySource: call.source,
+  };
 }
 
 function bindIn(block: Block, expr: A_Expr, location: number): BoundExpr {
   const binding = block.binding;
   const name = nameOf(expr);
   const isNot = name === '<>';
-  const items = expr.rexpr !== undefined && 'List' in expr.rexpr ? (expr.rexpr.List.items ?? []) : [];
+  const items =
+    expr.rexpr !== undefined && 'List' in expr.rexpr ? (expr.rexpr.List.items ?? []) : [];
   const base = {type: binding.boolType, typmod: -1, location};
   const parts: BoundExpr[] = [];
   if (isRow(expr.lexpr!)) {
     const left = rowFields(block, expr.lexpr!);
     for (const item of items) {
       if (!isRow(item)) {
-        throw binding.error(SqlState.syntaxError, 'unequal number of entries in row expressions', location);
+        throw binding.error(
+          SqlState.syntaxError,
+          'unequal number of entries in row expressions',
+          location,
+        );
       }
       parts.push(rowComparison(binding, name, left, rowFields(block, item), location));
     }
@@ -132,7 +212,8 @@ function bindIn(block: Block, expr: A_Expr, location: number): BoundExpr {
     const bound = items.map(item => block.expr(item));
     const free = bound.filter(item => columnsOf([item]).length === 0);
     const array = free.length > 1 ? asArray(binding, left, free, location) : null;
-    if (array !== null) parts.push(scalarArrayOperator(binding, name, isNot, left, array, location));
+    if (array !== null)
+      parts.push(scalarArrayOperator(binding, name, isNot, left, array, location));
     for (const item of bound) {
       if (array !== null && free.includes(item)) continue;
       parts.push(comparison(binding, name, left, item, location));
@@ -143,28 +224,49 @@ function bindIn(block: Block, expr: A_Expr, location: number): BoundExpr {
 }
 
 /** The list as ARRAY[...] of one type, or null when the types do not fit. */
-function asArray(binding: Binding, left: BoundExpr, items: readonly BoundExpr[], location: number): BoundExpr | null {
+function asArray(
+  binding: Binding,
+  left: BoundExpr,
+  items: readonly BoundExpr[],
+  location: number,
+): BoundExpr | null {
   const type = commonTypeOf(binding, [left.type, ...items.map(item => item.type)], () => {});
   if (type === null || type.oid === TypeOid.record || type.arrayOid === 0) return null;
   if (!items.every(item => canCoerce(binding, [item.type], [type.oid]))) return null;
   const elements = coerceAll(binding, items, type, 'IN');
-  return {kind: 'array', type: binding.type(type.arrayOid), typmod: -1, location, elements, isMultiDimensional: false};
+  return {
+    kind: 'array',
+    type: binding.type(type.arrayOid),
+    typmod: -1,
+    location,
+    elements,
+    isMultiDimensional: false,
+  };
 }
 
 function bindBetween(block: Block, expr: A_Expr, location: number): BoundExpr {
   const binding = block.binding;
   const operand = block.expr(expr.lexpr!);
-  const bounds = expr.rexpr !== undefined && 'List' in expr.rexpr ? (expr.rexpr.List.items ?? []) : [];
+  const bounds =
+    expr.rexpr !== undefined && 'List' in expr.rexpr ? (expr.rexpr.List.items ?? []) : [];
   const low = block.expr(bounds[0]!);
   const high = block.expr(bounds[1]!);
   const base = {type: binding.boolType, typmod: -1, location};
   const between = (first: BoundExpr, second: BoundExpr): BoundExpr => ({
-    kind: 'and', ...base,
-    args: [comparison(binding, '>=', operand, first, location), comparison(binding, '<=', operand, second, location)],
+    kind: 'and',
+    ...base,
+    args: [
+      comparison(binding, '>=', operand, first, location),
+      comparison(binding, '<=', operand, second, location),
+    ],
   });
   const outside = (first: BoundExpr, second: BoundExpr): BoundExpr => ({
-    kind: 'or', ...base,
-    args: [comparison(binding, '<', operand, first, location), comparison(binding, '>', operand, second, location)],
+    kind: 'or',
+    ...base,
+    args: [
+      comparison(binding, '<', operand, first, location),
+      comparison(binding, '>', operand, second, location),
+    ],
   });
   switch (expr.kind) {
     case 'AEXPR_BETWEEN':

@@ -5,7 +5,9 @@ import type {Binding} from './binding.ts';
 import {coerceTypmod} from './coerce.ts';
 import {TypeOid} from './type-oids.ts';
 
-const values: Readonly<Record<string, {readonly name: SessionValueExpr['name']; readonly type: Oid}>> = {
+const values: Readonly<
+  Record<string, {readonly name: SessionValueExpr['name']; readonly type: Oid}>
+> = {
   SVFOP_CURRENT_DATE: {name: 'current_date', type: TypeOid.date},
   SVFOP_CURRENT_TIME: {name: 'current_time', type: TypeOid.timetz},
   SVFOP_CURRENT_TIMESTAMP: {name: 'current_timestamp', type: TypeOid.timestamptz},
@@ -26,5 +28,7 @@ export function bindSqlValue(binding: Binding, node: SQLValueFunction): BoundExp
   const location = node.location ?? -1;
   const type = binding.type(value.type);
   const expr: BoundExpr = {kind: 'sessionValue', type, typmod: -1, location, name: value.name};
-  return op.endsWith('_N') ? coerceTypmod(binding, expr, type, Math.min(node.typmod ?? 0, 6), true, location) : expr;
+  return op.endsWith('_N')
+    ? coerceTypmod(binding, expr, type, Math.min(node.typmod ?? 0, 6), true, location)
+    : expr;
 }

@@ -14,36 +14,76 @@ import {bindSortKeys} from './sort-keys.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** Binds a call with OVER (PostgreSQL transformWindowFuncCall). */
-export function bindWindowCall(block: Block, node: FuncCall, bindArgs: () => BoundExpr[]): BoundExpr {
+export function bindWindowCall(
+  block: Block,
+  node: FuncCall,
+  bindArgs: () => BoundExpr[],
+): BoundExpr {
   const binding = block.binding;
   const location = node.location ?? -1;
   const name = namesOf(node.funcname).join('.');
-  if (block.isInWindow) throw binding.error(SqlState.windowingError, 'window function calls cannot be nested', location);
-  if (block.isInAggregate) throw binding.error(SqlState.groupingError, 'aggregate function calls cannot contain window function calls', location);
+  if (block.isInWindow)
+    throw binding.error(
+      SqlState.windowingError,
+      'window function calls cannot be nested',
+      location,
+    );
+  if (block.isInAggregate)
+    throw binding.error(
+      SqlState.groupingError,
+      'aggregate function calls cannot contain window function calls',
+      location,
+    );
   rejectClause(binding, block.clause, 'window functions', SqlState.windowingError, location);
   block.isInWindow = true;
   const args = bindArgs();
-  const filter = node.agg_filter === undefined ? null : coerceBoolean(binding, block.expr(node.agg_filter), 'FILTER');
+  const filter =
+    node.agg_filter === undefined
+      ? null
+      : coerceBoolean(binding, block.expr(node.agg_filter), 'FILTER');
   block.isInWindow = false;
   const match = matchFunction(binding, node, args);
-  if (match === null || match === 'ambiguous') throw undefinedFunction(binding, node, args, match === 'ambiguous');
+  if (match === null || match === 'ambiguous')
+    throw undefinedFunction(binding, node, args, match === 'ambiguous');
   const {row} = match;
   if (row.kind !== 'w' && row.kind !== 'a') {
-    throw binding.error(SqlState.wrongObjectType, `OVER specified, but ${name} is not a window function nor an aggregate function`, location);
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `OVER specified, but ${name} is not a window function nor an aggregate function`,
+      location,
+    );
   }
-  if (node.agg_distinct === true) throw binding.error(SqlState.featureNotSupported, 'DISTINCT is not implemented for window functions', location);
+  if (node.agg_distinct === true)
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'DISTINCT is not implemented for window functions',
+      location,
+    );
   if (node.agg_order !== undefined && node.agg_order.length > 0) {
-    throw binding.error(SqlState.featureNotSupported, 'aggregate ORDER BY is not implemented for window functions', location);
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'aggregate ORDER BY is not implemented for window functions',
+      location,
+    );
   }
   if (row.kind === 'w' && filter !== null) {
-    throw binding.error(SqlState.featureNotSupported, 'FILTER is not implemented for non-aggregate window functions', location);
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'FILTER is not implemented for non-aggregate window functions',
+      location,
+    );
   }
   if (row.kind === 'a') requireCode(binding, {...row, source: row.name}, 'aggregate', location);
   const resolved = resolveCall(binding, match, args, location);
   const window = bindWindow(block, node.over!);
   const call: WindowCall = {
-    function: row.oid, source: row.kind === 'a' ? row.name : row.source, name: row.name, type: resolved.type, isAggregate: row.kind === 'a',
-    args: resolved.args, filter,
+    function: row.oid,
+    source: row.kind === 'a' ? row.name : row.source,
+    name: row.name,
+    type: resolved.type,
+    isAggregate: row.kind === 'a',
+    args: resolved.args,
+    filter,
   };
   const column = binding.newColumn(row.name, resolved.type, -1);
   binding.owners.set(column.id, block.real);
@@ -60,7 +100,8 @@ interface WindowParts {
 /** The window of an OVER clause; equal windows are one. */
 function bindWindow(block: Block, definition: WindowDef): BoundWindow {
   const parts = windowParts(block, definition, new Set());
-  const pin = (constant: Parameters<Binding['literals']['pin']>[0]): void => block.binding.literals.pin(constant);
+  const pin = (constant: Parameters<Binding['literals']['pin']>[0]): void =>
+    block.binding.literals.pin(constant);
   const known = block.windows.find(window => sameWindow(window, parts, pin));
   if (known !== undefined) return known;
   const made: BoundWindow = {...parts, calls: []};
@@ -68,19 +109,46 @@ function bindWindow(block: Block, definition: WindowDef): BoundWindow {
   return made;
 }
 
-function sameWindow(left: WindowParts, right: WindowParts, pin: Parameters<typeof sameExpr>[2]): boolean {
-  return left.partitionBy.length === right.partitionBy.length && left.orderBy.length === right.orderBy.length &&
+function sameWindow(
+  left: WindowParts,
+  right: WindowParts,
+  pin: Parameters<typeof sameExpr>[2],
+): boolean {
+  return (
+    left.partitionBy.length === right.partitionBy.length &&
+    left.orderBy.length === right.orderBy.length &&
     left.partitionBy.every((expr, index) => sameExpr(expr, right.partitionBy[index]!, pin)) &&
     left.orderBy.every((key, index) => {
       const other = right.orderBy[index]!;
-      return key.descending === other.descending && key.nullsFirst === other.nullsFirst && sameExpr(key.expr, other.expr, pin);
-    }) && sameFrame(left.frame, right.frame, pin);
+      return (
+        key.descending === other.descending &&
+        key.nullsFirst === other.nullsFirst &&
+        sameExpr(key.expr, other.expr, pin)
+      );
+    }) &&
+    sameFrame(left.frame, right.frame, pin)
+  );
 }
 
-function sameFrame(left: WindowFrame, right: WindowFrame, pin: Parameters<typeof sameExpr>[2]): boolean {
-  const sameBound = (a: {kind: string; offset: BoundExpr | null}, b: {kind: string; offset: BoundExpr | null}): boolean =>
-    a.kind === b.kind && (a.offset === null ? b.offset === null : b.offset !== null && sameExpr(a.offset, b.offset, pin));
-  return left.mode === right.mode && left.exclude === right.exclude && sameBound(left.start, right.start) && sameBound(left.end, right.end);
+function sameFrame(
+  left: WindowFrame,
+  right: WindowFrame,
+  pin: Parameters<typeof sameExpr>[2],
+): boolean {
+  const sameBound = (
+    a: {kind: string; offset: BoundExpr | null},
+    b: {kind: string; offset: BoundExpr | null},
+  ): boolean =>
+    a.kind === b.kind &&
+    (a.offset === null
+      ? b.offset === null
+      : b.offset !== null && sameExpr(a.offset, b.offset, pin));
+  return (
+    left.mode === right.mode &&
+    left.exclude === right.exclude &&
+    sameBound(left.start, right.start) &&
+    sameBound(left.end, right.end)
+  );
 }
 
 function windowParts(block: Block, definition: WindowDef, seen: Set<string>): WindowParts {
@@ -91,14 +159,26 @@ function windowParts(block: Block, definition: WindowDef, seen: Set<string>): Wi
   if (definition.name !== undefined && base !== null) return base;
   const hasOwnOrder = (definition.orderClause ?? []).length > 0;
   if (base !== null && (definition.partitionClause ?? []).length > 0) {
-    throw binding.error(SqlState.windowingError, `cannot override PARTITION BY clause of window "${baseName}"`, location);
+    throw binding.error(
+      SqlState.windowingError,
+      `cannot override PARTITION BY clause of window "${baseName}"`,
+      location,
+    );
   }
   if (base !== null && hasOwnOrder && base.orderBy.length > 0) {
-    throw binding.error(SqlState.windowingError, `cannot override ORDER BY clause of window "${baseName}"`, location);
+    throw binding.error(
+      SqlState.windowingError,
+      `cannot override ORDER BY clause of window "${baseName}"`,
+      location,
+    );
   }
   return block.within('window definitions', () => {
-    const partitionBy = base?.partitionBy ?? (definition.partitionClause ?? []).map(node => block.expr(node));
-    const orderBy = base !== null && base.orderBy.length > 0 ? base.orderBy : bindSortKeys(block, definition.orderClause ?? []);
+    const partitionBy =
+      base?.partitionBy ?? (definition.partitionClause ?? []).map(node => block.expr(node));
+    const orderBy =
+      base !== null && base.orderBy.length > 0
+        ? base.orderBy
+        : bindSortKeys(block, definition.orderClause ?? []);
     return {partitionBy, orderBy, frame: bindFrame(block, definition, orderBy)};
   });
 }
@@ -106,7 +186,11 @@ function windowParts(block: Block, definition: WindowDef, seen: Set<string>): Wi
 function namedParts(block: Block, name: string, seen: Set<string>, location: number): WindowParts {
   const definition = block.namedWindows.get(name);
   if (definition === undefined || seen.has(name)) {
-    throw block.binding.error(SqlState.undefinedObject, `window "${name}" does not exist`, location);
+    throw block.binding.error(
+      SqlState.undefinedObject,
+      `window "${name}" does not exist`,
+      location,
+    );
   }
   seen.add(name);
   const {name: _own, ...rest} = definition;
@@ -114,16 +198,30 @@ function namedParts(block: Block, name: string, seen: Set<string>, location: num
 }
 
 const FrameOption = {
-  range: 0x2, rows: 0x4, groups: 0x8, startUnboundedPreceding: 0x20, endUnboundedPreceding: 0x40, startUnboundedFollowing: 0x80,
-  endUnboundedFollowing: 0x100, startCurrentRow: 0x200, endCurrentRow: 0x400, startOffsetPreceding: 0x800, endOffsetPreceding: 0x1000,
-  startOffsetFollowing: 0x2000, endOffsetFollowing: 0x4000, excludeCurrentRow: 0x8000, excludeGroup: 0x10000, excludeTies: 0x20000,
+  range: 0x2,
+  rows: 0x4,
+  groups: 0x8,
+  startUnboundedPreceding: 0x20,
+  endUnboundedPreceding: 0x40,
+  startUnboundedFollowing: 0x80,
+  endUnboundedFollowing: 0x100,
+  startCurrentRow: 0x200,
+  endCurrentRow: 0x400,
+  startOffsetPreceding: 0x800,
+  endOffsetPreceding: 0x1000,
+  startOffsetFollowing: 0x2000,
+  endOffsetFollowing: 0x4000,
+  excludeCurrentRow: 0x8000,
+  excludeGroup: 0x10000,
+  excludeTies: 0x20000,
 } as const;
 
 function bindFrame(block: Block, definition: WindowDef, orderBy: readonly SortKey[]): WindowFrame {
   const options = definition.frameOptions ?? 0;
   const has = (flag: keyof typeof FrameOption): boolean => (options & FrameOption[flag]) !== 0;
   const mode = has('rows') ? 'rows' : has('groups') ? 'groups' : 'range';
-  const offset = (node: WindowDef['startOffset']): BoundExpr => frameOffset(block, node!, mode, orderBy, definition.location ?? -1);
+  const offset = (node: WindowDef['startOffset']): BoundExpr =>
+    frameOffset(block, node!, mode, orderBy, definition.location ?? -1);
   const start: WindowFrame['start'] = has('startOffsetPreceding')
     ? {kind: 'preceding', offset: offset(definition.startOffset)}
     : has('startOffsetFollowing')
@@ -134,22 +232,41 @@ function bindFrame(block: Block, definition: WindowDef, orderBy: readonly SortKe
     : has('endOffsetFollowing')
       ? {kind: 'following', offset: offset(definition.endOffset)}
       : {kind: has('endUnboundedFollowing') ? 'unboundedFollowing' : 'currentRow', offset: null};
-  const exclude = has('excludeCurrentRow') ? 'currentRow' : has('excludeGroup') ? 'group' : has('excludeTies') ? 'ties' : 'noOthers';
+  const exclude = has('excludeCurrentRow')
+    ? 'currentRow'
+    : has('excludeGroup')
+      ? 'group'
+      : has('excludeTies')
+        ? 'ties'
+        : 'noOthers';
   if (mode === 'groups' && orderBy.length === 0) {
-    throw block.binding.error(SqlState.windowingError, 'GROUPS mode requires an ORDER BY clause', definition.location ?? -1);
+    throw block.binding.error(
+      SqlState.windowingError,
+      'GROUPS mode requires an ORDER BY clause',
+      definition.location ?? -1,
+    );
   }
   return {mode, start, end, exclude};
 }
 
 function frameOffset(
-  block: Block, node: NonNullable<WindowDef['startOffset']>, mode: WindowFrame['mode'], orderBy: readonly SortKey[], location: number,
+  block: Block,
+  node: NonNullable<WindowDef['startOffset']>,
+  mode: WindowFrame['mode'],
+  orderBy: readonly SortKey[],
+  location: number,
 ): BoundExpr {
   const binding = block.binding;
   const expr = block.expr(node);
-  if (mode !== 'range') return coerce(binding, expr, binding.type(TypeOid.int8), {context: 'assignment'});
+  if (mode !== 'range')
+    return coerce(binding, expr, binding.type(TypeOid.int8), {context: 'assignment'});
   const key = orderBy[0]?.expr;
   if (orderBy.length !== 1 || key === undefined) {
-    throw binding.error(SqlState.windowingError, 'RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column', location);
+    throw binding.error(
+      SqlState.windowingError,
+      'RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column',
+      location,
+    );
   }
   const isDate = key.type.category === 'D';
   const target = isDate ? binding.type(TypeOid.interval) : key.type;

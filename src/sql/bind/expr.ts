@@ -9,7 +9,13 @@ import {coerce, coerceBoolean, coerceTypmod} from './coerce.ts';
 import {errorType, isTrueArray} from './display-type.ts';
 import {bindArray, bindIndirection, bindRow} from './expr-array.ts';
 import {bindCall} from './expr-call.ts';
-import {bindCase, bindCoalesce, bindMinMax, bindNullTest, bindBooleanTest} from './expr-conditional.ts';
+import {
+  bindCase,
+  bindCoalesce,
+  bindMinMax,
+  bindNullTest,
+  bindBooleanTest,
+} from './expr-conditional.ts';
 import {bindOperator} from './expr-operator.ts';
 import {bindSubLink} from './expr-sublink.ts';
 import {bindSqlValue} from './expr-value.ts';
@@ -25,7 +31,11 @@ export function bindExpr(block: Block, node: Node): BoundExpr {
   if ('A_Const' in node) return bindConstant(block.binding, node.A_Const);
   if ('A_Expr' in node) return bindOperator(block, node.A_Expr);
   if ('FuncCall' in node) return bindCall(block, node.FuncCall);
-  if ('ParamRef' in node) return block.binding.parameters.reference(node.ParamRef.number ?? 0, node.ParamRef.location ?? 0);
+  if ('ParamRef' in node)
+    return block.binding.parameters.reference(
+      node.ParamRef.number ?? 0,
+      node.ParamRef.location ?? 0,
+    );
   if ('TypeCast' in node) return bindTypeCast(block, node.TypeCast);
   if ('BoolExpr' in node) return bindBoolExpr(block, node.BoolExpr);
   if ('SubLink' in node) return bindSubLink(block, node.SubLink);
@@ -41,7 +51,11 @@ export function bindExpr(block: Block, node: Node): BoundExpr {
   if ('CollateClause' in node) return bindCollate(block, node.CollateClause);
   if ('GroupingFunc' in node) return bindGrouping(block, node.GroupingFunc);
   if ('SetToDefault' in node) {
-    throw block.binding.error(SqlState.syntaxError, 'DEFAULT is not allowed in this context', node.SetToDefault.location ?? 0);
+    throw block.binding.error(
+      SqlState.syntaxError,
+      'DEFAULT is not allowed in this context',
+      node.SetToDefault.location ?? 0,
+    );
   }
   throw featureNotSupported(`${expressionName(nodeKind(node))} is not supported`);
 }
@@ -56,7 +70,8 @@ function expressionName(kind: string): string {
 /** A literal: int4, int8, numeric, bool, bit or unknown; remembered so that it may become a slot. */
 function bindConstant(binding: Binding, constant: A_Const): BoundExpr {
   const location = constant.location ?? 0;
-  if (constant.isnull === true) return binding.constant(binding.type(TypeOid.unknown), null, location);
+  if (constant.isnull === true)
+    return binding.constant(binding.type(TypeOid.unknown), null, location);
   if (constant.ival !== undefined) {
     const value = constant.ival.ival ?? 0;
     return track(binding, binding.constant(binding.type(TypeOid.int4), value, location), value < 0);
@@ -64,16 +79,30 @@ function bindConstant(binding: Binding, constant: A_Const): BoundExpr {
   if (constant.fval !== undefined) {
     const text = constant.fval.fval ?? '0';
     const isInteger = isInt8(text);
-    const type = binding.type(isInteger ? (BigInt(text) === -2147483648n ? TypeOid.int4 : TypeOid.int8) : TypeOid.numeric);
+    const type = binding.type(
+      isInteger ? (BigInt(text) === -2147483648n ? TypeOid.int4 : TypeOid.int8) : TypeOid.numeric,
+    );
     const made = binding.constant(type, type.input(text, -1, binding.context.format), location);
     // The two smallest integers have another type than their literal without the sign: no slot.
-    return text === '-2147483648' || text === '-9223372036854775808' ? made : track(binding, made, text.startsWith('-'));
+    return text === '-2147483648' || text === '-9223372036854775808'
+      ? made
+      : track(binding, made, text.startsWith('-'));
   }
-  if (constant.sval !== undefined) return track(binding, binding.constant(binding.type(TypeOid.unknown), constant.sval.sval ?? '', location), false);
-  if (constant.boolval !== undefined) return binding.constant(binding.boolType, constant.boolval.boolval ?? false, location);
+  if (constant.sval !== undefined)
+    return track(
+      binding,
+      binding.constant(binding.type(TypeOid.unknown), constant.sval.sval ?? '', location),
+      false,
+    );
+  if (constant.boolval !== undefined)
+    return binding.constant(binding.boolType, constant.boolval.boolval ?? false, location);
   if (constant.bsval !== undefined) {
     const type = binding.type(TypeOid.bit);
-    return binding.constant(type, type.input(constant.bsval.bsval ?? '', -1, binding.context.format), location);
+    return binding.constant(
+      type,
+      type.input(constant.bsval.bsval ?? '', -1, binding.context.format),
+      location,
+    );
   }
   return binding.constant(binding.type(TypeOid.unknown), null, location);
 }
@@ -92,7 +121,9 @@ function bindBoolExpr(block: Block, expr: BoolExpr): BoundExpr {
   const binding = block.binding;
   const location = expr.location ?? -1;
   const kind = expr.boolop === 'OR_EXPR' ? 'or' : expr.boolop === 'NOT_EXPR' ? 'not' : 'and';
-  const args = (expr.args ?? []).map(arg => coerceBoolean(binding, block.expr(arg), kind.toUpperCase()));
+  const args = (expr.args ?? []).map(arg =>
+    coerceBoolean(binding, block.expr(arg), kind.toUpperCase()),
+  );
   const base = {type: binding.boolType, typmod: -1, location};
   if (kind === 'not') return {kind, ...base, arg: args[0]!};
   return {kind, ...base, args};
@@ -101,20 +132,50 @@ function bindBoolExpr(block: Block, expr: BoolExpr): BoundExpr {
 function bindTypeCast(block: Block, cast: TypeCast): BoundExpr {
   const binding = block.binding;
   const target = resolveTypeName(cast.typeName!, binding);
-  const location = cast.location !== undefined && cast.location >= 0 ? cast.location : cast.typeName?.location ?? -1;
+  const location =
+    cast.location !== undefined && cast.location >= 0
+      ? cast.location
+      : (cast.typeName?.location ?? -1);
   if (cast.arg !== undefined && 'A_ArrayExpr' in cast.arg && isTrueArray(baseType(target.type))) {
     const array = bindArray(block, cast.arg.A_ArrayExpr, baseType(target.type));
-    return coerce(binding, array, target.type, {context: 'explicit', typmod: target.typmod, location});
+    return coerce(binding, array, target.type, {
+      context: 'explicit',
+      typmod: target.typmod,
+      location,
+    });
   }
   const arg = block.expr(cast.arg!);
-  if (target.type.kind === 'p' && target.type.oid !== TypeOid.record && target.type.oid !== TypeOid.cstring && target.type.oid !== TypeOid.void) {
-    throw binding.error(SqlState.cannotCoerce, `cannot cast type ${errorType(arg.type)} to ${errorType(target.type)}`, location);
+  if (
+    target.type.kind === 'p' &&
+    target.type.oid !== TypeOid.record &&
+    target.type.oid !== TypeOid.cstring &&
+    target.type.oid !== TypeOid.void
+  ) {
+    throw binding.error(
+      SqlState.cannotCoerce,
+      `cannot cast type ${errorType(arg.type)} to ${errorType(target.type)}`,
+      location,
+    );
   }
-  const converted = coerce(binding, arg, target.type, {context: 'explicit', typmod: target.typmod, location});
+  const converted = coerce(binding, arg, target.type, {
+    context: 'explicit',
+    typmod: target.typmod,
+    location,
+  });
   return coerceTypmod(binding, converted, target.type, target.typmod, true, location);
 }
 
-const knownCollations: ReadonlySet<string> = new Set(['default', 'C', 'POSIX', 'ucs_basic', 'C.utf8', 'C.UTF-8', 'en_US.utf8', 'en_US', 'und-x-icu']);
+const knownCollations: ReadonlySet<string> = new Set([
+  'default',
+  'C',
+  'POSIX',
+  'ucs_basic',
+  'C.utf8',
+  'C.UTF-8',
+  'en_US.utf8',
+  'en_US',
+  'und-x-icu',
+]);
 
 function bindCollate(block: Block, clause: CollateClause): BoundExpr {
   const binding = block.binding;
@@ -122,11 +183,31 @@ function bindCollate(block: Block, clause: CollateClause): BoundExpr {
   const location = clause.location ?? -1;
   const name = namesOf(clause.collname).at(-1) ?? '';
   if (!knownCollations.has(name)) {
-    throw binding.error(SqlState.undefinedObject, `collation "${namesOf(clause.collname).join('.')}" for encoding "UTF8" does not exist`, location);
+    throw binding.error(
+      SqlState.undefinedObject,
+      `collation "${namesOf(clause.collname).join('.')}" for encoding "UTF8" does not exist`,
+      location,
+    );
   }
-  if (arg.type.oid !== TypeOid.unknown && !baseType(arg.type).isCollatable && !isTrueArray(baseType(arg.type))) {
-    throw binding.error(SqlState.datatypeMismatch, `collations are not supported by type ${errorType(arg.type)}`, location);
+  if (
+    arg.type.oid !== TypeOid.unknown &&
+    !baseType(arg.type).isCollatable &&
+    !isTrueArray(baseType(arg.type))
+  ) {
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      `collations are not supported by type ${errorType(arg.type)}`,
+      location,
+    );
   }
   if (arg.type.oid === TypeOid.unknown) return arg;
-  return {kind: 'relabel', type: arg.type, typmod: arg.typmod, location, arg, collation: name, form: 'cast'};
+  return {
+    kind: 'relabel',
+    type: arg.type,
+    typmod: arg.typmod,
+    location,
+    arg,
+    collation: name,
+    form: 'cast',
+  };
 }

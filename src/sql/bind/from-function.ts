@@ -29,44 +29,100 @@ interface BoundFunction {
 
 /** Function(s) in FROM: f(x), ROWS FROM (...), WITH ORDINALITY, column definition lists. */
 export function bindRangeFunction(
-  block: Block, node: RangeFunction, left: readonly RangeItem[],
+  block: Block,
+  node: RangeFunction,
+  left: readonly RangeItem[],
 ): {readonly node: LogicalNode; readonly items: readonly RangeItem[]} {
   const binding = block.binding;
   const view = block.lateralView(left);
-  const parts = (node.functions ?? []).flatMap(item => spreadUnnest(item, node.is_rowsfrom === true || namesOf(node.alias?.colnames) === null));
-  const functions = view.within('functions in FROM', () =>
-    parts.map(({call, definitions}) => bindFunction(view, call, definitions.length > 0 ? definitions : (node.coldeflist ?? []))),
+  const parts = (node.functions ?? []).flatMap(item =>
+    spreadUnnest(item, node.is_rowsfrom === true || namesOf(node.alias?.colnames) === null),
   );
-  binding.trace?.functions(node, functions.map(item => item.call.call));
-  const ordinality = node.ordinality === true ? binding.newColumn('ordinality', binding.type(TypeOid.int8), -1) : null;
+  const functions = view.within('functions in FROM', () =>
+    parts.map(({call, definitions}) =>
+      bindFunction(view, call, definitions.length > 0 ? definitions : (node.coldeflist ?? [])),
+    ),
+  );
+  binding.trace?.functions(
+    node,
+    functions.map(item => item.call.call),
+  );
+  const ordinality =
+    node.ordinality === true
+      ? binding.newColumn('ordinality', binding.type(TypeOid.int8), -1)
+      : null;
   const alias = node.alias?.aliasname ?? functions[0]?.name ?? '';
   const subqueries = view.takeSubqueries();
   const first = functions[0]!;
   if (first.query !== null) {
-    if (functions.length > 1 || ordinality !== null) throw featureNotSupported('ROWS FROM and WITH ORDINALITY of SQL functions are not supported');
-    return {node: applied(first.query.node, subqueries), items: [itemOf(block, node, alias, first.query.columns, first.isScalar, first.outName)]};
+    if (functions.length > 1 || ordinality !== null)
+      throw featureNotSupported('ROWS FROM and WITH ORDINALITY of SQL functions are not supported');
+    return {
+      node: applied(first.query.node, subqueries),
+      items: [itemOf(block, node, alias, first.query.columns, first.isScalar, first.outName)],
+    };
   }
-  const scan: LogicalNode = {kind: 'functionScan', alias, functions: functions.map(item => item.call), ordinality};
-  const columns = [...functions.flatMap(item => item.call.columns), ...(ordinality === null ? [] : [ordinality])];
+  const scan: LogicalNode = {
+    kind: 'functionScan',
+    alias,
+    functions: functions.map(item => item.call),
+    ordinality,
+  };
+  const columns = [
+    ...functions.flatMap(item => item.call.columns),
+    ...(ordinality === null ? [] : [ordinality]),
+  ];
   const isScalar = functions.length === 1 && first.isScalar;
-  if (subqueries.length === 0) return {node: scan, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
-  const arguments_: LogicalNode = applySubqueries({kind: 'values', rows: [[]], columns: []}, subqueries);
-  const joined: LogicalNode = {kind: 'join', joinType: 'inner', left: arguments_, right: scan, on: [], isNullAware: false};
+  if (subqueries.length === 0)
+    return {node: scan, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
+  const arguments_: LogicalNode = applySubqueries(
+    {kind: 'values', rows: [[]], columns: []},
+    subqueries,
+  );
+  const joined: LogicalNode = {
+    kind: 'join',
+    joinType: 'inner',
+    left: arguments_,
+    right: scan,
+    on: [],
+    isNullAware: false,
+  };
   return {node: joined, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
 }
 
-function applied(node: LogicalNode, subqueries: Parameters<typeof applySubqueries>[1]): LogicalNode {
+function applied(
+  node: LogicalNode,
+  subqueries: Parameters<typeof applySubqueries>[1],
+): LogicalNode {
   if (subqueries.length === 0) return node;
   const left = applySubqueries({kind: 'values', rows: [[]], columns: []}, subqueries);
   return {kind: 'join', joinType: 'inner', left, right: node, on: [], isNullAware: false};
 }
 
-function itemOf(block: Block, node: RangeFunction, alias: string, columns: readonly LogicalColumn[], isScalar: boolean, outName: string | null): RangeItem {
-  let scope = columns.map((column): ScopeColumn => ({...column, tableOid: oid(0), attnum: 0, use: null}));
-  if (isScalar && node.alias !== undefined && scope[0] !== undefined && outName === null) scope[0] = {...scope[0], name: alias};
+function itemOf(
+  block: Block,
+  node: RangeFunction,
+  alias: string,
+  columns: readonly LogicalColumn[],
+  isScalar: boolean,
+  outName: string | null,
+): RangeItem {
+  let scope = columns.map(
+    (column): ScopeColumn => ({...column, tableOid: oid(0), attnum: 0, use: null}),
+  );
+  if (isScalar && node.alias !== undefined && scope[0] !== undefined && outName === null)
+    scope[0] = {...scope[0], name: alias};
   scope = renameColumns(block.binding, alias, scope, namesOf(node.alias?.colnames), -1);
   return {
-    alias, schema: oid(0), columns: scope, scan: null, rowType: null, use: null, isNamed: true, showsColumns: true, isTarget: false,
+    alias,
+    schema: oid(0),
+    columns: scope,
+    scan: null,
+    rowType: null,
+    use: null,
+    isNamed: true,
+    showsColumns: true,
+    isTarget: false,
     isScalarFunction: isScalar,
   };
 }
@@ -80,33 +136,57 @@ interface FunctionPart {
 function spreadUnnest(item: Node, _isRowsFrom: boolean): FunctionPart[] {
   if (!('List' in item)) return [{call: item, definitions: []}];
   const [call, definitions] = item.List.items ?? [];
-  const defs = definitions !== undefined && 'List' in definitions ? (definitions.List.items ?? []) : [];
-  if (call !== undefined && 'FuncCall' in call && namesOf(call.FuncCall.funcname).at(-1) === 'unnest' && (call.FuncCall.args?.length ?? 0) > 1) {
-    return (call.FuncCall.args ?? []).map(arg => ({call: {FuncCall: {...call.FuncCall, args: [arg]}}, definitions: []}));
+  const defs =
+    definitions !== undefined && 'List' in definitions ? (definitions.List.items ?? []) : [];
+  if (
+    call !== undefined &&
+    'FuncCall' in call &&
+    namesOf(call.FuncCall.funcname).at(-1) === 'unnest' &&
+    (call.FuncCall.args?.length ?? 0) > 1
+  ) {
+    return (call.FuncCall.args ?? []).map(arg => ({
+      call: {FuncCall: {...call.FuncCall, args: [arg]}},
+      definitions: [],
+    }));
   }
   return [{call: call!, definitions: defs}];
 }
 
 function bindFunction(view: Block, node: Node, definitions: readonly Node[]): BoundFunction {
   const binding = view.binding;
-  if (!('FuncCall' in node)) return scalarInFrom(view, view.expr(node), columnName(node), definitions, null);
+  if (!('FuncCall' in node))
+    return scalarInFrom(view, view.expr(node), columnName(node), definitions, null);
   const call: FuncCall = node.FuncCall;
-  const args = (call.args ?? []).map(arg => view.expr('NamedArgExpr' in arg ? arg.NamedArgExpr.arg! : arg));
+  const args = (call.args ?? []).map(arg =>
+    view.expr('NamedArgExpr' in arg ? arg.NamedArgExpr.arg! : arg),
+  );
   const match = matchFunction(binding, call, args);
   const name = namesOf(call.funcname).at(-1) ?? '';
-  if (match === null || match === 'ambiguous' || match.row.kind !== 'f') return scalarInFrom(view, view.expr(node), name, definitions, null);
-  const resolved = resolveCall(binding, match, args, call.location ?? -1, call.func_variadic === true);
+  if (match === null || match === 'ambiguous' || match.row.kind !== 'f')
+    return scalarInFrom(view, view.expr(node), name, definitions, null);
+  const resolved = resolveCall(
+    binding,
+    match,
+    args,
+    call.location ?? -1,
+    call.func_variadic === true,
+  );
   const fields = definedFields(view, definitions) ?? resultFields(binding, resolved);
   if (fields === null && resolved.type.oid === TypeOid.record) {
     throw binding.error(
-      SqlState.syntaxError, 'a column definition list is required for functions returning "record"', call.location ?? -1,
+      SqlState.syntaxError,
+      'a column definition list is required for functions returning "record"',
+      call.location ?? -1,
     );
   }
-  if (match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null) return sqlFunction(view, resolved, fields, name);
+  if (match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null)
+    return sqlFunction(view, resolved, fields, name);
   if (!match.row.returnsSet) return scalarInFrom(view, view.expr(node), name, definitions, fields);
   const set = setFunction(binding, resolved, fields, call.location ?? -1);
   const outName = fields === null ? loneOutName(match.row) : null;
-  const columns = set.columns.map(column => binding.newColumn(outName ?? column.name, column.type, column.typmod));
+  const columns = set.columns.map(column =>
+    binding.newColumn(outName ?? column.name, column.type, column.typmod),
+  );
   return {call: {call: set, columns}, isScalar: fields === null, name, outName, query: null};
 }
 
@@ -118,7 +198,8 @@ function loneOutName(row: FunctionRow): string | null {
 function definedFields(view: Block, definitions: readonly Node[]): ResultField[] | null {
   if (definitions.length === 0) return null;
   return definitions.map(definition => {
-    if (!('ColumnDef' in definition)) throw featureNotSupported('this column definition is not supported');
+    if (!('ColumnDef' in definition))
+      throw featureNotSupported('this column definition is not supported');
     const {type, typmod} = resolveTypeName(definition.ColumnDef.typeName!, view.binding);
     return {name: definition.ColumnDef.colname ?? '', type, typmod};
   });
@@ -126,33 +207,67 @@ function definedFields(view: Block, definitions: readonly Node[]): ResultField[]
 
 /** An ordinary function or expression in FROM: one row. */
 function scalarInFrom(
-  view: Block, expr: BoundExpr, name: string, definitions: readonly Node[], known: readonly ResultField[] | null,
+  view: Block,
+  expr: BoundExpr,
+  name: string,
+  definitions: readonly Node[],
+  known: readonly ResultField[] | null,
 ): BoundFunction {
   const binding = view.binding;
   const fields = definedFields(view, definitions) ?? known;
   const call = {
-    function: expr.kind === 'call' ? expr.function : oid(0), source: expr.kind === 'call' ? expr.source : '', name, isStrict: false, args: [],
-    columns: fields ?? [{name, type: expr.type, typmod: expr.typmod}], returnsRow: fields !== null, expr,
+    function: expr.kind === 'call' ? expr.function : oid(0),
+    source: expr.kind === 'call' ? expr.source : '',
+    name,
+    isStrict: false,
+    args: [],
+    columns: fields ?? [{name, type: expr.type, typmod: expr.typmod}],
+    returnsRow: fields !== null,
+    expr,
   };
-  const columns = call.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
+  const columns = call.columns.map(column =>
+    binding.newColumn(column.name, column.type, column.typmod),
+  );
   return {call: {call, columns}, isScalar: fields === null, name, outName: null, query: null};
 }
 
-function sqlFunction(view: Block, resolved: ResolvedCall, fields: readonly ResultField[] | null, name: string): BoundFunction {
+function sqlFunction(
+  view: Block,
+  resolved: ResolvedCall,
+  fields: readonly ResultField[] | null,
+  name: string,
+): BoundFunction {
   const binding = view.binding;
   return binding.withoutPositions(() => {
     const body = bindBody(view, resolved);
     const wanted = fields ?? [{name, type: resolved.type, typmod: -1}];
-    if (wanted.length !== body.columns.length) throw featureNotSupported(`SQL function ${name} whose body returns rows of another shape is not supported`);
+    if (wanted.length !== body.columns.length)
+      throw featureNotSupported(
+        `SQL function ${name} whose body returns rows of another shape is not supported`,
+      );
     const outputs = wanted.map((field, index) => {
-      const expr = coerce(binding, binding.columnExpr(body.columns[index]!), field.type, {context: 'assignment'});
+      const expr = coerce(binding, binding.columnExpr(body.columns[index]!), field.type, {
+        context: 'assignment',
+      });
       return {column: binding.newColumn(field.name, field.type, field.typmod), expr};
     });
     const query: BoundQuery = {
       node: {kind: 'compute', input: body.node, outputs},
       columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
     };
-    const unused: LogicalSetCall = {columns: [], call: {function: oid(0), source: '', name, isStrict: false, args: [], columns: [], returnsRow: false, expr: null}};
+    const unused: LogicalSetCall = {
+      columns: [],
+      call: {
+        function: oid(0),
+        source: '',
+        name,
+        isStrict: false,
+        args: [],
+        columns: [],
+        returnsRow: false,
+        expr: null,
+      },
+    };
     return {call: unused, isScalar: fields === null, name, outName: null, query};
   });
 }

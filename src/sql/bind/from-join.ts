@@ -24,14 +24,21 @@ interface Bound {
 type BindItem = (block: Block, node: Node, left: readonly RangeItem[]) => Bound;
 
 /** Binds a JOIN with ON, USING or NATURAL (PostgreSQL transformFromClauseItem). */
-export function bindJoin(block: Block, join: JoinExpr, outerLeft: readonly RangeItem[], bindItem: BindItem): Bound {
+export function bindJoin(
+  block: Block,
+  join: JoinExpr,
+  outerLeft: readonly RangeItem[],
+  bindItem: BindItem,
+): Bound {
   const binding = block.binding;
   const left = bindItem(block, join.larg!, outerLeft);
   const right = bindItem(block, join.rarg!, [...outerLeft, ...left.items]);
   checkNames(binding, left.items, right.items);
   const joinType = typeOf(join);
-  const names = join.isNatural === true ? commonNames(left.items, right.items) : namesOf(join.usingClause);
-  if (join.isNatural !== true && names.length === 0) return joinOn(block, join, joinType, left, right);
+  const names =
+    join.isNatural === true ? commonNames(left.items, right.items) : namesOf(join.usingClause);
+  if (join.isNatural !== true && names.length === 0)
+    return joinOn(block, join, joinType, left, right);
   return joinUsing(block, join, joinType, left, right, names);
 }
 
@@ -48,28 +55,64 @@ function typeOf(join: JoinExpr): JoinType {
   }
 }
 
-function checkNames(binding: Binding, left: readonly RangeItem[], right: readonly RangeItem[]): void {
+function checkNames(
+  binding: Binding,
+  left: readonly RangeItem[],
+  right: readonly RangeItem[],
+): void {
   for (const item of left) {
     if (!item.isNamed || item.alias === '') continue;
-    const rival = right.find(other => other.isNamed && other.alias === item.alias && (other.schema === item.schema || other.schema === 0 || item.schema === 0));
-    if (rival !== undefined) throw binding.error(SqlState.duplicateAlias, `table name "${item.alias}" specified more than once`, -1);
+    const rival = right.find(
+      other =>
+        other.isNamed &&
+        other.alias === item.alias &&
+        (other.schema === item.schema || other.schema === 0 || item.schema === 0),
+    );
+    if (rival !== undefined)
+      throw binding.error(
+        SqlState.duplicateAlias,
+        `table name "${item.alias}" specified more than once`,
+        -1,
+      );
   }
 }
 
-function joinOn(block: Block, join: JoinExpr, joinType: JoinType, left: Bound, right: Bound): Bound {
+function joinOn(
+  block: Block,
+  join: JoinExpr,
+  joinType: JoinType,
+  left: Bound,
+  right: Bound,
+): Bound {
   const items = [...left.items, ...right.items];
   const {conditions, subqueries} = bindOn(block, join, items);
   const node = joinWithSubqueries(joinType, left.node, right.node, conditions, subqueries);
   if (join.alias === undefined) return {node, items};
-  return {node, items: [aliased(block.binding, join, items.flatMap(item => (item.showsColumns ? item.columns : [])), items)]};
+  return {
+    node,
+    items: [
+      aliased(
+        block.binding,
+        join,
+        items.flatMap(item => (item.showsColumns ? item.columns : [])),
+        items,
+      ),
+    ],
+  };
 }
 
-function bindOn(block: Block, join: JoinExpr, items: readonly RangeItem[]): {readonly conditions: BoundExpr[]; readonly subqueries: SubqueryExpr[]} {
+function bindOn(
+  block: Block,
+  join: JoinExpr,
+  items: readonly RangeItem[],
+): {readonly conditions: BoundExpr[]; readonly subqueries: SubqueryExpr[]} {
   if (join.quals === undefined) return {conditions: [], subqueries: []};
   const outer = block.items;
   const pending = block.takeSubqueries();
   block.items = [...items];
-  const condition = block.within('JOIN conditions', () => coerceBoolean(block.binding, block.expr(join.quals!), 'JOIN/ON'));
+  const condition = block.within('JOIN conditions', () =>
+    coerceBoolean(block.binding, block.expr(join.quals!), 'JOIN/ON'),
+  );
   block.items = outer;
   const subqueries = block.takeSubqueries();
   block.subqueries = pending;
@@ -78,7 +121,11 @@ function bindOn(block: Block, join: JoinExpr, items: readonly RangeItem[]): {rea
 
 /** Subqueries of ON run below the join: on the side that they need, or (left join) in a lateral right side. */
 function joinWithSubqueries(
-  joinType: JoinType, left: LogicalNode, right: LogicalNode, on: readonly BoundExpr[], subqueries: readonly SubqueryExpr[],
+  joinType: JoinType,
+  left: LogicalNode,
+  right: LogicalNode,
+  on: readonly BoundExpr[],
+  subqueries: readonly SubqueryExpr[],
 ): LogicalNode {
   if (subqueries.length === 0) return {kind: 'join', joinType, left, right, on, isNullAware: false};
   if (joinType === 'inner') {
@@ -86,35 +133,82 @@ function joinWithSubqueries(
     return {kind: 'filter', input: applySubqueries(cross, subqueries), conditions: on};
   }
   const leftIds = producedIds(left);
-  const needsOnly = (ids: ReadonlySet<number>, other: ReadonlySet<number>): boolean => subqueries.every(subquery => {
-    const used = freeColumnsOfQuery(subquery.query);
-    return ![...used].some(id => other.has(id) && !ids.has(id));
-  });
+  const needsOnly = (ids: ReadonlySet<number>, other: ReadonlySet<number>): boolean =>
+    subqueries.every(subquery => {
+      const used = freeColumnsOfQuery(subquery.query);
+      return ![...used].some(id => other.has(id) && !ids.has(id));
+    });
   if (needsOnly(leftIds, producedIds(right))) {
-    return {kind: 'join', joinType, left: applySubqueries(left, subqueries), right, on, isNullAware: false};
+    return {
+      kind: 'join',
+      joinType,
+      left: applySubqueries(left, subqueries),
+      right,
+      on,
+      isNullAware: false,
+    };
   }
   if (needsOnly(producedIds(right), leftIds)) {
-    return {kind: 'join', joinType, left, right: applySubqueries(right, subqueries), on, isNullAware: false};
+    return {
+      kind: 'join',
+      joinType,
+      left,
+      right: applySubqueries(right, subqueries),
+      on,
+      isNullAware: false,
+    };
   }
-  const lateral: LogicalNode = {kind: 'filter', input: applySubqueries(right, subqueries), conditions: on};
+  const lateral: LogicalNode = {
+    kind: 'filter',
+    input: applySubqueries(right, subqueries),
+    conditions: on,
+  };
   return {kind: 'join', joinType, left, right: lateral, on: [], isNullAware: false};
 }
 
 function commonNames(left: readonly RangeItem[], right: readonly RangeItem[]): string[] {
-  const names = new Set(right.flatMap(item => (item.showsColumns ? item.columns.map(column => column.name) : [])));
-  return left.flatMap(item => (item.showsColumns ? item.columns : [])).map(column => column.name).filter(name => names.has(name));
+  const names = new Set(
+    right.flatMap(item => (item.showsColumns ? item.columns.map(column => column.name) : [])),
+  );
+  return left
+    .flatMap(item => (item.showsColumns ? item.columns : []))
+    .map(column => column.name)
+    .filter(name => names.has(name));
 }
 
-function mergeSide(binding: Binding, items: readonly RangeItem[], name: string, side: string): ScopeColumn {
-  const found = items.flatMap(item => (item.showsColumns ? item.columns.filter(column => column.name === name) : []));
+function mergeSide(
+  binding: Binding,
+  items: readonly RangeItem[],
+  name: string,
+  side: string,
+): ScopeColumn {
+  const found = items.flatMap(item =>
+    item.showsColumns ? item.columns.filter(column => column.name === name) : [],
+  );
   if (found.length === 0) {
-    throw binding.error(SqlState.undefinedColumn, `column "${name}" specified in USING clause does not exist in ${side} table`, -1);
+    throw binding.error(
+      SqlState.undefinedColumn,
+      `column "${name}" specified in USING clause does not exist in ${side} table`,
+      -1,
+    );
   }
-  if (found.length > 1) throw binding.error(SqlState.ambiguousColumn, `common column name "${name}" appears more than once in ${side} table`, -1);
+  if (found.length > 1)
+    throw binding.error(
+      SqlState.ambiguousColumn,
+      `common column name "${name}" appears more than once in ${side} table`,
+      -1,
+    );
   return found[0]!;
 }
 
-function joinUsing(block: Block, join: JoinExpr, joinType: JoinType, left: Bound, right: Bound, names: readonly string[]): Bound {
+function joinUsing(
+  block: Block,
+  join: JoinExpr,
+  joinType: JoinType,
+  left: Bound,
+  right: Bound,
+  names: readonly string[],
+): Bound {
   const binding = block.binding;
   binding.trace?.usingNames(join, names);
   const on: BoundExpr[] = [];
@@ -126,17 +220,37 @@ function joinUsing(block: Block, join: JoinExpr, joinType: JoinType, left: Bound
     const leftExpr = useColumn(block, leftColumn, -1);
     const rightExpr = useColumn(block, rightColumn, -1);
     on.push(binaryOperator(binding, '=', leftExpr, rightExpr, -1));
-    merged.push(mergedColumn(block, joinType, name, {leftColumn, rightColumn, leftExpr, rightExpr}, computed));
+    merged.push(
+      mergedColumn(block, joinType, name, {leftColumn, rightColumn, leftExpr, rightExpr}, computed),
+    );
   }
-  const joined: LogicalNode = {kind: 'join', joinType, left: left.node, right: right.node, on, isNullAware: false};
-  const node: LogicalNode = computed.length === 0 ? joined : {kind: 'compute', input: joined, outputs: computed};
+  const joined: LogicalNode = {
+    kind: 'join',
+    joinType,
+    left: left.node,
+    right: right.node,
+    on,
+    isNullAware: false,
+  };
+  const node: LogicalNode =
+    computed.length === 0 ? joined : {kind: 'compute', input: joined, outputs: computed};
   const rest = (items: readonly RangeItem[]): ScopeColumn[] =>
-    items.flatMap(item => (item.showsColumns ? item.columns.filter(column => !names.includes(column.name)) : []));
+    items.flatMap(item =>
+      item.showsColumns ? item.columns.filter(column => !names.includes(column.name)) : [],
+    );
   const columns = [...merged, ...rest(left.items), ...rest(right.items)];
   const hidden = [...left.items, ...right.items].map(item => ({...item, showsColumns: false}));
-  const items = join.alias === undefined ? [unnamed(columns), ...hidden] : [aliased(binding, join, columns, hidden)];
+  const items =
+    join.alias === undefined
+      ? [unnamed(columns), ...hidden]
+      : [aliased(binding, join, columns, hidden)];
   if (join.join_using_alias !== undefined) {
-    items.push({...unnamed(merged), alias: join.join_using_alias.aliasname ?? '', isNamed: true, showsColumns: false});
+    items.push({
+      ...unnamed(merged),
+      alias: join.join_using_alias.aliasname ?? '',
+      isNamed: true,
+      showsColumns: false,
+    });
   }
   return {node, items};
 }
@@ -150,23 +264,42 @@ interface MergePair {
 
 /** The one column that USING makes of two (PostgreSQL buildMergedJoinVar). */
 function mergedColumn(
-  block: Block, joinType: JoinType, name: string, pair: MergePair, computed: {column: LogicalColumn; expr: BoundExpr}[],
+  block: Block,
+  joinType: JoinType,
+  name: string,
+  pair: MergePair,
+  computed: {column: LogicalColumn; expr: BoundExpr}[],
 ): ScopeColumn {
   const binding = block.binding;
   const type = commonType(binding, [pair.leftExpr, pair.rightExpr], 'JOIN/USING');
   const leftExpr = coerceImplicit(binding, pair.leftExpr, type);
   const rightExpr = coerceImplicit(binding, pair.rightExpr, type);
   if (joinType !== 'full') {
-    const preferRight = joinType === 'right' || (joinType === 'inner' && leftExpr !== pair.leftExpr && rightExpr === pair.rightExpr);
-    const [expr, column] = preferRight ? [rightExpr, pair.rightColumn] : [leftExpr, pair.leftColumn];
+    const preferRight =
+      joinType === 'right' ||
+      (joinType === 'inner' && leftExpr !== pair.leftExpr && rightExpr === pair.rightExpr);
+    const [expr, column] = preferRight
+      ? [rightExpr, pair.rightColumn]
+      : [leftExpr, pair.leftColumn];
     if (expr.kind === 'column') return {...column, name};
     return computedColumn(block, name, expr, computed);
   }
-  const expr: BoundExpr = {kind: 'coalesce', type, typmod: -1, location: -1, args: [leftExpr, rightExpr]};
+  const expr: BoundExpr = {
+    kind: 'coalesce',
+    type,
+    typmod: -1,
+    location: -1,
+    args: [leftExpr, rightExpr],
+  };
   return computedColumn(block, name, expr, computed);
 }
 
-function computedColumn(block: Block, name: string, expr: BoundExpr, computed: {column: LogicalColumn; expr: BoundExpr}[]): ScopeColumn {
+function computedColumn(
+  block: Block,
+  name: string,
+  expr: BoundExpr,
+  computed: {column: LogicalColumn; expr: BoundExpr}[],
+): ScopeColumn {
   const column = block.binding.newColumn(name, expr.type, expr.typmod);
   computed.push({column, expr});
   return {...column, tableOid: oid(0), attnum: 0, use: null};
@@ -174,13 +307,30 @@ function computedColumn(block: Block, name: string, expr: BoundExpr, computed: {
 
 function unnamed(columns: readonly ScopeColumn[]): RangeItem {
   return {
-    alias: '', schema: oid(0), columns, scan: null, rowType: null, use: null, isNamed: false, showsColumns: true, isTarget: false,
+    alias: '',
+    schema: oid(0),
+    columns,
+    scan: null,
+    rowType: null,
+    use: null,
+    isNamed: false,
+    showsColumns: true,
+    isTarget: false,
     isScalarFunction: false,
   };
 }
 
 /** (a JOIN b ...) AS alias: only the alias is visible. */
-function aliased(binding: Binding, join: JoinExpr, columns: readonly ScopeColumn[], _hidden: readonly RangeItem[]): RangeItem {
+function aliased(
+  binding: Binding,
+  join: JoinExpr,
+  columns: readonly ScopeColumn[],
+  _hidden: readonly RangeItem[],
+): RangeItem {
   const alias = join.alias?.aliasname ?? '';
-  return {...unnamed(renameColumns(binding, alias, columns, namesOf(join.alias?.colnames), -1)), alias, isNamed: true};
+  return {
+    ...unnamed(renameColumns(binding, alias, columns, namesOf(join.alias?.colnames), -1)),
+    alias,
+    isNamed: true,
+  };
 }

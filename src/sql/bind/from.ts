@@ -11,7 +11,14 @@ import {bindRangeFunction} from './from-function.ts';
 import {bindJoin} from './from-join.ts';
 import type {BoundQuery, LogicalNode} from './logical.ts';
 import {queryAst} from './parsed-text.ts';
-import {findRelation, makeScan, notReadable, noteUse, renameColumns, scanItem} from './relations.ts';
+import {
+  findRelation,
+  makeScan,
+  notReadable,
+  noteUse,
+  renameColumns,
+  scanItem,
+} from './relations.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** A bound FROM item: its node and the names that it brings. */
@@ -42,7 +49,9 @@ export function bindFromItem(block: Block, node: Node, left: readonly RangeItem[
   if ('RangeSubselect' in node) return bindSubselect(block, node.RangeSubselect, left);
   if ('RangeFunction' in node) return bindRangeFunction(block, node.RangeFunction, left);
   if ('RangeTableSample' in node) throw featureNotSupported('TABLESAMPLE is not supported');
-  throw featureNotSupported(`${nodeKind(node) === 'RangeTableFunc' ? 'XMLTABLE' : 'JSON_TABLE'} is not supported`);
+  throw featureNotSupported(
+    `${nodeKind(node) === 'RangeTableFunc' ? 'XMLTABLE' : 'JSON_TABLE'} is not supported`,
+  );
 }
 
 function bindRangeVar(block: Block, name: RangeVar): FromItem {
@@ -71,7 +80,12 @@ function bindRangeVar(block: Block, name: RangeVar): FromItem {
   }
 }
 
-function withAlias(binding: Binding, item: RangeItem, alias: Alias | undefined, location: number): RangeItem {
+function withAlias(
+  binding: Binding,
+  item: RangeItem,
+  alias: Alias | undefined,
+  location: number,
+): RangeItem {
   const names = namesOf(alias?.colnames);
   if (names.length === 0) return item;
   return {...item, columns: renameColumns(binding, item.alias, item.columns, names, location)};
@@ -80,19 +94,41 @@ function withAlias(binding: Binding, item: RangeItem, alias: Alias | undefined, 
 /** A FROM item without a scan: subquery, view, CTE, function. */
 export function derivedItem(alias: string, columns: readonly ScopeColumn[]): RangeItem {
   return {
-    alias, schema: oid(0), columns, scan: null, rowType: null, use: null, isNamed: true, showsColumns: true, isTarget: false,
+    alias,
+    schema: oid(0),
+    columns,
+    scan: null,
+    rowType: null,
+    use: null,
+    isNamed: true,
+    showsColumns: true,
+    isTarget: false,
     isScalarFunction: false,
   };
 }
 
-function cteItem(block: Block, cte: CteEntry, alias: string, aliasNode: Alias | undefined, location: number): FromItem {
+function cteItem(
+  block: Block,
+  cte: CteEntry,
+  alias: string,
+  aliasNode: Alias | undefined,
+  location: number,
+): FromItem {
   const binding = block.binding;
   cte.references++;
   if (cte.columns === null) {
-    throw binding.error(SqlState.invalidRecursion, `recursive reference to query "${cte.name}" must not appear within its non-recursive term`, location);
+    throw binding.error(
+      SqlState.invalidRecursion,
+      `recursive reference to query "${cte.name}" must not appear within its non-recursive term`,
+      location,
+    );
   }
-  const columns = cte.columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
-  const scope = columns.map((column, index): ScopeColumn => ({...column, ...cte.origins[index]!, use: null}));
+  const columns = cte.columns.map(column =>
+    binding.newColumn(column.name, column.type, column.typmod),
+  );
+  const scope = columns.map(
+    (column, index): ScopeColumn => ({...column, ...cte.origins[index]!, use: null}),
+  );
   const item = withAlias(binding, derivedItem(alias, scope), aliasNode, location);
   if (cte.isWorkTable) return {node: {kind: 'workTable', cte: cte.id, columns}, items: [item]};
   return {node: {kind: 'cteScan', cte: cte.id, name: cte.name, columns}, items: [item]};
@@ -101,19 +137,33 @@ function cteItem(block: Block, cte: CteEntry, alias: string, aliasNode: Alias | 
 function bindSubselect(block: Block, node: RangeSubselect, left: readonly RangeItem[]): FromItem {
   const binding = block.binding;
   const statement = node.subquery;
-  if (statement === undefined || !('SelectStmt' in statement)) throw featureNotSupported('this kind of subquery in FROM is not supported');
+  if (statement === undefined || !('SelectStmt' in statement))
+    throw featureNotSupported('this kind of subquery in FROM is not supported');
   const alias = node.alias;
   if (alias === undefined) {
     const what = statement.SelectStmt.valuesLists === undefined ? 'subquery' : 'VALUES';
-    throw binding.error(SqlState.syntaxError, `${what} in FROM must have an alias`, openingOf(binding, statement.SelectStmt), {
-      hint: `For example, FROM (${what === 'VALUES' ? 'VALUES' : 'SELECT'} ...) [AS] foo.`,
-    });
+    throw binding.error(
+      SqlState.syntaxError,
+      `${what} in FROM must have an alias`,
+      openingOf(binding, statement.SelectStmt),
+      {
+        hint: `For example, FROM (${what === 'VALUES' ? 'VALUES' : 'SELECT'} ...) [AS] foo.`,
+      },
+    );
   }
   const parent = node.lateral === true ? block.lateralView(left) : block.parent;
   const query = block.binders.query(binding, statement.SelectStmt, {
-    parent, ctes: block.ctes, resolveUnknown: true, unseen: node.lateral === true ? [] : left,
+    parent,
+    ctes: block.ctes,
+    resolveUnknown: true,
+    unseen: node.lateral === true ? [] : left,
   });
-  const item = withAlias(binding, derivedItem(alias.aliasname ?? '', queryColumns(query)), alias, -1);
+  const item = withAlias(
+    binding,
+    derivedItem(alias.aliasname ?? '', queryColumns(query)),
+    alias,
+    -1,
+  );
   return {node: query.node, items: [item]};
 }
 
@@ -122,7 +172,9 @@ function openingOf(binding: Binding, statement: SelectStmt): number {
   const first = statement.valuesLists?.[0] ?? statement.targetList?.[0];
   const inner = first !== undefined && 'List' in first ? first.List.items?.[0] : first;
   const at = locationOf(inner);
-  return at < 0 ? -1 : binding.lastByteBefore('(', statement.valuesLists === undefined ? at : at - 1);
+  return at < 0
+    ? -1
+    : binding.lastByteBefore('(', statement.valuesLists === undefined ? at : at - 1);
 }
 
 /** A query's outputs as columns that names can reach. */
@@ -130,16 +182,33 @@ export function queryColumns(query: BoundQuery): ScopeColumn[] {
   return query.columns.map(column => ({...column, use: null}));
 }
 
-function viewItem(block: Block, view: ViewDescriptor, alias: string, aliasNode: Alias | undefined, location: number): FromItem {
+function viewItem(
+  block: Block,
+  view: ViewDescriptor,
+  alias: string,
+  aliasNode: Alias | undefined,
+  location: number,
+): FromItem {
   const binding = block.binding;
   const use = noteUse(binding, view.oid, 'r');
   const query = bindView(block, view);
   const live = view.columns.filter(column => !column.isDropped);
-  const columns = query.columns.map((column, index): ScopeColumn => ({
-    ...column, name: live[index]?.name ?? column.name, tableOid: view.oid, attnum: live[index]?.attnum ?? index + 1, use,
-  }));
+  const columns = query.columns.map(
+    (column, index): ScopeColumn => ({
+      ...column,
+      name: live[index]?.name ?? column.name,
+      tableOid: view.oid,
+      attnum: live[index]?.attnum ?? index + 1,
+      use,
+    }),
+  );
   const rowType = binding.context.catalog.typeByOid(view.rowType) ?? null;
-  const item = {...derivedItem(alias, columns), schema: alias === view.name ? view.schema : oid(0), rowType, use};
+  const item = {
+    ...derivedItem(alias, columns),
+    schema: alias === view.name ? view.schema : oid(0),
+    rowType,
+    use,
+  };
   return {node: query.node, items: [withAlias(binding, item, aliasNode, location)]};
 }
 
@@ -147,15 +216,22 @@ function viewItem(block: Block, view: ViewDescriptor, alias: string, aliasNode: 
 function bindView(block: Block, view: ViewDescriptor): BoundQuery {
   const binding = block.binding;
   const {context, asRole} = binding;
-  const path = context.searchPath.includes(view.schema) ? context.searchPath : [...context.searchPath, view.schema];
+  const path = context.searchPath.includes(view.schema)
+    ? context.searchPath
+    : [...context.searchPath, view.schema];
   return binding.withoutPositions(() => {
     binding.context = {...bindContextOf(context), searchPath: path};
     binding.asRole = view.options['security_invoker'] === 'true' ? asRole : view.owner;
     try {
       const ast = queryAst(binding, view.queryText.trim().replace(/;$/, ''));
       const statement = 'ViewStmt' in ast ? ast.ViewStmt.query : ast;
-      if (statement === undefined || !('SelectStmt' in statement)) throw featureNotSupported(`view "${view.name}" is not a SELECT`);
-      return block.binders.query(binding, statement.SelectStmt, {parent: null, ctes: null, resolveUnknown: true});
+      if (statement === undefined || !('SelectStmt' in statement))
+        throw featureNotSupported(`view "${view.name}" is not a SELECT`);
+      return block.binders.query(binding, statement.SelectStmt, {
+        parent: null,
+        ctes: null,
+        resolveUnknown: true,
+      });
     } finally {
       binding.context = context;
       binding.asRole = asRole;
@@ -166,27 +242,73 @@ function bindView(block: Block, view: ViewDescriptor): BoundQuery {
 /** A copy of a context's parts; methods stay bound to the original. */
 function bindContextOf(context: Binding['context']): Binding['context'] {
   return {
-    catalog: context.catalog, searchPath: context.searchPath, format: context.format, parameterTypes: context.parameterTypes,
-    library: context.library, evaluate: expr => context.evaluate(expr), estimateRows: table => context.estimateRows(table),
-    parser: context.parser, cache: context.cache,
+    catalog: context.catalog,
+    searchPath: context.searchPath,
+    format: context.format,
+    parameterTypes: context.parameterTypes,
+    library: context.library,
+    evaluate: expr => context.evaluate(expr),
+    estimateRows: table => context.estimateRows(table),
+    parser: context.parser,
+    cache: context.cache,
   };
 }
 
 /** SELECT * FROM sequence: last_value, log_cnt, is_called. */
-function sequenceItem(block: Block, sequence: SequenceDescriptor, alias: string, aliasNode: Alias | undefined, location: number): FromItem {
+function sequenceItem(
+  block: Block,
+  sequence: SequenceDescriptor,
+  alias: string,
+  aliasNode: Alias | undefined,
+  location: number,
+): FromItem {
   const binding = block.binding;
   const int8 = binding.type(TypeOid.int8);
   const row = binding.context.catalog.builtin.functionsByName('pg_sequence_last_value')[0];
   if (row === undefined) throw featureNotSupported('reading a sequence is not supported');
-  const last = makeCall(binding, row, [binding.constant(binding.type(TypeOid.oid), sequence.oid)], int8, location);
+  const last = makeCall(
+    binding,
+    row,
+    [binding.constant(binding.type(TypeOid.oid), sequence.oid)],
+    int8,
+    location,
+  );
   const base = {typmod: -1, location};
   const outputs = [
-    {column: binding.newColumn('last_value', int8, -1), expr: {kind: 'coalesce' as const, type: int8, ...base, args: [last, binding.constant(int8, sequence.start)]}},
+    {
+      column: binding.newColumn('last_value', int8, -1),
+      expr: {
+        kind: 'coalesce' as const,
+        type: int8,
+        ...base,
+        args: [last, binding.constant(int8, sequence.start)],
+      },
+    },
     {column: binding.newColumn('log_cnt', int8, -1), expr: binding.constant(int8, 0n)},
-    {column: binding.newColumn('is_called', binding.boolType, -1), expr: {kind: 'nullTest' as const, type: binding.boolType, ...base, arg: last, negated: true, isRow: false}},
+    {
+      column: binding.newColumn('is_called', binding.boolType, -1),
+      expr: {
+        kind: 'nullTest' as const,
+        type: binding.boolType,
+        ...base,
+        arg: last,
+        negated: true,
+        isRow: false,
+      },
+    },
   ];
   const use = noteUse(binding, sequence.oid, 'r');
-  const columns = outputs.map(({column}, index): ScopeColumn => ({...column, tableOid: sequence.oid as Oid, attnum: index + 1, use}));
+  const columns = outputs.map(
+    ({column}, index): ScopeColumn => ({
+      ...column,
+      tableOid: sequence.oid as Oid,
+      attnum: index + 1,
+      use,
+    }),
+  );
   const item = withAlias(binding, derivedItem(alias, columns), aliasNode, location);
-  return {node: {kind: 'compute', input: {kind: 'values', rows: [[]], columns: []}, outputs}, items: [item]};
+  return {
+    node: {kind: 'compute', input: {kind: 'values', rows: [[]], columns: []}, outputs},
+    items: [item],
+  };
 }

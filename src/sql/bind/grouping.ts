@@ -21,14 +21,21 @@ export interface GroupClause {
 }
 
 /** Binds GROUP BY with ROLLUP, CUBE and GROUPING SETS. */
-export function bindGroupBy(block: Block, statement: SelectStmt, targets: readonly Target[]): GroupClause | null {
+export function bindGroupBy(
+  block: Block,
+  statement: SelectStmt,
+  targets: readonly Target[],
+): GroupClause | null {
   const nodes = statement.groupClause ?? [];
   if (nodes.length === 0) return null;
   const keys: BoundExpr[] = [];
-  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void => block.binding.literals.pin(constant);
+  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
+    block.binding.literals.pin(constant);
   const add = (node: Node): number => {
     const bound = bindOutputRef(block, node, targets, 'GROUP BY').expr;
-    const expr = isUnknown(bound) ? coerceImplicit(block.binding, bound, block.binding.type(TypeOid.text)) : bound;
+    const expr = isUnknown(bound)
+      ? coerceImplicit(block.binding, bound, block.binding.type(TypeOid.text))
+      : bound;
     rejectAggregates(block, expr);
     const known = keys.findIndex(key => sameExpr(key, expr, pin));
     if (known !== -1) return known;
@@ -42,7 +49,8 @@ export function bindGroupBy(block: Block, statement: SelectStmt, targets: readon
   }
   let sets: number[][] = [[]];
   for (const node of nodes) {
-    const parts = 'GroupingSet' in node ? expandSet(node.GroupingSet, add) : [rowParts(node).map(add)];
+    const parts =
+      'GroupingSet' in node ? expandSet(node.GroupingSet, add) : [rowParts(node).map(add)];
     sets = sets.flatMap(left => parts.map(right => [...new Set([...left, ...right])]));
   }
   if (statement.groupDistinct === true) {
@@ -61,15 +69,25 @@ function rejectAggregates(block: Block, expr: BoundExpr): void {
   collectColumns(expr, used);
   const aggregate = block.aggregates.find(item => used.has(item.column.id));
   if (aggregate !== undefined) {
-    throw block.binding.error(SqlState.groupingError, 'aggregate functions are not allowed in GROUP BY', aggregate.location);
+    throw block.binding.error(
+      SqlState.groupingError,
+      'aggregate functions are not allowed in GROUP BY',
+      aggregate.location,
+    );
   }
   if (block.windows.some(window => window.calls.some(call => used.has(call.column.id)))) {
-    throw block.binding.error(SqlState.windowingError, 'window functions are not allowed in GROUP BY', expr.location);
+    throw block.binding.error(
+      SqlState.windowingError,
+      'window functions are not allowed in GROUP BY',
+      expr.location,
+    );
   }
 }
 
 function rowParts(node: Node): Node[] {
-  return 'RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST' ? (node.RowExpr.args ?? []) : [node];
+  return 'RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST'
+    ? (node.RowExpr.args ?? [])
+    : [node];
 }
 
 function expandSet(set: GroupingSet, add: (node: Node) => number): number[][] {
@@ -79,18 +97,24 @@ function expandSet(set: GroupingSet, add: (node: Node) => number): number[][] {
       return [[]];
     case 'GROUPING_SET_ROLLUP': {
       const items = content.map(node => rowParts(node).map(add));
-      return Array.from({length: items.length + 1}, (_, index) => items.slice(0, items.length - index).flat());
+      return Array.from({length: items.length + 1}, (_, index) =>
+        items.slice(0, items.length - index).flat(),
+      );
     }
     case 'GROUPING_SET_CUBE': {
       const items = content.map(node => rowParts(node).map(add));
       const subsets: number[][] = [];
       for (let mask = (1 << items.length) - 1; mask >= 0; mask--) {
-        subsets.push(items.filter((_item, index) => (mask & (1 << (items.length - 1 - index))) !== 0).flat());
+        subsets.push(
+          items.filter((_item, index) => (mask & (1 << (items.length - 1 - index))) !== 0).flat(),
+        );
       }
       return subsets;
     }
     case 'GROUPING_SET_SETS':
-      return content.flatMap(node => ('GroupingSet' in node ? expandSet(node.GroupingSet, add) : [rowParts(node).map(add)]));
+      return content.flatMap(node =>
+        'GroupingSet' in node ? expandSet(node.GroupingSet, add) : [rowParts(node).map(add)],
+      );
     default:
       return [content.flatMap(rowParts).map(add)];
   }
@@ -118,7 +142,8 @@ export class Grouped {
       return {column, expr};
     });
     this.#produced = new Set([
-      ...block.aggregates.map(aggregate => aggregate.column.id), ...block.groupings.map(grouping => grouping.column.id),
+      ...block.aggregates.map(aggregate => aggregate.column.id),
+      ...block.groupings.map(grouping => grouping.column.id),
       ...block.windows.flatMap(window => window.calls.map(call => call.column.id)),
       ...block.setCalls.flatMap(({call}) => call.columns.map(column => column.id)),
     ]);
@@ -127,7 +152,10 @@ export class Grouped {
   /** The expression over the aggregate's outputs; 42803 for a column that is neither grouped nor aggregated. */
   rewrite(expr: BoundExpr): BoundExpr {
     for (const key of this.#keys) {
-      if (key.expr.kind !== 'column' && sameExpr(key.expr, expr, constant => this.#block.binding.literals.pin(constant))) {
+      if (
+        key.expr.kind !== 'column' &&
+        sameExpr(key.expr, expr, constant => this.#block.binding.literals.pin(constant))
+      ) {
         return this.#block.binding.columnExpr(key.column, expr.location);
       }
     }
@@ -144,16 +172,24 @@ export class Grouped {
 
   rewriteWindow(window: BoundWindow): BoundWindow {
     return {
-      partitionBy: window.partitionBy.map(expr => this.rewrite(expr)), orderBy: this.rewriteKeys(window.orderBy), frame: window.frame,
+      partitionBy: window.partitionBy.map(expr => this.rewrite(expr)),
+      orderBy: this.rewriteKeys(window.orderBy),
+      frame: window.frame,
       calls: window.calls.map(({column, call}) => ({
-        column, call: {...call, args: call.args.map(arg => this.rewrite(arg)), filter: call.filter === null ? null : this.rewrite(call.filter)},
+        column,
+        call: {
+          ...call,
+          args: call.args.map(arg => this.rewrite(arg)),
+          filter: call.filter === null ? null : this.rewrite(call.filter),
+        },
       })),
     };
   }
 
   /** Checks what subqueries above the aggregate use of this level. */
   checkSubqueries(subqueries: readonly SubqueryExpr[]): void {
-    for (const subquery of subqueries) for (const id of freeColumnsOfQuery(subquery.query)) this.#check(id, -1, true);
+    for (const subquery of subqueries)
+      for (const id of freeColumnsOfQuery(subquery.query)) this.#check(id, -1, true);
   }
 
   #check(id: number, location: number, isSubquery: boolean): void {
@@ -161,7 +197,9 @@ export class Grouped {
     const owner = block.binding.owners.get(id);
     if (owner !== block || this.#plain.has(id) || this.#produced.has(id)) return;
     for (const item of block.items) {
-      const column = item.columns.find(candidate => candidate.id === id) ?? item.scan?.columns.find(candidate => candidate.id === id);
+      const column =
+        item.columns.find(candidate => candidate.id === id) ??
+        item.scan?.columns.find(candidate => candidate.id === id);
       if (column === undefined || !(item.isNamed || item.showsColumns)) continue;
       if (this.#isDetermined(id)) {
         this.#plain.add(id);
@@ -169,7 +207,10 @@ export class Grouped {
         this.#keys.push({column: added, expr: block.binding.columnExpr(added)});
         return;
       }
-      const owner2 = block.items.find(candidate => candidate.isNamed && candidate.columns.some(entry => entry.id === id)) ?? item;
+      const owner2 =
+        block.items.find(
+          candidate => candidate.isNamed && candidate.columns.some(entry => entry.id === id),
+        ) ?? item;
       const name = owner2.alias === '' ? column.name : `${owner2.alias}.${column.name}`;
       const message = isSubquery
         ? `subquery uses ungrouped column "${name}" from outer query`
@@ -181,9 +222,13 @@ export class Grouped {
   /** Whether the column's table has its whole primary key among the plain keys (functional dependency). */
   #isDetermined(id: number): boolean {
     if (this.#sets !== null) return false;
-    const scan = this.#block.items.find(item => item.scan?.columns.some(column => column.id === id))?.scan;
+    const scan = this.#block.items.find(item =>
+      item.scan?.columns.some(column => column.id === id),
+    )?.scan;
     if (scan === null || scan === undefined || scan.relation.kind !== 'table') return false;
-    const primary = this.#block.binding.context.catalog.constraintsOf(scan.relation.oid).find(constraint => constraint.type === 'p');
+    const primary = this.#block.binding.context.catalog
+      .constraintsOf(scan.relation.oid)
+      .find(constraint => constraint.type === 'p');
     if (primary === undefined) return false;
     return primary.columns.every(attnum => {
       const key = scan.columns.find(column => column.source === attnum);
@@ -197,14 +242,24 @@ export class Grouped {
     const groupings = block.groupings.map(({column, args}) => ({
       column,
       keys: args.map(arg => {
-        const index = this.#keys.findIndex(key => sameExpr(key.expr, arg, constant => block.binding.literals.pin(constant)));
+        const index = this.#keys.findIndex(key =>
+          sameExpr(key.expr, arg, constant => block.binding.literals.pin(constant)),
+        );
         if (index !== -1) return index;
-        throw block.binding.error(SqlState.groupingError, 'arguments to GROUPING must be grouping expressions of the associated query level', arg.location);
+        throw block.binding.error(
+          SqlState.groupingError,
+          'arguments to GROUPING must be grouping expressions of the associated query level',
+          arg.location,
+        );
       }),
     }));
     const keyed: LogicalNode = {
-      kind: 'aggregate', input: applySubqueries(input, block.inputSubqueries), keys: this.#keys,
-      aggregates: block.aggregates.map(({column, call}) => ({column, call})), groupingSets: this.#sets, groupings,
+      kind: 'aggregate',
+      input: applySubqueries(input, block.inputSubqueries),
+      keys: this.#keys,
+      aggregates: block.aggregates.map(({column, call}) => ({column, call})),
+      groupingSets: this.#sets,
+      groupings,
     };
     return keyed;
   }

@@ -22,10 +22,22 @@ export function inlineSqlFunction(block: Block, call: ResolvedCall, location: nu
     if (lone !== null) return coerce(binding, lone, call.type, {context: 'assignment', location});
     const value = binding.newColumn(row.name, column.type, column.typmod);
     const limit = binding.constant(binding.type(20 as never), 1n);
-    const one: BoundQuery = {node: {kind: 'limit', input: query.node, limit, offset: null, tieKeys: null}, columns: query.columns};
-    const subquery: SubqueryExpr = {column: value, query: one, mode: 'scalar', test: null, guard: null};
+    const one: BoundQuery = {
+      node: {kind: 'limit', input: query.node, limit, offset: null, tieKeys: null},
+      columns: query.columns,
+    };
+    const subquery: SubqueryExpr = {
+      column: value,
+      query: one,
+      mode: 'scalar',
+      test: null,
+      guard: null,
+    };
     block.subqueries.push(subquery);
-    return coerce(binding, binding.columnExpr(value, location), call.type, {context: 'assignment', location});
+    return coerce(binding, binding.columnExpr(value, location), call.type, {
+      context: 'assignment',
+      location,
+    });
   });
 }
 
@@ -33,9 +45,17 @@ export function inlineSqlFunction(block: Block, call: ResolvedCall, location: nu
 export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
   const binding = block.binding;
   const {row} = call;
-  const text = row.sqlBody!.trim().replace(/^BEGIN ATOMIC\s+/i, '').replace(/;?\s*END$/i, '').replace(/^RETURN\s/i, 'SELECT ').replace(/;\s*$/, '');
+  const text = row
+    .sqlBody!.trim()
+    .replace(/^BEGIN ATOMIC\s+/i, '')
+    .replace(/;?\s*END$/i, '')
+    .replace(/^RETURN\s/i, 'SELECT ')
+    .replace(/;\s*$/, '');
   const ast = queryAst(binding, text);
-  if (!('SelectStmt' in ast)) throw featureNotSupported(`SQL function ${row.name} with a body other than one SELECT is not supported`);
+  if (!('SelectStmt' in ast))
+    throw featureNotSupported(
+      `SQL function ${row.name} with a body other than one SELECT is not supported`,
+    );
   return withSubstitutes(binding, call.args, parameterNamesOf(row), () =>
     block.binders.query(binding, ast.SelectStmt, {parent: block, ctes: null, resolveUnknown: true}),
   );
@@ -44,6 +64,12 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
 /** The expression of a query that is only a target list. */
 function loneExpression(query: BoundQuery): BoundExpr | null {
   const node = query.node;
-  if (node.kind !== 'compute' || node.input.kind !== 'values' || node.input.columns.length > 0 || node.input.rows.length !== 1) return null;
+  if (
+    node.kind !== 'compute' ||
+    node.input.kind !== 'values' ||
+    node.input.columns.length > 0 ||
+    node.input.rows.length !== 1
+  )
+    return null;
   return node.outputs.find(output => output.column.id === query.columns[0]!.id)?.expr ?? null;
 }

@@ -12,7 +12,13 @@ import {bindReturning, makeRow, targetAlias, targetTable} from './dml-target.ts'
 import type {BoundQuery, DmlQuery, LogicalColumn, LogicalNode, OutputColumn} from './logical.ts';
 import {bindOnConflict} from './on-conflict.ts';
 import {noteUse, scanItem} from './relations.ts';
-import {assignTo, columnDefault, generatedColumns, liveColumns, tableChecks} from './table-exprs.ts';
+import {
+  assignTo,
+  columnDefault,
+  generatedColumns,
+  liveColumns,
+  tableChecks,
+} from './table-exprs.ts';
 import {TypeOid} from './type-oids.ts';
 import {bindWith} from './with.ts';
 
@@ -33,21 +39,43 @@ interface InsertContext {
 }
 
 /** Binds INSERT (PostgreSQL transformInsertStmt). */
-export function bindInsert(binding: Binding, binders: Binders, statement: InsertStmt, options: QueryOptions): DmlQuery {
-  const own = statement.withClause === undefined ? null : bindWith(binding, binders, statement.withClause, options);
+export function bindInsert(
+  binding: Binding,
+  binders: Binders,
+  statement: InsertStmt,
+  options: QueryOptions,
+): DmlQuery {
+  const own =
+    statement.withClause === undefined
+      ? null
+      : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
   const table = targetTable(binding, statement.relation!, 'insert into');
   const block = new Block(binding, binders, inner.parent, inner.ctes);
-  const overriding = statement.override === 'OVERRIDING_USER_VALUE' ? 'user' : statement.override === 'OVERRIDING_SYSTEM_VALUE' ? 'system' : 'none';
+  const overriding =
+    statement.override === 'OVERRIDING_USER_VALUE'
+      ? 'user'
+      : statement.override === 'OVERRIDING_SYSTEM_VALUE'
+        ? 'system'
+        : 'none';
   const context: InsertContext = {binding, block, table, live: liveColumns(table), overriding};
   const use = noteUse(binding, table.oid, 'a');
   binding.lockTable(table.oid, 'rowExclusive');
   const targets = insertTargets(context, statement);
   const bound = bindSource(context, statement, targets, inner);
-  for (const target of bound.targets) if (target.column !== null) use.columns.add(target.column.attnum);
+  for (const target of bound.targets)
+    if (target.column !== null) use.columns.add(target.column.attnum);
   const newRow = makeRow(block, table);
-  const onConflict = statement.onConflictClause === undefined ? null : bindOnConflict(block, statement.onConflictClause, table, targetAlias(statement.relation!));
-  const item = scanItem(block, newRow, targetAlias(statement.relation!), statement.returningClause === undefined ? null : noteUse(binding, table.oid, 'r'));
+  const onConflict =
+    statement.onConflictClause === undefined
+      ? null
+      : bindOnConflict(block, statement.onConflictClause, table, targetAlias(statement.relation!));
+  const item = scanItem(
+    block,
+    newRow,
+    targetAlias(statement.relation!),
+    statement.returningClause === undefined ? null : noteUse(binding, table.oid, 'r', true),
+  );
   block.items = [item];
   const returning = bindReturning(block, statement.returningClause?.exprs ?? []);
   const ownerColumn = bound.targets.findIndex(target => target.position === -1);
@@ -55,9 +83,18 @@ export function bindInsert(binding: Binding, binders: Binders, statement: Insert
     ctes: own?.ctes ?? [],
     columns: returning?.columns ?? [],
     node: {
-      kind: 'insert', table, source: withoutOwner(bound.source), targets: bound.targets.filter(target => target.position !== -1).map(target => target.position),
-      defaults: context.live.map(column => columnDefault(binding, column)), generated: generatedColumns(binding, table, newRow),
-      ownerColumn: ownerColumn === -1 ? null : ownerColumn, checks: tableChecks(binding, table, newRow), onConflict, newRow,
+      kind: 'insert',
+      table,
+      source: withoutOwner(bound.source),
+      targets: bound.targets
+        .filter(target => target.position !== -1)
+        .map(target => target.position),
+      defaults: context.live.map(column => columnDefault(binding, column)),
+      generated: generatedColumns(binding, table, newRow),
+      ownerColumn: ownerColumn === -1 ? null : ownerColumn,
+      checks: tableChecks(binding, table, newRow),
+      onConflict,
+      newRow,
       returning: returning?.exprs ?? null,
     },
   };
@@ -77,13 +114,24 @@ function insertTargets(context: InsertContext, statement: InsertStmt): InsertTar
   return nodes.map(node => {
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};
     const location = target.location ?? -1;
-    if ((target.indirection ?? []).length > 0) throw featureNotSupported('INSERT into a part of a column is not supported');
+    if ((target.indirection ?? []).length > 0)
+      throw featureNotSupported('INSERT into a part of a column is not supported');
     const position = live.findIndex(column => column.name === target.name);
-    if (position === -1 && target.name === '_user_id' && table.tableKind !== 'shared') return {position: -1, column: null, location};
+    if (position === -1 && target.name === '_user_id' && table.tableKind !== 'shared')
+      return {position: -1, column: null, location};
     if (position === -1) {
-      throw binding.error(SqlState.undefinedColumn, `column "${target.name}" of relation "${table.name}" does not exist`, location);
+      throw binding.error(
+        SqlState.undefinedColumn,
+        `column "${target.name}" of relation "${table.name}" does not exist`,
+        location,
+      );
     }
-    if (seen.has(position)) throw binding.error(SqlState.duplicateColumn, `column "${target.name}" specified more than once`, location);
+    if (seen.has(position))
+      throw binding.error(
+        SqlState.duplicateColumn,
+        `column "${target.name}" specified more than once`,
+        location,
+      );
     seen.add(position);
     return {position, column: live[position]!, location};
   });
@@ -94,33 +142,64 @@ interface BoundSource {
   readonly targets: readonly InsertTarget[];
 }
 
-function bindSource(context: InsertContext, statement: InsertStmt, targets: readonly InsertTarget[], options: QueryOptions): BoundSource {
+function bindSource(
+  context: InsertContext,
+  statement: InsertStmt,
+  targets: readonly InsertTarget[],
+  options: QueryOptions,
+): BoundSource {
   const select = statement.selectStmt;
-  if (select === undefined) return {source: {node: {kind: 'values', rows: [[]], columns: []}, columns: []}, targets: []};
-  if (!('SelectStmt' in select)) throw featureNotSupported('this source of INSERT is not supported');
-  const isPlainValues = select.SelectStmt.valuesLists !== undefined && select.SelectStmt.sortClause === undefined &&
-    select.SelectStmt.limitCount === undefined && select.SelectStmt.limitOffset === undefined && select.SelectStmt.withClause === undefined;
+  if (select === undefined)
+    return {source: {node: {kind: 'values', rows: [[]], columns: []}, columns: []}, targets: []};
+  if (!('SelectStmt' in select))
+    throw featureNotSupported('this source of INSERT is not supported');
+  const isPlainValues =
+    select.SelectStmt.valuesLists !== undefined &&
+    select.SelectStmt.sortClause === undefined &&
+    select.SelectStmt.limitCount === undefined &&
+    select.SelectStmt.limitOffset === undefined &&
+    select.SelectStmt.withClause === undefined;
   if (isPlainValues) return bindInsertValues(context, select.SelectStmt, statement, targets);
-  const query = context.block.binders.query(context.binding, select.SelectStmt, {...options, resolveUnknown: false});
+  const query = context.block.binders.query(context.binding, select.SelectStmt, {
+    ...options,
+    resolveUnknown: false,
+  });
   const given = takeTargets(context, targets, query.columns.length, statement, []);
   return assignQuery(context, query, given, select.SelectStmt.targetList ?? []);
 }
 
 /** The targets that `count` expressions fill; too many or too few are errors. */
 function takeTargets(
-  context: InsertContext, targets: readonly InsertTarget[], count: number, statement: InsertStmt, items: readonly Node[],
+  context: InsertContext,
+  targets: readonly InsertTarget[],
+  count: number,
+  statement: InsertStmt,
+  items: readonly Node[],
 ): readonly InsertTarget[] {
   const {binding} = context;
   if (count > targets.length) {
-    throw binding.error(SqlState.syntaxError, 'INSERT has more expressions than target columns', locationOf(items[targets.length]));
+    throw binding.error(
+      SqlState.syntaxError,
+      'INSERT has more expressions than target columns',
+      locationOf(items[targets.length]),
+    );
   }
   if (count < targets.length && (statement.cols ?? []).length > 0) {
-    throw binding.error(SqlState.syntaxError, 'INSERT has more target columns than expressions', targets[count]!.location);
+    throw binding.error(
+      SqlState.syntaxError,
+      'INSERT has more target columns than expressions',
+      targets[count]!.location,
+    );
   }
   return targets.slice(0, count);
 }
 
-function assignQuery(context: InsertContext, query: BoundQuery, targets: readonly InsertTarget[], items: readonly Node[]): BoundSource {
+function assignQuery(
+  context: InsertContext,
+  query: BoundQuery,
+  targets: readonly InsertTarget[],
+  items: readonly Node[],
+): BoundSource {
   const {binding} = context;
   const kept: InsertTarget[] = [];
   const outputs: {column: LogicalColumn; expr: BoundExpr}[] = [];
@@ -130,9 +209,11 @@ function assignQuery(context: InsertContext, query: BoundQuery, targets: readonl
     checkGenerated(context, target);
     kept.push(target);
     const column = query.columns[index]!;
-    const literal = column.type.oid === TypeOid.unknown ? computedLiteral(query.node, column.id) : null;
+    const literal =
+      column.type.oid === TypeOid.unknown ? computedLiteral(query.node, column.id) : null;
     const item = items.length === query.columns.length ? items[index] : undefined;
-    const location = item !== undefined && 'ResTarget' in item ? locationOf(item.ResTarget.val) : -1;
+    const location =
+      item !== undefined && 'ResTarget' in item ? locationOf(item.ResTarget.val) : -1;
     const expr = assign(context, target, literal ?? binding.columnExpr(column, location));
     if (expr.kind === 'column') columns.push(column);
     else {
@@ -141,7 +222,8 @@ function assignQuery(context: InsertContext, query: BoundQuery, targets: readonl
       columns.push({...made, tableOid: oid(0), attnum: 0});
     }
   });
-  const node: LogicalNode = outputs.length === 0 ? query.node : {kind: 'compute', input: query.node, outputs};
+  const node: LogicalNode =
+    outputs.length === 0 ? query.node : {kind: 'compute', input: query.node, outputs};
   return {source: {node, columns}, targets: kept};
 }
 
@@ -153,7 +235,8 @@ function computedLiteral(node: LogicalNode, id: number): BoundExpr | null {
 
 function assign(context: InsertContext, target: InsertTarget, expr: BoundExpr): BoundExpr {
   const {binding} = context;
-  if (target.column === null) return coerce(binding, expr, binding.type(TypeOid.text), {context: 'assignment'});
+  if (target.column === null)
+    return coerce(binding, expr, binding.type(TypeOid.text), {context: 'assignment'});
   return assignTo(binding, target.column, expr);
 }
 
@@ -167,30 +250,47 @@ function checkGenerated(context: InsertContext, target: InsertTarget): void {
   if (column === null) return;
   const message = `cannot insert a non-DEFAULT value into column "${column.name}"`;
   if (column.generated !== '') {
-    throw context.binding.error(SqlState.generatedAlways, message, -1, {detail: `Column "${column.name}" is a generated column.`});
+    throw context.binding.error(SqlState.generatedAlways, message, -1, {
+      detail: `Column "${column.name}" is a generated column.`,
+    });
   }
   if (column.identity === 'a' && context.overriding !== 'system') {
     throw context.binding.error(SqlState.generatedAlways, message, -1, {
-      detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`, hint: 'Use OVERRIDING SYSTEM VALUE to override.',
+      detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
+      hint: 'Use OVERRIDING SYSTEM VALUE to override.',
     });
   }
 }
 
-function bindInsertValues(context: InsertContext, select: SelectStmt, statement: InsertStmt, targets: readonly InsertTarget[]): BoundSource {
+function bindInsertValues(
+  context: InsertContext,
+  select: SelectStmt,
+  statement: InsertStmt,
+  targets: readonly InsertTarget[],
+): BoundSource {
   const {binding, block} = context;
-  const lists = (select.valuesLists ?? []).map(list => ('List' in list ? (list.List.items ?? []) : []));
+  const lists = (select.valuesLists ?? []).map(list =>
+    'List' in list ? (list.List.items ?? []) : [],
+  );
   const given = takeTargets(context, targets, lists[0]!.length, statement, lists[0]!);
-  const kept = given.map((target, index) => ({target, index})).filter(({target, index}) => {
-    const isAlwaysDefault = lists.every(items => isDefault(items[index]));
-    return !isAlwaysDefault && !isIgnored(context, target);
-  });
+  const kept = given
+    .map((target, index) => ({target, index}))
+    .filter(({target, index}) => {
+      const isAlwaysDefault = lists.every(items => isDefault(items[index]));
+      return !isAlwaysDefault && !isIgnored(context, target);
+    });
   block.clause = 'VALUES';
   const rows = lists.map(items => {
     if (items.length !== given.length) {
-      throw binding.error(SqlState.syntaxError, 'VALUES lists must all be the same length', locationOf(items[0]));
+      throw binding.error(
+        SqlState.syntaxError,
+        'VALUES lists must all be the same length',
+        locationOf(items[0]),
+      );
     }
     const exprs: BoundExpr[] = [];
-    for (const {target, index} of kept) exprs.push(rowValue(context, target, items[index]!, lists.length > 1));
+    for (const {target, index} of kept)
+      exprs.push(rowValue(context, target, items[index]!, lists.length > 1));
     return {exprs, subqueries: block.takeSubqueries()};
   });
   const columns = kept.map(({target}, index) => {
@@ -200,30 +300,48 @@ function bindInsertValues(context: InsertContext, select: SelectStmt, statement:
   const outputs = columns.map((column): OutputColumn => ({...column, tableOid: oid(0), attnum: 0}));
   const keptTargets = kept.map(({target}) => target);
   if (rows.every(row => row.subqueries.length === 0)) {
-    return {source: {node: {kind: 'values', rows: rows.map(row => row.exprs), columns}, columns: outputs}, targets: keptTargets};
+    return {
+      source: {node: {kind: 'values', rows: rows.map(row => row.exprs), columns}, columns: outputs},
+      targets: keptTargets,
+    };
   }
   const inputs = rows.map((row): BoundQuery => {
     const made = columns.map(column => binding.newColumn(column.name, column.type, column.typmod));
     const input = applySubqueries({kind: 'values', rows: [[]], columns: []}, row.subqueries);
     return {
-      node: {kind: 'compute', input, outputs: made.map((column, index) => ({column, expr: row.exprs[index]!}))},
+      node: {
+        kind: 'compute',
+        input,
+        outputs: made.map((column, index) => ({column, expr: row.exprs[index]!})),
+      },
       columns: made.map(column => ({...column, tableOid: oid(0), attnum: 0})),
     };
   });
-  return {source: {node: {kind: 'append', inputs, columns}, columns: outputs}, targets: keptTargets};
+  return {
+    source: {node: {kind: 'append', inputs, columns}, columns: outputs},
+    targets: keptTargets,
+  };
 }
 
 function isDefault(node: Node | undefined): boolean {
   return node !== undefined && 'SetToDefault' in node;
 }
 
-function rowValue(context: InsertContext, target: InsertTarget, node: Node, isMultiRow: boolean): BoundExpr {
+function rowValue(
+  context: InsertContext,
+  target: InsertTarget,
+  node: Node,
+  isMultiRow: boolean,
+): BoundExpr {
   const {binding, block} = context;
   if (isDefault(node)) {
     const column = target.column;
     const value = column === null ? null : columnDefault(binding, column);
     if (value !== null) return value;
-    return binding.constant(column === null ? binding.type(TypeOid.text) : binding.type(column.typeOid), null);
+    return binding.constant(
+      column === null ? binding.type(TypeOid.text) : binding.type(column.typeOid),
+      null,
+    );
   }
   checkGenerated(context, target);
   const expr = isMultiRow ? block.expr(node) : block.within('INSERT', () => block.expr(node));

@@ -30,7 +30,8 @@ export class LiteralTracker {
 
   /** Marks a constant as read from the text. */
   track(constant: ConstantExpr, origin: LiteralOrigin): ConstantExpr {
-    if (this.#suspended === 0 && this.places.has(origin.location)) this.#origins.set(constant, origin);
+    if (this.#suspended === 0 && this.places.has(origin.location))
+      this.#origins.set(constant, origin);
     return constant;
   }
 

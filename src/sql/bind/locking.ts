@@ -14,22 +14,45 @@ const modes: Readonly<Record<string, {readonly mode: RowMark['mode']; readonly t
 };
 
 /** FOR UPDATE and its kin: marks the scans whose rows are locked. */
-export function lockRows(block: Block, clauses: readonly Node[], input: LogicalNode, isGrouped: boolean): LogicalNode {
+export function lockRows(
+  block: Block,
+  clauses: readonly Node[],
+  input: LogicalNode,
+  isGrouped: boolean,
+): LogicalNode {
   const scans: ScanNode[] = [];
   for (const clause of clauses) {
     if (!('LockingClause' in clause)) continue;
     const {mode, text} = modes[clause.LockingClause.strength ?? '']!;
     if (isGrouped) {
-      const what = block.aggregates.length > 0 ? 'aggregate functions' : block.windows.length > 0 ? 'window functions' : 'DISTINCT clause';
-      throw block.binding.error(SqlState.featureNotSupported, `${text} is not allowed with ${what}`, -1);
+      const what =
+        block.aggregates.length > 0
+          ? 'aggregate functions'
+          : block.windows.length > 0
+            ? 'window functions'
+            : 'DISTINCT clause';
+      throw block.binding.error(
+        SqlState.featureNotSupported,
+        `${text} is not allowed with ${what}`,
+        -1,
+      );
     }
-    const wait = clause.LockingClause.waitPolicy === 'LockWaitSkip' ? 'skip' : clause.LockingClause.waitPolicy === 'LockWaitError' ? 'nowait' : 'wait';
-    const names = (clause.LockingClause.lockedRels ?? []).map(node => ('RangeVar' in node ? node.RangeVar : {}));
+    const wait =
+      clause.LockingClause.waitPolicy === 'LockWaitSkip'
+        ? 'skip'
+        : clause.LockingClause.waitPolicy === 'LockWaitError'
+          ? 'nowait'
+          : 'wait';
+    const names = (clause.LockingClause.lockedRels ?? []).map(node =>
+      'RangeVar' in node ? node.RangeVar : {},
+    );
     const items = block.items.filter(item => item.isNamed);
     for (const name of names) {
       if (items.some(item => item.alias === name.relname)) continue;
       throw block.binding.error(
-        SqlState.undefinedTable, `relation "${name.relname}" in ${text} clause not found in FROM clause`, name.location ?? -1,
+        SqlState.undefinedTable,
+        `relation "${name.relname}" in ${text} clause not found in FROM clause`,
+        name.location ?? -1,
       );
     }
     for (const item of items) {
@@ -37,7 +60,8 @@ export function lockRows(block: Block, clauses: readonly Node[], input: LogicalN
       const scan = item.scan;
       if (scan === null || scan.relation.kind !== 'table') continue;
       scan.lock = {mode, wait};
-      for (const source of ['rid', 'seq', 'owner', 'location'] as const) pseudoColumn(block, scan, source, `_${source}`);
+      for (const source of ['rid', 'seq', 'owner', 'location'] as const)
+        pseudoColumn(block, scan, source, `_${source}`);
       noteUse(block.binding, scan.relation.oid, 'w');
       block.binding.lockTable(scan.relation.oid, 'rowShare');
       block.binding.locksRows = true;

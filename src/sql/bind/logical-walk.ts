@@ -24,7 +24,12 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
     case 'recursive':
       return [node.initial.node, node.recursive.node];
     case 'with':
-      return [...node.ctes.flatMap(cte => (isDml(cte.query.node) ? dmlInputs(cte.query.node) : [cte.query.node])), node.body];
+      return [
+        ...node.ctes.flatMap(cte =>
+          isDml(cte.query.node) ? dmlInputs(cte.query.node) : [cte.query.node],
+        ),
+        node.body,
+      ];
     case 'filter':
     case 'compute':
     case 'aggregate':
@@ -78,18 +83,28 @@ export function exprsOf(node: LogicalNode): readonly BoundExpr[] {
     case 'aggregate':
       return [
         ...node.keys.map(key => key.expr),
-        ...node.aggregates.flatMap(({call}) => [...call.args, ...(call.filter === null ? [] : [call.filter]), ...keys(call.orderBy)]),
+        ...node.aggregates.flatMap(({call}) => [
+          ...call.args,
+          ...(call.filter === null ? [] : [call.filter]),
+          ...keys(call.orderBy),
+        ]),
       ];
     case 'window':
       return [
-        ...node.partitionBy, ...keys(node.orderBy),
-        ...node.calls.flatMap(({call}) => [...call.args, ...(call.filter === null ? [] : [call.filter])]),
+        ...node.partitionBy,
+        ...keys(node.orderBy),
+        ...node.calls.flatMap(({call}) => [
+          ...call.args,
+          ...(call.filter === null ? [] : [call.filter]),
+        ]),
         ...[node.frame.start.offset, node.frame.end.offset].filter(expr => expr !== null),
       ];
     case 'sort':
       return keys(node.keys);
     case 'limit':
-      return [node.limit, node.offset].filter(expr => expr !== null).concat(keys(node.tieKeys ?? []));
+      return [node.limit, node.offset]
+        .filter(expr => expr !== null)
+        .concat(keys(node.tieKeys ?? []));
     case 'distinct':
       return node.on ?? [];
     case 'projectSet':
@@ -111,9 +126,14 @@ export function producedBy(node: LogicalNode): readonly LogicalColumn[] {
     case 'recursive':
       return node.columns;
     case 'functionScan':
-      return [...node.functions.flatMap(call => call.columns), ...(node.ordinality === null ? [] : [node.ordinality])];
+      return [
+        ...node.functions.flatMap(call => call.columns),
+        ...(node.ordinality === null ? [] : [node.ordinality]),
+      ];
     case 'join':
-      return node.joinType === 'semi' || node.joinType === 'anti' ? producedBy(node.left) : [...producedBy(node.left), ...producedBy(node.right)];
+      return node.joinType === 'semi' || node.joinType === 'anti'
+        ? producedBy(node.left)
+        : [...producedBy(node.left), ...producedBy(node.right)];
     case 'apply':
       return [...producedBy(node.input), node.subquery.column];
     case 'compute':
@@ -154,8 +174,10 @@ export function freeColumns(node: LogicalNode): Set<ColumnId> {
       for (const column of producedBy(current.subquery.query.node)) made.add(column.id);
       addOutputs(current.subquery.query, used);
     }
-    if (current.kind === 'setOp') for (const side of [current.left, current.right]) addOutputs(side, used);
-    if (current.kind === 'recursive') for (const side of [current.initial, current.recursive]) addOutputs(side, used);
+    if (current.kind === 'setOp')
+      for (const side of [current.left, current.right]) addOutputs(side, used);
+    if (current.kind === 'recursive')
+      for (const side of [current.initial, current.recursive]) addOutputs(side, used);
     if (current.kind === 'append') for (const input of current.inputs) addOutputs(input, used);
     if (current.kind === 'with') {
       for (const cte of current.ctes) {

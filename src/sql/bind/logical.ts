@@ -1,11 +1,26 @@
-import type {RelationDescriptor, SystemRelationDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  RelationDescriptor,
+  SystemRelationDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {AggregateCall, JoinType, OwnerScope, RowMark, SetFunctionCall, SortKey, TableScanPlan, WindowCall, WindowFrame} from '../plan/plan.ts';
+import type {
+  AggregateCall,
+  JoinType,
+  OwnerScope,
+  RowMark,
+  SetFunctionCall,
+  SortKey,
+  TableScanPlan,
+  WindowCall,
+  WindowFrame,
+} from '../plan/plan.ts';
 
 /**
- * A bound query is a tree of relational nodes in which every column has an id that is unique in the statement. `column` expressions hold such
+ * A bound query is a tree of relational nodes in which every column has an id that is unique in the statement.
+ * `column` expressions hold such
  * ids in `index`; subqueries, aggregates, window calls and set-returning calls inside expressions are ids too, produced by a node below.
  * An id that no node below produces belongs to an enclosing query level. The planner turns ids into positions.
  */

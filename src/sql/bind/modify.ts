@@ -24,8 +24,16 @@ interface Target {
 }
 
 /** Binds UPDATE. */
-export function bindUpdate(binding: Binding, binders: Binders, statement: UpdateStmt, options: QueryOptions): DmlQuery {
-  const own = statement.withClause === undefined ? null : bindWith(binding, binders, statement.withClause, options);
+export function bindUpdate(
+  binding: Binding,
+  binders: Binders,
+  statement: UpdateStmt,
+  options: QueryOptions,
+): DmlQuery {
+  const own =
+    statement.withClause === undefined
+      ? null
+      : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
   const table = targetTable(binding, statement.relation!, 'update');
   const target = bindTarget(binding, binders, statement.relation!, table, inner);
@@ -40,17 +48,39 @@ export function bindUpdate(binding: Binding, binders: Binders, statement: Update
   const newRow = makeRow(block, table);
   const generated = generatedColumns(binding, table, newRow);
   const changed = new Set([...set, ...generated].map(item => live[item.position]!.attnum));
-  const changesKey = binding.context.catalog.indexesOf(table.oid)
-    .some(index => index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)));
+  const changesKey = binding.context.catalog
+    .indexesOf(table.oid)
+    .some(
+      index =>
+        index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)),
+    );
   return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
-    kind: 'modify', action: 'update', table, target: target.scan, input: target.node, recheck: target.recheck, set, generated,
-    checks: tableChecks(binding, table, newRow), newRow, returning: null, changesKey,
+    kind: 'modify',
+    action: 'update',
+    table,
+    target: target.scan,
+    input: target.node,
+    recheck: target.recheck,
+    set,
+    generated,
+    checks: tableChecks(binding, table, newRow),
+    newRow,
+    returning: null,
+    changesKey,
   });
 }
 
 /** Binds DELETE. */
-export function bindDelete(binding: Binding, binders: Binders, statement: DeleteStmt, options: QueryOptions): DmlQuery {
-  const own = statement.withClause === undefined ? null : bindWith(binding, binders, statement.withClause, options);
+export function bindDelete(
+  binding: Binding,
+  binders: Binders,
+  statement: DeleteStmt,
+  options: QueryOptions,
+): DmlQuery {
+  const own =
+    statement.withClause === undefined
+      ? null
+      : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
   const table = targetTable(binding, statement.relation!, 'delete from');
   const target = bindTarget(binding, binders, statement.relation!, table, inner);
@@ -59,18 +89,38 @@ export function bindDelete(binding: Binding, binders: Binders, statement: Delete
   addWhere(target, statement.whereClause);
   const newRow = makeRow(target.block, table);
   return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
-    kind: 'modify', action: 'delete', table, target: target.scan, input: target.node, recheck: target.recheck, set: [], generated: [], checks: [],
-    newRow, returning: null, changesKey: false,
+    kind: 'modify',
+    action: 'delete',
+    table,
+    target: target.scan,
+    input: target.node,
+    recheck: target.recheck,
+    set: [],
+    generated: [],
+    checks: [],
+    newRow,
+    returning: null,
+    changesKey: false,
   });
 }
 
-function bindTarget(binding: Binding, binders: Binders, name: RangeVar, table: TableDescriptor, options: QueryOptions): Target {
+function bindTarget(
+  binding: Binding,
+  binders: Binders,
+  name: RangeVar,
+  table: TableDescriptor,
+  options: QueryOptions,
+): Target {
   const block = new Block(binding, binders, options.parent, options.ctes);
   const alias = targetAlias(name);
   const scan = makeScan(binding, table, alias);
   binding.lockTable(table.oid, 'rowExclusive');
-  for (const source of ['rid', 'seq', 'owner', 'location'] as const) pseudoColumn(block, scan, source, `_${source}`);
-  block.addItem(scanItem(block, scan, alias, noteUse(binding, table.oid, 'r'), true), name.location ?? -1);
+  for (const source of ['rid', 'seq', 'owner', 'location'] as const)
+    pseudoColumn(block, scan, source, `_${source}`);
+  block.addItem(
+    scanItem(block, scan, alias, noteUse(binding, table.oid, 'r', true), true),
+    name.location ?? -1,
+  );
   return {block, table, scan, alias, node: scan, recheck: []};
 }
 
@@ -78,26 +128,47 @@ function addFrom(target: Target, nodes: readonly Node[]): void {
   for (const node of nodes) {
     const item = bindFromItem(target.block, node, target.block.items);
     for (const name of item.items) target.block.addItem(name, -1);
-    target.node = {kind: 'join', joinType: 'inner', left: target.node, right: item.node, on: [], isNullAware: false};
+    target.node = {
+      kind: 'join',
+      joinType: 'inner',
+      left: target.node,
+      right: item.node,
+      on: [],
+      isNullAware: false,
+    };
   }
 }
 
 function addWhere(target: Target, where: Node | undefined): void {
   if (where === undefined) return;
   if ('CurrentOfExpr' in where) {
-    throw target.block.binding.error(SqlState.featureNotSupported, 'WHERE CURRENT OF is not supported', -1);
+    throw target.block.binding.error(
+      SqlState.featureNotSupported,
+      'WHERE CURRENT OF is not supported',
+      -1,
+    );
   }
   target.node = bindWhere(target.block, target.node, where);
   if (target.node.kind === 'filter') target.recheck = target.node.conditions;
 }
 
 /** RETURNING sees the new row (update) or old row (delete) under the target's name, beside the FROM items. */
-function finish(target: Target, ctes: DmlQuery['ctes'], newRow: ScanNode, returningNodes: readonly Node[], node: ModifyNode): DmlQuery {
+function finish(
+  target: Target,
+  ctes: DmlQuery['ctes'],
+  newRow: ScanNode,
+  returningNodes: readonly Node[],
+  node: ModifyNode,
+): DmlQuery {
   const {block, alias} = target;
   checkScopes(block);
   const rest = block.items.slice(1);
   const first = scanItem(block, newRow, alias, block.items[0]!.use, true);
   block.items = [first, ...rest];
   const returning = bindReturning(block, returningNodes);
-  return {ctes, columns: returning?.columns ?? [], node: {...node, returning: returning?.exprs ?? null}};
+  return {
+    ctes,
+    columns: returning?.columns ?? [],
+    node: {...node, returning: returning?.exprs ?? null},
+  };
 }

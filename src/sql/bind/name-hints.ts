@@ -7,15 +7,21 @@ interface Guess {
 }
 
 /** PostgreSQL's hint for a column that does not exist (parse_relation.c errorMissingColumn, fuzzy matches). */
-export function suggestion(block: Block, relation: string | null, name: string): {readonly hint?: string} {
+export function suggestion(
+  block: Block,
+  relation: string | null,
+  name: string,
+): {readonly hint?: string} {
   const exactElsewhere: string[] = [];
   const guesses: Guess[] = [];
   for (let level: Block | null = block; level !== null; level = level.parent) {
     for (const item of level.items) {
       if (!item.isNamed || item.alias === '') continue;
-      const penalty = relation === null || relation === item.alias ? 0 : distance(relation, item.alias);
+      const penalty =
+        relation === null || relation === item.alias ? 0 : distance(relation, item.alias);
       for (const column of item.columns) {
-        if (column.name === name && penalty === 0 && !item.showsColumns) exactElsewhere.push(item.alias);
+        if (column.name === name && penalty === 0 && !item.showsColumns)
+          exactElsewhere.push(item.alias);
         const cost = distance(name, column.name) + penalty;
         guesses.push({alias: item.alias, column: column.name, distance: cost});
       }
@@ -36,7 +42,9 @@ function distance(left: string, right: string): number {
     const current = [row];
     for (let column = 1; column <= right.length; column++) {
       const change = left[row - 1] === right[column - 1] ? 0 : 1;
-      current.push(Math.min(previous[column]! + 1, current[column - 1]! + 1, previous[column - 1]! + change));
+      current.push(
+        Math.min(previous[column]! + 1, current[column - 1]! + 1, previous[column - 1]! + change),
+      );
     }
     previous = current;
   }

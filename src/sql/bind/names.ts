@@ -23,7 +23,11 @@ export function bindColumnRef(block: Block, reference: ColumnRef): BoundExpr {
     case 4:
       return bindQualified(block, fields[1]!, fields[2]!, fields[3]!, location);
     default:
-      throw block.binding.error(SqlState.syntaxError, `improper qualified name (too many dotted names): ${fields.join('.')}`, location);
+      throw block.binding.error(
+        SqlState.syntaxError,
+        `improper qualified name (too many dotted names): ${fields.join('.')}`,
+        location,
+      );
   }
 }
 
@@ -32,7 +36,12 @@ function bindStar(block: Block, reference: ColumnRef): BoundExpr {
   const names = (reference.fields ?? []).slice(0, -1).map(stringOf);
   const location = reference.location ?? 0;
   const alias = names.at(-1);
-  if (alias === undefined) throw block.binding.error(SqlState.syntaxError, 'row expansion via "*" is not supported here', location);
+  if (alias === undefined)
+    throw block.binding.error(
+      SqlState.syntaxError,
+      'row expansion via "*" is not supported here',
+      location,
+    );
   for (let level: Block | null = block; level !== null; level = level.parent) {
     const item = findItem(level, names.at(-2) ?? null, alias, location);
     if (item !== null) return wholeRow(level, item, location);
@@ -57,16 +66,30 @@ function bindUnqualified(block: Block, name: string, location: number): BoundExp
   }
   const parameter = binding.parameterNames?.indexOf(name) ?? -1;
   if (parameter !== -1) return binding.parameters.reference(parameter + 1, location);
-  throw binding.error(SqlState.undefinedColumn, `column "${name}" does not exist`, location, suggestion(block, null, name));
+  throw binding.error(
+    SqlState.undefinedColumn,
+    `column "${name}" does not exist`,
+    location,
+    suggestion(block, null, name),
+  );
 }
 
-function findColumn(level: Block, name: string, location: number): {readonly item: RangeItem; readonly column: ScopeColumn} | null {
+function findColumn(
+  level: Block,
+  name: string,
+  location: number,
+): {readonly item: RangeItem; readonly column: ScopeColumn} | null {
   let found: {item: RangeItem; column: ScopeColumn} | null = null;
   for (const item of level.items) {
     if (!item.showsColumns) continue;
     for (const column of item.columns) {
       if (column.name !== name) continue;
-      if (found !== null) throw level.binding.error(SqlState.ambiguousColumn, `column reference "${name}" is ambiguous`, location);
+      if (found !== null)
+        throw level.binding.error(
+          SqlState.ambiguousColumn,
+          `column reference "${name}" is ambiguous`,
+          location,
+        );
       found = {item, column};
     }
   }
@@ -80,26 +103,51 @@ function findHidden(level: Block, name: string, location: number): BoundExpr | n
     if (item.scan === null || !item.isNamed) continue;
     const expr = systemColumn(level, item, name, location);
     if (expr === null) continue;
-    if (found !== null) throw level.binding.error(SqlState.ambiguousColumn, `column reference "${name}" is ambiguous`, location);
+    if (found !== null)
+      throw level.binding.error(
+        SqlState.ambiguousColumn,
+        `column reference "${name}" is ambiguous`,
+        location,
+      );
     found = expr;
   }
   return found;
 }
 
-function bindQualified(block: Block, schema: string | null, relation: string, name: string, location: number): BoundExpr {
+function bindQualified(
+  block: Block,
+  schema: string | null,
+  relation: string,
+  name: string,
+  location: number,
+): BoundExpr {
   const binding = block.binding;
   for (let level: Block | null = block; level !== null; level = level.parent) {
-    if (level.scalarNames !== null && level.scalarRelation === relation && level.scalarNames.has(name)) {
+    if (
+      level.scalarNames !== null &&
+      level.scalarRelation === relation &&
+      level.scalarNames.has(name)
+    ) {
       return {...level.scalarNames.get(name)!, location};
     }
     const item = findItem(level, schema, relation, location);
     if (item === null) continue;
     const columns = item.columns.filter(column => column.name === name);
-    if (columns.length > 1) throw binding.error(SqlState.ambiguousColumn, `column reference "${name}" is ambiguous`, location);
+    if (columns.length > 1)
+      throw binding.error(
+        SqlState.ambiguousColumn,
+        `column reference "${name}" is ambiguous`,
+        location,
+      );
     if (columns[0] !== undefined) return useColumn(level, columns[0], location);
     const system = systemColumn(level, item, name, location);
     if (system !== null) return system;
-    throw binding.error(SqlState.undefinedColumn, `column ${relation}.${name} does not exist`, location, suggestion(block, relation, name));
+    throw binding.error(
+      SqlState.undefinedColumn,
+      `column ${relation}.${name} does not exist`,
+      location,
+      suggestion(block, relation, name),
+    );
   }
   throw missingRelation(block, relation, location);
 }
@@ -107,27 +155,60 @@ function bindQualified(block: Block, schema: string | null, relation: string, na
 /** 42P01 for a qualifier that FROM does not have, with PostgreSQL's hints. */
 export function missingRelation(block: Block, relation: string, location: number): Error {
   const binding = block.binding;
-  const rest = block.items.find(item => item.scan !== null && item.scan.relation.name === relation && item.alias !== relation && item.isNamed);
+  const rest = block.items.find(
+    item =>
+      item.scan !== null &&
+      item.scan.relation.name === relation &&
+      item.alias !== relation &&
+      item.isNamed,
+  );
   if (rest !== undefined) {
-    return binding.error(SqlState.undefinedTable, `invalid reference to FROM-clause entry for table "${relation}"`, location, {
-      hint: `Perhaps you meant to reference the table alias "${rest.alias}".`,
-    });
+    return binding.error(
+      SqlState.undefinedTable,
+      `invalid reference to FROM-clause entry for table "${relation}"`,
+      location,
+      {
+        hint: `Perhaps you meant to reference the table alias "${rest.alias}".`,
+      },
+    );
   }
   if (block.unseen.some(item => item.isNamed && item.alias === relation)) {
-    return binding.error(SqlState.undefinedTable, `invalid reference to FROM-clause entry for table "${relation}"`, location, {
-      detail: `There is an entry for table "${relation}", but it cannot be referenced from this part of the query.`,
-      hint: 'To reference that table, you must mark this subquery with LATERAL.',
-    });
+    return binding.error(
+      SqlState.undefinedTable,
+      `invalid reference to FROM-clause entry for table "${relation}"`,
+      location,
+      {
+        detail: `There is an entry for table "${relation}", but it cannot be referenced from this part of the query.`,
+        hint: 'To reference that table, you must mark this subquery with LATERAL.',
+      },
+    );
   }
-  return binding.error(SqlState.undefinedTable, `missing FROM-clause entry for table "${relation}"`, location);
+  return binding.error(
+    SqlState.undefinedTable,
+    `missing FROM-clause entry for table "${relation}"`,
+    location,
+  );
 }
 
 /** The item of one level that a qualifier names. */
-export function findItem(level: Block, schema: string | null, relation: string, location: number): RangeItem | null {
+export function findItem(
+  level: Block,
+  schema: string | null,
+  relation: string,
+  location: number,
+): RangeItem | null {
   const catalog = level.binding.context.catalog;
-  const schemaOid = schema === null ? null : catalog.schemaByName(schema)?.oid ?? -1;
-  const found = level.items.filter(item => item.isNamed && item.alias === relation && (schemaOid === null || item.schema === schemaOid));
-  if (found.length > 1) throw level.binding.error(SqlState.ambiguousAlias, `table reference "${relation}" is ambiguous`, location);
+  const schemaOid = schema === null ? null : (catalog.schemaByName(schema)?.oid ?? -1);
+  const found = level.items.filter(
+    item =>
+      item.isNamed && item.alias === relation && (schemaOid === null || item.schema === schemaOid),
+  );
+  if (found.length > 1)
+    throw level.binding.error(
+      SqlState.ambiguousAlias,
+      `table reference "${relation}" is ambiguous`,
+      location,
+    );
   return found[0] ?? null;
 }
 
@@ -141,11 +222,19 @@ export function useColumn(level: Block, column: ScopeColumn, location: number): 
 
 /** t as a value: a row of its columns, or the one column of a scalar function. */
 export function wholeRow(level: Block, item: RangeItem, location: number): BoundExpr {
-  if (item.isScalarFunction && item.columns.length >= 1) return useColumn(level, item.columns[0]!, location);
+  if (item.isScalarFunction && item.columns.length >= 1)
+    return useColumn(level, item.columns[0]!, location);
   const type = item.rowType ?? level.binding.type(TypeOid.record);
   const fields = item.columns.map(column => useColumn(level, column, location));
   const names = item.columns.map(column => column.name);
-  const row: BoundExpr = {kind: 'row', type, typmod: -1, location, fields, ...(item.rowType === null ? {names} : {})};
+  const row: BoundExpr = {
+    kind: 'row',
+    type,
+    typmod: -1,
+    location,
+    fields,
+    ...(item.rowType === null ? {names} : {}),
+  };
   level.binding.rowNames.set(row, names);
   return row;
 }

@@ -13,50 +13,91 @@ import {makeScan, noteUse, scanItem} from './relations.ts';
 import {bindSetClause} from './set-clause.ts';
 
 /** ON CONFLICT: the arbiter indexes and the UPDATE over (existing, excluded). */
-export function bindOnConflict(block: Block, clause: OnConflictClause, table: TableDescriptor, alias: string): NonNullable<InsertNode['onConflict']> {
+export function bindOnConflict(
+  block: Block,
+  clause: OnConflictClause,
+  table: TableDescriptor,
+  alias: string,
+): NonNullable<InsertNode['onConflict']> {
   const {binding} = block;
   const isUpdate = clause.action === 'ONCONFLICT_UPDATE';
   if (isUpdate && clause.infer === undefined) {
-    throw binding.error(SqlState.syntaxError, 'ON CONFLICT DO UPDATE requires inference specification or constraint name', clause.location ?? -1, {
-      hint: 'For example, ON CONFLICT (column_name).',
-    });
+    throw binding.error(
+      SqlState.syntaxError,
+      'ON CONFLICT DO UPDATE requires inference specification or constraint name',
+      clause.location ?? -1,
+      {
+        hint: 'For example, ON CONFLICT (column_name).',
+      },
+    );
   }
   const existing = makeScan(binding, table, alias);
   const excluded = makeScan(binding, table, 'excluded');
-  const arbiters = clause.infer === undefined ? [] : inferArbiters(block, clause.infer, table, existing);
+  const arbiters =
+    clause.infer === undefined ? [] : inferArbiters(block, clause.infer, table, existing);
   if (!isUpdate) return {action: 'nothing', arbiters, existing, excluded, set: [], where: null};
   noteUse(binding, table.oid, 'w');
   const outer = block.items;
-  block.items = [scanItem(block, existing, alias, noteUse(binding, table.oid, 'r'), true), scanItem(block, excluded, 'excluded', null)];
+  block.items = [
+    scanItem(block, existing, alias, noteUse(binding, table.oid, 'r', true), true),
+    scanItem(block, excluded, 'excluded', null),
+  ];
   const set = block.within('UPDATE', () => bindSetClause(block, clause.targetList ?? [], table));
-  const where = clause.whereClause === undefined
-    ? null
-    : block.within('WHERE', () => coerceBoolean(binding, block.expr(clause.whereClause!), 'WHERE'));
-  if (block.takeSubqueries().length > 0) throw featureNotSupported('subqueries in ON CONFLICT DO UPDATE are not supported');
+  const where =
+    clause.whereClause === undefined
+      ? null
+      : block.within('WHERE', () =>
+          coerceBoolean(binding, block.expr(clause.whereClause!), 'WHERE'),
+        );
+  if (block.takeSubqueries().length > 0)
+    throw featureNotSupported('subqueries in ON CONFLICT DO UPDATE are not supported');
   block.items = outer;
   return {action: 'update', arbiters, existing, excluded, set, where};
 }
 
-function inferArbiters(block: Block, infer: InferClause, table: TableDescriptor, row: TargetRow): Oid[] {
+function inferArbiters(
+  block: Block,
+  infer: InferClause,
+  table: TableDescriptor,
+  row: TargetRow,
+): Oid[] {
   const {binding} = block;
   const {catalog} = binding.context;
   if (infer.conname !== undefined) {
-    const constraint = catalog.constraintsOf(table.oid).find(candidate => candidate.name === infer.conname);
+    const constraint = catalog
+      .constraintsOf(table.oid)
+      .find(candidate => candidate.name === infer.conname);
     if (constraint === undefined) {
-      throw binding.error(SqlState.undefinedObject, `constraint "${infer.conname}" for table "${table.name}" does not exist`, -1);
+      throw binding.error(
+        SqlState.undefinedObject,
+        `constraint "${infer.conname}" for table "${table.name}" does not exist`,
+        -1,
+      );
     }
-    if (constraint.index === 0) throw binding.error(SqlState.wrongObjectType, 'constraint in ON CONFLICT clause has no associated index', -1);
+    if (constraint.index === 0)
+      throw binding.error(
+        SqlState.wrongObjectType,
+        'constraint in ON CONFLICT clause has no associated index',
+        -1,
+      );
     return [constraint.index];
   }
   const outer = block.items;
   block.items = [scanItem(block, row, table.name, null)];
   const keys = (infer.indexElems ?? []).map(node => inferenceKey(block, node, table));
-  const where = infer.whereClause === undefined ? null : block.within('index predicates', () => block.expr(infer.whereClause!));
+  const where =
+    infer.whereClause === undefined
+      ? null
+      : block.within('index predicates', () => block.expr(infer.whereClause!));
   block.items = outer;
-  const found = catalog.indexesOf(table.oid).filter(index => index.isUnique && matches(block, index, keys, where, row, table));
+  const found = catalog
+    .indexesOf(table.oid)
+    .filter(index => index.isUnique && matches(block, index, keys, where, row, table));
   if (found.length > 0) return found.map(index => index.oid);
   throw binding.error(
-    SqlState.invalidColumnReference, 'there is no unique or exclusion constraint matching the ON CONFLICT specification', -1,
+    SqlState.invalidColumnReference,
+    'there is no unique or exclusion constraint matching the ON CONFLICT specification',
+    -1,
   );
 }
 
@@ -68,26 +109,56 @@ interface InferenceKey {
 function inferenceKey(block: Block, node: Node, table: TableDescriptor): InferenceKey {
   if (!('IndexElem' in node)) throw featureNotSupported('this ON CONFLICT target is not supported');
   const element = node.IndexElem;
-  if (element.name === undefined) return {attnum: 0, expr: block.within('index expressions', () => block.expr(element.expr!))};
-  const column = table.columns.find(candidate => candidate.name === element.name && !candidate.isDropped);
+  if (element.name === undefined)
+    return {attnum: 0, expr: block.within('index expressions', () => block.expr(element.expr!))};
+  const column = table.columns.find(
+    candidate => candidate.name === element.name && !candidate.isDropped,
+  );
   if (column === undefined) {
-    throw block.binding.error(SqlState.undefinedColumn, `column "${element.name}" does not exist`, -1);
+    throw block.binding.error(
+      SqlState.undefinedColumn,
+      `column "${element.name}" does not exist`,
+      -1,
+    );
   }
   return {attnum: column.attnum, expr: null};
 }
 
 function matches(
-  block: Block, index: IndexDescriptor, keys: readonly InferenceKey[], where: BoundExpr | null, row: TargetRow, table: TableDescriptor,
+  block: Block,
+  index: IndexDescriptor,
+  keys: readonly InferenceKey[],
+  where: BoundExpr | null,
+  row: TargetRow,
+  table: TableDescriptor,
 ): boolean {
-  const bind = (text: string): BoundExpr => block.binding.withoutPositions(() =>
-    block.binding.hooks.scalar(block.binding, expressionAst(block.binding, text), {
-      columns: row.columns.map(column => ({name: column.name, expr: block.binding.columnExpr(column)})), domainValue: null,
-      clause: 'index expressions', relationName: table.name,
-    }),
-  );
-  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void => block.binding.literals.pin(constant);
-  if (index.predicateText !== null && (where === null || !sameExpr(bind(index.predicateText), where, pin))) return false;
+  const bind = (text: string): BoundExpr =>
+    block.binding.withoutPositions(() =>
+      block.binding.hooks.scalar(block.binding, expressionAst(block.binding, text), {
+        columns: row.columns.map(column => ({
+          name: column.name,
+          expr: block.binding.columnExpr(column),
+        })),
+        domainValue: null,
+        clause: 'index expressions',
+        relationName: table.name,
+      }),
+    );
+  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
+    block.binding.literals.pin(constant);
+  if (
+    index.predicateText !== null &&
+    (where === null || !sameExpr(bind(index.predicateText), where, pin))
+  )
+    return false;
   const isSame = (key: InferenceKey, of: IndexDescriptor['keys'][number]): boolean =>
-    of.attnum !== 0 ? of.attnum === key.attnum : key.expr !== null && of.expressionText !== null && sameExpr(bind(of.expressionText), key.expr, pin);
-  return index.keys.every(of => keys.some(key => isSame(key, of))) && keys.every(key => index.keys.some(of => isSame(key, of)));
+    of.attnum !== 0
+      ? of.attnum === key.attnum
+      : key.expr !== null &&
+        of.expressionText !== null &&
+        sameExpr(bind(of.expressionText), key.expr, pin);
+  return (
+    index.keys.every(of => keys.some(key => isSame(key, of))) &&
+    keys.every(key => index.keys.some(of => isSame(key, of)))
+  );
 }

@@ -22,24 +22,50 @@ export function operatorFunction(binding: Binding, row: OperatorRow): FunctionRo
 }
 
 /** left name right, resolved and converted. */
-export function binaryOperator(binding: Binding, name: string, left: BoundExpr, right: BoundExpr, location: number, schema: string | null = null): CallExpr {
+export function binaryOperator(
+  binding: Binding,
+  name: string,
+  left: BoundExpr,
+  right: BoundExpr,
+  location: number,
+  schema: string | null = null,
+): CallExpr {
   const row = resolveBinaryOperator(binding, name, left.type, right.type, location, schema);
   return callOperator(binding, row, [left, right], location);
 }
 
 /** name operand. */
-export function prefixOperator(binding: Binding, name: string, operand: BoundExpr, location: number): CallExpr {
+export function prefixOperator(
+  binding: Binding,
+  name: string,
+  operand: BoundExpr,
+  location: number,
+): CallExpr {
   const row = resolvePrefixOperator(binding, name, operand.type, location);
   return callOperator(binding, row, [operand], location);
 }
 
 /** A call of a resolved operator over operands of other, convertible types. */
-export function callOperator(binding: Binding, row: OperatorRow, operands: readonly BoundExpr[], location: number): CallExpr {
+export function callOperator(
+  binding: Binding,
+  row: OperatorRow,
+  operands: readonly BoundExpr[],
+  location: number,
+): CallExpr {
   const declared = operands.length === 1 ? [row.right] : [row.left, row.right];
-  const types = resolvePolymorphic(binding, operands.map(operand => operand.type), declared, row.result, location);
-  const args = operands.map((operand, index) => coerceImplicit(binding, operand, types.args[index]!));
+  const types = resolvePolymorphic(
+    binding,
+    operands.map(operand => operand.type),
+    declared,
+    row.result,
+    location,
+  );
+  const args = operands.map((operand, index) =>
+    coerceImplicit(binding, operand, types.args[index]!),
+  );
   const code = operatorFunction(binding, row);
-  if (code.sqlBody !== null && binding.trace === null) return inlineOperator(binding, code.sqlBody, args);
+  if (code.sqlBody !== null && binding.trace === null)
+    return inlineOperator(binding, code.sqlBody, args);
   return makeCall(binding, code, args, types.result, location, row.name);
 }
 
@@ -47,9 +73,16 @@ export function callOperator(binding: Binding, row: OperatorRow, operands: reado
 function inlineOperator(binding: Binding, body: string, args: readonly BoundExpr[]): CallExpr {
   const expr = binding.withoutPositions(() =>
     withSubstitutes(binding, args, [], () =>
-      binding.hooks.scalar(binding, expressionAst(binding, body.trim().replace(/^(select|return)\s/i, '')), {
-        columns: [], domainValue: null, clause: 'SELECT', relationName: '',
-      }),
+      binding.hooks.scalar(
+        binding,
+        expressionAst(binding, body.trim().replace(/^(select|return)\s/i, '')),
+        {
+          columns: [],
+          domainValue: null,
+          clause: 'SELECT',
+          relationName: '',
+        },
+      ),
     ),
   );
   if (expr.kind !== 'call') throw internalError(`operator body: ${body}`);
@@ -58,37 +91,86 @@ function inlineOperator(binding: Binding, body: string, args: readonly BoundExpr
 
 /** left op ANY | ALL (array) (PostgreSQL make_scalar_array_op). */
 export function scalarArrayOperator(
-  binding: Binding, name: string, isAll: boolean, left: BoundExpr, array: BoundExpr, location: number,
+  binding: Binding,
+  name: string,
+  isAll: boolean,
+  left: BoundExpr,
+  array: BoundExpr,
+  location: number,
 ): BoundExpr {
   const base = baseType(array.type);
   const isUnknownArray = base.oid === TypeOid.unknown;
   if (!isUnknownArray && !isTrueArray(base)) {
-    throw binding.error(SqlState.wrongObjectType, 'op ANY/ALL (array) requires array on right side', location);
+    throw binding.error(
+      SqlState.wrongObjectType,
+      'op ANY/ALL (array) requires array on right side',
+      location,
+    );
   }
   const elementType = isUnknownArray ? binding.type(TypeOid.unknown) : base.element!;
   const row = resolveBinaryOperator(binding, name, left.type, elementType, location);
   if (row.result !== TypeOid.bool) {
-    throw binding.error(SqlState.wrongObjectType, 'op ANY/ALL (array) requires operator to yield boolean', location);
+    throw binding.error(
+      SqlState.wrongObjectType,
+      'op ANY/ALL (array) requires operator to yield boolean',
+      location,
+    );
   }
-  const types = resolvePolymorphic(binding, [left.type, elementType], [row.left, row.right], row.result, location);
+  const types = resolvePolymorphic(
+    binding,
+    [left.type, elementType],
+    [row.left, row.right],
+    row.result,
+    location,
+  );
   const target = types.args[1]!;
   if (target.arrayOid === 0) {
-    throw binding.error(SqlState.undefinedObject, `could not find array type for data type ${errorType(target)}`, location);
+    throw binding.error(
+      SqlState.undefinedObject,
+      `could not find array type for data type ${errorType(target)}`,
+      location,
+    );
   }
   const coercedLeft = coerceImplicit(binding, left, types.args[0]!);
-  const call = makeCall(binding, operatorFunction(binding, row), [], types.result, location, row.name);
+  const call = makeCall(
+    binding,
+    operatorFunction(binding, row),
+    [],
+    types.result,
+    location,
+    row.name,
+  );
   return {
-    kind: 'scalarArray', type: binding.boolType, typmod: -1, location, left: coercedLeft,
-    array: isUnknownArray || base.element!.oid !== target.oid ? coerceImplicit(binding, array, binding.type(target.arrayOid)) : array,
-    source: call.source, operatorName: row.name, isAll,
+    kind: 'scalarArray',
+    type: binding.boolType,
+    typmod: -1,
+    location,
+    left: coercedLeft,
+    array:
+      isUnknownArray || base.element!.oid !== target.oid
+        ? coerceImplicit(binding, array, binding.type(target.arrayOid))
+        : array,
+    source: call.source,
+    operatorName: row.name,
+    isAll,
   };
 }
 
 /** Source (prosrc) of the function behind `left name right` and both operands converted for it. */
-export function comparison(binding: Binding, name: string, left: BoundExpr, right: BoundExpr, location: number): CallExpr {
+export function comparison(
+  binding: Binding,
+  name: string,
+  left: BoundExpr,
+  right: BoundExpr,
+  location: number,
+): CallExpr {
   const call = binaryOperator(binding, name, left, right, location);
   if (call.type.oid !== TypeOid.bool) {
-    throw binding.error(SqlState.datatypeMismatch, `row comparison operator must yield type boolean, not type ${errorType(call.type)}`, location);
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      `row comparison operator must yield type boolean, not type ${errorType(call.type)}`,
+      location,
+    );
   }
   return call;
 }

@@ -29,7 +29,8 @@ export class ParameterTypes {
   constructor(binding: ParameterHost) {
     this.#binding = binding;
     binding.context.parameterTypes.forEach((declared: Oid, index) => {
-      this.#types[index] = declared === 0 || declared === TypeOid.unknown ? null : binding.type(declared);
+      this.#types[index] =
+        declared === 0 || declared === TypeOid.unknown ? null : binding.type(declared);
     });
   }
 
@@ -40,7 +41,8 @@ export class ParameterTypes {
       if (substitute === undefined) throw this.#missing(number, location);
       return substitute;
     }
-    if (this.isForbidden || number < 1 || number > maxParameters) throw this.#missing(number, location);
+    if (this.isForbidden || number < 1 || number > maxParameters)
+      throw this.#missing(number, location);
     while (this.#types.length < number) this.#types.push(null);
     const type = this.#types[number - 1] ?? this.#binding.type(TypeOid.unknown);
     const made: ParamExpr = {kind: 'param', type, typmod: -1, location, index: number - 1};
@@ -49,7 +51,11 @@ export class ParameterTypes {
   }
 
   #missing(number: number, location: number): Error {
-    return this.#binding.error(SqlState.undefinedParameter, `there is no parameter $${number}`, location);
+    return this.#binding.error(
+      SqlState.undefinedParameter,
+      `there is no parameter $${number}`,
+      location,
+    );
   }
 
   /** Gives an undetermined parameter its type; a parameter that has another type already is an error. */
@@ -59,7 +65,9 @@ export class ParameterTypes {
     if (known === null) this.#types[param.index] = target;
     else if (known.oid !== target.oid) {
       throw this.#binding.error(
-        SqlState.ambiguousParameter, `inconsistent types deduced for parameter $${param.index + 1}`, param.location,
+        SqlState.ambiguousParameter,
+        `inconsistent types deduced for parameter $${param.index + 1}`,
+        param.location,
         {detail: `${errorType(known)} versus ${errorType(target)}`},
       );
     }
@@ -70,11 +78,17 @@ export class ParameterTypes {
   finish(): readonly TypeInstance[] {
     const types = this.#types.map((type, index) => {
       if (type !== null) return type;
-      throw this.#binding.error(SqlState.indeterminateDatatype, `could not determine data type of parameter $${index + 1}`, -1);
+      throw this.#binding.error(
+        SqlState.indeterminateDatatype,
+        `could not determine data type of parameter $${index + 1}`,
+        -1,
+      );
     });
     for (const param of this.#open) {
       throw this.#binding.error(
-        SqlState.ambiguousParameter, `could not determine data type of parameter $${param.index + 1}`, param.location,
+        SqlState.ambiguousParameter,
+        `could not determine data type of parameter $${param.index + 1}`,
+        param.location,
       );
     }
     return types;

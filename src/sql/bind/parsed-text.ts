@@ -7,9 +7,11 @@ import type {Binding} from './binding.ts';
 export function expressionAst(binding: Binding, text: string): Node {
   return binding.context.cache.parsed(`SELECT ${text}`, () => {
     const statement = binding.context.parser.parse(`SELECT ${text}`)[0]?.ast;
-    if (statement === null || statement === undefined || !('SelectStmt' in statement)) throw internalError(`stored expression: ${text}`);
+    if (statement === null || statement === undefined || !('SelectStmt' in statement))
+      throw internalError(`stored expression: ${text}`);
     const target = statement.SelectStmt.targetList?.[0];
-    if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) throw internalError(`stored expression: ${text}`);
+    if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined)
+      throw internalError(`stored expression: ${text}`);
     return target.ResTarget.val;
   });
 }
@@ -26,6 +28,11 @@ export function queryAst(binding: Binding, text: string): Node {
 /** A domain's CHECK over the value. */
 export function coerceBooleanCheck(binding: Binding, text: string, value: BoundExpr): BoundExpr {
   return binding.withoutPositions(() =>
-    binding.hooks.scalar(binding, expressionAst(binding, text), {columns: [], domainValue: value, clause: 'CHECK', relationName: ''}),
+    binding.hooks.scalar(binding, expressionAst(binding, text), {
+      columns: [],
+      domainValue: value,
+      clause: 'CHECK',
+      relationName: '',
+    }),
   );
 }

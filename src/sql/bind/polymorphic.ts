@@ -15,9 +15,14 @@ export interface ResolvedTypes {
 
 /** Replaces polymorphic types by what the actual arguments say. */
 export function resolvePolymorphic(
-  binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[], result: Oid, location: number,
+  binding: Binding,
+  actual: readonly TypeInstance[],
+  declared: readonly Oid[],
+  result: Oid,
+  location: number,
 ): ResolvedTypes {
-  if (!isPolymorphic(result) && !declared.some(isPolymorphic)) return {args: declared.map(type => binding.type(type)), result: binding.type(result)};
+  if (!isPolymorphic(result) && !declared.some(isPolymorphic))
+    return {args: declared.map(type => binding.type(type)), result: binding.type(result)};
   const element = family1Element(binding, actual, declared, location);
   const compatible = family2Element(binding, actual, declared, location);
   const replace = (type: Oid, from: TypeInstance | null): TypeInstance => {
@@ -25,7 +30,10 @@ export function resolvePolymorphic(
     const chosen = isPolymorphicFamily2(type) ? compatible : element;
     return substitute(binding, type, chosen, from, location);
   };
-  return {args: declared.map((type, index) => replace(type, actual[index] ?? null)), result: replace(result, null)};
+  return {
+    args: declared.map((type, index) => replace(type, actual[index] ?? null)),
+    result: replace(result, null),
+  };
 }
 
 interface Chosen {
@@ -34,7 +42,13 @@ interface Chosen {
   readonly range: TypeInstance | null;
 }
 
-function substitute(binding: Binding, type: Oid, chosen: Chosen, from: TypeInstance | null, location: number): TypeInstance {
+function substitute(
+  binding: Binding,
+  type: Oid,
+  chosen: Chosen,
+  from: TypeInstance | null,
+  location: number,
+): TypeInstance {
   switch (type) {
     case TypeOid.anyarray:
     case TypeOid.anycompatiblearray: {
@@ -42,7 +56,11 @@ function substitute(binding: Binding, type: Oid, chosen: Chosen, from: TypeInsta
       const arrayOid = chosen.element?.arrayOid ?? 0;
       if (arrayOid === 0) {
         if (chosen.element === null) throw undetermined(binding, location);
-        throw binding.error(SqlState.undefinedObject, `could not find array type for data type ${errorType(chosen.element)}`, location);
+        throw binding.error(
+          SqlState.undefinedObject,
+          `could not find array type for data type ${errorType(chosen.element)}`,
+          location,
+        );
       }
       return binding.type(arrayOid as Oid);
     }
@@ -60,10 +78,19 @@ function substitute(binding: Binding, type: Oid, chosen: Chosen, from: TypeInsta
 }
 
 function undetermined(binding: Binding, location: number): Error {
-  return binding.error(SqlState.datatypeMismatch, 'could not determine polymorphic type because input has type unknown', location);
+  return binding.error(
+    SqlState.datatypeMismatch,
+    'could not determine polymorphic type because input has type unknown',
+    location,
+  );
 }
 
-function family1Element(binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[], location: number): Chosen {
+function family1Element(
+  binding: Binding,
+  actual: readonly TypeInstance[],
+  declared: readonly Oid[],
+  location: number,
+): Chosen {
   let element: TypeInstance | null = null;
   let array: TypeInstance | null = null;
   let range: TypeInstance | null = null;
@@ -82,14 +109,23 @@ function family1Element(binding: Binding, actual: readonly TypeInstance[], decla
   if (range !== null) element ??= rangeSubtype(binding, range);
   if (isUsed && element === null && array === null && range === null) {
     // With nothing but unknown literals PostgreSQL takes them as text.
-    if (declared.includes(TypeOid.anyelement) || declared.includes(TypeOid.anyarray) || declared.includes(TypeOid.anynonarray)) {
+    if (
+      declared.includes(TypeOid.anyelement) ||
+      declared.includes(TypeOid.anyarray) ||
+      declared.includes(TypeOid.anynonarray)
+    ) {
       throw undetermined(binding, location);
     }
   }
   return {element, array: array ?? null, range};
 }
 
-function family2Element(binding: Binding, actual: readonly TypeInstance[], declared: readonly Oid[], location: number): Chosen {
+function family2Element(
+  binding: Binding,
+  actual: readonly TypeInstance[],
+  declared: readonly Oid[],
+  location: number,
+): Chosen {
   const types: TypeInstance[] = [];
   let range: TypeInstance | null = null;
   let isUsed = false;
@@ -102,14 +138,25 @@ function family2Element(binding: Binding, actual: readonly TypeInstance[], decla
     const base = baseType(from);
     if (type === TypeOid.anycompatiblearray) {
       if (isTrueArray(base)) types.push(base.element!);
-    } else if (type === TypeOid.anycompatiblerange || type === TypeOid.anycompatiblemultirange) range = base;
+    } else if (type === TypeOid.anycompatiblerange || type === TypeOid.anycompatiblemultirange)
+      range = base;
     else types.push(base);
   }
   if (!isUsed) return {element: null, array: null, range: null};
-  if (types.length === 0) return {element: range === null ? binding.type(TypeOid.text) : (rangeSubtype(binding, range) ?? binding.type(TypeOid.text)), array: null, range};
+  if (types.length === 0)
+    return {
+      element:
+        range === null
+          ? binding.type(TypeOid.text)
+          : (rangeSubtype(binding, range) ?? binding.type(TypeOid.text)),
+      array: null,
+      range,
+    };
   const element = commonTypeOf(binding, types, (left, right) => {
     throw binding.error(
-      SqlState.datatypeMismatch, `arguments of anycompatible family cannot be cast to a common type`, location,
+      SqlState.datatypeMismatch,
+      `arguments of anycompatible family cannot be cast to a common type`,
+      location,
       {detail: `${errorType(left)} versus ${errorType(right)}`},
     );
   });

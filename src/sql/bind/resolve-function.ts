@@ -29,10 +29,17 @@ export interface CallShape {
 }
 
 /** Finds the function that a call means (PostgreSQL func_get_detail, chapter 10.3). */
-export function resolveFunction(binding: Binding, call: CallShape): FunctionMatch | 'ambiguous' | null {
+export function resolveFunction(
+  binding: Binding,
+  call: CallShape,
+): FunctionMatch | 'ambiguous' | null {
   const candidates = functionCandidates(binding, call);
-  const exact = candidates.filter(candidate => candidate.argTypes.every((type, index) => type === call.actual[index]!.oid));
-  const plainExact = exact.find(candidate => candidate.variadicCount === -1 && !candidate.order.includes(-1)) ?? exact[0];
+  const exact = candidates.filter(candidate =>
+    candidate.argTypes.every((type, index) => type === call.actual[index]!.oid),
+  );
+  const plainExact =
+    exact.find(candidate => candidate.variadicCount === -1 && !candidate.order.includes(-1)) ??
+    exact[0];
   if (plainExact !== undefined) return plainExact;
   const usable = matchingCandidates(binding, candidates, call.actual);
   if (usable.length === 0) return null;
@@ -51,7 +58,11 @@ function functionCandidates(binding: Binding, call: CallShape): FunctionMatch[] 
       if (match === null) continue;
       const rival = matches.findIndex(other => sameTypes(other.argTypes, match.argTypes));
       if (rival === -1) matches.push(match);
-      else if (preference(match) > preference(matches[rival]!) && matches[rival]!.row.schema === row.schema) matches[rival] = match;
+      else if (
+        preference(match) > preference(matches[rival]!) &&
+        matches[rival]!.row.schema === row.schema
+      )
+        matches[rival] = match;
     }
   }
   return matches;
@@ -71,18 +82,39 @@ function shapeOf(row: FunctionRow, call: CallShape): FunctionMatch | null {
   const declared = row.argTypes;
   if (call.argNames.some(name => name !== '')) return namedShape(row, call);
   const direct = declared.map((_type, index) => index);
-  if (row.variadic !== 0 && !call.isVariadicCall && count >= declared.length && !(count === declared.length && row.variadic === TypeOid.any)) {
+  if (
+    row.variadic !== 0 &&
+    !call.isVariadicCall &&
+    count >= declared.length &&
+    !(count === declared.length && row.variadic === TypeOid.any)
+  ) {
     const fixed = declared.length - 1;
-    const argTypes = [...declared.slice(0, fixed), ...Array.from({length: count - fixed}, () => row.variadic)];
-    return {row, argTypes, order: argTypes.map((_type, index) => index), variadicCount: row.variadic === TypeOid.any ? -1 : count - fixed};
+    const argTypes = [
+      ...declared.slice(0, fixed),
+      ...Array.from({length: count - fixed}, () => row.variadic),
+    ];
+    return {
+      row,
+      argTypes,
+      order: argTypes.map((_type, index) => index),
+      variadicCount: row.variadic === TypeOid.any ? -1 : count - fixed,
+    };
   }
   if (row.variadic === TypeOid.any && count >= declared.length) {
-    const argTypes = [...declared, ...Array.from({length: count - declared.length}, () => TypeOid.any)];
+    const argTypes = [
+      ...declared,
+      ...Array.from({length: count - declared.length}, () => TypeOid.any),
+    ];
     return {row, argTypes, order: argTypes.map((_type, index) => index), variadicCount: -1};
   }
   if (count === declared.length) return {row, argTypes: declared, order: direct, variadicCount: -1};
   if (count < declared.length && count + row.defaultCount >= declared.length) {
-    return {row, argTypes: declared.slice(0, count), order: direct.map(index => (index < count ? index : -1)), variadicCount: -1};
+    return {
+      row,
+      argTypes: declared.slice(0, count),
+      order: direct.map(index => (index < count ? index : -1)),
+      variadicCount: -1,
+    };
   }
   return null;
 }

@@ -15,15 +15,31 @@ interface OperatorCandidate {
 
 /** The binary operator for two types (PostgreSQL oper(), chapter 10.2); raises 42883 or 42725. */
 export function resolveBinaryOperator(
-  binding: Binding, name: string, left: TypeInstance, right: TypeInstance, location: number, schema: string | null = null,
+  binding: Binding,
+  name: string,
+  left: TypeInstance,
+  right: TypeInstance,
+  location: number,
+  schema: string | null = null,
 ): OperatorRow {
   const found = findBinaryOperator(binding, name, left, right);
   if (found !== null && found !== 'ambiguous') return found;
-  throw operatorError(binding, schema === null ? name : `${schema}.${name}`, [left, right], found === 'ambiguous', location);
+  throw operatorError(
+    binding,
+    schema === null ? name : `${schema}.${name}`,
+    [left, right],
+    found === 'ambiguous',
+    location,
+  );
 }
 
 /** As resolveBinaryOperator; null when there is none. */
-export function findBinaryOperator(binding: Binding, name: string, left: TypeInstance, right: TypeInstance): OperatorRow | 'ambiguous' | null {
+export function findBinaryOperator(
+  binding: Binding,
+  name: string,
+  left: TypeInstance,
+  right: TypeInstance,
+): OperatorRow | 'ambiguous' | null {
   const rows = binding.context.catalog.builtin.operatorsByName(name).filter(row => row.left !== 0);
   const exact = exactBinary(binding, rows, left, right);
   if (exact !== null) return exact;
@@ -32,16 +48,31 @@ export function findBinaryOperator(binding: Binding, name: string, left: TypeIns
 }
 
 /** The prefix operator for a type. */
-export function resolvePrefixOperator(binding: Binding, name: string, operand: TypeInstance, location: number): OperatorRow {
+export function resolvePrefixOperator(
+  binding: Binding,
+  name: string,
+  operand: TypeInstance,
+  location: number,
+): OperatorRow {
   const rows = binding.context.catalog.builtin.operatorsByName(name).filter(row => row.left === 0);
-  const exact = rows.find(row => row.right === operand.oid) ?? rows.find(row => row.right === baseType(operand).oid);
+  const exact =
+    rows.find(row => row.right === operand.oid) ??
+    rows.find(row => row.right === baseType(operand).oid);
   if (exact !== undefined) return exact;
-  const found = choose(binding, rows.map((row): OperatorCandidate => ({argTypes: [row.right], row})), [operand]);
+  const found = choose(
+    binding,
+    rows.map((row): OperatorCandidate => ({argTypes: [row.right], row})),
+    [operand],
+  );
   if (found !== null && found !== 'ambiguous') return found;
   throw operatorError(binding, name, [operand], found === 'ambiguous', location);
 }
 
-function choose(binding: Binding, candidates: readonly OperatorCandidate[], types: readonly TypeInstance[]): OperatorRow | 'ambiguous' | null {
+function choose(
+  binding: Binding,
+  candidates: readonly OperatorCandidate[],
+  types: readonly TypeInstance[],
+): OperatorRow | 'ambiguous' | null {
   const usable = matchingCandidates(binding, candidates, types);
   if (usable.length === 0) return null;
   if (usable.length === 1) return usable[0]!.row;
@@ -49,7 +80,12 @@ function choose(binding: Binding, candidates: readonly OperatorCandidate[], type
 }
 
 /** An exact match; one unknown side is assumed to be of the other's type first (binary_oper_exact). */
-function exactBinary(binding: Binding, rows: readonly OperatorRow[], left: TypeInstance, right: TypeInstance): OperatorRow | null {
+function exactBinary(
+  binding: Binding,
+  rows: readonly OperatorRow[],
+  left: TypeInstance,
+  right: TypeInstance,
+): OperatorRow | null {
   let leftOid = left.oid;
   let rightOid = right.oid;
   let wasUnknown = false;
@@ -68,27 +104,49 @@ function exactBinary(binding: Binding, rows: readonly OperatorRow[], left: TypeI
   return rows.find(row => row.left === base && row.right === base) ?? null;
 }
 
-function operatorError(binding: Binding, name: string, types: readonly TypeInstance[], isAmbiguous: boolean, location: number): Error {
-  const shown = types.length === 1 ? `${name} ${errorType(types[0]!)}` : `${errorType(types[0]!)} ${name} ${errorType(types[1]!)}`;
+function operatorError(
+  binding: Binding,
+  name: string,
+  types: readonly TypeInstance[],
+  isAmbiguous: boolean,
+  location: number,
+): Error {
+  const shown =
+    types.length === 1
+      ? `${name} ${errorType(types[0]!)}`
+      : `${errorType(types[0]!)} ${name} ${errorType(types[1]!)}`;
   if (isAmbiguous) {
     return binding.error(SqlState.ambiguousFunction, `operator is not unique: ${shown}`, location, {
       hint: 'Could not choose a best candidate operator. You might need to add explicit type casts.',
     });
   }
-  const hint = types.length === 1
-    ? 'No operator matches the given name and argument type. You might need to add an explicit type cast.'
-    : 'No operator matches the given name and argument types. You might need to add explicit type casts.';
-  return binding.error(SqlState.undefinedFunction, `operator does not exist: ${shown}`, location, {hint});
+  const hint =
+    types.length === 1
+      ? 'No operator matches the given name and argument type. You might need to add an explicit type cast.'
+      : 'No operator matches the given name and argument types. You might need to add explicit type casts.';
+  return binding.error(SqlState.undefinedFunction, `operator does not exist: ${shown}`, location, {
+    hint,
+  });
 }
 
 /** The default equality (or order) operator of a type: what GROUP BY, IN, DISTINCT and USING compare with. */
-export function typeOperator(binding: Binding, name: '=' | '<' | '>', type: TypeInstance, location: number): OperatorRow {
+export function typeOperator(
+  binding: Binding,
+  name: '=' | '<' | '>',
+  type: TypeInstance,
+  location: number,
+): OperatorRow {
   const found = findBinaryOperator(binding, name, type, type);
   if (found === null || found === 'ambiguous' || !isBinaryCoercible(binding, type, found.left)) {
     const what = name === '=' ? 'an equality' : 'an ordering';
-    throw binding.error(SqlState.undefinedFunction, `could not identify ${what} operator for type ${errorType(type)}`, location, {
-      ...(name === '=' ? {} : {hint: 'Use an explicit ordering operator or modify the query.'}),
-    });
+    throw binding.error(
+      SqlState.undefinedFunction,
+      `could not identify ${what} operator for type ${errorType(type)}`,
+      location,
+      {
+        ...(name === '=' ? {} : {hint: 'Use an explicit ordering operator or modify the query.'}),
+      },
+    );
   }
   return found;
 }

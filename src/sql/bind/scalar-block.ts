@@ -4,7 +4,12 @@ import type {Binding, ScalarScope} from './binding.ts';
 import {Block, type Binders, type Clause} from './block.ts';
 
 /** Binds a stand-alone expression: its only names are the given columns (or VALUE). */
-export function bindScalar(binding: Binding, binders: Binders, ast: Node, scope: ScalarScope): BoundExpr {
+export function bindScalar(
+  binding: Binding,
+  binders: Binders,
+  ast: Node,
+  scope: ScalarScope,
+): BoundExpr {
   const block = new Block(binding, binders, null, null);
   block.clause = scope.clause as Clause;
   block.scalarNames = new Map(scope.columns.map(column => [column.name, column.expr]));

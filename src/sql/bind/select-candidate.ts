@@ -10,15 +10,31 @@ export interface Candidate {
 }
 
 /** The candidates whose arguments can all be reached by implicit conversion. */
-export function matchingCandidates<T extends Candidate>(binding: Binding, candidates: readonly T[], actual: readonly TypeInstance[]): T[] {
+export function matchingCandidates<T extends Candidate>(
+  binding: Binding,
+  candidates: readonly T[],
+  actual: readonly TypeInstance[],
+): T[] {
   return candidates.filter(candidate => canCoerce(binding, actual, candidate.argTypes));
 }
 
-/** Picks the best of several usable candidates, null when the choice is ambiguous (PostgreSQL func_select_candidate, chapter 10.3 step 4). */
-export function selectCandidate<T extends Candidate>(binding: Binding, actual: readonly TypeInstance[], candidates: readonly T[]): T | null {
+/**
+ * Picks the best of several usable candidates, null when the choice is ambiguous (PostgreSQL
+ * func_select_candidate, chapter 10.3 step 4).
+ */
+export function selectCandidate<T extends Candidate>(
+  binding: Binding,
+  actual: readonly TypeInstance[],
+  candidates: readonly T[],
+): T | null {
   const types = actual.map(type => (type.oid === TypeOid.unknown ? type : baseType(type)));
   const unknownCount = types.filter(type => type.oid === TypeOid.unknown).length;
-  let rest = keepBest(candidates, candidate => countWhere(types, (type, index) => type.oid !== TypeOid.unknown && candidate.argTypes[index] === type.oid));
+  let rest = keepBest(candidates, candidate =>
+    countWhere(
+      types,
+      (type, index) => type.oid !== TypeOid.unknown && candidate.argTypes[index] === type.oid,
+    ),
+  );
   if (rest.length === 1) return rest[0]!;
   rest = keepBest(rest, candidate =>
     countWhere(types, (type, index) => {
@@ -61,10 +77,18 @@ function category(binding: Binding, type: Oid): string {
 
 function isPreferred(binding: Binding, wanted: string, type: Oid): boolean {
   const instance = binding.context.catalog.typeByOid(type);
-  return instance !== undefined && instance.isPreferred && (instance.category === wanted || wanted === '');
+  return (
+    instance !== undefined &&
+    instance.isPreferred &&
+    (instance.category === wanted || wanted === '')
+  );
 }
 
-function resolveUnknowns<T extends Candidate>(binding: Binding, types: readonly TypeInstance[], candidates: readonly T[]): readonly T[] {
+function resolveUnknowns<T extends Candidate>(
+  binding: Binding,
+  types: readonly TypeInstance[],
+  candidates: readonly T[],
+): readonly T[] {
   const slots: ({category: string; hasPreferred: boolean} | null)[] = [];
   for (let index = 0; index < types.length; index++) {
     if (types[index]!.oid !== TypeOid.unknown) {
@@ -101,10 +125,20 @@ function resolveUnknowns<T extends Candidate>(binding: Binding, types: readonly 
   return kept.length > 0 ? kept : candidates;
 }
 
-function assumeKnownType<T extends Candidate>(binding: Binding, types: readonly TypeInstance[], candidates: readonly T[]): T | null {
+function assumeKnownType<T extends Candidate>(
+  binding: Binding,
+  types: readonly TypeInstance[],
+  candidates: readonly T[],
+): T | null {
   const known = types.filter(type => type.oid !== TypeOid.unknown);
   const first = known[0];
   if (first === undefined || known.some(type => type.oid !== first.oid)) return null;
-  const usable = candidates.filter(candidate => canCoerce(binding, types.map(() => first), candidate.argTypes));
+  const usable = candidates.filter(candidate =>
+    canCoerce(
+      binding,
+      types.map(() => first),
+      candidate.argTypes,
+    ),
+  );
   return usable.length === 1 ? usable[0]! : null;
 }

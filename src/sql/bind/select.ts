@@ -4,7 +4,13 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import type {SortKey} from '../plan/plan.ts';
 import {isVolatile} from '../../expr/analyze.ts';
 import type {Binding} from './binding.ts';
-import {applySubqueries, Block, type BoundWindow, type Binders, type QueryOptions} from './block.ts';
+import {
+  applySubqueries,
+  Block,
+  type BoundWindow,
+  type Binders,
+  type QueryOptions,
+} from './block.ts';
 import {coerceBoolean} from './coerce.ts';
 import {splitAnd} from './conjuncts.ts';
 import {collectColumns} from './expr-map.ts';
@@ -13,7 +19,13 @@ import {bindFrom} from './from.ts';
 import {bindGroupBy, Grouped} from './grouping.ts';
 import {limitNode} from './limit.ts';
 import {lockRows} from './locking.ts';
-import type {BoundQuery, LogicalColumn, LogicalNode, OutputColumn, SubqueryExpr} from './logical.ts';
+import type {
+  BoundQuery,
+  LogicalColumn,
+  LogicalNode,
+  OutputColumn,
+  SubqueryExpr,
+} from './logical.ts';
 import {bindOrderBy, bindOutputRef, type TargetKey} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
 import {checkScopes} from './system-columns.ts';
@@ -31,18 +43,31 @@ interface Parts {
 }
 
 /** Binds SELECT ... FROM ... of one level (PostgreSQL transformSelectStmt). */
-export function bindSelect(binding: Binding, binders: Binders, statement: SelectStmt, options: QueryOptions): BoundQuery {
+export function bindSelect(
+  binding: Binding,
+  binders: Binders,
+  statement: SelectStmt,
+  options: QueryOptions,
+): BoundQuery {
   const block = new Block(binding, binders, options.parent, options.ctes);
   block.unseen = options.unseen ?? [];
   for (const node of statement.windowClause ?? []) {
     if (!('WindowDef' in node) || node.WindowDef.name === undefined) continue;
     if (block.namedWindows.has(node.WindowDef.name)) {
-      throw binding.error(SqlState.windowingError, `window "${node.WindowDef.name}" is already defined`, node.WindowDef.location ?? -1);
+      throw binding.error(
+        SqlState.windowingError,
+        `window "${node.WindowDef.name}" is already defined`,
+        node.WindowDef.location ?? -1,
+      );
     }
     block.namedWindows.set(node.WindowDef.name, {...node.WindowDef, name: undefined as never});
   }
   for (const definition of block.namedWindows.values()) delete (definition as {name?: string}).name;
-  let node: LogicalNode = bindFrom(block, statement.fromClause ?? []) ?? {kind: 'values', rows: [[]], columns: []};
+  let node: LogicalNode = bindFrom(block, statement.fromClause ?? []) ?? {
+    kind: 'values',
+    rows: [[]],
+    columns: [],
+  };
   const targets = bindTargets(block, statement.targetList ?? [], options.resolveUnknown);
   binding.trace?.level(statement.targetList ?? statement.fromClause ?? statement, block, targets);
   const targetSubqueries = block.takeSubqueries();
@@ -50,16 +75,39 @@ export function bindSelect(binding: Binding, binders: Binders, statement: Select
   block.inputSubqueries = [];
   if (statement.whereClause !== undefined) node = bindWhere(block, node, statement.whereClause);
   block.inputSubqueries = [...inputSubqueries, ...block.inputSubqueries];
-  const having = statement.havingClause === undefined ? null : block.within('HAVING', () => coerceBoolean(binding, block.expr(statement.havingClause!), 'HAVING'));
+  const having =
+    statement.havingClause === undefined
+      ? null
+      : block.within('HAVING', () =>
+          coerceBoolean(binding, block.expr(statement.havingClause!), 'HAVING'),
+        );
   const havingSubqueries = block.takeSubqueries();
   const order = bindOrderBy(block, statement.sortClause ?? [], targets);
   const orderSubqueries = block.takeSubqueries();
   const group = bindGroupBy(block, statement, targets);
   block.inputSubqueries.push(...block.takeSubqueries());
   const distinctOn = bindDistinctOn(block, statement, targets);
-  const parts: Parts = {block, statement, targets, order, having, distinctOn, windows: block.windows};
-  const above = [...havingSubqueries, ...targetSubqueries, ...orderSubqueries, ...block.takeSubqueries()];
-  if (group !== null || block.aggregates.length > 0 || having !== null || block.groupings.length > 0) {
+  const parts: Parts = {
+    block,
+    statement,
+    targets,
+    order,
+    having,
+    distinctOn,
+    windows: block.windows,
+  };
+  const above = [
+    ...havingSubqueries,
+    ...targetSubqueries,
+    ...orderSubqueries,
+    ...block.takeSubqueries(),
+  ];
+  if (
+    group !== null ||
+    block.aggregates.length > 0 ||
+    having !== null ||
+    block.groupings.length > 0
+  ) {
     node = aggregate(parts, new Grouped(block, group), node, above);
   } else node = applySubqueries(node, above);
   const query = finish(parts, node);
@@ -69,22 +117,44 @@ export function bindSelect(binding: Binding, binders: Binders, statement: Select
 
 /** WHERE over an input: subqueries that it needs, then a filter. */
 export function bindWhere(block: Block, input: LogicalNode, where: Node): LogicalNode {
-  const condition = block.within('WHERE', () => coerceBoolean(block.binding, block.expr(where), 'WHERE'));
-  return {kind: 'filter', input: applySubqueries(input, block.takeSubqueries()), conditions: splitAnd(condition)};
+  const condition = block.within('WHERE', () =>
+    coerceBoolean(block.binding, block.expr(where), 'WHERE'),
+  );
+  return {
+    kind: 'filter',
+    input: applySubqueries(input, block.takeSubqueries()),
+    conditions: splitAnd(condition),
+  };
 }
 
-function aggregate(parts: Parts, grouped: Grouped, input: LogicalNode, above: readonly SubqueryExpr[]): LogicalNode {
+function aggregate(
+  parts: Parts,
+  grouped: Grouped,
+  input: LogicalNode,
+  above: readonly SubqueryExpr[],
+): LogicalNode {
   const {block} = parts;
   grouped.checkSubqueries(above);
   parts.targets = parts.targets.map(target => ({...target, expr: grouped.rewrite(target.expr)}));
-  parts.order = parts.order.map(item => ({...item, key: {...item.key, expr: grouped.rewrite(item.key.expr)}}));
+  parts.order = parts.order.map(item => ({
+    ...item,
+    key: {...item.key, expr: grouped.rewrite(item.key.expr)},
+  }));
   if (parts.having !== null) parts.having = grouped.rewrite(parts.having);
   parts.distinctOn = parts.distinctOn?.map(expr => grouped.rewrite(expr)) ?? null;
   parts.windows = parts.windows.map(window => grouped.rewriteWindow(window));
-  for (const {call} of block.setCalls) (call.call as {args: readonly BoundExpr[]}).args = call.call.args.map(arg => grouped.rewrite(arg));
-  const tests = above.map(subquery => ({...subquery, test: subquery.test === null ? null : rewriteTest(grouped, subquery)}));
+  for (const {call} of block.setCalls)
+    (call.call as {args: readonly BoundExpr[]}).args = call.call.args.map(arg =>
+      grouped.rewrite(arg),
+    );
+  const tests = above.map(subquery => ({
+    ...subquery,
+    test: subquery.test === null ? null : rewriteTest(grouped, subquery),
+  }));
   const node = applySubqueries(grouped.node(input), tests);
-  return parts.having === null ? node : {kind: 'filter', input: node, conditions: splitAnd(parts.having)};
+  return parts.having === null
+    ? node
+    : {kind: 'filter', input: node, conditions: splitAnd(parts.having)};
 }
 
 /** A subquery's comparison holds columns of the subquery too: those belong to another level and stay. */
@@ -92,10 +162,16 @@ function rewriteTest(grouped: Grouped, subquery: SubqueryExpr): BoundExpr {
   return grouped.rewrite(subquery.test!);
 }
 
-function bindDistinctOn(block: Block, statement: SelectStmt, targets: readonly Target[]): BoundExpr[] | null {
+function bindDistinctOn(
+  block: Block,
+  statement: SelectStmt,
+  targets: readonly Target[],
+): BoundExpr[] | null {
   const clause = statement.distinctClause ?? [];
   const on = clause.filter(node => Object.keys(node).length > 0);
-  return on.length === 0 ? null : on.map(node => bindOutputRef(block, node, targets, 'DISTINCT ON').expr);
+  return on.length === 0
+    ? null
+    : on.map(node => bindOutputRef(block, node, targets, 'DISTINCT ON').expr);
 }
 
 /** Windows, set-returning functions, outputs, DISTINCT, ORDER BY, LIMIT. */
@@ -105,25 +181,42 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
   let node = start;
   for (const window of parts.windows) {
     node = {
-      kind: 'window', input: node, partitionBy: window.partitionBy, orderBy: window.orderBy, frame: window.frame, calls: window.calls,
+      kind: 'window',
+      input: node,
+      partitionBy: window.partitionBy,
+      orderBy: window.orderBy,
+      frame: window.frame,
+      calls: window.calls,
     };
   }
   node = projectSets(block, node);
   const isDistinct = (statement.distinctClause ?? []).length > 0;
-  const postponed = statement.sortClause !== undefined && !isDistinct
-    ? parts.targets.filter((target, index) => isVolatile(target.expr) && !parts.order.some(item => item.target === index))
-    : [];
+  const postponed =
+    statement.sortClause !== undefined && !isDistinct
+      ? parts.targets.filter(
+          (target, index) =>
+            isVolatile(target.expr) && !parts.order.some(item => item.target === index),
+        )
+      : [];
   const outputs: {column: LogicalColumn; expr: BoundExpr}[] = [];
   const late: {column: LogicalColumn; expr: BoundExpr}[] = [];
   const columns = parts.targets.map((target): OutputColumn => {
     const origin = {tableOid: target.tableOid, attnum: target.attnum};
-    if (target.expr.kind === 'column') return {...target.expr, ...origin, id: target.expr.index, name: target.name};
+    if (target.expr.kind === 'column')
+      return {...target.expr, ...origin, id: target.expr.index, name: target.name};
     const column = binding.newColumn(target.name, target.expr.type, target.expr.typmod);
     (postponed.includes(target) ? late : outputs).push({column, expr: target.expr});
     const fieldNames = target.expr.kind === 'row' ? binding.rowNames.get(target.expr) : undefined;
     if (fieldNames !== undefined && target.expr.kind === 'row') {
       const {fields} = target.expr;
-      binding.recordFields.set(column.id, fieldNames.map((name, index) => ({name, type: fields[index]!.type, typmod: fields[index]!.typmod})));
+      binding.recordFields.set(
+        column.id,
+        fieldNames.map((name, index) => ({
+          name,
+          type: fields[index]!.type,
+          typmod: fields[index]!.typmod,
+        })),
+      );
     }
     return {...column, ...origin};
   });
@@ -131,11 +224,24 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
   if (outputs.length > 0) node = {kind: 'compute', input: node, outputs};
   node = distinctAndSort(parts, node, columns, keys);
   if (late.length > 0) node = {kind: 'compute', input: node, outputs: late};
-  node = lockRows(block, statement.lockingClause ?? [], node, isDistinct || block.aggregates.length > 0 || parts.windows.length > 0);
+  node = lockRows(
+    block,
+    statement.lockingClause ?? [],
+    node,
+    isDistinct || block.aggregates.length > 0 || parts.windows.length > 0,
+  );
   node = limitNode(block, statement, node, keys);
-  return {node, columns: columns.map(column => ({
-    id: column.id, name: column.name, type: column.type, typmod: column.typmod, tableOid: column.tableOid, attnum: column.attnum,
-  }))};
+  return {
+    node,
+    columns: columns.map(column => ({
+      id: column.id,
+      name: column.name,
+      type: column.type,
+      typmod: column.typmod,
+      tableOid: column.tableOid,
+      attnum: column.attnum,
+    })),
+  };
 }
 
 function projectSets(block: Block, input: LogicalNode): LogicalNode {
@@ -146,7 +252,15 @@ function projectSets(block: Block, input: LogicalNode): LogicalNode {
     const functions = calls.filter(item => item.query === null).map(item => item.call);
     if (functions.length > 0) node = {kind: 'projectSet', input: node, functions};
     for (const {query} of calls) {
-      if (query !== null) node = {kind: 'join', joinType: 'inner', left: node, right: query.node, on: [], isNullAware: false};
+      if (query !== null)
+        node = {
+          kind: 'join',
+          joinType: 'inner',
+          left: node,
+          right: query.node,
+          on: [],
+          isNullAware: false,
+        };
     }
   }
   return node;
@@ -154,15 +268,27 @@ function projectSets(block: Block, input: LogicalNode): LogicalNode {
 
 /** Sort keys over output columns; expressions beside the outputs become computed columns. */
 function sortKeys(
-  parts: Parts, columns: readonly LogicalColumn[], outputs: {column: LogicalColumn; expr: BoundExpr}[], isDistinct: boolean,
+  parts: Parts,
+  columns: readonly LogicalColumn[],
+  outputs: {column: LogicalColumn; expr: BoundExpr}[],
+  isDistinct: boolean,
 ): SortKey[] {
   const {block} = parts;
   const {binding} = block;
   return parts.order.map(({target, key}) => {
-    if (target !== -1) return {...key, expr: key.expr.type.oid === columns[target]!.type.oid ? binding.columnExpr(columns[target]!) : key.expr};
+    if (target !== -1)
+      return {
+        ...key,
+        expr:
+          key.expr.type.oid === columns[target]!.type.oid
+            ? binding.columnExpr(columns[target]!)
+            : key.expr,
+      };
     if (isDistinct && parts.distinctOn === null) {
       throw binding.error(
-        SqlState.invalidColumnReference, 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', key.expr.location,
+        SqlState.invalidColumnReference,
+        'for SELECT DISTINCT, ORDER BY expressions must appear in select list',
+        key.expr.location,
       );
     }
     if (key.expr.kind === 'column') return key;
@@ -172,18 +298,28 @@ function sortKeys(
   });
 }
 
-function distinctAndSort(parts: Parts, input: LogicalNode, columns: readonly LogicalColumn[], keys: readonly SortKey[]): LogicalNode {
+function distinctAndSort(
+  parts: Parts,
+  input: LogicalNode,
+  columns: readonly LogicalColumn[],
+  keys: readonly SortKey[],
+): LogicalNode {
   const {block, statement} = parts;
-  const sorted = (node: LogicalNode, by: readonly SortKey[]): LogicalNode => (by.length === 0 ? node : {kind: 'sort', input: node, keys: by});
+  const sorted = (node: LogicalNode, by: readonly SortKey[]): LogicalNode =>
+    by.length === 0 ? node : {kind: 'sort', input: node, keys: by};
   if ((statement.distinctClause ?? []).length === 0) return sorted(input, keys);
   for (const column of columns) typeOperator(block.binding, '=', column.type, -1);
-  if (parts.distinctOn === null) return sorted({kind: 'distinct', input, columns: dedupe(columns), on: null}, keys);
+  if (parts.distinctOn === null)
+    return sorted({kind: 'distinct', input, columns: dedupe(columns), on: null}, keys);
   const on = parts.distinctOn.map(expr => outputOf(parts, columns, expr));
-  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void => block.binding.literals.pin(constant);
+  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
+    block.binding.literals.pin(constant);
   for (let index = 0; index < Math.min(on.length, keys.length); index++) {
     if (on.some(expr => sameExpr(expr, keys[index]!.expr, pin))) continue;
     throw block.binding.error(
-      SqlState.invalidColumnReference, 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions', parts.distinctOn[0]!.location,
+      SqlState.invalidColumnReference,
+      'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
+      parts.distinctOn[0]!.location,
     );
   }
   const missing = on.filter(expr => !keys.some(key => sameExpr(key.expr, expr, pin)));
@@ -193,13 +329,16 @@ function distinctAndSort(parts: Parts, input: LogicalNode, columns: readonly Log
 
 /** DISTINCT ON's expression as the output column that it is, where it is one. */
 function outputOf(parts: Parts, columns: readonly LogicalColumn[], expr: BoundExpr): BoundExpr {
-  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void => parts.block.binding.literals.pin(constant);
+  const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
+    parts.block.binding.literals.pin(constant);
   const at = parts.targets.findIndex(target => sameExpr(target.expr, expr, pin));
   return at === -1 ? expr : parts.block.binding.columnExpr(columns[at]!);
 }
 
 function dedupe(columns: readonly LogicalColumn[]): LogicalColumn[] {
-  return columns.filter((column, index) => columns.findIndex(other => other.id === column.id) === index);
+  return columns.filter(
+    (column, index) => columns.findIndex(other => other.id === column.id) === index,
+  );
 }
 
 /** Ids of columns that an expression list reads. */

@@ -28,7 +28,11 @@ export function resultFields(binding: Binding, call: ResolvedCall): readonly Res
     for (let index = 0; index < row.allArgTypes.length; index++) {
       const mode = row.argModes[index]!;
       if (!'obt'.includes(mode)) continue;
-      fields.push({name: row.argNames[index] || `column${fields.length + 1}`, type: outType(binding, call, row.allArgTypes[index]!), typmod: -1});
+      fields.push({
+        name: row.argNames[index] || `column${fields.length + 1}`,
+        type: outType(binding, call, row.allArgTypes[index]!),
+        typmod: -1,
+      });
     }
     if (fields.length > 1 || type.oid === TypeOid.record) return fields;
     return null;
@@ -39,37 +43,73 @@ export function resultFields(binding: Binding, call: ResolvedCall): readonly Res
 /** Type of an OUT column; a polymorphic one is what the arguments say. */
 function outType(binding: Binding, call: ResolvedCall, declared: Oid): TypeInstance {
   if (!isPolymorphic(declared)) return binding.type(declared);
-  return resolvePolymorphic(binding, call.args.map(arg => arg.type), call.row.argTypes, declared, -1).result;
+  return resolvePolymorphic(
+    binding,
+    call.args.map(arg => arg.type),
+    call.row.argTypes,
+    declared,
+    -1,
+  ).result;
 }
 
 /** The plan's description of a set-returning call. */
-export function setFunction(binding: Binding, call: ResolvedCall, fields: readonly ResultField[] | null, location: number): SetFunctionCall {
+export function setFunction(
+  binding: Binding,
+  call: ResolvedCall,
+  fields: readonly ResultField[] | null,
+  location: number,
+): SetFunctionCall {
   const {row} = call;
   requireCode(binding, row, 'setReturning', location);
   if (row.volatility === 'v') binding.hasVolatile = true;
   return {
-    function: row.oid, source: row.source, name: row.name, isStrict: row.isStrict, args: call.args,
-    columns: fields ?? [{name: row.name, type: call.type, typmod: -1}], returnsRow: fields !== null, expr: null,
+    function: row.oid,
+    source: row.source,
+    name: row.name,
+    isStrict: row.isStrict,
+    args: call.args,
+    columns: fields ?? [{name: row.name, type: call.type, typmod: -1}],
+    returnsRow: fields !== null,
+    expr: null,
   };
 }
 
 /** A set-returning function in a target list: its value is a column of a ProjectSet below. */
 export function bindSetCall(block: Block, call: ResolvedCall, location: number): BoundExpr {
   const binding = block.binding;
-  const allowed = block.clause === 'SELECT' || block.clause === 'ORDER BY' || block.clause === 'GROUP BY' || block.clause === 'DISTINCT ON' ||
-    block.clause === 'INSERT' || block.clause === 'RETURNING';
+  const allowed =
+    block.clause === 'SELECT' ||
+    block.clause === 'ORDER BY' ||
+    block.clause === 'GROUP BY' ||
+    block.clause === 'DISTINCT ON' ||
+    block.clause === 'INSERT' ||
+    block.clause === 'RETURNING';
   if (!allowed || block.clause === 'RETURNING') {
-    throw binding.error(SqlState.featureNotSupported, `set-returning functions are not allowed in ${block.clause}`, location);
+    throw binding.error(
+      SqlState.featureNotSupported,
+      `set-returning functions are not allowed in ${block.clause}`,
+      location,
+    );
   }
   if (block.noSetReturning !== null) {
-    throw binding.error(SqlState.featureNotSupported, `set-returning functions are not allowed in ${block.noSetReturning}`, location, {
-      hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
-    });
+    throw binding.error(
+      SqlState.featureNotSupported,
+      `set-returning functions are not allowed in ${block.noSetReturning}`,
+      location,
+      {
+        hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
+      },
+    );
   }
   if (block.isInAggregate) {
-    throw binding.error(SqlState.featureNotSupported, 'aggregate function calls cannot contain set-returning function calls', location, {
-      hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
-    });
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'aggregate function calls cannot contain set-returning function calls',
+      location,
+      {
+        hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
+      },
+    );
   }
   if (call.row.sqlBody !== null && binding.trace === null) return sqlSetCall(block, call, location);
   const fields = resultFields(binding, call);
@@ -95,16 +135,33 @@ function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundEx
     });
     const columns = outputs.map(output => output.column);
     const query: BoundQuery = {
-      node: {kind: 'compute', input: body.node, outputs}, columns: columns.map(column => ({...column, tableOid: oid(0), attnum: 0})),
+      node: {kind: 'compute', input: body.node, outputs},
+      columns: columns.map(column => ({...column, tableOid: oid(0), attnum: 0})),
     };
     const none = {
-      function: call.row.oid, source: '', name: call.row.name, isStrict: false, args: [], columns: [], returnsRow: false, expr: null,
+      function: call.row.oid,
+      source: '',
+      name: call.row.name,
+      isStrict: false,
+      args: [],
+      columns: [],
+      returnsRow: false,
+      expr: null,
     };
     block.setCalls.push({depth: block.setDepth, call: {call: none, columns}, query});
     for (const column of columns) binding.owners.set(column.id, block.real);
     if (fields === null) return binding.columnExpr(columns[0]!, location);
-    const row: BoundExpr = {kind: 'row', type: call.type, typmod: -1, location, fields: columns.map(column => binding.columnExpr(column))};
-    binding.rowNames.set(row, columns.map(column => column.name));
+    const row: BoundExpr = {
+      kind: 'row',
+      type: call.type,
+      typmod: -1,
+      location,
+      fields: columns.map(column => binding.columnExpr(column)),
+    };
+    binding.rowNames.set(
+      row,
+      columns.map(column => column.name),
+    );
     return row;
   });
 }

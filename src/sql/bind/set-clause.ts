@@ -10,7 +10,11 @@ import {assignTo, columnDefault, liveColumns} from './table-exprs.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** SET a = x, (b, c) = (y, z), (d, e) = (SELECT ...), f = DEFAULT. */
-export function bindSetClause(block: Block, nodes: readonly Node[], table: TableDescriptor): PositionExpr[] {
+export function bindSetClause(
+  block: Block,
+  nodes: readonly Node[],
+  table: TableDescriptor,
+): PositionExpr[] {
   const {binding} = block;
   const live = liveColumns(table);
   const set: PositionExpr[] = [];
@@ -21,7 +25,11 @@ export function bindSetClause(block: Block, nodes: readonly Node[], table: Table
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};
     const position = targetPosition(block, target, table, live);
     if (set.some(item => item.position === position)) {
-      throw binding.error(SqlState.syntaxError, `multiple assignments to same column "${target.name}"`, -1);
+      throw binding.error(
+        SqlState.syntaxError,
+        `multiple assignments to same column "${target.name}"`,
+        -1,
+      );
     }
     const column = live[position]!;
     const {val} = target;
@@ -35,18 +43,31 @@ export function bindSetClause(block: Block, nodes: readonly Node[], table: Table
       const item = multiAssigned(block, reference, shared!, pending, column);
       pending = item.pending;
       set.push({position, expr: checked(block, column, item.expr, target)});
-    } else set.push({position, expr: checked(block, column, assignedValue(block, column, val!), target)});
+    } else
+      set.push({
+        position,
+        expr: checked(block, column, assignedValue(block, column, val!), target),
+      });
   }
   return set;
 }
 
-function targetPosition(block: Block, target: ResTarget, table: TableDescriptor, live: readonly ColumnDescriptor[]): number {
+function targetPosition(
+  block: Block,
+  target: ResTarget,
+  table: TableDescriptor,
+  live: readonly ColumnDescriptor[],
+): number {
   const position = live.findIndex(column => column.name === target.name);
-  if ((target.indirection ?? []).length > 0 && position !== -1) throw featureNotSupported('assignment to a part of a column is not supported');
+  if ((target.indirection ?? []).length > 0 && position !== -1)
+    throw featureNotSupported('assignment to a part of a column is not supported');
   if (position !== -1) return position;
-  if (target.name === '_user_id' || target.name === '_seq') throw featureNotSupported(`column "${target.name}" cannot be assigned`);
+  if (target.name === '_user_id' || target.name === '_seq')
+    throw featureNotSupported(`column "${target.name}" cannot be assigned`);
   throw block.binding.error(
-    SqlState.undefinedColumn, `column "${target.name}" of relation "${table.name}" does not exist`, target.location ?? -1,
+    SqlState.undefinedColumn,
+    `column "${target.name}" of relation "${table.name}" does not exist`,
+    target.location ?? -1,
   );
 }
 
@@ -56,13 +77,28 @@ function assignedValue(block: Block, column: ColumnDescriptor, node: Node): Boun
   return assignTo(block.binding, column, block.expr(node));
 }
 
-function checked(block: Block, column: ColumnDescriptor, expr: BoundExpr | null, target: ResTarget): BoundExpr {
+function checked(
+  block: Block,
+  column: ColumnDescriptor,
+  expr: BoundExpr | null,
+  target: ResTarget,
+): BoundExpr {
   const {binding} = block;
   if (expr !== null && (column.generated !== '' || column.identity === 'a')) {
-    const detail = column.generated === '' ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.` : `Column "${column.name}" is a generated column.`;
-    throw binding.error(SqlState.generatedAlways, `column "${column.name}" can only be updated to DEFAULT`, target.location ?? -1, {detail});
+    const detail =
+      column.generated === ''
+        ? `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`
+        : `Column "${column.name}" is a generated column.`;
+    throw binding.error(
+      SqlState.generatedAlways,
+      `column "${column.name}" can only be updated to DEFAULT`,
+      target.location ?? -1,
+      {detail},
+    );
   }
-  return expr ?? columnDefault(binding, column) ?? binding.constant(binding.type(column.typeOid), null);
+  return (
+    expr ?? columnDefault(binding, column) ?? binding.constant(binding.type(column.typeOid), null)
+  );
 }
 
 interface Pending {
@@ -71,14 +107,23 @@ interface Pending {
 }
 
 function multiAssigned(
-  block: Block, reference: MultiAssignRef, source: Node, pending: Pending | null, column: ColumnDescriptor,
+  block: Block,
+  reference: MultiAssignRef,
+  source: Node,
+  pending: Pending | null,
+  column: ColumnDescriptor,
 ): {readonly expr: BoundExpr | null; readonly pending: Pending | null} {
   const {binding} = block;
   const count = reference.ncolumns ?? 1;
   const index = (reference.colno ?? 1) - 1;
   if ('RowExpr' in source) {
     const items = source.RowExpr.args ?? [];
-    if (items.length !== count) throw binding.error(SqlState.syntaxError, 'number of columns does not match number of values', source.RowExpr.location ?? -1);
+    if (items.length !== count)
+      throw binding.error(
+        SqlState.syntaxError,
+        'number of columns does not match number of values',
+        source.RowExpr.location ?? -1,
+      );
     return {expr: assignedValue(block, column, items[index]!), pending};
   }
   const fields = pending?.fields ?? subqueryFields(block, source, count);
@@ -88,21 +133,49 @@ function multiAssigned(
 /** (a, b) = (SELECT x, y): the subquery yields ROW(x, y), of which each column takes a field. */
 function subqueryFields(block: Block, source: Node, count: number): BoundExpr[] {
   const {binding} = block;
-  if (!('SubLink' in source) || source.SubLink.subselect === undefined || !('SelectStmt' in source.SubLink.subselect)) {
-    throw featureNotSupported('source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression');
+  if (
+    !('SubLink' in source) ||
+    source.SubLink.subselect === undefined ||
+    !('SelectStmt' in source.SubLink.subselect)
+  ) {
+    throw featureNotSupported(
+      'source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression',
+    );
   }
-  const query = block.binders.query(binding, source.SubLink.subselect.SelectStmt, {parent: block, ctes: block.ctes, resolveUnknown: true});
+  const query = block.binders.query(binding, source.SubLink.subselect.SelectStmt, {
+    parent: block,
+    ctes: block.ctes,
+    resolveUnknown: true,
+  });
   if (query.columns.length !== count) {
-    throw binding.error(SqlState.syntaxError, 'number of columns does not match number of values', source.SubLink.location ?? -1);
+    throw binding.error(
+      SqlState.syntaxError,
+      'number of columns does not match number of values',
+      source.SubLink.location ?? -1,
+    );
   }
   const record = binding.type(TypeOid.record);
-  const row: BoundExpr = {kind: 'row', type: record, typmod: -1, location: -1, fields: query.columns.map(column => binding.columnExpr(column))};
+  const row: BoundExpr = {
+    kind: 'row',
+    type: record,
+    typmod: -1,
+    location: -1,
+    fields: query.columns.map(column => binding.columnExpr(column)),
+  };
   const made = binding.newColumn('row', record, -1);
   const wrapped: BoundQuery = {
-    node: {kind: 'compute', input: query.node, outputs: [{column: made, expr: row}]}, columns: [{...made, tableOid: oid(0), attnum: 0}],
+    node: {kind: 'compute', input: query.node, outputs: [{column: made, expr: row}]},
+    columns: [{...made, tableOid: oid(0), attnum: 0}],
   };
   const value = binding.newColumn('row', record, -1);
   block.subqueries.push({column: value, query: wrapped, mode: 'scalar', test: null, guard: null});
   const arg = binding.columnExpr(value);
-  return query.columns.map((column, index) => ({kind: 'field', type: column.type, typmod: column.typmod, location: -1, arg, index}));
+  return query.columns.map((column, index) => ({
+    kind: 'field',
+    type: column.type,
+    typmod: column.typmod,
+    location: -1,
+    arg,
+    index,
+  }));
 }

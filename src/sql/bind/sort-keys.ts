@@ -20,7 +20,9 @@ export function bindSortKeys(block: Block, nodes: readonly Node[]): SortKey[] {
 
 /** A sort key from its direction and the bound expression; the type must have an order. */
 export function sortKey(binding: Binding, sort: SortBy, bound: BoundExpr): SortKey {
-  const expr = isUnknown(bound) ? coerceImplicit(binding, bound, binding.type(TypeOid.text)) : bound;
+  const expr = isUnknown(bound)
+    ? coerceImplicit(binding, bound, binding.type(TypeOid.text))
+    : bound;
   const descending = isDescending(binding, sort);
   typeOperator(binding, '<', expr.type, expr.location);
   const nulls = sort.sortby_nulls ?? 'SORTBY_NULLS_DEFAULT';
@@ -37,9 +39,14 @@ function isDescending(binding: Binding, sort: SortBy): boolean {
       if (name === '<') return false;
       if (name === '>') return true;
       if (name === undefined) throw featureNotSupported('ORDER BY USING is not supported');
-      throw binding.error(SqlState.wrongObjectType, `operator ${name} is not a valid ordering operator`, sort.location ?? -1, {
-        hint: 'Ordering operators must be "<" or ">" members of btree operator families.',
-      });
+      throw binding.error(
+        SqlState.wrongObjectType,
+        `operator ${name} is not a valid ordering operator`,
+        sort.location ?? -1,
+        {
+          hint: 'Ordering operators must be "<" or ">" members of btree operator families.',
+        },
+      );
     }
     default:
       return false;

@@ -48,7 +48,11 @@ function bindDml(binding: Binding, statement: Node, options: QueryOptions): DmlQ
 }
 
 /** A fresh state for binding one statement text. */
-export function newBinding(context: BindContext, text: string, parameterNames: readonly string[] | null = null): Binding {
+export function newBinding(
+  context: BindContext,
+  text: string,
+  parameterNames: readonly string[] | null = null,
+): Binding {
   return new Binding(context, text, hooks, parameterNames);
 }
 
@@ -67,23 +71,37 @@ const defaults: BindOptions = {parameterNames: null, noParameters: false, litera
 /** Binds a SELECT with a state made before. */
 export function bindStatementWith(binding: Binding, ast: Node): BoundQuery {
   if (!('SelectStmt' in ast)) throw featureNotSupported('only a SELECT can be bound so');
-  return bindQuery(binding, binders, ast.SelectStmt, {parent: null, ctes: null, resolveUnknown: true});
+  return bindQuery(binding, binders, ast.SelectStmt, {
+    parent: null,
+    ctes: null,
+    resolveUnknown: true,
+  });
 }
 
 /** Binds a SELECT, INSERT, UPDATE or DELETE; raises PostgreSQL's errors with positions in `text`. */
-export function bindStatement(ast: Node, text: string, context: BindContext, given: BindOptions = defaults): BoundStatement {
+export function bindStatement(
+  ast: Node,
+  text: string,
+  context: BindContext,
+  given: BindOptions = defaults,
+): BoundStatement {
   const binding = newBinding(context, text, given.parameterNames);
   binding.parameters.isForbidden = given.noParameters;
   binding.literals.places = given.literals;
   const options: QueryOptions = {parent: null, ctes: null, resolveUnknown: true};
-  if ('SelectStmt' in ast) return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
+  if ('SelectStmt' in ast)
+    return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
   const query = bindDml(binding, ast, options);
   const kind = query.node.kind === 'insert' ? 'insert' : query.node.action;
   return {kind, query, binding};
 }
 
 /** Binds a stand-alone expression tree. */
-export function bindScalarWith(binding: Binding, ast: Node, scope: Parameters<BinderHooks['scalar']>[2]): BoundExpr {
+export function bindScalarWith(
+  binding: Binding,
+  ast: Node,
+  scope: Parameters<BinderHooks['scalar']>[2],
+): BoundExpr {
   return hooks.scalar(binding, ast, scope);
 }
 

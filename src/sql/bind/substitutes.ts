@@ -3,7 +3,12 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 
 /** Binds a function's body with `args` standing for $1.. and for the parameter names. */
-export function withSubstitutes<T>(binding: Binding, args: readonly BoundExpr[], names: readonly string[], work: () => T): T {
+export function withSubstitutes<T>(
+  binding: Binding,
+  args: readonly BoundExpr[],
+  names: readonly string[],
+  work: () => T,
+): T {
   const {substitutes} = binding.parameters;
   const previousNames = binding.parameterNames;
   binding.parameters.substitutes = args;

@@ -10,7 +10,12 @@ import {TypeOid} from './type-oids.ts';
 const xidFromXid8 = oid(5071);
 
 /** A hidden or system column of a FROM item by name; null when it has none of that name (DESIGN.md 3, STORAGE.md 6.2). */
-export function systemColumn(level: Block, item: RangeItem, name: string, location: number): BoundExpr | null {
+export function systemColumn(
+  level: Block,
+  item: RangeItem,
+  name: string,
+  location: number,
+): BoundExpr | null {
   const scan = item.scan;
   if (scan === null) return null;
   const binding = level.binding;
@@ -23,15 +28,25 @@ export function systemColumn(level: Block, item: RangeItem, name: string, locati
       widenScope(level, item);
       return pseudo(level, scan, 'userId', name, location);
     case 'tableoid':
-      return isStored ? pseudo(level, scan, 'tableoid', name, location) : binding.constant(binding.type(TypeOid.oid), scan.relation.oid, location);
+      return isStored
+        ? pseudo(level, scan, 'tableoid', name, location)
+        : binding.constant(binding.type(TypeOid.oid), scan.relation.oid, location);
     case 'ctid':
       if (isStored) return pseudo(level, scan, 'ctid', name, location);
-      return binding.constant(binding.type(TypeOid.tid), binding.type(TypeOid.tid).input('(0,1)', -1, binding.context.format), location);
+      return binding.constant(
+        binding.type(TypeOid.tid),
+        binding.type(TypeOid.tid).input('(0,1)', -1, binding.context.format),
+        location,
+      );
     case 'xmin': {
       if (!isStored) return binding.constant(binding.type(TypeOid.xid), 1, location);
       const row = binding.context.catalog.functionByOid(xidFromXid8);
       if (row === undefined) return null;
-      const seq = relabel(pseudo(level, scan, 'seq', '_seq', location), binding.type(oid(5069)), location);
+      const seq = relabel(
+        pseudo(level, scan, 'seq', '_seq', location),
+        binding.type(oid(5069)),
+        location,
+      );
       return makeCall(binding, row, [seq], binding.type(TypeOid.xid), location);
     }
     case 'xmax':
@@ -58,27 +73,50 @@ export function checkScopes(block: Block): void {
     if (item.scan !== null && item.scan.scope !== 'none') scopes.set(item.scan.scope, item.alias);
   }
   if (scopes.size < 2) return;
-  throw featureNotSupported(`user tables "${scopes.get('all')}" of all owners and "${scopes.get('own')}" of the current user in one query`, {
-    hint: 'Join the tables on _user_id.',
-  });
+  throw featureNotSupported(
+    `user tables "${scopes.get('all')}" of all owners and "${scopes.get('own')}" of the current user in one query`,
+    {
+      hint: 'Join the tables on _user_id.',
+    },
+  );
 }
 
-function pseudo(level: Block, scan: ScanNode, source: ScanSource, name: string, location: number): BoundExpr {
+function pseudo(
+  level: Block,
+  scan: ScanNode,
+  source: ScanSource,
+  name: string,
+  location: number,
+): BoundExpr {
   const column = pseudoColumn(level, scan, source, name);
   level.binding.owners.set(column.id, level.real);
   return level.binding.columnExpr(column, location);
 }
 
 const pseudoTypes = {
-  rid: TypeOid.int8, seq: TypeOid.int8, owner: TypeOid.oid, location: TypeOid.float8, userId: TypeOid.text, tableoid: TypeOid.oid, ctid: TypeOid.tid,
+  rid: TypeOid.int8,
+  seq: TypeOid.int8,
+  owner: TypeOid.oid,
+  location: TypeOid.float8,
+  userId: TypeOid.text,
+  tableoid: TypeOid.oid,
+  ctid: TypeOid.tid,
 } as const;
 
 /** The scan's column for a pseudo column, added on first use. */
-export function pseudoColumn(level: Block, scan: ScanNode, source: ScanSource, name: string): ScanColumn {
+export function pseudoColumn(
+  level: Block,
+  scan: ScanNode,
+  source: ScanSource,
+  name: string,
+): ScanColumn {
   const known = scan.columns.find(column => column.source === source);
   if (known !== undefined) return known;
   if (typeof source === 'number') throw featureNotSupported('column is not part of the scan');
-  const made = {...level.binding.newColumn(name, level.binding.type(pseudoTypes[source]), -1), source};
+  const made = {
+    ...level.binding.newColumn(name, level.binding.type(pseudoTypes[source]), -1),
+    source,
+  };
   scan.columns.push(made);
   return made;
 }

@@ -20,7 +20,11 @@ export interface Target {
 }
 
 /** Binds a target list; `*`, `t.*` and `(row).*` are expanded. */
-export function bindTargets(block: Block, nodes: readonly Node[], resolveUnknown: boolean): Target[] {
+export function bindTargets(
+  block: Block,
+  nodes: readonly Node[],
+  resolveUnknown: boolean,
+): Target[] {
   const targets: Target[] = [];
   for (const node of nodes) {
     if (!('ResTarget' in node)) continue;
@@ -40,25 +44,36 @@ function bindTarget(block: Block, target: ResTarget, resolveUnknown: boolean): T
 
 /** An output column that is still unknown is text. */
 export function resolveToText(block: Block, expr: BoundExpr): BoundExpr {
-  return isUnknown(expr) ? coerceImplicit(block.binding, expr, block.binding.type(TypeOid.text)) : expr;
+  return isUnknown(expr)
+    ? coerceImplicit(block.binding, expr, block.binding.type(TypeOid.text))
+    : expr;
 }
 
 /** Table and column that a plain column reference comes from. */
-export function originOf(block: Block, expr: BoundExpr): {readonly tableOid: Oid; readonly attnum: number} {
+export function originOf(
+  block: Block,
+  expr: BoundExpr,
+): {readonly tableOid: Oid; readonly attnum: number} {
   if (expr.kind === 'column') {
     for (let level: Block | null = block; level !== null; level = level.parent) {
       for (const item of level.items) {
-        const column = item.columns.find(candidate => candidate.id === expr.index && candidate.tableOid !== 0);
+        const column = item.columns.find(
+          candidate => candidate.id === expr.index && candidate.tableOid !== 0,
+        );
         if (column !== undefined) return {tableOid: column.tableOid, attnum: column.attnum};
         const system = item.scan?.columns.find(candidate => candidate.id === expr.index);
-        if (system !== undefined && typeof system.source !== 'number') return systemOrigin(item, system.source);
+        if (system !== undefined && typeof system.source !== 'number')
+          return systemOrigin(item, system.source);
       }
     }
   }
   return {tableOid: oid(0), attnum: 0};
 }
 
-function systemOrigin(item: RangeItem, source: string): {readonly tableOid: Oid; readonly attnum: number} {
+function systemOrigin(
+  item: RangeItem,
+  source: string,
+): {readonly tableOid: Oid; readonly attnum: number} {
   const attnums: Readonly<Record<string, number>> = {ctid: -1, tableoid: -6};
   const attnum = attnums[source] ?? 0;
   return {tableOid: attnum === 0 ? oid(0) : item.scan!.relation.oid, attnum};
@@ -80,31 +95,56 @@ function expandStar(block: Block, target: ResTarget): Target[] | null {
     const last = steps.at(-1);
     if (last === undefined || !('A_Star' in last)) return null;
     const rest = steps.slice(0, -1);
-    return expandRow(block, block.expr(rest.length === 0 ? val.A_Indirection.arg! : {A_Indirection: {...val.A_Indirection, indirection: rest}}));
+    return expandRow(
+      block,
+      block.expr(
+        rest.length === 0
+          ? val.A_Indirection.arg!
+          : {A_Indirection: {...val.A_Indirection, indirection: rest}},
+      ),
+    );
   }
   return null;
 }
 
 function expandAll(block: Block, location: number): Target[] {
-  if (block.items.length === 0) throw block.binding.error(SqlState.syntaxError, 'SELECT * with no tables specified is not valid', location);
-  return block.items.filter(item => item.showsColumns).flatMap(item => itemTargets(block, item, location));
+  if (block.items.length === 0)
+    throw block.binding.error(
+      SqlState.syntaxError,
+      'SELECT * with no tables specified is not valid',
+      location,
+    );
+  return block.items
+    .filter(item => item.showsColumns)
+    .flatMap(item => itemTargets(block, item, location));
 }
 
 /** All columns of an item as targets. */
 export function itemTargets(block: Block, item: RangeItem, location: number): Target[] {
   return item.columns.map(column => ({
-    name: column.name, expr: useColumn(block, column, location), tableOid: column.tableOid, attnum: column.attnum,
+    name: column.name,
+    expr: useColumn(block, column, location),
+    tableOid: column.tableOid,
+    attnum: column.attnum,
   }));
 }
 
-function expandRelation(block: Block, names: readonly string[], location: number, fields: readonly Node[]): Target[] {
+function expandRelation(
+  block: Block,
+  names: readonly string[],
+  location: number,
+  fields: readonly Node[],
+): Target[] {
   const relation = names.at(-1)!;
   const schema = names.length > 1 ? names.at(-2)! : null;
   for (let level: Block | null = block; level !== null; level = level.parent) {
     const item = findItem(level, schema, relation, location);
     if (item !== null) return itemTargets(level, item, location);
   }
-  if (names.length > 1 || block.items.some(item => item.columns.some(column => column.name === relation))) {
+  if (
+    names.length > 1 ||
+    block.items.some(item => item.columns.some(column => column.name === relation))
+  ) {
     return expandRow(block, block.expr({ColumnRef: {fields: [...fields], location}}));
   }
   throw missingRelation(block, relation, location);
@@ -114,15 +154,35 @@ function expandRow(block: Block, value: BoundExpr): Target[] {
   const binding = block.binding;
   const columns = compositeColumns(binding, value.type);
   if (value.kind === 'row') {
-    const names = columns?.map(column => column.name) ?? binding.rowNames.get(value) ?? value.fields.map((_field, index) => `f${index + 1}`);
-    return value.fields.map((expr, index) => ({name: names[index] ?? `f${index + 1}`, expr, ...originOf(block, expr)}));
+    const names =
+      columns?.map(column => column.name) ??
+      binding.rowNames.get(value) ??
+      value.fields.map((_field, index) => `f${index + 1}`);
+    return value.fields.map((expr, index) => ({
+      name: names[index] ?? `f${index + 1}`,
+      expr,
+      ...originOf(block, expr),
+    }));
   }
   const fields = columns ?? binding.recordFields.get(value.kind === 'column' ? value.index : -1);
   if (fields === undefined || fields === null) {
-    throw binding.error(SqlState.syntaxError, 'record type has not been registered', value.location);
+    throw binding.error(
+      SqlState.syntaxError,
+      'record type has not been registered',
+      value.location,
+    );
   }
   return fields.map((field, index) => ({
-    name: field.name, tableOid: oid(0), attnum: 0,
-    expr: {kind: 'field', type: field.type, typmod: field.typmod, location: value.location, arg: value, index},
+    name: field.name,
+    tableOid: oid(0),
+    attnum: 0,
+    expr: {
+      kind: 'field',
+      type: field.type,
+      typmod: field.typmod,
+      location: value.location,
+      arg: value,
+      index,
+    },
   }));
 }

@@ -12,26 +12,42 @@ import {convertColumns} from './set-operation.ts';
 
 /** The definitions of a WITH clause and the names in scope of its body. */
 export interface BoundWith {
-  readonly ctes: readonly (CteDefinition & {readonly entry: CteEntry; readonly materialized: 'default' | 'always' | 'never'})[];
+  readonly ctes: readonly (CteDefinition & {
+    readonly entry: CteEntry;
+    readonly materialized: 'default' | 'always' | 'never';
+  })[];
   readonly scope: CteScope;
 }
 
 /** Binds WITH [RECURSIVE]. Each query sees the ones before it (all of them when recursive). */
-export function bindWith(binding: Binding, binders: Binders, clause: WithClause, options: QueryOptions): BoundWith {
+export function bindWith(
+  binding: Binding,
+  binders: Binders,
+  clause: WithClause,
+  options: QueryOptions,
+): BoundWith {
   const entries: CteEntry[] = [];
   const ctes: BoundWith['ctes'][number][] = [];
   const names = new Set<string>();
-  const nodes = (clause.ctes ?? []).map(node => ('CommonTableExpr' in node ? node.CommonTableExpr : {}));
+  const nodes = (clause.ctes ?? []).map(node =>
+    'CommonTableExpr' in node ? node.CommonTableExpr : {},
+  );
   for (const cte of nodes) {
     if (names.has(cte.ctename ?? '')) {
-      throw binding.error(SqlState.duplicateAlias, `WITH query name "${cte.ctename}" specified more than once`, cte.location ?? -1);
+      throw binding.error(
+        SqlState.duplicateAlias,
+        `WITH query name "${cte.ctename}" specified more than once`,
+        cte.location ?? -1,
+      );
     }
     names.add(cte.ctename ?? '');
   }
   for (const cte of nodes) {
     const scope: CteScope = {entries: [...entries], parent: options.ctes};
     const isRecursive = clause.recursive === true && refersTo(cte.ctequery, cte.ctename ?? '');
-    const bound = isRecursive ? bindRecursive(binding, binders, cte, scope, options) : bindPlain(binding, binders, cte, scope, options);
+    const bound = isRecursive
+      ? bindRecursive(binding, binders, cte, scope, options)
+      : bindPlain(binding, binders, cte, scope, options);
     entries.push(bound.entry);
     ctes.push(bound);
   }
@@ -43,74 +59,156 @@ function materialization(cte: CommonTableExpr): 'default' | 'always' | 'never' {
   return cte.ctematerialized === 'CTEMaterializeNever' ? 'never' : 'default';
 }
 
-function bindPlain(binding: Binding, binders: Binders, cte: CommonTableExpr, scope: CteScope, options: QueryOptions): BoundWith['ctes'][number] {
+function bindPlain(
+  binding: Binding,
+  binders: Binders,
+  cte: CommonTableExpr,
+  scope: CteScope,
+  options: QueryOptions,
+): BoundWith['ctes'][number] {
   const statement = cte.ctequery!;
   const inner = {parent: options.parent, ctes: scope, resolveUnknown: true};
   const isDataModifying = !('SelectStmt' in statement);
-  const query = 'SelectStmt' in statement ? binders.query(binding, statement.SelectStmt, inner) : binders.dml(binding, statement, inner);
+  const query =
+    'SelectStmt' in statement
+      ? binders.query(binding, statement.SelectStmt, inner)
+      : binders.dml(binding, statement, inner);
   const columns = renamed(binding, cte, query.columns);
   const entry = makeEntry(binding, cte, columns, isDataModifying);
-  return {id: entry.id, name: entry.name, query: {...query, columns} as BoundQuery, isDataModifying, entry, materialized: materialization(cte)};
+  return {
+    id: entry.id,
+    name: entry.name,
+    query: {...query, columns} as BoundQuery,
+    isDataModifying,
+    entry,
+    materialized: materialization(cte),
+  };
 }
 
-function renamed(binding: Binding, cte: CommonTableExpr, columns: readonly OutputColumn[]): readonly OutputColumn[] {
+function renamed(
+  binding: Binding,
+  cte: CommonTableExpr,
+  columns: readonly OutputColumn[],
+): readonly OutputColumn[] {
   const names = namesOf(cte.aliascolnames);
   if (names.length > columns.length) {
     throw binding.error(
       SqlState.invalidColumnReference,
-      `WITH query "${cte.ctename}" has ${columns.length} columns available but ${names.length} columns specified`, cte.location ?? -1,
+      `WITH query "${cte.ctename}" has ${columns.length} columns available but ${names.length} columns specified`,
+      cte.location ?? -1,
     );
   }
-  return columns.map((column, index) => (index < names.length ? {...column, name: names[index]!} : column));
+  return columns.map((column, index) =>
+    index < names.length ? {...column, name: names[index]!} : column,
+  );
 }
 
-function makeEntry(binding: Binding, cte: CommonTableExpr, columns: readonly OutputColumn[] | null, isDataModifying: boolean, id = binding.newCte()): CteEntry {
+function makeEntry(
+  binding: Binding,
+  cte: CommonTableExpr,
+  columns: readonly OutputColumn[] | null,
+  isDataModifying: boolean,
+  id = binding.newCte(),
+): CteEntry {
   return {
-    name: cte.ctename ?? '', id, columns, origins: (columns ?? []).map(({tableOid, attnum}) => ({tableOid, attnum})), isWorkTable: false,
-    isDataModifying, references: 0,
+    name: cte.ctename ?? '',
+    id,
+    columns,
+    origins: (columns ?? []).map(({tableOid, attnum}) => ({tableOid, attnum})),
+    isWorkTable: false,
+    isDataModifying,
+    references: 0,
   };
 }
 
 /** initial UNION [ALL] recursive: the recursive term reads the rows of the last round. */
-function bindRecursive(binding: Binding, binders: Binders, cte: CommonTableExpr, scope: CteScope, options: QueryOptions): BoundWith['ctes'][number] {
+function bindRecursive(
+  binding: Binding,
+  binders: Binders,
+  cte: CommonTableExpr,
+  scope: CteScope,
+  options: QueryOptions,
+): BoundWith['ctes'][number] {
   const location = cte.location ?? -1;
   const name = cte.ctename ?? '';
   const statement = cte.ctequery!;
-  if (cte.search_clause !== undefined || cte.cycle_clause !== undefined) throw featureNotSupported('SEARCH and CYCLE clauses are not supported');
+  if (cte.search_clause !== undefined || cte.cycle_clause !== undefined)
+    throw featureNotSupported('SEARCH and CYCLE clauses are not supported');
   if (!('SelectStmt' in statement) || statement.SelectStmt.op !== 'SETOP_UNION') {
     throw binding.error(
-      SqlState.invalidRecursion, `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`, location,
+      SqlState.invalidRecursion,
+      `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
+      location,
     );
   }
   const union: SelectStmt = statement.SelectStmt;
-  if (union.sortClause !== undefined) throw binding.error(SqlState.featureNotSupported, 'ORDER BY in a recursive query is not implemented', location);
-  if (union.limitCount !== undefined) throw binding.error(SqlState.featureNotSupported, 'LIMIT in a recursive query is not implemented', location);
-  const own = union.withClause === undefined ? {ctes: [], scope} : bindWith(binding, binders, union.withClause, {...options, ctes: scope});
+  if (union.sortClause !== undefined)
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'ORDER BY in a recursive query is not implemented',
+      location,
+    );
+  if (union.limitCount !== undefined)
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'LIMIT in a recursive query is not implemented',
+      location,
+    );
+  const own =
+    union.withClause === undefined
+      ? {ctes: [], scope}
+      : bindWith(binding, binders, union.withClause, {...options, ctes: scope});
   const blocked = makeEntry(binding, cte, null, false);
   const initial = binders.query(binding, union.larg!, {
-    parent: options.parent, ctes: {entries: [blocked], parent: own.scope}, resolveUnknown: true,
+    parent: options.parent,
+    ctes: {entries: [blocked], parent: own.scope},
+    resolveUnknown: true,
   });
-  const columns = renamed(binding, cte, initial.columns).map(column => ({...binding.newColumn(column.name, column.type, column.typmod), tableOid: oid(0), attnum: 0}));
-  const working: CteEntry = {...makeEntry(binding, cte, columns, false, blocked.id), isWorkTable: true};
+  const columns = renamed(binding, cte, initial.columns).map(column => ({
+    ...binding.newColumn(column.name, column.type, column.typmod),
+    tableOid: oid(0),
+    attnum: 0,
+  }));
+  const working: CteEntry = {
+    ...makeEntry(binding, cte, columns, false, blocked.id),
+    isWorkTable: true,
+  };
   const right = binders.query(binding, union.rarg!, {
-    parent: options.parent, ctes: {entries: [working], parent: own.scope}, resolveUnknown: false,
+    parent: options.parent,
+    ctes: {entries: [working], parent: own.scope},
+    resolveUnknown: false,
   });
   if (aggregatesWorkTable(right.node, working.id)) {
     throw binding.error(
-      SqlState.invalidRecursion, "aggregate functions are not allowed in a recursive query's recursive term", locationOf(union.rarg?.targetList?.[0]),
+      SqlState.invalidRecursion,
+      "aggregate functions are not allowed in a recursive query's recursive term",
+      locationOf(union.rarg?.targetList?.[0]),
     );
   }
   if (right.columns.length !== initial.columns.length) {
-    throw binding.error(SqlState.syntaxError, 'each UNION query must have the same number of columns', location);
+    throw binding.error(
+      SqlState.syntaxError,
+      'each UNION query must have the same number of columns',
+      location,
+    );
   }
   binding.trace?.columns(union.larg!, columns);
   binding.trace?.level(union.larg!, new Block(binding, binders, options.parent, own.scope), []);
   const recursive = matchTypes(binding, name, right, columns, location);
   const node: BoundQuery = {
-    node: {kind: 'recursive', cte: working.id, initial, recursive, isDistinct: union.all !== true, columns}, columns,
+    node: {
+      kind: 'recursive',
+      cte: working.id,
+      initial,
+      recursive,
+      isDistinct: union.all !== true,
+      columns,
+    },
+    columns,
   };
   const entry = makeEntry(binding, cte, columns, false);
-  const query: BoundQuery = own.ctes.length === 0 ? node : {node: {kind: 'with', ctes: own.ctes, body: node.node}, columns};
+  const query: BoundQuery =
+    own.ctes.length === 0 ? node : {node: {kind: 'with', ctes: own.ctes, body: node.node}, columns};
   return {id: entry.id, name, query, isDataModifying: false, entry, materialized: 'always'};
 }
 
@@ -122,20 +220,35 @@ function aggregatesWorkTable(node: LogicalNode, id: number): boolean {
 }
 
 function readsWorkTable(node: LogicalNode, id: number): boolean {
-  return (node.kind === 'workTable' && node.cte === id) || inputsOf(node).some(input => readsWorkTable(input, id));
+  return (
+    (node.kind === 'workTable' && node.cte === id) ||
+    inputsOf(node).some(input => readsWorkTable(input, id))
+  );
 }
 
-function matchTypes(binding: Binding, name: string, right: BoundQuery, columns: readonly OutputColumn[], location: number): BoundQuery {
+function matchTypes(
+  binding: Binding,
+  name: string,
+  right: BoundQuery,
+  columns: readonly OutputColumn[],
+  location: number,
+): BoundQuery {
   right.columns.forEach((column, index) => {
     const wanted = columns[index]!;
     if (column.type.name === 'unknown' || column.type.oid === wanted.type.oid) return;
     throw binding.error(
       SqlState.datatypeMismatch,
-      `recursive query "${name}" column ${index + 1} has type ${errorType(wanted.type)} in non-recursive term but type ${errorType(column.type)} overall`,
-      location, {hint: 'Cast the output of the non-recursive term to the correct type.'},
+      `recursive query "${name}" column ${index + 1} has type ${errorType(wanted.type)} in non-recursive term ` +
+        `but type ${errorType(column.type)} overall`,
+      location,
+      {hint: 'Cast the output of the non-recursive term to the correct type.'},
     );
   });
-  return convertColumns(binding, right, columns.map(column => column.type));
+  return convertColumns(
+    binding,
+    right,
+    columns.map(column => column.type),
+  );
 }
 
 /** Whether a query names a relation that may be the CTE itself. */

@@ -20,13 +20,26 @@ export function printAggregate(printer: QueryPrinter, column: number, node: Func
       if (node.over?.name !== undefined) return printer.out.append(quoteIdentifier(node.over.name));
       return windowSpec(printer, window, node.over ?? {});
     }
-    const set = level.setCalls.find(each => each.call.columns.length === 1 && each.call.columns[0]!.id === column);
-    if (set !== undefined) return printer.exprs.functionCall(set.call.call.function, set.call.call.name, set.call.call.args);
+    const set = level.setCalls.find(
+      each => each.call.columns.length === 1 && each.call.columns[0]!.id === column,
+    );
+    if (set !== undefined)
+      return printer.exprs.functionCall(
+        set.call.call.function,
+        set.call.call.name,
+        set.call.call.args,
+      );
   }
   throw featureNotSupported('this query cannot be printed');
 }
 
-function functionCall(printer: QueryPrinter, fn: AggregateCall['function'], name: string, args: readonly BoundExpr[], node: FuncCall): void {
+function functionCall(
+  printer: QueryPrinter,
+  fn: AggregateCall['function'],
+  name: string,
+  args: readonly BoundExpr[],
+  node: FuncCall,
+): void {
   if (node.agg_star === true) printer.out.append(`${printer.exprs.functionName(fn, name)}(*)`);
   else printer.exprs.functionCall(fn, name, args);
 }
@@ -40,11 +53,19 @@ function filter(printer: QueryPrinter, condition: BoundExpr): void {
 function aggregateCall(printer: QueryPrinter, call: AggregateCall, node: FuncCall): void {
   const {out} = printer;
   if (call.kind !== 'n') {
-    printer.list(`${printer.exprs.functionName(call.function, call.name)}(`, call.args.slice(0, call.directArgCount), ') WITHIN GROUP (ORDER BY ');
+    printer.list(
+      `${printer.exprs.functionName(call.function, call.name)}(`,
+      call.args.slice(0, call.directArgCount),
+      ') WITHIN GROUP (ORDER BY ',
+    );
     keys(printer, call.orderBy);
     out.append(')');
   } else if (call.orderBy.length > 0) {
-    printer.list(`${printer.exprs.functionName(call.function, call.name)}(${call.isDistinct ? 'DISTINCT ' : ''}`, call.args, ' ORDER BY ');
+    printer.list(
+      `${printer.exprs.functionName(call.function, call.name)}(${call.isDistinct ? 'DISTINCT ' : ''}`,
+      call.args,
+      ' ORDER BY ',
+    );
     keys(printer, call.orderBy);
     out.append(')');
   } else if (call.isDistinct) {
@@ -81,7 +102,8 @@ function windowSpec(printer: QueryPrinter, window: BoundWindow, definition: Wind
     });
   }
   const options = definition.frameOptions ?? 0;
-  if ((options & NON_DEFAULT) !== 0) parts.push(() => frame(printer, window.frame, (options & BETWEEN) !== 0));
+  if ((options & NON_DEFAULT) !== 0)
+    parts.push(() => frame(printer, window.frame, (options & BETWEEN) !== 0));
   printer.out.append('(');
   parts.forEach((part, at) => {
     if (at > 0) printer.out.append(' ');

@@ -14,7 +14,11 @@ import {deparseExpression} from './expression.ts';
 export interface DefinitionOptions {
   readonly scope: NameScope;
   /** Columns that it may read. */
-  readonly columns: readonly {readonly name: string; readonly type: TypeInstance; readonly typmod: number}[];
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: TypeInstance;
+    readonly typmod: number;
+  }[];
   /** Type that its value is converted to by assignment (DEFAULT, generated columns). */
   readonly target?: TypeRef | null;
   /** A condition: must be boolean (CHECK, index predicates). */
@@ -26,8 +30,15 @@ export interface DefinitionOptions {
   readonly clause?: string;
 }
 
-/** The text that is kept of a DEFAULT, CHECK, index or generation expression: as pg_get_expr prints it. Raises the errors of binding without positions. */
-export function definitionText(source: Node | string, context: BindContext, options: DefinitionOptions): string {
+/**
+ * The text that is kept of a DEFAULT, CHECK, index or generation expression: as pg_get_expr prints it. Raises
+ * the errors of binding without positions.
+ */
+export function definitionText(
+  source: Node | string,
+  context: BindContext,
+  options: DefinitionOptions,
+): string {
   const binding = newBinding(context, '');
   binding.trace = silentTrace;
   const ast = typeof source === 'string' ? expressionAst(binding, source) : source;
@@ -36,17 +47,26 @@ export function definitionText(source: Node | string, context: BindContext, opti
     expr: {kind: 'column' as const, type: column.type, typmod: column.typmod, location: -1, index},
   }));
   const value = options.domainValue ?? null;
-  const domainValue: BoundExpr | null = value === null ? null : {kind: 'letRef', id: 0, type: value, typmod: -1, location: -1};
+  const domainValue: BoundExpr | null =
+    value === null ? null : {kind: 'letRef', id: 0, type: value, typmod: -1, location: -1};
   const expr = binding.withoutPositions(() => {
     const bound = binding.hooks.scalar(binding, ast, {
-      columns, domainValue, clause: options.clause ?? 'check constraints', relationName: options.relationName ?? '',
+      columns,
+      domainValue,
+      clause: options.clause ?? 'check constraints',
+      relationName: options.relationName ?? '',
     });
     if (options.isCondition === true) return coerceBoolean(binding, bound, 'CHECK');
     const target = options.target ?? null;
-    return target === null ? bound : (tryCoerce(binding, bound, target.type, {context: 'assignment', typmod: target.typmod}) ?? bound);
+    return target === null
+      ? bound
+      : (tryCoerce(binding, bound, target.type, {context: 'assignment', typmod: target.typmod}) ??
+          bound);
   });
   return deparseExpression(expr, {
-    scope: options.scope, format: context.format, columnName: index => quoteIdentifier(options.columns[index]?.name ?? '???'),
+    scope: options.scope,
+    format: context.format,
+    columnName: index => quoteIdentifier(options.columns[index]?.name ?? '???'),
   });
 }
 

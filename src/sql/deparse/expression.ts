@@ -58,7 +58,14 @@ export class ExpressionPrinter {
 
   /** Prints a constant with its type where needed. */
   constant(constant: ConstantText, label: TypeLabel): void {
-    this.out.append(constantText(constant, this.options.scope, this.options.format ?? defaultFormatSettings, label));
+    this.out.append(
+      constantText(
+        constant,
+        this.options.scope,
+        this.options.format ?? defaultFormatSettings,
+        label,
+      ),
+    );
   }
 
   /** Prints an expression; implicit conversions on top of it only when asked to. */
@@ -86,7 +93,12 @@ export class ExpressionPrinter {
       case 'arrayCast':
       case 'domainCast': {
         if (expr.kind === 'relabel' && expr.collation !== undefined) {
-          return this.#around('(', expr.arg, ` COLLATE ${quoteIdentifier(expr.collation)})`, showsImplicit);
+          return this.#around(
+            '(',
+            expr.arg,
+            ` COLLATE ${quoteIdentifier(expr.collation)})`,
+            showsImplicit,
+          );
         }
         const typmod = expr.kind === 'ioCast' || expr.kind === 'domainCast' ? -1 : expr.typmod;
         return this.#cast(expr.arg, expr.form, expr.type, typmod, showsImplicit);
@@ -109,7 +121,12 @@ export class ExpressionPrinter {
       case 'nullTest':
         return this.#around('(', expr.arg, ` IS ${expr.negated ? 'NOT ' : ''}NULL)`, true);
       case 'booleanTest':
-        return this.#around('(', expr.arg, ` IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()})`, false);
+        return this.#around(
+          '(',
+          expr.arg,
+          ` IS ${expr.negated ? 'NOT ' : ''}${expr.test.toUpperCase()})`,
+          false,
+        );
       case 'distinct': {
         if (expr.negated) out.append('(NOT ');
         this.#joined([expr.left, expr.right], ' IS DISTINCT FROM ', '(', ')', true);
@@ -130,12 +147,16 @@ export class ExpressionPrinter {
         return this.#around('(', expr.array, '))', true);
       case 'array':
         this.#joined(expr.elements, ', ', 'ARRAY[', ']', true);
-        return expr.elements.length === 0 ? out.append(`::${this.typeText(expr.type, -1)}`) : undefined;
+        return expr.elements.length === 0
+          ? out.append(`::${this.typeText(expr.type, -1)}`)
+          : undefined;
       case 'row': {
         const whole = this.options.rowName?.(expr) ?? null;
         if (whole !== null) return out.append(whole);
         this.#joined(expr.fields, ', ', 'ROW(', ')', true);
-        return expr.type.oid === RECORD ? undefined : out.append(`::${this.typeText(expr.type, -1)}`);
+        return expr.type.oid === RECORD
+          ? undefined
+          : out.append(`::${this.typeText(expr.type, -1)}`);
       }
       case 'rowCompare':
         this.#joined(expr.left, ', ', '(ROW(', ')', true);
@@ -155,7 +176,13 @@ export class ExpressionPrinter {
     this.out.append(after);
   }
 
-  #joined(exprs: readonly BoundExpr[], separator: string, before: string, after: string, showsImplicit: boolean): void {
+  #joined(
+    exprs: readonly BoundExpr[],
+    separator: string,
+    before: string,
+    after: string,
+    showsImplicit: boolean,
+  ): void {
     this.out.append(before);
     exprs.forEach((expr, at) => {
       if (at > 0) this.out.append(separator);
@@ -170,9 +197,16 @@ export class ExpressionPrinter {
     else this.constant({type: expr.type, typmod: expr.typmod, value}, 'needed');
   }
 
-  #cast(arg: BoundExpr, form: CallForm | undefined, type: {readonly oid: Oid}, typmod: number, showsImplicit: boolean): void {
+  #cast(
+    arg: BoundExpr,
+    form: CallForm | undefined,
+    type: {readonly oid: Oid},
+    typmod: number,
+    showsImplicit: boolean,
+  ): void {
     if (form !== 'cast' && (!showsImplicit || type.oid === RECORD)) return this.print(arg, false);
-    if (arg.kind === 'constant' && arg.type.oid === type.oid && arg.typmod === -1) this.constant(arg, 'never');
+    if (arg.kind === 'constant' && arg.type.oid === type.oid && arg.typmod === -1)
+      this.constant(arg, 'never');
     else this.#around('(', arg, ')', false);
     this.out.append(`::${this.typeText(type, typmod)}`);
   }
@@ -185,12 +219,23 @@ export class ExpressionPrinter {
       else this.#joined(call.args, ` ${call.operatorName} `, '(', ')', true);
       return;
     }
-    if (first?.kind === 'sessionValue' && first.type.oid === call.type.oid) return out.append(`${first.name.toUpperCase()}(${call.typmod})`);
+    if (first?.kind === 'sessionValue' && first.type.oid === call.type.oid)
+      return out.append(`${first.name.toUpperCase()}(${call.typmod})`);
     const isLengthCast = call.form === undefined && call.typmod >= 0;
     if (call.form === 'cast' || call.form === 'implicit' || isLengthCast) {
-      return this.#cast(first!, isLengthCast ? 'cast' : call.form, call.type, call.typmod, showsImplicit);
+      return this.#cast(
+        first!,
+        isLengthCast ? 'cast' : call.form,
+        call.type,
+        call.typmod,
+        showsImplicit,
+      );
     }
-    if (call.form === 'syntax' && sqlSyntax(call, (text, expr, implicit) => this.#piece(text, expr, implicit))) return;
+    if (
+      call.form === 'syntax' &&
+      sqlSyntax(call, (text, expr, implicit) => this.#piece(text, expr, implicit))
+    )
+      return;
     this.functionCall(call.function, call.functionName, call.args);
   }
 
@@ -221,10 +266,17 @@ export class ExpressionPrinter {
       }
       if (!isFirst) this.out.append(', ');
       isFirst = false;
-      const isVariadic = row !== undefined && row.variadic !== 0 && row.variadic !== ANY_TYPE && at === args.length - 1;
+      const isVariadic =
+        row !== undefined &&
+        row.variadic !== 0 &&
+        row.variadic !== ANY_TYPE &&
+        at === args.length - 1;
       if (isNamed) this.out.append(`${quoteIdentifier(row!.argNames[at] ?? '')} => `);
       else if (isVariadic) this.out.append('VARIADIC ');
-      const isOpen = row !== undefined && (row.argTypes[at] === ANY_TYPE || (row.variadic === ANY_TYPE && at >= row.argTypes.length - 1));
+      const isOpen =
+        row !== undefined &&
+        (row.argTypes[at] === ANY_TYPE ||
+          (row.variadic === ANY_TYPE && at >= row.argTypes.length - 1));
       if (isOpen && arg.kind === 'constant' && arg.type.oid === TEXT) this.constant(arg, 'never');
       else this.print(arg, true);
     });
@@ -243,7 +295,10 @@ export class ExpressionPrinter {
     this.#lets.delete(id);
   }
 
-  #case(expr: BoundExpr & {readonly kind: 'case'}, subject: (BoundExpr & {readonly kind: 'let'}) | null): void {
+  #case(
+    expr: BoundExpr & {readonly kind: 'case'},
+    subject: (BoundExpr & {readonly kind: 'let'}) | null,
+  ): void {
     const {out} = this;
     const space = (): void => (out.isIndented ? undefined : out.append(' '));
     out.keyword('CASE', 0, CASE_INDENT, 0);
@@ -270,8 +325,13 @@ export class ExpressionPrinter {
   #fieldName(type: Oid, index: number): string {
     const {snapshot} = this.options.scope;
     const found = snapshot.typeByOid(type);
-    const relation = found === undefined ? undefined : snapshot.relationByName(snapshot.typeSchema(type), found.name);
-    const columns = snapshot.typeDescriptorByOid(type)?.columns ?? (relation !== undefined && 'columns' in relation ? relation.columns : []);
+    const relation =
+      found === undefined
+        ? undefined
+        : snapshot.relationByName(snapshot.typeSchema(type), found.name);
+    const columns =
+      snapshot.typeDescriptorByOid(type)?.columns ??
+      (relation !== undefined && 'columns' in relation ? relation.columns : []);
     return columns.filter(column => !column.isDropped)[index]?.name ?? `f${index + 1}`;
   }
 
@@ -291,7 +351,19 @@ export class ExpressionPrinter {
 
 const RECORD = 2249;
 
-type Printed = 'constant' | 'slot' | 'param' | 'column' | 'outer' | 'letRef' | 'call' | 'relabel' | 'ioCast' | 'arrayCast' | 'domainCast' | 'sessionValue';
+type Printed =
+  | 'constant'
+  | 'slot'
+  | 'param'
+  | 'column'
+  | 'outer'
+  | 'letRef'
+  | 'call'
+  | 'relabel'
+  | 'ioCast'
+  | 'arrayCast'
+  | 'domainCast'
+  | 'sessionValue';
 
 /** What a WHEN of a simple CASE compares with. */
 function comparand(condition: BoundExpr, id: number): BoundExpr {
@@ -303,7 +375,10 @@ function comparand(condition: BoundExpr, id: number): BoundExpr {
 /** An expression without the conversions that the binder added on top. */
 export function withoutImplicit(expr: BoundExpr): BoundExpr {
   if (expr.kind === 'call' && expr.form === 'implicit') return withoutImplicit(expr.args[0]!);
-  const isCast = expr.kind === 'relabel' || expr.kind === 'ioCast' || expr.kind === 'arrayCast' || expr.kind === 'domainCast';
+  const isCast =
+    expr.kind === 'relabel' ||
+    expr.kind === 'ioCast' ||
+    expr.kind === 'arrayCast' ||
+    expr.kind === 'domainCast';
   return isCast && expr.form === 'implicit' ? withoutImplicit(expr.arg) : expr;
 }
-

@@ -67,8 +67,14 @@ function findRelation(printer: QueryPrinter, node: RangeVar) {
   return undefined;
 }
 
-function itemNamed(printer: QueryPrinter, alias: string, schema: Oid | null = null): RangeItem | undefined {
-  return printer.block.items.find(each => each.isNamed && each.alias === alias && (schema === null || each.schema === schema));
+function itemNamed(
+  printer: QueryPrinter,
+  alias: string,
+  schema: Oid | null = null,
+): RangeItem | undefined {
+  return printer.block.items.find(
+    each => each.isNamed && each.alias === alias && (schema === null || each.schema === schema),
+  );
 }
 
 function columnNames(printer: QueryPrinter, found: RangeItem | undefined): void {
@@ -76,7 +82,11 @@ function columnNames(printer: QueryPrinter, found: RangeItem | undefined): void 
   printer.out.append(`(${found.columns.map(column => quoteIdentifier(column.name)).join(', ')})`);
 }
 
-const joinWords: Readonly<Record<string, string>> = {JOIN_LEFT: ' LEFT JOIN ', JOIN_FULL: ' FULL JOIN ', JOIN_RIGHT: ' RIGHT JOIN '};
+const joinWords: Readonly<Record<string, string>> = {
+  JOIN_LEFT: ' LEFT JOIN ',
+  JOIN_FULL: ' FULL JOIN ',
+  JOIN_RIGHT: ' RIGHT JOIN ',
+};
 
 function join(printer: QueryPrinter, node: JoinExpr): void {
   const {out} = printer;
@@ -84,11 +94,17 @@ function join(printer: QueryPrinter, node: JoinExpr): void {
   const hasCondition = using.length > 0 || node.quals !== undefined;
   out.append('(');
   item(printer, node.larg!);
-  out.keyword(joinWords[node.jointype ?? ''] ?? (hasCondition ? ' JOIN ' : ' CROSS JOIN '), -8, 8, 4);
+  out.keyword(
+    joinWords[node.jointype ?? ''] ?? (hasCondition ? ' JOIN ' : ' CROSS JOIN '),
+    -8,
+    8,
+    4,
+  );
   item(printer, node.rarg!);
   if (using.length > 0) {
     out.append(` USING (${using.map(quoteIdentifier).join(', ')})`);
-    if (node.join_using_alias !== undefined) out.append(` AS ${quoteIdentifier(node.join_using_alias.aliasname ?? '')}`);
+    if (node.join_using_alias !== undefined)
+      out.append(` AS ${quoteIdentifier(node.join_using_alias.aliasname ?? '')}`);
   } else if (node.quals !== undefined) {
     out.append(' ON (');
     printer.expr(printer.bound(node.quals), false);
@@ -100,7 +116,8 @@ function join(printer: QueryPrinter, node: JoinExpr): void {
 
 function subquery(printer: QueryPrinter, node: RangeSubselect): void {
   const {out} = printer;
-  if (node.subquery === undefined || !('SelectStmt' in node.subquery)) throw featureNotSupported('this query cannot be printed');
+  if (node.subquery === undefined || !('SelectStmt' in node.subquery))
+    throw featureNotSupported('this query cannot be printed');
   if (node.lateral === true) out.append('LATERAL ');
   out.append('(');
   printer.query(node.subquery.SelectStmt, {columnNames: null, showsNames: true});
@@ -111,17 +128,25 @@ function subquery(printer: QueryPrinter, node: RangeSubselect): void {
 function aliasText(printer: QueryPrinter, alias: Alias | undefined): void {
   if (alias === undefined) return;
   const found = itemNamed(printer, alias.aliasname ?? '');
-  printer.out.append(` ${quoteIdentifier(found === undefined ? (alias.aliasname ?? '') : printer.aliasOf(found))}`);
+  printer.out.append(
+    ` ${quoteIdentifier(found === undefined ? (alias.aliasname ?? '') : printer.aliasOf(found))}`,
+  );
   if (namesOf(alias.colnames).length > 0) columnNames(printer, found);
 }
 
 function functions(printer: QueryPrinter, node: RangeFunction): void {
   const {out} = printer;
   const calls = printer.trace.functionsOf(node);
-  if (node.lateral === true || calls.some(each => readsItems(printer, each))) out.append('LATERAL ');
+  if (node.lateral === true || calls.some(each => readsItems(printer, each)))
+    out.append('LATERAL ');
   const isUnnest = calls.length > 1 && node.is_rowsfrom !== true;
   if (calls.length === 1 && node.is_rowsfrom !== true) call(printer, calls[0]!);
-  else if (isUnnest) printer.list('UNNEST(', calls.flatMap(each => each.args), ')');
+  else if (isUnnest)
+    printer.list(
+      'UNNEST(',
+      calls.flatMap(each => each.args),
+      ')',
+    );
   else {
     out.append('ROWS FROM(');
     calls.forEach((each, at) => {
@@ -136,7 +161,9 @@ function functions(printer: QueryPrinter, node: RangeFunction): void {
   out.append(` ${quoteIdentifier(found === undefined ? alias : printer.aliasOf(found))}`);
   const definitions = (node.coldeflist ?? []).length > 0 ? calls[0]!.columns : null;
   if (definitions === null) return columnNames(printer, found);
-  out.append(`(${definitions.map(column => `${quoteIdentifier(column.name)} ${printer.exprs.typeText(column.type, column.typmod)}`).join(', ')})`);
+  out.append(
+    `(${definitions.map(column => `${quoteIdentifier(column.name)} ${printer.exprs.typeText(column.type, column.typmod)}`).join(', ')})`,
+  );
 }
 
 /** Whether a function's arguments read items of the same FROM. */
@@ -144,7 +171,10 @@ function readsItems(printer: QueryPrinter, each: SetFunctionCall): boolean {
   let found = false;
   for (const arg of each.expr === null ? each.args : [each.expr]) {
     walkExpr(arg, expr => {
-      if (expr.kind === 'column') found ||= printer.block.items.some(item => item.columns.some(column => column.id === expr.index));
+      if (expr.kind === 'column')
+        found ||= printer.block.items.some(item =>
+          item.columns.some(column => column.id === expr.index),
+        );
     });
   }
   return found;

@@ -9,11 +9,17 @@ export function printGroupBy(printer: QueryPrinter, statement: SelectStmt): void
   if (nodes.length === 0) return;
   printer.clause(' GROUP BY ', 1);
   if (statement.groupDistinct === true) printer.out.append('DISTINCT ');
-  separated(printer, nodes.flatMap(rowParts), node => ('GroupingSet' in node ? groupingSet(printer, node.GroupingSet) : printer.sortExpr(printer.outputRef(node))));
+  separated(printer, nodes.flatMap(rowParts), node =>
+    'GroupingSet' in node
+      ? groupingSet(printer, node.GroupingSet)
+      : printer.sortExpr(printer.outputRef(node)),
+  );
 }
 
 function rowParts(node: Node): readonly Node[] {
-  return 'RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST' ? (node.RowExpr.args ?? []) : [node];
+  return 'RowExpr' in node && node.RowExpr.row_format === 'COERCE_IMPLICIT_CAST'
+    ? (node.RowExpr.args ?? [])
+    : [node];
 }
 
 function separated<T>(printer: QueryPrinter, items: readonly T[], print: (item: T) => void): void {
@@ -28,7 +34,12 @@ function groupingSet(printer: QueryPrinter, set: GroupingSet): void {
   const content = set.content ?? [];
   const kind = set.kind ?? 'GROUPING_SET_EMPTY';
   if (kind === 'GROUPING_SET_EMPTY') return out.append('()');
-  const word = kind === 'GROUPING_SET_ROLLUP' ? 'ROLLUP(' : kind === 'GROUPING_SET_CUBE' ? 'CUBE(' : 'GROUPING SETS (';
+  const word =
+    kind === 'GROUPING_SET_ROLLUP'
+      ? 'ROLLUP('
+      : kind === 'GROUPING_SET_CUBE'
+        ? 'CUBE('
+        : 'GROUPING SETS (';
   const childOmits = kind === 'GROUPING_SET_ROLLUP' || kind === 'GROUPING_SET_CUBE';
   out.append(word);
   separated(printer, content, node => {
@@ -43,14 +54,20 @@ function groupingSet(printer: QueryPrinter, set: GroupingSet): void {
 }
 
 /** Items of ORDER BY; `position` gives the column number that a set operation's item names. */
-export function printOrderBy(printer: QueryPrinter, nodes: readonly Node[], position: ((node: Node) => number | null) | null): void {
+export function printOrderBy(
+  printer: QueryPrinter,
+  nodes: readonly Node[],
+  position: ((node: Node) => number | null) | null,
+): void {
   const {out} = printer;
   separated(printer, nodes, node => {
     const sort = 'SortBy' in node ? node.SortBy : {node};
     const at = position?.(sort.node!) ?? null;
     if (at !== null) out.append(String(at));
     else printer.sortExpr(printer.outputRef(sort.node!));
-    const isDescending = sort.sortby_dir === 'SORTBY_DESC' || (sort.sortby_dir === 'SORTBY_USING' && namesOf(sort.useOp).at(-1) === '>');
+    const isDescending =
+      sort.sortby_dir === 'SORTBY_DESC' ||
+      (sort.sortby_dir === 'SORTBY_USING' && namesOf(sort.useOp).at(-1) === '>');
     const nulls = sort.sortby_nulls ?? 'SORTBY_NULLS_DEFAULT';
     if (isDescending) out.append(nulls === 'SORTBY_NULLS_LAST' ? ' DESC NULLS LAST' : ' DESC');
     else if (nulls === 'SORTBY_NULLS_FIRST') out.append(' NULLS FIRST');
@@ -58,7 +75,10 @@ export function printOrderBy(printer: QueryPrinter, nodes: readonly Node[], posi
 }
 
 const strengths: Readonly<Record<string, string>> = {
-  LCS_FORKEYSHARE: ' FOR KEY SHARE', LCS_FORSHARE: ' FOR SHARE', LCS_FORNOKEYUPDATE: ' FOR NO KEY UPDATE', LCS_FORUPDATE: ' FOR UPDATE',
+  LCS_FORKEYSHARE: ' FOR KEY SHARE',
+  LCS_FORSHARE: ' FOR SHARE',
+  LCS_FORNOKEYUPDATE: ' FOR NO KEY UPDATE',
+  LCS_FORUPDATE: ' FOR UPDATE',
 };
 
 /** FOR UPDATE and its kin. */
@@ -66,9 +86,14 @@ export function printLocking(printer: QueryPrinter, statement: SelectStmt): void
   for (const node of statement.lockingClause ?? []) {
     if (!('LockingClause' in node)) continue;
     const {strength, lockedRels, waitPolicy} = node.LockingClause;
-    const named = (lockedRels ?? []).flatMap(rel => ('RangeVar' in rel ? [rel.RangeVar.relname ?? ''] : []));
+    const named = (lockedRels ?? []).flatMap(rel =>
+      'RangeVar' in rel ? [rel.RangeVar.relname ?? ''] : [],
+    );
     for (const item of printer.block.items) {
-      const isLocked = lockedRels === undefined ? item.scan !== null || item.rowType !== null : named.includes(item.alias);
+      const isLocked =
+        lockedRels === undefined
+          ? item.scan !== null || item.rowType !== null
+          : named.includes(item.alias);
       if (!isLocked || !item.isNamed) continue;
       printer.clause(strengths[strength ?? ''] ?? ' FOR UPDATE', 0);
       printer.out.append(` OF ${quoteIdentifier(printer.aliasOf(item))}`);

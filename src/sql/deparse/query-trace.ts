@@ -39,16 +39,27 @@ export class QueryTrace implements BindTrace {
     this.#exprs.set(node, bound);
     if (bound.kind !== 'column' || this.#origins.has(bound.index)) return;
     if ('FuncCall' in node) this.#origins.set(bound.index, {kind: 'call', node: node.FuncCall});
-    else if ('GroupingFunc' in node) this.#origins.set(bound.index, {kind: 'grouping', node: node.GroupingFunc});
+    else if ('GroupingFunc' in node)
+      this.#origins.set(bound.index, {kind: 'grouping', node: node.GroupingFunc});
     else if ('SubLink' in node) this.#sublink(bound.index, node.SubLink);
-    else if ('A_Expr' in node && node.A_Expr.rexpr !== undefined && 'SubLink' in node.A_Expr.rexpr && this.#tests.has(bound.index)) {
+    else if (
+      'A_Expr' in node &&
+      node.A_Expr.rexpr !== undefined &&
+      'SubLink' in node.A_Expr.rexpr &&
+      this.#tests.has(bound.index)
+    ) {
       const names = node.A_Expr.name === undefined ? {} : {operName: node.A_Expr.name};
-      this.#sublink(bound.index, {...node.A_Expr.rexpr.SubLink, ...names, subLinkType: 'ROWCOMPARE_SUBLINK'});
+      this.#sublink(bound.index, {
+        ...node.A_Expr.rexpr.SubLink,
+        ...names,
+        subLinkType: 'ROWCOMPARE_SUBLINK',
+      });
     }
   }
 
   #sublink(column: ColumnId, node: SubLink): void {
-    if (this.#tests.has(column)) this.#origins.set(column, {kind: 'sublink', node, test: this.#tests.get(column) ?? null});
+    if (this.#tests.has(column))
+      this.#origins.set(column, {kind: 'sublink', node, test: this.#tests.get(column) ?? null});
   }
 
   level(key: object, level: QueryLevel, targets: readonly TracedTarget[]): void {
@@ -128,7 +139,11 @@ export class QueryTrace implements BindTrace {
   }
 
   /** How a column is named where `block` is the innermost level. */
-  nameOf(block: Block, column: ColumnId, aliasOf: (level: Block, item: RangeItem) => string): {readonly alias: string; readonly name: string} | null {
+  nameOf(
+    block: Block,
+    column: ColumnId,
+    aliasOf: (level: Block, item: RangeItem) => string,
+  ): {readonly alias: string; readonly name: string} | null {
     for (let level: Block | null = block; level !== null; level = level.parent) {
       const at = level;
       const found = nameIn(level, column, item => aliasOf(at, item));
@@ -138,10 +153,16 @@ export class QueryTrace implements BindTrace {
   }
 }
 
-function nameIn(level: Block, column: ColumnId, aliasOf: (item: RangeItem) => string): {readonly alias: string; readonly name: string} | null {
+function nameIn(
+  level: Block,
+  column: ColumnId,
+  aliasOf: (item: RangeItem) => string,
+): {readonly alias: string; readonly name: string} | null {
   let unnamed: string | null = null;
   for (const item of level.items) {
-    const found = item.columns.find(each => each.id === column) ?? item.scan?.columns.find(each => each.id === column);
+    const found =
+      item.columns.find(each => each.id === column) ??
+      item.scan?.columns.find(each => each.id === column);
     if (found === undefined) continue;
     if (item.isNamed) return {alias: aliasOf(item), name: found.name};
     unnamed = found.name;

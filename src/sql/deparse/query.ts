@@ -25,7 +25,12 @@ export interface DeparseQueryOptions {
 }
 
 /** A SELECT as PostgreSQL's pg_get_viewdef prints it, with its semicolon; raises the errors of binding. */
-export function deparseQuery(ast: Node, text: string, context: BindContext, options: DeparseQueryOptions = {}): string {
+export function deparseQuery(
+  ast: Node,
+  text: string,
+  context: BindContext,
+  options: DeparseQueryOptions = {},
+): string {
   if (!('SelectStmt' in ast)) throw featureNotSupported('only SELECT has a definition text');
   const trace = new QueryTrace();
   const binding = newBinding(context, text);
@@ -33,7 +38,10 @@ export function deparseQuery(ast: Node, text: string, context: BindContext, opti
   const query = bindStatementWith(binding, ast);
   const scope = options.scope ?? {snapshot: context.catalog, searchPath: context.searchPath};
   const printer = new QueryPrinter(trace, scope, context);
-  printer.query(ast.SelectStmt, {columnNames: options.columnNames ?? query.columns.map(column => column.name), showsNames: true});
+  printer.query(ast.SelectStmt, {
+    columnNames: options.columnNames ?? query.columns.map(column => column.name),
+    showsNames: true,
+  });
   return `${printer.out.text};`;
 }
 
@@ -64,7 +72,9 @@ export class QueryPrinter {
     this.context = context;
     this.exprs = new ExpressionPrinter(
       {
-        scope, format: context.format, columnName: index => this.#column(index),
+        scope,
+        format: context.format,
+        columnName: index => this.#column(index),
         rowName: row => this.#wholeRow(row),
       },
       this.out,
@@ -105,7 +115,8 @@ export class QueryPrinter {
     for (const item of block.items) {
       if (!item.isNamed || item.alias === '') continue;
       let shown = item.alias;
-      for (let number = 1; this.#usedAliases.includes(shown); number++) shown = `${item.alias}_${number}`;
+      for (let number = 1; this.#usedAliases.includes(shown); number++)
+        shown = `${item.alias}_${number}`;
       this.#usedAliases.push(shown);
       names.set(aliasKey(item), shown);
     }
@@ -114,13 +125,18 @@ export class QueryPrinter {
 
   #column(index: number): string {
     const found = this.nameOf(index);
-    if (found !== null) return found.alias === '' ? quoteIdentifier(found.name) : `${quoteIdentifier(found.alias)}.${quoteIdentifier(found.name)}`;
+    if (found !== null)
+      return found.alias === ''
+        ? quoteIdentifier(found.name)
+        : `${quoteIdentifier(found.alias)}.${quoteIdentifier(found.name)}`;
     const origin = this.trace.originOf(index);
     switch (origin?.kind) {
       case 'call':
         return this.out.capture(() => printAggregate(this, index, origin.node));
       case 'grouping':
-        return this.out.capture(() => this.list(`GROUPING(`, origin.node.args?.map(arg => this.bound(arg)) ?? [], ')'));
+        return this.out.capture(() =>
+          this.list(`GROUPING(`, origin.node.args?.map(arg => this.bound(arg)) ?? [], ')'),
+        );
       case 'sublink':
         return this.out.capture(() => printSubLink(this, origin.node, origin.test));
       default:
@@ -142,8 +158,14 @@ export class QueryPrinter {
   #wholeRow(row: BoundExpr & {readonly kind: 'row'}): string | null {
     const ids = row.fields.map(field => (field.kind === 'column' ? field.index : -1));
     for (let level: Block | null = this.block; level !== null; level = level.parent) {
-      const item = level.items.find(each => each.isNamed && each.columns.length === ids.length && each.columns.every((column, at) => column.id === ids[at]));
-      if (item !== undefined && ids.length > 0) return `${quoteIdentifier(this.aliasOf(item, level))}.*`;
+      const item = level.items.find(
+        each =>
+          each.isNamed &&
+          each.columns.length === ids.length &&
+          each.columns.every((column, at) => column.id === ids[at]),
+      );
+      if (item !== undefined && ids.length > 0)
+        return `${quoteIdentifier(this.aliasOf(item, level))}.*`;
     }
     return null;
   }
@@ -162,7 +184,12 @@ export class QueryPrinter {
     if (isSetOperation(statement)) {
       this.#setOperation(statement, names);
       const targets = this.trace.columnsOf(statement.larg!);
-      this.#orderBy(statement, node => this.#position(node, targets.map(column => column.name)));
+      this.#orderBy(statement, node =>
+        this.#position(
+          node,
+          targets.map(column => column.name),
+        ),
+      );
     } else {
       this.#basic(statement, level, names);
       this.#orderBy(statement, null);
@@ -194,10 +221,17 @@ export class QueryPrinter {
       if (!('CommonTableExpr' in node)) continue;
       const cte = node.CommonTableExpr;
       const names = (cte.aliascolnames ?? []).map(name => quoteIdentifier(stringOf(name)));
-      out.append(`${separator}${quoteIdentifier(cte.ctename ?? '')}${names.length === 0 ? '' : `(${names.join(', ')})`} AS `);
+      out.append(
+        `${separator}${quoteIdentifier(cte.ctename ?? '')}${names.length === 0 ? '' : `(${names.join(', ')})`} AS `,
+      );
       if (cte.ctematerialized === 'CTEMaterializeAlways') out.append('MATERIALIZED ');
       if (cte.ctematerialized === 'CTEMaterializeNever') out.append('NOT MATERIALIZED ');
-      if (cte.search_clause !== undefined || cte.cycle_clause !== undefined || cte.ctequery === undefined || !('SelectStmt' in cte.ctequery)) {
+      if (
+        cte.search_clause !== undefined ||
+        cte.cycle_clause !== undefined ||
+        cte.ctequery === undefined ||
+        !('SelectStmt' in cte.ctequery)
+      ) {
         throw featureNotSupported('this query cannot be printed');
       }
       out.append('(');
@@ -215,7 +249,9 @@ export class QueryPrinter {
     const {out} = this;
     const left = statement.larg!;
     const right = statement.rarg!;
-    const isOther = isNestedOperation(left) && (left.op !== statement.op || (left.all === true) !== (statement.all === true));
+    const isOther =
+      isNestedOperation(left) &&
+      (left.op !== statement.op || (left.all === true) !== (statement.all === true));
     if (isOther) {
       out.append('(');
       out.keyword('', STANDARD, 0, 0);
@@ -223,7 +259,12 @@ export class QueryPrinter {
     this.#operand(left, statement, names);
     if (isOther) out.keyword(') ', -STANDARD, 0, 0);
     else out.keyword('', 0, 0, 0);
-    const word = statement.op === 'SETOP_UNION' ? 'UNION ' : statement.op === 'SETOP_INTERSECT' ? 'INTERSECT ' : 'EXCEPT ';
+    const word =
+      statement.op === 'SETOP_UNION'
+        ? 'UNION '
+        : statement.op === 'SETOP_INTERSECT'
+          ? 'INTERSECT '
+          : 'EXCEPT ';
     out.append(statement.all === true ? `${word}ALL ` : word);
     const isNested = isNestedOperation(right);
     if (isNested) out.append('(');
@@ -300,21 +341,33 @@ export class QueryPrinter {
     level.targets.forEach((target, at) => {
       out.append(at === 0 ? ' ' : ', ');
       const unknown = this.#unknownTypes[at];
-      const text = out.capture(() => this.#target(target.expr, names.columnNames?.[at] ?? target.name, names, unknown?.type));
+      const text = out.capture(() =>
+        this.#target(target.expr, names.columnNames?.[at] ?? target.name, names, unknown?.type),
+      );
       if (text.startsWith('\n')) out.trimSpaces();
       else if (at > 0) out.keyword('', -STANDARD, STANDARD, 4);
       out.append(text);
     });
   }
 
-  #target(expr: BoundExpr, name: string, names: ResultNames, unknownType: BoundExpr['type'] | undefined): void {
+  #target(
+    expr: BoundExpr,
+    name: string,
+    names: ResultNames,
+    unknownType: BoundExpr['type'] | undefined,
+  ): void {
     const {out} = this;
     const before = this.#unknownTypes;
     this.#unknownTypes = [];
-    const isUnknown = expr.kind === 'constant' && expr.type.name === 'unknown' && unknownType !== undefined;
+    const isUnknown =
+      expr.kind === 'constant' && expr.type.name === 'unknown' && unknownType !== undefined;
     const row = expr.kind === 'row' ? this.#wholeRow(expr) : null;
-    if (row !== null) out.append(expr.type.name === 'record' ? row : `${row}::${this.exprs.typeText(expr.type, -1)}`);
-    else if (isUnknown) this.exprs.constant({type: unknownType, typmod: -1, value: expr.value}, 'needed');
+    if (row !== null)
+      out.append(
+        expr.type.name === 'record' ? row : `${row}::${this.exprs.typeText(expr.type, -1)}`,
+      );
+    else if (isUnknown)
+      this.exprs.constant({type: unknownType, typmod: -1, value: expr.value}, 'needed');
     else this.expr(expr, true);
     this.#unknownTypes = before;
     const own = expr.kind === 'column' ? (this.nameOf(expr.index)?.name ?? null) : null;
@@ -329,7 +382,10 @@ export class QueryPrinter {
 
   #namedOutput(node: Node): BoundExpr {
     const targets = this.#currentTargets();
-    const position = this.#position(node, targets.map(target => target.name));
+    const position = this.#position(
+      node,
+      targets.map(target => target.name),
+    );
     const found = position === null ? undefined : targets[position - 1];
     if (found === undefined) throw featureNotSupported('this query cannot be printed');
     return found.expr;
@@ -364,7 +420,9 @@ export class QueryPrinter {
     if (expr.kind === 'constant') return this.exprs.constant(expr, 'always');
     const isCall =
       (expr.kind === 'call' && expr.operatorName === '') ||
-      (expr.kind === 'column' && this.nameOf(expr.index) === null && this.trace.originOf(expr.index)?.kind === 'call');
+      (expr.kind === 'column' &&
+        this.nameOf(expr.index) === null &&
+        this.trace.originOf(expr.index)?.kind === 'call');
     if (isCall) this.out.append('(');
     this.expr(expr, true);
     if (isCall) this.out.append(')');
@@ -415,12 +473,14 @@ function isSetOperation(statement: SelectStmt): boolean {
 
 function hasTail(statement: SelectStmt): boolean {
   return (
-    statement.withClause !== undefined || statement.sortClause !== undefined || statement.limitCount !== undefined ||
-    statement.limitOffset !== undefined || statement.lockingClause !== undefined
+    statement.withClause !== undefined ||
+    statement.sortClause !== undefined ||
+    statement.limitCount !== undefined ||
+    statement.limitOffset !== undefined ||
+    statement.lockingClause !== undefined
   );
 }
 
 function isNestedOperation(statement: SelectStmt): boolean {
   return isSetOperation(statement) && !hasTail(statement);
 }
-

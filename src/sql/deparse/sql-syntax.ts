@@ -7,7 +7,8 @@ export type PrintPiece = (text: string, expr: BoundExpr | null, showsImplicit: b
 export function sqlSyntax(call: CallExpr, print: PrintPiece): boolean {
   const [a, b, c, d] = call.args as readonly [BoundExpr, BoundExpr, BoundExpr, BoundExpr];
   const words = (pieces: readonly (string | BoundExpr)[]): true => {
-    for (const piece of pieces) typeof piece === 'string' ? print(piece, null, false) : print('', piece, false);
+    for (const piece of pieces)
+      typeof piece === 'string' ? print(piece, null, false) : print('', piece, false);
     return true;
   };
   switch (call.functionName) {
@@ -24,17 +25,32 @@ export function sqlSyntax(call: CallExpr, print: PrintPiece): boolean {
     case 'normalize':
       return words(['NORMALIZE(', a, b === undefined ? '' : `, ${word(b)}`, ')']);
     case 'overlay':
-      return words(['OVERLAY(', a, ' PLACING ', b, ' FROM ', c, ...(d === undefined ? [] : [' FOR ', d]), ')']);
+      return words([
+        'OVERLAY(',
+        a,
+        ' PLACING ',
+        b,
+        ' FROM ',
+        c,
+        ...(d === undefined ? [] : [' FOR ', d]),
+        ')',
+      ]);
     case 'position':
       return words(['POSITION((', b, ') IN (', a, '))']);
     case 'substring': {
-      if (c !== undefined && !isInt(c)) return words(['SUBSTRING(', a, ' SIMILAR ', b, ' ESCAPE ', c, ')']);
+      if (c !== undefined && !isInt(c))
+        return words(['SUBSTRING(', a, ' SIMILAR ', b, ' ESCAPE ', c, ')']);
       return words(['SUBSTRING(', a, ' FROM ', b, ...(c === undefined ? [] : [' FOR ', c]), ')']);
     }
     case 'btrim':
     case 'ltrim':
     case 'rtrim': {
-      const side = call.functionName === 'btrim' ? 'BOTH' : call.functionName === 'ltrim' ? 'LEADING' : 'TRAILING';
+      const side =
+        call.functionName === 'btrim'
+          ? 'BOTH'
+          : call.functionName === 'ltrim'
+            ? 'LEADING'
+            : 'TRAILING';
       return words([`TRIM(${side}`, ...(b === undefined ? [] : [' ', b]), ' FROM ', a, ')']);
     }
     default:

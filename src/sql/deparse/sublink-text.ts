@@ -13,7 +13,8 @@ export function printSubLink(printer: QueryPrinter, node: SubLink, test: BoundEx
   const operator = node.operName === undefined ? '=' : (namesOf(node.operName).at(-1) ?? '=');
   const word = keyword(kind, operator);
   out.append(word === '' ? '' : `${word}(`);
-  if (node.subselect === undefined || !('SelectStmt' in node.subselect)) throw featureNotSupported('this query cannot be printed');
+  if (node.subselect === undefined || !('SelectStmt' in node.subselect))
+    throw featureNotSupported('this query cannot be printed');
   printer.query(node.subselect.SelectStmt, {columnNames: null, showsNames: false});
   out.append(word === '' ? ')' : '))');
 }
@@ -39,7 +40,11 @@ function printLeft(printer: QueryPrinter, test: BoundExpr): void {
       return printer.expr(test.args[0]!, true);
     case 'and':
     case 'or':
-      return printer.list('(', test.args.map(arg => (arg.kind === 'call' ? arg.args[0]! : arg)), ')');
+      return printer.list(
+        '(',
+        test.args.map(arg => (arg.kind === 'call' ? arg.args[0]! : arg)),
+        ')',
+      );
     case 'rowCompare':
       return printer.list('(', test.left, ')');
     default:

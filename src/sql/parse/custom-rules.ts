@@ -18,7 +18,17 @@ type Rule = (tokens: readonly SqlToken[], text: string) => Rewrite | null;
 
 /** Our own statements, tried in order on the tokens of one statement. */
 export const customRules: readonly Rule[] = [
-  createTable, namespace, storageCommand, describe, subscribe, executeAs, showStats, showTables, createLiveQuery, dropLiveQuery, kill,
+  createTable,
+  namespace,
+  storageCommand,
+  describe,
+  subscribe,
+  executeAs,
+  showStats,
+  showTables,
+  createLiveQuery,
+  dropLiveQuery,
+  kill,
 ];
 
 function isWord(token: SqlToken | undefined, ...words: readonly string[]): boolean {
@@ -39,16 +49,33 @@ function replaceAll(tokens: readonly SqlToken[]): readonly Edit[] {
 }
 
 function createTable(tokens: readonly SqlToken[]): Rewrite | null {
-  if (!isWord(tokens[0], 'create') || !isWord(tokens[1], 'user', 'shared', 'stream') || !isWord(tokens[2], 'table')) return null;
+  if (
+    !isWord(tokens[0], 'create') ||
+    !isWord(tokens[1], 'user', 'shared', 'stream') ||
+    !isWord(tokens[2], 'table')
+  )
+    return null;
   const edits = [cover(tokens[1]!, tokens[1]!)];
   let ttlSeconds: number | null = null;
   const ttl = tokens.findLastIndex(token => isWord(token, 'ttl'));
   const value = tokens[ttl + 1];
-  if (ttl > 2 && ttl === tokens.length - 2 && value !== undefined && (value.kind === 'number' || value.kind === 'string')) {
+  if (
+    ttl > 2 &&
+    ttl === tokens.length - 2 &&
+    value !== undefined &&
+    (value.kind === 'number' || value.kind === 'string')
+  ) {
     ttlSeconds = Number(value.text);
     edits.push(cover(tokens[ttl]!, value));
   }
-  return {custom: {kind: 'createTable', tableKind: tokens[1]!.text as 'user' | 'shared' | 'stream', ttlSeconds}, edits};
+  return {
+    custom: {
+      kind: 'createTable',
+      tableKind: tokens[1]!.text as 'user' | 'shared' | 'stream',
+      ttlSeconds,
+    },
+    edits,
+  };
 }
 
 function namespace(tokens: readonly SqlToken[]): Rewrite | null {
@@ -66,7 +93,9 @@ function storageCommand(tokens: readonly SqlToken[]): Rewrite | null {
 
 function describe(tokens: readonly SqlToken[]): Rewrite | null {
   if (!isWord(tokens[0], 'describe') || tokens.length < 2) return null;
-  const edit = isWord(tokens[1], 'table') ? cover(tokens[0]!, tokens[0]!) : cover(tokens[0]!, tokens[0]!, 'TABLE');
+  const edit = isWord(tokens[1], 'table')
+    ? cover(tokens[0]!, tokens[0]!)
+    : cover(tokens[0]!, tokens[0]!, 'TABLE');
   return {custom: {kind: 'describe'}, edits: [edit]};
 }
 
@@ -78,16 +107,23 @@ function subscribe(tokens: readonly SqlToken[]): Rewrite | null {
   const custom = {kind: 'subscribe' as const, options: tail?.options ?? {}};
   const head = cover(tokens[0]!, tokens[bodyAt - 1]!);
   const body = tokens[bodyAt];
-  if (body?.text === '(' || isWord(body, 'select', 'with', 'table', 'values')) return {custom, edits: [head, ...edits]};
-  const isFiltered = tokens.slice(bodyAt, tail?.at ?? tokens.length).some(token => isWord(token, 'where'));
+  if (body?.text === '(' || isWord(body, 'select', 'with', 'table', 'values'))
+    return {custom, edits: [head, ...edits]};
+  const isFiltered = tokens
+    .slice(bodyAt, tail?.at ?? tokens.length)
+    .some(token => isWord(token, 'where'));
   const text = isFiltered ? 'SELECT*FROM' : 'TABLE';
   if (head.end - head.start < text.length) return null;
   return {custom, edits: [{...head, text}, ...edits]};
 }
 
-function trailingOptions(tokens: readonly SqlToken[]): {readonly at: number; readonly options: Record<string, string>} | null {
+function trailingOptions(
+  tokens: readonly SqlToken[],
+): {readonly at: number; readonly options: Record<string, string>} | null {
   if (tokens.at(-1)?.text !== ')') return null;
-  const at = tokens.findLastIndex((token, index) => isWord(token, 'options', 'with') && tokens[index + 1]?.text === '(');
+  const at = tokens.findLastIndex(
+    (token, index) => isWord(token, 'options', 'with') && tokens[index + 1]?.text === '(',
+  );
   if (at < 2 || closeOf(tokens, at + 1) !== tokens.length - 1) return null;
   const options: Record<string, string> = {};
   let index = at + 2;
@@ -115,7 +151,8 @@ function closeOf(tokens: readonly SqlToken[], open: number): number {
 
 function executeAs(tokens: readonly SqlToken[]): Rewrite | null {
   const name = tokens[3];
-  if (!startsWith(tokens, 'execute', 'as', 'user') || name === undefined || tokens.length < 5) return null;
+  if (!startsWith(tokens, 'execute', 'as', 'user') || name === undefined || tokens.length < 5)
+    return null;
   if (name.kind !== 'string' && name.kind !== 'word' && name.kind !== 'quotedWord') return null;
   const custom = {kind: 'executeAs' as const, user: name.text};
   const isWrapped = tokens[4]!.text === '(' && closeOf(tokens, 4) === tokens.length - 1;
@@ -125,12 +162,19 @@ function executeAs(tokens: readonly SqlToken[]): Rewrite | null {
 
 function showStats(tokens: readonly SqlToken[]): Rewrite | null {
   if (!startsWith(tokens, 'show', 'stats', 'for') || tokens.length < 4) return null;
-  const edit = isWord(tokens[3], 'table') ? cover(tokens[0]!, tokens[2]!) : cover(tokens[0]!, tokens[2]!, 'TABLE');
+  const edit = isWord(tokens[3], 'table')
+    ? cover(tokens[0]!, tokens[2]!)
+    : cover(tokens[0]!, tokens[2]!, 'TABLE');
   return {custom: {kind: 'showStats'}, edits: [edit]};
 }
 
 function showTables(tokens: readonly SqlToken[]): Rewrite | null {
-  if (!startsWith(tokens, 'show', 'tables') || !isWord(tokens[2], 'in', 'from') || tokens.length < 4) return null;
+  if (
+    !startsWith(tokens, 'show', 'tables') ||
+    !isWord(tokens[2], 'in', 'from') ||
+    tokens.length < 4
+  )
+    return null;
   const nameAt = isWord(tokens[3], 'schema', 'namespace') && tokens.length > 4 ? 4 : 3;
   if (tokens.length !== nameAt + 1) return null;
   return {custom: {kind: 'showTables', schema: tokens[nameAt]!.text}, edits: replaceAll(tokens)};
@@ -142,7 +186,9 @@ function createLiveQuery(tokens: readonly SqlToken[], text: string): Rewrite | n
   const at = replace ? 3 : 1;
   if (!isWord(tokens[at], 'live') || !isWord(tokens[at + 1], 'query')) return null;
   const edits = [cover(tokens[at]!, tokens[at + 1]!, 'VIEW')];
-  const open = tokens.findIndex((token, index) => index > at + 1 && (token.text === '(' || isWord(token, 'as')));
+  const open = tokens.findIndex(
+    (token, index) => index > at + 1 && (token.text === '(' || isWord(token, 'as')),
+  );
   const args: {name: string; type: string}[] = [];
   if (open !== -1 && tokens[open]!.text === '(') {
     const close = closeOf(tokens, open);
@@ -153,7 +199,13 @@ function createLiveQuery(tokens: readonly SqlToken[], text: string): Rewrite | n
   return {custom: {kind: 'createLiveQuery', args, replace}, edits};
 }
 
-function collectArguments(tokens: readonly SqlToken[], from: number, to: number, text: string, args: {name: string; type: string}[]): void {
+function collectArguments(
+  tokens: readonly SqlToken[],
+  from: number,
+  to: number,
+  text: string,
+  args: {name: string; type: string}[],
+): void {
   let start = from;
   let depth = 0;
   for (let index = from; index <= to; index++) {

@@ -23,21 +23,24 @@ export function rewriteCustom(text: string): CustomText | null {
   let copied = 0;
   for (const rewrite of rewrites) {
     for (const edit of rewrite?.edits ?? []) {
-      rewritten += text.slice(copied, edit.start) + blank(text.slice(edit.start, edit.end), edit.text);
+      rewritten +=
+        text.slice(copied, edit.start) + blank(text.slice(edit.start, edit.end), edit.text);
       copied = edit.end;
     }
   }
   rewritten += text.slice(copied);
   return {
     text: rewritten,
-    attach: (parsed, _original, make) => parsed.map((raw, index) => make(raw, rewrites[index]?.custom ?? null)),
+    attach: (parsed, _original, make) =>
+      parsed.map((raw, index) => make(raw, rewrites[index]?.custom ?? null)),
   };
 }
 
 function rewriteStatement(tokens: readonly SqlToken[], text: string): Rewrite | null {
   for (const rule of customRules) {
     const rewrite = rule(tokens, text);
-    if (rewrite !== null) return {custom: rewrite.custom, edits: [...rewrite.edits].sort((a, b) => a.start - b.start)};
+    if (rewrite !== null)
+      return {custom: rewrite.custom, edits: [...rewrite.edits].sort((a, b) => a.start - b.start)};
   }
   return null;
 }

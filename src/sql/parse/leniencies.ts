@@ -12,7 +12,8 @@ export function rejectLeniencies(text: string, statements: readonly RawStmt[]): 
   if (/\$\d+[A-Za-z_\u0080-\uffff]/.test(text)) rejectJunk(text);
   for (const {stmt} of statements) {
     if (stmt === undefined) continue;
-    if ('VariableSetStmt' in stmt || 'CreateRoleStmt' in stmt || 'AlterRoleStmt' in stmt) rejectAnyParameter(text);
+    if ('VariableSetStmt' in stmt || 'CreateRoleStmt' in stmt || 'AlterRoleStmt' in stmt)
+      rejectAnyParameter(text);
   }
   const before = /\b(interval|date|time|timestamp|timestamptz|extract\s*\()\s*\$\d/i.exec(text);
   if (before !== null) rejectAfter(text, before[1]!.toLowerCase());
@@ -41,10 +42,19 @@ function rejectAfter(text: string, word: string): void {
   for (let index = 1; index < tokens.length; index++) {
     if (tokens[index]!.kind !== 'param') continue;
     const previous = tokens[index - 1]!;
-    const isCall = previous.text === '(' && tokens[index - 2]?.text === 'extract' && tokens[index + 1]?.text === 'from';
-    const isTyped = previous.kind === 'word' && previous.text === head && head !== 'extract' && tokens[index - 2]?.text !== 'as' &&
-      tokens[index - 2]?.text !== '.' && tokens[index - 2]?.text !== ',';
-    if (isCall || isTyped) throw near(text, tokens[index]!.start, tokens[index]!.text, 'syntax error');
+    const isCall =
+      previous.text === '(' &&
+      tokens[index - 2]?.text === 'extract' &&
+      tokens[index + 1]?.text === 'from';
+    const isTyped =
+      previous.kind === 'word' &&
+      previous.text === head &&
+      head !== 'extract' &&
+      tokens[index - 2]?.text !== 'as' &&
+      tokens[index - 2]?.text !== '.' &&
+      tokens[index - 2]?.text !== ',';
+    if (isCall || isTyped)
+      throw near(text, tokens[index]!.start, tokens[index]!.text, 'syntax error');
   }
 }
 

@@ -21,7 +21,11 @@ export function scanKey(text: string): TokenKey | null {
       const end = endOfString(text, at);
       if (end === -1 || literals.length === maxLiterals) return null;
       const source = text.slice(at + 1, end);
-      literals.push({kind: 'string', value: source.includes("''") ? source.replaceAll("''", "'") : source, location: at + wide});
+      literals.push({
+        kind: 'string',
+        value: source.includes("''") ? source.replaceAll("''", "'") : source,
+        location: at + wide,
+      });
       key += `${text.slice(copied, at)}\u0001s`;
       wide += extraBytes(text, at, end);
       at = copied = end + 1;
@@ -49,7 +53,10 @@ export function scanKey(text: string): TokenKey | null {
       if (!isDigit(text.charCodeAt(at + 1))) return null;
       at++;
       while (isDigit(text.charCodeAt(at))) at++;
-    } else if ((code === 45 && text.charCodeAt(at + 1) === 45) || (code === 47 && text.charCodeAt(at + 1) === 42)) {
+    } else if (
+      (code === 45 && text.charCodeAt(at + 1) === 45) ||
+      (code === 47 && text.charCodeAt(at + 1) === 42)
+    ) {
       return null;
     } else if (code === 1) return null;
     else at++;
@@ -119,7 +126,11 @@ function numberLiteral(value: string, location: number): LiteralToken {
   for (let at = 0; at < value.length; at++) if (!isDigit(value.charCodeAt(at))) isInteger = false;
   if (!isInteger) return {kind: 'numeric', value, location};
   if (value.length < 10 || Number(value) <= 2147483647) return {kind: 'int4', value, location};
-  return {kind: value.length < 19 || BigInt(value) <= 9223372036854775807n ? 'int8' : 'numeric', value, location};
+  return {
+    kind: value.length < 19 || BigInt(value) <= 9223372036854775807n ? 'int8' : 'numeric',
+    value,
+    location,
+  };
 }
 
 function extraBytes(text: string, from: number, to: number): number {

@@ -67,11 +67,14 @@ function tokenAt(text: string, at: number): SqlToken {
   if (char === '"') return quotedWord(text, at);
   const prefix = /[eEbBxXnN]/.test(char) && text[at + 1] === "'";
   if (prefix) return quoted(text, at, at + 1, char === 'e' || char === 'E');
-  if ((char === 'u' || char === 'U') && text[at + 1] === '&' && text[at + 2] === "'") return quoted(text, at, at + 2, false);
-  if ((char === 'u' || char === 'U') && text[at + 1] === '&' && text[at + 2] === '"') return quotedWord(text, at + 2);
+  if ((char === 'u' || char === 'U') && text[at + 1] === '&' && text[at + 2] === "'")
+    return quoted(text, at, at + 2, false);
+  if ((char === 'u' || char === 'U') && text[at + 1] === '&' && text[at + 2] === '"')
+    return quotedWord(text, at + 2);
   if (char === '$') return dollar(text, at);
   const word = match(wordPattern, text, at);
-  if (word !== null) return {kind: 'word', text: word.toLowerCase(), start: at, end: at + word.length};
+  if (word !== null)
+    return {kind: 'word', text: word.toLowerCase(), start: at, end: at + word.length};
   const number = match(numberPattern, text, at);
   if (number !== null) return {kind: 'number', text: number, start: at, end: at + number.length};
   const operator = match(operatorPattern, text, at);
@@ -119,7 +122,12 @@ function dollar(text: string, at: number): SqlToken {
   if (tag !== null) {
     const close = text.indexOf(tag, at + tag.length);
     const end = close === -1 ? text.length : close + tag.length;
-    return {kind: 'string', text: text.slice(at + tag.length, close === -1 ? text.length : close), start: at, end};
+    return {
+      kind: 'string',
+      text: text.slice(at + tag.length, close === -1 ? text.length : close),
+      start: at,
+      end,
+    };
   }
   let end = at + 1;
   while (end < text.length && text.charCodeAt(end) >= 48 && text.charCodeAt(end) <= 57) end++;

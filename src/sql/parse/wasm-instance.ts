@@ -30,7 +30,11 @@ function wasmInterface(): WasmInterface {
 /** What the grammar answered: a tree as JSON text, or an error with PostgreSQL's text. */
 export type RawParse =
   | {readonly ok: true; readonly json: string}
-  | {readonly ok: false; readonly message: string; /** 1-based in characters, 0 unknown. */ readonly position: number};
+  | {
+      readonly ok: false;
+      readonly message: string /** 1-based in characters, 0 unknown. */;
+      readonly position: number;
+    };
 
 /** One instance of the grammar. After any exception other than an error answer it must not be used for long: build another. */
 export class WasmInstance {

@@ -14,7 +14,11 @@ export interface Decorrelated {
 }
 
 /** Turns conditions that are a lone [NOT] EXISTS or [NOT] IN subquery into joins where that is legal; the rest stay Apply. */
-export function decorrelate(_binding: Binding, input: LogicalNode, conditions: readonly BoundExpr[]): Decorrelated {
+export function decorrelate(
+  _binding: Binding,
+  input: LogicalNode,
+  conditions: readonly BoundExpr[],
+): Decorrelated {
   let node = input;
   let rest = [...conditions];
   for (const condition of conditions) {
@@ -33,14 +37,18 @@ export function decorrelate(_binding: Binding, input: LogicalNode, conditions: r
 }
 
 function findApply(node: LogicalNode, id: number): SubqueryExpr | null {
-  if (node.kind === 'apply') return node.subquery.column.id === id ? node.subquery : findApply(node.input, id);
-  if (node.kind === 'join' && (node.joinType === 'semi' || node.joinType === 'anti')) return findApply(node.left, id);
+  if (node.kind === 'apply')
+    return node.subquery.column.id === id ? node.subquery : findApply(node.input, id);
+  if (node.kind === 'join' && (node.joinType === 'semi' || node.joinType === 'anti'))
+    return findApply(node.left, id);
   return null;
 }
 
 function removeApply(node: LogicalNode, subquery: SubqueryExpr): LogicalNode {
   if (node.kind === 'apply') {
-    return node.subquery === subquery ? node.input : {...node, input: removeApply(node.input, subquery)};
+    return node.subquery === subquery
+      ? node.input
+      : {...node, input: removeApply(node.input, subquery)};
   }
   if (node.kind === 'join') return {...node, left: removeApply(node.left, subquery)};
   return node;
@@ -55,7 +63,11 @@ function appliesUse(node: LogicalNode, id: number): boolean {
   if (node.kind !== 'apply') return false;
   if (node.subquery.column.id !== id) {
     const {test, guard, query} = node.subquery;
-    if ([test, guard].some(expr => expr !== null && columnsOf(expr).has(id)) || freeColumns(query.node).has(id)) return true;
+    if (
+      [test, guard].some(expr => expr !== null && columnsOf(expr).has(id)) ||
+      freeColumns(query.node).has(id)
+    )
+      return true;
   }
   return appliesUse(node.input, id);
 }
@@ -70,10 +82,14 @@ function asJoin(left: LogicalNode, subquery: SubqueryExpr, isNegated: boolean): 
   const leftIds = producedIds(left);
   if (subquery.mode !== 'exists' && subquery.mode !== 'any') return null;
   const test = subquery.test === null ? [] : splitAnd(subquery.test);
-  if (subquery.mode === 'any' && !test.every(term => isEquality(term) && !isVolatile(term))) return null;
+  if (subquery.mode === 'any' && !test.every(term => isEquality(term) && !isVolatile(term)))
+    return null;
   const isNotIn = subquery.mode === 'any' && isNegated;
-  const start = subquery.mode === 'exists' ? stripForExists(subquery.query.node) : subquery.query.node;
-  const {node: right, conditions} = isNotIn ? {node: start, conditions: []} : pullCorrelated(start, leftIds);
+  const start =
+    subquery.mode === 'exists' ? stripForExists(subquery.query.node) : subquery.query.node;
+  const {node: right, conditions} = isNotIn
+    ? {node: start, conditions: []}
+    : pullCorrelated(start, leftIds);
   const free = freeColumns(right);
   for (const id of leftIds) if (free.has(id)) return null;
   const on = [...test, ...conditions];
@@ -82,7 +98,12 @@ function asJoin(left: LogicalNode, subquery: SubqueryExpr, isNegated: boolean): 
   if (!on.some(term => [...columnsOf(term)].some(id => leftIds.has(id)))) return null;
   if (isNotIn && test.length !== 1) return null;
   const join: JoinNode = {
-    kind: 'join', joinType: isNegated ? 'anti' : 'semi', left, right, on, isNullAware: isNotIn,
+    kind: 'join',
+    joinType: isNegated ? 'anti' : 'semi',
+    left,
+    right,
+    on,
+    isNullAware: isNotIn,
   };
   return join;
 }
@@ -91,7 +112,9 @@ function asJoin(left: LogicalNode, subquery: SubqueryExpr, isNegated: boolean): 
 function stripForExists(node: LogicalNode): LogicalNode {
   switch (node.kind) {
     case 'compute':
-      return node.outputs.some(output => isVolatile(output.expr)) ? node : stripForExists(node.input);
+      return node.outputs.some(output => isVolatile(output.expr))
+        ? node
+        : stripForExists(node.input);
     case 'sort':
       return stripForExists(node.input);
     case 'distinct':
@@ -103,14 +126,16 @@ function stripForExists(node: LogicalNode): LogicalNode {
 
 /** Takes conditions that mention the outer row out of the filters at the top of a subquery. */
 function pullCorrelated(node: LogicalNode, outer: ReadonlySet<number>): Decorrelated {
-  const isCorrelated = (condition: BoundExpr): boolean => [...columnsOf(condition)].some(id => outer.has(id));
+  const isCorrelated = (condition: BoundExpr): boolean =>
+    [...columnsOf(condition)].some(id => outer.has(id));
   switch (node.kind) {
     case 'filter': {
       const conditions = node.conditions.flatMap(splitAnd);
       const inner = pullCorrelated(node.input, outer);
       const local = conditions.filter(condition => !isCorrelated(condition));
       const pulled = conditions.filter(isCorrelated);
-      const kept: LogicalNode = local.length === 0 ? inner.node : {kind: 'filter', input: inner.node, conditions: local};
+      const kept: LogicalNode =
+        local.length === 0 ? inner.node : {kind: 'filter', input: inner.node, conditions: local};
       return {node: kept, conditions: [...inner.conditions, ...pulled]};
     }
     case 'compute':
@@ -128,7 +153,12 @@ function pullCorrelated(node: LogicalNode, outer: ReadonlySet<number>): Decorrel
       const right = pullCorrelated(node.right, outer);
       const on = node.on.flatMap(splitAnd);
       return {
-        node: {...node, left: left.node, right: right.node, on: on.filter(condition => !isCorrelated(condition))},
+        node: {
+          ...node,
+          left: left.node,
+          right: right.node,
+          on: on.filter(condition => !isCorrelated(condition)),
+        },
         conditions: [...left.conditions, ...right.conditions, ...on.filter(isCorrelated)],
       };
     }

@@ -60,7 +60,9 @@ export class Estimator {
   }
 
   scanRows(scan: ScanNode): number {
-    return scan.relation.kind === 'table' ? Math.max(1, this.#binding.context.estimateRows(scan.relation.oid)) : systemRows;
+    return scan.relation.kind === 'table'
+      ? Math.max(1, this.#binding.context.estimateRows(scan.relation.oid))
+      : systemRows;
   }
 
   filtered(input: LogicalNode, conditions: readonly BoundExpr[]): number {
@@ -74,7 +76,10 @@ export class Estimator {
     const right = this.rows(node.right);
     if (node.joinType === 'semi' || node.joinType === 'anti') return Math.ceil(left / 2);
     const equals = node.on.filter(isEquality).length;
-    const joined = equals > 0 ? Math.max(left, right) / 3 ** (equals - 1) : left * right * (node.on.length > 0 ? 0.3 : 1);
+    const joined =
+      equals > 0
+        ? Math.max(left, right) / 3 ** (equals - 1)
+        : left * right * (node.on.length > 0 ? 0.3 : 1);
     return node.joinType === 'left' || node.joinType === 'full' ? Math.max(left, joined) : joined;
   }
 
@@ -84,7 +89,10 @@ export class Estimator {
     const bound = new Set<number>();
     for (const condition of conditions) {
       if (!isEquality(condition) || condition.kind !== 'call') continue;
-      for (const [side, other] of [[condition.args[0]!, condition.args[1]!], [condition.args[1]!, condition.args[0]!]] as const) {
+      for (const [side, other] of [
+        [condition.args[0]!, condition.args[1]!],
+        [condition.args[1]!, condition.args[0]!],
+      ] as const) {
         const used = new Set<number>();
         collectColumns(other, used);
         const column = side.kind === 'relabel' ? side.arg : side;
@@ -94,9 +102,16 @@ export class Estimator {
       }
     }
     if (bound.size === 0) return false;
-    if (scan.relation.kind !== 'table') return scan.relation.columns.some(column => column.name === 'oid' && bound.has(column.attnum));
-    return this.#binding.context.catalog.indexesOf(scan.relation.oid)
-      .some(index => index.isUnique && index.keys.every(key => key.attnum !== 0 && bound.has(key.attnum)));
+    if (scan.relation.kind !== 'table')
+      return scan.relation.columns.some(
+        column => column.name === 'oid' && bound.has(column.attnum),
+      );
+    return this.#binding.context.catalog
+      .indexesOf(scan.relation.oid)
+      .some(
+        index =>
+          index.isUnique && index.keys.every(key => key.attnum !== 0 && bound.has(key.attnum)),
+      );
   }
 }
 
@@ -113,7 +128,10 @@ function selectivity(condition: BoundExpr): number {
     case 'nullTest':
       return condition.negated ? 0.9 : 0.05;
     case 'or':
-      return Math.min(1, condition.args.reduce((sum, arg) => sum + selectivity(arg), 0));
+      return Math.min(
+        1,
+        condition.args.reduce((sum, arg) => sum + selectivity(arg), 0),
+      );
     case 'and':
       return condition.args.reduce((product, arg) => product * selectivity(arg), 1);
     default:

@@ -38,7 +38,8 @@ export class Folder {
 
   #evaluate(expr: BoundExpr): BoundExpr {
     if (!isFoldable(expr)) return expr;
-    if (expr.kind === 'call' && expr.isStrict && expr.args.some(isNullConstant)) return this.#null(expr);
+    if (expr.kind === 'call' && expr.isStrict && expr.args.some(isNullConstant))
+      return this.#null(expr);
     if (!childrenOf(expr).every(child => child.kind === 'constant')) return expr;
     if (childrenOf(expr).length === 0) return expr;
     if (this.#isLiteralCast(expr)) return expr;
@@ -49,7 +50,13 @@ export class Folder {
 
   /** A conversion of a literal stays: the literal may become a slot. */
   #isLiteralCast(expr: BoundExpr): boolean {
-    if (expr.kind !== 'relabel' && expr.kind !== 'ioCast' && expr.kind !== 'array' && !(expr.kind === 'call' && isCast(expr))) return false;
+    if (
+      expr.kind !== 'relabel' &&
+      expr.kind !== 'ioCast' &&
+      expr.kind !== 'array' &&
+      !(expr.kind === 'call' && isCast(expr))
+    )
+      return false;
     return childrenOf(expr).some(child => this.#isOpenLiteral(child));
   }
 
@@ -64,7 +71,13 @@ export class Folder {
   }
 
   #null(expr: BoundExpr): ConstantExpr {
-    return {kind: 'constant', type: expr.type, typmod: expr.typmod, location: expr.location, value: null};
+    return {
+      kind: 'constant',
+      type: expr.type,
+      typmod: expr.typmod,
+      location: expr.location,
+      value: null,
+    };
   }
 
   #logic(expr: BoundExpr & {readonly kind: 'and' | 'or'}): BoundExpr {
@@ -77,7 +90,8 @@ export class Folder {
       if (folded.kind === expr.kind) kept.push(...folded.args);
       else kept.push(folded);
     }
-    if (kept.length === 0) return {kind: 'constant', type: expr.type, typmod: -1, location: expr.location, value: !stop};
+    if (kept.length === 0)
+      return {kind: 'constant', type: expr.type, typmod: -1, location: expr.location, value: !stop};
     return kept.length === 1 ? kept[0]! : {...expr, args: kept};
   }
 
@@ -105,7 +119,11 @@ export class Folder {
       if (folded.kind === 'constant') break;
     }
     if (kept.length === 0) return this.#null(expr);
-    return kept[0]!.kind === 'constant' ? kept[0]! : kept.length === 1 ? kept[0]! : {...expr, args: kept};
+    return kept[0]!.kind === 'constant'
+      ? kept[0]!
+      : kept.length === 1
+        ? kept[0]!
+        : {...expr, args: kept};
   }
 }
 
@@ -135,5 +153,7 @@ function isFoldable(expr: BoundExpr): boolean {
 
 /** A conversion function: named as a type, or a length coercion. */
 function isCast(call: CallExpr): boolean {
-  return call.operatorName === '' && (call.functionName === call.type.name || call.args.length === 3);
+  return (
+    call.operatorName === '' && (call.functionName === call.type.name || call.args.length === 3)
+  );
 }

@@ -7,7 +7,11 @@ import type {ApplyNode} from '../bind/logical.ts';
  * Gives a subquery the condition under which PostgreSQL would evaluate it: its place inside AND, OR, CASE, COALESCE of the expressions
  * that use it. Used in more than one place, or at the top: no guard.
  */
-export function applyGuards(node: ApplyNode, consumers: readonly BoundExpr[], bool: TypeInstance): ApplyNode {
+export function applyGuards(
+  node: ApplyNode,
+  consumers: readonly BoundExpr[],
+  bool: TypeInstance,
+): ApplyNode {
   const id = node.subquery.column.id;
   const found: (BoundExpr | null)[] = [];
   for (const consumer of consumers) find(consumer, id, [], found, bool);
@@ -15,7 +19,13 @@ export function applyGuards(node: ApplyNode, consumers: readonly BoundExpr[], bo
   return {...node, subquery: {...node.subquery, guard: found[0]!}};
 }
 
-function find(expr: BoundExpr, id: number, conditions: readonly BoundExpr[], found: (BoundExpr | null)[], bool: TypeInstance): void {
+function find(
+  expr: BoundExpr,
+  id: number,
+  conditions: readonly BoundExpr[],
+  found: (BoundExpr | null)[],
+  bool: TypeInstance,
+): void {
   if (expr.kind === 'column') {
     if (expr.index === id) found.push(guardOf(conditions, id));
     return;
@@ -45,7 +55,15 @@ function find(expr: BoundExpr, id: number, conditions: readonly BoundExpr[], fou
       const before = [...conditions];
       for (const arg of expr.args) {
         find(arg, id, before, found, bool);
-        before.push({kind: 'nullTest', type: bool, typmod: -1, location: -1, arg, negated: false, isRow: false});
+        before.push({
+          kind: 'nullTest',
+          type: bool,
+          typmod: -1,
+          location: -1,
+          arg,
+          negated: false,
+          isRow: false,
+        });
       }
       return;
     }

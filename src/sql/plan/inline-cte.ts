@@ -12,7 +12,9 @@ export function inlineCtes(node: LogicalNode): LogicalNode {
   let body = inner.body;
   for (const cte of inner.ctes) {
     if (!canInline(cte)) continue;
-    const references = countReferences(body, cte.id) + ctes.reduce((sum, other) => sum + countInCte(other, cte.id), 0);
+    const references =
+      countReferences(body, cte.id) +
+      ctes.reduce((sum, other) => sum + countInCte(other, cte.id), 0);
     const mode = materialized(cte);
     if (references === 0) {
       ctes = ctes.filter(other => other.id !== cte.id);
@@ -22,7 +24,9 @@ export function inlineCtes(node: LogicalNode): LogicalNode {
     if (references !== 1) continue;
     const query = (ctes.find(other => other.id === cte.id) ?? cte).query as BoundQuery;
     body = replaceScan(body, cte.id, query);
-    ctes = ctes.filter(other => other.id !== cte.id).map(other => replaceInCte(other, cte.id, query));
+    ctes = ctes
+      .filter(other => other.id !== cte.id)
+      .map(other => replaceInCte(other, cte.id, query));
   }
   return ctes.length === 0 ? body : {...inner, ctes, body};
 }
@@ -38,7 +42,10 @@ function canInline(cte: CteDefinition): boolean {
 
 function countReferences(node: LogicalNode, id: number): number {
   if (node.kind === 'cteScan') return node.cte === id ? 1 : 0;
-  return inputsOf(node).reduce((sum, input) => sum + countReferences(input, id), 0) * (node.kind === 'recursive' ? 2 : 1);
+  return (
+    inputsOf(node).reduce((sum, input) => sum + countReferences(input, id), 0) *
+    (node.kind === 'recursive' ? 2 : 1)
+  );
 }
 
 function countInCte(cte: CteDefinition, id: number): number {
@@ -52,15 +59,28 @@ function replaceScan(node: LogicalNode, id: number, query: BoundQuery): LogicalN
   if (node.kind === 'cteScan' && node.cte === id) {
     const outputs = node.columns.map((column, index) => {
       const source = query.columns[index]!;
-      const expr: BoundExpr = {kind: 'column', type: source.type, typmod: source.typmod, location: -1, index: source.id};
+      const expr: BoundExpr = {
+        kind: 'column',
+        type: source.type,
+        typmod: source.typmod,
+        location: -1,
+        index: source.id,
+      };
       return {column, expr};
     });
     return {kind: 'compute', input: query.node, outputs};
   }
-  return mapNode(node, input => replaceScan(input, id, query), expr => expr);
+  return mapNode(
+    node,
+    input => replaceScan(input, id, query),
+    expr => expr,
+  );
 }
 
 function replaceInCte(cte: CteDefinition, id: number, query: BoundQuery): CteDefinition {
   if (isDml(cte.query.node)) return cte;
-  return {...cte, query: {...(cte.query as BoundQuery), node: replaceScan(cte.query.node, id, query)}};
+  return {
+    ...cte,
+    query: {...(cte.query as BoundQuery), node: replaceScan(cte.query.node, id, query)},
+  };
 }

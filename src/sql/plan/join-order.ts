@@ -13,7 +13,11 @@ interface Leaf {
 }
 
 /** Joins the leaves of a group of inner joins in a greedy order: the smallest first, then whatever keeps the result small. */
-export function orderJoins(nodes: readonly LogicalNode[], conditions: readonly BoundExpr[], estimator: Estimator): LogicalNode {
+export function orderJoins(
+  nodes: readonly LogicalNode[],
+  conditions: readonly BoundExpr[],
+  estimator: Estimator,
+): LogicalNode {
   const all = new Set<ColumnId>();
   for (const node of nodes) for (const id of producedIds(node)) all.add(id);
   const leaves = nodes.map((node): Leaf => {
@@ -36,10 +40,13 @@ export function orderJoins(nodes: readonly LogicalNode[], conditions: readonly B
     pending.splice(pending.indexOf(next), 1);
     for (const id of next.ids) have.add(id);
     const on = open.filter(item => isSubset(item.used, have)).map(item => item.condition);
-    for (let index = open.length - 1; index >= 0; index--) if (isSubset(open[index]!.used, have)) open.splice(index, 1);
+    for (let index = open.length - 1; index >= 0; index--)
+      if (isSubset(open[index]!.used, have)) open.splice(index, 1);
     node = {kind: 'join', joinType: 'inner', left: node, right: next.node, on, isNullAware: false};
   }
-  return open.length === 0 ? node : {kind: 'filter', input: node, conditions: open.map(item => item.condition)};
+  return open.length === 0
+    ? node
+    : {kind: 'filter', input: node, conditions: open.map(item => item.condition)};
 }
 
 interface OpenCondition {
@@ -50,23 +57,33 @@ interface OpenCondition {
 function pickFirst(leaves: readonly Leaf[], open: readonly OpenCondition[]): Leaf {
   const free = leaves.filter(leaf => leaf.needs.size === 0);
   const candidates = free.length > 0 ? free : leaves;
-  const isConnected = (leaf: Leaf): boolean => open.some(item => [...item.used].some(id => leaf.ids.has(id)));
+  const isConnected = (leaf: Leaf): boolean =>
+    open.some(item => [...item.used].some(id => leaf.ids.has(id)));
   const connected = candidates.filter(isConnected);
   return smallest(connected.length > 0 ? connected : candidates, leaf => leaf.rows);
 }
 
 function pickNext(
-  pending: readonly Leaf[], have: ReadonlySet<ColumnId>, open: readonly OpenCondition[], node: LogicalNode, estimator: Estimator,
+  pending: readonly Leaf[],
+  have: ReadonlySet<ColumnId>,
+  open: readonly OpenCondition[],
+  node: LogicalNode,
+  estimator: Estimator,
 ): Leaf {
   const ready = pending.filter(leaf => isSubset(leaf.needs, have));
   const candidates = ready.length > 0 ? ready : pending;
   const leftRows = estimator.rows(node);
   return smallest(candidates, leaf => {
     const joined = new Set([...have, ...leaf.ids]);
-    const usable = open.filter(item => isSubset(item.used, joined) && [...item.used].some(id => leaf.ids.has(id)));
-    if (usable.length === 0) return leaf.needs.size > 0 ? leftRows * leaf.rows : 1e12 + leftRows * leaf.rows;
+    const usable = open.filter(
+      item => isSubset(item.used, joined) && [...item.used].some(id => leaf.ids.has(id)),
+    );
+    if (usable.length === 0)
+      return leaf.needs.size > 0 ? leftRows * leaf.rows : 1e12 + leftRows * leaf.rows;
     const equals = usable.filter(item => isEquality(item.condition)).length;
-    return equals > 0 ? Math.max(leftRows, leaf.rows) / 3 ** (equals - 1) : leftRows * leaf.rows * 0.3;
+    return equals > 0
+      ? Math.max(leftRows, leaf.rows) / 3 ** (equals - 1)
+      : leftRows * leaf.rows * 0.3;
   });
 }
 

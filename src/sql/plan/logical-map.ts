@@ -1,6 +1,12 @@
 import {assertNever} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {BoundQuery, CteDefinition, DmlNode, LogicalNode, LogicalSetCall} from '../bind/logical.ts';
+import type {
+  BoundQuery,
+  CteDefinition,
+  DmlNode,
+  LogicalNode,
+  LogicalSetCall,
+} from '../bind/logical.ts';
 import type {AggregateCall, SortKey} from './plan.ts';
 
 type MapNode = (node: LogicalNode) => LogicalNode;
@@ -9,7 +15,8 @@ type MapExpr = (expr: BoundExpr) => BoundExpr;
 /** A copy of a node with its inputs and expressions replaced. */
 export function mapNode(node: LogicalNode, input: MapNode, expr: MapExpr): LogicalNode {
   const query = (of: BoundQuery): BoundQuery => ({...of, node: input(of.node)});
-  const keys = (list: readonly SortKey[]): SortKey[] => list.map(key => ({...key, expr: expr(key.expr)}));
+  const keys = (list: readonly SortKey[]): SortKey[] =>
+    list.map(key => ({...key, expr: expr(key.expr)}));
   const optional = (of: BoundExpr | null): BoundExpr | null => (of === null ? null : expr(of));
   switch (node.kind) {
     case 'scan':
@@ -24,8 +31,14 @@ export function mapNode(node: LogicalNode, input: MapNode, expr: MapExpr): Logic
       return {...node, left: input(node.left), right: input(node.right), on: node.on.map(expr)};
     case 'apply':
       return {
-        ...node, input: input(node.input),
-        subquery: {...node.subquery, query: query(node.subquery.query), test: optional(node.subquery.test), guard: optional(node.subquery.guard)},
+        ...node,
+        input: input(node.input),
+        subquery: {
+          ...node.subquery,
+          query: query(node.subquery.query),
+          test: optional(node.subquery.test),
+          guard: optional(node.subquery.guard),
+        },
       };
     case 'append':
       return {...node, inputs: node.inputs.map(query)};
@@ -34,36 +47,63 @@ export function mapNode(node: LogicalNode, input: MapNode, expr: MapExpr): Logic
     case 'recursive':
       return {...node, initial: query(node.initial), recursive: query(node.recursive)};
     case 'with':
-      return {...node, ctes: node.ctes.map(cte => mapCte(cte, input, expr)), body: input(node.body)};
+      return {
+        ...node,
+        ctes: node.ctes.map(cte => mapCte(cte, input, expr)),
+        body: input(node.body),
+      };
     case 'filter':
       return {...node, input: input(node.input), conditions: node.conditions.map(expr)};
     case 'compute':
-      return {...node, input: input(node.input), outputs: node.outputs.map(output => ({column: output.column, expr: expr(output.expr)}))};
+      return {
+        ...node,
+        input: input(node.input),
+        outputs: node.outputs.map(output => ({column: output.column, expr: expr(output.expr)})),
+      };
     case 'aggregate':
       return {
-        ...node, input: input(node.input), keys: node.keys.map(key => ({column: key.column, expr: expr(key.expr)})),
-        aggregates: node.aggregates.map(({column, call}) => ({column, call: mapAggregate(call, expr)})),
+        ...node,
+        input: input(node.input),
+        keys: node.keys.map(key => ({column: key.column, expr: expr(key.expr)})),
+        aggregates: node.aggregates.map(({column, call}) => ({
+          column,
+          call: mapAggregate(call, expr),
+        })),
       };
     case 'window':
       return {
-        ...node, input: input(node.input), partitionBy: node.partitionBy.map(expr), orderBy: keys(node.orderBy),
+        ...node,
+        input: input(node.input),
+        partitionBy: node.partitionBy.map(expr),
+        orderBy: keys(node.orderBy),
         frame: {
-          ...node.frame, start: {...node.frame.start, offset: optional(node.frame.start.offset)},
+          ...node.frame,
+          start: {...node.frame.start, offset: optional(node.frame.start.offset)},
           end: {...node.frame.end, offset: optional(node.frame.end.offset)},
         },
-        calls: node.calls.map(({column, call}) => ({column, call: {...call, args: call.args.map(expr), filter: optional(call.filter)}})),
+        calls: node.calls.map(({column, call}) => ({
+          column,
+          call: {...call, args: call.args.map(expr), filter: optional(call.filter)},
+        })),
       };
     case 'sort':
       return {...node, input: input(node.input), keys: keys(node.keys)};
     case 'limit':
       return {
-        ...node, input: input(node.input), limit: optional(node.limit), offset: optional(node.offset),
+        ...node,
+        input: input(node.input),
+        limit: optional(node.limit),
+        offset: optional(node.offset),
         tieKeys: node.tieKeys === null ? null : keys(node.tieKeys),
       };
     case 'distinct':
       return {...node, input: input(node.input), on: node.on === null ? null : node.on.map(expr)};
     case 'projectSet':
-      return {...node, input: input(node.input), functions: node.functions.map(call => mapSetCall(call, expr))};
+      return {
+        ...node,
+        input: input(node.input),
+        functions: node.functions.map(call => mapSetCall(call, expr)),
+      };
     case 'lock':
       return {...node, input: input(node.input)};
     default:
@@ -73,13 +113,18 @@ export function mapNode(node: LogicalNode, input: MapNode, expr: MapExpr): Logic
 
 function mapSetCall(item: LogicalSetCall, expr: MapExpr): LogicalSetCall {
   const {call} = item;
-  return {columns: item.columns, call: {...call, args: call.args.map(expr), expr: call.expr === null ? null : expr(call.expr)}};
+  return {
+    columns: item.columns,
+    call: {...call, args: call.args.map(expr), expr: call.expr === null ? null : expr(call.expr)},
+  };
 }
 
 /** An aggregate call with its expressions replaced. */
 export function mapAggregate(call: AggregateCall, expr: MapExpr): AggregateCall {
   return {
-    ...call, args: call.args.map(expr), filter: call.filter === null ? null : expr(call.filter),
+    ...call,
+    args: call.args.map(expr),
+    filter: call.filter === null ? null : expr(call.filter),
     orderBy: call.orderBy.map(key => ({...key, expr: expr(key.expr)})),
   };
 }
@@ -102,12 +147,31 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
   const returning = node.returning === null ? null : node.returning.map(expr);
   const generated = positions(node.generated);
   if (node.kind === 'modify') {
-    return {...node, input: input(node.input), recheck: node.recheck.map(expr), set: positions(node.set), generated, checks, returning};
+    return {
+      ...node,
+      input: input(node.input),
+      recheck: node.recheck.map(expr),
+      set: positions(node.set),
+      generated,
+      checks,
+      returning,
+    };
   }
   const conflict = node.onConflict;
   return {
-    ...node, source: {...node.source, node: input(node.source.node)}, defaults: node.defaults.map(item => (item === null ? null : expr(item))),
-    generated, checks, returning,
-    onConflict: conflict === null ? null : {...conflict, set: positions(conflict.set), where: conflict.where === null ? null : expr(conflict.where)},
+    ...node,
+    source: {...node.source, node: input(node.source.node)},
+    defaults: node.defaults.map(item => (item === null ? null : expr(item))),
+    generated,
+    checks,
+    returning,
+    onConflict:
+      conflict === null
+        ? null
+        : {
+            ...conflict,
+            set: positions(conflict.set),
+            where: conflict.where === null ? null : expr(conflict.where),
+          },
   };
 }

@@ -3,25 +3,44 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import type {DmlQuery, InsertNode, ModifyNode, TargetRow} from '../bind/logical.ts';
 import {joinAnd} from '../bind/conjuncts.ts';
 import {producedIds} from '../bind/logical-walk.ts';
-import {idsIn, type PhysicalPlanner, unique, type Layout, layoutOf, noLayout, type OuterSlots} from './planner.ts';
+import {
+  idsIn,
+  type PhysicalPlanner,
+  unique,
+  type Layout,
+  layoutOf,
+  noLayout,
+  type OuterSlots,
+} from './planner.ts';
 import type {Plan, PlanColumn} from './plan.ts';
 
 /** INSERT, UPDATE, DELETE as a plan node; its WITH queries around it. */
 export function planDml(planner: PhysicalPlanner, query: DmlQuery, outer: OuterSlots): Plan {
   const ctes = query.ctes.map(cte => ({
-    id: cte.id, name: cte.name, isDataModifying: cte.isDataModifying,
+    id: cte.id,
+    name: cte.name,
+    isDataModifying: cte.isDataModifying,
     plan: 'ctes' in cte.query ? planner.dml(cte.query, outer) : planner.outputs(cte.query, outer),
   }));
-  const columns = query.columns.map((column): PlanColumn => ({name: column.name, type: column.type, typmod: column.typmod}));
-  const plan = query.node.kind === 'insert' ? planInsert(planner, query.node, columns, outer) : planModify(planner, query.node, columns, outer);
+  const columns = query.columns.map(
+    (column): PlanColumn => ({name: column.name, type: column.type, typmod: column.typmod}),
+  );
+  const plan =
+    query.node.kind === 'insert'
+      ? planInsert(planner, query.node, columns, outer)
+      : planModify(planner, query.node, columns, outer);
   if (ctes.length === 0) return plan;
   return {kind: 'with', ...planner.state.base(columns, plan.estimatedRows), ctes, body: plan};
 }
 
 /** Live columns in order, then rid, seq, owner, userId: what RETURNING and CHECK see of a row. */
 function rowLayout(row: TargetRow): number[] {
-  const live = row.columns.filter(column => typeof column.source === 'number').map(column => column.id);
-  const pseudo = (['rid', 'seq', 'owner', 'userId'] as const).map(source => row.columns.find(column => column.source === source)!.id);
+  const live = row.columns
+    .filter(column => typeof column.source === 'number')
+    .map(column => column.id);
+  const pseudo = (['rid', 'seq', 'owner', 'userId'] as const).map(
+    source => row.columns.find(column => column.source === source)!.id,
+  );
   return [...live, ...pseudo];
 }
 
@@ -30,7 +49,13 @@ function liveLayout(row: TargetRow): number[] {
 }
 
 /** RETURNING: tableoid is a constant; other system columns of a changed row are not kept. */
-function returningExprs(planner: PhysicalPlanner, row: TargetRow, exprs: readonly BoundExpr[] | null, layout: Layout, outer: OuterSlots): BoundExpr[] | null {
+function returningExprs(
+  planner: PhysicalPlanner,
+  row: TargetRow,
+  exprs: readonly BoundExpr[] | null,
+  layout: Layout,
+  outer: OuterSlots,
+): BoundExpr[] | null {
   if (exprs === null) return null;
   const missing = row.columns.filter(column => !layout.has(column.id));
   return exprs.map(expr => {
@@ -39,35 +64,67 @@ function returningExprs(planner: PhysicalPlanner, row: TargetRow, exprs: readonl
   });
 }
 
-function replaceTableOid(planner: PhysicalPlanner, expr: BoundExpr, missing: TargetRow['columns'], row: TargetRow): BoundExpr {
+function replaceTableOid(
+  planner: PhysicalPlanner,
+  expr: BoundExpr,
+  missing: TargetRow['columns'],
+  row: TargetRow,
+): BoundExpr {
   if (missing.length === 0 || expr.kind !== 'column') return expr;
   const column = missing.find(candidate => candidate.id === expr.index);
   if (column === undefined) return expr;
-  if (column.source === 'tableoid') return planner.state.binding.constant(column.type, row.relation.oid);
+  if (column.source === 'tableoid')
+    return planner.state.binding.constant(column.type, row.relation.oid);
   throw featureNotSupported(`column "${column.name}" in RETURNING is not supported`);
 }
 
-function planInsert(planner: PhysicalPlanner, node: InsertNode, columns: readonly PlanColumn[], outer: OuterSlots): Plan {
+function planInsert(
+  planner: PhysicalPlanner,
+  node: InsertNode,
+  columns: readonly PlanColumn[],
+  outer: OuterSlots,
+): Plan {
   const {state} = planner;
   const row = layoutOf(rowLayout(node.newRow));
   const isOwner = (index: number): boolean => index === node.ownerColumn;
   const input = planner.outputs(node.source, outer);
   const targets: number[] = [];
   let next = 0;
-  for (let index = 0; index < node.source.columns.length; index++) if (!isOwner(index)) targets.push(node.targets[next++]!);
+  for (let index = 0; index < node.source.columns.length; index++)
+    if (!isOwner(index)) targets.push(node.targets[next++]!);
   const conflict = node.onConflict;
-  const pair = conflict === null ? noLayout : layoutOf([...liveLayout(conflict.existing), ...liveLayout(conflict.excluded)]);
+  const pair =
+    conflict === null
+      ? noLayout
+      : layoutOf([...liveLayout(conflict.existing), ...liveLayout(conflict.excluded)]);
   return {
-    kind: 'insert', ...state.base(columns, input.estimatedRows), table: node.table.oid, input: ownerLast(planner, input, node.ownerColumn),
-    targets, defaults: node.defaults.map(expr => (expr === null ? null : state.expr(expr, noLayout, outer))),
-    generated: node.generated.map(item => ({position: item.position, expr: state.expr(item.expr, row, outer)})),
+    kind: 'insert',
+    ...state.base(columns, input.estimatedRows),
+    table: node.table.oid,
+    input: ownerLast(planner, input, node.ownerColumn),
+    targets,
+    defaults: node.defaults.map(expr => (expr === null ? null : state.expr(expr, noLayout, outer))),
+    generated: node.generated.map(item => ({
+      position: item.position,
+      expr: state.expr(item.expr, row, outer),
+    })),
     ownerColumn: node.ownerColumn === null ? null : input.columns.length - 1,
-    checks: node.checks.map(check => ({name: check.name, condition: state.expr(check.condition, row, outer)})),
-    onConflict: conflict === null ? null : {
-      action: conflict.action, arbiters: conflict.arbiters,
-      set: conflict.set.map(item => ({position: item.position, expr: state.expr(item.expr, pair, outer)})),
-      where: conflict.where === null ? null : state.expr(conflict.where, pair, outer),
-    },
+    checks: node.checks.map(check => ({
+      name: check.name,
+      condition: state.expr(check.condition, row, outer),
+    })),
+    onConflict:
+      conflict === null
+        ? null
+        : {
+            action: conflict.action,
+            arbiters: conflict.arbiters,
+            set: conflict.set.map(item => ({
+              position: item.position,
+              expr: state.expr(item.expr, pair, outer),
+            })),
+            where: conflict.where === null ? null : state.expr(conflict.where, pair, outer),
+          },
     returning: returningExprs(planner, node.newRow, node.returning, row, outer),
   };
 }
@@ -85,28 +142,67 @@ function ownerLast(planner: PhysicalPlanner, input: Plan, ownerColumn: number | 
   return {kind: 'project', ...planner.state.base(columns, input.estimatedRows), input, exprs};
 }
 
-function planModify(planner: PhysicalPlanner, node: ModifyNode, columns: readonly PlanColumn[], outer: OuterSlots): Plan {
+function planModify(
+  planner: PhysicalPlanner,
+  node: ModifyNode,
+  columns: readonly PlanColumn[],
+  outer: OuterSlots,
+): Plan {
   const {state} = planner;
-  const live = node.target.columns.filter(column => typeof column.source === 'number').map(column => column.id);
-  const hidden = (['rid', 'seq', 'owner', 'location'] as const).map(source => node.target.columns.find(column => column.source === source)!.id);
+  const live = node.target.columns
+    .filter(column => typeof column.source === 'number')
+    .map(column => column.id);
+  const hidden = (['rid', 'seq', 'owner', 'location'] as const).map(
+    source => node.target.columns.find(column => column.source === source)!.id,
+  );
   const produced = producedIds(node.input);
-  const usedAbove = idsIn([...node.set.map(item => item.expr), ...(node.returning ?? []), ...node.recheck]).filter(id => produced.has(id));
+  const usedAbove = idsIn([
+    ...node.set.map(item => item.expr),
+    ...(node.returning ?? []),
+    ...node.recheck,
+  ]).filter(id => produced.has(id));
   const input = planner.plan(node.input, unique([...live, ...hidden, ...usedAbove]), outer);
   const layout = layoutOf(input.layout);
   const at = (id: number): number => layout.get(id)!;
   const [rid, seq, owner, location] = hidden.map(at) as [number, number, number, number];
-  const recheck = joinAnd(node.recheck.filter(term => idsIn([term]).every(id => layout.has(id) || outer.has(id))).map(term => state.expr(term, layout, outer)));
+  const recheck = joinAnd(
+    node.recheck
+      .filter(term => idsIn([term]).every(id => layout.has(id) || outer.has(id)))
+      .map(term => state.expr(term, layout, outer)),
+  );
   const row = rowLayout(node.newRow);
   const returningLayout = layoutOf([...row, ...input.layout]);
   const returning = returningExprs(planner, node.newRow, node.returning, returningLayout, outer);
-  const base = {...state.base(columns, input.plan.estimatedRows), table: node.table.oid, input: input.plan, rid, seq, owner, location};
+  const base = {
+    ...state.base(columns, input.plan.estimatedRows),
+    table: node.table.oid,
+    input: input.plan,
+    rid,
+    seq,
+    owner,
+    location,
+  };
   const oldColumns = live.map(at);
   if (node.action === 'delete') return {kind: 'delete', ...base, oldColumns, recheck, returning};
   const newRow = layoutOf(row);
   return {
-    kind: 'update', ...base, oldColumns, set: node.set.map(item => ({position: item.position, expr: state.expr(item.expr, layout, outer)})),
-    generated: node.generated.map(item => ({position: item.position, expr: state.expr(item.expr, newRow, outer)})), recheck,
-    checks: node.checks.map(check => ({name: check.name, condition: state.expr(check.condition, newRow, outer)})), returning,
+    kind: 'update',
+    ...base,
+    oldColumns,
+    set: node.set.map(item => ({
+      position: item.position,
+      expr: state.expr(item.expr, layout, outer),
+    })),
+    generated: node.generated.map(item => ({
+      position: item.position,
+      expr: state.expr(item.expr, newRow, outer),
+    })),
+    recheck,
+    checks: node.checks.map(check => ({
+      name: check.name,
+      condition: state.expr(check.condition, newRow, outer),
+    })),
+    returning,
     changesKey: node.changesKey,
   };
 }

@@ -6,7 +6,15 @@ import {joinAnd, splitAnd} from '../bind/conjuncts.ts';
 import {freeColumns, producedIds} from '../bind/logical-walk.ts';
 import type {ColumnId, JoinNode, LogicalNode, ScanNode} from '../bind/logical.ts';
 import {isEquality} from './estimate.ts';
-import {extend, idsIn, type PhysicalPlanner, unique, layoutOf, type OuterSlots, type Planned} from './planner.ts';
+import {
+  extend,
+  idsIn,
+  type PhysicalPlanner,
+  unique,
+  layoutOf,
+  type OuterSlots,
+  type Planned,
+} from './planner.ts';
 import type {Plan} from './plan.ts';
 import {filtered} from './push-down.ts';
 
@@ -17,16 +25,24 @@ interface EquiKey {
 }
 
 /** A join as hash join, nested loop with bindings (LATERAL, index lookups) or plain nested loop. */
-export function planJoin(planner: PhysicalPlanner, node: JoinNode, needed: readonly ColumnId[], outer: OuterSlots): Planned {
+export function planJoin(
+  planner: PhysicalPlanner,
+  node: JoinNode,
+  needed: readonly ColumnId[],
+  outer: OuterSlots,
+): Planned {
   const leftIds = producedIds(node.left);
   const lateral = [...freeColumns(node.right)].filter(id => leftIds.has(id));
   if (lateral.length > 0) return nestedLoop(planner, node, needed, outer, lateral);
   const rightIds = producedIds(node.right);
-  const keys = node.on.flatMap(splitAnd).flatMap(condition => equiKey(planner, condition, leftIds, rightIds) ?? []);
+  const keys = node.on
+    .flatMap(splitAnd)
+    .flatMap(condition => equiKey(planner, condition, leftIds, rightIds) ?? []);
   if (keys.length === 0) return nestedLoop(planner, node, needed, outer, []);
   const looped = asLookupLoop(planner, node, keys, leftIds);
   if (looped !== null) return planJoin(planner, looped, needed, outer);
-  const swapped = node.joinType === 'inner' && planner.state.rows(node.left) < planner.state.rows(node.right);
+  const swapped =
+    node.joinType === 'inner' && planner.state.rows(node.left) < planner.state.rows(node.right);
   if (swapped) {
     const turned = keys.map(key => ({condition: key.condition, left: key.right, right: key.left}));
     return hashJoin(planner, {...node, left: node.right, right: node.left}, needed, outer, turned);
@@ -35,16 +51,27 @@ export function planJoin(planner: PhysicalPlanner, node: JoinNode, needed: reado
 }
 
 /** left expression = right expression with both sides of one type. */
-function equiKey(planner: PhysicalPlanner, condition: BoundExpr, leftIds: ReadonlySet<number>, rightIds: ReadonlySet<number>): EquiKey | null {
+function equiKey(
+  planner: PhysicalPlanner,
+  condition: BoundExpr,
+  leftIds: ReadonlySet<number>,
+  rightIds: ReadonlySet<number>,
+): EquiKey | null {
   if (!isEquality(condition) || condition.kind !== 'call' || isVolatile(condition)) return null;
   const [first, second] = condition.args as [BoundExpr, BoundExpr];
   const firstIds = idsIn([first]);
   const secondIds = idsIn([second]);
-  const within = (ids: readonly number[], set: ReadonlySet<number>, other: ReadonlySet<number>): boolean =>
-    ids.some(id => set.has(id)) && !ids.some(id => other.has(id));
-  const pair = within(firstIds, leftIds, rightIds) && within(secondIds, rightIds, leftIds)
-    ? [first, second]
-    : within(firstIds, rightIds, leftIds) && within(secondIds, leftIds, rightIds) ? [second, first] : null;
+  const within = (
+    ids: readonly number[],
+    set: ReadonlySet<number>,
+    other: ReadonlySet<number>,
+  ): boolean => ids.some(id => set.has(id)) && !ids.some(id => other.has(id));
+  const pair =
+    within(firstIds, leftIds, rightIds) && within(secondIds, rightIds, leftIds)
+      ? [first, second]
+      : within(firstIds, rightIds, leftIds) && within(secondIds, leftIds, rightIds)
+        ? [second, first]
+        : null;
   if (pair === null) return null;
   const unified = unify(planner, pair[0]!, pair[1]!);
   return unified === null ? null : {condition, left: unified[0], right: unified[1]};
@@ -52,7 +79,11 @@ function equiKey(planner: PhysicalPlanner, condition: BoundExpr, leftIds: Readon
 
 const integerWidth: Readonly<Record<number, number>> = {21: 2, 23: 4, 20: 8};
 
-function unify(planner: PhysicalPlanner, left: BoundExpr, right: BoundExpr): [BoundExpr, BoundExpr] | null {
+function unify(
+  planner: PhysicalPlanner,
+  left: BoundExpr,
+  right: BoundExpr,
+): [BoundExpr, BoundExpr] | null {
   const a = baseType(left.type);
   const b = baseType(right.type);
   if (a.category === 'G') return null;
@@ -60,7 +91,9 @@ function unify(planner: PhysicalPlanner, left: BoundExpr, right: BoundExpr): [Bo
   const widthA = integerWidth[a.oid];
   const widthB = integerWidth[b.oid];
   if (widthA !== undefined && widthB !== undefined) {
-    return widthA < widthB ? [coerceImplicit(planner.state.binding, left, b), right] : [left, coerceImplicit(planner.state.binding, right, a)];
+    return widthA < widthB
+      ? [coerceImplicit(planner.state.binding, left, b), right]
+      : [left, coerceImplicit(planner.state.binding, right, a)];
   }
   const strings = [25, 1043, 19];
   if (strings.includes(a.oid) && strings.includes(b.oid)) {
@@ -70,18 +103,35 @@ function unify(planner: PhysicalPlanner, left: BoundExpr, right: BoundExpr): [Bo
   return null;
 }
 
-function hashJoin(planner: PhysicalPlanner, node: JoinNode, needed: readonly ColumnId[], outer: OuterSlots, keys: readonly EquiKey[]): Planned {
+function hashJoin(
+  planner: PhysicalPlanner,
+  node: JoinNode,
+  needed: readonly ColumnId[],
+  outer: OuterSlots,
+  keys: readonly EquiKey[],
+): Planned {
   const on = node.on.flatMap(splitAnd);
   const residual = on.filter(condition => !keys.some(key => key.condition === condition));
-  const sides = planSides(planner, node, extend(needed, [...residual, ...keys.flatMap(key => [key.left, key.right])]), outer, outer);
+  const sides = planSides(
+    planner,
+    node,
+    extend(needed, [...residual, ...keys.flatMap(key => [key.left, key.right])]),
+    outer,
+    outer,
+  );
   const both = layoutOf([...sides.left.layout, ...sides.right.layout]);
   const leftLayout = layoutOf(sides.left.layout);
   const rightLayout = layoutOf(sides.right.layout);
   const plan: Plan = {
-    kind: 'hashJoin', ...planner.state.base(planner.state.describe(sides.output), planner.state.rows(node)), joinType: node.joinType,
-    left: sides.left.plan, right: sides.right.plan, leftKeys: keys.map(key => planner.state.expr(key.left, leftLayout, outer)),
+    kind: 'hashJoin',
+    ...planner.state.base(planner.state.describe(sides.output), planner.state.rows(node)),
+    joinType: node.joinType,
+    left: sides.left.plan,
+    right: sides.right.plan,
+    leftKeys: keys.map(key => planner.state.expr(key.left, leftLayout, outer)),
     rightKeys: keys.map(key => planner.state.expr(key.right, rightLayout, outer)),
-    condition: joinAnd(residual.map(condition => planner.state.expr(condition, both, outer))), isNullAware: node.isNullAware,
+    condition: joinAnd(residual.map(condition => planner.state.expr(condition, both, outer))),
+    isNullAware: node.isNullAware,
   };
   return {plan, layout: sides.output};
 }
@@ -92,16 +142,36 @@ interface Sides {
   readonly output: readonly ColumnId[];
 }
 
-function planSides(planner: PhysicalPlanner, node: JoinNode, wanted: readonly ColumnId[], outer: OuterSlots, inner: OuterSlots): Sides {
+function planSides(
+  planner: PhysicalPlanner,
+  node: JoinNode,
+  wanted: readonly ColumnId[],
+  outer: OuterSlots,
+  inner: OuterSlots,
+): Sides {
   const leftIds = producedIds(node.left);
   const rightIds = producedIds(node.right);
-  const left = planner.plan(node.left, wanted.filter(id => leftIds.has(id)), outer);
-  const right = planner.plan(node.right, wanted.filter(id => rightIds.has(id)), inner);
+  const left = planner.plan(
+    node.left,
+    wanted.filter(id => leftIds.has(id)),
+    outer,
+  );
+  const right = planner.plan(
+    node.right,
+    wanted.filter(id => rightIds.has(id)),
+    inner,
+  );
   const isLeftOnly = node.joinType === 'semi' || node.joinType === 'anti';
   return {left, right, output: isLeftOnly ? left.layout : [...left.layout, ...right.layout]};
 }
 
-function nestedLoop(planner: PhysicalPlanner, node: JoinNode, needed: readonly ColumnId[], outer: OuterSlots, lateral: readonly ColumnId[]): Planned {
+function nestedLoop(
+  planner: PhysicalPlanner,
+  node: JoinNode,
+  needed: readonly ColumnId[],
+  outer: OuterSlots,
+  lateral: readonly ColumnId[],
+): Planned {
   const on = node.on.flatMap(splitAnd);
   const inner = new Map(outer);
   const slots = lateral.map(id => {
@@ -115,18 +185,34 @@ function nestedLoop(planner: PhysicalPlanner, node: JoinNode, needed: readonly C
   const leftLayout = layoutOf(sides.left.layout);
   const bindings = slots.map(({id, slot}) => {
     const column = planner.state.columns.get(id)!;
-    const expr: BoundExpr = {kind: 'column', type: column.type, typmod: column.typmod, location: -1, index: id};
+    const expr: BoundExpr = {
+      kind: 'column',
+      type: column.type,
+      typmod: column.typmod,
+      location: -1,
+      index: id,
+    };
     return {slot, expr: planner.state.expr(expr, leftLayout, outer)};
   });
   const plan: Plan = {
-    kind: 'nestedLoop', ...planner.state.base(planner.state.describe(sides.output), planner.state.rows(node)), joinType: node.joinType,
-    left: sides.left.plan, right: sides.right.plan, condition: joinAnd(on.map(condition => planner.state.expr(condition, both, outer))), bindings,
+    kind: 'nestedLoop',
+    ...planner.state.base(planner.state.describe(sides.output), planner.state.rows(node)),
+    joinType: node.joinType,
+    left: sides.left.plan,
+    right: sides.right.plan,
+    condition: joinAnd(on.map(condition => planner.state.expr(condition, both, outer))),
+    bindings,
   };
   return {plan, layout: sides.output};
 }
 
 /** A small left side and a right side with an index on the join columns: look each left row up instead of reading all. */
-function asLookupLoop(planner: PhysicalPlanner, node: JoinNode, keys: readonly EquiKey[], leftIds: ReadonlySet<number>): JoinNode | null {
+function asLookupLoop(
+  planner: PhysicalPlanner,
+  node: JoinNode,
+  keys: readonly EquiKey[],
+  leftIds: ReadonlySet<number>,
+): JoinNode | null {
   if (node.isNullAware || node.joinType === 'full' || node.joinType === 'right') return null;
   const direct = loopOver(planner, node, keys);
   if (direct !== null) return direct;
@@ -136,7 +222,11 @@ function asLookupLoop(planner: PhysicalPlanner, node: JoinNode, keys: readonly E
   return loopOver(planner, {...node, left: node.right, right: node.left}, turned);
 }
 
-function loopOver(planner: PhysicalPlanner, node: JoinNode, keys: readonly EquiKey[]): JoinNode | null {
+function loopOver(
+  planner: PhysicalPlanner,
+  node: JoinNode,
+  keys: readonly EquiKey[],
+): JoinNode | null {
   const scan = scanOf(node.right);
   if (scan === null) return null;
   const leftRows = planner.state.rows(node.left);
@@ -146,7 +236,11 @@ function loopOver(planner: PhysicalPlanner, node: JoinNode, keys: readonly EquiK
   if (!hasUsableIndex(planner, scan, node.right, keys)) return null;
   const on = node.on.flatMap(splitAnd);
   const pushed = keys.map(key => key.condition);
-  return {...node, right: filtered(node.right, pushed), on: on.filter(condition => !pushed.includes(condition))};
+  return {
+    ...node,
+    right: filtered(node.right, pushed),
+    on: on.filter(condition => !pushed.includes(condition)),
+  };
 }
 
 function scanOf(node: LogicalNode): ScanNode | null {
@@ -154,9 +248,22 @@ function scanOf(node: LogicalNode): ScanNode | null {
   return node.kind === 'filter' && node.input.kind === 'scan' ? node.input : null;
 }
 
-const systemKeys: ReadonlySet<string> = new Set(['oid', 'attrelid', 'indexrelid', 'indrelid', 'conrelid', 'adrelid', 'objoid']);
+const systemKeys: ReadonlySet<string> = new Set([
+  'oid',
+  'attrelid',
+  'indexrelid',
+  'indrelid',
+  'conrelid',
+  'adrelid',
+  'objoid',
+]);
 
-function hasUsableIndex(planner: PhysicalPlanner, scan: ScanNode, right: LogicalNode, keys: readonly EquiKey[]): boolean {
+function hasUsableIndex(
+  planner: PhysicalPlanner,
+  scan: ScanNode,
+  right: LogicalNode,
+  keys: readonly EquiKey[],
+): boolean {
   const bound = new Set<number>();
   const names = new Set<string>();
   const note = (expr: BoundExpr): void => {
@@ -171,7 +278,15 @@ function hasUsableIndex(planner: PhysicalPlanner, scan: ScanNode, right: Logical
   if (bound.size === 0) return false;
   if (scan.relation.kind === 'systemRelation') return [...names].some(name => systemKeys.has(name));
   if (scan.scope === 'all') return false;
-  if (right.kind === 'filter') for (const condition of right.conditions) if (isEquality(condition) && condition.kind === 'call') condition.args.forEach(note);
-  return planner.state.binding.context.catalog.indexesOf(scan.relation.oid).some(index =>
-    index.predicateText === null && index.method !== 'bloom' && index.keys.every(key => key.attnum !== 0 && bound.has(key.attnum)));
+  if (right.kind === 'filter')
+    for (const condition of right.conditions)
+      if (isEquality(condition) && condition.kind === 'call') condition.args.forEach(note);
+  return planner.state.binding.context.catalog
+    .indexesOf(scan.relation.oid)
+    .some(
+      index =>
+        index.predicateText === null &&
+        index.method !== 'bloom' &&
+        index.keys.every(key => key.attnum !== 0 && bound.has(key.attnum)),
+    );
 }

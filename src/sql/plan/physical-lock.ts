@@ -5,9 +5,18 @@ import {type PhysicalPlanner, unique, type OuterSlots, type Planned} from './pla
 import type {Plan, RowMark} from './plan.ts';
 
 /** FOR UPDATE: the scans' rid, seq, owner, location and columns travel up to the LockRows node. */
-export function planLock(planner: PhysicalPlanner, node: LogicalNode & {readonly kind: 'lock'}, needed: readonly ColumnId[], outer: OuterSlots): Planned {
-  const wanted = unique([...needed, ...node.scans.flatMap(scan =>
-    scan.columns.filter(column => typeof column.source !== 'number').map(column => column.id))]);
+export function planLock(
+  planner: PhysicalPlanner,
+  node: LogicalNode & {readonly kind: 'lock'},
+  needed: readonly ColumnId[],
+  outer: OuterSlots,
+): Planned {
+  const wanted = unique([
+    ...needed,
+    ...node.scans.flatMap(scan =>
+      scan.columns.filter(column => typeof column.source !== 'number').map(column => column.id),
+    ),
+  ]);
   const input = planner.plan(node.input, wanted, outer);
   const marks = node.scans.map((scan): RowMark => {
     const at = (source: string): number => {
@@ -23,24 +32,41 @@ export function planLock(planner: PhysicalPlanner, node: LogicalNode & {readonly
       return column.source === 'userId' ? [{input: index, output: 'userId'}] : [];
     });
     return {
-      table: scan.relation.oid, rid: at('rid'), seq: at('seq'), owner: at('owner'), location: at('location'), mode: scan.lock!.mode,
-      wait: scan.lock!.wait, columns, recheck: recheckOf(planner, node.input, input, outer),
+      table: scan.relation.oid,
+      rid: at('rid'),
+      seq: at('seq'),
+      owner: at('owner'),
+      location: at('location'),
+      mode: scan.lock!.mode,
+      wait: scan.lock!.wait,
+      columns,
+      recheck: recheckOf(planner, node.input, input, outer),
     };
   });
   const plan: Plan = {
-    kind: 'lockRows', ...planner.state.base(planner.state.describe(input.layout), planner.state.rows(node)), input: input.plan, marks,
+    kind: 'lockRows',
+    ...planner.state.base(planner.state.describe(input.layout), planner.state.rows(node)),
+    input: input.plan,
+    marks,
   };
   return {plan, layout: input.layout};
 }
 
 /** The WHERE of the locked query as far as its columns are at hand above. */
-function recheckOf(planner: PhysicalPlanner, node: LogicalNode, input: Planned, outer: OuterSlots): RowMark['recheck'] {
+function recheckOf(
+  planner: PhysicalPlanner,
+  node: LogicalNode,
+  input: Planned,
+  outer: OuterSlots,
+): RowMark['recheck'] {
   const layout = new Map(input.layout.map((id, index) => [id, index]));
   const conditions = conditionsIn(node).filter(condition => canEvaluate(condition, layout, outer));
   const terms = conditions.map(condition => planner.state.expr(condition, layout, outer));
   const first = terms[0];
   if (first === undefined) return null;
-  return terms.length === 1 ? first : {kind: 'and', type: first.type, typmod: -1, location: -1, args: terms};
+  return terms.length === 1
+    ? first
+    : {kind: 'and', type: first.type, typmod: -1, location: -1, args: terms};
 }
 
 type Condition = (LogicalNode & {readonly kind: 'filter'})['conditions'][number];
@@ -55,16 +81,23 @@ function conditionsIn(node: LogicalNode): Condition[] {
     case 'apply':
       return conditionsIn(node.input);
     case 'join':
-      return node.joinType === 'inner' ? [...node.on, ...conditionsIn(node.left), ...conditionsIn(node.right)] : [];
+      return node.joinType === 'inner'
+        ? [...node.on, ...conditionsIn(node.left), ...conditionsIn(node.right)]
+        : [];
     default:
       return [];
   }
 }
 
-function canEvaluate(condition: Condition, layout: ReadonlyMap<ColumnId, number>, outer: OuterSlots): boolean {
+function canEvaluate(
+  condition: Condition,
+  layout: ReadonlyMap<ColumnId, number>,
+  outer: OuterSlots,
+): boolean {
   let isOk = true;
   const visit = (value: Condition): void => {
-    if (value.kind === 'column' && !layout.has(value.index) && !outer.has(value.index)) isOk = false;
+    if (value.kind === 'column' && !layout.has(value.index) && !outer.has(value.index))
+      isOk = false;
     for (const child of childrenOf(value)) visit(child);
   };
   visit(condition);

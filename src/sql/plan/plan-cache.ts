@@ -58,7 +58,9 @@ export class PlanCache<E> {
 
   /** As find, else plans: `plan` is given the text's literals (null = no slots), `make` turns the plan into what is kept. */
   get(
-    text: string, environment: PlanEnvironment, plan: (literals: readonly LiteralToken[] | null) => PlannedStatement,
+    text: string,
+    environment: PlanEnvironment,
+    plan: (literals: readonly LiteralToken[] | null) => PlannedStatement,
     make: (planned: PlannedStatement) => E,
   ): CachedPlan<E> {
     const scanned = scanKey(text);
@@ -67,14 +69,25 @@ export class PlanCache<E> {
     if (known !== null) return known;
     const planned = plan(scanned?.literals ?? null);
     const literals = scanned?.literals ?? [];
-    const slots = planned.slots.map((slot): LiteralSlot => ({
-      literal: literals.findIndex(token => (slot.isNegated ? token.location > slot.location : token.location === slot.location)),
-      type: slot.type, typmod: slot.typmod, isNegated: slot.isNegated,
-    }));
+    const slots = planned.slots.map(
+      (slot): LiteralSlot => ({
+        literal: literals.findIndex(token =>
+          slot.isNegated ? token.location > slot.location : token.location === slot.location,
+        ),
+        type: slot.type,
+        typmod: slot.typmod,
+        isNegated: slot.isNegated,
+      }),
+    );
     const used = new Set(slots.map(slot => slot.literal));
     const variant: Variant<E> = {
-      catalog: environment.catalog, slots, entry: make(planned), hits: 0,
-      pinned: literals.flatMap((token, literal) => (used.has(literal) ? [] : [{literal, value: token.value}])),
+      catalog: environment.catalog,
+      slots,
+      entry: make(planned),
+      hits: 0,
+      pinned: literals.flatMap((token, literal) =>
+        used.has(literal) ? [] : [{literal, value: token.value}],
+      ),
       rows: planned.plan.tables.map(({oid}) => [oid, environment.estimateRows(oid)] as const),
     };
     this.#keep(key, variant);
@@ -86,20 +99,31 @@ export class PlanCache<E> {
     this.#bytes = 0;
   }
 
-  #find(text: string, scanned: TokenKey | null, key: string, environment: PlanEnvironment): CachedPlan<E> | null {
+  #find(
+    text: string,
+    scanned: TokenKey | null,
+    key: string,
+    environment: PlanEnvironment,
+  ): CachedPlan<E> | null {
     const variants = this.#variants.get(key);
     if (variants === undefined) return null;
     const literals = scanned?.literals ?? [];
     for (let index = 0; index < variants.length; index++) {
       const variant = variants[index]!;
-      if (variant.catalog !== environment.catalog || (++variant.hits % checkEvery === 0 && hasGrown(variant, environment))) {
+      if (
+        variant.catalog !== environment.catalog ||
+        (++variant.hits % checkEvery === 0 && hasGrown(variant, environment))
+      ) {
         variants.splice(index--, 1);
         continue;
       }
       if (!isPinnedSame(variant, literals)) continue;
       this.#variants.delete(key);
       this.#variants.set(key, variants);
-      return {entry: variant.entry, slots: slotValues(text, literals, variant.slots, environment.format)};
+      return {
+        entry: variant.entry,
+        slots: slotValues(text, literals, variant.slots, environment.format),
+      };
     }
     return null;
   }
@@ -129,7 +153,8 @@ function mapKey(text: string, scanned: TokenKey | null, environment: PlanEnviron
 }
 
 function isPinnedSame(variant: Variant<unknown>, literals: readonly LiteralToken[]): boolean {
-  for (const {literal, value} of variant.pinned) if (literals[literal]!.value !== value) return false;
+  for (const {literal, value} of variant.pinned)
+    if (literals[literal]!.value !== value) return false;
   return true;
 }
 
@@ -144,20 +169,31 @@ function hasGrown(variant: Variant<unknown>, environment: PlanEnvironment): bool
 const noSlots: readonly Datum[] = [];
 
 /** Values of a text's literals for its plan's slots, each through the type's input function. */
-export function slotValues(text: string, literals: readonly LiteralToken[], slots: readonly LiteralSlot[], format: FormatSettings): readonly Datum[] {
+export function slotValues(
+  text: string,
+  literals: readonly LiteralToken[],
+  slots: readonly LiteralSlot[],
+  format: FormatSettings,
+): readonly Datum[] {
   if (slots.length === 0) return noSlots;
   const values: Datum[] = [];
   for (const slot of slots) values.push(slotValue(text, literals[slot.literal]!, slot, format));
   return values;
 }
 
-function slotValue(text: string, token: LiteralToken, slot: LiteralSlot, format: FormatSettings): Datum {
+function slotValue(
+  text: string,
+  token: LiteralToken,
+  slot: LiteralSlot,
+  format: FormatSettings,
+): Datum {
   if (token.kind === 'int4') return slot.isNegated ? -Number(token.value) : Number(token.value);
   if (token.kind === 'int8') return slot.isNegated ? -BigInt(token.value) : BigInt(token.value);
   try {
     return slot.type.input(slot.isNegated ? `-${token.value}` : token.value, slot.typmod, format);
   } catch (error) {
-    if (error instanceof PgError) throw error.with({position: characterPosition(text, token.location)});
+    if (error instanceof PgError)
+      throw error.with({position: characterPosition(text, token.location)});
     throw error;
   }
 }

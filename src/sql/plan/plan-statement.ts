@@ -1,4 +1,6 @@
-import {internalError} from '../../common/errors.ts';
+import type {Node} from '@pgsql/types';
+import {internalError, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from '../bind/binding.ts';
 import {baseType} from '../bind/coercion-path.ts';
@@ -25,31 +27,71 @@ export interface PlannedStatement {
 export interface PlanOptions {
   /** Names under which $1.. can be referenced (live queries, SQL functions). */
   readonly parameterNames?: readonly string[] | null;
-  /** These literals of the text (from scanKey) may become slots, whose values the caller supplies in `run.slots`. Otherwise they are constants. */
+  /**
+   * These literals of the text (from scanKey) may become slots, whose values the caller supplies in `run.slots`.
+   * Otherwise they are constants.
+   */
   readonly literals?: readonly LiteralToken[] | null;
   /** The text came by the simple protocol: a parameter is 42P02. */
   readonly noParameters?: boolean;
 }
 
 /** Binds and plans a SELECT, VALUES, INSERT, UPDATE or DELETE. */
-export function planStatement(statement: Pick<ParsedStatement, 'ast' | 'text'>, context: BindContext, options: PlanOptions = {}): PlannedStatement {
+export function planStatement(
+  statement: Pick<ParsedStatement, 'ast' | 'text'>,
+  context: BindContext,
+  options: PlanOptions = {},
+): PlannedStatement {
   if (statement.ast === null) throw internalError('planStatement without a tree');
-  const bound = bindStatement(statement.ast, statement.text, context, {
-    parameterNames: options.parameterNames ?? null, noParameters: options.noParameters ?? false,
-    literals: literalPlaces(statement.text, options.literals ?? []),
+  return withinStack(() => bindAndPlan(statement.ast!, statement.text, context, options));
+}
+
+/** Too deep an expression is 54001, not a crash. */
+function withinStack<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {
+      hint: 'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the ' +
+        'platform\'s stack depth limit is adequate.',
+    });
+  }
+}
+
+function bindAndPlan(
+  ast: Node,
+  text: string,
+  context: BindContext,
+  options: PlanOptions,
+): PlannedStatement {
+  const bound = bindStatement(ast, text, context, {
+    parameterNames: options.parameterNames ?? null,
+    noParameters: options.noParameters ?? false,
+    literals: literalPlaces(text, options.literals ?? []),
   });
   return planBound(bound);
 }
 
 /** Parameter types and result columns (null when the statement returns no rows) of a statement that is not planned. */
 export function describeQuery(
-  statement: Pick<ParsedStatement, 'ast' | 'text'>, context: BindContext, options: PlanOptions = {},
-): {readonly columns: readonly ResultColumn[] | null; readonly parameterTypes: readonly TypeInstance[]} {
+  statement: Pick<ParsedStatement, 'ast' | 'text'>,
+  context: BindContext,
+  options: PlanOptions = {},
+): {
+  readonly columns: readonly ResultColumn[] | null;
+  readonly parameterTypes: readonly TypeInstance[];
+} {
   if (statement.ast === null) throw internalError('describeQuery without a tree');
   const bound = bindStatement(statement.ast, statement.text, context, {
-    parameterNames: options.parameterNames ?? null, noParameters: options.noParameters ?? false, literals: new Set(),
+    parameterNames: options.parameterNames ?? null,
+    noParameters: options.noParameters ?? false,
+    literals: new Set(),
   });
-  return {columns: returnsRows(bound) ? resultColumns(bound) : null, parameterTypes: bound.binding.parameters.finish()};
+  return {
+    columns: returnsRows(bound) ? resultColumns(bound) : null,
+    parameterTypes: bound.binding.parameters.finish(),
+  };
 }
 
 /** Plans a bound statement. */
@@ -59,7 +101,8 @@ export function planBound(bound: BoundStatement): PlannedStatement {
   const estimator = new Estimator(binding);
   const folder = new Folder(binding);
   const pushDown = new PushDown(binding, estimator);
-  const optimize = (node: LogicalNode): LogicalNode => pushDown.optimize(inlineCtes(foldTree(node, folder)));
+  const optimize = (node: LogicalNode): LogicalNode =>
+    pushDown.optimize(inlineCtes(foldTree(node, folder)));
   const state = new PlanState(binding, estimator);
   const physical = new Physical(state);
   const root = isDml(bound.query.node)
@@ -67,9 +110,16 @@ export function planBound(bound: BoundStatement): PlannedStatement {
     : physical.outputs({node: optimize(bound.query.node), columns: bound.query.columns}, new Map());
   const isWriting = bound.kind !== 'select' || changesData(bound.query.node);
   const plan: QueryPlan = {
-    kind: bound.kind, root, columns: resultColumns(bound), returnsRows: returnsRows(bound), parameterTypes, outerCount: state.outerCount,
-    privileges: privileges(binding), isReadOnly: !isWriting && !binding.locksRows && !callsWriter(root),
-    tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})), hasVolatile: binding.hasVolatile,
+    kind: bound.kind,
+    root,
+    columns: resultColumns(bound),
+    returnsRows: returnsRows(bound),
+    parameterTypes,
+    outerCount: state.outerCount,
+    privileges: privileges(binding),
+    isReadOnly: !isWriting && !binding.locksRows && !callsWriter(root),
+    tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})),
+    hasVolatile: binding.hasVolatile,
   };
   return {plan, slots: state.slots};
 }
@@ -83,7 +133,8 @@ function literalPlaces(text: string, literals: readonly LiteralToken[]): Readonl
     places.add(location);
     if (kind === 'string') continue;
     let at = location - 1;
-    while (at >= 0 && (bytes[at] === 32 || bytes[at] === 9 || bytes[at] === 10 || bytes[at] === 13)) at--;
+    while (at >= 0 && (bytes[at] === 32 || bytes[at] === 9 || bytes[at] === 10 || bytes[at] === 13))
+      at--;
     if (bytes[at] === 45) places.add(at);
   }
   return places;
@@ -93,10 +144,17 @@ function foldTree(node: LogicalNode, folder: Folder): LogicalNode {
   return mapNode(node, input => foldTree(input, folder), folder.fold);
 }
 
-function optimizeDml(query: DmlQuery, optimize: (node: LogicalNode) => LogicalNode, folder: Folder): DmlQuery {
+function optimizeDml(
+  query: DmlQuery,
+  optimize: (node: LogicalNode) => LogicalNode,
+  folder: Folder,
+): DmlQuery {
   const ctes = query.ctes.map((cte): CteDefinition => {
     if ('ctes' in cte.query) return {...cte, query: optimizeDml(cte.query, optimize, folder)};
-    return {...cte, query: {...(cte.query as BoundQuery), node: optimize((cte.query as BoundQuery).node)}};
+    return {
+      ...cte,
+      query: {...(cte.query as BoundQuery), node: optimize((cte.query as BoundQuery).node)},
+    };
   });
   return {...query, ctes, node: mapDml(query.node, optimize, folder.fold)};
 }
@@ -111,7 +169,8 @@ function resultColumns(bound: BoundStatement): ResultColumn[] {
 /** RowDescription tells a domain's base type with the domain's typmod. */
 function domainTypmod(type: TypeInstance): number {
   let domain = type;
-  while (domain.base !== null && domain.base.kind === 'd' && domain.baseTypmod === -1) domain = domain.base;
+  while (domain.base !== null && domain.base.kind === 'd' && domain.baseTypmod === -1)
+    domain = domain.base;
   return domain.baseTypmod;
 }
 
@@ -127,13 +186,26 @@ function changesData(node: LogicalNode | DmlQuery['node']): boolean {
 }
 
 function privileges(binding: Binding): RequiredPrivilege[] {
-  return binding.uses.map(use => ({
-    relation: use.relation, columns: [...use.columns].sort((a, b) => a - b), privilege: use.privilege, asRole: use.asRole,
-  }));
+  return binding.uses
+    .filter(use => !use.needsColumns || use.columns.size > 0)
+    .map(use => ({
+      relation: use.relation,
+      columns: [...use.columns].sort((a, b) => a - b),
+      privilege: use.privilege,
+      asRole: use.asRole,
+    }));
 }
 
 const writers: ReadonlySet<string> = new Set([
-  'nextval_oid', 'setval_oid', 'setval3_oid', 'pg_notify', 'lo_creat', 'lo_create', 'be_lo_unlink', 'txid_current', 'pg_current_xact_id',
+  'nextval_oid',
+  'setval_oid',
+  'setval3_oid',
+  'pg_notify',
+  'lo_creat',
+  'lo_create',
+  'be_lo_unlink',
+  'txid_current',
+  'pg_current_xact_id',
 ]);
 
 /** Whether a plan calls a function that writes (nextval, pg_notify, functions in schema system). */
@@ -146,8 +218,13 @@ function callsWriter(plan: Plan): boolean {
       return;
     }
     const fields = value as Readonly<Record<string, unknown>>;
-    if (typeof fields['source'] === 'string' && (writers.has(fields['source']) || fields['source'].startsWith('system.'))) found = true;
-    for (const key in fields) if (key !== 'type' && key !== 'columns' && key !== 'value') visit(fields[key]);
+    if (
+      typeof fields['source'] === 'string' &&
+      (writers.has(fields['source']) || fields['source'].startsWith('system.'))
+    )
+      found = true;
+    for (const key in fields)
+      if (key !== 'type' && key !== 'columns' && key !== 'value') visit(fields[key]);
   };
   visit(plan);
   return found;

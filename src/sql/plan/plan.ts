@@ -16,7 +16,10 @@ interface PlanBase {
   readonly estimatedRows: number;
 }
 
-/** A conjunct pushed to storage for pruning and key ranges; its values are column-free expressions evaluated at open. The filter is still applied above. */
+/**
+ * A conjunct pushed to storage for pruning and key ranges; its values are column-free expressions evaluated at
+ * open. The filter is still applied above.
+ */
 export interface PushedPredicate {
   readonly column: number;
   readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'isNull' | 'isNotNull';
@@ -29,7 +32,8 @@ export interface PushedPredicate {
 export type OwnerScope = 'none' | 'own' | 'all';
 
 /**
- * Scan of a stored table. `outputs` are attnums or pseudo columns in output order; `filter` (over the node's own output columns) is applied by the node.
+ * Scan of a stored table. `outputs` are attnums or pseudo columns in output order; `filter` (over the node's own
+ * output columns) is applied by the node.
  * `lookup`: exact key lookup by an index: one list of expressions per key (column-free or outer), values cast to the key types.
  */
 export interface TableScanPlan extends PlanBase {
@@ -127,7 +131,8 @@ export interface HashJoinPlan extends PlanBase {
 }
 
 /**
- * For each left row: set `run.outer[outerBase + i]` to the value of `bindings[i]` (over left), re-open right, join. With no bindings right is materialised once.
+ * For each left row: set `run.outer[outerBase + i]` to the value of `bindings[i]` (over left), re-open right, join.
+ * With no bindings right is materialised once.
  */
 export interface NestedLoopPlan extends PlanBase {
   readonly kind: 'nestedLoop';
@@ -145,8 +150,10 @@ export interface OuterBinding {
 }
 
 /**
- * A subquery in an expression: the input's columns followed by one column with the subquery's value. `guard` (over the input): where it is not true the subplan does not run and the column is NULL.
- * scalar: 21000 on two rows. exists: bool. any/all: `test` compares over [input columns..., subplan columns...] with three-valued logic. array: ARRAY(subquery).
+ * A subquery in an expression: the input's columns followed by one column with the subquery's value. `guard` (over
+ * the input): where it is not true the subplan does not run and the column is NULL.
+ * scalar: 21000 on two rows. exists: bool. any/all: `test` compares over [input columns..., subplan columns...] with
+ * three-valued logic. array: ARRAY(subquery).
  * Without bindings (and no volatile function) it runs at most once per open of its parent (an InitPlan), lazily.
  */
 export interface ApplyPlan extends PlanBase {
@@ -197,7 +204,10 @@ export interface AggregateCall {
   readonly directArgCount: number;
 }
 
-/** Output: group keys, then aggregates, then (with several grouping sets) one int4 column per GROUPING() call. No keys: exactly one row per empty grouping set. */
+/**
+ * Output: group keys, then aggregates, then (with several grouping sets) one int4 column per GROUPING() call. No
+ * keys: exactly one row per empty grouping set.
+ */
 export interface AggregatePlan extends PlanBase {
   readonly kind: 'aggregate';
   readonly input: Plan;
@@ -226,7 +236,10 @@ export interface WindowCall {
   readonly filter: BoundExpr | null;
 }
 
-/** Input must arrive in any order; the node sorts by partition and order keys. Output: input columns then one per call. One window per node. */
+/**
+ * Input must arrive in any order; the node sorts by partition and order keys. Output: input columns then one per
+ * call. One window per node.
+ */
 export interface WindowPlan extends PlanBase {
   readonly kind: 'window';
   readonly input: Plan;
@@ -321,7 +334,8 @@ export interface RowCheck {
 }
 
 /**
- * INSERT. Input yields values for `targets` (positions in the table's live columns); other columns take `defaults` (column-free expressions per live column, null = NULL).
+ * INSERT. Input yields values for `targets` (positions in the table's live columns); other columns take `defaults`
+ * (column-free expressions per live column, null = NULL).
  * `owner`: column of the input with the `_user_id` text (given in the column list), or null = run.owner.
  */
 export interface InsertPlan extends PlanBase {
@@ -349,8 +363,10 @@ export interface OnConflictPlan {
 }
 
 /**
- * UPDATE. Input yields the target's columns named by `rid`, `seq`, `owner`, `location` indices and `oldColumns` (index in the input of each live column), and the new values by `set`.
- * With READ COMMITTED a row changed meanwhile is re-read, `recheck` (over the input row with the target's columns refreshed) decides, `set` expressions are evaluated over the refreshed input row.
+ * UPDATE. Input yields the target's columns named by `rid`, `seq`, `owner`, `location` indices and `oldColumns`
+ * (index in the input of each live column), and the new values by `set`.
+ * With READ COMMITTED a row changed meanwhile is re-read, `recheck` (over the input row with the target's columns
+ * refreshed) decides, `set` expressions are evaluated over the refreshed input row.
  */
 export interface UpdatePlan extends PlanBase {
   readonly kind: 'update';

@@ -47,7 +47,10 @@ export class PlanState {
   }
 
   /** Fields that every node has. */
-  base(columns: readonly PlanColumn[], estimatedRows: number): {id: number; columns: readonly PlanColumn[]; estimatedRows: number} {
+  base(
+    columns: readonly PlanColumn[],
+    estimatedRows: number,
+  ): {id: number; columns: readonly PlanColumn[]; estimatedRows: number} {
     return {id: this.#nextNode++, columns, estimatedRows: Math.max(1, Math.round(estimatedRows))};
   }
 
@@ -57,7 +60,8 @@ export class PlanState {
 
   /** Remembers what a column looks like. */
   know(columns: readonly LogicalColumn[]): void {
-    for (const column of columns) this.columns.set(column.id, {name: column.name, type: column.type, typmod: column.typmod});
+    for (const column of columns)
+      this.columns.set(column.id, {name: column.name, type: column.type, typmod: column.typmod});
   }
 
   describe(layout: readonly ColumnId[]): PlanColumn[] {
@@ -76,7 +80,13 @@ export class PlanState {
         if (index !== undefined) return {...expr, index};
         const slot = outer.get(expr.index);
         if (slot === undefined) throw internalError(`column ${expr.index} is not available`);
-        return {kind: 'outer', type: expr.type, typmod: expr.typmod, location: expr.location, index: slot};
+        return {
+          kind: 'outer',
+          type: expr.type,
+          typmod: expr.typmod,
+          location: expr.location,
+          index: slot,
+        };
       }
       case 'constant':
         return this.#literal(expr);
@@ -92,13 +102,28 @@ export class PlanState {
   #literal(constant: ConstantExpr): ConstantExpr | SlotExpr {
     const origin = this.binding.literals.originOf(constant);
     if (origin === undefined || this.binding.literals.isPinned(origin.location)) return constant;
-    let index = this.slots.findIndex(slot =>
-      slot.location === origin.location && slot.type.oid === constant.type.oid && slot.typmod === constant.typmod);
+    let index = this.slots.findIndex(
+      slot =>
+        slot.location === origin.location &&
+        slot.type.oid === constant.type.oid &&
+        slot.typmod === constant.typmod,
+    );
     if (index === -1) {
       index = this.slots.length;
-      this.slots.push({location: origin.location, isNegated: origin.isNegated, type: constant.type, typmod: constant.typmod});
+      this.slots.push({
+        location: origin.location,
+        isNegated: origin.isNegated,
+        type: constant.type,
+        typmod: constant.typmod,
+      });
     }
-    return {kind: 'slot', type: constant.type, typmod: constant.typmod, location: constant.location, index};
+    return {
+      kind: 'slot',
+      type: constant.type,
+      typmod: constant.typmod,
+      location: constant.location,
+      index,
+    };
   }
 }
 
@@ -121,6 +146,13 @@ export interface PhysicalPlanner {
   readonly state: PlanState;
   /** Columns `needed` (and maybe more), in that order where the node can choose. */
   plan(node: LogicalNode, needed: readonly ColumnId[], outer: OuterSlots): Planned;
+  /** As plan; subqueries directly below run only where `consumers` need them. */
+  under(
+    node: LogicalNode,
+    needed: readonly ColumnId[],
+    outer: OuterSlots,
+    consumers: readonly BoundExpr[],
+  ): Planned;
   /** Exactly the wanted columns in order. */
   outputs(query: BoundQuery, outer: OuterSlots): Plan;
   dml(query: DmlQuery, outer: OuterSlots): Plan;

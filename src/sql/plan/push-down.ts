@@ -33,43 +33,67 @@ export class PushDown {
       case 'join':
         return this.#join(node, conditions);
       case 'apply': {
-        const [below, above] = split(conditions, condition => !isVolatile(condition) && !uses(condition, node.subquery.column.id));
+        const [below, above] = split(
+          conditions,
+          condition => !isVolatile(condition) && !uses(condition, node.subquery.column.id),
+        );
         const query = {...node.subquery.query, node: this.optimize(node.subquery.query.node)};
-        return filtered({kind: 'apply', input: this.push(node.input, below), subquery: {...node.subquery, query}}, above);
+        return filtered(
+          {kind: 'apply', input: this.push(node.input, below), subquery: {...node.subquery, query}},
+          above,
+        );
       }
       case 'sort':
       case 'lock':
         return {...node, input: this.push(node.input, conditions)};
       case 'with':
-        return {...mapNode(node, this.optimize, expr => expr) as typeof node, body: this.push(node.body, conditions)};
+        return {
+          ...(mapNode(node, this.optimize, expr => expr) as typeof node),
+          body: this.push(node.body, conditions),
+        };
       case 'aggregate':
         return this.#aggregate(node, conditions);
       case 'distinct': {
-        if (node.on !== null) return filtered({...node, input: this.optimize(node.input)}, conditions);
+        if (node.on !== null)
+          return filtered({...node, input: this.optimize(node.input)}, conditions);
         const [below, above] = split(conditions, condition => !isVolatile(condition));
         return filtered({...node, input: this.push(node.input, below)}, above);
       }
       case 'projectSet': {
         const made = new Set(node.functions.flatMap(item => item.columns.map(column => column.id)));
-        const [below, above] = split(conditions, condition => !isVolatile(condition) && !usesAny(condition, made));
+        const [below, above] = split(
+          conditions,
+          condition => !isVolatile(condition) && !usesAny(condition, made),
+        );
         return filtered({...node, input: this.push(node.input, below)}, above);
       }
       case 'append':
         return this.#append(node, conditions);
       case 'setOp': {
         const [below, above] = split(conditions, condition => !isVolatile(condition));
-        const side = (query: BoundQuery): BoundQuery => ({...query, node: this.push(query.node, renamed(below, node.columns, query))});
+        const side = (query: BoundQuery): BoundQuery => ({
+          ...query,
+          node: this.push(query.node, renamed(below, node.columns, query)),
+        });
         return filtered({...node, left: side(node.left), right: side(node.right)}, above);
       }
       default:
-        return filtered(mapNode(node, this.optimize, expr => expr), conditions);
+        return filtered(
+          mapNode(node, this.optimize, expr => expr),
+          conditions,
+        );
     }
   }
 
-  #filter(node: LogicalNode & {readonly kind: 'filter'}, conditions: readonly BoundExpr[]): LogicalNode {
+  #filter(
+    node: LogicalNode & {readonly kind: 'filter'},
+    conditions: readonly BoundExpr[],
+  ): LogicalNode {
     const all = [...node.conditions, ...conditions].flatMap(splitAnd);
     const decorrelated = decorrelate(this.#binding, node.input, all);
-    const kept = decorrelated.conditions.filter(condition => !(condition.kind === 'constant' && condition.value === true));
+    const kept = decorrelated.conditions.filter(
+      condition => !(condition.kind === 'constant' && condition.value === true),
+    );
     const never = kept.find(condition => condition.kind === 'constant');
     if (never !== undefined && kept.every(condition => !isVolatile(condition))) {
       return {kind: 'values', rows: [], columns: producedBy(node.input)};
@@ -77,7 +101,10 @@ export class PushDown {
     return this.push(decorrelated.node, kept);
   }
 
-  #compute(node: LogicalNode & {readonly kind: 'compute'}, conditions: readonly BoundExpr[]): LogicalNode {
+  #compute(
+    node: LogicalNode & {readonly kind: 'compute'},
+    conditions: readonly BoundExpr[],
+  ): LogicalNode {
     const exprs = new Map(node.outputs.map(output => [output.column.id, output.expr]));
     const below: BoundExpr[] = [];
     const above: BoundExpr[] = [];
@@ -90,35 +117,59 @@ export class PushDown {
     return filtered({...node, input}, above);
   }
 
-  #aggregate(node: LogicalNode & {readonly kind: 'aggregate'}, conditions: readonly BoundExpr[]): LogicalNode {
+  #aggregate(
+    node: LogicalNode & {readonly kind: 'aggregate'},
+    conditions: readonly BoundExpr[],
+  ): LogicalNode {
     const keys = new Map(node.keys.map(key => [key.column.id, key.expr]));
     const canMove = (condition: BoundExpr): boolean => {
-      if (node.keys.length === 0 || node.groupingSets !== null || isVolatile(condition)) return false;
+      if (node.keys.length === 0 || node.groupingSets !== null || isVolatile(condition))
+        return false;
       const made = new Set([...node.aggregates, ...node.groupings].map(item => item.column.id));
       return !usesAny(condition, made);
     };
     const [below, above] = split(conditions, canMove);
-    const moved = below.map(condition => replaceColumns(condition, column => keys.get(column.index) ?? null));
+    const moved = below.map(condition =>
+      replaceColumns(condition, column => keys.get(column.index) ?? null),
+    );
     return filtered({...node, input: this.push(node.input, moved)}, above);
   }
 
-  #append(node: LogicalNode & {readonly kind: 'append'}, conditions: readonly BoundExpr[]): LogicalNode {
+  #append(
+    node: LogicalNode & {readonly kind: 'append'},
+    conditions: readonly BoundExpr[],
+  ): LogicalNode {
     const [below, above] = split(conditions, condition => !isVolatile(condition));
-    const inputs = node.inputs.map(query => ({...query, node: this.push(query.node, renamed(below, node.columns, query))}));
+    const inputs = node.inputs.map(query => ({
+      ...query,
+      node: this.push(query.node, renamed(below, node.columns, query)),
+    }));
     return filtered({...node, inputs}, above);
   }
 
   #join(node: JoinNode, conditions: readonly BoundExpr[]): LogicalNode {
-    if (node.joinType === 'right') return this.#join({...node, joinType: 'left', left: node.right, right: node.left}, conditions);
+    if (node.joinType === 'right')
+      return this.#join(
+        {...node, joinType: 'left', left: node.right, right: node.left},
+        conditions,
+      );
     if (node.joinType === 'inner') return this.#innerJoins(node, conditions);
     const leftIds = producedIds(node.left);
     const rightIds = producedIds(node.right);
-    const onlyLeft = (condition: BoundExpr): boolean => !isVolatile(condition) && !usesAny(condition, rightIds);
-    const onlyRight = (condition: BoundExpr): boolean => !isVolatile(condition) && !usesAny(condition, leftIds);
+    const onlyLeft = (condition: BoundExpr): boolean =>
+      !isVolatile(condition) && !usesAny(condition, rightIds);
+    const onlyRight = (condition: BoundExpr): boolean =>
+      !isVolatile(condition) && !usesAny(condition, leftIds);
     if (node.joinType === 'full') {
-      return filtered({...node, left: this.optimize(node.left), right: this.optimize(node.right)}, conditions);
+      return filtered(
+        {...node, left: this.optimize(node.left), right: this.optimize(node.right)},
+        conditions,
+      );
     }
-    if (node.joinType === 'left' && conditions.some(condition => rejectsNull(condition, rightIds))) {
+    if (
+      node.joinType === 'left' &&
+      conditions.some(condition => rejectsNull(condition, rightIds))
+    ) {
       return this.#innerJoins({...node, joinType: 'inner'}, conditions);
     }
     const [leftConditions, above] = split(conditions, onlyLeft);
@@ -138,20 +189,29 @@ export class PushDown {
         pool.push(...current.on.flatMap(splitAnd));
         flatten(current.left);
         flatten(current.right);
-      } else if (current.kind === 'filter' && current.input.kind === 'join' && current.input.joinType === 'inner') {
+      } else if (
+        current.kind === 'filter' &&
+        current.input.kind === 'join' &&
+        current.input.joinType === 'inner'
+      ) {
         pool.push(...current.conditions);
         flatten(current.input);
       } else leaves.push(current);
     };
     flatten(node);
     const [movable, fixed] = split(pool, condition => !isVolatile(condition));
-    const pushed = leaves.map((leaf): {node: LogicalNode; ids: Set<ColumnId>} => ({node: leaf, ids: producedIds(leaf)}));
+    const pushed = leaves.map((leaf): {node: LogicalNode; ids: Set<ColumnId>} => ({
+      node: leaf,
+      ids: producedIds(leaf),
+    }));
     const all = new Set(pushed.flatMap(leaf => [...leaf.ids]));
     const rest: BoundExpr[] = [];
     const perLeaf: BoundExpr[][] = leaves.map(() => []);
     for (const condition of movable) {
       const used = columnsOf(condition);
-      const homes = pushed.map((leaf, index) => ({index, isUsed: [...used].some(id => leaf.ids.has(id))})).filter(home => home.isUsed);
+      const homes = pushed
+        .map((leaf, index) => ({index, isUsed: [...used].some(id => leaf.ids.has(id))}))
+        .filter(home => home.isUsed);
       if (homes.length === 1) perLeaf[homes[0]!.index]!.push(condition);
       else if (homes.length === 0) perLeaf[0]!.push(condition);
       else rest.push(condition);
@@ -169,7 +229,10 @@ export function filtered(node: LogicalNode, conditions: readonly BoundExpr[]): L
   return {kind: 'filter', input: node, conditions};
 }
 
-function split(conditions: readonly BoundExpr[], test: (condition: BoundExpr) => boolean): [BoundExpr[], BoundExpr[]] {
+function split(
+  conditions: readonly BoundExpr[],
+  test: (condition: BoundExpr) => boolean,
+): [BoundExpr[], BoundExpr[]] {
   const yes: BoundExpr[] = [];
   const no: BoundExpr[] = [];
   for (const condition of conditions) (test(condition) ? yes : no).push(condition);
@@ -191,11 +254,17 @@ function usesAny(expr: BoundExpr, ids: ReadonlySet<number>): boolean {
   return false;
 }
 
-function renamed(conditions: readonly BoundExpr[], columns: readonly {readonly id: number}[], query: BoundQuery): BoundExpr[] {
-  return conditions.map(condition => replaceColumns(condition, column => {
-    const index = columns.findIndex(candidate => candidate.id === column.index);
-    return index === -1 ? null : {...column, index: query.columns[index]!.id};
-  }));
+function renamed(
+  conditions: readonly BoundExpr[],
+  columns: readonly {readonly id: number}[],
+  query: BoundQuery,
+): BoundExpr[] {
+  return conditions.map(condition =>
+    replaceColumns(condition, column => {
+      const index = columns.findIndex(candidate => candidate.id === column.index);
+      return index === -1 ? null : {...column, index: query.columns[index]!.id};
+    }),
+  );
 }
 
 /** Whether a condition cannot be true when all columns of `ids` are NULL. */
