@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: ['wire/', 'session/', 'columns/', 'types/'],
   'database.ts': [''],
   'main.ts': [''],
+  'command.ts': [''],
 };
 
 const maxLines = 500;

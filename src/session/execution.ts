@@ -143,6 +143,7 @@ export class PlanExecution implements Execution {
   #finish(): void {
     this.#isDone = true;
     this.#affected = this.#instance!.run.affectedRows;
+    this.#session.holdSeen();
     this.#session.endStatement();
     this.#release();
   }
@@ -280,6 +281,7 @@ export class ClientReceiver implements RowReceiver {
   }
 
   rows(batch: Batch): void {
+    this.#session.holdSeen();
     this.#session.sink.dataRows(this.#shape, this.#formats, batch, {from: 0, to: batch.count}, this.#session.evalContext.format);
   }
 

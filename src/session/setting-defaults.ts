@@ -4,7 +4,7 @@ import type {SettingDefinition} from './setting-values.ts';
 import type {SettingDefinitions} from './settings.ts';
 
 /** The version that is announced to clients: they choose their catalog queries by it. */
-export const SERVER_VERSION = '15.18';
+export const SERVER_VERSION = '15.20';
 
 /** Our own settings, in the form of PostgreSQL's. */
 const own: readonly SettingDefinition[] = [
@@ -21,7 +21,26 @@ const own: readonly SettingDefinition[] = [
     max: null,
     enumValues: null,
   },
+  // PostgreSQL keeps these out of pg_settings (GUC_NO_SHOW_ALL), but SHOW knows them.
+  hiddenText('role', 'none', 'Sets the current role.'),
+  hiddenText('session_authorization', '', 'Sets the session user name.'),
 ];
+
+function hiddenText(name: string, boot: string, shortDescription: string): SettingDefinition {
+  return {
+    name,
+    boot,
+    unit: null,
+    category: 'Ungrouped',
+    shortDescription,
+    extraDescription: null,
+    context: 'user',
+    type: 'string',
+    min: null,
+    max: null,
+    enumValues: null,
+  };
+}
 
 /** Definitions of all settings by lower-case name. */
 export function loadSettingDefinitions(): SettingDefinitions {
@@ -37,7 +56,7 @@ export function loadSettingDefinitions(): SettingDefinitions {
 export function defaultSettings(dataDir: string): ReadonlyMap<string, string> {
   return new Map([
     ['server_version', SERVER_VERSION],
-    ['server_version_num', '150018'],
+    ['server_version_num', '150020'],
     ['server_encoding', 'UTF8'],
     ['client_encoding', 'UTF8'],
     ['timezone', Intl.DateTimeFormat().resolvedOptions().timeZone],

@@ -217,20 +217,22 @@ export class WadiSession implements Session, Listener {
 
   /**
    * Takes the statement's snapshot. Read-only statements read the durable prefix, so that readers do not pay for writers; others read the newest state,
-   * and so does a session whose own commit is not durable yet: then the reply waits.
+   * and so does a session whose own commit is not durable yet: what they show waits (`holdSeen`).
    */
   beginStatement(isReadOnly: boolean): void {
     const {storage} = this.engine;
     const {transaction} = this;
     transaction.hasRun = true;
-    const {lastSeq, durableSeq} = storage;
-    if (lastSeq <= durableSeq) {
-      transaction.tx.beginStatement();
-      return;
-    }
-    const readsDurable = isReadOnly && this.#lastCommit <= durableSeq && !transaction.tx.hasWrites;
-    transaction.tx.beginStatement(readsDurable ? 'durable' : 'newest');
-    if (!readsDurable) this.sink.holdUntil(lastSeq);
+    const {tx} = transaction;
+    const {durableSeq} = storage;
+    const readsDurable = isReadOnly && storage.lastSeq > durableSeq && this.#lastCommit <= durableSeq && !tx.hasWrites;
+    tx.beginStatement(readsDurable ? 'durable' : 'newest');
+  }
+
+  /** Holds what is written from now on until everything that this transaction's reads showed is durable. */
+  holdSeen(): void {
+    const tx = this.transaction.openTx;
+    if (tx !== null && tx.seenSeq > this.engine.storage.durableSeq) this.sink.holdUntil(tx.seenSeq);
   }
 
   /** Remembers the session's newest commit: its own next statements must see it. */
@@ -270,7 +272,11 @@ export class WadiSession implements Session, Listener {
   }
 
   nextSequenceValue(sequence: Oid): bigint {
-    return this.engine.storage.nextval(sequence);
+    const value = this.engine.storage.nextval(sequence);
+    // A reservation is a commit of its own: the value may not be seen before it is durable.
+    const {lastSeq, durableSeq} = this.engine.storage;
+    if (lastSeq > durableSeq) this.sink.holdUntil(lastSeq);
+    return value;
   }
 
   setSequenceValue(sequence: Oid, value: bigint, isCalled: boolean): void {

@@ -71,10 +71,22 @@ function parameterOrder(plan: InsertPlan): readonly number[] {
   });
 }
 
+/** The VALUES row of a one-row INSERT with what a projection above it computes put in place. */
 function innermost(plan: InsertPlan['input']): ValuesPlan {
   if (plan.kind === 'values') return plan;
-  assert(plan.kind === 'project' && plan.input.kind === 'values', 'the input of a one-row INSERT is a VALUES list');
-  return {...plan.input, rows: [plan.exprs]};
+  assert(plan.kind === 'project', 'the input of a one-row INSERT is a VALUES list');
+  const values = innermost(plan.input);
+  const row = values.rows[0]!;
+  return {...values, rows: [plan.exprs.map(expr => columnBelow(expr, row))]};
+}
+
+function columnBelow(expr: BoundExpr, row: readonly BoundExpr[]): BoundExpr {
+  if (expr.kind === 'column') return row[expr.index]!;
+  for (const child of childrenOf(expr)) {
+    const found = columnBelow(child, row);
+    if (found !== child) return found;
+  }
+  return expr;
 }
 
 function findParameter(expr: BoundExpr): number | null {

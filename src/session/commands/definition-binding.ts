@@ -9,6 +9,8 @@ import type {Binding} from '../../sql/bind/binding.ts';
 import {coerceBoolean, tryCoerce} from '../../sql/bind/coerce.ts';
 import {errorType} from '../../sql/bind/display-type.ts';
 import {deparseExpression} from '../../sql/deparse/expression.ts';
+import {deparseQuery} from '../../sql/deparse/query.ts';
+import {QueryTrace} from '../../sql/deparse/query-trace.ts';
 import {newBinding} from '../../sql/bind/statement.ts';
 import {resolveTypeName} from '../../sql/bind/type-name.ts';
 import type {TypeRef} from '../../sql/contract.ts';
@@ -51,6 +53,8 @@ interface Bound {
 function bind(place: ExpressionPlace, node: Node): Bound {
   const {session, text, clause, relationName} = place;
   const binding = newBinding(session.planner.context([]), text);
+  // A trace keeps calls of SQL functions as calls.
+  binding.trace = new QueryTrace();
   const columnOf = new Map<number, ColumnDescriptor>();
   const columns = place.columns.filter(column => !column.isDropped).map(column => {
     const id = binding.newId();
@@ -69,6 +73,12 @@ function stored(place: ExpressionPlace, {columnOf}: Bound, expr: BoundExpr): Sto
     columnName: index => quoteIdentifier(columnOf.get(index)?.name ?? ''),
   });
   return {expr, text: withRelationOids(place.session, text), columns: readColumns(expr, columnOf)};
+}
+
+/** The text of a view's query as it is kept: every name outside pg_catalog with its schema, relations in constants by OID. */
+export function storedQuery(session: WadiSession, node: Node, text: string, columnNames: readonly string[]): string {
+  const scope = qualifiedScope(session.transaction.catalog);
+  return withRelationOids(session, deparseQuery(node, text, session.planner.context([]), {scope, columnNames}));
 }
 
 /** regclass constants by OID, so that a relation can be renamed. */

@@ -1,6 +1,6 @@
 import type {CatalogChange} from '../../catalog/contract.ts';
 import type {ColumnDescriptor, SequenceDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
-import {relationName} from '../../catalog/names.ts';
+import {relationName, typeName} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -75,6 +75,15 @@ function nodeText(session: WadiSession, node: DependencyNode): string {
   return `default value for column ${quoteIdentifier(column?.name ?? '')} of table ${relationName(scope, node.table.oid)}`;
 }
 
+/** What a node depends on; a column of an array type depends on that type. */
+function dependeeText(session: WadiSession, node: DependencyNode, dependee: DependencyNode): string {
+  if (node.kind === 'column' && dependee.kind === 'object' && dependee.object.kind === 'type') {
+    const column = node.table.columns.find(each => each.attnum === node.attnum);
+    if (column?.typeOid === dependee.object.arrayOid) return `type ${typeName(nameScope(session), column.typeOid)}`;
+  }
+  return nodeText(session, dependee);
+}
+
 function report(session: WadiSession, roots: readonly DependencyNode[], targets: readonly Target[], isCascade: boolean): void {
   const loud = targets.filter(target => !target.isSilent).reverse();
   if (loud.length === 0) return;
@@ -84,7 +93,7 @@ function report(session: WadiSession, roots: readonly DependencyNode[], targets:
       SqlState.dependentObjectsStillExist,
       roots.length === 1 ? `cannot drop ${what} because other objects depend on it` : 'cannot drop desired object(s) because other objects depend on them',
       {
-        detail: limited(loud.map(({node, dependee}) => `${nodeText(session, node)} depends on ${nodeText(session, dependee!)}`)),
+        detail: limited(loud.map(({node, dependee}) => `${nodeText(session, node)} depends on ${dependeeText(session, node, dependee!)}`)),
         hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
       },
     );

@@ -1,6 +1,7 @@
 import type {DropStmt, Node} from '@pgsql/types';
 import {ownsObject} from '../../catalog/acl.ts';
 import type {Descriptor, RelationDescriptor, SequenceDescriptor} from '../../catalog/descriptors.ts';
+import {typeName} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -184,7 +185,8 @@ function requiredType(session: WadiSession, type: Oid, name: string): PgError {
     const text = objectText(scope, relation);
     return new PgError(SqlState.dependentObjectsStillExist, `cannot drop type ${name} because ${text} requires it`, {hint: `You can drop ${text} instead.`});
   }
-  return new PgError(SqlState.dependentObjectsStillExist, `cannot drop type ${name} because it is required by the database system`);
+  const shown = typeName(scope, type);
+  return new PgError(SqlState.dependentObjectsStillExist, `cannot drop type ${shown} because it is required by the database system`);
 }
 
 function resolveFunction(session: WadiSession, node: DropStmt, item: Node, word: string): Descriptor | undefined {
@@ -193,8 +195,9 @@ function resolveFunction(session: WadiSession, node: DropStmt, item: Node, word:
   if (fn === undefined) {
     const text = missingFunctionText(session, item.ObjectWithArgs, word);
     if (node.missing_ok !== true) throw new PgError(SqlState.undefinedFunction, text);
-    const shown = text.replace(/^could not find a (\w+) named "(.*)"$/, '$1 $2() does not exist');
-    notice(session, `${shown}, skipping`);
+    const {objname, objargs} = item.ObjectWithArgs;
+    const args = (objargs ?? []).map(arg => ('TypeName' in arg ? stringList(arg.TypeName.names).join('.') : ''));
+    notice(session, `${word} ${nameText(listName(stringList(objname)))}(${args.join(',')}) does not exist, skipping`);
     return undefined;
   }
   checkDropOwner(session, fn, `${word} ${fn.name}`, fn.schema);

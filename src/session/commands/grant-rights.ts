@@ -1,4 +1,4 @@
-import {defaultAcl, hasGrantOption, heldPrivileges, ownsObject, revokeFrom, rolesWithPrivilegesOf, type AclTarget} from '../../catalog/acl.ts';
+import {allRightsOf, defaultAcl, hasGrantOption, heldPrivileges, ownsObject, revokeFrom, rolesWithPrivilegesOf, type AclTarget} from '../../catalog/acl.ts';
 import type {AclItem} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -25,7 +25,7 @@ export function grantableRights(
   const role = session.currentRole;
   if (ownsObject(role, target.owner, catalog)) return {letters, grantor: target.owner};
   const able = [...letters].filter(letter => hasGrantOption(catalog, role, target, letter)).join('');
-  if (able === '' && heldPrivileges(catalog, role, target, letters) === '') {
+  if (able === '' && heldPrivileges(catalog, role, target, allRightsOf(target.kind)) === '') {
     throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${words.word} ${words.name}`);
   }
   if (able.length < letters.length && (able === '' || !words.isAll)) warn(session, words, able === '');

@@ -12,10 +12,10 @@ import {booleanOption, constantText, defElems, stringList} from './ast-values.ts
 import {checkColumnName, checkColumnType, plainColumn} from './column-definitions.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, lockTable, newOid, newTypePair, notice, puts} from './ddl.ts';
+import {storedQuery} from './definition-binding.ts';
 import {tablePlacement} from './new-relation.ts';
 import {nameScope} from './object-text.ts';
 import {optionName} from './table-options.ts';
-import {viewQueryText} from './view-text.ts';
 
 /** CREATE [OR REPLACE] [TEMP] VIEW. */
 export function viewCommand({session, node, statement}: CommandInput<ViewStmt>): Execution {
@@ -31,7 +31,7 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
     const {schema, name} = tablePlacement(session, range, statement.text);
     const columns = viewColumns(plan, stringList(node.aliases));
     const options = viewOptions(node);
-    const queryText = viewQueryText(session, statement.text, node.view ?? {}, query);
+    const queryText = storedQuery(session, query, statement.text, columns.map(column => column.name));
     const existing = session.transaction.catalog.relationByName(schema.oid, name);
     const made = {columns, options, queryText};
     if (existing === undefined) {
