@@ -193,7 +193,7 @@ export class Database implements SessionHost {
       logger,
       startedAt: nowMicros(),
       spillDir: join(options.dataDir, 'spill'),
-      versionText: `PostgreSQL 15.18 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
+      versionText: `PostgreSQL 15.20 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
       injectsPauses: options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1',
       extensions: {
         call: (session, source, args) => liveCall(session, source, args),

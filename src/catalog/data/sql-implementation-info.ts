@@ -11,4 +11,4 @@ export const sqlImplementationInfo: string = `["10003","CATALOG NAME",null,"Y",n
 ["13","SERVER NAME",null,"",null]
 ["94","SPECIAL CHARACTERS",null,"","all non-ASCII characters allowed"]
 ["46","TRANSACTION CAPABLE",2,null,"both DML and DDL"]
-["18","DBMS VERSION",null,"15.18.0000)",null]`;
+["18","DBMS VERSION",null,"15.20.0000)",null]`;

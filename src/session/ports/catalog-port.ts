@@ -1,5 +1,6 @@
 import {createCatalogPort, createNameResolver} from '../../catalog/info-functions.ts';
 import type {InfoContext} from '../../catalog/info/context.ts';
+import type {RelationDescriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {CatalogPort} from '../../functions/contract.ts';
 import type {Datum, NameResolver} from '../../types/contract.ts';
@@ -42,7 +43,7 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
       tempSchema: catalog.schemaByName(tempSchemaName(session.pid))?.oid ?? (0 as Oid),
       relationSize: relation => {
         const table = catalog.tableByOid(relation);
-        if (table === undefined) return 0n;
+        if (table === undefined) return pagesOf(catalog.relationByOid(relation)?.kind);
         const stats = storage.tableStats(storages.of(catalog, table));
         return BigInt(stats.hotBytes + stats.coldBytes);
       },
@@ -60,4 +61,10 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
       },
     };
   }
+}
+
+/** One page of 8 kB for an index or a sequence, as PostgreSQL has at least; a catalog also has its maps of free space and visibility. */
+function pagesOf(kind: RelationDescriptor['kind'] | undefined): bigint {
+  if (kind === 'index' || kind === 'sequence') return 8192n;
+  return kind === 'systemRelation' ? 49_152n : 0n;
 }

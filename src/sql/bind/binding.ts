@@ -1,4 +1,5 @@
 import type {Node} from '@pgsql/types';
+import type {SchemaDescriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {PgError, type PgErrorFields} from '../../common/errors.ts';
 import {SqlState, type SqlStateCode} from '../../common/sqlstate.ts';
@@ -167,6 +168,17 @@ export class Binding {
 
   newLet(): number {
     return this.#nextLet++;
+  }
+
+  /** A schema by the name that a query gives it; `pg_temp` is the session's own schema of temporary objects. */
+  schema(name: string): SchemaDescriptor | undefined {
+    const {catalog, searchPath} = this.context;
+    if (name !== 'pg_temp') return catalog.schemaByName(name);
+    for (const schema of searchPath) {
+      const found = catalog.schemaByOid(schema);
+      if (found !== undefined && /^pg_temp_\d+$/.test(found.name)) return found;
+    }
+    return undefined;
   }
 
   type(typeOid: Oid): TypeInstance {

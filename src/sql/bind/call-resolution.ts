@@ -40,7 +40,7 @@ export function matchFunction(
 
 function schemaOf(binding: Binding, names: readonly string[], location: number): Oid | null {
   if (names.length < 2) return null;
-  const schema = binding.context.catalog.schemaByName(names.at(-2)!);
+  const schema = binding.schema(names.at(-2)!);
   if (schema === undefined)
     throw binding.error(
       SqlState.invalidSchemaName,
@@ -86,7 +86,8 @@ export function undefinedFunction(
       `function ${shown} does not exist`,
       node.location ?? -1,
       {
-        hint: 'No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER ' +
+        hint:
+          'No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER ' +
           'BY; ORDER BY must appear after all regular arguments of the aggregate.',
       },
     );
@@ -169,4 +170,19 @@ function bindDefaults(binding: Binding, row: FunctionRow): BoundExpr[] {
       return coerceImplicit(binding, expr, binding.type(row.argTypes[firstDefault + index]!));
     }),
   );
+}
+
+/** A built-in function by name over arguments, which must have one. */
+export function matchRow(binding: Binding, name: string, args: readonly BoundExpr[]): ResolvedCall {
+  const call = {
+    name,
+    schema: null,
+    actual: args.map(arg => arg.type),
+    argNames: [],
+    isVariadicCall: false,
+  };
+  const match = resolveFunction(binding, call);
+  if (match === null || match === 'ambiguous')
+    throw featureNotSupported(`function ${name} is not supported`);
+  return resolveCall(binding, match, args, -1);
 }

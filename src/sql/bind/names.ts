@@ -197,8 +197,7 @@ export function findItem(
   relation: string,
   location: number,
 ): RangeItem | null {
-  const catalog = level.binding.context.catalog;
-  const schemaOid = schema === null ? null : (catalog.schemaByName(schema)?.oid ?? -1);
+  const schemaOid = schema === null ? null : (level.binding.schema(schema)?.oid ?? -1);
   const found = level.items.filter(
     item =>
       item.isNamed && item.alias === relation && (schemaOid === null || item.schema === schemaOid),

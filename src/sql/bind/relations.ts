@@ -18,7 +18,7 @@ export function findRelation(binding: Binding, name: RangeVar): RelationDescript
   const relation = name.relname ?? '';
   const location = name.location ?? -1;
   if (name.schemaname !== undefined && name.schemaname !== '') {
-    const schema = catalog.schemaByName(name.schemaname);
+    const schema = binding.schema(name.schemaname);
     const found = schema === undefined ? undefined : catalog.relationByName(schema.oid, relation);
     if (found === undefined)
       throw binding.error(

@@ -48,7 +48,7 @@ function findTypeByNames(
 ): TypeInstance | null {
   const catalog = binding.context.catalog;
   if (names.length >= 2) {
-    const schema = catalog.schemaByName(names.at(-2)!);
+    const schema = binding.schema(names.at(-2)!);
     if (schema === undefined)
       throw binding.error(
         SqlState.invalidSchemaName,
@@ -74,7 +74,7 @@ function columnType(binding: Binding, names: readonly string[], location: number
   const relationName = names.at(-2) ?? '';
   const schemas =
     names.length > 2
-      ? [catalog.schemaByName(names.at(-3)!)?.oid].filter(schema => schema !== undefined)
+      ? [binding.schema(names.at(-3)!)?.oid].filter(schema => schema !== undefined)
       : binding.context.searchPath;
   for (const schema of schemas) {
     const relation = catalog.relationByName(schema, relationName);
