@@ -32,6 +32,8 @@ export interface ExplainNode {
 export interface DescribeContext {
   readonly catalog: CatalogSnapshot;
   readonly verbose: boolean;
+  /** More than one relation: columns are printed with their relation's alias. */
+  readonly qualifies: boolean;
   print(expr: BoundExpr, columns: readonly string[]): string;
   /** Numbers SubPlans. */
   readonly subplan: {next: number};
@@ -114,7 +116,7 @@ function shapeOf(
     case 'tableScan':
       return tableScan(plan, context);
     case 'systemScan': {
-      const names = own.map(name => name);
+      const names = scanNames(plan, context);
       const properties: Properties = [];
       if (plan.equals !== null)
         properties.push([
@@ -335,6 +337,14 @@ function shapeOf(
   }
 }
 
+function scanNames(
+  plan: Extract<Plan, {kind: 'tableScan' | 'systemScan'}>,
+  context: DescribeContext,
+): string[] {
+  const prefix = context.qualifies ? `${quoteIdentifier(plan.alias)}.` : '';
+  return plan.columns.map(column => prefix + quoteIdentifier(column.name));
+}
+
 function onName(name: string, alias: string): string {
   return alias === name || alias === ''
     ? quoteIdentifier(name)
@@ -362,7 +372,7 @@ function columnName(context: DescribeContext, relation: Oid, attnum: number): st
 }
 
 function tableScan(plan: TableScanPlan, context: DescribeContext): Shape {
-  const names = plan.columns.map(column => quoteIdentifier(column.name));
+  const names = scanNames(plan, context);
   const properties: Properties = [];
   const on = onName(plan.tableName, plan.alias);
   const facts: [string, string][] = relationFacts(plan.tableName, plan.alias);

@@ -53,6 +53,7 @@ export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] 
     catalog: options.catalog,
     print,
     verbose: options.verbose,
+    qualifies: options.verbose || countScans(plan.root) > 1,
     subplan: {next: 1},
   });
   if (options.format === 'json')
@@ -65,6 +66,50 @@ export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] 
       lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
   }
   return lines;
+}
+
+/** Children as PostgreSQL shows them: the build side of a hash join stands under a node of its own. */
+function shownChildren(node: ExplainNode): ExplainNode['children'] {
+  if (node.type !== 'Hash Join') return node.children;
+  return node.children.map((child, index) =>
+    index === 0
+      ? child
+      : {
+          title: '',
+          node: {
+            ...child.node,
+            label: 'Hash',
+            type: 'Hash',
+            facts: [],
+            properties: [],
+            children: [child],
+          },
+        },
+  );
+}
+
+const childKeys = [
+  'input',
+  'left',
+  'right',
+  'inputs',
+  'subplan',
+  'body',
+  'ctes',
+  'plan',
+  'initial',
+  'recursive',
+];
+
+function countScans(value: unknown): number {
+  if (value === null || typeof value !== 'object') return 0;
+  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + countScans(item), 0);
+  const fields = value as Readonly<Record<string, unknown>>;
+  const isScan =
+    fields['kind'] === 'tableScan' ||
+    fields['kind'] === 'systemScan' ||
+    fields['kind'] === 'functionScan';
+  return childKeys.reduce((sum, key) => sum + countScans(fields[key]), isScan ? 1 : 0);
 }
 
 function writeText(
@@ -87,7 +132,8 @@ function writeText(
   for (const [name, value] of node.properties)
     lines.push(`${pad}${name}: ${Array.isArray(value) ? value.join(', ') : value}`);
   for (const line of counterLines(node, options)) lines.push(pad + line);
-  for (const child of node.children) writeText(child.node, options, lines, inner, child.title);
+  for (const child of shownChildren(node))
+    writeText(child.node, options, lines, inner, child.title);
 }
 
 function figures(node: ExplainNode, options: ExplainOptions): string {
@@ -119,7 +165,7 @@ const extraNames: Readonly<Record<string, string>> = {
 
 function counterLines(node: ExplainNode, options: ExplainOptions): string[] {
   const counted = options.counters?.get(node.id);
-  if (!options.analyze || counted === undefined) return [];
+  if (!options.analyze || counted === undefined || node.type === 'Hash') return [];
   const lines: string[] = [];
   for (const [name, value] of Object.entries(counted.extra))
     if (value !== 0) lines.push(`${extraNames[name] ?? titleOf(name)}: ${value}`);
@@ -169,6 +215,6 @@ function jsonNode(node: ExplainNode, options: ExplainOptions, title: string): ob
   }
   for (const [name, value] of node.properties) result[name] = value;
   if (node.children.length > 0)
-    result['Plans'] = node.children.map(child => jsonNode(child.node, options, child.title));
+    result['Plans'] = shownChildren(node).map(child => jsonNode(child.node, options, child.title));
   return result;
 }

@@ -10,6 +10,7 @@ import {applySubqueries, type Block, type RangeItem, type ScopeColumn} from './b
 import {matchFunction, type ResolvedCall, resolveCall} from './call-resolution.ts';
 import {coerce} from './coerce.ts';
 import {bindBody} from './inline-function.ts';
+import {jsonRecord} from './json-record.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, LogicalSetCall} from './logical.ts';
 import {renameColumns} from './relations.ts';
 import {type ResultField, resultFields, setFunction} from './set-call.ts';
@@ -179,6 +180,11 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
       call.location ?? -1,
     );
   }
+  const record =
+    definitions.length > 0 && fields !== null ? jsonRecord(view, resolved, fields) : null;
+  if (record !== null) {
+    return {call: noCall(name), isScalar: false, name, outName: null, query: record};
+  }
   if (match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null)
     return sqlFunction(view, resolved, fields, name);
   if (!match.row.returnsSet) return scalarInFrom(view, view.expr(node), name, definitions, fields);
@@ -255,19 +261,21 @@ function sqlFunction(
       node: {kind: 'compute', input: body.node, outputs},
       columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
     };
-    const unused: LogicalSetCall = {
-      columns: [],
-      call: {
-        function: oid(0),
-        source: '',
-        name,
-        isStrict: false,
-        args: [],
-        columns: [],
-        returnsRow: false,
-        expr: null,
-      },
-    };
-    return {call: unused, isScalar: fields === null, name, outName: null, query};
+    return {call: noCall(name), isScalar: fields === null, name, outName: null, query};
   });
+}
+
+/** Stands where a query takes the place of a call. */
+function noCall(name: string): LogicalSetCall {
+  const call = {
+    function: oid(0),
+    source: '',
+    name,
+    isStrict: false,
+    args: [],
+    columns: [],
+    returnsRow: false,
+    expr: null,
+  };
+  return {columns: [], call};
 }
