@@ -3,14 +3,8 @@ import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {Oid} from '../common/ids.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import {quoteIdentifier} from './bind/display-type.ts';
-import type {
-  AggregatePlan,
-  JoinType,
-  Plan,
-  SetFunctionCall,
-  SortKey,
-  TableScanPlan,
-} from './plan/plan.ts';
+import {joinNames, joinSuffix, joinTitle} from './explain-joins.ts';
+import type {AggregatePlan, Plan, SetFunctionCall, SortKey, TableScanPlan} from './plan/plan.ts';
 
 /** A plan node as EXPLAIN shows it. Projections are not shown: their input stands for them. */
 export interface ExplainNode {
@@ -123,7 +117,8 @@ function shapeOf(
           'Lookup Cond',
           `(${columnName(context, plan.relation, plan.equals.attnum)} = ${context.print(plan.equals.value, [])})`,
         ]);
-      if (plan.filter !== null) properties.push(['Filter', context.print(plan.filter, names)]);
+      if (plan.filter !== null)
+        properties.push(['Filter', context.print(plan.filter, localNames(plan, context))]);
       return {
         label: `Seq Scan on ${onName(plan.relationName, plan.alias)}`,
         type: 'Seq Scan',
@@ -345,6 +340,13 @@ function scanNames(
   return plan.columns.map(column => prefix + quoteIdentifier(column.name));
 }
 
+/** Conditions of a scan itself are printed without its alias. */
+function localNames(plan: Plan, context: DescribeContext): readonly string[] {
+  return context.verbose && 'alias' in plan
+    ? scanNames(plan, context)
+    : plan.columns.map(column => quoteIdentifier(column.name));
+}
+
 function onName(name: string, alias: string): string {
   return alias === name || alias === ''
     ? quoteIdentifier(name)
@@ -399,7 +401,8 @@ function tableScan(plan: TableScanPlan, context: DescribeContext): Shape {
     const value = context.print(item.values[0]!, []);
     return item.op === 'in' ? `(${column} = ANY (${value}))` : `(${column} ${item.op} ${value})`;
   });
-  if (plan.filter !== null) properties.push(['Filter', context.print(plan.filter, names)]);
+  if (plan.filter !== null)
+    properties.push(['Filter', context.print(plan.filter, localNames(plan, context))]);
   if (pushed.length > 0 && context.verbose) properties.push(['Pruning', pushed.join(' AND ')]);
   if (plan.scope !== 'none') {
     const owner =
@@ -445,22 +448,6 @@ function hashJoin(
     children: [{plan: plan.left}, {plan: plan.right}],
     names: joinNames(plan.joinType, left, right),
   };
-}
-
-function joinNames(
-  type: JoinType,
-  left: readonly string[],
-  right: readonly string[],
-): readonly string[] {
-  return type === 'semi' || type === 'anti' ? left : [...left, ...right];
-}
-
-function joinTitle(type: JoinType): string {
-  return type[0]!.toUpperCase() + type.slice(1);
-}
-
-function joinSuffix(type: JoinType): string {
-  return type === 'inner' ? '' : ` ${joinTitle(type)} Join`;
 }
 
 function sortText(key: SortKey, context: DescribeContext, names: readonly string[]): string {
