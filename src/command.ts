@@ -18,7 +18,7 @@ interface Running {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-void main();
+await main();
 
 async function main(): Promise<void> {
   process.on('uncaughtException', error => die(error));

@@ -40,6 +40,8 @@ export class Durability {
     this.#worker = new Worker(workerUrl('durability-worker', import.meta.url), {
       workerData: {path: walPath, shared},
       name: 'wadi-durability',
+      // The thread only waits and syncs.
+      resourceLimits: {maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, codeRangeSizeMb: 2, stackSizeMb: 1},
     });
     this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()));
     this.#worker.on('error', error => this.#fail(String(error)));
