@@ -180,6 +180,7 @@ export class MaterialisedLoop implements Operator {
       pairs.start(batch);
       for (let i = 0; i < batch.count; i++) if (this.#leftMatched[i] === 0) pairs.add(i, this.#rightAt);
       this.#rightAt = pairs.count === 0 ? size : this.#rightAt + 1;
+      this.#joinedAt = 0;
       if (pairs.count > 0) this.#check(pairs.join(batch), BATCH_CAPACITY);
       if (this.#rightAt < size) return null;
     }
