@@ -88,6 +88,41 @@ class Arguments {
   }
 }
 
+/** 2^20 32-bit integers on top of a sum below 2^51 stay exact. */
+const EXACT_ROWS = 1 << 20;
+const LARGE_SUM = 2 ** 51;
+
+// Integers and doubles have copies of their own: a loop that sees one kind of array is compiled better.
+function sumInts(values: Int32Array, selection: Int32Array | null, count: number, start: number): number {
+  let sum = start;
+  if (selection === null) for (let i = 0; i < count; i++) sum += values[i]!;
+  else for (let i = 0; i < count; i++) sum += values[selection[i]!]!;
+  return sum;
+}
+
+function sumFloats(values: Float64Array, selection: Int32Array | null, count: number, start: number): number {
+  let sum = start;
+  if (selection === null) for (let i = 0; i < count; i++) sum += values[i]!;
+  else for (let i = 0; i < count; i++) sum += values[selection[i]!]!;
+  return sum;
+}
+
+function addInts(values: Int32Array, groups: Int32Array, count: number, counts: Float64Array, sums: Float64Array): void {
+  for (let i = 0; i < count; i++) {
+    const group = groups[i]!;
+    counts[group] = counts[group]! + 1;
+    sums[group] = sums[group]! + values[i]!;
+  }
+}
+
+function addFloats(values: Float64Array, groups: Int32Array, count: number, counts: Float64Array, sums: Float64Array): void {
+  for (let i = 0; i < count; i++) {
+    const group = groups[i]!;
+    counts[group] = counts[group]! + 1;
+    sums[group] = sums[group]! + values[i]!;
+  }
+}
+
 /** count, sum and avg of int4 and float8: sums are exact doubles that spill into BigInts before they could round. */
 class TypedAccumulator implements Accumulator {
   readonly #parts: Parts;
@@ -97,6 +132,8 @@ class TypedAccumulator implements Accumulator {
   #counts = new Float64Array(16);
   #sums = new Float64Array(16);
   #big = new Map<number, bigint>();
+  /** Rows added since sums were last known to be small. */
+  #rowsSince = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -111,6 +148,7 @@ class TypedAccumulator implements Accumulator {
     this.#counts = new Float64Array(16);
     this.#sums = new Float64Array(16);
     this.#big.clear();
+    this.#rowsSince = 0;
   }
 
   accumulate(run: RunContext, input: Batch, groups: Int32Array | null, groupCount: number): void {
@@ -152,21 +190,35 @@ class TypedAccumulator implements Accumulator {
     const {nulls} = vector;
     const counts = this.#counts;
     const sums = this.#sums;
-    const isExact = this.#sumsInts;
-    for (let i = 0; i < count; i++) {
-      const row = selection === null ? i : selection[i]!;
-      if (nulls !== null && nulls[row] === 1) continue;
-      const group = groups === null ? 0 : groups[i]!;
-      counts[group]!++;
-      const sum = sums[group]! + values[row]!;
-      sums[group] = sum;
-      if (isExact && (sum > 4503599627370496 || sum < -4503599627370496)) this.#spill(group);
+    if (this.#sumsInts) this.#keepExact(count);
+    if (groups === null && nulls === null) {
+      sums[0] = values instanceof Int32Array ? sumInts(values, selection, count, sums[0]!) : sumFloats(values, selection, count, sums[0]!);
+      counts[0] = counts[0]! + count;
+    } else if (groups !== null && nulls === null && selection === null) {
+      if (values instanceof Int32Array) addInts(values, groups, count, counts, sums);
+      else addFloats(values, groups, count, counts, sums);
+    } else {
+      for (let i = 0; i < count; i++) {
+        const row = selection === null ? i : selection[i]!;
+        if (nulls !== null && nulls[row] === 1) continue;
+        const group = groups === null ? 0 : groups[i]!;
+        counts[group]!++;
+        sums[group] = sums[group]! + values[row]!;
+      }
     }
   }
 
-  #spill(group: number): void {
-    this.#big.set(group, (this.#big.get(group) ?? 0n) + BigInt(this.#sums[group]!));
-    this.#sums[group] = 0;
+  /** Doubles hold sums exactly up to 2^53: before they could pass it, large ones move into BigInts. */
+  #keepExact(count: number): void {
+    this.#rowsSince += count;
+    if (this.#rowsSince <= EXACT_ROWS) return;
+    this.#rowsSince = count;
+    const sums = this.#sums;
+    for (let group = 0; group < sums.length; group++) {
+      if (sums[group]! < LARGE_SUM && sums[group]! > -LARGE_SUM) continue;
+      this.#big.set(group, (this.#big.get(group) ?? 0n) + BigInt(sums[group]!));
+      sums[group] = 0;
+    }
   }
 
   final(group: number): Datum {

@@ -1,7 +1,8 @@
 // Hot path: materialised rows of hash joins, sorts and CTEs.
 import type {Batch} from '../columns/batch.ts';
-import type {TextDictionary, Vector} from '../columns/vector.ts';
+import type {Int32Vector, TextDictionary, Vector} from '../columns/vector.ts';
 import {BATCH_CAPACITY} from '../columns/vector.ts';
+import {datumAt} from '../columns/vector-builder.ts';
 import type {Datum, PhysicalKind, TypeInstance, Value} from '../types/contract.ts';
 
 /** A growing column: typed where the type allows it, dictionary codes while every batch came with one and the same dictionary. */
@@ -208,43 +209,56 @@ class StoreColumn {
     }
   }
 
-  /** The column's rows at rows[from..to), or at from..to when `rows` is null; an entry of -1 is NULL. */
-  gather(rows: Int32Array | null, from: number, to: number): Vector {
+  /**
+   * The column's rows at rows[from..to), or at from..to when `rows` is null (then typed values are views of the store); an entry of -1 is NULL.
+   * `reuse`: a vector of an earlier call with rows, to be overwritten.
+   */
+  gather(rows: Int32Array | null, from: number, to: number, reuse: Vector | null): Vector {
     const count = to - from;
     const nulls = this.#gatherNulls(rows, from, to);
     switch (this.physical) {
-      case 'int32':
-        return {kind: 'int32', values: gatherInts(this.ints ?? EMPTY_INTS, rows, from, to), nulls};
+      case 'int32': {
+        const source = this.ints ?? EMPTY_INTS;
+        if (rows === null) return {kind: 'int32', values: source.subarray(from, to), nulls};
+        const out = reuse !== null && reuse.kind === 'int32' && reuse.values.length >= count ? reuse : newInts(count);
+        gatherInts(source, rows, from, count, out.values);
+        out.nulls = nulls;
+        return out;
+      }
       case 'float64': {
-        const source = this.floats;
-        if (source === null || rows === null) {
-          return {kind: 'float64', values: source === null ? new Float64Array(count) : source.subarray(from, to), nulls};
-        }
-        const values = new Float64Array(count);
-        for (let i = 0; i < count; i++) values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
-        return {kind: 'float64', values, nulls};
+        const source = this.floats ?? EMPTY_FLOATS;
+        if (rows === null) return {kind: 'float64', values: source.subarray(from, to), nulls};
+        const out: Vector = reuse !== null && reuse.kind === 'float64' && reuse.values.length >= count ? reuse : {kind: 'float64', values: new Float64Array(count), nulls};
+        for (let i = 0; i < count; i++) out.values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
+        out.nulls = nulls;
+        return out;
       }
       case 'int64': {
-        const source = this.longs;
-        if (source === null || rows === null) {
-          return {kind: 'int64', values: source === null ? new BigInt64Array(count) : source.subarray(from, to), nulls};
-        }
-        const values = new BigInt64Array(count);
-        for (let i = 0; i < count; i++) values[i] = rows[from + i]! < 0 ? 0n : source[rows[from + i]!]!;
-        return {kind: 'int64', values, nulls};
+        const source = this.longs ?? EMPTY_LONGS;
+        if (rows === null) return {kind: 'int64', values: source.subarray(from, to), nulls};
+        const out: Vector = reuse !== null && reuse.kind === 'int64' && reuse.values.length >= count ? reuse : {kind: 'int64', values: new BigInt64Array(count), nulls};
+        for (let i = 0; i < count; i++) out.values[i] = rows[from + i]! < 0 ? 0n : source[rows[from + i]!]!;
+        out.nulls = nulls;
+        return out;
       }
       case 'bool': {
+        const source = this.bools ?? EMPTY_BOOLS;
+        if (rows === null) return {kind: 'bool', values: source.subarray(from, to), nulls};
         const values = new Uint8Array(count);
-        const source = this.bools;
-        if (source !== null) for (let i = 0; i < count; i++) values[i] = source[rows === null ? from + i : rows[from + i]!] ?? 0;
+        for (let i = 0; i < count; i++) values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
         return {kind: 'bool', values, nulls};
       }
-      case 'text':
-        if (this.dictionary !== null) {
-          const values = gatherInts(this.ints!, rows, from, to);
-          return {kind: 'dict', values, dictionary: this.dictionary, nulls};
-        }
-        return {kind: 'string', values: gatherList(this.strings, rows, from, to, ''), nulls};
+      case 'text': {
+        const {dictionary} = this;
+        if (dictionary === null) return {kind: 'string', values: gatherList(this.strings, rows, from, to, ''), nulls};
+        if (rows === null) return {kind: 'dict', values: this.ints!.subarray(from, to), dictionary, nulls};
+        const out: Vector =
+          reuse !== null && reuse.kind === 'dict' && reuse.values.length >= count ? reuse : {kind: 'dict', values: new Int32Array(count), dictionary, nulls};
+        gatherInts(this.ints!, rows, from, count, out.values);
+        out.dictionary = dictionary;
+        out.nulls = nulls;
+        return out;
+      }
       case 'boxed':
         return {kind: 'boxed', values: gatherList<Value | null>(this.boxed, rows, from, to, null), nulls};
     }
@@ -266,6 +280,9 @@ class StoreColumn {
 }
 
 const EMPTY_INTS = new Int32Array(0);
+const EMPTY_FLOATS = new Float64Array(0);
+const EMPTY_LONGS = new BigInt64Array(0);
+const EMPTY_BOOLS = new Uint8Array(0);
 
 function grownInts(old: Int32Array | null, capacity: number): Int32Array {
   const next = new Int32Array(capacity);
@@ -273,14 +290,15 @@ function grownInts(old: Int32Array | null, capacity: number): Int32Array {
   return next;
 }
 
-function gatherInts(source: Int32Array, rows: Int32Array | null, from: number, to: number): Int32Array {
-  if (rows === null) return source.subarray(from, to);
-  const values = new Int32Array(to - from);
-  for (let i = from; i < to; i++) {
-    const row = rows[i]!;
-    values[i - from] = row < 0 ? 0 : source[row]!;
+function newInts(count: number): Int32Vector {
+  return {kind: 'int32', values: new Int32Array(count), nulls: null};
+}
+
+function gatherInts(source: Int32Array, rows: Int32Array, from: number, count: number, target: Int32Array): void {
+  for (let i = 0; i < count; i++) {
+    const row = rows[from + i]!;
+    target[i] = row < 0 ? 0 : source[row]!;
   }
-  return values;
 }
 
 function gatherList<T>(source: readonly T[], rows: Int32Array | null, from: number, to: number, missing: T): T[] {
@@ -354,15 +372,15 @@ export class ColumnStore {
   }
 
   /** One column's values at the given rows (-1 = NULL); see StoreColumn.gather. */
-  gather(column: number, rows: Int32Array | null, from: number, to: number): Vector {
-    return this.#columns[column]!.gather(rows, from, to);
+  gather(column: number, rows: Int32Array | null, from: number, to: number, reuse: Vector | null = null): Vector {
+    return this.#columns[column]!.gather(rows, from, to, reuse);
   }
 
   /** Fills `out` with rows [from, to) of the first `width` columns in order of `rows`, or of the store when null. */
   fill(out: Batch, rows: Int32Array | null, from: number, to: number, width = this.#columns.length): void {
     const columns = this.#columns;
     const vectors: Vector[] = new Array<Vector>(width);
-    for (let c = 0; c < width; c++) vectors[c] = columns[c]!.gather(rows, from, to);
+    for (let c = 0; c < width; c++) vectors[c] = columns[c]!.gather(rows, from, to, null);
     out.vectors = vectors;
     out.selection = null;
     out.count = to - from;
@@ -461,26 +479,11 @@ export class RowBatchBuilder {
   }
 }
 
-/** The Datum of a physical row of a vector. */
-export function datumAt(vector: Vector, row: number): Datum {
-  if (vector.nulls !== null && vector.nulls[row] === 1) return null;
-  switch (vector.kind) {
-    case 'bool':
-      return vector.values[row] === 1;
-    case 'dict':
-      return vector.dictionary.get(vector.values[row]!);
-    case 'utf8':
-      return vector.bytes.utf8Slice(vector.offsets[row]!, vector.offsets[row + 1]!);
-    case 'boxed':
-      return vector.values[row]!;
-    default:
-      return vector.values[row]!;
-  }
-}
-
 /** The live row `index` of a batch as Datums, written into `out`. */
 export function readRow(batch: Batch, index: number, out: Datum[]): void {
   const row = batch.selection === null ? index : batch.selection[index]!;
   const vectors = batch.vectors;
   for (let c = 0; c < vectors.length; c++) out[c] = datumAt(vectors[c]!, row);
 }
+
+export {datumAt};

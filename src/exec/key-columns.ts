@@ -1,5 +1,6 @@
 // Hot path.
 import type {Batch} from '../columns/batch.ts';
+import type {Vector} from '../columns/vector.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import type {CompiledProjection} from './compiler.ts';
 import type {ExecEnv} from './environment.ts';
@@ -37,4 +38,19 @@ export function plainColumns(exprs: readonly BoundExpr[]): readonly number[] | n
     columns.push(inner.index);
   }
   return columns;
+}
+
+/** Whether any of the vectors has NULLs at all. */
+export function haveNulls(vectors: readonly Vector[]): boolean {
+  for (let i = 0; i < vectors.length; i++) if (vectors[i]!.nulls !== null) return true;
+  return false;
+}
+
+/** Whether a physical row is NULL in any of the vectors. */
+export function hasNull(vectors: readonly Vector[], row: number): boolean {
+  for (let i = 0; i < vectors.length; i++) {
+    const nulls = vectors[i]!.nulls;
+    if (nulls !== null && nulls[row] === 1) return true;
+  }
+  return false;
 }

@@ -8,6 +8,8 @@ const UNKNOWN = -2;
 /** A key that is not in the table. */
 export const ABSENT = -1;
 
+const NO_INTS = new Int32Array(0);
+
 /** Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing over 32-bit hashes. */
 class ColumnKeys {
   readonly #type: TypeInstance;
@@ -43,9 +45,10 @@ class ColumnKeys {
       case 'dict':
         return this.#assignCodes(vector.values, vector.dictionary, nulls, selection, count, groups);
       case 'int32':
+        if (nulls === null) return this.#assignInts(vector.values, selection, count, groups);
         for (let i = 0; i < count; i++) {
           const at = selection === null ? i : selection[i]!;
-          groups[i] = nulls !== null && nulls[at] === 1 ? this.#null() : this.#int(vector.values[at]!);
+          groups[i] = nulls[at] === 1 ? this.#null() : this.#int(vector.values[at]!);
         }
         return;
       case 'int64': {
@@ -62,6 +65,27 @@ class ColumnKeys {
     }
   }
 
+  /** The loop of integer keys without NULLs: everything in locals, the slow path only for keys that are not in their first bucket. */
+  #assignInts(values: Int32Array, selection: Int32Array | null, count: number, groups: Int32Array): void {
+    let buckets = this.#buckets;
+    let ints = this.store.ints(0) ?? NO_INTS;
+    let mask = buckets.length - 1;
+    for (let i = 0; i < count; i++) {
+      const value = values[selection === null ? i : selection[i]!]!;
+      let hash = Math.imul(value ^ (value >>> 16), 0x45d9f3b);
+      hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
+      const group = buckets[(hash ^ (hash >>> 16)) & mask]!;
+      if (group !== ABSENT && ints[group] === value) {
+        groups[i] = group;
+        continue;
+      }
+      groups[i] = this.#int(value);
+      buckets = this.#buckets;
+      ints = this.store.ints(0) ?? NO_INTS;
+      mask = buckets.length - 1;
+    }
+  }
+
   #assignCodes(
     codes: Int32Array,
     dictionary: TextDictionary,
@@ -72,6 +96,13 @@ class ColumnKeys {
   ): void {
     this.#prepareMemo(dictionary);
     const memo = this.#memo;
+    if (nulls === null && selection === null) {
+      for (let i = 0; i < count; i++) {
+        const group = memo[codes[i]!]!;
+        groups[i] = group === UNKNOWN ? this.#code(codes[i]!, dictionary) : group;
+      }
+      return;
+    }
     for (let i = 0; i < count; i++) {
       const at = selection === null ? i : selection[i]!;
       if (nulls !== null && nulls[at] === 1) {
@@ -79,13 +110,15 @@ class ColumnKeys {
         continue;
       }
       const code = codes[at]!;
-      let group = memo[code]!;
-      if (group === UNKNOWN) {
-        group = this.datum(dictionary.get(code), this.#inserts);
-        memo[code] = group;
-      }
-      groups[i] = group;
+      const group = memo[code]!;
+      groups[i] = group === UNKNOWN ? this.#code(code, dictionary) : group;
     }
+  }
+
+  #code(code: number, dictionary: TextDictionary): number {
+    const group = this.datum(dictionary.get(code), this.#inserts);
+    this.#memo[code] = group;
+    return group;
   }
 
   #prepareMemo(dictionary: TextDictionary): void {

@@ -13,6 +13,10 @@ export class PairBuffer {
   readonly #leftWidth: number;
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
   readonly #physical = new Int32Array(BATCH_CAPACITY);
+  /** Vectors of right columns, written again by each join. */
+  readonly #gathered: Vector[] = [];
+  #scattered = new Int32Array(0);
+  #selection = new Int32Array(0);
 
   constructor(store: ColumnStore, leftWidth: number) {
     this.#store = store;
@@ -36,11 +40,50 @@ export class PairBuffer {
     for (let i = 0; i < count; i++) physical[i] = selection === null ? left[i]! : selection[left[i]!]!;
     const vectors: Vector[] = new Array<Vector>(this.#leftWidth + this.#store.width);
     for (let c = 0; c < this.#leftWidth; c++) vectors[c] = gatherVector(batch.vectors[c]!, physical, count);
-    for (let c = 0; c < this.#store.width; c++) vectors[this.#leftWidth + c] = this.#store.gather(c, this.right, 0, count);
+    for (let c = 0; c < this.#store.width; c++) vectors[this.#leftWidth + c] = this.#gather(c, this.right, count);
     this.#out.vectors = vectors;
     this.#out.selection = null;
     this.#out.count = count;
     return this.#out;
+  }
+
+  /**
+   * As join, when each left row occurs at most once and in order: left columns are handed on untouched with a selection, right values are put beside them.
+   * For that most left rows must have a pair, else the plain join is cheaper.
+   */
+  joinInPlace(batch: Batch): Batch {
+    const {count, left} = this;
+    const {selection} = batch;
+    const last = left[count - 1]!;
+    const size = selection === null ? last + 1 : selection[last]! + 1;
+    if (count * 2 < size || this.#store.size === 0) return this.join(batch);
+    if (this.#scattered.length < size) {
+      this.#scattered = new Int32Array(Math.max(size, BATCH_CAPACITY));
+      this.#selection = new Int32Array(this.#scattered.length);
+    }
+    let rows = this.right;
+    if (count < size) {
+      // Rows between are not selected: any right row will do for them.
+      rows = this.#scattered.fill(0, 0, size);
+      for (let i = 0; i < count; i++) {
+        const row = selection === null ? left[i]! : selection[left[i]!]!;
+        this.#selection[i] = row;
+        rows[row] = this.right[i]!;
+      }
+    }
+    const vectors: Vector[] = new Array<Vector>(this.#leftWidth + this.#store.width);
+    for (let c = 0; c < this.#leftWidth; c++) vectors[c] = batch.vectors[c]!;
+    for (let c = 0; c < this.#store.width; c++) vectors[this.#leftWidth + c] = this.#gather(c, rows, size);
+    this.#out.vectors = vectors;
+    this.#out.selection = count < size ? this.#selection : null;
+    this.#out.count = count;
+    return this.#out;
+  }
+
+  #gather(column: number, rows: Int32Array, count: number): Vector {
+    const vector = this.#store.gather(column, rows, 0, count, this.#gathered[column] ?? null);
+    this.#gathered[column] = vector;
+    return vector;
   }
 
   /** Right rows beside NULLs for the left columns. */

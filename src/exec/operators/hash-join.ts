@@ -1,6 +1,6 @@
 // Hot path.
 import type {Batch} from '../../columns/batch.ts';
-import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
+import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import type {HashJoinPlan} from '../../sql/plan/plan.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {ColumnStore} from '../column-store.ts';
@@ -10,7 +10,7 @@ import {ABSENT, KeyTable} from '../key-table.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {PairBuffer} from '../pair-buffer.ts';
-import {KeyColumns} from '../key-columns.ts';
+import {hasNull, haveNulls, KeyColumns} from '../key-columns.ts';
 import {MAX_LEVEL, PARTITIONS, SpillPartitions} from '../spill/partitions.ts';
 import {SpilledBatches} from '../spill/spilled-batches.ts';
 
@@ -67,6 +67,8 @@ export class HashJoin implements Operator {
   #chain = new Int32Array(64);
   #rightMatched = new Uint8Array(0);
   #rightHasNullKey = false;
+  /** No two build rows have one key. */
+  #isUnique = true;
   #batch: Batch | null = null;
   #row = 0;
   #candidate = ABSENT;
@@ -106,6 +108,7 @@ export class HashJoin implements Operator {
     this.#table.reset();
     this.#batch = null;
     this.#unmatchedAt = 0;
+    this.#isUnique = true;
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
@@ -245,14 +248,17 @@ export class HashJoin implements Operator {
     const start = this.#store.size;
     this.#store.append(batch);
     this.#growChains();
+    const mayBeNull = haveNulls(keys);
     for (let i = 0; i < batch.count; i++) {
       const row = start + i;
-      if (hasNull(keys, selection === null ? i : selection[i]!)) {
+      if (mayBeNull && hasNull(keys, selection === null ? i : selection[i]!)) {
         this.#rightHasNullKey = true;
         continue;
       }
       const group = this.#groups[i]!;
-      this.#chain[row] = this.#heads[group]!;
+      const head = this.#heads[group]!;
+      if (head !== ABSENT) this.#isUnique = false;
+      this.#chain[row] = head;
       this.#heads[group] = row;
     }
   }
@@ -295,10 +301,14 @@ export class HashJoin implements Operator {
     this.#row = 0;
     const {vectors: keys, selection} = this.#leftKeys.evaluate(this.#run, batch);
     this.#table.assign(keys, selection, batch.count, this.#groups, false);
+    const groups = this.#groups;
+    const heads = this.#heads;
     for (let i = 0; i < batch.count; i++) {
-      const group = this.#groups[i]!;
-      const isNull = hasNull(keys, selection === null ? i : selection[i]!);
-      this.#groups[i] = isNull ? -2 : group === ABSENT ? ABSENT : this.#heads[group]!;
+      const group = groups[i]!;
+      groups[i] = group === ABSENT ? ABSENT : heads[group]!;
+    }
+    if (haveNulls(keys)) {
+      for (let i = 0; i < batch.count; i++) if (hasNull(keys, selection === null ? i : selection[i]!)) groups[i] = -2;
     }
     if (this.#leftMatched.length < batch.count) this.#leftMatched = new Uint8Array(BATCH_CAPACITY);
     this.#leftMatched.fill(0, 0, batch.count);
@@ -395,12 +405,41 @@ export class HashJoin implements Operator {
     return this.#out;
   }
 
+  /** As fillPairs, where a left row has one candidate at most. */
+  #fillUnique(batch: Batch, wanted: number): void {
+    const groups = this.#groups;
+    const {left, right} = this.#pairs;
+    let row = this.#row;
+    let count = 0;
+    for (; row < batch.count && count < wanted; row++) {
+      const candidate = groups[row]!;
+      if (candidate < 0) continue;
+      left[count] = row;
+      right[count++] = candidate;
+    }
+    this.#pairs.count = count;
+    this.#row = row;
+  }
+
+  #uniquePairs(batch: Batch): Batch | null {
+    const pairs = this.#pairs;
+    if (pairs.count === 0) return null;
+    if (this.#plan.joinType !== 'inner') {
+      for (let i = 0; i < pairs.count; i++) {
+        this.#leftMatched[pairs.left[i]!] = 1;
+        this.#rightMatched[pairs.right[i]!] = 1;
+      }
+    }
+    return pairs.joinInPlace(batch);
+  }
+
   #probePairs(wanted: number): Batch | null {
     const batch = this.#batch!;
     if (this.#row < batch.count) {
       this.#pairs.start(batch);
-      this.#fillPairs(wanted);
-      const joined = this.#checkPairs();
+      if (this.#isUnique) this.#fillUnique(batch, wanted);
+      else this.#fillPairs(wanted);
+      const joined = this.#isUnique && this.#condition === null ? this.#uniquePairs(batch) : this.#checkPairs();
       if (joined !== null) return joined;
       if (this.#row < batch.count) return null;
     }
@@ -448,12 +487,4 @@ export class HashJoin implements Operator {
     if (this.#chain.length > KEPT_ROWS) this.#chain = new Int32Array(64);
     if (this.#rightMatched.length > KEPT_ROWS) this.#rightMatched = new Uint8Array(0);
   }
-}
-
-function hasNull(vectors: readonly Vector[], row: number): boolean {
-  for (let i = 0; i < vectors.length; i++) {
-    const nulls = vectors[i]!.nulls;
-    if (nulls !== null && nulls[row] === 1) return true;
-  }
-  return false;
 }

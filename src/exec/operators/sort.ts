@@ -1,6 +1,6 @@
 // Hot path.
 import type {Batch} from '../../columns/batch.ts';
-import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {SortPlan} from '../../sql/plan/plan.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -38,6 +38,8 @@ export class Sort implements Operator {
   readonly #top: TopFilter;
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
   readonly #shouldPause = (): boolean => this.#run.sliceUsed();
+  /** Vectors that each batch is gathered into. */
+  readonly #gathered: Vector[] = [];
   #run!: RunContext;
   #phase: Phase = 'collect';
   #isInputDone = false;
@@ -223,7 +225,14 @@ export class Sort implements Operator {
   #emit(wanted: number): Batch | typeof END {
     const to = Math.min(this.#rows.length, this.#position + Math.min(wanted, BATCH_CAPACITY));
     if (to === this.#position) return END;
-    this.#store.fill(this.#out, this.#rows, this.#position, to, this.#width);
+    const vectors: Vector[] = [];
+    for (let c = 0; c < this.#width; c++) {
+      const vector = this.#store.gather(c, this.#rows, this.#position, to, this.#gathered[c] ?? null);
+      this.#gathered[c] = vector;
+      vectors.push(vector);
+    }
+    this.#out.vectors = vectors;
+    this.#out.count = to - this.#position;
     this.#position = to;
     return this.#out;
   }
