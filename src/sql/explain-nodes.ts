@@ -1,482 +1,322 @@
-import {assertNever} from '../common/errors.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
+import {quoteIdentifier} from '../catalog/quote.ts';
+import {assertNever} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import type {BoundExpr} from '../expr/bound.ts';
-import {quoteIdentifier} from './bind/display-type.ts';
-import {joinNames, joinSuffix, joinTitle} from './explain-joins.ts';
-import type {AggregatePlan, Plan, SetFunctionCall, SortKey, TableScanPlan} from './plan/plan.ts';
+import {aggregateShape, windowShape} from './explain-aggregates.ts';
+import {indexName, scanShape, systemScanShape} from './explain-scans.ts';
+import {type Described, type ExplainChild, type ExplainNode, outer, type PlanNames, type PrintExpr, type Property, type Shape} from './explain-types.ts';
+import type {JoinType, OuterBinding, Plan, SetFunctionCall, SortKey} from './plan/plan.ts';
 
-/** A plan node as EXPLAIN shows it. Projections are not shown: their input stands for them. */
-export interface ExplainNode {
-  readonly id: number;
-  /** The line of the text format. */
-  readonly label: string;
-  /** JSON's Node Type and further facts. */
-  readonly type: string;
-  readonly facts: readonly (readonly [string, string | boolean])[];
-  readonly properties: readonly (readonly [string, string | string[]])[];
-  readonly children: readonly {readonly title: string; readonly node: ExplainNode}[];
-  readonly startCost: number;
-  readonly totalCost: number;
-  readonly rows: number;
-  readonly width: number;
-}
-
-/** What describing needs. */
-export interface DescribeContext {
+/** Describes a plan tree; state of one EXPLAIN. */
+export class PlanDescriber implements PlanNames {
   readonly catalog: CatalogSnapshot;
-  readonly verbose: boolean;
-  /** More than one relation: columns are printed with their relation's alias. */
-  readonly qualifies: boolean;
-  print(expr: BoundExpr, columns: readonly string[]): string;
-  /** Numbers SubPlans. */
-  readonly subplan: {next: number};
-}
+  readonly isVerbose: boolean;
+  /** Whether columns are shown with their table: several relations, or VERBOSE. */
+  readonly isPrefixed: boolean;
+  readonly #print: PrintExpr;
+  readonly #outer = new Map<number, string>();
+  #nextSubplan = 1;
 
-type Properties = [string, string | string[]][];
+  constructor(plan: Plan, options: {readonly catalog: CatalogSnapshot; readonly isVerbose: boolean; readonly print: PrintExpr}) {
+    this.catalog = options.catalog;
+    this.isVerbose = options.isVerbose;
+    this.#print = options.print;
+    this.isPrefixed = options.isVerbose || countScans(plan) > 1;
+  }
 
-interface Shape {
-  readonly label: string;
-  readonly type: string;
-  readonly facts?: readonly (readonly [string, string | boolean])[];
-  readonly properties?: Properties;
-  readonly children?: readonly {readonly title?: string; readonly plan: Plan}[];
-  /** Text of each output column, for the expressions of the node above. */
-  readonly names: readonly string[];
-}
+  print(expr: BoundExpr, names: readonly string[]): string {
+    return this.#print(expr, names, this.#outer);
+  }
 
-/** Describes a plan tree. */
-export function describeNode(plan: Plan, context: DescribeContext): ExplainNode {
-  return build(plan, context).node;
-}
+  /** Column names as nodes above show them. */
+  prefixed(alias: string, names: readonly string[]): readonly string[] {
+    return this.isPrefixed && alias !== '' ? names.map(name => `${quoteIdentifier(alias)}.${name}`) : names;
+  }
 
-interface Described {
-  readonly node: ExplainNode;
-  readonly names: readonly string[];
-}
+  /** The node of a plan. */
+  describe(plan: Plan): Described {
+    switch (plan.kind) {
+      case 'project':
+        return this.#project(plan);
+      case 'filter':
+        return this.#filter(plan);
+      case 'apply':
+        return this.#apply(plan);
+      case 'with':
+        return this.#with(plan);
+      default: {
+        const shape = this.#shape(plan);
+        return this.#made(plan, shape);
+      }
+    }
+  }
 
-function build(plan: Plan, context: DescribeContext): Described {
-  if (plan.kind === 'project') {
-    const input = build(plan.input, context);
+  #made(plan: Plan, shape: Shape): Described {
+    const children = shape.children ?? [];
+    const inputCost = children.reduce((sum, child) => sum + child.node.totalCost, 0);
+    const isBlocking = plan.kind === 'sort' || plan.kind === 'aggregate' || plan.kind === 'hashJoin';
+    const isModify = plan.kind === 'insert' || plan.kind === 'update' || plan.kind === 'delete';
+    const node: ExplainNode = {
+      ids: [plan.id],
+      label: shape.label,
+      type: shape.type,
+      facts: shape.facts ?? [],
+      output: shape.names,
+      properties: shape.properties ?? [],
+      children,
+      filters: [],
+      startCost: isBlocking ? inputCost : 0,
+      totalCost: inputCost + plan.estimatedRows * 0.01,
+      rows: isModify && plan.columns.length === 0 ? 0 : plan.estimatedRows,
+      width: widthOf(plan),
+    };
+    return {node, names: shape.names, bare: shape.bare ?? shape.names};
+  }
+
+  #project(plan: Plan & {kind: 'project'}): Described {
+    const {node, names} = this.describe(plan.input);
+    const exprs = plan.exprs.map(expr => this.print(expr, names));
+    return {node: {...node, ids: [plan.id, ...node.ids], output: exprs, width: widthOf(plan)}, names: exprs, bare: exprs};
+  }
+
+  #filter(plan: Plan & {kind: 'filter'}): Described {
+    const input = this.describe(plan.input);
+    const text = this.print(plan.condition, input.bare);
+    const ids = [plan.id, ...input.node.ids];
+    const filters = [...input.node.filters, [plan.id, plan.input.id] as const];
+    if (!holdsFilter(input.node.type)) {
+      const shape: Shape = {label: 'Subquery Scan', type: 'Subquery Scan', names: input.names, children: [outer(input.node)], properties: [['Filter', text]]};
+      const made = this.#made(plan, shape);
+      return {...made, node: {...made.node, filters: [[plan.id, plan.input.id]]}};
+    }
+    const name = input.node.type === 'Result' ? 'One-Time Filter' : 'Filter';
+    const properties = withFilter(input.node.properties, name, text);
+    return {...input, node: {...input.node, ids, filters, properties, rows: plan.estimatedRows}};
+  }
+
+  #apply(plan: Plan & {kind: 'apply'}): Described {
+    const input = this.describe(plan.input);
+    const number = this.#nextSubplan++;
+    this.#bind(plan.bindings, input.names);
+    const subplan = this.describe(plan.subplan);
+    const isInit = plan.runOnce && plan.test === null;
+    const title = isInit ? `InitPlan ${number} (returns $${number - 1})` : `SubPlan ${number}`;
+    const child: ExplainChild = {title, relationship: isInit ? 'InitPlan' : 'SubPlan', node: subplan.node};
+    const value = isInit ? `$${number - 1}` : this.#subplanText(plan, number, [...input.names, ...subplan.names]);
+    const node = {...input.node, ids: [plan.id, ...input.node.ids], children: [...input.node.children, child], totalCost: input.node.totalCost + subplan.node.totalCost};
+    return {node, names: [...input.names, value], bare: [...input.bare, value]};
+  }
+
+  #subplanText(plan: Plan & {kind: 'apply'}, number: number, names: readonly string[]): string {
+    const hashed = plan.runOnce ? 'hashed ' : '';
+    if (plan.mode === 'exists') return `(${hashed}SubPlan ${number})`;
+    return this.isVerbose && plan.test !== null ? `(${hashed}SubPlan ${number}: ${this.print(plan.test, names)})` : `(${hashed}SubPlan ${number})`;
+  }
+
+  #with(plan: Plan & {kind: 'with'}): Described {
+    const ctes = plan.ctes.map(
+      (cte): ExplainChild => ({title: `CTE ${cte.name}`, relationship: 'InitPlan', node: this.describe(cte.plan).node}),
+    );
+    const body = this.describe(plan.body);
+    const totalCost = ctes.reduce((sum, cte) => sum + cte.node.totalCost, body.node.totalCost);
+    return {...body, node: {...body.node, ids: [plan.id, ...body.node.ids], children: [...ctes, ...body.node.children], totalCost}};
+  }
+
+  #bind(bindings: readonly OuterBinding[], names: readonly string[]): void {
+    for (const {slot, expr} of bindings) this.#outer.set(slot, this.print(expr, names));
+  }
+
+  #shape(plan: Exclude<Plan, {kind: 'project' | 'filter' | 'apply' | 'with'}>): Shape {
+    const own = plan.columns.map(column => quoteIdentifier(column.name === '' ? '?column?' : column.name));
+    switch (plan.kind) {
+      case 'tableScan':
+        return scanShape(this, plan);
+      case 'systemScan':
+        return systemScanShape(this, plan);
+      case 'values':
+        return this.#values(plan, own);
+      case 'functionScan':
+        return this.#functionScan(plan, own);
+      case 'hashJoin':
+        return this.#hashJoin(plan);
+      case 'nestedLoop':
+        return this.#nestedLoop(plan);
+      case 'aggregate':
+        return aggregateShape(this, plan, this.describe(plan.input));
+      case 'window':
+        return windowShape(this, plan, this.describe(plan.input));
+      case 'append':
+        return {label: 'Append', type: 'Append', children: plan.inputs.map(input => ({title: '', relationship: 'Member', node: this.describe(input).node})), names: own};
+      case 'setOp':
+        return this.#setOp(plan, own);
+      case 'recursiveUnion':
+        return {
+          label: 'Recursive Union', type: 'Recursive Union', names: own,
+          children: [outer(this.describe(plan.initial).node), {title: '', relationship: 'Inner', node: this.describe(plan.recursive).node}],
+        };
+      case 'cteScan':
+        return {label: `CTE Scan on ${quoteIdentifier(plan.name)}`, type: 'CTE Scan', facts: [['CTE Name', plan.name], ['Alias', plan.name]], names: this.prefixed(plan.name, own), bare: own};
+      case 'workTableScan':
+        return {label: 'WorkTable Scan', type: 'WorkTable Scan', names: own};
+      case 'insert':
+      case 'update':
+      case 'delete':
+        return this.#modify(plan, own);
+      default:
+        return this.#single(plan);
+    }
+  }
+
+  /** Nodes with one input whose columns they keep. */
+  #single(plan: Plan & {kind: 'projectSet' | 'sort' | 'limit' | 'distinct' | 'lockRows'}): Shape {
+    const input = this.describe(plan.input);
+    const {names} = input;
+    const children = [outer(input.node)];
+    switch (plan.kind) {
+      case 'projectSet':
+        return {label: 'ProjectSet', type: 'ProjectSet', children, names: [...names, ...plan.functions.flatMap(call => call.columns.map(() => this.call(call, names)))]};
+      case 'sort':
+        return {label: 'Sort', type: 'Sort', children, names, properties: [['Sort Key', plan.keys.map(key => this.sortKey(key, names))]]};
+      case 'limit':
+        return {label: 'Limit', type: 'Limit', children, names};
+      case 'lockRows':
+        return {label: 'LockRows', type: 'LockRows', children, names};
+      case 'distinct':
+        if (plan.on !== null) return {label: 'Unique', type: 'Unique', children, names};
+        return {label: 'HashAggregate', type: 'Aggregate', facts: [['Strategy', 'Hashed'], ['Partial Mode', 'Simple']], children, names, properties: [['Group Key', names]]};
+      default:
+        return assertNever(plan);
+    }
+  }
+
+  #values(plan: Plan & {kind: 'values'}, own: readonly string[]): Shape {
+    const isOne = plan.rows.length <= 1;
+    const properties: Property[] = plan.rows.length === 0 ? [['One-Time Filter', 'false']] : [];
+    const names = plan.rows.length === 1 ? plan.rows[0]!.map(expr => this.print(expr, [])) : own;
+    if (isOne) return {label: 'Result', type: 'Result', properties, names};
+    return {label: 'Values Scan on "*VALUES*"', type: 'Values Scan', facts: [['Alias', '*VALUES*']], names: this.prefixed('*VALUES*', own), bare: own};
+  }
+
+  #functionScan(plan: Plan & {kind: 'functionScan'}, own: readonly string[]): Shape {
+    const name = plan.functions.map(call => call.name).join(', ');
+    const properties: Property[] = this.isVerbose ? [['Function Call', plan.functions.map(call => this.call(call, [])).join(', ')]] : [];
+    if (plan.filter !== null) properties.push(['Filter', this.print(plan.filter, own)]);
     return {
-      node: {...input.node, width: widthOf(plan)},
-      names: plan.exprs.map(expr => context.print(expr, input.names)),
+      label: `Function Scan on ${plan.functions.map(call => quoteIdentifier(call.name)).join(', ')}`, type: 'Function Scan',
+      facts: [['Function Name', name], ['Alias', name]], properties, names: own,
     };
   }
-  const described = new Map<Plan, Described>();
-  const namesOf = (input: Plan): readonly string[] => {
-    let known = described.get(input);
-    if (known === undefined) described.set(input, (known = build(input, context)));
-    return known.names;
-  };
-  const shape = shapeOf(plan, context, namesOf);
-  const children = (shape.children ?? []).map(({title, plan: input}) => {
-    namesOf(input);
-    return {title: title ?? '', node: described.get(input)!.node};
-  });
-  const inputCost = children.reduce((sum, child) => sum + child.node.totalCost, 0);
-  const isBlocking = plan.kind === 'sort' || plan.kind === 'aggregate' || plan.kind === 'hashJoin';
-  const node: ExplainNode = {
-    id: plan.id,
-    label: shape.label,
-    type: shape.type,
-    facts: shape.facts ?? [],
-    properties: shape.properties ?? [],
-    children,
-    startCost: isBlocking ? inputCost : 0,
-    totalCost: inputCost + plan.estimatedRows * 0.01,
-    rows: plan.estimatedRows,
-    width: widthOf(plan),
-  };
-  return {node, names: shape.names};
+
+  #hashJoin(plan: Plan & {kind: 'hashJoin'}): Shape {
+    const left = this.describe(plan.left);
+    const right = this.describe(plan.right);
+    const pairs = plan.leftKeys.map((key, at) => `(${this.print(key, left.names)} = ${this.print(plan.rightKeys[at]!, right.names)})`);
+    const properties: Property[] = [['Hash Cond', pairs.length === 1 ? pairs[0]! : `(${pairs.join(' AND ')})`]];
+    if (plan.condition !== null) properties.push(['Join Filter', this.print(plan.condition, [...left.names, ...right.names])]);
+    const hash: ExplainNode = {
+      ...right.node, label: 'Hash', type: 'Hash', facts: [], properties: [], filters: [], startCost: right.node.totalCost, children: [outer(right.node)],
+    };
+    return {
+      label: plan.joinType === 'inner' ? 'Hash Join' : `Hash ${joinTitle(plan.joinType)} Join`, type: 'Hash Join', facts: [['Join Type', joinTitle(plan.joinType)]],
+      properties, children: [outer(left.node), {title: '', relationship: 'Inner', node: hash}], names: joinNames(plan.joinType, left.names, right.names),
+    };
+  }
+
+  #nestedLoop(plan: Plan & {kind: 'nestedLoop'}): Shape {
+    const left = this.describe(plan.left);
+    this.#bind(plan.bindings, left.names);
+    const right = this.describe(plan.right);
+    const both = [...left.names, ...right.names];
+    return {
+      label: plan.joinType === 'inner' ? 'Nested Loop' : `Nested Loop ${joinTitle(plan.joinType)} Join`, type: 'Nested Loop', facts: [['Join Type', joinTitle(plan.joinType)]],
+      properties: plan.condition === null ? [] : [['Join Filter', this.print(plan.condition, both)]],
+      children: [outer(left.node), {title: '', relationship: 'Inner', node: right.node}], names: joinNames(plan.joinType, left.names, right.names),
+    };
+  }
+
+  #setOp(plan: Plan & {kind: 'setOp'}, own: readonly string[]): Shape {
+    const command = `${plan.op === 'intersect' ? 'Intersect' : 'Except'}${plan.all ? ' All' : ''}`;
+    const children = [outer(this.describe(plan.left).node), {title: '', relationship: 'Inner' as const, node: this.describe(plan.right).node}];
+    return {label: `HashSetOp ${command}`, type: 'SetOp', facts: [['Strategy', 'Hashed'], ['Command', command]], children, names: own};
+  }
+
+  #modify(plan: Plan & {kind: 'insert' | 'update' | 'delete'}, own: readonly string[]): Shape {
+    const operation = plan.kind === 'insert' ? 'Insert' : plan.kind === 'update' ? 'Update' : 'Delete';
+    const table = this.catalog.tableByOid(plan.table)?.name ?? String(plan.table);
+    const properties: Property[] = [];
+    if (plan.kind === 'insert' && plan.onConflict !== null) {
+      properties.push(['Conflict Resolution', plan.onConflict.action.toUpperCase()]);
+      const {arbiters} = plan.onConflict;
+      if (arbiters.length > 0) properties.push(['Conflict Arbiter Indexes', arbiters.map(index => indexName(this.catalog, index))]);
+    }
+    return {
+      label: `${operation} on ${quoteIdentifier(table)}`, type: 'ModifyTable', facts: [['Operation', operation], ['Relation Name', table], ['Alias', table]],
+      properties, children: [outer(this.describe(plan.input).node)], names: own,
+    };
+  }
+
+  /** A sort key with its direction. */
+  sortKey(key: SortKey, names: readonly string[]): string {
+    const nulls = key.nullsFirst === key.descending ? '' : key.nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
+    return this.print(key.expr, names) + (key.descending ? ' DESC' : '') + nulls;
+  }
+
+  /** A set-returning call. */
+  call(call: SetFunctionCall, names: readonly string[]): string {
+    if (call.expr !== null) return this.print(call.expr, names);
+    return `${quoteIdentifier(call.name)}(${call.args.map(arg => this.print(arg, names)).join(', ')})`;
+  }
+
+  /** The quoted name of a column of a relation. */
+  columnName(relation: Oid, attnum: number): string {
+    const found = this.catalog.relationByOid(relation);
+    const column = found !== undefined && 'columns' in found ? found.columns.find(each => each.attnum === attnum) : undefined;
+    return quoteIdentifier(column?.name ?? `column${attnum}`);
+  }
+}
+
+const filterable: ReadonlySet<string> = new Set([
+  'Seq Scan', 'Index Scan', 'Function Scan', 'Values Scan', 'CTE Scan', 'WorkTable Scan', 'Hash Join', 'Nested Loop', 'Aggregate', 'Result', 'Subquery Scan',
+]);
+
+function holdsFilter(type: string): boolean {
+  return filterable.has(type);
+}
+
+function withFilter(properties: readonly Property[], name: string, text: string): Property[] {
+  const known = properties.find(property => property[0] === name);
+  if (known !== undefined) return properties.map(property => (property === known ? [name, `(${String(known[1])} AND ${text})`] : property));
+  const at = properties.findIndex(property => property[0] === 'Owner');
+  const filter: Property = [name, text];
+  return at === -1 ? [...properties, filter] : [...properties.slice(0, at), filter, ...properties.slice(at)];
 }
 
 function widthOf(plan: Plan): number {
-  return plan.columns.reduce(
-    (sum, column) => sum + (column.type.length > 0 ? column.type.length : 32),
-    0,
-  );
+  return plan.columns.reduce((sum, column) => sum + (column.type.length > 0 ? column.type.length : 32), 0);
 }
 
-function shapeOf(
-  plan: Exclude<Plan, {kind: 'project'}>,
-  context: DescribeContext,
-  namesOf: (input: Plan) => readonly string[],
-): Shape {
-  const own = plan.columns.map(column =>
-    quoteIdentifier(column.name === '' ? '?column?' : column.name),
-  );
-  switch (plan.kind) {
-    case 'tableScan':
-      return tableScan(plan, context);
-    case 'systemScan': {
-      const names = scanNames(plan, context);
-      const properties: Properties = [];
-      if (plan.equals !== null)
-        properties.push([
-          'Lookup Cond',
-          `(${columnName(context, plan.relation, plan.equals.attnum)} = ${context.print(plan.equals.value, [])})`,
-        ]);
-      if (plan.filter !== null)
-        properties.push(['Filter', context.print(plan.filter, localNames(plan, context))]);
-      return {
-        label: `Seq Scan on ${onName(plan.relationName, plan.alias)}`,
-        type: 'Seq Scan',
-        facts: relationFacts(plan.relationName, plan.alias),
-        properties,
-        names,
-      };
-    }
-    case 'values': {
-      const isOne = plan.rows.length <= 1;
-      const properties: Properties = plan.rows.length === 0 ? [['One-Time Filter', 'false']] : [];
-      const names =
-        isOne && plan.rows.length === 1 ? plan.rows[0]!.map(expr => context.print(expr, [])) : own;
-      return {
-        label: isOne ? 'Result' : 'Values Scan on "*VALUES*"',
-        type: isOne ? 'Result' : 'Values Scan',
-        properties,
-        names,
-      };
-    }
-    case 'filter': {
-      const names = namesOf(plan.input);
-      return {
-        label: 'Filter',
-        type: 'Filter',
-        properties: [['Filter', context.print(plan.condition, names)]],
-        children: [{plan: plan.input}],
-        names,
-      };
-    }
-    case 'projectSet': {
-      const names = [
-        ...namesOf(plan.input),
-        ...plan.functions.flatMap(call => call.columns.map(column => column.name)),
-      ];
-      return {label: 'ProjectSet', type: 'ProjectSet', children: [{plan: plan.input}], names};
-    }
-    case 'functionScan': {
-      const name = plan.functions.map(call => call.name).join(', ');
-      const properties: Properties = context.verbose
-        ? [['Function Call', plan.functions.map(call => callText(call, context)).join(', ')]]
-        : [];
-      if (plan.filter !== null) properties.push(['Filter', context.print(plan.filter, own)]);
-      return {
-        label: `Function Scan on ${name}`,
-        type: 'Function Scan',
-        facts: [['Function Name', name]],
-        properties,
-        names: own,
-      };
-    }
-    case 'hashJoin':
-      return hashJoin(plan, context, namesOf);
-    case 'nestedLoop': {
-      const names = joinNames(plan.joinType, namesOf(plan.left), namesOf(plan.right));
-      const both = [...namesOf(plan.left), ...namesOf(plan.right)];
-      const properties: Properties =
-        plan.condition === null ? [] : [['Join Filter', context.print(plan.condition, both)]];
-      return {
-        label: `Nested Loop${joinSuffix(plan.joinType)}`,
-        type: 'Nested Loop',
-        facts: [['Join Type', joinTitle(plan.joinType)]],
-        properties,
-        children: [{plan: plan.left}, {plan: plan.right}],
-        names,
-      };
-    }
-    case 'apply': {
-      const number = context.subplan.next++;
-      const kind = plan.runOnce ? 'InitPlan' : 'SubPlan';
-      const input = namesOf(plan.input);
-      const properties: Properties = [];
-      if (plan.test !== null)
-        properties.push([
-          'Subquery Test',
-          context.print(plan.test, [...input, ...namesOf(plan.subplan)]),
-        ]);
-      if (plan.guard !== null) properties.push(['Only If', context.print(plan.guard, input)]);
-      return {
-        label: `Subquery (${plan.mode})`,
-        type: 'Subquery',
-        facts: [['Mode', plan.mode]],
-        properties,
-        children: [{plan: plan.input}, {title: `${kind} ${number}`, plan: plan.subplan}],
-        names: [...input, `(${kind} ${number})`],
-      };
-    }
-    case 'sort': {
-      const names = namesOf(plan.input);
-      const properties: Properties = [
-        ['Sort Key', plan.keys.map(key => sortText(key, context, names))],
-      ];
-      if (plan.limit !== null) properties.push(['Sort Method', 'top-N heapsort']);
-      return {label: 'Sort', type: 'Sort', properties, children: [{plan: plan.input}], names};
-    }
-    case 'limit':
-      return {
-        label: 'Limit',
-        type: 'Limit',
-        children: [{plan: plan.input}],
-        names: namesOf(plan.input),
-      };
-    case 'aggregate':
-      return aggregate(plan, context, namesOf(plan.input));
-    case 'window': {
-      const input = namesOf(plan.input);
-      const calls = plan.calls.map(
-        call =>
-          `${call.name}(${call.args.map(arg => context.print(arg, input)).join(', ')}) OVER (?)`,
-      );
-      return {
-        label: 'WindowAgg',
-        type: 'WindowAgg',
-        children: [{plan: plan.input}],
-        names: [...input, ...calls],
-      };
-    }
-    case 'distinct': {
-      const names = namesOf(plan.input);
-      if (plan.on !== null)
-        return {label: 'Unique', type: 'Unique', children: [{plan: plan.input}], names};
-      return {
-        label: 'HashAggregate',
-        type: 'Aggregate',
-        properties: [['Group Key', [...names]]],
-        children: [{plan: plan.input}],
-        names,
-      };
-    }
-    case 'append':
-      return {
-        label: 'Append',
-        type: 'Append',
-        children: plan.inputs.map(input => ({plan: input})),
-        names: own,
-      };
-    case 'setOp': {
-      const command = plan.op === 'intersect' ? 'Intersect' : 'Except';
-      return {
-        label: `HashSetOp ${command}${plan.all ? ' All' : ''}`,
-        type: 'SetOp',
-        facts: [['Command', command]],
-        children: [{plan: plan.left}, {plan: plan.right}],
-        names: own,
-      };
-    }
-    case 'with': {
-      const names = namesOf(plan.body);
-      return {
-        label: 'With',
-        type: 'With',
-        children: [
-          ...plan.ctes.map(cte => ({title: `CTE ${cte.name}`, plan: cte.plan})),
-          {plan: plan.body},
-        ],
-        names,
-      };
-    }
-    case 'cteScan':
-      return {
-        label: `CTE Scan on ${quoteIdentifier(plan.name)}`,
-        type: 'CTE Scan',
-        facts: [['CTE Name', plan.name]],
-        names: own,
-      };
-    case 'recursiveUnion':
-      return {
-        label: 'Recursive Union',
-        type: 'Recursive Union',
-        children: [{plan: plan.initial}, {plan: plan.recursive}],
-        names: own,
-      };
-    case 'workTableScan':
-      return {label: 'WorkTable Scan', type: 'WorkTable Scan', names: own};
-    case 'lockRows':
-      return {
-        label: 'LockRows',
-        type: 'LockRows',
-        children: [{plan: plan.input}],
-        names: namesOf(plan.input),
-      };
-    case 'insert':
-    case 'update':
-    case 'delete': {
-      const operation =
-        plan.kind === 'insert' ? 'Insert' : plan.kind === 'update' ? 'Update' : 'Delete';
-      const table = context.catalog.tableByOid(plan.table)?.name ?? String(plan.table);
-      const properties: Properties = [];
-      if (plan.kind === 'insert' && plan.onConflict !== null) {
-        properties.push(['Conflict Resolution', plan.onConflict.action.toUpperCase()]);
-        if (plan.onConflict.arbiters.length > 0)
-          properties.push([
-            'Conflict Arbiter Indexes',
-            plan.onConflict.arbiters.map(index => indexName(context, index)),
-          ]);
-      }
-      return {
-        label: `${operation} on ${quoteIdentifier(table)}`,
-        type: 'ModifyTable',
-        facts: [
-          ['Operation', operation],
-          ['Relation Name', table],
-        ],
-        properties,
-        children: [{plan: plan.input}],
-        names: own,
-      };
-    }
-    default:
-      return assertNever(plan);
-  }
+function joinNames(type: JoinType, left: readonly string[], right: readonly string[]): readonly string[] {
+  return type === 'semi' || type === 'anti' ? left : [...left, ...right];
 }
 
-function scanNames(
-  plan: Extract<Plan, {kind: 'tableScan' | 'systemScan'}>,
-  context: DescribeContext,
-): string[] {
-  const prefix = context.qualifies ? `${quoteIdentifier(plan.alias)}.` : '';
-  return plan.columns.map(column => prefix + quoteIdentifier(column.name));
+function joinTitle(type: JoinType): string {
+  return type[0]!.toUpperCase() + type.slice(1);
 }
 
-/** Conditions of a scan itself are printed without its alias. */
-function localNames(plan: Plan, context: DescribeContext): readonly string[] {
-  return context.verbose && 'alias' in plan
-    ? scanNames(plan, context)
-    : plan.columns.map(column => quoteIdentifier(column.name));
-}
+const relationKinds: ReadonlySet<string> = new Set(['tableScan', 'systemScan', 'functionScan', 'cteScan', 'workTableScan']);
 
-function onName(name: string, alias: string): string {
-  return alias === name || alias === ''
-    ? quoteIdentifier(name)
-    : `${quoteIdentifier(name)} ${quoteIdentifier(alias)}`;
-}
-
-function relationFacts(name: string, alias: string): [string, string][] {
-  return [
-    ['Relation Name', name],
-    ['Alias', alias === '' ? name : alias],
-  ];
-}
-
-function indexName(context: DescribeContext, index: Oid): string {
-  return context.catalog.relationByOid(index)?.name ?? String(index);
-}
-
-function columnName(context: DescribeContext, relation: Oid, attnum: number): string {
-  const found = context.catalog.relationByOid(relation);
-  const column =
-    found !== undefined && 'columns' in found
-      ? found.columns.find(candidate => candidate.attnum === attnum)
-      : undefined;
-  return quoteIdentifier(column?.name ?? `column${attnum}`);
-}
-
-function tableScan(plan: TableScanPlan, context: DescribeContext): Shape {
-  const names = scanNames(plan, context);
-  const properties: Properties = [];
-  const on = onName(plan.tableName, plan.alias);
-  const facts: [string, string][] = relationFacts(plan.tableName, plan.alias);
-  if (plan.lookup !== null) {
-    const index = context.catalog
-      .indexesOf(plan.table)
-      .find(candidate => candidate.oid === plan.lookup!.index);
-    const columns = (index?.keys ?? []).map(key => columnName(context, plan.table, key.attnum));
-    const keys = plan.lookup.keys
-      .slice(0, 10)
-      .map(key =>
-        key.map((value, at) => `(${columns[at]} = ${context.print(value, [])})`).join(' AND '),
-      );
-    properties.push([
-      'Index Cond',
-      keys.length === 1 && columns.length === 1 ? keys[0]! : `(${keys.join(' OR ')})`,
-    ]);
-    facts.unshift(['Index Name', index?.name ?? '']);
-  }
-  const pushed = plan.pushed.map(item => {
-    const column = columnName(context, plan.table, item.column);
-    if (item.op === 'isNull' || item.op === 'isNotNull')
-      return `(${column} IS ${item.op === 'isNull' ? '' : 'NOT '}NULL)`;
-    const value = context.print(item.values[0]!, []);
-    return item.op === 'in' ? `(${column} = ANY (${value}))` : `(${column} ${item.op} ${value})`;
-  });
-  if (plan.filter !== null)
-    properties.push(['Filter', context.print(plan.filter, localNames(plan, context))]);
-  if (pushed.length > 0 && context.verbose) properties.push(['Pruning', pushed.join(' AND ')]);
-  if (plan.scope !== 'none') {
-    const owner =
-      plan.scope === 'own'
-        ? 'current user'
-        : plan.ownerEquals === null
-          ? 'all'
-          : context.print(plan.ownerEquals, []);
-    properties.push(['Owner', owner]);
-  }
-  if (plan.lookup === null)
-    return {label: `Seq Scan on ${on}`, type: 'Seq Scan', facts, properties, names};
-  return {
-    label: `Index Lookup using ${quoteIdentifier(indexName(context, plan.lookup.index))} on ${on}`,
-    type: 'Index Lookup',
-    facts,
-    properties,
-    names,
+/** Relations that a plan reads. */
+function countScans(plan: Plan): number {
+  let count = 0;
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) for (const each of value) visit(each);
+    else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+      const fields = value as Readonly<Record<string, unknown>>;
+      if (typeof fields['kind'] === 'string' && relationKinds.has(fields['kind'])) count++;
+      for (const key in fields) if (key !== 'type' && key !== 'columns' && key !== 'value') visit(fields[key]);
+    }
   };
-}
-
-function hashJoin(
-  plan: Plan & {kind: 'hashJoin'},
-  context: DescribeContext,
-  namesOf: (input: Plan) => readonly string[],
-): Shape {
-  const left = namesOf(plan.left);
-  const right = namesOf(plan.right);
-  const pairs = plan.leftKeys.map(
-    (key, index) =>
-      `(${context.print(key, left)} = ${context.print(plan.rightKeys[index]!, right)})`,
-  );
-  const properties: Properties = [
-    ['Hash Cond', pairs.length === 1 ? pairs[0]! : `(${pairs.join(' AND ')})`],
-  ];
-  if (plan.condition !== null)
-    properties.push(['Join Filter', context.print(plan.condition, [...left, ...right])]);
-  return {
-    label: `Hash${plan.joinType === 'inner' ? ' Join' : joinSuffix(plan.joinType)}`,
-    type: 'Hash Join',
-    facts: [['Join Type', joinTitle(plan.joinType)]],
-    properties,
-    children: [{plan: plan.left}, {plan: plan.right}],
-    names: joinNames(plan.joinType, left, right),
-  };
-}
-
-function sortText(key: SortKey, context: DescribeContext, names: readonly string[]): string {
-  const nulls =
-    key.nullsFirst === key.descending ? '' : key.nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
-  return context.print(key.expr, names) + (key.descending ? ' DESC' : '') + nulls;
-}
-
-function aggregate(plan: AggregatePlan, context: DescribeContext, input: readonly string[]): Shape {
-  const keys = plan.keys.map(key => context.print(key, input));
-  const calls = plan.aggregates.map(call => {
-    const args = call.args.map(arg => context.print(arg, input)).join(', ');
-    return `${call.name}(${call.isDistinct ? 'DISTINCT ' : ''}${call.args.length === 0 ? '*' : args})`;
-  });
-  const names = [...keys, ...calls, ...plan.groupings.map(() => 'GROUPING')];
-  const properties: Properties = keys.length === 0 ? [] : [['Group Key', keys]];
-  const isHashed = keys.length > 0;
-  return {
-    label: isHashed ? 'HashAggregate' : 'Aggregate',
-    type: 'Aggregate',
-    facts: [['Strategy', isHashed ? 'Hashed' : 'Plain']],
-    properties,
-    children: [{plan: plan.input}],
-    names,
-  };
-}
-
-function callText(call: SetFunctionCall, context: DescribeContext): string {
-  return call.expr === null
-    ? `${call.name}(${call.args.map(arg => context.print(arg, [])).join(', ')})`
-    : context.print(call.expr, []);
+  visit(plan);
+  return count;
 }

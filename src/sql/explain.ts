@@ -1,10 +1,10 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
-import type {BoundExpr} from '../expr/bound.ts';
 import type {NameScope} from '../catalog/names.ts';
 import {SchemaOid} from '../catalog/well-known.ts';
 import type {Datum} from '../types/contract.ts';
 import {deparseExpression} from './deparse/expression.ts';
-import {describeNode, type ExplainNode} from './explain-nodes.ts';
+import {PlanDescriber} from './explain-nodes.ts';
+import type {ExplainChild, ExplainNode, PrintExpr, Property} from './explain-types.ts';
 import type {QueryPlan} from './plan/plan.ts';
 
 /** What EXPLAIN ANALYZE counted per plan node. */
@@ -37,184 +37,175 @@ export interface ExplainOptions {
 
 /** The lines of EXPLAIN, in PostgreSQL's layout. JSON comes as the lines of one document. */
 export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] {
-  const scope: NameScope = options.scope ?? {
-    snapshot: options.catalog,
-    searchPath: [SchemaOid.pgCatalog, SchemaOid.public],
-  };
-  const print = (expr: BoundExpr, columns: readonly string[]): string =>
+  const scope: NameScope = options.scope ?? {snapshot: options.catalog, searchPath: [SchemaOid.pgCatalog, SchemaOid.public]};
+  const print: PrintExpr = (expr, columns, outer) =>
     deparseExpression(expr, {
       scope,
       slots: options.slots ?? [],
       isIndented: false,
       columnName: index => columns[index] ?? `column${index + 1}`,
-      outerName: index => `$${index}`,
+      outerName: index => outer.get(index) ?? `$${index}`,
     });
-  const root = describeNode(plan.root, {
-    catalog: options.catalog,
-    print,
-    verbose: options.verbose,
-    qualifies: options.verbose || countScans(plan.root) > 1,
-    subplan: {next: 1},
-  });
-  if (options.format === 'json')
-    return JSON.stringify([jsonDocument(root, options)], null, 2).split('\n');
+  const {node} = new PlanDescriber(plan.root, {catalog: options.catalog, isVerbose: options.verbose, print}).describe(plan.root);
+  if (options.format === 'json') return JSON.stringify([jsonDocument(node, options)], null, 2).split('\n');
   const lines: string[] = [];
-  writeText(root, options, lines, 0, '');
+  writeText(node, options, lines, {label: '', body: '  '});
   if (options.summary) {
     lines.push(`Planning Time: ${options.planningMs.toFixed(3)} ms`);
-    if (options.executionMs !== null)
-      lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
+    if (options.executionMs !== null) lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
   }
   return lines;
 }
 
-/** Children as PostgreSQL shows them: the build side of a hash join stands under a node of its own. */
-function shownChildren(node: ExplainNode): ExplainNode['children'] {
-  if (node.type !== 'Hash Join') return node.children;
-  return node.children.map((child, index) =>
-    index === 0
-      ? child
-      : {
-          title: '',
-          node: {
-            ...child.node,
-            label: 'Hash',
-            type: 'Hash',
-            facts: [],
-            properties: [],
-            children: [child],
-          },
-        },
-  );
+/** What stands before a node's first line and before those below it. */
+interface Margin {
+  readonly label: string;
+  readonly body: string;
 }
 
-const childKeys = [
-  'input',
-  'left',
-  'right',
-  'inputs',
-  'subplan',
-  'body',
-  'ctes',
-  'plan',
-  'initial',
-  'recursive',
-];
-
-function countScans(value: unknown): number {
-  if (value === null || typeof value !== 'object') return 0;
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + countScans(item), 0);
-  const fields = value as Readonly<Record<string, unknown>>;
-  const isScan =
-    fields['kind'] === 'tableScan' ||
-    fields['kind'] === 'systemScan' ||
-    fields['kind'] === 'functionScan';
-  return childKeys.reduce((sum, key) => sum + countScans(fields[key]), isScan ? 1 : 0);
-}
-
-function writeText(
-  node: ExplainNode,
-  options: ExplainOptions,
-  lines: string[],
-  indent: number,
-  title: string,
-): void {
-  const isRoot = indent === 0;
-  let at = indent;
-  if (title !== '') {
-    lines.push(`${' '.repeat(at)}${title}`);
-    at += 2;
+function writeText(node: ExplainNode, options: ExplainOptions, lines: string[], margin: Margin): void {
+  lines.push(margin.label + node.label + figures(node, options));
+  const {body} = margin;
+  for (const [name, value] of propertiesOf(node, options)) lines.push(`${body}${name}: ${typeof value === 'string' ? value : value.join(', ')}`);
+  const counted = countersOf(node, options);
+  if (counted !== null) for (const line of counterLines(counted)) lines.push(body + line);
+  for (const child of inOrder(node.children)) {
+    if (child.title !== '') lines.push(body + child.title);
+    const indent = child.title === '' ? body : `${body}  `;
+    writeText(child.node, options, lines, {label: `${indent}->  `, body: `${indent}      `});
   }
-  const prefix = isRoot && title === '' ? '' : `${' '.repeat(at)}->  `;
-  lines.push(prefix + node.label + figures(node, options));
-  const inner = isRoot && title === '' ? 2 : at + 6;
-  const pad = ' '.repeat(inner);
-  for (const [name, value] of node.properties)
-    lines.push(`${pad}${name}: ${Array.isArray(value) ? value.join(', ') : value}`);
-  for (const line of counterLines(node, options)) lines.push(pad + line);
-  for (const child of shownChildren(node))
-    writeText(child.node, options, lines, inner, child.title);
+}
+
+/** InitPlans and CTEs first, subplans last. */
+function inOrder(children: readonly ExplainChild[]): readonly ExplainChild[] {
+  const rank = ({relationship}: ExplainChild): number => (relationship === 'InitPlan' ? 0 : relationship === 'SubPlan' ? 2 : 1);
+  return [...children].sort((left, right) => rank(left) - rank(right));
+}
+
+/** A node's properties with what VERBOSE and ANALYZE add. */
+function propertiesOf(node: ExplainNode, options: ExplainOptions): readonly Property[] {
+  const output: Property[] = options.verbose && node.output.length > 0 ? [['Output', node.output]] : [];
+  const removed: Property[] = [];
+  const rows = rowsRemoved(node, options);
+  if (rows !== null) removed.push(['Rows Removed by Filter', String(rows)]);
+  const at = node.properties.findIndex(property => property[0] === 'Owner');
+  const [before, after] = at === -1 ? [node.properties, []] : [node.properties.slice(0, at), node.properties.slice(at)];
+  return [...output, ...before, ...removed, ...after];
+}
+
+function rowsRemoved(node: ExplainNode, options: ExplainOptions): number | null {
+  if (!options.analyze || options.counters === null || node.filters.length === 0) return null;
+  let removed = 0;
+  for (const [filter, input] of node.filters) {
+    const passed = options.counters.get(filter);
+    const given = options.counters.get(input);
+    if (passed === undefined || given === undefined || given.loops === 0) return null;
+    removed += given.rows - passed.rows;
+  }
+  const loops = countersOf(node, options)?.loops ?? 0;
+  return removed <= 0 || loops === 0 ? null : Math.round(removed / loops);
+}
+
+/** Rows and times of the outermost plan node that counted; the rest summed over all. */
+function countersOf(node: ExplainNode, options: ExplainOptions): ExplainCounters | null {
+  if (!options.analyze || options.counters === null) return null;
+  const all = node.ids.flatMap(id => options.counters?.get(id) ?? []);
+  const first = all[0];
+  if (first === undefined) return null;
+  return {
+    ...first,
+    pauses: Math.max(...all.map(each => each.pauses)),
+    spilledBytes: all.reduce((sum, each) => sum + each.spilledBytes, 0),
+    extra: all.reduce<Readonly<Record<string, number>>>((extra, each) => ({...each.extra, ...extra}), {}),
+  };
 }
 
 function figures(node: ExplainNode, options: ExplainOptions): string {
   let text = '';
-  if (options.costs) {
-    text += `  (cost=${node.startCost.toFixed(2)}..${node.totalCost.toFixed(2)} rows=${node.rows} width=${node.width})`;
-  }
+  if (options.costs) text += `  (cost=${node.startCost.toFixed(2)}..${node.totalCost.toFixed(2)} rows=${Math.round(node.rows)} width=${node.width})`;
   if (!options.analyze) return text;
-  const counted = options.counters?.get(node.id);
-  if (counted === undefined || counted.loops === 0) return `${text} (never executed)`;
-  const rows = Math.round(counted.rows / counted.loops);
-  const time = options.timing
-    ? `time=${(0).toFixed(3)}..${(counted.timeMs / counted.loops).toFixed(3)} `
-    : '';
-  return `${text}${options.costs ? '' : ' '} (actual ${time}rows=${rows} loops=${counted.loops})`;
+  const counted = countersOf(node, options);
+  if (counted === null || counted.loops === 0) return `${text} (never executed)`;
+  const time = options.timing ? `time=0.000..${(counted.timeMs / counted.loops).toFixed(3)} ` : '';
+  return `${text} (actual ${time}rows=${Math.round(counted.rows / counted.loops)} loops=${counted.loops})`;
 }
 
-const extraNames: Readonly<Record<string, string>> = {
-  segmentsRead: 'Segments Read',
-  segmentsSkipped: 'Segments Skipped',
-  rowGroupsRead: 'Row Groups Read',
-  rowGroupsSkipped: 'Row Groups Skipped',
-  pagesRead: 'Pages Read',
-  pagesSkipped: 'Pages Skipped',
-  rowsRemoved: 'Rows Removed by Filter',
-  hotRows: 'Hot Rows',
-  coldRows: 'Cold Rows',
-};
+/** Counters shown in pairs: what was read and what was skipped. */
+const pairs: readonly (readonly [title: string, read: string, skipped: string])[] = [
+  ['Segments', 'segmentsRead', 'segmentsSkipped'],
+  ['Row Groups', 'rowGroupsRead', 'rowGroupsSkipped'],
+  ['Pages', 'pagesRead', 'pagesSkipped'],
+];
 
-function counterLines(node: ExplainNode, options: ExplainOptions): string[] {
-  const counted = options.counters?.get(node.id);
-  if (!options.analyze || counted === undefined || node.type === 'Hash') return [];
+function counterLines(counted: ExplainCounters): string[] {
   const lines: string[] = [];
-  for (const [name, value] of Object.entries(counted.extra))
-    if (value !== 0) lines.push(`${extraNames[name] ?? titleOf(name)}: ${value}`);
+  const shown = new Set<string>();
+  for (const [title, read, skipped] of pairs) {
+    shown.add(read).add(skipped);
+    const [first, second] = [counted.extra[read] ?? 0, counted.extra[skipped] ?? 0];
+    if (first !== 0 || second !== 0) lines.push(`${title}: read ${first}, skipped ${second}`);
+  }
+  for (const [name, value] of Object.entries(counted.extra)) if (value !== 0 && !shown.has(name)) lines.push(`${titleOf(name)}: ${value}`);
   if (counted.spilledBytes > 0) lines.push(`Spilled: ${Math.ceil(counted.spilledBytes / 1024)}kB`);
   if (counted.pauses > 0) lines.push(`Pauses: ${counted.pauses}`);
   return lines;
 }
 
+/** hotRows: `Hot rows`. */
 function titleOf(name: string): string {
-  return name.replace(/([A-Z])/g, ' $1').replace(/^./, first => first.toUpperCase());
+  return name.replace(/([A-Z])/g, match => ` ${match.toLowerCase()}`).replace(/^./, first => first.toUpperCase());
 }
 
 function jsonDocument(root: ExplainNode, options: ExplainOptions): object {
-  const document: Record<string, unknown> = {Plan: jsonNode(root, options, '')};
+  const document: Record<string, unknown> = {Plan: jsonNode(root, options, null)};
   if (options.summary) {
     document['Planning Time'] = Number(options.planningMs.toFixed(3));
-    if (options.executionMs !== null)
-      document['Execution Time'] = Number(options.executionMs.toFixed(3));
+    document['Triggers'] = options.executionMs === null ? undefined : [];
+    if (options.executionMs !== null) document['Execution Time'] = Number(options.executionMs.toFixed(3));
   }
   return document;
 }
 
-function jsonNode(node: ExplainNode, options: ExplainOptions, title: string): object {
+function jsonNode(node: ExplainNode, options: ExplainOptions, child: ExplainChild | null): object {
   const result: Record<string, unknown> = {'Node Type': node.type};
-  if (title !== '') result['Subplan Name'] = title;
+  for (const name of ['Strategy', 'Partial Mode', 'Operation']) {
+    const fact = node.facts.find(each => each[0] === name);
+    if (fact !== undefined) result[name] = fact[1];
+  }
+  if (child !== null) result['Parent Relationship'] = child.relationship;
+  if (child !== null && child.title !== '') result['Subplan Name'] = child.title;
+  result['Parallel Aware'] = false;
+  result['Async Capable'] = false;
   for (const [name, value] of node.facts) result[name] = value;
   if (options.costs) {
     result['Startup Cost'] = Number(node.startCost.toFixed(2));
     result['Total Cost'] = Number(node.totalCost.toFixed(2));
-    result['Plan Rows'] = node.rows;
+    result['Plan Rows'] = Math.round(node.rows);
     result['Plan Width'] = node.width;
   }
-  const counted = options.counters?.get(node.id);
-  if (options.analyze) {
-    const loops = counted?.loops ?? 0;
-    if (options.timing) {
-      result['Actual Startup Time'] = 0;
-      result['Actual Total Time'] = loops === 0 ? 0 : Number((counted!.timeMs / loops).toFixed(3));
-    }
-    result['Actual Rows'] = loops === 0 ? 0 : Math.round(counted!.rows / loops);
-    result['Actual Loops'] = loops;
-    for (const [name, value] of Object.entries(counted?.extra ?? {}))
-      result[extraNames[name] ?? titleOf(name)] = value;
-    if (counted !== undefined && counted.spilledBytes > 0)
-      result['Spilled Bytes'] = counted.spilledBytes;
-    if (counted !== undefined && counted.pauses > 0) result['Pauses'] = counted.pauses;
-  }
-  for (const [name, value] of node.properties) result[name] = value;
-  if (node.children.length > 0)
-    result['Plans'] = shownChildren(node).map(child => jsonNode(child.node, options, child.title));
+  const counted = countersOf(node, options);
+  if (options.analyze) jsonActuals(result, counted, options);
+  for (const [name, value] of propertiesOf(node, options)) result[name] = name === 'Rows Removed by Filter' ? Number(value) : value;
+  if (counted !== null) jsonCounters(result, counted);
+  if (node.children.length > 0) result['Plans'] = inOrder(node.children).map(each => jsonNode(each.node, options, each));
   return result;
+}
+
+function jsonActuals(result: Record<string, unknown>, counted: ExplainCounters | null, options: ExplainOptions): void {
+  const loops = counted?.loops ?? 0;
+  if (options.timing) {
+    result['Actual Startup Time'] = 0;
+    result['Actual Total Time'] = loops === 0 ? 0 : Number((counted!.timeMs / loops).toFixed(3));
+  }
+  result['Actual Rows'] = loops === 0 ? 0 : Math.round(counted!.rows / loops);
+  result['Actual Loops'] = loops;
+}
+
+function jsonCounters(result: Record<string, unknown>, counted: ExplainCounters): void {
+  for (const [name, value] of Object.entries(counted.extra)) {
+    const title = name.replace(/([A-Z])/g, ' $1').replace(/^./, first => first.toUpperCase());
+    result[title] = value;
+  }
+  if (counted.spilledBytes > 0) result['Spilled Bytes'] = counted.spilledBytes;
+  if (counted.pauses > 0) result['Pauses'] = counted.pauses;
 }

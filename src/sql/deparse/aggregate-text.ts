@@ -4,10 +4,10 @@ import {featureNotSupported} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Block, BoundWindow} from '../bind/block.ts';
 import type {AggregateCall, WindowFrame} from '../plan/plan.ts';
-import type {QueryPrinter} from './query.ts';
+import type {QueryWriter} from './query-writer.ts';
 
 /** An aggregate, window or set-returning call that binding made a column of. */
-export function printAggregate(printer: QueryPrinter, column: number, node: FuncCall): void {
+export function printAggregate(printer: QueryWriter, column: number, node: FuncCall): void {
   for (let level: Block | null = printer.block; level !== null; level = level.parent) {
     const aggregate = level.aggregates.find(each => each.column.id === column);
     if (aggregate !== undefined) return aggregateCall(printer, aggregate.call, node);
@@ -34,7 +34,7 @@ export function printAggregate(printer: QueryPrinter, column: number, node: Func
 }
 
 function functionCall(
-  printer: QueryPrinter,
+  printer: QueryWriter,
   fn: AggregateCall['function'],
   name: string,
   args: readonly BoundExpr[],
@@ -44,13 +44,13 @@ function functionCall(
   else printer.exprs.functionCall(fn, name, args);
 }
 
-function filter(printer: QueryPrinter, condition: BoundExpr): void {
+function filter(printer: QueryWriter, condition: BoundExpr): void {
   printer.out.append(' FILTER (WHERE ');
   printer.expr(condition, false);
   printer.out.append(')');
 }
 
-function aggregateCall(printer: QueryPrinter, call: AggregateCall, node: FuncCall): void {
+function aggregateCall(printer: QueryWriter, call: AggregateCall, node: FuncCall): void {
   const {out} = printer;
   if (call.kind !== 'n') {
     printer.list(
@@ -74,7 +74,7 @@ function aggregateCall(printer: QueryPrinter, call: AggregateCall, node: FuncCal
   if (call.filter !== null) filter(printer, call.filter);
 }
 
-function keys(printer: QueryPrinter, order: AggregateCall['orderBy']): void {
+function keys(printer: QueryWriter, order: AggregateCall['orderBy']): void {
   order.forEach((key, at) => {
     if (at > 0) printer.out.append(', ');
     printer.sortKey(key);
@@ -84,7 +84,7 @@ function keys(printer: QueryPrinter, order: AggregateCall['orderBy']): void {
 const NON_DEFAULT = 0x1;
 const BETWEEN = 0x10;
 
-function windowSpec(printer: QueryPrinter, window: BoundWindow, definition: WindowDef): void {
+function windowSpec(printer: QueryWriter, window: BoundWindow, definition: WindowDef): void {
   const parts: (() => void)[] = [];
   if (window.partitionBy.length > 0) {
     parts.push(() => {
@@ -112,7 +112,7 @@ function windowSpec(printer: QueryPrinter, window: BoundWindow, definition: Wind
   printer.out.append(')');
 }
 
-function frame(printer: QueryPrinter, spec: WindowFrame, isBetween: boolean): void {
+function frame(printer: QueryWriter, spec: WindowFrame, isBetween: boolean): void {
   const {out} = printer;
   out.append(`${spec.mode.toUpperCase()} ${isBetween ? 'BETWEEN ' : ''}`);
   frameBound(printer, spec.start);
@@ -125,7 +125,7 @@ function frame(printer: QueryPrinter, spec: WindowFrame, isBetween: boolean): vo
   else if (spec.exclude === 'ties') out.append(' EXCLUDE TIES');
 }
 
-function frameBound(printer: QueryPrinter, bound: WindowFrame['start'] | WindowFrame['end']): void {
+function frameBound(printer: QueryWriter, bound: WindowFrame['start'] | WindowFrame['end']): void {
   switch (bound.kind) {
     case 'unboundedPreceding':
       return printer.out.append('UNBOUNDED PRECEDING');
@@ -140,7 +140,7 @@ function frameBound(printer: QueryPrinter, bound: WindowFrame['start'] | WindowF
 }
 
 /** WINDOW name AS (...), for the windows that calls use by name. */
-export function printWindowClause(printer: QueryPrinter, statement: SelectStmt): void {
+export function printWindowClause(printer: QueryWriter, statement: SelectStmt): void {
   let isFirst = true;
   for (const node of statement.windowClause ?? []) {
     if (!('WindowDef' in node)) continue;

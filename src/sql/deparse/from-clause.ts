@@ -7,10 +7,10 @@ import {walkExpr} from '../../expr/children.ts';
 import {namesOf} from '../bind/ast.ts';
 import type {RangeItem} from '../bind/block.ts';
 import type {SetFunctionCall} from '../plan/plan.ts';
-import type {QueryPrinter} from './query.ts';
+import type {QueryWriter} from './query-writer.ts';
 
 /** FROM with its items, each on a line (get_from_clause). */
-export function printFrom(printer: QueryPrinter, nodes: readonly Node[]): void {
+export function printFrom(printer: QueryWriter, nodes: readonly Node[]): void {
   const {out} = printer;
   nodes.forEach((node, at) => {
     if (at === 0) {
@@ -25,7 +25,7 @@ export function printFrom(printer: QueryPrinter, nodes: readonly Node[]): void {
   });
 }
 
-function item(printer: QueryPrinter, node: Node): void {
+function item(printer: QueryWriter, node: Node): void {
   if ('RangeVar' in node) return relation(printer, node.RangeVar);
   if ('JoinExpr' in node) return join(printer, node.JoinExpr);
   if ('RangeSubselect' in node) return subquery(printer, node.RangeSubselect);
@@ -33,7 +33,7 @@ function item(printer: QueryPrinter, node: Node): void {
   throw featureNotSupported('this query cannot be printed');
 }
 
-function relation(printer: QueryPrinter, node: RangeVar): void {
+function relation(printer: QueryWriter, node: RangeVar): void {
   const {out, block} = printer;
   let schema: Oid | null = null;
   const name = node.relname ?? '';
@@ -53,7 +53,7 @@ function relation(printer: QueryPrinter, node: RangeVar): void {
   if (namesOf(node.alias?.colnames).length > 0) columnNames(printer, found);
 }
 
-function findRelation(printer: QueryPrinter, node: RangeVar) {
+function findRelation(printer: QueryWriter, node: RangeVar) {
   const {catalog, searchPath} = printer.context;
   const name = node.relname ?? '';
   if (node.schemaname !== undefined && node.schemaname !== '') {
@@ -68,7 +68,7 @@ function findRelation(printer: QueryPrinter, node: RangeVar) {
 }
 
 function itemNamed(
-  printer: QueryPrinter,
+  printer: QueryWriter,
   alias: string,
   schema: Oid | null = null,
 ): RangeItem | undefined {
@@ -77,7 +77,7 @@ function itemNamed(
   );
 }
 
-function columnNames(printer: QueryPrinter, found: RangeItem | undefined): void {
+function columnNames(printer: QueryWriter, found: RangeItem | undefined): void {
   if (found === undefined || found.columns.length === 0) return;
   printer.out.append(`(${found.columns.map(column => quoteIdentifier(column.name)).join(', ')})`);
 }
@@ -88,7 +88,7 @@ const joinWords: Readonly<Record<string, string>> = {
   JOIN_RIGHT: ' RIGHT JOIN ',
 };
 
-function join(printer: QueryPrinter, node: JoinExpr): void {
+function join(printer: QueryWriter, node: JoinExpr): void {
   const {out} = printer;
   const using = node.isNatural === true ? printer.trace.usingOf(node) : namesOf(node.usingClause);
   const hasCondition = using.length > 0 || node.quals !== undefined;
@@ -114,7 +114,7 @@ function join(printer: QueryPrinter, node: JoinExpr): void {
   aliasText(printer, node.alias);
 }
 
-function subquery(printer: QueryPrinter, node: RangeSubselect): void {
+function subquery(printer: QueryWriter, node: RangeSubselect): void {
   const {out} = printer;
   if (node.subquery === undefined || !('SelectStmt' in node.subquery))
     throw featureNotSupported('this query cannot be printed');
@@ -125,7 +125,7 @@ function subquery(printer: QueryPrinter, node: RangeSubselect): void {
   aliasText(printer, node.alias);
 }
 
-function aliasText(printer: QueryPrinter, alias: Alias | undefined): void {
+function aliasText(printer: QueryWriter, alias: Alias | undefined): void {
   if (alias === undefined) return;
   const found = itemNamed(printer, alias.aliasname ?? '');
   printer.out.append(
@@ -134,7 +134,7 @@ function aliasText(printer: QueryPrinter, alias: Alias | undefined): void {
   if (namesOf(alias.colnames).length > 0) columnNames(printer, found);
 }
 
-function functions(printer: QueryPrinter, node: RangeFunction): void {
+function functions(printer: QueryWriter, node: RangeFunction): void {
   const {out} = printer;
   const calls = printer.trace.functionsOf(node);
   if (node.lateral === true || calls.some(each => readsItems(printer, each)))
@@ -167,7 +167,7 @@ function functions(printer: QueryPrinter, node: RangeFunction): void {
 }
 
 /** Whether a function's arguments read items of the same FROM. */
-function readsItems(printer: QueryPrinter, each: SetFunctionCall): boolean {
+function readsItems(printer: QueryWriter, each: SetFunctionCall): boolean {
   let found = false;
   for (const arg of each.expr === null ? each.args : [each.expr]) {
     walkExpr(arg, expr => {
@@ -180,7 +180,7 @@ function readsItems(printer: QueryPrinter, each: SetFunctionCall): boolean {
   return found;
 }
 
-function call(printer: QueryPrinter, each: SetFunctionCall): void {
+function call(printer: QueryWriter, each: SetFunctionCall): void {
   if (each.expr !== null) printer.expr(each.expr, true);
   else printer.exprs.functionCall(each.function, each.name, each.args);
 }

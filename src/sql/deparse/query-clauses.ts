@@ -1,10 +1,10 @@
 import type {GroupingSet, Node, SelectStmt} from '@pgsql/types';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import {namesOf} from '../bind/ast.ts';
-import type {QueryPrinter} from './query.ts';
+import type {QueryWriter} from './query-writer.ts';
 
 /** GROUP BY with its sets. */
-export function printGroupBy(printer: QueryPrinter, statement: SelectStmt): void {
+export function printGroupBy(printer: QueryWriter, statement: SelectStmt): void {
   const nodes = statement.groupClause ?? [];
   if (nodes.length === 0) return;
   printer.clause(' GROUP BY ', 1);
@@ -22,14 +22,14 @@ function rowParts(node: Node): readonly Node[] {
     : [node];
 }
 
-function separated<T>(printer: QueryPrinter, items: readonly T[], print: (item: T) => void): void {
+function separated<T>(printer: QueryWriter, items: readonly T[], print: (item: T) => void): void {
   items.forEach((item, at) => {
     if (at > 0) printer.out.append(', ');
     print(item);
   });
 }
 
-function groupingSet(printer: QueryPrinter, set: GroupingSet): void {
+function groupingSet(printer: QueryWriter, set: GroupingSet): void {
   const {out} = printer;
   const content = set.content ?? [];
   const kind = set.kind ?? 'GROUPING_SET_EMPTY';
@@ -55,7 +55,7 @@ function groupingSet(printer: QueryPrinter, set: GroupingSet): void {
 
 /** Items of ORDER BY; `position` gives the column number that a set operation's item names. */
 export function printOrderBy(
-  printer: QueryPrinter,
+  printer: QueryWriter,
   nodes: readonly Node[],
   position: ((node: Node) => number | null) | null,
 ): void {
@@ -82,7 +82,7 @@ const strengths: Readonly<Record<string, string>> = {
 };
 
 /** FOR UPDATE and its kin. */
-export function printLocking(printer: QueryPrinter, statement: SelectStmt): void {
+export function printLocking(printer: QueryWriter, statement: SelectStmt): void {
   for (const node of statement.lockingClause ?? []) {
     if (!('LockingClause' in node)) continue;
     const {strength, lockedRels, waitPolicy} = node.LockingClause;

@@ -14,6 +14,7 @@ import {printFrom} from './from-clause.ts';
 import {printGroupBy, printLocking, printOrderBy} from './query-clauses.ts';
 import {printSubLink} from './sublink-text.ts';
 import {QueryTrace, type TracedLevel} from './query-trace.ts';
+import type {QueryWriter, ResultNames} from './query-writer.ts';
 import {TextBuilder} from './text-builder.ts';
 
 /** How a query is printed. */
@@ -45,17 +46,10 @@ export function deparseQuery(
   return `${printer.out.text};`;
 }
 
-/** How the result columns of a query are named. */
-export interface ResultNames {
-  readonly columnNames: readonly string[] | null;
-  /** Whether every name is shown, or only one that differs from what the column would be called. */
-  readonly showsNames: boolean;
-}
-
 const STANDARD = 8;
 
 /** Prints queries (ruleutils get_query_def). */
-export class QueryPrinter {
+export class QueryPrinter implements QueryWriter {
   readonly trace: QueryTrace;
   readonly scope: NameScope;
   readonly context: BindContext;

@@ -2,10 +2,10 @@ import type {SubLink} from '@pgsql/types';
 import {featureNotSupported} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {namesOf} from '../bind/ast.ts';
-import type {QueryPrinter} from './query.ts';
+import type {QueryWriter} from './query-writer.ts';
 
 /** A subquery in an expression (get_sublink_expr). */
-export function printSubLink(printer: QueryPrinter, node: SubLink, test: BoundExpr | null): void {
+export function printSubLink(printer: QueryWriter, node: SubLink, test: BoundExpr | null): void {
   const {out} = printer;
   const kind = node.subLinkType ?? 'EXISTS_SUBLINK';
   out.append(kind === 'ARRAY_SUBLINK' ? 'ARRAY(' : '(');
@@ -34,7 +34,7 @@ function keyword(kind: string, operator: string): string {
   }
 }
 
-function printLeft(printer: QueryPrinter, test: BoundExpr): void {
+function printLeft(printer: QueryWriter, test: BoundExpr): void {
   switch (test.kind) {
     case 'call':
       return printer.expr(test.args[0]!, true);
