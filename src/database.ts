@@ -23,6 +23,7 @@ import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-funct
 import {makeIndexKey} from './session/index-keys.ts';
 import {NotifyHub} from './session/notify-hub.ts';
 import {PlanStore} from './session/plan-store.ts';
+import {SESSION_SET_FUNCTIONS} from './session/session-set-functions.ts';
 import {SessionFacts} from './session/runtime-facts.ts';
 import {defaultSettings, loadSettingDefinitions} from './session/setting-defaults.ts';
 import {TableStorages} from './session/table-storages.ts';
@@ -179,7 +180,7 @@ export class Database implements SessionHost {
     return {
       storage,
       storages,
-      library: new EngineLibrary(createFunctionLibrary(), LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS),
+      library: new EngineLibrary(createFunctionLibrary(), LIVE_FUNCTIONS, new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS])),
       parser,
       factories: new FactoryCache(),
       plans: new PlanStore(),

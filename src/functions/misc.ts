@@ -239,7 +239,6 @@ export const miscFunctions: FunctionTable = {
     'pg_advisory_unlock_shared_int8',
     'pg_advisory_unlock_shared_int4',
     'pg_advisory_unlock_all',
-    'pg_listening_channels',
     'pg_current_xact_id',
     'pg_current_xact_id_if_assigned',
     'pg_xact_status',

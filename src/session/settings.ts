@@ -181,7 +181,7 @@ export class SessionSettings {
   /** RESET ALL. */
   resetAll(): void {
     for (const key of [...this.#values.keys()]) {
-      const context = this.#definitions.get(key)!.context;
+      const context = this.#definitions.get(key)?.context;
       if ((context === 'user' || context === 'superuser') && !NOT_RESET.has(key)) this.reset(key);
     }
   }

@@ -245,8 +245,17 @@ export class WadiSession implements Session, Listener {
   }
 
   checkPrivileges(plan: QueryPlan): void {
-    if (!plan.isReadOnly) this.assertWritable(plan.kind.toUpperCase());
+    if (!plan.isReadOnly && this.transaction.isReadOnly) this.#checkReadOnly(plan);
     checkPlanPrivileges(this.transaction.catalog, this.currentRole, plan.privileges);
+  }
+
+  /** 25006 when the plan writes, or locks rows of, a table that is not temporary. Functions check for themselves. */
+  #checkReadOnly(plan: QueryPlan): void {
+    const {catalog} = this.transaction;
+    for (const {oid, mode} of plan.tables) {
+      if (mode === 'accessShare' || catalog.tableByOid(oid)?.persistence === 't') continue;
+      this.assertWritable(plan.kind === 'select' && mode === 'rowShare' ? 'SELECT FOR UPDATE' : plan.kind.toUpperCase());
+    }
   }
 
   /** Locks a plan's tables; a promise when another transaction holds one of them. */

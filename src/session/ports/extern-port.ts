@@ -14,7 +14,6 @@ const MAX_PAYLOAD = 8000;
 const table: Readonly<Record<string, Extern>> = {
   pg_backend_pid: session => session.pid,
   pg_notify: (session, [channel, payload]) => notify(session, channel as string | null, payload as string | null),
-  pg_listening_channels: session => session.listening.values().next().value ?? null,
   pg_sleep: (session, [seconds]) => sleep(session, seconds as number),
   pg_sleep_for: (session, [span]) => sleep(session, secondsOf(span as unknown as Interval)),
   pg_cancel_backend: (session, [pid]) => signal(session, pid as number, target => target.cancel()),
@@ -41,9 +40,27 @@ const table: Readonly<Record<string, Extern>> = {
   pg_try_advisory_lock_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), false, true),
   pg_try_advisory_xact_lock_int8: (session, [key]) => tryAdvisory(session, key as bigint, false, false),
   pg_try_advisory_xact_lock_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), false, false),
-  pg_advisory_unlock_int8: (session, [key]) => session.transaction.tx.unlockAdvisory(key as bigint, false),
-  pg_advisory_unlock_int4: (session, [a, b]) => session.transaction.tx.unlockAdvisory(pairKey(a, b), false),
-  pg_advisory_unlock_shared_int8: (session, [key]) => session.transaction.tx.unlockAdvisory(key as bigint, true),
+  pg_advisory_lock_shared_int4: (session, [a, b]) => advisory(session, pairKey(a, b), true, true),
+  pg_advisory_xact_lock_shared_int4: (session, [a, b]) => advisory(session, pairKey(a, b), true, false),
+  pg_try_advisory_lock_shared_int8: (session, [key]) => tryAdvisory(session, key as bigint, true, true),
+  pg_try_advisory_lock_shared_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), true, true),
+  pg_try_advisory_xact_lock_shared_int8: (session, [key]) => tryAdvisory(session, key as bigint, true, false),
+  pg_try_advisory_xact_lock_shared_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), true, false),
+  pg_advisory_unlock_int8: (session, [key]) => unlockAdvisory(session, key as bigint, false),
+  pg_advisory_unlock_int4: (session, [a, b]) => unlockAdvisory(session, pairKey(a, b), false),
+  pg_advisory_unlock_shared_int8: (session, [key]) => unlockAdvisory(session, key as bigint, true),
+  pg_advisory_unlock_shared_int4: (session, [a, b]) => unlockAdvisory(session, pairKey(a, b), true),
+  pg_advisory_unlock_all: session => {
+    session.transaction.tx.unlockAllAdvisory();
+    return '';
+  },
+  current_query: session => session.activity.query,
+  pg_trigger_depth: () => 0,
+  pg_jit_available: () => false,
+  pg_notification_queue_usage: () => 0,
+  pg_last_xact_replay_timestamp: () => null,
+  pg_last_wal_replay_lsn: () => null,
+  pg_last_wal_receive_lsn: () => null,
 };
 
 /** Calls a function that needs the session; upper layers' functions come through the engine's extensions. */
@@ -114,6 +131,13 @@ function advisory(session: WadiSession, key: bigint, shared: boolean, isSession:
 
 function tryAdvisory(session: WadiSession, key: bigint, shared: boolean, isSession: boolean): boolean {
   return session.transaction.tx.lockAdvisory(key, shared, isSession, 'nowait') === 'granted';
+}
+
+/** False with a warning when the session does not hold the lock. */
+function unlockAdvisory(session: WadiSession, key: bigint, shared: boolean): boolean {
+  const isHeld = session.transaction.tx.unlockAdvisory(key, shared);
+  if (!isHeld) session.warn(SqlState.warning, `you don't own a lock of type ${shared ? 'ShareLock' : 'ExclusiveLock'}`);
+  return isHeld;
 }
 
 /** Whether the session answers a prosrc. */
