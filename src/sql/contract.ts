@@ -8,18 +8,14 @@ import type {Datum, FormatSettings, TypeInstance} from '../types/contract.ts';
 /**
  * The doors of `sql/`, for `session` (each a function or class in the file named):
  *
- * parse/parser.ts            SqlParser.create(): Promise<SqlParser>; parser.parse(text): readonly ParsedStatement[] (empty = empty query)
- * parse/token-scan.ts        scanKey(text): TokenKey | null (null: cache by full text only)
- * bind/statement.ts          isPlannable(ast): boolean  (SELECT, VALUES, INSERT, UPDATE, DELETE, MERGE: everything
- * else is a utility statement)
- * bind/type-name.ts          resolveTypeName(typeName, context): {type, typmod}; parseTypeName(text, context)
- * bind/scalar.ts             bindScalarExpression(source, context, {columns, target}): BoundExpr  (DEFAULT, CHECK,
- * SET values, index expressions)
- * plan/plan-statement.ts     planStatement(statement, context): PlannedStatement; describeQuery(ast, text, context):
- * {columns, parameterTypes}
- * plan/plan-cache.ts         PlanCache
- * deparse/expression.ts      deparseExpression(expr, options): string     deparse/query.ts: deparseQuery(ast, text, context): string
- * explain.ts                 explainPlan(plan, options): string[]
+ * parse/parser.ts          SqlParser.create(); parser.parse(text): ParsedStatement[] (none = empty query)
+ * bind/statement.ts        isPlannable(ast), intoClause(select), newBinding(context, text)
+ * bind/type-name.ts        resolveTypeName(typeName, context or binding): {type, typmod}
+ * bind/scalar.ts           bindScalarExpression, bindCondition: DEFAULT, CHECK, index keys, EXECUTE arguments
+ * plan/plan-statement.ts   planStatement(statement, context, {literals, noParameters, parameterNames}), describeQuery
+ * plan/plan-cache.ts       PlanCache: get(text, environment, plan, make), find(text, environment)
+ * deparse/expression.ts    deparseExpression(expr, options)
+ * explain.ts               explainPlan(plan, options): lines
  */
 
 /** One statement of a query text. */
