@@ -45,7 +45,6 @@ function mayNameAggregate(binding: Binding, node: FuncCall): boolean {
   const names = namesOf(node.funcname);
   const rows = binding.context.catalog.builtin.functionsByName(names.at(-1) ?? '');
   return (
-    rows.length > 0 &&
     rows.some(row => row.kind === 'a' || row.kind === 'w') &&
     !rows.some(row => row.kind === 'f' && row.argTypes.length === (node.args?.length ?? 0))
   );

@@ -36,9 +36,7 @@ export function bindRangeFunction(
 ): {readonly node: LogicalNode; readonly items: readonly RangeItem[]} {
   const binding = block.binding;
   const view = block.lateralView(left);
-  const parts = (node.functions ?? []).flatMap(item =>
-    spreadUnnest(item, node.is_rowsfrom === true || namesOf(node.alias?.colnames) === null),
-  );
+  const parts = (node.functions ?? []).flatMap(item => spreadUnnest(item));
   const functions = view.within('functions in FROM', () =>
     parts.map(({call, definitions}) =>
       bindFunction(view, call, definitions.length > 0 ? definitions : (node.coldeflist ?? [])),
@@ -134,7 +132,7 @@ interface FunctionPart {
 }
 
 /** unnest(a, b) in FROM is ROWS FROM (unnest(a), unnest(b)). */
-function spreadUnnest(item: Node, _isRowsFrom: boolean): FunctionPart[] {
+function spreadUnnest(item: Node): FunctionPart[] {
   if (!('List' in item)) return [{call: item, definitions: []}];
   const [call, definitions] = item.List.items ?? [];
   const defs =
@@ -181,7 +179,9 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
     );
   }
   const record =
-    definitions.length > 0 && fields !== null ? jsonRecord(view, resolved, fields) : null;
+    definitions.length > 0 && fields !== null && binding.trace === null
+      ? jsonRecord(view, resolved, fields)
+      : null;
   if (record !== null) {
     return {call: noCall(name), isScalar: false, name, outName: null, query: record};
   }

@@ -39,7 +39,7 @@ export function planJoin(
     .flatMap(splitAnd)
     .flatMap(condition => equiKey(planner, condition, leftIds, rightIds) ?? []);
   if (keys.length === 0) return nestedLoop(planner, node, needed, outer, []);
-  const looped = asLookupLoop(planner, node, keys, leftIds);
+  const looped = asLookupLoop(planner, node, keys);
   if (looped !== null) return planJoin(planner, looped, needed, outer);
   const swapped =
     node.joinType === 'inner' && planner.state.rows(node.left) < planner.state.rows(node.right);
@@ -211,14 +211,12 @@ function asLookupLoop(
   planner: PhysicalPlanner,
   node: JoinNode,
   keys: readonly EquiKey[],
-  leftIds: ReadonlySet<number>,
 ): JoinNode | null {
   if (node.isNullAware || node.joinType === 'full' || node.joinType === 'right') return null;
   const direct = loopOver(planner, node, keys);
   if (direct !== null) return direct;
   if (node.joinType !== 'inner') return null;
   const turned = keys.map(key => ({condition: key.condition, left: key.right, right: key.left}));
-  void leftIds;
   return loopOver(planner, {...node, left: node.right, right: node.left}, turned);
 }
 

@@ -3,10 +3,10 @@ import {isVolatile} from '../../expr/analyze.ts';
 import type {Binding} from '../bind/binding.ts';
 import {splitAnd} from '../bind/conjuncts.ts';
 import {collectColumns, replaceColumns} from '../bind/expr-map.ts';
-import {freeColumns, producedBy, producedIds} from '../bind/logical-walk.ts';
+import {producedBy, producedIds} from '../bind/logical-walk.ts';
 import type {BoundQuery, ColumnId, JoinNode, LogicalNode} from '../bind/logical.ts';
 import {decorrelate} from './decorrelate.ts';
-import {Estimator} from './estimate.ts';
+import type {Estimator} from './estimate.ts';
 import {orderJoins} from './join-order.ts';
 import {mapNode} from './logical-map.ts';
 
@@ -204,7 +204,6 @@ export class PushDown {
       node: leaf,
       ids: producedIds(leaf),
     }));
-    const all = new Set(pushed.flatMap(leaf => [...leaf.ids]));
     const rest: BoundExpr[] = [];
     const perLeaf: BoundExpr[][] = leaves.map(() => []);
     for (const condition of movable) {
@@ -217,7 +216,6 @@ export class PushDown {
       else rest.push(condition);
     }
     const optimized = leaves.map((leaf, index) => this.push(leaf, perLeaf[index]!));
-    void all;
     return filtered(orderJoins(optimized, rest, this.#estimator), fixed);
   }
 }
@@ -302,5 +300,3 @@ function isNullWith(expr: BoundExpr, ids: ReadonlySet<number>): boolean {
       return false;
   }
 }
-
-export {freeColumns};
