@@ -43,6 +43,7 @@ export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] 
       scope,
       slots: options.slots ?? [],
       isIndented: false,
+      showsImplicit: true,
       columnName: index => columns[index] ?? `column${index + 1}`,
       outerName: index => outer.get(index) ?? `$${index}`,
     });
@@ -68,7 +69,7 @@ function writeText(node: ExplainNode, options: ExplainOptions, lines: string[], 
   const {body} = margin;
   for (const [name, value] of propertiesOf(node, options)) lines.push(`${body}${name}: ${typeof value === 'string' ? value : value.join(', ')}`);
   const counted = countersOf(node, options);
-  if (counted !== null) for (const line of counterLines(counted)) lines.push(body + line);
+  if (counted !== null && node.type !== 'Hash') for (const line of counterLines(counted)) lines.push(body + line);
   for (const child of inOrder(node.children)) {
     if (child.title !== '') lines.push(body + child.title);
     const indent = child.title === '' ? body : `${body}  `;
@@ -186,7 +187,7 @@ function jsonNode(node: ExplainNode, options: ExplainOptions, child: ExplainChil
   const counted = countersOf(node, options);
   if (options.analyze) jsonActuals(result, counted, options);
   for (const [name, value] of propertiesOf(node, options)) result[name] = name === 'Rows Removed by Filter' ? Number(value) : value;
-  if (counted !== null) jsonCounters(result, counted);
+  if (counted !== null && node.type !== 'Hash') jsonCounters(result, counted);
   if (node.children.length > 0) result['Plans'] = inOrder(node.children).map(each => jsonNode(each.node, options, each));
   return result;
 }
