@@ -191,11 +191,14 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
   }
   node = projectSets(block, node);
   const isDistinct = (statement.distinctClause ?? []).length > 0;
+  // Volatile outputs are computed after the sort; with LIMIT all are, so that rows beyond it are never evaluated.
+  const isLate = (expr: BoundExpr): boolean =>
+    statement.limitCount !== undefined || isVolatile(expr);
   const postponed =
     statement.sortClause !== undefined && !isDistinct
       ? parts.targets.filter(
           (target, index) =>
-            isVolatile(target.expr) && !parts.order.some(item => item.target === index),
+            isLate(target.expr) && !parts.order.some(item => item.target === index),
         )
       : [];
   const outputs: {column: LogicalColumn; expr: BoundExpr}[] = [];
