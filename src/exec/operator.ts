@@ -2,6 +2,7 @@ import type {Batch} from '../columns/batch.ts';
 import type {ExprRun} from '../expr/run.ts';
 import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
 import type {Oid, OwnerId} from '../common/ids.ts';
+import type {Datum} from '../types/contract.ts';
 import type {FunctionLibrary} from '../functions/contract.ts';
 import type {TableStorage, Transaction} from '../storage/contract.ts';
 import {END, PAUSE} from '../storage/contract.ts';
@@ -60,4 +61,11 @@ export interface RunContext extends ExprRun {
   readonly counters: Map<number, NodeCounters> | null;
   /** Rows changed by the top ModifyTable (command tag). */
   affectedRows: number;
+  /** Where changes of a table's rows are to be noted, for the checks at the end of the statement; null when none are needed. */
+  rowChanges(table: Oid): RowChanges | null;
+}
+
+/** Takes note of changed rows (in TableStorage order): INSERT has no `before`, DELETE no `after`. */
+export interface RowChanges {
+  note(owner: OwnerId, before: readonly Datum[] | null, after: readonly Datum[] | null): void;
 }

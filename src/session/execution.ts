@@ -122,6 +122,8 @@ export class PlanExecution implements Execution {
       run.checkInterrupts();
       const batch = operator.next(Math.min(maxRows - this.sent, 1024));
       if (batch === END) {
+        const checks = run.changes === null ? undefined : this.#checkChanges();
+        if (checks !== undefined) return this.#afterChecks(checks);
         this.#finish();
         return 'complete';
       }
@@ -138,6 +140,20 @@ export class PlanExecution implements Execution {
     this.#instance!.run.pause = null;
     await this.#session.wait(pause);
     return this.#pull(maxRows, receiver);
+  }
+
+  /** What the rows changed by the statement demand at its end: foreign keys. */
+  #checkChanges(): Promise<void> | undefined {
+    const {run} = this.#instance!;
+    const {changes} = run;
+    run.changes = null;
+    return changes!.finish();
+  }
+
+  async #afterChecks(checks: Promise<void>): Promise<RunResult> {
+    await checks;
+    this.#finish();
+    return 'complete';
   }
 
   #finish(): void {

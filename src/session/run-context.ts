@@ -2,10 +2,11 @@ import {isSuperuser, rolesWithPrivilegesOf} from '../catalog/acl.ts';
 import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
 import {RoleOid} from '../catalog/well-known.ts';
 import type {Oid, OwnerId} from '../common/ids.ts';
-import type {NodeCounters, RunContext} from '../exec/operator.ts';
+import type {NodeCounters, RowChanges, RunContext} from '../exec/operator.ts';
 import type {EvalContext, FunctionLibrary} from '../functions/contract.ts';
 import type {TableStorage, Transaction} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
+import {StatementChanges} from './foreign-keys/row-changes.ts';
 import type {WadiSession} from './wadi-session.ts';
 
 /** How long a slice of work may hold the event loop, in milliseconds. */
@@ -26,6 +27,8 @@ export class ExecutionRun implements RunContext {
   pause: Promise<unknown> | null = null;
   counters: Map<number, NodeCounters> | null = null;
   affectedRows = 0;
+  /** Changes noted for the checks at the end of the statement. */
+  changes: StatementChanges | null = null;
   #deadline = 0;
   #polls = 0;
 
@@ -44,6 +47,7 @@ export class ExecutionRun implements RunContext {
     this.owner = session.effectiveOwner;
     this.pause = null;
     this.affectedRows = 0;
+    this.changes = null;
   }
 
   /** Prepares for an execution outside of the session's transaction, as a role that was fixed before: the first rows of a live query. */
@@ -61,6 +65,7 @@ export class ExecutionRun implements RunContext {
     this.owner = at.owner;
     this.pause = null;
     this.affectedRows = 0;
+    this.changes = null;
   }
 
   get context(): EvalContext {
@@ -101,6 +106,13 @@ export class ExecutionRun implements RunContext {
 
   ownerName(owner: OwnerId): string {
     return this.catalog.roleByOid(owner)?.name ?? `unknown (OID=${owner})`;
+  }
+
+  rowChanges(table: Oid): RowChanges | null {
+    const references = this.#session.references.of(this.catalog, table);
+    if (references === null) return null;
+    this.changes ??= new StatementChanges(this.#session);
+    return this.changes.of(table, references);
   }
 
   /** Begins a slice: called before each pull. */

@@ -6,6 +6,7 @@ import {SqlState} from '../common/sqlstate.ts';
 import type {DdlEffect, IsolationLevel, Transaction, WaiterInfo} from '../storage/contract.ts';
 import type {Engine} from './engine.ts';
 import type {PendingNotify} from './notify-hub.ts';
+import {DeferredChecks, type DeferredMark} from './foreign-keys/deferred.ts';
 import type {SessionSettings} from './settings.ts';
 
 /** none: no transaction. implicit: begun by a statement outside a block. block: after BEGIN. failed: a block after an error. */
@@ -25,6 +26,7 @@ interface Savepoint {
   readonly settings: number;
   readonly notifies: number;
   readonly listens: number;
+  readonly deferred: DeferredMark;
 }
 
 /** A LISTEN or UNLISTEN that takes effect at commit; '*' is UNLISTEN *. */
@@ -57,6 +59,10 @@ export class TransactionState {
   startedAt = 0n;
   /** True once a statement has run: SET TRANSACTION ISOLATION LEVEL must come before any query. */
   hasRun = false;
+  /** Checks that wait for the end of the transaction. */
+  readonly deferred = new DeferredChecks();
+  /** Called before the commit of a transaction with deferred checks. */
+  onCommitting: () => Promise<void> = () => Promise.resolve();
   /** Called when the transaction ends, by commit (true) or rollback. */
   onEnd: (isCommit: boolean) => void = () => {};
 
@@ -169,6 +175,7 @@ export class TransactionState {
       settings: this.#settings.mark(),
       notifies: this.notifies.length,
       listens: this.listens.length,
+      deferred: this.deferred.mark(),
     });
   }
 
@@ -187,6 +194,7 @@ export class TransactionState {
     this.#settings.rollbackTo(mark.settings);
     this.notifies.length = mark.notifies;
     this.listens.length = mark.listens;
+    this.deferred.rollbackTo(mark.deferred);
     this.status = 'block';
   }
 
@@ -204,6 +212,20 @@ export class TransactionState {
 
   /** Commits; synchronous unless storage waits. After an error it is rolled back. */
   commit(): CommitOutcome | Promise<CommitOutcome> {
+    return this.deferred.isEmpty ? this.#commit() : this.#checkAndCommit();
+  }
+
+  async #checkAndCommit(): Promise<CommitOutcome> {
+    try {
+      await this.onCommitting();
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+    return this.#commit();
+  }
+
+  #commit(): CommitOutcome | Promise<CommitOutcome> {
     const tx = this.#tx;
     if (tx === null) return this.#committed(null);
     try {
@@ -250,6 +272,7 @@ export class TransactionState {
     if (this.#changes.length > 0) this.#changes = [];
     if (this.#savepoints.length > 0) this.#savepoints = [];
     this.#modes = NO_MODES;
+    this.deferred.clear();
     this.status = 'none';
     this.hasRun = false;
   }

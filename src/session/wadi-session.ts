@@ -22,6 +22,7 @@ import {Planner} from './planner.ts';
 import {checkPlanPrivileges} from './privileges.ts';
 import {makeCommand} from './commands/registry.ts';
 import {explicitSchemas, searchedSchemas} from './search-path.ts';
+import {ReferenceCache} from './foreign-keys/references.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
 import {StatementTimers} from './statement-timers.ts';
@@ -48,6 +49,7 @@ export class WadiSession implements Session, Listener {
   readonly transaction: TransactionState;
   readonly evalContext: SessionEvalContext;
   readonly planner: Planner;
+  readonly references: ReferenceCache;
   readonly extended: ExtendedProtocol;
   readonly activity: Activity;
   readonly startedAt = nowMicros();
@@ -86,6 +88,8 @@ export class WadiSession implements Session, Listener {
       lockTimeoutMs: () => this.settings.number('lock_timeout'),
       deadlockTimeoutMs: () => this.settings.number('deadlock_timeout'),
     });
+    this.references = new ReferenceCache(engine.storages);
+    this.transaction.onCommitting = () => this.transaction.deferred.run(this, true);
     this.transaction.onEnd = isCommit => this.#transactionEnded(isCommit);
     this.facts = engine.factsFor(this);
     this.evalContext = new SessionEvalContext(this);

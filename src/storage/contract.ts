@@ -233,6 +233,14 @@ export interface Transaction {
     seen?: RowVersion | null,
   ): RowVersion | null | Promise<void>;
 
+  /** As getByKey, of the newest committed state and the own write-set. */
+  findNewest(
+    table: TableStorage,
+    index: StorageIndex,
+    owner: OwnerId | null,
+    key: readonly Datum[],
+  ): RowVersion | null | undefined;
+
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult;
   /** Bulk form: rows for one owner each; stops at the first conflict or wait and says how many were taken. */
   insertMany(

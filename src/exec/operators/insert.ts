@@ -10,7 +10,7 @@ import type {Datum} from '../../types/contract.ts';
 import {readRow} from '../column-store.ts';
 import type {CompiledRow, CompiledScalar} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
-import type {Operator, RunContext} from '../operator.ts';
+import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
 import {concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
@@ -27,6 +27,7 @@ export class Insert implements Operator {
   readonly #returning: Returning;
   readonly #values: Datum[] = [];
   #run!: RunContext;
+  #changes: RowChanges | null = null;
   #table!: TableStorage;
   #rows: Datum[][] = [];
   #owners: OwnerId[] = [];
@@ -35,6 +36,7 @@ export class Insert implements Operator {
   #pendingConflict: KeyConflict | null = null;
   /** Rows inserted or updated by this command: ON CONFLICT DO UPDATE may not touch them again. */
   #touched: Set<Rid> | null = null;
+  #inserted: Set<readonly Datum[]> | null = null;
 
   constructor(plan: InsertPlan, env: ExecEnv) {
     this.#plan = plan;
@@ -52,11 +54,13 @@ export class Insert implements Operator {
   open(run: RunContext): void {
     this.#run = run;
     this.#table = run.tableStorage(this.#plan.table);
+    this.#changes = run.rowChanges(this.#plan.table);
     this.#rows = [];
     this.#at = 0;
     this.#isDone = false;
     this.#pendingConflict = null;
     this.#touched = null;
+    this.#inserted = null;
     this.#returning.reset();
     this.#input.open(run);
   }
@@ -122,7 +126,7 @@ export class Insert implements Operator {
   #insertAll(): boolean {
     const {tx} = this.#run;
     const {taken, result} = tx.insertMany(this.#table, this.#rows, this.#owners, this.#at);
-    for (let i = 0; i < taken; i++) this.#took(this.#rows[this.#at + i]!, this.#owners[this.#at + i]!, null);
+    for (let i = 0; i < taken; i++) this.#took(this.#rows[this.#at + i]!, this.#owners[this.#at + i]!, null, null);
     this.#at += taken;
     if (result instanceof Promise) {
       this.#run.pause = result;
@@ -132,8 +136,9 @@ export class Insert implements Operator {
     return !this.#run.sliceUsed();
   }
 
-  #took(row: readonly Datum[], owner: OwnerId, rid: Rid | null): void {
+  #took(row: readonly Datum[], owner: OwnerId, rid: Rid | null, before: readonly Datum[] | null): void {
     this.#run.affectedRows++;
+    if (this.#changes !== null) this.#changes.note(owner, before, row);
     if (this.#returning.isWanted) this.#returning.add(this.#run, row, rid, owner, []);
   }
 
@@ -148,7 +153,8 @@ export class Insert implements Operator {
           return false;
         }
         if (result === 'done') {
-          this.#took(row, owner, null);
+          (this.#inserted ??= new Set()).add(row);
+          this.#took(row, owner, null, null);
           this.#at++;
           continue;
         }
@@ -196,7 +202,7 @@ export class Insert implements Operator {
 
   #updateExisting(existing: RowVersion, excluded: readonly Datum[]): boolean {
     this.#touched ??= new Set();
-    if (this.#touched.has(existing.rid)) {
+    if (this.#touched.has(existing.rid) || this.#inserted?.has(existing.row) === true) {
       throw new PgError(SqlState.cardinalityViolation, 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
         hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
       });
@@ -217,7 +223,7 @@ export class Insert implements Operator {
     if (result instanceof Promise) return this.#wait(result);
     if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
     this.#touched.add(existing.rid);
-    this.#took(next, existing.owner, existing.rid);
+    this.#took(next, existing.owner, existing.rid, existing.row);
     this.#finishRow();
     return true;
   }

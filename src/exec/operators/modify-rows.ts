@@ -8,7 +8,7 @@ import type {Datum} from '../../types/contract.ts';
 import {readRow} from '../column-store.ts';
 import type {CompiledRow} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
-import type {Operator, RunContext} from '../operator.ts';
+import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
 import {concurrentDelete, concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
@@ -29,6 +29,7 @@ export class ModifyRows implements Operator {
   /** Keeps volatile results while a row waits (for a lock, for a call): none is evaluated twice. */
   readonly #replay: Replay | null;
   #run!: RunContext;
+  #changes: RowChanges | null = null;
   #table!: TableStorage;
   #rows: Datum[][] = [];
   #at = 0;
@@ -55,6 +56,7 @@ export class ModifyRows implements Operator {
   open(run: RunContext): void {
     this.#run = run;
     this.#table = run.tableStorage(this.#plan.table);
+    this.#changes = run.rowChanges(this.#plan.table);
     this.#rows = [];
     this.#at = 0;
     this.#isDone = false;
@@ -153,6 +155,7 @@ export class ModifyRows implements Operator {
       row = next;
     }
     this.#touched.add(old.rid);
+    if (this.#changes !== null) this.#changes.note(old.owner, old.row, plan.kind === 'delete' ? null : row);
     this.#run.affectedRows++;
     if (this.#returning.isWanted) this.#returning.add(this.#run, row, old.rid, old.owner, input);
     return true;

@@ -6,6 +6,7 @@ import {ddlCommands} from './ddl-commands.ts';
 import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';
 import {deallocateCommand, executeCommand, prepareCommand} from './prepared.ts';
+import {setConstraintsCommand} from './set-constraints.ts';
 import {vacuumCommand} from './storage.ts';
 import {transactionCommand} from './transaction.ts';
 import {discardCommand, setCommand, showCommand} from './variable.ts';
@@ -15,6 +16,7 @@ export const commandTable = {
   ...ddlCommands,
   AlterDatabaseStmt: alterDatabaseCommand,
   CopyStmt: copyCommand,
+  ConstraintsSetStmt: setConstraintsCommand,
   CreatedbStmt: createDatabaseCommand,
   DropdbStmt: dropDatabaseCommand,
   ClosePortalStmt: closeCommand,

@@ -1,0 +1,195 @@
+import {PgError} from '../../common/errors.ts';
+import type {OwnerId, Rid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import {readRow} from '../../exec/column-store.ts';
+import {END, PAUSE, type ScanRequest, type TableStorage} from '../../storage/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import {convertKey, inIndexOrder, keyText, type Reference, typesAt} from './references.ts';
+
+/** A key of a referencing row that needs its referenced row. */
+export interface ReferencingKey {
+  readonly reference: Reference;
+  readonly owner: OwnerId;
+  readonly key: readonly Datum[];
+}
+
+/** A referenced key that a row gave up, by DELETE (`replacement` null) or for another key. */
+export interface ReferencedKey extends ReferencingKey {
+  readonly replacement: readonly Datum[] | null;
+}
+
+/** 23503 unless the referenced row exists in the newest state; locks it FOR KEY SHARE. */
+export function checkReferencingKey(session: WadiSession, checked: ReferencingKey): Promise<void> | undefined {
+  const {reference, key} = checked;
+  if (key.includes(null)) throw mixedNulls(reference);
+  const converted = parentKey(session, checked);
+  if (converted === null) throw notPresent(session, checked);
+  const {parent, parentIndex, parentColumns} = reference;
+  const {tx} = session.transaction;
+  const found = tx.findNewest(parent, parentIndex, ownerIn(parent, checked.owner), inIndexOrder(converted, parentColumns, parentIndex));
+  if (found === null) throw notPresent(session, checked);
+  if (found === undefined) return lockByScan(session, checked, converted);
+  const lock = tx.lockRow(parent, found.rid, 'keyShare', 'wait');
+  return lock instanceof Promise ? checkAgain(session, checked, lock) : undefined;
+}
+
+async function checkAgain(session: WadiSession, checked: ReferencingKey, lock: Promise<void>): Promise<void> {
+  await session.wait(lock);
+  await checkReferencingKey(session, checked);
+}
+
+async function lockByScan(session: WadiSession, checked: ReferencingKey, key: readonly Datum[]): Promise<void> {
+  for (;;) {
+    const rid = await findParent(session, checked, key);
+    if (rid === null) throw notPresent(session, checked);
+    const lock = session.transaction.tx.lockRow(checked.reference.parent, rid, 'keyShare', 'wait');
+    if (!(lock instanceof Promise)) return;
+    await session.wait(lock);
+  }
+}
+
+async function findParent(session: WadiSession, checked: ReferencingKey, key: readonly Datum[]): Promise<Rid | null> {
+  const {parent, parentColumns, parentIndex} = checked.reference;
+  let rid: Rid | null = null;
+  await eachRow(session, {
+    ...newestOf(parent, checked.owner),
+    columns: ['rid'],
+    lookup: {index: parentIndex, keys: [inIndexOrder(key, parentColumns, parentIndex)]},
+  }, row => {
+    rid = row[0] as Rid;
+  });
+  return rid;
+}
+
+/** 23503 while rows reference a key that is gone. `mayBeThereAgain` (NO ACTION): another row may have taken the key. */
+export async function checkReferencedKey(session: WadiSession, lost: ReferencedKey, mayBeThereAgain: boolean): Promise<void> {
+  const {tx} = session.transaction;
+  const {child} = lost.reference;
+  if (mayBeThereAgain && (await findParent(session, lost, lost.key)) !== null) return;
+  for (;;) {
+    const rids: Rid[] = [];
+    await eachReferencing(session, lost, row => rids.push(row[0] as Rid));
+    if (rids.length === 0) return;
+    const lock = tx.lockRow(child, rids[0]!, 'keyShare', 'wait');
+    if (!(lock instanceof Promise)) throw stillReferenced(session, lost);
+    await session.wait(lock);
+  }
+}
+
+/** A deferred check of a new key: the row may have gone meanwhile. */
+export async function checkDeferredKey(session: WadiSession, checked: ReferencingKey): Promise<void> {
+  try {
+    await checkReferencingKey(session, checked);
+  } catch (error) {
+    if (!(error instanceof PgError) || error.code !== SqlState.foreignKeyViolation) throw error;
+    const {childColumns, child} = checked.reference;
+    let isThere = false;
+    await eachWithKey(session, checked.reference, {owner: ownerIn(child, checked.owner), key: checked.key}, () => (isThere = true));
+    if (isThere && childColumns.length > 0) throw error;
+  }
+}
+
+/** Calls back with (rid, seq) of each row of the newest state that references a key. */
+export async function eachReferencing(session: WadiSession, lost: ReferencedKey, callback: (row: readonly Datum[]) => void): Promise<void> {
+  const {child, childColumns, parent, parentColumns} = lost.reference;
+  const key = convertKey(lost.key, typesAt(parent, parentColumns), typesAt(child, childColumns), session.evalContext.format);
+  if (key === null) return;
+  const owner = parent.kind === 'user' ? ownerIn(child, lost.owner) : null;
+  await eachWithKey(session, lost.reference, {owner, key}, callback);
+}
+
+async function eachWithKey(
+  session: WadiSession,
+  reference: Reference,
+  wanted: {readonly owner: OwnerId | null; readonly key: readonly Datum[]},
+  callback: (row: readonly Datum[]) => void,
+): Promise<void> {
+  const {child, childColumns, childIndex} = reference;
+  const {owner, key} = wanted;
+  const types = typesAt(child, childColumns);
+  const text = keyText(key, types, 0 as OwnerId);
+  const canLookUp = childIndex !== null && (owner !== null || child.kind === 'shared');
+  await eachRow(
+    session,
+    {
+      ...{table: child, owner, order: null, isNewest: true},
+      columns: ['rid', 'seq', ...childColumns],
+      predicates: childColumns.map((column, i) => ({column, op: '=' as const, values: [key[i]!]})),
+      lookup: canLookUp ? {index: childIndex, keys: [inIndexOrder(key, childColumns, childIndex)]} : null,
+    },
+    row => {
+      if (keyText(row.slice(2), types, 0 as OwnerId) === text) callback(row);
+    },
+  );
+}
+
+/** Calls back with each row of a scan; the row is valid during the call. */
+export async function eachRow(session: WadiSession, request: ScanRequest, callback: (row: readonly Datum[]) => void): Promise<void> {
+  const cursor = session.transaction.tx.scan(request);
+  const row: Datum[] = [];
+  try {
+    for (;;) {
+      const batch = cursor.next(1024);
+      if (batch === END) return;
+      if (batch === PAUSE) await session.wait(cursor.pause);
+      else {
+        for (let i = 0; i < batch.count; i++) {
+          readRow(batch, i, row);
+          callback(row);
+        }
+      }
+    }
+  } finally {
+    cursor.close();
+  }
+}
+
+function newestOf(table: TableStorage, owner: OwnerId): Omit<ScanRequest, 'columns' | 'lookup'> {
+  return {table, owner: ownerIn(table, owner), predicates: [], order: null, isNewest: true};
+}
+
+function ownerIn(table: TableStorage, owner: OwnerId): OwnerId | null {
+  return table.kind === 'shared' ? null : owner;
+}
+
+function parentKey(session: WadiSession, {reference, key}: ReferencingKey): readonly Datum[] | null {
+  const {child, childColumns, parent, parentColumns} = reference;
+  return convertKey(key, typesAt(child, childColumns), typesAt(parent, parentColumns), session.evalContext.format);
+}
+
+function violation(reference: Reference, message: string, detail: string): PgError {
+  const {child, constraint} = reference;
+  return new PgError(SqlState.foreignKeyViolation, message, {
+    ...{detail, schema: child.namespace, table: child.name, constraint: constraint.name},
+  });
+}
+
+function insertOrUpdate({child, constraint}: Reference): string {
+  return `insert or update on table "${child.name}" violates foreign key constraint "${constraint.name}"`;
+}
+
+function mixedNulls(reference: Reference): PgError {
+  return violation(reference, insertOrUpdate(reference), 'MATCH FULL does not allow mixing of null and nonnull key values.');
+}
+
+function notPresent(session: WadiSession, {reference, key}: ReferencingKey): PgError {
+  const {child, childColumns, parent} = reference;
+  const detail = `${keyDetail(session, child, childColumns, key)} is not present in table "${parent.name}".`;
+  return violation(reference, insertOrUpdate(reference), detail);
+}
+
+function stillReferenced(session: WadiSession, {reference, key}: ReferencedKey): PgError {
+  const {child, constraint, parent, parentColumns} = reference;
+  const message = `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`;
+  return violation(reference, message, `${keyDetail(session, parent, parentColumns, key)} is still referenced from table "${child.name}".`);
+}
+
+function keyDetail(session: WadiSession, table: TableStorage, columns: readonly number[], key: readonly Datum[]): string {
+  const names = columns.map(column => table.columns[column]!.name);
+  const values = columns.map((column, i) => {
+    const value = key[i]!;
+    return value === null ? 'null' : table.columns[column]!.type.output(value, session.evalContext.format);
+  });
+  return `Key (${names.join(', ')})=(${values.join(', ')})`;
+}
