@@ -12,11 +12,16 @@ export function indexName(catalog: CatalogSnapshot, index: Oid): string {
 }
 
 function onName(name: string, alias: string): string {
-  return alias === name || alias === '' ? quoteIdentifier(name) : `${quoteIdentifier(name)} ${quoteIdentifier(alias)}`;
+  return alias === name || alias === ''
+    ? quoteIdentifier(name)
+    : `${quoteIdentifier(name)} ${quoteIdentifier(alias)}`;
 }
 
 function relationFacts(name: string, alias: string): [string, string][] {
-  return [['Relation Name', name], ['Alias', alias === '' ? name : alias]];
+  return [
+    ['Relation Name', name],
+    ['Alias', alias === '' ? name : alias],
+  ];
 }
 
 /** Scan of a stored table: sequential, by key lookup, or in index order. */
@@ -25,20 +30,31 @@ export function scanShape(describer: PlanNames, plan: TableScanPlan): Shape {
   const names = describer.prefixed(plan.alias === '' ? plan.tableName : plan.alias, bare);
   const shown = describer.isVerbose ? names : bare;
   const properties: Property[] = [];
-  if (plan.lookup !== null) properties.push(['Index Cond', lookupText(describer, plan, plan.lookup)]);
+  if (plan.lookup !== null)
+    properties.push(['Index Cond', lookupText(describer, plan, plan.lookup)]);
   if (plan.filter !== null) properties.push(['Filter', describer.print(plan.filter, shown)]);
   const pruning = plan.pushed.map(item => pushedText(describer, plan, item));
-  if (pruning.length > 0 && describer.isVerbose) properties.push(['Pruning', pruning.join(' AND ')]);
+  if (pruning.length > 0 && describer.isVerbose)
+    properties.push(['Pruning', pruning.join(' AND ')]);
   if (plan.scope !== 'none') properties.push(['Owner', ownerText(describer, plan)]);
   const on = onName(plan.tableName, plan.alias);
   const facts: [string, string][] = relationFacts(plan.tableName, plan.alias);
   const index = plan.lookup?.index ?? plan.order?.index ?? null;
-  if (index === null) return {label: `Seq Scan on ${on}`, type: 'Seq Scan', facts, properties, names, bare: shown};
+  if (index === null)
+    return {label: `Seq Scan on ${on}`, type: 'Seq Scan', facts, properties, names, bare: shown};
   const isBackward = plan.lookup === null && plan.order?.descending === true;
   const name = indexName(describer.catalog, index);
   return {
-    label: `Index Scan${isBackward ? ' Backward' : ''} using ${name} on ${on}`, type: 'Index Scan', properties, names, bare: shown,
-    facts: [['Scan Direction', isBackward ? 'Backward' : 'Forward'], ['Index Name', describer.catalog.relationByOid(index)?.name ?? ''], ...facts],
+    label: `Index Scan${isBackward ? ' Backward' : ''} using ${name} on ${on}`,
+    type: 'Index Scan',
+    properties,
+    names,
+    bare: shown,
+    facts: [
+      ['Scan Direction', isBackward ? 'Backward' : 'Forward'],
+      ['Index Name', describer.catalog.relationByOid(index)?.name ?? ''],
+      ...facts,
+    ],
   };
 }
 
@@ -47,9 +63,15 @@ function ownerText(describer: PlanNames, plan: TableScanPlan): string {
   return plan.ownerEquals === null ? 'all owners' : describer.print(plan.ownerEquals, []);
 }
 
-function lookupText(describer: PlanNames, plan: TableScanPlan, lookup: NonNullable<TableScanPlan['lookup']>): string {
+function lookupText(
+  describer: PlanNames,
+  plan: TableScanPlan,
+  lookup: NonNullable<TableScanPlan['lookup']>,
+): string {
   const index = describer.catalog.indexesOf(plan.table).find(each => each.oid === lookup.index);
-  const columns = (index?.keys ?? []).map(key => key.expressionText ?? describer.columnName(plan.table, key.attnum));
+  const columns = (index?.keys ?? []).map(
+    key => key.expressionText ?? describer.columnName(plan.table, key.attnum),
+  );
   const keys = lookup.keys.slice(0, MOST_KEYS).map(key => {
     const parts = key.map((value, at) => `(${columns[at] ?? '?'} = ${describer.print(value, [])})`);
     return parts.length === 1 ? parts[0]! : `(${parts.join(' AND ')})`;
@@ -58,12 +80,19 @@ function lookupText(describer: PlanNames, plan: TableScanPlan, lookup: NonNullab
   return keys.length === 1 ? keys[0]! : `(${keys.join(' OR ')})`;
 }
 
-function pushedText(describer: PlanNames, plan: TableScanPlan, item: TableScanPlan['pushed'][number]): string {
+function pushedText(
+  describer: PlanNames,
+  plan: TableScanPlan,
+  item: TableScanPlan['pushed'][number],
+): string {
   const column = describer.columnName(plan.table, item.column);
-  if (item.op === 'isNull' || item.op === 'isNotNull') return `(${column} IS ${item.op === 'isNull' ? '' : 'NOT '}NULL)`;
+  if (item.op === 'isNull' || item.op === 'isNotNull')
+    return `(${column} IS ${item.op === 'isNull' ? '' : 'NOT '}NULL)`;
   const values = item.values.map(value => describer.print(value, []));
   if (item.op !== 'in') return `(${column} ${item.op} ${values[0]!})`;
-  return item.isArray ? `(${column} = ANY (${values[0]!}))` : `(${column} = ANY (ARRAY[${values.join(', ')}]))`;
+  return item.isArray
+    ? `(${column} = ANY (${values[0]!}))`
+    : `(${column} = ANY (ARRAY[${values.join(', ')}]))`;
 }
 
 /** Scan of a system relation. */
@@ -73,11 +102,18 @@ export function systemScanShape(describer: PlanNames, plan: SystemScanPlan): Sha
   const shown = describer.isVerbose ? names : bare;
   const properties: Property[] = [];
   if (plan.equals !== null) {
-    properties.push(['Lookup Cond', `(${describer.columnName(plan.relation, plan.equals.attnum)} = ${describer.print(plan.equals.value, [])})`]);
+    properties.push([
+      'Lookup Cond',
+      `(${describer.columnName(plan.relation, plan.equals.attnum)} = ${describer.print(plan.equals.value, [])})`,
+    ]);
   }
   if (plan.filter !== null) properties.push(['Filter', describer.print(plan.filter, shown)]);
   return {
-    label: `Seq Scan on ${onName(plan.relationName, plan.alias)}`, type: 'Seq Scan', facts: relationFacts(plan.relationName, plan.alias), properties, names,
+    label: `Seq Scan on ${onName(plan.relationName, plan.alias)}`,
+    type: 'Seq Scan',
+    facts: relationFacts(plan.relationName, plan.alias),
+    properties,
+    names,
     bare: shown,
   };
 }

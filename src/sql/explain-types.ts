@@ -51,7 +51,11 @@ export interface Shape {
 }
 
 /** Prints an expression over columns of these names. */
-export type PrintExpr = (expr: BoundExpr, columns: readonly string[], outer: ReadonlyMap<number, string>) => string;
+export type PrintExpr = (
+  expr: BoundExpr,
+  columns: readonly string[],
+  outer: ReadonlyMap<number, string>,
+) => string;
 
 /** What describing a node needs of the whole. */
 export interface PlanNames {

@@ -37,7 +37,10 @@ export interface ExplainOptions {
 
 /** The lines of EXPLAIN, in PostgreSQL's layout. JSON comes as the lines of one document. */
 export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] {
-  const scope: NameScope = options.scope ?? {snapshot: options.catalog, searchPath: [SchemaOid.pgCatalog, SchemaOid.public]};
+  const scope: NameScope = options.scope ?? {
+    snapshot: options.catalog,
+    searchPath: [SchemaOid.pgCatalog, SchemaOid.public],
+  };
   const print: PrintExpr = (expr, columns, outer) =>
     deparseExpression(expr, {
       scope,
@@ -47,13 +50,19 @@ export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] 
       columnName: index => columns[index] ?? `column${index + 1}`,
       outerName: index => outer.get(index) ?? `$${index}`,
     });
-  const {node} = new PlanDescriber(plan.root, {catalog: options.catalog, isVerbose: options.verbose, print}).describe(plan.root);
-  if (options.format === 'json') return JSON.stringify([jsonDocument(node, options)], null, 2).split('\n');
+  const {node} = new PlanDescriber(plan.root, {
+    catalog: options.catalog,
+    isVerbose: options.verbose,
+    print,
+  }).describe(plan.root);
+  if (options.format === 'json')
+    return JSON.stringify([jsonDocument(node, options)], null, 2).split('\n');
   const lines: string[] = [];
   writeText(node, options, lines, {label: '', body: '  '});
   if (options.summary) {
     lines.push(`Planning Time: ${options.planningMs.toFixed(3)} ms`);
-    if (options.executionMs !== null) lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
+    if (options.executionMs !== null)
+      lines.push(`Execution Time: ${options.executionMs.toFixed(3)} ms`);
   }
   return lines;
 }
@@ -64,12 +73,19 @@ interface Margin {
   readonly body: string;
 }
 
-function writeText(node: ExplainNode, options: ExplainOptions, lines: string[], margin: Margin): void {
+function writeText(
+  node: ExplainNode,
+  options: ExplainOptions,
+  lines: string[],
+  margin: Margin,
+): void {
   lines.push(margin.label + node.label + figures(node, options));
   const {body} = margin;
-  for (const [name, value] of propertiesOf(node, options)) lines.push(`${body}${name}: ${typeof value === 'string' ? value : value.join(', ')}`);
+  for (const [name, value] of propertiesOf(node, options))
+    lines.push(`${body}${name}: ${typeof value === 'string' ? value : value.join(', ')}`);
   const counted = countersOf(node, options);
-  if (counted !== null && node.type !== 'Hash') for (const line of counterLines(counted)) lines.push(body + line);
+  if (counted !== null && node.type !== 'Hash')
+    for (const line of counterLines(counted)) lines.push(body + line);
   for (const child of inOrder(node.children)) {
     if (child.title !== '') lines.push(body + child.title);
     const indent = child.title === '' ? body : `${body}  `;
@@ -79,18 +95,21 @@ function writeText(node: ExplainNode, options: ExplainOptions, lines: string[], 
 
 /** InitPlans and CTEs first, subplans last. */
 function inOrder(children: readonly ExplainChild[]): readonly ExplainChild[] {
-  const rank = ({relationship}: ExplainChild): number => (relationship === 'InitPlan' ? 0 : relationship === 'SubPlan' ? 2 : 1);
+  const rank = ({relationship}: ExplainChild): number =>
+    relationship === 'InitPlan' ? 0 : relationship === 'SubPlan' ? 2 : 1;
   return [...children].sort((left, right) => rank(left) - rank(right));
 }
 
 /** A node's properties with what VERBOSE and ANALYZE add. */
 function propertiesOf(node: ExplainNode, options: ExplainOptions): readonly Property[] {
-  const output: Property[] = options.verbose && node.output.length > 0 ? [['Output', node.output]] : [];
+  const output: Property[] =
+    options.verbose && node.output.length > 0 ? [['Output', node.output]] : [];
   const removed: Property[] = [];
   const rows = rowsRemoved(node, options);
   if (rows !== null) removed.push(['Rows Removed by Filter', String(rows)]);
   const at = node.properties.findIndex(property => property[0] === 'Owner');
-  const [before, after] = at === -1 ? [node.properties, []] : [node.properties.slice(0, at), node.properties.slice(at)];
+  const [before, after] =
+    at === -1 ? [node.properties, []] : [node.properties.slice(0, at), node.properties.slice(at)];
   return [...output, ...before, ...removed, ...after];
 }
 
@@ -117,13 +136,17 @@ function countersOf(node: ExplainNode, options: ExplainOptions): ExplainCounters
     ...first,
     pauses: Math.max(...all.map(each => each.pauses)),
     spilledBytes: all.reduce((sum, each) => sum + each.spilledBytes, 0),
-    extra: all.reduce<Readonly<Record<string, number>>>((extra, each) => ({...each.extra, ...extra}), {}),
+    extra: all.reduce<Readonly<Record<string, number>>>(
+      (extra, each) => ({...each.extra, ...extra}),
+      {},
+    ),
   };
 }
 
 function figures(node: ExplainNode, options: ExplainOptions): string {
   let text = '';
-  if (options.costs) text += `  (cost=${node.startCost.toFixed(2)}..${node.totalCost.toFixed(2)} rows=${Math.round(node.rows)} width=${node.width})`;
+  if (options.costs)
+    text += `  (cost=${node.startCost.toFixed(2)}..${node.totalCost.toFixed(2)} rows=${Math.round(node.rows)} width=${node.width})`;
   if (!options.analyze) return text;
   const counted = countersOf(node, options);
   if (counted === null || counted.loops === 0) return `${text} (never executed)`;
@@ -146,7 +169,8 @@ function counterLines(counted: ExplainCounters): string[] {
     const [first, second] = [counted.extra[read] ?? 0, counted.extra[skipped] ?? 0];
     if (first !== 0 || second !== 0) lines.push(`${title}: read ${first}, skipped ${second}`);
   }
-  for (const [name, value] of Object.entries(counted.extra)) if (value !== 0 && !shown.has(name)) lines.push(`${titleOf(name)}: ${value}`);
+  for (const [name, value] of Object.entries(counted.extra))
+    if (value !== 0 && !shown.has(name)) lines.push(`${titleOf(name)}: ${value}`);
   if (counted.spilledBytes > 0) lines.push(`Spilled: ${Math.ceil(counted.spilledBytes / 1024)}kB`);
   if (counted.pauses > 0) lines.push(`Pauses: ${counted.pauses}`);
   return lines;
@@ -154,7 +178,9 @@ function counterLines(counted: ExplainCounters): string[] {
 
 /** hotRows: `Hot rows`. */
 function titleOf(name: string): string {
-  return name.replace(/([A-Z])/g, match => ` ${match.toLowerCase()}`).replace(/^./, first => first.toUpperCase());
+  return name
+    .replace(/([A-Z])/g, match => ` ${match.toLowerCase()}`)
+    .replace(/^./, first => first.toUpperCase());
 }
 
 function jsonDocument(root: ExplainNode, options: ExplainOptions): object {
@@ -162,7 +188,8 @@ function jsonDocument(root: ExplainNode, options: ExplainOptions): object {
   if (options.summary) {
     document['Planning Time'] = Number(options.planningMs.toFixed(3));
     document['Triggers'] = options.executionMs === null ? undefined : [];
-    if (options.executionMs !== null) document['Execution Time'] = Number(options.executionMs.toFixed(3));
+    if (options.executionMs !== null)
+      document['Execution Time'] = Number(options.executionMs.toFixed(3));
   }
   return document;
 }
@@ -186,13 +213,19 @@ function jsonNode(node: ExplainNode, options: ExplainOptions, child: ExplainChil
   }
   const counted = countersOf(node, options);
   if (options.analyze) jsonActuals(result, counted, options);
-  for (const [name, value] of propertiesOf(node, options)) result[name] = name === 'Rows Removed by Filter' ? Number(value) : value;
+  for (const [name, value] of propertiesOf(node, options))
+    result[name] = name === 'Rows Removed by Filter' ? Number(value) : value;
   if (counted !== null && node.type !== 'Hash') jsonCounters(result, counted);
-  if (node.children.length > 0) result['Plans'] = inOrder(node.children).map(each => jsonNode(each.node, options, each));
+  if (node.children.length > 0)
+    result['Plans'] = inOrder(node.children).map(each => jsonNode(each.node, options, each));
   return result;
 }
 
-function jsonActuals(result: Record<string, unknown>, counted: ExplainCounters | null, options: ExplainOptions): void {
+function jsonActuals(
+  result: Record<string, unknown>,
+  counted: ExplainCounters | null,
+  options: ExplainOptions,
+): void {
   const loops = counted?.loops ?? 0;
   if (options.timing) {
     result['Actual Startup Time'] = 0;

@@ -41,7 +41,7 @@ const cases: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     'select * from m where _user_id = current_user',
-    ['Seq Scan on m', '  Filter: (_user_id = CURRENT_USER)', '  Owner: CURRENT_USER'],
+    ['Seq Scan on m', '  Filter: (_user_id = CURRENT_USER)', '  Owner: (CURRENT_USER)::text'],
   ],
   ['select body from m', ['Seq Scan on m', '  Owner: own rows']],
 ];
