@@ -219,7 +219,8 @@ function columnSequence(place: TablePlace, column: string, attnum: number, from:
   };
 }
 
-function collationOf(place: TablePlace, def: ColumnDef, type: TypeInstance): Oid {
+/** The collation of a column: COLLATE, or the type's own. */
+export function collationOf(place: Pick<TablePlace, 'session' | 'text'>, def: ColumnDef, type: TypeInstance): Oid {
   if (def.collClause === undefined) return usualCollation(type);
   const {location} = def.collClause;
   const names = stringList(def.collClause.collname);

@@ -161,7 +161,8 @@ const OPTIONS: Readonly<Record<Method, readonly string[]>> = {
   bloom: ['fpp', 'num_items', 'length'],
 };
 
-function indexOptions(nodes: readonly Node[] | undefined, method: Method): string[] {
+/** Options of WITH (...), checked for the access method. */
+export function indexOptions(nodes: readonly Node[] | undefined, method: Method): string[] {
   return defElems(nodes).map(option => {
     const name = optionName(option);
     if (!OPTIONS[method].includes(name)) throw new PgError(SqlState.invalidParameterValue, `unrecognized parameter "${name}"`);

@@ -1,4 +1,5 @@
 import type {CommandMaker} from './command-types.ts';
+import {alterTableCommand} from './alter-table.ts';
 import {commentCommand} from './comment.ts';
 import {createIndexCommand} from './create-index.ts';
 import {createSchemaCommand} from './create-schema.ts';
@@ -10,8 +11,11 @@ import {createExtensionCommand} from './extension.ts';
 import {alterFunctionCommand, createFunctionCommand} from './function.ts';
 import {grantCommand, grantRoleCommand} from './grant.ts';
 import {lockCommand} from './lock.ts';
+import {alterOwnerCommand, dropOwnedCommand, reassignOwnedCommand} from './owner.ts';
+import {renameCommand} from './rename.ts';
 import {alterRoleCommand, alterRoleSetCommand, createRoleCommand, dropRoleCommand} from './role.ts';
 import {alterSequenceCommand, createSequenceCommand} from './sequence.ts';
+import {setSchemaCommand} from './set-schema.ts';
 import {truncateCommand} from './truncate.ts';
 import {alterEnumCommand, createCompositeCommand, createEnumCommand} from './type.ts';
 import {viewCommand} from './view.ts';
@@ -21,9 +25,12 @@ export const ddlCommands = {
   AlterDomainStmt: alterDomainCommand,
   AlterEnumStmt: alterEnumCommand,
   AlterFunctionStmt: alterFunctionCommand,
+  AlterObjectSchemaStmt: setSchemaCommand,
+  AlterOwnerStmt: alterOwnerCommand,
   AlterRoleSetStmt: alterRoleSetCommand,
   AlterRoleStmt: alterRoleCommand,
   AlterSeqStmt: alterSequenceCommand,
+  AlterTableStmt: alterTableCommand,
   CommentStmt: commentCommand,
   CompositeTypeStmt: createCompositeCommand,
   CreateDomainStmt: createDomainCommand,
@@ -35,12 +42,15 @@ export const ddlCommands = {
   CreateSeqStmt: createSequenceCommand,
   CreateStmt: createTableCommand,
   CreateTableAsStmt: createTableAsCommand,
+  DropOwnedStmt: dropOwnedCommand,
   DropRoleStmt: dropRoleCommand,
   DropStmt: dropCommand,
   GrantRoleStmt: grantRoleCommand,
   GrantStmt: grantCommand,
   IndexStmt: createIndexCommand,
   LockStmt: lockCommand,
+  ReassignOwnedStmt: reassignOwnedCommand,
+  RenameStmt: renameCommand,
   SelectStmt: selectIntoCommand,
   TruncateStmt: truncateCommand,
   ViewStmt: viewCommand,

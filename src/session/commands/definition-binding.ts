@@ -11,6 +11,7 @@ import {errorType} from '../../sql/bind/display-type.ts';
 import {deparseExpression} from '../../sql/deparse/expression.ts';
 import {deparseQuery} from '../../sql/deparse/query.ts';
 import {QueryTrace} from '../../sql/deparse/query-trace.ts';
+import {expressionAst} from '../../sql/bind/parsed-text.ts';
 import {newBinding} from '../../sql/bind/statement.ts';
 import {resolveTypeName} from '../../sql/bind/type-name.ts';
 import type {TypeRef} from '../../sql/contract.ts';
@@ -56,8 +57,8 @@ function bind(place: ExpressionPlace, node: Node): Bound {
   // A trace keeps calls of SQL functions as calls.
   binding.trace = new QueryTrace();
   const columnOf = new Map<number, ColumnDescriptor>();
-  const columns = place.columns.filter(column => !column.isDropped).map(column => {
-    const id = binding.newId();
+  // Columns are positions in the stored row, so that the expression can be compiled over it.
+  const columns = place.columns.filter(column => !column.isDropped).map((column, id) => {
     columnOf.set(id, column);
     return {name: column.name, expr: binding.columnExpr({id, name: column.name, type: binding.type(column.typeOid), typmod: column.typmod})};
   });
@@ -82,7 +83,7 @@ export function storedQuery(session: WadiSession, node: Node, text: string, colu
 }
 
 /** regclass constants by OID, so that a relation can be renamed. */
-function withRelationOids(session: WadiSession, text: string): string {
+export function withRelationOids(session: WadiSession, text: string): string {
   return text.replaceAll(/'((?:[^']|'')+)'::regclass/g, (whole, name: string) => {
     const found = session.evalContext.catalog.regIn('regclass', name.replaceAll("''", "'"));
     return found < FIRST_NORMAL_OID ? whole : `'${found}'::regclass`;
@@ -133,4 +134,30 @@ export function bindColumnValue(
     -1,
     {hint: 'You will need to rewrite or cast the expression.'},
   );
+}
+
+/** A stored expression over a table's columns, bound so that it can be compiled over stored rows. */
+export function boundText(session: WadiSession, table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]}, text: string, clause: string): BoundExpr {
+  const binding = newBinding(session.planner.context([]), '');
+  const columns = table.columns.filter(column => !column.isDropped).map((column, id) => ({
+    name: column.name,
+    expr: binding.columnExpr({id, name: column.name, type: binding.type(column.typeOid), typmod: column.typmod}),
+  }));
+  return binding.withoutPositions(() =>
+    binding.hooks.scalar(binding, expressionAst(binding, text), {columns, domainValue: null, clause, relationName: table.name}),
+  );
+}
+
+/** A stored DEFAULT or generation expression for a column of another type; null when it cannot be converted. */
+export function reboundValue(
+  session: WadiSession,
+  table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]},
+  text: string,
+  column: TypeRef & {readonly name: string; readonly isGenerated: boolean},
+): string | null {
+  const clause = column.isGenerated ? 'column generation expressions' : 'DEFAULT expressions';
+  const place: ExpressionPlace = {session, text: '', clause, columns: column.isGenerated ? table.columns : [], relationName: table.name, domainValue: null};
+  const bound = bind(place, expressionAst(newBinding(session.planner.context([]), ''), text));
+  const converted = tryCoerce(bound.binding, bound.expr, column.type, {context: 'assignment', typmod: column.typmod});
+  return converted === null ? null : stored(place, bound, converted).text;
 }

@@ -19,9 +19,9 @@ export function roleDependents(session: WadiSession, role: Oid): string[] {
 }
 
 /** Everything that has an owner, by OID; indexes, constraints and sequences of columns go with their table. */
-export function ownedObjects(session: WadiSession): (Descriptor & CatalogObject)[] {
+export function ownedObjects(session: WadiSession): Extract<Descriptor, CatalogObject>[] {
   const {catalog} = session.transaction;
-  const objects: (Descriptor & CatalogObject)[] = [
+  const objects: Extract<Descriptor, CatalogObject>[] = [
     ...catalog.databases(),
     ...catalog.schemas(),
     ...catalog.tables(),

@@ -1,0 +1,180 @@
+import type {AlterTableCmd, AlterTableStmt} from '@pgsql/types';
+import type {IndexDescriptor, RelationDescriptor, TableDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
+import {featureNotSupported, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {Execution} from '../execution.ts';
+import {checkOwner} from '../privileges.ts';
+import type {WadiSession} from '../wadi-session.ts';
+import {alterAttributes} from './alter-attributes.ts';
+import {addColumn, dropColumn, dropExpression, setDefault, setNotNull, setViewDefault} from './alter-column.ts';
+import {addConstraint, alterConstraint, dropConstraint, validateConstraint} from './alter-constraint.ts';
+import {addIdentity, dropIdentity, setIdentity} from './alter-identity.ts';
+import {alterColumnType} from './alter-column-type.ts';
+import {resetIndexOptions, resetOptions, setIndexOptions, setOptions} from './alter-options.ts';
+import type {CommandInput} from './command-types.ts';
+import {ddlExecution, lockFound, notice} from './ddl.ts';
+import {findRelation, nameOf, nameText} from './object-names.ts';
+import {changeRelationOwner} from './owner.ts';
+
+/** One subcommand on a table, with what it needs. */
+export interface TableAlteration {
+  readonly session: WadiSession;
+  /** Text of the statement. */
+  readonly text: string;
+  /** The table as the subcommands so far left it. */
+  readonly table: TableDescriptor;
+  readonly cmd: AlterTableCmd;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  OBJECT_TABLE: 'TABLE',
+  OBJECT_VIEW: 'VIEW',
+  OBJECT_INDEX: 'INDEX',
+  OBJECT_SEQUENCE: 'SEQUENCE',
+  OBJECT_TYPE: 'TYPE',
+};
+
+/** ALTER TABLE, and the forms of ALTER VIEW, INDEX, SEQUENCE, TYPE that come as the same tree. */
+export function alterTableCommand({session, node, statement}: CommandInput<AlterTableStmt>): Execution {
+  const word = WORDS[node.objtype ?? 'OBJECT_TABLE'];
+  if (word === undefined) throw featureNotSupported(`ALTER ${(node.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`);
+  return ddlExecution(session, `ALTER ${word}`, async () => {
+    const cmds = (node.cmds ?? []).flatMap(each => ('AlterTableCmd' in each ? [each.AlterTableCmd] : []));
+    if (node.objtype === 'OBJECT_TYPE') return alterAttributes(session, node, cmds, statement.text);
+    const name = nameOf(session, node.relation);
+    if (findRelation(session, name, node.missing_ok === true) === undefined) {
+      const message = `relation "${nameText(name)}" does not exist`;
+      if (node.missing_ok !== true) throw new PgError(SqlState.undefinedTable, message);
+      notice(session, `${message}, skipping`);
+      return;
+    }
+    const found = await lockFound(session, 'accessExclusive', () => alterable(session, findRelation(session, name, true), word));
+    const passes = [...cmds].sort((a, b) => passOf(a) - passOf(b));
+    for (const cmd of passes) await alter(session, found, cmd, statement.text);
+  });
+}
+
+type Alterable = Exclude<RelationDescriptor, {kind: 'systemRelation'}>;
+
+function alterable(session: WadiSession, relation: RelationDescriptor | undefined, word: string): Alterable {
+  if (relation === undefined) throw new PgError(SqlState.undefinedTable, 'the relation was dropped');
+  if (relation.kind === 'systemRelation') {
+    throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
+  }
+  if (word !== 'TABLE' && word !== relation.kind.toUpperCase()) {
+    const article = word === 'INDEX' ? 'an' : 'a';
+    throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not ${article} ${word.toLowerCase()}`);
+  }
+  checkOwner(session.transaction.catalog, session.currentRole, relation, relation.kind);
+  return relation;
+}
+
+/** The order in which PostgreSQL works on subcommands: drops first, then types, columns, constraints, the rest. */
+function passOf({subtype}: AlterTableCmd): number {
+  switch (subtype) {
+    case 'AT_DropColumn':
+    case 'AT_DropConstraint':
+    case 'AT_DropNotNull':
+    case 'AT_DropExpression':
+    case 'AT_DropIdentity':
+      return 0;
+    case 'AT_AlterColumnType':
+      return 1;
+    case 'AT_AddColumn':
+      return 2;
+    case 'AT_ColumnDefault':
+    case 'AT_SetNotNull':
+    case 'AT_AddIdentity':
+    case 'AT_SetIdentity':
+      return 3;
+    case 'AT_AddConstraint':
+      return 4;
+    default:
+      return 5;
+  }
+}
+
+async function alter(session: WadiSession, relation: Alterable, cmd: AlterTableCmd, text: string): Promise<void> {
+  const {catalog} = session.transaction;
+  if (cmd.subtype === 'AT_ChangeOwner') return changeRelationOwner(session, relation, cmd.newowner);
+  switch (relation.kind) {
+    case 'table':
+      return alterTable({session, text, table: catalog.tableByOid(relation.oid)!, cmd});
+    case 'view':
+      return alterView(session, catalog.relationByOid(relation.oid) as ViewDescriptor, cmd, text);
+    case 'index':
+      return alterIndex(session, catalog.relationByOid(relation.oid) as IndexDescriptor, cmd);
+    case 'sequence':
+      throw cannot(relation, cmd);
+  }
+}
+
+function cannot(relation: Alterable, cmd: AlterTableCmd): PgError {
+  const action = (cmd.subtype ?? '').replace('AT_', '').replaceAll(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
+  return new PgError(SqlState.wrongObjectType, `ALTER action ${action} cannot be performed on relation "${relation.name}"`, {
+    detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
+  });
+}
+
+async function alterTable(alteration: TableAlteration): Promise<void> {
+  const {cmd, session} = alteration;
+  switch (cmd.subtype) {
+    case 'AT_AddColumn':
+      return addColumn(alteration);
+    case 'AT_DropColumn':
+      return dropColumn(alteration);
+    case 'AT_ColumnDefault':
+      return setDefault(alteration);
+    case 'AT_SetNotNull':
+    case 'AT_DropNotNull':
+      return setNotNull(alteration, cmd.subtype === 'AT_SetNotNull');
+    case 'AT_DropExpression':
+      return dropExpression(alteration);
+    case 'AT_AlterColumnType':
+      return alterColumnType(alteration);
+    case 'AT_AddConstraint':
+      return addConstraint(alteration);
+    case 'AT_DropConstraint':
+      return dropConstraint(alteration);
+    case 'AT_ValidateConstraint':
+      return validateConstraint(alteration);
+    case 'AT_AlterConstraint':
+      return alterConstraint(alteration);
+    case 'AT_AddIdentity':
+      return addIdentity(alteration);
+    case 'AT_SetIdentity':
+      return setIdentity(alteration);
+    case 'AT_DropIdentity':
+      return dropIdentity(alteration);
+    case 'AT_SetRelOptions':
+      return setOptions(session, alteration.table, cmd);
+    case 'AT_ResetRelOptions':
+      return resetOptions(session, alteration.table, cmd);
+    // What only steers PostgreSQL's own storage and statistics.
+    case 'AT_SetStatistics':
+    case 'AT_SetStorage':
+    case 'AT_SetCompression':
+    case 'AT_ReplicaIdentity':
+    case 'AT_ClusterOn':
+    case 'AT_DropCluster':
+      return;
+    default:
+      throw unsupported(cmd);
+  }
+}
+
+function unsupported({subtype}: AlterTableCmd): PgError {
+  const action = (subtype ?? '').replace('AT_', '').replaceAll(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
+  return featureNotSupported(`ALTER TABLE ... ${action} is not supported`);
+}
+
+async function alterView(session: WadiSession, view: ViewDescriptor, cmd: AlterTableCmd, text: string): Promise<void> {
+  if (cmd.subtype === 'AT_ColumnDefault') return setViewDefault(session, view, cmd, text);
+  throw cannot(view, cmd);
+}
+
+async function alterIndex(session: WadiSession, index: IndexDescriptor, cmd: AlterTableCmd): Promise<void> {
+  if (cmd.subtype === 'AT_SetRelOptions') return setIndexOptions(session, index, cmd);
+  if (cmd.subtype === 'AT_ResetRelOptions') return resetIndexOptions(session, index, cmd);
+  throw cannot(index, cmd);
+}

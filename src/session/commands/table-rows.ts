@@ -1,0 +1,120 @@
+import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {PgError} from '../../common/errors.ts';
+import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import {readRow} from '../../exec/column-store.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import {ExprCompiler} from '../../expr/compiler.ts';
+import type {ExprRun} from '../../expr/run.ts';
+import {END, PAUSE, type KeyConflict, type RowVersion, type ScanColumn, type TableStorage} from '../../storage/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {WadiSession} from '../wadi-session.ts';
+
+/** Expressions over stored rows of a table, compiled for the current catalog. */
+export function rowCode(session: WadiSession, exprs: readonly BoundExpr[]): (row: readonly Datum[]) => Datum[] {
+  const {engine, transaction, evalContext} = session;
+  const code = new ExprCompiler(engine.library, transaction.catalog, engine.factories).row(exprs);
+  const run: ExprRun = {params: [], slots: [], outer: [], context: evalContext};
+  return row => code(run, row);
+}
+
+/** Calls back with every newest row of a table, of all owners; the table is locked. */
+export async function eachRow(session: WadiSession, table: TableStorage, visit: (version: RowVersion) => void): Promise<void> {
+  session.beginStatement(false);
+  const width = table.columns.length;
+  const columns: ScanColumn[] = [...table.columns.keys(), 'rid', 'owner', 'location', 'seq'];
+  const cursor = session.transaction.tx.scan({table, owner: null, columns, predicates: [], lookup: null, order: null, isNewest: true});
+  try {
+    for (;;) {
+      const batch = cursor.next(1024);
+      if (batch === END) break;
+      if (batch === PAUSE) {
+        await session.wait(cursor.pause);
+        continue;
+      }
+      for (let i = 0; i < batch.count; i++) {
+        const values: Datum[] = [];
+        readRow(batch, i, values);
+        visit({
+          row: values.slice(0, width),
+          rid: values[width] as Rid,
+          owner: values[width + 1] as OwnerId,
+          location: values[width + 2] as number,
+          seq: values[width + 3] as Seq,
+        });
+      }
+    }
+  } finally {
+    cursor.close();
+    session.endStatement();
+  }
+}
+
+/** Whether a table has a row. */
+export async function hasRows(session: WadiSession, table: TableStorage): Promise<boolean> {
+  let found = false;
+  await eachRow(session, table, () => (found = true));
+  return found;
+}
+
+/** The storage shape of a table now. */
+export function storageOf(session: WadiSession, table: Oid): TableStorage {
+  return session.storages.get(session.transaction.catalog, table);
+}
+
+/** Raises when a column of a row is NULL. */
+export async function checkNotNull(session: WadiSession, table: TableDescriptor, attnums: readonly number[]): Promise<void> {
+  const storage = storageOf(session, table.oid);
+  const positions = attnums.map(attnum => storage.columns.findIndex(column => column.attnum === attnum));
+  await eachRow(session, storage, ({row}) => {
+    const at = positions.find(position => row[position] === null);
+    if (at === undefined) return;
+    const column = storage.columns[at]!.name;
+    throw new PgError(SqlState.notNullViolation, `column "${column}" of relation "${table.name}" contains null values`, {
+      schema: storage.namespace,
+      table: table.name,
+      column,
+    });
+  });
+}
+
+/** Raises when a row does not satisfy a condition. */
+export async function checkRows(session: WadiSession, table: TableDescriptor, constraint: string, condition: BoundExpr): Promise<void> {
+  const storage = storageOf(session, table.oid);
+  const test = rowCode(session, [condition]);
+  await eachRow(session, storage, ({row}) => {
+    if (test(row)[0] !== false) return;
+    throw new PgError(SqlState.checkViolation, `check constraint "${constraint}" of relation "${table.name}" is violated by some row`, {
+      schema: storage.namespace,
+      table: table.name,
+      constraint,
+    });
+  });
+}
+
+/** Gives every row new values: `change` makes the new row of an old one. The table is locked. */
+export async function rewriteRows(session: WadiSession, table: TableDescriptor, change: (version: RowVersion) => readonly Datum[]): Promise<void> {
+  const storage = storageOf(session, table.oid);
+  const versions: RowVersion[] = [];
+  await eachRow(session, storage, version => versions.push(version));
+  const {tx} = session.transaction;
+  session.beginStatement(false);
+  for (const version of versions) {
+    const row = change(version);
+    for (;;) {
+      const result = tx.update(storage, version, row);
+      if (result === 'done') break;
+      if (!(result instanceof Promise)) throw notUnique(storage, result);
+      await session.wait(result);
+    }
+  }
+  session.endStatement();
+}
+
+function notUnique(storage: TableStorage, conflict: KeyConflict): PgError {
+  return new PgError(SqlState.uniqueViolation, `could not create unique index "${conflict.index.name}"`, {
+    schema: storage.namespace,
+    table: storage.name,
+    constraint: conflict.index.name,
+  });
+}
