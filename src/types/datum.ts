@@ -10,7 +10,7 @@ import type {TimeTz} from './timetz-value.ts';
  * date: number of days since 2000-01-01 (infinity = 2147483647, -infinity = -2147483648).
  * timestamp(tz): microseconds since 2000-01-01 UTC (infinity = 2^63-1, -infinity = -2^63). time: microseconds since midnight.
  * text, varchar, bpchar (padded), name, "char", json (as typed), xml, unknown, cstring, enums (label): string. uuid: lower-case 36-character string.
- * bytea: Uint8Array. numeric: Numeric. interval: Interval. timetz: TimeTz. jsonb: JsonbValue. arrays, int2vector, oidvector: PgArray.
+ * bytea: Uint8Array. tsvector, tsquery: Uint8Array, their binary form. numeric: Numeric. interval: Interval. timetz: TimeTz. jsonb: JsonbValue. arrays, int2vector, oidvector: PgArray.
  * record, composites: PgRecord. ranges: RangeValue.
  */
 export type Value =

@@ -18,6 +18,8 @@ import {RecordType} from './record.ts';
 import {PgLsnType, RegType, TidType, Uint32Type, Xid8Type} from './system-integers.ts';
 import {BpcharType, CharType, NameType, TextType, UnorderedTextType, VarcharType} from './text.ts';
 import {IntervalType, TimeType, TimeTzType} from './time-types.ts';
+import {TsQueryType} from './tsquery.ts';
+import {TsVectorType} from './tsvector.ts';
 import {UuidType} from './uuid.ts';
 
 /** The built-in types; by OID, by pg_type.typname, and all of them. */
@@ -102,6 +104,8 @@ function coreTypes(): TypeInstance[] {
       length: -1,
       isPreferred: true,
     }),
+    new TsVectorType(),
+    new TsQueryType(),
     new NetworkType({
       oid: 869,
       name: 'inet',

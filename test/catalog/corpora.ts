@@ -22,10 +22,11 @@ export const corpusSchema = `
   CREATE SCHEMA app;
   CREATE TYPE app.mood AS ENUM ('sad', 'ok', 'happy');
   CREATE TYPE app.addr AS (street text, zip integer);
-  CREATE TABLE parent (a integer PRIMARY KEY, b text);
-  CREATE TABLE users (id bigserial PRIMARY KEY, name text NOT NULL UNIQUE, mood app.mood, tags text[], email text, home app.addr);
+  CREATE TABLE parent (a integer, a2 integer, b text);
+  CREATE TABLE users (id bigserial PRIMARY KEY, name text NOT NULL UNIQUE, mood app.mood, tags text[], mail text, home app.addr);
   CREATE VIEW v AS SELECT id, name FROM users;
   CREATE FUNCTION f(x integer, y integer DEFAULT 1) RETURNS integer LANGUAGE sql AS 'SELECT x + y';
+  CREATE FUNCTION add2(a integer, b integer) RETURNS integer LANGUAGE sql AS 'SELECT a + b';
   INSERT INTO users (name, mood, tags) VALUES ('ann', 'ok', '{a,b}');
 `;
 
