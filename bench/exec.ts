@@ -1,4 +1,5 @@
-// Time of operators over 1M rows in batches of 1,024: `node bench/exec.ts`.
+// Time of operators over 1M rows in batches of 1,024: `node bench/exec.ts [work_mem in kB]`; with a small work_mem they spill.
+import {tmpdir} from 'node:os';
 import type {Batch} from '../src/columns/batch.ts';
 import type {TextDictionary} from '../src/columns/vector.ts';
 import type {Operator} from '../src/exec/operator.ts';
@@ -8,6 +9,7 @@ import type {TypeInstance} from '../src/types/contract.ts';
 import {base, build, column, constant, float8, int4, int8, key, makeRun, randomOf, text} from '../test/exec/support.ts';
 
 const SIZE = 1024;
+const workMemBytes = Number(process.argv[2] ?? 1 << 20) * 1024;
 const types = [int4, text, int4, float8, int4];
 const random = randomOf(42);
 const words = Array.from({length: 20}, (_, i) => `word ${i}`);
@@ -74,7 +76,7 @@ function time(name: string, make: (input: ValuesPlan, other: ValuesPlan) => Plan
   const right = values();
   const sources = [{plan: left, operator: new Batches(big)}, {plan: right, operator: new Batches(other)}];
   const operator = build(make(left, right), {sources: sources as never});
-  const run = makeRun({sources: []});
+  const run = makeRun({sources: [], workMemBytes, spillDir: tmpdir()});
   const times: number[] = [];
   let rows = 0;
   for (let round = 0; round < 9; round++) {
@@ -112,6 +114,7 @@ const join = (left: Plan, right: Plan, at: number, type: TypeInstance): Plan => 
 });
 time('hash join int: 1M probe 10,000', (left, right) => join(left, right, 2, int4));
 time('hash join dict: 1M probe 20', (left, right) => join(left, right, 1, text), tiny);
+time('hash join int: 10,000 probe 1M', (left, right) => join(right, left, 0, int4));
 time('semi join int: 1M probe 10,000', (left, right) => ({...join(left, right, 2, int4), joinType: 'semi', columns: left.columns}) as Plan);
 time('sort by int4', input => ({kind: 'sort', input, keys: [key(4, int4)], limit: null, ...base(types)}));
 time('sort by float8', input => ({kind: 'sort', input, keys: [key(3, float8)], limit: null, ...base(types)}));

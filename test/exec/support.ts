@@ -8,7 +8,7 @@ import type {NodeCounters, Operator, RunContext} from '../../src/exec/operator.t
 import {END, PAUSE} from '../../src/exec/operator.ts';
 import type {BoundExpr} from '../../src/expr/bound.ts';
 import {FactoryCache} from '../../src/expr/factory-cache.ts';
-import {createFunctionLibrary} from '../../src/functions/library.ts';
+import {createFunctionLibrary, type LibraryExtension} from '../../src/functions/library.ts';
 import type {Plan, PlanColumn, SortKey, ValuesPlan} from '../../src/sql/plan/plan.ts';
 import {BoolType} from '../../src/types/bool.ts';
 import type {Datum, TypeInstance} from '../../src/types/contract.ts';
@@ -161,6 +161,8 @@ export interface RunOptions {
   /** sliceUsed answers true at every call. */
   readonly neverSlices?: boolean;
   readonly maxRows?: number;
+  /** Functions of the test's own. */
+  readonly extension?: LibraryExtension;
 }
 
 /** A run context of nothing but what operators over values need. */
@@ -177,7 +179,7 @@ export function makeRun(options: RunOptions): RunContext {
 
 export function build(plan: Plan, options: RunOptions): Operator {
   return buildOperator(plan, {
-    library: createFunctionLibrary(),
+    library: createFunctionLibrary(...(options.extension === undefined ? [] : [options.extension])),
     types: {typeByOid: () => undefined},
     factories: new FactoryCache(),
     isInstrumented: options.counters !== undefined,
