@@ -22,6 +22,7 @@ export function makeSetFunction(call: SetFunctionCall, env: ExecEnv, compiler: P
   let current: RunContext | null = null;
   const result = call.columns[0]?.type ?? env.types.typeByOid(2278 as never)!;
   const start = code.create({
+    columns: call.columns,
     args: call.args.map(arg => arg.type),
     result,
     lookup: env.types,

@@ -12,6 +12,7 @@ import {extractFunctions} from './extract.ts';
 import {floatFunctions} from './float.ts';
 import {geometryFunctions} from './geometry.ts';
 import {hashFunctions} from './hash.ts';
+import {idFunctions} from './ids.ts';
 import {intArith} from './int-arith.ts';
 import {jsonFunctions, jsonSets} from './json.ts';
 import {populateFunctions, populateSets} from './json-populate.ts';
@@ -105,6 +106,7 @@ const setFamilies = [
 export function createFunctionLibrary(...extensions: readonly LibraryExtension[]): FunctionLibrary {
   const library = new Library();
   for (const scalars of scalarFamilies) library.add({scalars});
+  library.add({scalars: idFunctions()});
   for (const setReturning of setFamilies) library.add({setReturning});
   for (const aggregates of [
     basicAggregates,
