@@ -9,7 +9,7 @@ export const SESSION_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new M
     {
       create: () => (_args: readonly Datum[], context) => {
         const channels = context instanceof SessionEvalContext ? [...context.boundSession.listening] : [];
-        return channels.map(channel => [channel])[Symbol.iterator]();
+        return channels[Symbol.iterator]();
       },
     } satisfies SetFunctionCode,
   ],
