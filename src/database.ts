@@ -22,7 +22,7 @@ import {nowMicros} from './session/eval-context.ts';
 import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-functions.ts';
 import {makeIndexKey} from './session/index-keys.ts';
 import {NotifyHub} from './session/notify-hub.ts';
-import {PlanStore} from './session/plan-store.ts';
+import type {PlanEntry} from './session/plan-store.ts';
 import {SESSION_SET_FUNCTIONS} from './session/session-set-functions.ts';
 import {SessionFacts} from './session/runtime-facts.ts';
 import {defaultSettings, loadSettingDefinitions} from './session/setting-defaults.ts';
@@ -30,6 +30,7 @@ import {TableStorages} from './session/table-storages.ts';
 import {dropTemporaryObjects, leftoverTemporarySchemas} from './session/temporary.ts';
 import {WadiSession} from './session/wadi-session.ts';
 import {SqlParser} from './sql/parse/parser.ts';
+import {PlanCache} from './sql/plan/plan-cache.ts';
 import {createSegmentStore} from './storage/cold/segment-store.ts';
 import type {Storage} from './storage/contract.ts';
 import {openStorage} from './storage/open-storage.ts';
@@ -183,7 +184,7 @@ export class Database implements SessionHost {
       library: new EngineLibrary(createFunctionLibrary(), LIVE_FUNCTIONS, new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS])),
       parser,
       factories: new FactoryCache(),
-      plans: new PlanStore(),
+      plans: new PlanCache<PlanEntry>(),
       bindCache: new ParsedTexts(),
       systemRelations: new CatalogRelations(base),
       notifications: new NotifyHub(),

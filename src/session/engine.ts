@@ -7,7 +7,8 @@ import type {SqlParser} from '../sql/parse/parser.ts';
 import type {Storage} from '../storage/contract.ts';
 import type {LiveService} from '../live/service.ts';
 import type {NotifyHub} from './notify-hub.ts';
-import type {PlanStore} from './plan-store.ts';
+import type {PlanCache} from '../sql/plan/plan-cache.ts';
+import type {PlanEntry} from './plan-store.ts';
 import type {SettingDefinitions} from './settings.ts';
 import type {TableStorages} from './table-storages.ts';
 import type {WadiSession} from './wadi-session.ts';
@@ -27,7 +28,7 @@ export interface Engine {
   readonly library: FunctionLibrary;
   readonly parser: SqlParser;
   readonly factories: FactoryCache;
-  readonly plans: PlanStore;
+  readonly plans: PlanCache<PlanEntry>;
   readonly bindCache: BindCache;
   readonly systemRelations: SystemRelations;
   readonly notifications: NotifyHub;

@@ -53,32 +53,3 @@ export class PlanEntry {
 }
 
 const MAX_FREE = 8;
-
-/** Plans by their full key; least recently used entries go first. */
-export class PlanStore {
-  readonly #capacity: number;
-  readonly #entries = new Map<string, PlanEntry>();
-
-  constructor(capacity = 2000) {
-    this.#capacity = capacity;
-  }
-
-  get(key: string, catalog: CatalogSnapshot): PlanEntry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (entry.catalog !== catalog) return undefined;
-    this.#entries.set(key, entry);
-    return entry;
-  }
-
-  put(key: string, entry: PlanEntry): void {
-    this.#entries.set(key, entry);
-    if (this.#entries.size <= this.#capacity) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      break;
-    }
-  }
-}
-

@@ -5,6 +5,7 @@ import {buildOperator} from '../exec/build.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
 import type {BindContext, ParsedStatement} from '../sql/contract.ts';
+import type {PlanEnvironment} from '../sql/plan/plan-cache.ts';
 import {describeQuery, planStatement} from '../sql/plan/plan-statement.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {ResultShape} from './contract.ts';
@@ -13,6 +14,7 @@ import type {Execution} from './execution.ts';
 import type {PreparedStatement} from './extended-protocol.ts';
 import {PlanEntry} from './plan-store.ts';
 import {shapeOf} from './result-shape.ts';
+import {tempSchemaName} from './search-path.ts';
 import type {WadiSession} from './wadi-session.ts';
 
 /** A plan ready to run with the values of its literal slots. */
@@ -23,6 +25,7 @@ export interface PlannedQuery {
 
 const NO_SLOTS: readonly Datum[] = [];
 const NO_PARAMS: readonly Datum[] = [];
+const NO_TYPES: readonly Oid[] = [];
 
 /** From parsed statements to plans for one session: bind context, plan store, prepared statements. */
 export class Planner {
@@ -44,11 +47,7 @@ export class Planner {
       parameterTypes,
       library: engine.library,
       evaluate: expr => this.evaluate(expr, NO_PARAMS),
-      estimateRows: table => {
-        const descriptor = catalog.tableByOid(table);
-        if (descriptor === undefined) return 0;
-        return engine.storage.estimateRows(engine.storages.of(catalog, descriptor), null);
-      },
+      estimateRows: table => this.#estimateRows(table),
       parser: engine.parser,
       cache: engine.bindCache,
     };
@@ -61,28 +60,71 @@ export class Planner {
     return compiler.scalar(expr)({params, slots: NO_SLOTS, outer: [], context: evalContext});
   }
 
-  #key(text: string, parameterTypes: readonly Oid[]): string {
+  #keyBase = '';
+  #keyCatalog: object | null = null;
+  #keyRole = -1;
+  #keyVersion = -1;
+
+  /** What a text's meaning depends on beside the catalog: database, search path, the user when the path names him, temporary objects. */
+  #environmentKey(): string {
     const session = this.#session;
-    const path = session.settings.raw('search_path') ?? '';
-    const user = path.includes('$user') ? session.currentUser : '';
-    return `${session.database.oid}|${session.pid}|${path}|${user}|${parameterTypes.join(',')}|${text}`;
+    const {catalog} = session.transaction;
+    if (this.#keyCatalog !== catalog || this.#keyRole !== session.currentRole || this.#keyVersion !== session.settings.version) {
+      this.#keyCatalog = catalog;
+      this.#keyRole = session.currentRole;
+      this.#keyVersion = session.settings.version;
+      const path = session.settings.raw('search_path') ?? '';
+      const user = path.includes('$user') && session.schemaExists(session.currentUser) ? session.currentUser : '';
+      const temp = session.schemaExists(tempSchemaName(session.pid)) ? session.pid : '';
+      this.#keyBase = `${session.database.oid}|${temp}|${path}|${user}`;
+    }
+    return this.#keyBase;
   }
 
-  /** The plan of a statement, from the store when the same text was planned against the same catalog. */
-  plan(statement: ParsedStatement, parameterTypes: readonly Oid[]): PlannedQuery {
+  #environment(kind: string, parameterTypes: readonly Oid[]): PlanEnvironment {
+    const {transaction, evalContext} = this.#session;
+    return {
+      key: `${this.#environmentKey()}|${kind}|${parameterTypes.join(',')}`,
+      catalog: transaction.catalog,
+      format: evalContext.format,
+      estimateRows: table => this.#estimateRows(table),
+    };
+  }
+
+  #estimateRows(table: Oid): number {
+    const {engine, transaction} = this.#session;
+    const descriptor = transaction.catalog.tableByOid(table);
+    if (descriptor === undefined) return 0;
+    return engine.storage.estimateRows(engine.storages.of(transaction.catalog, descriptor), null);
+  }
+
+  /**
+   * The plan of a statement, from the cache when a text of the same tokens was planned against the same catalog. A statement that is its whole text shares
+   * its plan with texts that differ in literals; `isSimple` refuses parameters (42P02).
+   */
+  plan(statement: ParsedStatement, parameterTypes: readonly Oid[], isSimple = false): PlannedQuery {
     const {engine, transaction} = this.#session;
     const {catalog} = transaction;
-    const key = this.#key(textOf(statement), parameterTypes);
-    const known = engine.plans.get(key, catalog);
-    if (known !== undefined) return {entry: known, slots: NO_SLOTS};
-    const entry = new PlanEntry(planStatement(statement, this.context(parameterTypes)).plan, catalog);
-    if (!transaction.hasDdl) engine.plans.put(key, entry);
-    return {entry, slots: NO_SLOTS};
+    const context = this.context(parameterTypes);
+    if (transaction.hasDdl || !isWholeText(statement)) {
+      const {plan} = planStatement(statement, context, {noParameters: isSimple});
+      return {entry: new PlanEntry(plan, catalog), slots: NO_SLOTS};
+    }
+    return engine.plans.get(
+      statement.text,
+      this.#environment(isSimple ? 'simple' : '', parameterTypes),
+      literals => planStatement(statement, context, {literals, noParameters: isSimple}),
+      planned => new PlanEntry(planned.plan, catalog),
+    );
   }
 
-  /** An execution of a whole simple-query string whose plan is in the store; null when it must be parsed. */
-  cachedSimple(_sql: string): (() => Execution) | null {
-    return null;
+  /** An execution of a whole simple-query string whose plan is in the cache; null when it must be parsed. */
+  cachedSimple(sql: string): (() => Execution) | null {
+    const session = this.#session;
+    if (session.transaction.hasDdl || session.transaction.status === 'failed') return null;
+    const found = session.engine.plans.find(sql, this.#environment('simple', NO_TYPES));
+    if (found === null) return null;
+    return () => session.executePlan(found.entry, NO_PARAMS, found.slots);
   }
 
   /** Analyses a statement for Parse or PREPARE: parameter types and result columns. */
@@ -95,8 +137,8 @@ export class Planner {
       return {...base, parameterTypes: command?.parameterTypes ?? this.#declared(declared), shape: command?.shape ?? null, entry: null};
     }
     try {
-      const {entry} = this.plan(statement, declared);
-      return {...base, parameterTypes: entry.plan.parameterTypes, shape: entry.shape, entry};
+      const {entry, slots} = this.plan(statement, declared);
+      return {...base, slots, parameterTypes: entry.plan.parameterTypes, shape: entry.shape, entry};
     } catch (error) {
       // Folding a constant can fail (SELECT 1/0): PostgreSQL raises that at Bind, not at Parse.
       if (!(error instanceof PgError) || !error.code.startsWith('22')) throw error;
@@ -129,9 +171,10 @@ export class Planner {
       const command = makeCommand(session, statement, params);
       if (command !== null) return command;
       const types = prepared.parameterTypes.map(type => type.oid);
-      const {entry} = this.plan(statement, types);
+      const {entry, slots} = this.plan(statement, types);
       if (!sameShape(prepared.shape, entry.shape)) throw new PgError('0A000', 'cached plan must not change result type');
       prepared.entry = entry;
+      prepared.slots = slots;
     }
     for (const check of prepared.entry.bindChecks) this.evaluate(check, params);
     return session.executePlan(prepared.entry, params, prepared.slots);
@@ -185,6 +228,14 @@ function sameShape(a: ResultShape | null, b: ResultShape | null): boolean {
     const other = b.fields[i]!;
     return field.name === other.name && field.type.oid === other.type.oid && field.typmod === other.typmod;
   });
+}
+
+/** Whether a statement is all that its text holds, but for a final semicolon. */
+function isWholeText(statement: ParsedStatement): boolean {
+  const {text, location, length} = statement;
+  if (location !== 0) return false;
+  const rest = length === 0 || length >= text.length ? '' : Buffer.from(text).subarray(length).toString('latin1');
+  return /^[\s;]*$/.test(rest);
 }
 
 /** The statement's own text within the query string. */

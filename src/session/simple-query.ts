@@ -37,6 +37,7 @@ export class SimpleQuery {
   #runCached(execution: () => Execution): Promise<void> | undefined {
     this.#statements = ONE;
     this.#index = 0;
+    this.#session.enterPlan();
     const made = execution();
     return this.#runExecution(made) ?? this.#continue();
   }

@@ -187,6 +187,10 @@ export class WadiSession implements Session, Listener {
     return explicitSchemas(this.transaction.catalog, this.settings.raw('search_path') ?? '', this.currentUser, this.pid);
   }
 
+  schemaExists(name: string): boolean {
+    return this.transaction.catalog.schemaByName(name) !== undefined;
+  }
+
   schemaNames(includeImplicit: boolean): readonly string[] {
     const {catalog} = this.transaction;
     const oids = includeImplicit ? this.searchPath() : this.explicitSchemas();
@@ -204,7 +208,7 @@ export class WadiSession implements Session, Listener {
   prepareExecution(statement: ParsedStatement, params: readonly Datum[]): Execution {
     const command = makeCommand(this, statement, params);
     if (command !== null) return command;
-    const {entry, slots} = this.planner.plan(statement, []);
+    const {entry, slots} = this.planner.plan(statement, [], true);
     return this.executePlan(entry, params, slots);
   }
 
@@ -215,6 +219,11 @@ export class WadiSession implements Session, Listener {
   /** Before a statement of any kind: the failed block, the clock, the implicit transaction. */
   enterStatement(statement: ParsedStatement): void {
     if (this.transaction.status === 'failed' && !endsTransaction(statement)) throw inFailedTransaction();
+    this.enterPlan();
+  }
+
+  /** The clock and the implicit transaction of a statement that may run. */
+  enterPlan(): void {
     this.statementStartedAt = nowMicros();
     this.transaction.ensure(this.statementStartedAt);
   }

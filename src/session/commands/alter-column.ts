@@ -62,7 +62,11 @@ export async function addColumn({session, text, table, cmd}: TableAlteration): P
   const isFilled = isConstant ? missingValue !== null : value !== null;
   const isRefused = column.isNotNull && !isFilled && (await hasRows(session, storageOf(session, table.oid)));
   if (isRefused) {
-    throw new PgError(SqlState.notNullViolation, `column "${name}" of relation "${table.name}" contains null values`, {table: table.name, column: name});
+    throw new PgError(SqlState.notNullViolation, `column "${name}" of relation "${table.name}" contains null values`, {
+      schema: session.transaction.catalog.schemaByOid(table.schema)?.name,
+      table: table.name,
+      column: name,
+    });
   }
   const added = alterStored(session, table, puts({...wide, columns: [...table.columns, {...column, missingValue}]}));
   if (value !== null && !isConstant) await fillColumn(session, added, value);
@@ -137,7 +141,7 @@ export async function dropColumn({session, table, cmd}: TableAlteration): Promis
 }
 
 /** SET DEFAULT, DROP DEFAULT. */
-export async function setDefault({session, text, table, cmd}: TableAlteration): Promise<void> {
+export async function setDefault({session, table, cmd}: TableAlteration): Promise<void> {
   const column = alteredColumn(table, cmd.name);
   if (column.identity !== '') {
     throw new PgError(SqlState.syntaxError, `column "${column.name}" of relation "${table.name}" is an identity column`, {
@@ -150,7 +154,7 @@ export async function setDefault({session, text, table, cmd}: TableAlteration): 
     });
   }
   const type = session.transaction.catalog.typeByOid(column.typeOid)!;
-  const stored = cmd.def === undefined ? null : defaultText({session, text}, table, cmd.def, {...column, type});
+  const stored = cmd.def === undefined ? null : defaultText({session, text: ''}, table, cmd.def, {...column, type});
   change(session, puts(withColumn(table, column.attnum, {defaultText: stored?.text ?? null, sequence: cmd.def === undefined ? NO_OID : column.sequence})));
 }
 

@@ -59,8 +59,8 @@ async function addKey(place: ConstraintPlace, node: Constraint): Promise<void> {
   const isPrimary = node.contype === 'CONSTR_PRIMARY';
   checkOnePrimary(session, table, isPrimary);
   const key = defineKey(place, node);
-  if (isPrimary) await checkNotNull(session, table, key.constraint.columns);
-  alterStored(session, table, puts({...table, columns: withKeyColumns(table.columns, [key])}, key.index, key.constraint));
+  const altered = alterStored(session, table, puts({...table, columns: withKeyColumns(table.columns, [key])}, key.index, key.constraint));
+  if (isPrimary) await checkNotNull(session, altered, key.constraint.columns);
 }
 
 function checkOnePrimary(session: WadiSession, table: TableDescriptor, isPrimary: boolean): void {

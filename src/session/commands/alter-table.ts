@@ -70,7 +70,8 @@ function alterable(session: WadiSession, relation: RelationDescriptor | undefine
 }
 
 /** The order in which PostgreSQL works on subcommands: drops first, then types, columns, constraints, the rest. */
-function passOf({subtype}: AlterTableCmd): number {
+function passOf({subtype, def}: AlterTableCmd): number {
+  if (subtype === 'AT_ColumnDefault' && def === undefined) return 0;
   switch (subtype) {
     case 'AT_DropColumn':
     case 'AT_DropConstraint':
@@ -158,6 +159,9 @@ async function alterTable(alteration: TableAlteration): Promise<void> {
     case 'AT_ClusterOn':
     case 'AT_DropCluster':
       return;
+    case 'AT_SetLogged':
+      if (alteration.table.persistence === 'p') return;
+      throw unsupported(cmd);
     default:
       throw unsupported(cmd);
   }

@@ -66,9 +66,9 @@ function checkKinds(table: TableDescriptor, referenced: TableDescriptor): void {
   if (table.persistence === 't' && referenced.persistence !== 't') {
     throw invalid('constraints on temporary tables may reference only temporary tables');
   }
-  if (referenced.tableKind === 'stream' && table.oid !== referenced.oid) throw invalid('constraints may not reference stream tables');
+  if (referenced.tableKind === 'stream' && table.oid !== referenced.oid) throw featureNotSupported('foreign keys may not reference stream tables');
   if (table.tableKind === 'shared' && referenced.tableKind === 'user') {
-    throw invalid('constraints on shared tables may reference only shared tables');
+    throw featureNotSupported('foreign keys of shared tables may reference only shared tables');
   }
 }
 
