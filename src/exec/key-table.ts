@@ -9,6 +9,8 @@ const UNKNOWN = -2;
 export const ABSENT = -1;
 
 const NO_INTS = new Int32Array(0);
+/** An array of places may be this many times larger than the number of keys. */
+const DIRECT_SPREAD = 8;
 
 /** Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing over 32-bit hashes. */
 class ColumnKeys {
@@ -19,6 +21,8 @@ class ColumnKeys {
   #dictionary: TextDictionary | null = null;
   #memo = new Int32Array(0);
   #nullGroup = ABSENT;
+  /** Group of each key where all keys are small whole numbers; null elsewhere. */
+  #direct: Int32Array | null = null;
   #inserts = true;
 
   constructor(type: TypeInstance) {
@@ -34,6 +38,7 @@ class ColumnKeys {
     }
     this.#buckets.fill(ABSENT);
     this.#dictionary = null;
+    this.#direct = null;
     this.#nullGroup = ABSENT;
   }
 
@@ -65,8 +70,9 @@ class ColumnKeys {
     }
   }
 
-  /** The loop of integer keys without NULLs: everything in locals, the slow path only for keys that are not in their first bucket. */
+  /** The loop of integer keys without NULLs: everything in locals, the slow path for new keys and for those that are not in their first bucket. */
   #assignInts(values: Int32Array, selection: Int32Array | null, count: number, groups: Int32Array): void {
+    if (this.#direct !== null) return this.#assignDirect(values, selection, count, groups);
     let buckets = this.#buckets;
     let ints = this.store.ints(0) ?? NO_INTS;
     let mask = buckets.length - 1;
@@ -84,6 +90,40 @@ class ColumnKeys {
       ints = this.store.ints(0) ?? NO_INTS;
       mask = buckets.length - 1;
     }
+  }
+
+  /** As #assignInts, while all keys are small numbers: they are places in an array. */
+  #assignDirect(values: Int32Array, selection: Int32Array | null, count: number, groups: Int32Array): void {
+    let direct = this.#direct ?? NO_INTS;
+    const inserts = this.#inserts;
+    for (let i = 0; i < count; i++) {
+      const value = values[selection === null ? i : selection[i]!]!;
+      const group = value >= 0 && value < direct.length ? direct[value]! : ABSENT;
+      if (group !== ABSENT || !inserts) {
+        groups[i] = group;
+        continue;
+      }
+      groups[i] = this.#int(value);
+      direct = this.#direct ?? NO_INTS;
+    }
+  }
+
+  /** Called when the table has doubled: small keys get an array of places. */
+  #buildDirect(): void {
+    const ints = this.store.ints(0)!;
+    const size = this.store.size;
+    let largest = 0;
+    for (let group = 0; group < size; group++) {
+      const value = ints[group]!;
+      if (value < 0 || value >= DIRECT_SPREAD * size) {
+        this.#direct = null;
+        return;
+      }
+      if (value > largest) largest = value;
+    }
+    const direct = new Int32Array(2 * largest + 1).fill(ABSENT);
+    for (let group = 0; group < size; group++) if (group !== this.#nullGroup) direct[ints[group]!] = group;
+    this.#direct = direct;
   }
 
   #assignCodes(
@@ -196,6 +236,11 @@ class ColumnKeys {
     const group = this.store.size;
     this.store.appendRow([value]);
     this.#buckets[slot] = group;
+    if (this.#direct !== null) {
+      const at = value as number;
+      if (at >= 0 && at < this.#direct.length) this.#direct[at] = group;
+      else this.#direct = null;
+    }
     this.#grow(hash);
     return group;
   }
@@ -219,6 +264,7 @@ class ColumnKeys {
       buckets[slot] = group;
     }
     this.#buckets = buckets;
+    if (this.#type.physical === 'int32') this.#buildDirect();
   }
 }
 

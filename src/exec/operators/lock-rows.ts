@@ -117,7 +117,7 @@ export class LockRows implements Operator {
   #refresh(mark: RowMark, table: TableStorage, row: Datum[], newest: RowVersion): void {
     for (const {input, output} of mark.columns) {
       if (output === 'userId') continue;
-      const position = table.columns.findIndex(column => column.attnum === output);
+      const position = table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === output);
       if (position !== -1) row[input] = newest.row[position]!;
     }
     row[mark.seq] = newest.seq;

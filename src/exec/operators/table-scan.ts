@@ -187,7 +187,7 @@ export class TableScan implements Operator {
     const predicates: ScanPredicate[] = [];
     for (const {plan, values} of this.#pushed) {
       const evaluated = values.map(value => value(this.#run));
-      const position = this.#table!.columns.findIndex(column => column.attnum === plan.column);
+      const position = this.#table!.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === plan.column);
       if (position === -1) continue;
       if (!plan.isArray) {
         predicates.push({column: position, op: plan.op, values: evaluated});
@@ -266,7 +266,7 @@ function ctidOf(rid: bigint): bigint {
 }
 
 function scanColumn(table: TableStorage, output: TableScanPlan['outputs'][number]): ScanColumn {
-  if (typeof output === 'number') return table.columns.findIndex(column => column.attnum === output);
+  if (typeof output === 'number') return table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === output);
   if (output === 'userId') return 'owner';
   if (output === 'tableoid' || output === 'ctid') return 'rid';
   return output;
