@@ -55,7 +55,7 @@ function optionText(option: string): string {
   const at = option.indexOf('=');
   const name = option.slice(0, at);
   const value = option.slice(at + 1);
-  return `${name}=${/^[a-z_0-9.]+$/.test(value) ? value : `'${value.replaceAll("'", "''")}'`}`;
+  return `${name}=${quoteIdentifier(value) === value ? value : `'${value.replaceAll("'", "''")}'`}`;
 }
 
 /** One key or included column without ordering (1-based), '' when there is none. */

@@ -82,6 +82,8 @@ export interface ColumnDescriptor {
   readonly collation: Oid;
   readonly acl: readonly AclItem[] | null;
   readonly comment: string | null;
+  /** Id of the stored column when a change of type gave it another one; absent: attnum. Like attnums, never used again. */
+  readonly storageId?: number;
 }
 
 export type TableKind = 'shared' | 'user' | 'stream';

@@ -53,7 +53,8 @@ export class TableStorages {
       const type = catalog.typeByOid(column.typeOid);
       assert(type !== undefined, `type ${column.typeOid} of a stored column exists`);
       columns.push({
-        attnum: column.attnum,
+        attnum: column.storageId ?? column.attnum,
+        catalogAttnum: column.attnum,
         type,
         typmod: column.typmod,
         name: column.name,
@@ -61,7 +62,7 @@ export class TableStorages {
         missingValue: column.missingValue,
       });
     }
-    const positions = new Map(columns.map((column, position) => [column.attnum, position]));
+    const positions = new Map(columns.map((column, position) => [column.catalogAttnum!, position]));
     const storageIndexes = indexes.map(index => this.#index(catalog, table, index, columns, positions));
     return {
       databaseOid: catalog.databaseOid,

@@ -4,7 +4,10 @@ import type {Datum, TypeInstance} from '../types/contract.ts';
 
 /** A stored column. Stored rows are Datum[] in the order of TableStorage.columns (dropped columns are not in it). */
 export interface StorageColumn {
+  /** Stable id of the stored column. */
   readonly attnum: number;
+  /** attnum in the catalog; absent: the same. They differ once the column's type was changed. */
+  readonly catalogAttnum?: number;
   readonly type: TypeInstance;
   readonly typmod: number;
   readonly name: string;

@@ -84,8 +84,9 @@ function builtinConstraint(context: InfoContext, key: Oid): Datum {
 
 /** pg_get_viewdef(view [, pretty | wrap column]): a wrap column asks for the pretty form. */
 function viewText(context: InfoContext, view: Oid, args: readonly Datum[]): Datum {
-  const text = viewDefinition(context.snapshot, view);
-  if (text === undefined) return null;
+  const stored = viewDefinition(context.snapshot, view);
+  if (stored === undefined) return null;
+  const text = shownText(context, stored);
   return isPretty(args, 1) || typeof args[1] === 'number' ? prettyExpression(text) : text;
 }
 

@@ -145,7 +145,7 @@ export const informationViews = informationView('views', context =>
     .filter(isViewLike)
     .map(relation => ({
       ...located(context, 'table', relation.schema, relation.name),
-      view_definition: viewDefinition(context.snapshot, relation.oid) ?? null,
+      view_definition: shownInSchema(context, relation.schema, viewDefinition(context.snapshot, relation.oid) ?? null),
       check_option: 'NONE',
       is_updatable: 'NO',
       is_insertable_into: 'NO',

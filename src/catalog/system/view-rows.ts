@@ -6,6 +6,7 @@ import {qualifiedScope, relationLocation, roleName, schemaName} from '../names.t
 import {quoteIdentifier} from '../quote.ts';
 import {accessMethods} from './class-rows.ts';
 import {allIndexes} from './index-rows.ts';
+import {shownInSchema} from '../stored-text.ts';
 import {derivedOid, type Row, type SystemContext, type SystemSource} from './source.ts';
 import {systemSchemaRelations} from './system-schema.ts';
 import {SchemaOid} from '../well-known.ts';
@@ -51,7 +52,7 @@ export const pgViews: SystemSource = {
       ...systemSchemaRelations.map(relation => ['system', relation.name, 'postgres', null]),
       ...[...snapshot.views()].map(view => [
         ...[schemaName(snapshot, view.schema), view.name, roleName(snapshot, view.owner)],
-        viewDefinition(snapshot, view.oid) ?? null,
+        shownInSchema(context, view.schema, viewDefinition(snapshot, view.oid) ?? null),
       ]),
     ];
   },

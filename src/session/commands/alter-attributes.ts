@@ -3,7 +3,7 @@ import type {TypeDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {checkColumnType, plainColumn} from './column-definitions.ts';
 import {columnNamed} from './constraint-definitions.ts';
 import {change, notice, puts} from './ddl.ts';
@@ -14,7 +14,7 @@ import {relationName} from '../../catalog/names.ts';
 import {typeDescriptorNamed} from './type-names.ts';
 
 /** ALTER TYPE ... ADD | DROP | ALTER ATTRIBUTE of a composite type that no table uses. */
-export async function alterAttributes(session: WadiSession, node: AlterTableStmt, cmds: readonly AlterTableCmd[], text: string): Promise<void> {
+export async function alterAttributes(session: SessionContext, node: AlterTableStmt, cmds: readonly AlterTableCmd[], text: string): Promise<void> {
   const name = nameOf(session, node.relation);
   let type = typeDescriptorNamed(session, name, 'type');
   if (type.typeKind !== 'c') throw new PgError(SqlState.wrongObjectType, `${name.name} is not a composite type`);
@@ -24,7 +24,7 @@ export async function alterAttributes(session: WadiSession, node: AlterTableStmt
   change(session, puts(type));
 }
 
-function checkUnused(session: WadiSession, type: TypeDescriptor): void {
+function checkUnused(session: SessionContext, type: TypeDescriptor): void {
   for (const table of session.transaction.catalog.tables()) {
     const column = table.columns.find(each => !each.isDropped && (each.typeOid === type.oid || each.typeOid === type.arrayOid));
     if (column === undefined) continue;
@@ -33,7 +33,7 @@ function checkUnused(session: WadiSession, type: TypeDescriptor): void {
   }
 }
 
-function changed(session: WadiSession, type: TypeDescriptor, cmd: AlterTableCmd, text: string): TypeDescriptor {
+function changed(session: SessionContext, type: TypeDescriptor, cmd: AlterTableCmd, text: string): TypeDescriptor {
   const def = cmd.def !== undefined && 'ColumnDef' in cmd.def ? cmd.def.ColumnDef : {};
   const name = cmd.subtype === 'AT_AddColumn' ? (def.colname ?? '') : (cmd.name ?? '');
   const existing = columnNamed(type, name);

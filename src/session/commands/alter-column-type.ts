@@ -1,5 +1,5 @@
 import type {ColumnDef, Node} from '@pgsql/types';
-import type {ColumnDescriptor, ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {ColumnDescriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {formatType} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Rid} from '../../common/ids.ts';
@@ -9,17 +9,17 @@ import {tryCoerce} from '../../sql/bind/coerce.ts';
 import {newBinding} from '../../sql/bind/statement.ts';
 import type {TypeRef} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {alteredColumn, withColumn} from './alter-column.ts';
 import type {TableAlteration} from './alter-table.ts';
-import {checkColumnType, collationOf, plainColumn} from './column-definitions.ts';
+import {checkColumnType, collationOf, nextStorageId} from './column-definitions.ts';
 import {alterStored, NO_OID, puts} from './ddl.ts';
 import {bindDefinition, reboundValue, typeRef} from './definition-binding.ts';
 import {dependentsOf} from './dependencies.ts';
 import {nameScope, objectText} from './object-text.ts';
-import {eachRow, rewriteRows, rowCode, storageOf} from './table-rows.ts';
+import {eachRow, positionOf, rewriteRows, rowCode, storageOf} from './table-rows.ts';
 
-/** ALTER COLUMN ... TYPE: changed values are written under a new column number, so that old generations and segments stay readable. */
+/** ALTER COLUMN ... TYPE: changed values are stored under a new id, so that old generations and segments stay readable. */
 export async function alterColumnType({session, text, table, cmd}: TableAlteration): Promise<void> {
   const column = alteredColumn(table, cmd.name);
   const def = cmd.def !== undefined && 'ColumnDef' in cmd.def ? cmd.def.ColumnDef : {};
@@ -47,7 +47,7 @@ function isSameStored(column: ColumnDescriptor, to: TypeRef): boolean {
   return to.typmod === -1 || (column.typmod !== -1 && to.typmod >= column.typmod);
 }
 
-function checkDependents(session: WadiSession, table: TableDescriptor, column: ColumnDescriptor): void {
+function checkDependents(session: SessionContext, table: TableDescriptor, column: ColumnDescriptor): void {
   const scope = nameScope(session);
   for (const {node} of dependentsOf(session, {kind: 'column', table, attnum: column.attnum})) {
     if (node.kind === 'object' && node.object.kind === 'view') {
@@ -63,7 +63,7 @@ function checkDependents(session: WadiSession, table: TableDescriptor, column: C
   }
 }
 
-function convertedDefault(session: WadiSession, table: TableDescriptor, column: ColumnDescriptor, to: TypeRef): string | null {
+function convertedDefault(session: SessionContext, table: TableDescriptor, column: ColumnDescriptor, to: TypeRef): string | null {
   if (column.defaultText === null) return null;
   const text = reboundValue(session, table, column.defaultText, {name: column.name, ...to, isGenerated: column.generated !== ''});
   if (text !== null) return text;
@@ -73,7 +73,7 @@ function convertedDefault(session: WadiSession, table: TableDescriptor, column: 
 }
 
 /** The new value of a row: USING's, or the old one converted. */
-function conversion(session: WadiSession, text: string, table: TableDescriptor, column: ColumnDescriptor, def: ColumnDef, to: TypeRef): BoundExpr {
+function conversion(session: SessionContext, text: string, table: TableDescriptor, column: ColumnDescriptor, def: ColumnDef, to: TypeRef): BoundExpr {
   const node: Node = def.raw_default ?? {ColumnRef: {fields: [{String: {sval: column.name}}]}};
   const place = {session, text, clause: 'transform expressions', columns: table.columns, relationName: table.name, domainValue: null};
   const {expr} = bindDefinition(place, node);
@@ -91,46 +91,22 @@ function conversion(session: WadiSession, text: string, table: TableDescriptor, 
   });
 }
 
-/** Puts a column of another type in the place of the old one and fills it. */
-async function replaceColumn(session: WadiSession, table: TableDescriptor, column: ColumnDescriptor, value: BoundExpr): Promise<void> {
-  const old = column.attnum;
-  const attnum = Math.max(...table.columns.map(each => each.attnum)) + 1;
+/** The column keeps its number; its values are stored under a new id. */
+async function replaceColumn(session: SessionContext, table: TableDescriptor, column: ColumnDescriptor, value: BoundExpr): Promise<void> {
+  const {attnum} = column;
   const values = new Map<Rid, Datum>();
   const code = rowCode(session, [value]);
   await eachRow(session, storageOf(session, table.oid), version => values.set(version.rid, code(version.row)[0]!));
-  const tombstone: ColumnDescriptor = {
-    ...plainColumn(old, `........pg.dropped.${old}........`, {type: session.transaction.catalog.typeByOid(table.columns.find(each => each.attnum === old)!.typeOid)!, typmod: -1}),
-    isDropped: true,
-  };
-  const columns = table.columns.map(each => (each.attnum === old ? {...column, attnum, missingValue: null} : each));
-  const next: TableDescriptor = {...table, columns: [...columns, tombstone], schemaVersion: table.schemaVersion + 1};
-  const altered = alterStored(session, table, [...puts(next), ...renumbered(session, table, old, attnum)]);
-  const position = storageOf(session, altered.oid).columns.findIndex(each => each.attnum === attnum);
+  const storageId = nextStorageId(table);
+  const columns = table.columns.map(each => (each.attnum === attnum ? {...column, storageId, missingValue: null} : each));
+  const next: TableDescriptor = {...table, columns, schemaVersion: table.schemaVersion + 1};
+  const altered = alterStored(session, table, [...puts(next), ...withoutOpclass(session, table, attnum)]);
+  const position = positionOf(storageOf(session, altered.oid), attnum);
   await rewriteRows(session, altered, ({rid, row}) => row.with(position, values.get(rid) ?? null));
 }
 
-/** What names a column by its number, with the new number. */
-function renumbered(session: WadiSession, table: TableDescriptor, from: number, to: number): ReturnType<typeof puts> {
-  const {catalog} = session.transaction;
-  const mapped = (attnums: readonly number[]): readonly number[] => attnums.map(attnum => (attnum === from ? to : attnum));
-  const indexes = catalog
-    .indexesOf(table.oid)
-    .filter(index => index.keys.some(key => key.attnum === from) || index.included.includes(from))
-    .map((index): IndexDescriptor => ({
-      ...index,
-      keys: index.keys.map(key => (key.attnum === from ? {...key, attnum: to, opclass: NO_OID} : key)),
-      included: mapped(index.included),
-    }));
-  const own = catalog
-    .constraintsOf(table.oid)
-    .filter(each => each.columns.includes(from))
-    .map((each): ConstraintDescriptor => ({...each, columns: mapped(each.columns), ...(each.referencedTable === table.oid ? {referencedColumns: mapped(each.referencedColumns)} : {})}));
-  const others = catalog
-    .referencingConstraints(table.oid)
-    .filter(each => each.table !== table.oid && each.referencedColumns.includes(from))
-    .map((each): ConstraintDescriptor => ({...each, referencedColumns: mapped(each.referencedColumns)}));
-  const sequences = [...catalog.sequences()]
-    .filter(each => each.ownedByTable === table.oid && each.ownedByAttnum === from)
-    .map(each => ({...each, ownedByAttnum: to}));
-  return puts(...indexes, ...own, ...others, ...sequences);
+/** Index keys of another type take its default operator class. */
+function withoutOpclass(session: SessionContext, table: TableDescriptor, attnum: number): ReturnType<typeof puts> {
+  const indexes = session.transaction.catalog.indexesOf(table.oid).filter(index => index.keys.some(key => key.attnum === attnum && key.opclass !== NO_OID));
+  return puts(...indexes.map((index): IndexDescriptor => ({...index, keys: index.keys.map(key => (key.attnum === attnum ? {...key, opclass: NO_OID} : key))})));
 }

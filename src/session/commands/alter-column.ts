@@ -3,10 +3,10 @@ import type {ColumnDescriptor, SequenceDescriptor, TableDescriptor, ViewDescript
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {addConstraintNode} from './alter-constraint.ts';
 import type {TableAlteration} from './alter-table.ts';
-import {checkColumnName, defineColumn, type ColumnDraft, type TablePlace} from './column-definitions.ts';
+import {checkColumnName, defineColumn, nextStorageId, type ColumnDraft, type TablePlace} from './column-definitions.ts';
 import {defaultText, generatedText} from './column-values.ts';
 import {columnNamed} from './constraint-definitions.ts';
 import {alterStored, change, errorAt, NO_OID, notice, puts} from './ddl.ts';
@@ -28,7 +28,7 @@ export function withColumn<T extends TableDescriptor | ViewDescriptor>(table: T,
 }
 
 /** Puts a table whose stored shape is the same. */
-export function putTable(session: WadiSession, table: TableDescriptor): TableDescriptor {
+export function putTable(session: SessionContext, table: TableDescriptor): TableDescriptor {
   const before = session.transaction.catalog.tableByOid(table.oid)!;
   return alterStored(session, before, puts(table));
 }
@@ -53,7 +53,9 @@ export async function addColumn({session, text, table, cmd}: TableAlteration): P
   const {oid, schema, owner, persistence} = table;
   const place: TablePlace = {session, text, table: oid, name: table.name, schema, owner, persistence, chooser};
   const attnum = Math.max(0, ...table.columns.map(column => column.attnum)) + 1;
-  const draft = defineColumn(place, def, attnum);
+  const defined = defineColumn(place, def, attnum);
+  const storageId = nextStorageId(table);
+  const draft: ColumnDraft = storageId === attnum ? defined : {...defined, column: {...defined.column, storageId}};
   const wide: TableDescriptor = {...table, columns: [...table.columns, draft.column], schemaVersion: table.schemaVersion + 1};
   const {column, value} = columnValue(place, wide, draft);
   if (draft.sequence !== null) addSequence(session, draft.sequence);
@@ -91,7 +93,7 @@ function columnValue(place: TablePlace, table: TableDescriptor, draft: ColumnDra
 }
 
 /** nextval of a column's sequence as an expression. */
-function nextValue(session: WadiSession, draft: ColumnDraft): BoundExpr {
+function nextValue(session: SessionContext, draft: ColumnDraft): BoundExpr {
   const {parser} = session.engine;
   const [statement] = parser.parse(`SELECT nextval('${draft.sequence!.oid}'::regclass)`);
   const ast = statement?.ast;
@@ -101,7 +103,7 @@ function nextValue(session: WadiSession, draft: ColumnDraft): BoundExpr {
   return bindColumnValue(place, node as never, {...draft.column, type: draft.type}).expr;
 }
 
-function addSequence(session: WadiSession, sequence: SequenceDescriptor): void {
+function addSequence(session: SessionContext, sequence: SequenceDescriptor): void {
   change(session, puts(sequence));
   session.transaction.tx.ddl({kind: 'createSequence', oid: sequence.oid, state: sequenceState(sequence)});
 }
@@ -119,7 +121,7 @@ function isStable(expr: BoundExpr): boolean {
 }
 
 /** Computes the newest column for every row. */
-async function fillColumn(session: WadiSession, table: TableDescriptor, value: BoundExpr): Promise<void> {
+async function fillColumn(session: SessionContext, table: TableDescriptor, value: BoundExpr): Promise<void> {
   const code = rowCode(session, [value]);
   await rewriteRows(session, table, ({row}) => [...row.slice(0, -1), code(row)[0]!]);
 }
@@ -159,7 +161,7 @@ export async function setDefault({session, table, cmd}: TableAlteration): Promis
 }
 
 /** The same of a view's column. */
-export function setViewDefault(session: WadiSession, view: ViewDescriptor, cmd: AlterTableCmd, text: string): void {
+export function setViewDefault(session: SessionContext, view: ViewDescriptor, cmd: AlterTableCmd, text: string): void {
   const column = alteredColumn(view, cmd.name);
   const type = session.transaction.catalog.typeByOid(column.typeOid)!;
   const stored = cmd.def === undefined ? null : defaultText({session, text}, view, cmd.def, {...column, type});

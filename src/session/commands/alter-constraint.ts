@@ -2,7 +2,7 @@ import type {Constraint} from '@pgsql/types';
 import type {ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {TableAlteration} from './alter-table.ts';
 import {withDeferrability} from './column-definitions.ts';
 import {defineCheck, defineKey, plainConstraint, withKeyColumns, type ConstraintPlace} from './constraint-definitions.ts';
@@ -22,7 +22,7 @@ export async function addConstraint({session, text, table, cmd}: TableAlteration
 }
 
 /** Adds a constraint to a table that exists; its rows must satisfy it. */
-export async function addConstraintNode(session: WadiSession, text: string, table: TableDescriptor, node: Constraint): Promise<void> {
+export async function addConstraintNode(session: SessionContext, text: string, table: TableDescriptor, node: Constraint): Promise<void> {
   const {catalog} = session.transaction;
   if (node.conname !== undefined && catalog.constraintsOf(table.oid).some(each => each.name === node.conname)) {
     throw new PgError(SqlState.duplicateObject, `constraint "${node.conname}" for relation "${table.name}" already exists`);
@@ -63,7 +63,7 @@ async function addKey(place: ConstraintPlace, node: Constraint): Promise<void> {
   if (isPrimary) await checkNotNull(session, altered, key.constraint.columns);
 }
 
-function checkOnePrimary(session: WadiSession, table: TableDescriptor, isPrimary: boolean): void {
+function checkOnePrimary(session: SessionContext, table: TableDescriptor, isPrimary: boolean): void {
   if (!isPrimary || !session.transaction.catalog.indexesOf(table.oid).some(index => index.isPrimary)) return;
   throw new PgError(SqlState.invalidTableDefinition, `multiple primary keys for table "${table.name}" are not allowed`);
 }

@@ -4,7 +4,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {alterAttributes} from './alter-attributes.ts';
 import {addColumn, dropColumn, dropExpression, setDefault, setNotNull, setViewDefault} from './alter-column.ts';
 import {addConstraint, alterConstraint, dropConstraint, validateConstraint} from './alter-constraint.ts';
@@ -18,7 +18,7 @@ import {changeRelationOwner} from './owner.ts';
 
 /** One subcommand on a table, with what it needs. */
 export interface TableAlteration {
-  readonly session: WadiSession;
+  readonly session: SessionContext;
   /** Text of the statement. */
   readonly text: string;
   /** The table as the subcommands so far left it. */
@@ -56,7 +56,7 @@ export function alterTableCommand({session, node, statement}: CommandInput<Alter
 
 type Alterable = Exclude<RelationDescriptor, {kind: 'systemRelation'}>;
 
-function alterable(session: WadiSession, relation: RelationDescriptor | undefined, word: string): Alterable {
+function alterable(session: SessionContext, relation: RelationDescriptor | undefined, word: string): Alterable {
   if (relation === undefined) throw new PgError(SqlState.undefinedTable, 'the relation was dropped');
   if (relation.kind === 'systemRelation') {
     throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
@@ -95,7 +95,7 @@ function passOf({subtype, def}: AlterTableCmd): number {
   }
 }
 
-async function alter(session: WadiSession, relation: Alterable, cmd: AlterTableCmd, text: string): Promise<void> {
+async function alter(session: SessionContext, relation: Alterable, cmd: AlterTableCmd, text: string): Promise<void> {
   const {catalog} = session.transaction;
   if (cmd.subtype === 'AT_ChangeOwner') return changeRelationOwner(session, relation, cmd.newowner);
   switch (relation.kind) {
@@ -172,12 +172,12 @@ function unsupported({subtype}: AlterTableCmd): PgError {
   return featureNotSupported(`ALTER TABLE ... ${action} is not supported`);
 }
 
-async function alterView(session: WadiSession, view: ViewDescriptor, cmd: AlterTableCmd, text: string): Promise<void> {
+async function alterView(session: SessionContext, view: ViewDescriptor, cmd: AlterTableCmd, text: string): Promise<void> {
   if (cmd.subtype === 'AT_ColumnDefault') return setViewDefault(session, view, cmd, text);
   throw cannot(view, cmd);
 }
 
-async function alterIndex(session: WadiSession, index: IndexDescriptor, cmd: AlterTableCmd): Promise<void> {
+async function alterIndex(session: SessionContext, index: IndexDescriptor, cmd: AlterTableCmd): Promise<void> {
   if (cmd.subtype === 'AT_SetRelOptions') return setIndexOptions(session, index, cmd);
   if (cmd.subtype === 'AT_ResetRelOptions') return resetIndexOptions(session, index, cmd);
   throw cannot(index, cmd);

@@ -2,7 +2,7 @@ import type {Node, ObjectType} from '@pgsql/types';
 import type {CatalogObject, Descriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList} from './ast-values.ts';
 import {findFunction} from './function-names.ts';
 import {schemaNamed} from './object-names.ts';
@@ -14,7 +14,7 @@ export function objectWord(type: ObjectType | undefined): string {
 }
 
 /** The object, no relation, that ALTER ... RENAME, OWNER TO or SET SCHEMA names. */
-export function alterTarget(session: WadiSession, type: ObjectType | undefined, node: Node | undefined): Extract<Descriptor, CatalogObject> {
+export function alterTarget(session: SessionContext, type: ObjectType | undefined, node: Node | undefined): Extract<Descriptor, CatalogObject> {
   const {catalog} = session.transaction;
   if (node === undefined) throw featureNotSupported(`ALTER ${objectWord(type).toUpperCase()} is not supported`);
   switch (type) {

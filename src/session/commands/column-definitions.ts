@@ -7,7 +7,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {errorType} from '../../sql/bind/display-type.ts';
 import type {TypeRef} from '../../sql/contract.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {stringList} from './ast-values.ts';
 import {chooseRelationName, type NameChooser} from './choose-name.ts';
 import {typeRef} from './definition-binding.ts';
@@ -16,7 +16,7 @@ import {readSequenceOptions} from './sequence-options.ts';
 
 /** The table whose columns are defined. */
 export interface TablePlace {
-  readonly session: WadiSession;
+  readonly session: SessionContext;
   /** Text of the statement. */
   readonly text: string;
   readonly table: Oid;
@@ -66,6 +66,11 @@ export function plainColumn(attnum: number, name: string, type: TypeRef): Column
     acl: null,
     comment: null,
   };
+}
+
+/** An id for a new stored column: above all attnums and ids that the table has had. */
+export function nextStorageId(table: {readonly columns: readonly ColumnDescriptor[]}): number {
+  return Math.max(0, ...table.columns.map(column => Math.max(column.attnum, column.storageId ?? 0))) + 1;
 }
 
 /** The collation of a column without COLLATE. */

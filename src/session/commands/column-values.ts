@@ -66,7 +66,7 @@ export function generatedText(place: Pick<TablePlace, 'session' | 'text'>, table
       detail: 'A generated column cannot reference another generated column.',
     });
   }
-  if (!isImmutable(stored.expr)) throw new PgError(SqlState.invalidObjectDefinition, 'generation expression is not immutable');
+  if (!isImmutable(stored.tree)) throw new PgError(SqlState.invalidObjectDefinition, 'generation expression is not immutable');
   return stored.text;
 }
 

@@ -1,11 +1,11 @@
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** What a command is made from. */
 export interface CommandInput<N> {
-  readonly session: WadiSession;
+  readonly session: SessionContext;
   readonly node: N;
   readonly statement: ParsedStatement;
   readonly params: readonly Datum[];

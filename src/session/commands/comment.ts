@@ -4,7 +4,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, puts} from './ddl.ts';
@@ -38,7 +38,7 @@ function names(object: Node): string[] {
   return [constantText(object)];
 }
 
-function targetOf(session: WadiSession, node: CommentStmt, object: Node): Descriptor {
+function targetOf(session: SessionContext, node: CommentStmt, object: Node): Descriptor {
   const {catalog} = session.transaction;
   const owned = <T extends Descriptor & CatalogObject>(found: T, word: string): T => {
     checkOwner(catalog, session.currentRole, found, word);
@@ -81,7 +81,7 @@ function targetOf(session: WadiSession, node: CommentStmt, object: Node): Descri
   throw featureNotSupported(`COMMENT ON ${(node.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`);
 }
 
-function relation(session: WadiSession, parts: readonly string[], word: string): Extract<Descriptor, {kind: 'table' | 'view' | 'index' | 'sequence'}> {
+function relation(session: SessionContext, parts: readonly string[], word: string): Extract<Descriptor, {kind: 'table' | 'view' | 'index' | 'sequence'}> {
   const name = listName(parts);
   const found = findRelation(session, name, false);
   if (found === undefined) throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
@@ -90,7 +90,7 @@ function relation(session: WadiSession, parts: readonly string[], word: string):
   throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not ${word === 'index' ? 'an' : 'a'} ${word}`);
 }
 
-function commentColumn(session: WadiSession, parts: readonly string[], comment: string | null): void {
+function commentColumn(session: SessionContext, parts: readonly string[], comment: string | null): void {
   const column = parts.at(-1) ?? '';
   const name = listName(parts.slice(0, -1));
   const found = findRelation(session, name, false);
@@ -118,7 +118,7 @@ function withComment(object: {readonly name: string; readonly columns: Columns},
   return object.columns.map(column => (column.name === name ? {...column, comment} : column));
 }
 
-function constraintOf(session: WadiSession, parts: readonly string[]): Descriptor {
+function constraintOf(session: SessionContext, parts: readonly string[]): Descriptor {
   const table = relation(session, parts.slice(0, -1), 'table');
   const {catalog} = session.transaction;
   checkOwner(catalog, session.currentRole, table, 'table');
@@ -127,7 +127,7 @@ function constraintOf(session: WadiSession, parts: readonly string[]): Descripto
   throw new PgError(SqlState.undefinedObject, `constraint "${parts.at(-1) ?? ''}" for table "${table.name}" does not exist`);
 }
 
-function domainConstraint(session: WadiSession, object: Node): Descriptor {
+function domainConstraint(session: SessionContext, object: Node): Descriptor {
   const items = 'List' in object ? (object.List.items ?? []) : [];
   const type = typeDescriptorNamed(session, listName(items[0] === undefined ? [] : names(items[0])), 'domain');
   const name = items[1] === undefined ? '' : constantText(items[1]);

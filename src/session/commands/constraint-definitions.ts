@@ -2,7 +2,7 @@ import type {Constraint, Node} from '@pgsql/types';
 import type {ColumnDescriptor, ConstraintDescriptor, IndexDescriptor, IndexKey, TableDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
 import {chooseConstraintName, chooseRelationName, columnsPart, indexColumnNames, type NameChooser} from './choose-name.ts';
 import {bindCondition} from './definition-binding.ts';
@@ -10,7 +10,7 @@ import {errorAt, newOid, NO_OID} from './ddl.ts';
 
 /** Where a table's constraints are defined. */
 export interface ConstraintPlace {
-  readonly session: WadiSession;
+  readonly session: SessionContext;
   readonly text: string;
   readonly table: TableDescriptor;
   readonly chooser: NameChooser;

@@ -7,9 +7,10 @@ import {buildOperator} from '../../exec/build.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {childrenOf} from '../../expr/children.ts';
 import type {InsertPlan, ValuesPlan} from '../../sql/plan/plan.ts';
-import {discardRows, PlanExecution} from '../execution.ts';
+import {discardRows} from '../execution.ts';
+import {PlanExecution} from '../plan-execution.ts';
 import {ExecutionRun} from '../run-context.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {PickColumns} from '../../exec/operators/pick-columns.ts';
 import {CopySource, type CopyColumn} from './copy-source.ts';
 
@@ -17,7 +18,7 @@ import {CopySource, type CopyColumn} from './copy-source.ts';
  * COPY FROM STDIN: an INSERT whose VALUES are the client's rows, so that defaults, checks, keys and owners are those of INSERT.
  * Nothing is kept when a line is bad.
  */
-export async function copyIn(session: WadiSession, table: TableDescriptor, names: readonly string[], options: CopyOptions): Promise<string> {
+export async function copyIn(session: SessionContext, table: TableDescriptor, names: readonly string[], options: CopyOptions): Promise<string> {
   const {catalog} = session.transaction;
   const columns = names.map((name): CopyColumn => {
     const column = table.columns.find(each => each.name === name && !each.isDropped);

@@ -8,10 +8,10 @@ import {readRow} from '../../exec/column-store.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import type {Execution, RowReceiver} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** Runs a query and writes its rows as CopyData, one message per row. Returns the tag. */
-export async function copyOut(session: WadiSession, execution: Execution, shape: ResultShape, options: CopyOptions): Promise<string> {
+export async function copyOut(session: SessionContext, execution: Execution, shape: ResultShape, options: CopyOptions): Promise<string> {
   const {sink} = session;
   const receiver = new CopyOutReceiver(session, shape, options);
   sink.copyOutResponse(options.format === 'binary', shape.fields.length);
@@ -27,7 +27,7 @@ export async function copyOut(session: WadiSession, execution: Execution, shape:
 }
 
 class CopyOutReceiver implements RowReceiver {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #shape: ResultShape;
   readonly #types: readonly TypeInstance[];
   readonly #options: CopyOptions;
@@ -36,7 +36,7 @@ class CopyOutReceiver implements RowReceiver {
   readonly #writer: CopyWriter | null;
   count = 0;
 
-  constructor(session: WadiSession, shape: ResultShape, options: CopyOptions) {
+  constructor(session: SessionContext, shape: ResultShape, options: CopyOptions) {
     this.#session = session;
     this.#shape = shape;
     this.#types = shape.fields.map(field => field.type);

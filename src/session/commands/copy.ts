@@ -7,7 +7,7 @@ import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {shapeOf} from '../result-shape.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {copyIn} from './copy-in.ts';
@@ -19,7 +19,7 @@ export function copyCommand({session, node, statement}: CommandInput<CopyStmt>):
   return new CommandExecution(() => perform(session, node, statement));
 }
 
-async function perform(session: WadiSession, node: CopyStmt, statement: ParsedStatement): Promise<string> {
+async function perform(session: SessionContext, node: CopyStmt, statement: ParsedStatement): Promise<string> {
   if (node.is_program === true) throw featureNotSupported('COPY with PROGRAM is not supported');
   if (node.filename !== undefined) {
     throw featureNotSupported('COPY from or to a file of the server is not supported', {
@@ -30,7 +30,7 @@ async function perform(session: WadiSession, node: CopyStmt, statement: ParsedSt
   return node.is_from === true ? from(session, node) : to(session, node, statement);
 }
 
-async function to(session: WadiSession, node: CopyStmt, statement: ParsedStatement): Promise<string> {
+async function to(session: SessionContext, node: CopyStmt, statement: ParsedStatement): Promise<string> {
   const source = node.query === undefined ? tableQuery(session, node) : {...statement, ast: node.query, custom: null};
   if (!session.planner.isPlannable(source)) throw featureNotSupported('COPY of this statement is not supported');
   const {entry, slots} = session.planner.plan(source, []);
@@ -43,7 +43,7 @@ async function to(session: WadiSession, node: CopyStmt, statement: ParsedStateme
 }
 
 /** COPY t (a, b) TO as SELECT a, b FROM t: a listed `_user_id` addresses all owners as it does there. */
-function tableQuery(session: WadiSession, node: CopyStmt): ParsedStatement {
+function tableQuery(session: SessionContext, node: CopyStmt): ParsedStatement {
   const {table, columns} = target(session, node);
   const schema = session.transaction.catalog.schemaByOid(table.schema)!.name;
   const list = columns.map(quoteIdentifier).join(', ');
@@ -51,14 +51,14 @@ function tableQuery(session: WadiSession, node: CopyStmt): ParsedStatement {
   return session.engine.parser.parse(text)[0]!;
 }
 
-async function from(session: WadiSession, node: CopyStmt): Promise<string> {
+async function from(session: SessionContext, node: CopyStmt): Promise<string> {
   const {table, columns} = target(session, node);
   session.assertWritable('COPY FROM');
   const options: CopyOptions = makeCopyOptions(copyOptions(node), 'from', columns);
   return copyIn(session, table, columns, options);
 }
 
-function target(session: WadiSession, node: CopyStmt): {table: TableDescriptor; columns: string[]} {
+function target(session: SessionContext, node: CopyStmt): {table: TableDescriptor; columns: string[]} {
   const relation = findRelation(session, node.relation!);
   if (relation.kind === 'view') {
     throw new PgError(SqlState.wrongObjectType, `cannot copy ${node.is_from === true ? 'to' : 'from'} view "${relation.name}"`, {

@@ -5,7 +5,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {columnName} from '../../sql/bind/column-name.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
 import {chooseRelationName, columnsPart, indexColumnNames} from './choose-name.ts';
 import {isImmutable} from './column-values.ts';
@@ -30,7 +30,7 @@ export function createIndexCommand({session, node, statement}: CommandInput<Inde
 }
 
 /** Makes an index by its statement. */
-export async function createIndex(session: WadiSession, node: IndexStmt, text: string): Promise<void> {
+export async function createIndex(session: SessionContext, node: IndexStmt, text: string): Promise<void> {
   const table = await lockFound(session, 'share', () => indexedTable(session, relationNamed(session, node.relation)));
   const method = methodOf(session, node);
   const {catalog} = session.transaction;
@@ -67,7 +67,7 @@ export async function createIndex(session: WadiSession, node: IndexStmt, text: s
   alterStored(session, table, puts(index));
 }
 
-function indexedTable(session: WadiSession, relation: RelationDescriptor): TableDescriptor {
+function indexedTable(session: SessionContext, relation: RelationDescriptor): TableDescriptor {
   if (relation.kind === 'systemRelation') {
     throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
   }
@@ -79,7 +79,7 @@ function indexedTable(session: WadiSession, relation: RelationDescriptor): Table
   return relation;
 }
 
-function methodOf(session: WadiSession, node: IndexStmt): Method {
+function methodOf(session: SessionContext, node: IndexStmt): Method {
   const name = node.accessMethod ?? 'btree';
   if (name === 'btree' || name === 'sorted') return 'btree';
   if (name === 'hash' || name === 'bloom') return name;
@@ -116,7 +116,7 @@ function indexKey(place: ExpressionPlace, table: TableDescriptor, method: Method
     return {attnum: column.attnum, expressionText: null, ...order, opclass: indexOpclass(session, type, method, opclassNames), collation};
   }
   const stored = bindDefinition(place, element.expr);
-  if (!isImmutable(stored.expr)) {
+  if (!isImmutable(stored.tree)) {
     throw new PgError(SqlState.invalidObjectDefinition, 'functions in index expression must be marked IMMUTABLE');
   }
   const {type} = stored.expr;
@@ -140,11 +140,11 @@ function includedColumn(table: TableDescriptor, node: Node): number {
 
 function predicateText(place: ExpressionPlace, node: Node): string {
   const stored = bindCondition(place, node, 'WHERE');
-  if (isImmutable(stored.expr)) return stored.text;
+  if (isImmutable(stored.tree)) return stored.text;
   throw new PgError(SqlState.invalidObjectDefinition, 'functions in index predicate must be marked IMMUTABLE');
 }
 
-function chosenName(session: WadiSession, table: TableDescriptor, elements: readonly IndexElem[], included: readonly number[]): string {
+function chosenName(session: SessionContext, table: TableDescriptor, elements: readonly IndexElem[], included: readonly number[]): string {
   const wanted = elements.map(({name, expr}) => {
     if (expr === undefined) return name ?? '';
     const figured = columnName(expr);

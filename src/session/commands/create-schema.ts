@@ -5,7 +5,7 @@ import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import {discardRows, type Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, newOid, notice, puts} from './ddl.ts';
 import {roleNamed} from './object-names.ts';
@@ -28,12 +28,12 @@ export function createSchemaCommand({session, node, statement}: CommandInput<Cre
   });
 }
 
-function ownerOf(session: WadiSession, node: CreateSchemaStmt): RoleDescriptor {
+function ownerOf(session: SessionContext, node: CreateSchemaStmt): RoleDescriptor {
   if (node.authrole !== undefined) return roleNamed(session, node.authrole);
   return session.transaction.catalog.roleByOid(session.currentRole)!;
 }
 
-function checkRights(session: WadiSession, owner: RoleDescriptor, name: string): void {
+function checkRights(session: SessionContext, owner: RoleDescriptor, name: string): void {
   const {catalog} = session.transaction;
   for (const database of catalog.databases()) {
     if (database.oid !== catalog.databaseOid) continue;
@@ -56,7 +56,7 @@ function checkRights(session: WadiSession, owner: RoleDescriptor, name: string):
 const ELEMENT_ORDER: readonly string[] = ['CreateSeqStmt', 'CreateStmt', 'ViewStmt', 'IndexStmt', 'CreateTrigStmt', 'GrantStmt'];
 
 async function createElements(
-  session: WadiSession,
+  session: SessionContext,
   node: CreateSchemaStmt,
   statement: ParsedStatement,
   into: {readonly schema: string; readonly owner: RoleDescriptor},

@@ -9,8 +9,8 @@ import type {Datum} from '../../types/contract.ts';
 import type {OwnerId} from '../../common/ids.ts';
 import type {Execution, RowReceiver} from '../execution.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
-import {PlanEntry} from '../plan-store.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import {StoredPlan} from '../plan-store.ts';
+import type {PlanEntry, SessionContext} from '../session-context.ts';
 import {stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {putTable} from './create-table.ts';
@@ -41,14 +41,14 @@ interface TableAs {
   readonly isIfNotExists: boolean;
 }
 
-function makeTableAs(session: WadiSession, made: TableAs): Execution {
+function makeTableAs(session: SessionContext, made: TableAs): Execution {
   return ddlExecution(session, 'CREATE TABLE AS', async () => {
     const {into, statement} = made;
     if (into.onCommit !== undefined && into.onCommit !== 'ONCOMMIT_NOOP' && into.onCommit !== 'ONCOMMIT_PRESERVE_ROWS') {
       throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
     }
     const plan = planStatement({ast: made.query, text: statement.text}, session.planner.context([])).plan;
-    const entry = new PlanEntry(plan, session.transaction.catalog);
+    const entry = new StoredPlan(plan, session.transaction.catalog);
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
       if (!made.isIfNotExists) throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
@@ -81,7 +81,7 @@ function makeTableAs(session: WadiSession, made: TableAs): Execution {
 }
 
 /** Runs the query into the new table; returns the number of rows. */
-async function fill(session: WadiSession, table: TableDescriptor, entry: PlanEntry, params: readonly Datum[]): Promise<number> {
+async function fill(session: SessionContext, table: TableDescriptor, entry: PlanEntry, params: readonly Datum[]): Promise<number> {
   const {transaction, storages} = session;
   const storage = storages.get(transaction.catalog, table.oid);
   const owner: OwnerId = table.tableKind === 'shared' ? (0 as OwnerId) : session.effectiveOwner;

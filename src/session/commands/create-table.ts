@@ -5,7 +5,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {DdlEffect} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {chooseRelationName, columnsPart, indexColumnNames} from './choose-name.ts';
 import {checkColumnName, defineColumn, type ColumnDraft, type TablePlace} from './column-definitions.ts';
@@ -49,7 +49,7 @@ interface Elements {
   readonly likes: LikeDraft[];
 }
 
-async function createTable(session: WadiSession, node: CreateStmt, statement: ParsedStatement): Promise<void> {
+async function createTable(session: SessionContext, node: CreateStmt, statement: ParsedStatement): Promise<void> {
   const {text, custom} = statement;
   const placed = tablePlacement(session, node.relation!, text);
   const {schema, name, persistence} = placed;
@@ -95,7 +95,7 @@ async function createTable(session: WadiSession, node: CreateStmt, statement: Pa
 
 /** Puts a new table with what belongs to it, and tells storage. */
 export function putTable(
-  session: WadiSession,
+  session: SessionContext,
   table: TableDescriptor,
   parts: readonly (SequenceDescriptor | IndexDescriptor | ConstraintDescriptor)[],
   sequences: readonly SequenceDescriptor[],

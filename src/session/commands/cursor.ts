@@ -6,8 +6,8 @@ import {ColumnStore} from '../../exec/column-store.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import {CommandExecution, type Execution, type RowReceiver, type RunResult} from '../execution.ts';
-import type {Portal} from '../extended-protocol.ts';
-import {textOf} from '../planner.ts';
+import type {Portal} from '../session-context.ts';
+import {textOf} from '../statement-text.ts';
 import type {CommandInput} from './command-types.ts';
 
 /** Bits of DeclareCursorStmt.options (parsenodes.h). */

@@ -9,7 +9,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {DdlEffect} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, deletion, errorAt, newOid, notice, puts} from './ddl.ts';
@@ -68,7 +68,7 @@ export function createDatabaseCommand({session, node, statement}: CommandInput<C
   });
 }
 
-function copyOf(session: WadiSession, template: DatabaseDescriptor, into: Oid): DdlEffect[] {
+function copyOf(session: SessionContext, template: DatabaseDescriptor, into: Oid): DdlEffect[] {
   const source = session.engine.catalog(template.oid);
   return ownObjects(source).map(descriptor => {
     if (descriptor.kind === 'table' || descriptor.kind === 'sequence') {
@@ -83,7 +83,7 @@ function ownObjects(catalog: CatalogSnapshot): Descriptor[] {
   return OWN_KINDS.flatMap(kind => [...catalog.list(kind)]);
 }
 
-function checkMayCreate(session: WadiSession, owner: Oid): void {
+function checkMayCreate(session: SessionContext, owner: Oid): void {
   if (session.isSuperuser) return;
   const {catalog} = session.transaction;
   if (catalog.roleByOid(session.currentRole)?.canCreateDb !== true) {
@@ -93,7 +93,7 @@ function checkMayCreate(session: WadiSession, owner: Oid): void {
   throw new PgError(SqlState.insufficientPrivilege, `must be member of role "${catalog.roleByOid(owner)?.name}"`);
 }
 
-function readOptions(session: WadiSession, nodes: CreatedbStmt['options'], statement: ParsedStatement): DatabaseOptions {
+function readOptions(session: SessionContext, nodes: CreatedbStmt['options'], statement: ParsedStatement): DatabaseOptions {
   const options: DatabaseOptions = {attributes: {}};
   const seen = new Set<string>();
   for (const option of defElems(nodes)) {
@@ -105,7 +105,7 @@ function readOptions(session: WadiSession, nodes: CreatedbStmt['options'], state
   return options;
 }
 
-function readOption(session: WadiSession, option: DefElem, options: DatabaseOptions, statement: ParsedStatement): void {
+function readOption(session: SessionContext, option: DefElem, options: DatabaseOptions, statement: ParsedStatement): void {
   const text = option.arg === undefined ? null : constantText(option.arg);
   switch (option.defname) {
     case 'owner':
@@ -178,7 +178,7 @@ function forced(node: DropdbStmt, statement: ParsedStatement): boolean {
   return false;
 }
 
-function checkDroppable(session: WadiSession, database: DatabaseDescriptor): void {
+function checkDroppable(session: SessionContext, database: DatabaseDescriptor): void {
   if (!ownsObject(session.currentRole, database.owner, session.transaction.catalog)) {
     throw new PgError(SqlState.insufficientPrivilege, `must be owner of database ${database.name}`);
   }
@@ -187,7 +187,7 @@ function checkDroppable(session: WadiSession, database: DatabaseDescriptor): voi
   throw new PgError(SqlState.objectInUse, 'cannot drop the currently open database');
 }
 
-function removalOf(session: WadiSession, database: Oid): DdlEffect[] {
+function removalOf(session: SessionContext, database: Oid): DdlEffect[] {
   const {engine} = session;
   const catalog = engine.catalog(database);
   return ownObjects(catalog).flatMap((descriptor): DdlEffect[] => {
@@ -198,19 +198,19 @@ function removalOf(session: WadiSession, database: Oid): DdlEffect[] {
   });
 }
 
-function sessionsIn(session: WadiSession, database: DatabaseDescriptor): WadiSession[] {
+function sessionsIn(session: SessionContext, database: DatabaseDescriptor): SessionContext[] {
   return [...session.engine.sessions.values()].filter(other => other !== session && other.database.oid === database.oid);
 }
 
 /** WITH (FORCE): other sessions end; waits until they have. */
-async function endSessions(session: WadiSession, database: DatabaseDescriptor): Promise<void> {
+async function endSessions(session: SessionContext, database: DatabaseDescriptor): Promise<void> {
   const error = new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command', {severity: 'FATAL'});
   for (const other of sessionsIn(session, database)) other.terminate(error);
   const deadline = Date.now() + 5000;
   while (sessionsIn(session, database).length > 0 && Date.now() < deadline) await session.wait(null);
 }
 
-function assertUnused(session: WadiSession, database: DatabaseDescriptor, role: 'source' | 'target'): void {
+function assertUnused(session: SessionContext, database: DatabaseDescriptor, role: 'source' | 'target'): void {
   const count = sessionsIn(session, database).length;
   if (count === 0) return;
   const message = `${role === 'source' ? 'source ' : ''}database "${database.name}" is being accessed by other users`;
@@ -233,7 +233,7 @@ export function alterDatabaseCommand({session, node, statement}: CommandInput<Al
 }
 
 /** 25001 inside a transaction block or among other statements of one query string. */
-function assertAlone(session: WadiSession, what: string): void {
+function assertAlone(session: SessionContext, what: string): void {
   if (!session.transaction.isInBlock && !session.isInMultiStatement) return;
   throw new PgError(SqlState.activeSqlTransaction, `${what} cannot run inside a transaction block`);
 }

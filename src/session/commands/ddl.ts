@@ -6,13 +6,13 @@ import {SqlState, type SqlStateCode} from '../../common/sqlstate.ts';
 import {characterPosition} from '../../sql/parse/positions.ts';
 import type {LockWait, TableLockMode} from '../../storage/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** Branded 0: no object. */
 export const NO_OID: Oid = oid(0);
 
 /** A DDL command: refused in a read-only transaction (25006), then its work; the tag is the command's name unless the work returns another. */
-export function ddlExecution(session: WadiSession, tag: string, work: () => Promise<string | void>): Execution {
+export function ddlExecution(session: SessionContext, tag: string, work: () => Promise<string | void>): Execution {
   return new CommandExecution(async () => {
     session.assertWritable(tag);
     session.transaction.hasRun = true;
@@ -31,12 +31,12 @@ export function deletion(object: {readonly kind: Descriptor['kind']; readonly oi
 }
 
 /** A new OID. */
-export function newOid(session: WadiSession): Oid {
+export function newOid(session: SessionContext): Oid {
   return session.engine.storage.allocateOid();
 }
 
 /** Two consecutive OIDs: a row type and its array. Returns the first. */
-export function newTypePair(session: WadiSession): Oid {
+export function newTypePair(session: SessionContext): Oid {
   const first = session.engine.storage.allocateOid();
   let next = session.engine.storage.allocateOid();
   let at = first;
@@ -48,12 +48,12 @@ export function newTypePair(session: WadiSession): Oid {
 }
 
 /** Applies catalog changes, with nothing physical. */
-export function change(session: WadiSession, changes: readonly CatalogChange[]): void {
+export function change(session: SessionContext, changes: readonly CatalogChange[]): void {
   session.transaction.ddl(changes, []);
 }
 
 /** Applies changes of one table's descriptor or indexes, and tells storage of its new shape. */
-export function alterStored(session: WadiSession, table: TableDescriptor, changes: readonly CatalogChange[]): TableDescriptor {
+export function alterStored(session: SessionContext, table: TableDescriptor, changes: readonly CatalogChange[]): TableDescriptor {
   const {transaction, storages} = session;
   const before = storages.of(transaction.catalog, table);
   transaction.ddl(changes, []);
@@ -64,7 +64,7 @@ export function alterStored(session: WadiSession, table: TableDescriptor, change
 
 /** Takes a table lock, waiting for others. 55P03 when `wait` is nowait and it is not free. */
 export async function lockTable(
-  session: WadiSession,
+  session: SessionContext,
   table: {readonly oid: Oid; readonly name: string},
   mode: TableLockMode,
   wait: LockWait = 'wait',
@@ -83,7 +83,7 @@ function lockNotAvailable(name: string): PgError {
 
 /** Locks what `find` finds and finds it again, until the name means the locked object. */
 export async function lockFound<T extends {readonly oid: Oid; readonly name: string}>(
-  session: WadiSession,
+  session: SessionContext,
   mode: TableLockMode,
   find: () => T,
 ): Promise<T> {
@@ -97,7 +97,7 @@ export async function lockFound<T extends {readonly oid: Oid; readonly name: str
 }
 
 /** A NOTICE. */
-export function notice(session: WadiSession, message: string, fields: PgErrorFields = {}, code: string = SqlState.successfulCompletion): void {
+export function notice(session: SessionContext, message: string, fields: PgErrorFields = {}, code: string = SqlState.successfulCompletion): void {
   session.notice('NOTICE', code, message, fields);
 }
 

@@ -2,6 +2,7 @@ import type {Node, TypeName} from '@pgsql/types';
 import type {ColumnDescriptor} from '../../catalog/descriptors.ts';
 import {qualifiedScope} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
+import {PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
@@ -16,16 +17,19 @@ import {newBinding} from '../../sql/bind/statement.ts';
 import {resolveTypeName} from '../../sql/bind/type-name.ts';
 import type {TypeRef} from '../../sql/contract.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** The type that a definition names; errors have a position in `text`. */
-export function typeRef(session: WadiSession, name: TypeName, text: string): TypeRef {
+export function typeRef(session: SessionContext, name: TypeName, text: string): TypeRef {
   return resolveTypeName(name, newBinding(session.planner.context([]), text));
 }
 
 /** An expression of a definition: bound, and as the text that is stored. */
 export interface StoredExpression {
+  /** To be executed: SQL functions are bound in place. */
   readonly expr: BoundExpr;
+  /** As it is written, calls of SQL functions included: what the text was printed from. */
+  readonly tree: BoundExpr;
   readonly text: string;
   /** attnums of the columns it reads. */
   readonly columns: readonly number[];
@@ -33,7 +37,7 @@ export interface StoredExpression {
 
 /** Where an expression of a definition stands. */
 export interface ExpressionPlace {
-  readonly session: WadiSession;
+  readonly session: SessionContext;
   /** Text of the statement, for positions. */
   readonly text: string;
   /** As error texts name it: `DEFAULT expressions`, `check constraints` ... */
@@ -51,11 +55,11 @@ interface Bound {
   readonly columnOf: ReadonlyMap<number, ColumnDescriptor>;
 }
 
-function bind(place: ExpressionPlace, node: Node): Bound {
+function bind(place: ExpressionPlace, node: Node, isTraced: boolean): Bound {
   const {session, text, clause, relationName} = place;
   const binding = newBinding(session.planner.context([]), text);
   // A trace keeps calls of SQL functions as calls.
-  binding.trace = new QueryTrace();
+  if (isTraced) binding.trace = new QueryTrace();
   const columnOf = new Map<number, ColumnDescriptor>();
   // Columns are positions in the stored row, so that the expression can be compiled over it.
   const columns = place.columns.filter(column => !column.isDropped).map((column, id) => {
@@ -67,23 +71,27 @@ function bind(place: ExpressionPlace, node: Node): Bound {
   return {binding, expr: binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName}), columnOf};
 }
 
-/** The text kept in the catalog: every name outside pg_catalog with its schema, so that it means the same under any search path. */
-function stored(place: ExpressionPlace, {columnOf}: Bound, expr: BoundExpr): StoredExpression {
-  const text = deparseExpression(expr, {
+/** An expression finished (converted to its type) in both forms. The text names everything outside pg_catalog with its schema, for any search path. */
+function stored(place: ExpressionPlace, node: Node, finish: (binding: Binding, expr: BoundExpr) => BoundExpr): StoredExpression {
+  const written = bind(place, node, true);
+  const tree = finish(written.binding, written.expr);
+  const text = deparseExpression(tree, {
     scope: qualifiedScope(place.session.transaction.catalog),
-    columnName: index => quoteIdentifier(columnOf.get(index)?.name ?? ''),
+    columnName: index => quoteIdentifier(written.columnOf.get(index)?.name ?? ''),
   });
-  return {expr, text: withRelationOids(place.session, text), columns: readColumns(expr, columnOf)};
+  const inlined = bind(place, node, false);
+  const expr = finish(inlined.binding, inlined.expr);
+  return {expr, tree, text: withRelationOids(place.session, text), columns: readColumns(tree, written.columnOf)};
 }
 
 /** The text of a view's query as it is kept: every name outside pg_catalog with its schema, relations in constants by OID. */
-export function storedQuery(session: WadiSession, node: Node, text: string, columnNames: readonly string[]): string {
+export function storedQuery(session: SessionContext, node: Node, text: string, columnNames: readonly string[]): string {
   const scope = qualifiedScope(session.transaction.catalog);
   return withRelationOids(session, deparseQuery(node, text, session.planner.context([]), {scope, columnNames}));
 }
 
 /** regclass constants by OID, so that a relation can be renamed. */
-export function withRelationOids(session: WadiSession, text: string): string {
+export function withRelationOids(session: SessionContext, text: string): string {
   return text.replaceAll(/'((?:[^']|'')+)'::regclass/g, (whole, name: string) => {
     const found = session.evalContext.catalog.regIn('regclass', name.replaceAll("''", "'"));
     return found < FIRST_NORMAL_OID ? whole : `'${found}'::regclass`;
@@ -92,8 +100,7 @@ export function withRelationOids(session: WadiSession, text: string): string {
 
 /** Binds an expression of a definition (an index key). */
 export function bindDefinition(place: ExpressionPlace, node: Node): StoredExpression {
-  const bound = bind(place, node);
-  return stored(place, bound, bound.expr);
+  return stored(place, node, (_binding, expr) => expr);
 }
 
 /** attnums of the columns in an expression, ascending. */
@@ -113,8 +120,7 @@ function readColumns(expr: BoundExpr, columnOf: ReadonlyMap<number, ColumnDescri
 
 /** A condition (CHECK, index predicate): must be boolean. */
 export function bindCondition(place: ExpressionPlace, node: Node, construct: string): StoredExpression {
-  const bound = bind(place, node);
-  return stored(place, bound, coerceBoolean(bound.binding, bound.expr, construct));
+  return stored(place, node, (binding, expr) => coerceBoolean(binding, expr, construct));
 }
 
 /** A DEFAULT or generation expression of a column: must be assignable to its type. */
@@ -123,21 +129,21 @@ export function bindColumnValue(
   node: Node,
   column: {readonly name: string; readonly type: TypeInstance; readonly typmod: number},
 ): StoredExpression {
-  const bound = bind(place, node);
-  const {binding, expr} = bound;
-  const converted = tryCoerce(binding, expr, column.type, {context: 'assignment', typmod: column.typmod});
-  if (converted !== null) return stored(place, bound, converted);
-  const what = place.clause === 'DEFAULT expressions' ? 'default expression' : 'generation expression';
-  throw binding.error(
-    SqlState.datatypeMismatch,
-    `column "${column.name}" is of type ${errorType(column.type)} but ${what} is of type ${errorType(expr.type)}`,
-    -1,
-    {hint: 'You will need to rewrite or cast the expression.'},
-  );
+  return stored(place, node, (binding, expr) => {
+    const converted = tryCoerce(binding, expr, column.type, {context: 'assignment', typmod: column.typmod});
+    if (converted !== null) return converted;
+    const what = place.clause === 'DEFAULT expressions' ? 'default expression' : 'generation expression';
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      `column "${column.name}" is of type ${errorType(column.type)} but ${what} is of type ${errorType(expr.type)}`,
+      -1,
+      {hint: 'You will need to rewrite or cast the expression.'},
+    );
+  });
 }
 
 /** A stored expression over a table's columns, bound so that it can be compiled over stored rows. */
-export function boundText(session: WadiSession, table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]}, text: string, clause: string): BoundExpr {
+export function boundText(session: SessionContext, table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]}, text: string, clause: string): BoundExpr {
   const binding = newBinding(session.planner.context([]), '');
   const columns = table.columns.filter(column => !column.isDropped).map((column, id) => ({
     name: column.name,
@@ -150,14 +156,18 @@ export function boundText(session: WadiSession, table: {readonly name: string; r
 
 /** A stored DEFAULT or generation expression for a column of another type; null when it cannot be converted. */
 export function reboundValue(
-  session: WadiSession,
+  session: SessionContext,
   table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]},
   text: string,
   column: TypeRef & {readonly name: string; readonly isGenerated: boolean},
 ): string | null {
   const clause = column.isGenerated ? 'column generation expressions' : 'DEFAULT expressions';
   const place: ExpressionPlace = {session, text: '', clause, columns: column.isGenerated ? table.columns : [], relationName: table.name, domainValue: null};
-  const bound = bind(place, expressionAst(newBinding(session.planner.context([]), ''), text));
-  const converted = tryCoerce(bound.binding, bound.expr, column.type, {context: 'assignment', typmod: column.typmod});
-  return converted === null ? null : stored(place, bound, converted).text;
+  const node = expressionAst(newBinding(session.planner.context([]), ''), text);
+  try {
+    return bindColumnValue(place, node, column).text;
+  } catch (error) {
+    if (error instanceof PgError && error.code === SqlState.datatypeMismatch) return null;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import type {CatalogObject, Descriptor, TableDescriptor, TypeDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import {rowArrayOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {NO_OID} from './ddl.ts';
 import {viewUses} from './view-uses.ts';
 
@@ -40,13 +40,13 @@ function dependent(object: Descriptor | undefined, type: DependencyType): Depend
 }
 
 /** What depends directly on a node, newest first. */
-export function dependentsOf(session: WadiSession, node: DependencyNode): Dependent[] {
+export function dependentsOf(session: SessionContext, node: DependencyNode): Dependent[] {
   const found =
     node.kind === 'object' ? ofObject(session, node.object) : node.kind === 'column' ? ofColumn(session, node.table, node.attnum) : [];
   return found.sort((a, b) => objectOid(b.node) - objectOid(a.node));
 }
 
-function ofObject(session: WadiSession, object: Descriptor): Dependent[] {
+function ofObject(session: SessionContext, object: Descriptor): Dependent[] {
   const {catalog} = session.transaction;
   switch (object.kind) {
     case 'schema':
@@ -82,7 +82,7 @@ function inSchema(catalog: CatalogSnapshot, schema: Oid): Dependent[] {
   return members.filter(each => each.schema === schema).flatMap(each => dependent(each, 'normal'));
 }
 
-function ofTable(session: WadiSession, table: TableDescriptor): Dependent[] {
+function ofTable(session: SessionContext, table: TableDescriptor): Dependent[] {
   const {catalog} = session.transaction;
   return [
     ...catalog.indexesOf(table.oid).flatMap(each => (each.constraint === NO_OID ? dependent(each, 'auto') : [])),
@@ -94,7 +94,7 @@ function ofTable(session: WadiSession, table: TableDescriptor): Dependent[] {
   ];
 }
 
-function ofColumn(session: WadiSession, table: TableDescriptor, attnum: number): Dependent[] {
+function ofColumn(session: SessionContext, table: TableDescriptor, attnum: number): Dependent[] {
   const {catalog} = session.transaction;
   const name = table.columns.find(column => column.attnum === attnum)?.name ?? '';
   const mentions = (text: string | null): boolean => text !== null && mentionsName(text, name);
@@ -145,7 +145,7 @@ function defaultsUsing(catalog: CatalogSnapshot, test: (text: string) => boolean
   return found;
 }
 
-function viewsUsing(session: WadiSession, relation: Oid, name: string, attnum: number | null): Dependent[] {
+function viewsUsing(session: SessionContext, relation: Oid, name: string, attnum: number | null): Dependent[] {
   const found: ViewDescriptor[] = [];
   for (const view of session.transaction.catalog.views()) {
     if (view.oid === relation || !view.queryText.includes(name)) continue;
@@ -156,7 +156,7 @@ function viewsUsing(session: WadiSession, relation: Oid, name: string, attnum: n
 }
 
 /** Columns, types and functions of a type. */
-function typeUsers(session: WadiSession, type: Oid, array: Oid): Dependent[] {
+function typeUsers(session: SessionContext, type: Oid, array: Oid): Dependent[] {
   const {catalog} = session.transaction;
   const isOf = (each: Oid): boolean => each === type || (array !== NO_OID && each === array);
   const found: Dependent[] = [];
@@ -177,7 +177,7 @@ function typeUsers(session: WadiSession, type: Oid, array: Oid): Dependent[] {
   return found;
 }
 
-function functionUsers(session: WadiSession, fn: Extract<Descriptor, {kind: 'function'}>): Dependent[] {
+function functionUsers(session: SessionContext, fn: Extract<Descriptor, {kind: 'function'}>): Dependent[] {
   const {catalog} = session.transaction;
   const calls = (text: string | null): boolean => text !== null && mentionsName(text, fn.name);
   const found = defaultsUsing(catalog, calls);

@@ -5,7 +5,7 @@ import type {Datum} from '../../types/contract.ts';
 import {RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
 import {checkSchemaUsage} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {findRelation, findTable} from './find-relation.ts';
 import {bodyRange} from './storage.ts';
 
@@ -14,7 +14,7 @@ const INT8 = oid(20);
 const BOOL = oid(16);
 
 /** SHOW TABLES [IN schema]: the tables whose schema this role may use. */
-export function showTablesCommand(session: WadiSession, schema: string | null): Execution {
+export function showTablesCommand(session: SessionContext, schema: string | null): Execution {
   const {catalog} = session.transaction;
   const text = catalog.typeByOid(TEXT)!;
   const shape = computedShape([['namespace', text], ['table_name', text], ['table_type', text], ['owner', text]]);
@@ -31,7 +31,7 @@ export function showTablesCommand(session: WadiSession, schema: string | null): 
   return new RowsExecution(shape, load, 'SHOW');
 }
 
-function mayUse(session: WadiSession, schema: number): boolean {
+function mayUse(session: SessionContext, schema: number): boolean {
   try {
     checkSchemaUsage(session.transaction.catalog, session.currentRole, oid(schema));
     return true;
@@ -41,7 +41,7 @@ function mayUse(session: WadiSession, schema: number): boolean {
 }
 
 /** DESCRIBE t: its columns. */
-export function describeCommand(session: WadiSession, statement: ParsedStatement): Execution {
+export function describeCommand(session: SessionContext, statement: ParsedStatement): Execution {
   const {catalog} = session.transaction;
   const text = catalog.typeByOid(TEXT)!;
   const bool = catalog.typeByOid(BOOL)!;
@@ -71,7 +71,7 @@ export function describeCommand(session: WadiSession, statement: ParsedStatement
 }
 
 /** SHOW STATS FOR TABLE t. */
-export function showStatsCommand(session: WadiSession, statement: ParsedStatement): Execution {
+export function showStatsCommand(session: SessionContext, statement: ParsedStatement): Execution {
   const {catalog} = session.transaction;
   const int8 = catalog.typeByOid(INT8)!;
   const text = catalog.typeByOid(TEXT)!;

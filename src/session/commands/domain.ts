@@ -6,7 +6,7 @@ import {errorType} from '../../sql/bind/display-type.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {listName, stringList} from './ast-values.ts';
 import {chooseConstraintName, type NameChooser} from './choose-name.ts';
 import type {CommandInput} from './command-types.ts';
@@ -67,14 +67,14 @@ function unsupported(text: string, constraint: Constraint): PgError {
   return errorAt(text, constraint.location, SqlState.syntaxError, message);
 }
 
-function domainDefault(session: WadiSession, text: string, type: TypeDescriptor, base: TypeInstance, node: Node): string | null {
+function domainDefault(session: SessionContext, text: string, type: TypeDescriptor, base: TypeInstance, node: Node): string | null {
   const place = {session, text, clause: 'DEFAULT expressions', columns: [], relationName: '', domainValue: null};
   const {expr, text: stored} = bindColumnValue(place, node, {name: type.name, type: base, typmod: type.baseTypmod});
   return expr.kind === 'constant' && expr.value === null ? null : stored;
 }
 
 function domainCheck(
-  session: WadiSession,
+  session: SessionContext,
   text: string,
   type: TypeDescriptor,
   base: TypeInstance,

@@ -6,7 +6,7 @@ import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TableStorage} from '../../storage/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {deletion, lockTable, NO_OID, notice} from './ddl.ts';
 import {dependentsOf, nodeKey, type DependencyNode} from './dependencies.ts';
 import {columnText, nameScope, objectText} from './object-text.ts';
@@ -19,7 +19,7 @@ interface Target {
 }
 
 /** Drops objects and, with CASCADE, what depends on them; else 2BP01 when something does. Rights were checked before. */
-export async function dropObjects(session: WadiSession, roots: readonly DependencyNode[], isCascade: boolean): Promise<void> {
+export async function dropObjects(session: SessionContext, roots: readonly DependencyNode[], isCascade: boolean): Promise<void> {
   let targets = collect(session, roots);
   const locked = new Set<Oid>();
   for (;;) {
@@ -35,7 +35,7 @@ export async function dropObjects(session: WadiSession, roots: readonly Dependen
   execute(session, targets.map(target => target.node));
 }
 
-function lockedRelations(session: WadiSession, targets: readonly Target[]): {readonly oid: Oid; readonly name: string}[] {
+function lockedRelations(session: SessionContext, targets: readonly Target[]): {readonly oid: Oid; readonly name: string}[] {
   const {catalog} = session.transaction;
   return targets.flatMap(({node}) => {
     if (node.kind !== 'object') return [node.table];
@@ -47,7 +47,7 @@ function lockedRelations(session: WadiSession, targets: readonly Target[]): {rea
 }
 
 /** All that goes, dependents before what they depend on (PostgreSQL findDependentObjects). */
-function collect(session: WadiSession, roots: readonly DependencyNode[]): Target[] {
+function collect(session: SessionContext, roots: readonly DependencyNode[]): Target[] {
   const targets: Target[] = [];
   const known = new Map<string, Target>();
   const isRoot = new Set(roots.map(nodeKey));
@@ -67,7 +67,7 @@ function collect(session: WadiSession, roots: readonly DependencyNode[]): Target
   return targets.filter(({node}) => node.kind === 'object' || !known.has(`table:${node.table.oid}`));
 }
 
-function nodeText(session: WadiSession, node: DependencyNode): string {
+function nodeText(session: SessionContext, node: DependencyNode): string {
   const scope = nameScope(session);
   if (node.kind === 'object') return objectText(scope, node.object);
   if (node.kind === 'column') return columnText(scope, node.table.oid, node.attnum);
@@ -76,7 +76,7 @@ function nodeText(session: WadiSession, node: DependencyNode): string {
 }
 
 /** What a node depends on; a column of an array type depends on that type. */
-function dependeeText(session: WadiSession, node: DependencyNode, dependee: DependencyNode): string {
+function dependeeText(session: SessionContext, node: DependencyNode, dependee: DependencyNode): string {
   if (node.kind === 'column' && dependee.kind === 'object' && dependee.object.kind === 'type') {
     const column = node.table.columns.find(each => each.attnum === node.attnum);
     if (column?.typeOid === dependee.object.arrayOid) return `type ${typeName(nameScope(session), column.typeOid)}`;
@@ -84,7 +84,7 @@ function dependeeText(session: WadiSession, node: DependencyNode, dependee: Depe
   return nodeText(session, dependee);
 }
 
-function report(session: WadiSession, roots: readonly DependencyNode[], targets: readonly Target[], isCascade: boolean): void {
+function report(session: SessionContext, roots: readonly DependencyNode[], targets: readonly Target[], isCascade: boolean): void {
   const loud = targets.filter(target => !target.isSilent).reverse();
   if (loud.length === 0) return;
   if (!isCascade) {
@@ -110,7 +110,7 @@ function limited(lines: readonly string[]): string {
 }
 
 /** The deletions: catalog first, then storage. */
-function execute(session: WadiSession, nodes: readonly DependencyNode[]): void {
+function execute(session: SessionContext, nodes: readonly DependencyNode[]): void {
   const {transaction, storages} = session;
   const {catalog} = transaction;
   const changes = new Map<string, CatalogChange>();
@@ -148,7 +148,7 @@ function execute(session: WadiSession, nodes: readonly DependencyNode[]): void {
 }
 
 /** A column that names a dropped sequence forgets it. */
-function releaseSequence(session: WadiSession, sequence: SequenceDescriptor, edited: Map<Oid, TableDescriptor>, touched: Map<Oid, TableDescriptor>): void {
+function releaseSequence(session: SessionContext, sequence: SequenceDescriptor, edited: Map<Oid, TableDescriptor>, touched: Map<Oid, TableDescriptor>): void {
   const {catalog} = session.transaction;
   const owner = catalog.tableByOid(sequence.ownedByTable);
   const table = owner === undefined ? undefined : (edited.get(owner.oid) ?? owner);

@@ -6,7 +6,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList, type QualifiedName} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, NO_OID, notice} from './ddl.ts';
@@ -54,7 +54,7 @@ export function dropCommand({session, node}: CommandInput<DropStmt>): Execution 
   });
 }
 
-function resolve(session: WadiSession, node: DropStmt, item: Node, word: string): Descriptor | undefined {
+function resolve(session: SessionContext, node: DropStmt, item: Node, word: string): Descriptor | undefined {
   switch (node.removeType) {
     case 'OBJECT_SCHEMA':
       return resolveSchema(session, node, constantText(item));
@@ -82,13 +82,13 @@ function itemNames(item: Node): string[] {
 }
 
 /** Missing: a notice with IF EXISTS, else an error. */
-function missing(session: WadiSession, node: DropStmt, code: string, message: string): undefined {
+function missing(session: SessionContext, node: DropStmt, code: string, message: string): undefined {
   if (node.missing_ok !== true) throw new PgError(code, message);
   notice(session, `${message}, skipping`);
   return undefined;
 }
 
-function resolveRelation(session: WadiSession, node: DropStmt, name: QualifiedName, word: string): Descriptor | undefined {
+function resolveRelation(session: SessionContext, node: DropStmt, name: QualifiedName, word: string): Descriptor | undefined {
   if (name.schema !== null && findSchema(session, name.schema) === undefined) {
     return missing(session, node, SqlState.invalidSchemaName, `schema "${name.schema}" does not exist`);
   }
@@ -100,7 +100,7 @@ function resolveRelation(session: WadiSession, node: DropStmt, name: QualifiedNa
   return checkedRelation(session, relation, word);
 }
 
-function checkedRelation(session: WadiSession, relation: RelationDescriptor, word: string): Descriptor {
+function checkedRelation(session: SessionContext, relation: RelationDescriptor, word: string): Descriptor {
   const kind = relation.kind === 'systemRelation' ? (relation.isView ? 'view' : 'table') : relation.kind;
   if (kind !== word) throw wrongKind(relation.name, kind, word);
   if (relation.kind === 'systemRelation') {
@@ -120,7 +120,7 @@ function wrongKind(name: string, kind: string, word: string): PgError {
   });
 }
 
-function requiredBy(session: WadiSession, constraint: Oid, index: Descriptor): PgError {
+function requiredBy(session: SessionContext, constraint: Oid, index: Descriptor): PgError {
   const scope = nameScope(session);
   const owner = session.transaction.catalog.constraintByOid(constraint)!;
   const text = objectText(scope, owner);
@@ -129,7 +129,7 @@ function requiredBy(session: WadiSession, constraint: Oid, index: Descriptor): P
   });
 }
 
-function checkIdentity(session: WadiSession, sequence: SequenceDescriptor): void {
+function checkIdentity(session: SessionContext, sequence: SequenceDescriptor): void {
   const table = session.transaction.catalog.tableByOid(sequence.ownedByTable);
   const column = table?.columns.find(each => each.attnum === sequence.ownedByAttnum && each.identity !== '');
   if (table === undefined || column === undefined) return;
@@ -141,7 +141,7 @@ function checkIdentity(session: WadiSession, sequence: SequenceDescriptor): void
 }
 
 /** The owner of the object or of its schema may drop it. */
-function checkDropOwner(session: WadiSession, object: {readonly owner: Oid}, text: string, schema: Oid | null): void {
+function checkDropOwner(session: SessionContext, object: {readonly owner: Oid}, text: string, schema: Oid | null): void {
   const {catalog} = session.transaction;
   if (ownsObject(session.currentRole, object.owner, catalog)) return;
   const container = schema === null ? undefined : catalog.schemaByOid(schema);
@@ -149,7 +149,7 @@ function checkDropOwner(session: WadiSession, object: {readonly owner: Oid}, tex
   throw new PgError(SqlState.insufficientPrivilege, `must be owner of ${text}`);
 }
 
-function resolveSchema(session: WadiSession, node: DropStmt, name: string): Descriptor | undefined {
+function resolveSchema(session: SessionContext, node: DropStmt, name: string): Descriptor | undefined {
   const schema = findSchema(session, name);
   if (schema === undefined) return missing(session, node, SqlState.invalidSchemaName, `schema "${name}" does not exist`);
   checkDropOwner(session, schema, `schema ${name}`, null);
@@ -159,7 +159,7 @@ function resolveSchema(session: WadiSession, node: DropStmt, name: string): Desc
   return schema;
 }
 
-function resolveType(session: WadiSession, node: DropStmt, item: Node, word: string): Descriptor | undefined {
+function resolveType(session: SessionContext, node: DropStmt, item: Node, word: string): Descriptor | undefined {
   const name = listName(itemNames(item));
   if (name.schema !== null && findSchema(session, name.schema) === undefined) {
     return missing(session, node, SqlState.invalidSchemaName, `schema "${name.schema}" does not exist`);
@@ -177,7 +177,7 @@ function resolveType(session: WadiSession, node: DropStmt, item: Node, word: str
 }
 
 /** Built-in types, row types and array types cannot be dropped by themselves. */
-function requiredType(session: WadiSession, type: Oid, name: string): PgError {
+function requiredType(session: SessionContext, type: Oid, name: string): PgError {
   const {catalog} = session.transaction;
   const scope = nameScope(session);
   for (const relation of [...catalog.tables(), ...catalog.views()]) {
@@ -189,7 +189,7 @@ function requiredType(session: WadiSession, type: Oid, name: string): PgError {
   return new PgError(SqlState.dependentObjectsStillExist, `cannot drop type ${shown} because it is required by the database system`);
 }
 
-function resolveFunction(session: WadiSession, node: DropStmt, item: Node, word: string): Descriptor | undefined {
+function resolveFunction(session: SessionContext, node: DropStmt, item: Node, word: string): Descriptor | undefined {
   if (!('ObjectWithArgs' in item)) throw featureNotSupported('DROP of this object is not supported');
   const fn = word === 'aggregate' ? undefined : lookupFunction(session, item.ObjectWithArgs, word);
   if (fn === undefined) {
@@ -204,13 +204,13 @@ function resolveFunction(session: WadiSession, node: DropStmt, item: Node, word:
   return fn;
 }
 
-function resolveExtension(session: WadiSession, node: DropStmt, name: string): undefined {
+function resolveExtension(session: SessionContext, node: DropStmt, name: string): undefined {
   if (name === 'plpgsql') throw featureNotSupported('extension "plpgsql" cannot be dropped');
   return missing(session, node, SqlState.undefinedObject, `extension "${name}" does not exist`);
 }
 
 /** Triggers, rules and policies: there are none yet. */
-function resolveOnRelation(session: WadiSession, node: DropStmt, names: readonly string[], word: string): undefined {
+function resolveOnRelation(session: SessionContext, node: DropStmt, names: readonly string[], word: string): undefined {
   const name = names.at(-1) ?? '';
   const on = listName(names.slice(0, -1));
   const relation = findRelation(session, on, true);

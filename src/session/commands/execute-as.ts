@@ -7,25 +7,19 @@ import type {Datum} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import type {Execution, RowReceiver, RunResult} from '../execution.ts';
 import {hasServiceRight} from '../run-context.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {makeCommand} from './registry.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** EXECUTE AS USER 'bob' (statement): one statement under another role, then back, whatever happens. */
 export class ExecuteAs implements Execution {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #inner: Execution;
   readonly #role: Oid;
 
-  constructor(session: WadiSession, statement: ParsedStatement, user: string, params: readonly Datum[]) {
+  constructor(session: SessionContext, statement: ParsedStatement, user: string, params: readonly Datum[]) {
     this.#session = session;
     this.#role = targetRole(session, user);
     const body: ParsedStatement = {...statement, custom: null};
-    this.#inner = this.#as(() => {
-      const command = makeCommand(session, body, params);
-      if (command !== null) return command;
-      const {entry, slots} = session.planner.plan(body, []);
-      return session.executePlan(entry, params, slots);
-    });
+    this.#inner = this.#as(() => session.prepareExecution(body, params));
   }
 
   get shape(): ResultShape | null {
@@ -76,7 +70,7 @@ export class ExecuteAs implements Execution {
 }
 
 /** The right is checked before the role's existence is revealed. */
-function targetRole(session: WadiSession, user: string): Oid {
+function targetRole(session: SessionContext, user: string): Oid {
   const {catalog} = session.transaction;
   const role = catalog.roleByName(user);
   const mayAny = hasServiceRight(catalog, session.currentRole);

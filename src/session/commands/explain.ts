@@ -6,10 +6,11 @@ import type {NodeCounters} from '../../exec/operator.ts';
 import {explainPlan} from '../../sql/explain.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
-import {discardRows, PlanExecution, RowsExecution, type Execution} from '../execution.ts';
+import {discardRows, RowsExecution, type Execution} from '../execution.ts';
+import {PlanExecution} from '../plan-execution.ts';
 import {computedShape} from '../result-shape.ts';
 import {ExecutionRun} from '../run-context.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {preparedStatement} from './prepared.ts';
@@ -72,7 +73,7 @@ function explainFormat(text: string): 'text' | 'json' {
   throw new PgError(SqlState.invalidParameterValue, `unrecognized value for EXPLAIN option "format": "${text}"`);
 }
 
-async function explain(session: WadiSession, statement: ParsedStatement, options: ExplainOptions): Promise<Datum[][]> {
+async function explain(session: SessionContext, statement: ParsedStatement, options: ExplainOptions): Promise<Datum[][]> {
   const planStart = performance.now();
   const {entry, params} = plannedBody(session, statement);
   const planningMs = performance.now() - planStart;
@@ -97,7 +98,7 @@ async function explain(session: WadiSession, statement: ParsedStatement, options
   return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
 }
 
-function plannedBody(session: WadiSession, statement: ParsedStatement): {entry: PlanEntryOf; params: readonly Datum[]} {
+function plannedBody(session: SessionContext, statement: ParsedStatement): {entry: PlanEntryOf; params: readonly Datum[]} {
   const {ast} = statement;
   if (ast !== null && 'ExecuteStmt' in ast) {
     const prepared = preparedStatement(session, ast.ExecuteStmt.name ?? '');
@@ -109,4 +110,4 @@ function plannedBody(session: WadiSession, statement: ParsedStatement): {entry: 
   return {entry: session.planner.plan(statement, []).entry, params: []};
 }
 
-type PlanEntryOf = ReturnType<WadiSession['planner']['plan']>['entry'];
+type PlanEntryOf = ReturnType<SessionContext['planner']['plan']>['entry'];

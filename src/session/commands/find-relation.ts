@@ -3,10 +3,10 @@ import type {RelationDescriptor, TableDescriptor} from '../../catalog/descriptor
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {tempSchemaName} from '../search-path.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** The relation that a name in a command means; 42P01 or 3F000 as PostgreSQL words them. */
-export function findRelation(session: WadiSession, range: RangeVar): RelationDescriptor {
+export function findRelation(session: SessionContext, range: RangeVar): RelationDescriptor {
   const found = lookupRelation(session, range);
   if (found !== undefined) return found;
   const name = range.relname ?? '';
@@ -15,7 +15,7 @@ export function findRelation(session: WadiSession, range: RangeVar): RelationDes
 }
 
 /** The relation of a name, or undefined. */
-export function lookupRelation(session: WadiSession, range: RangeVar): RelationDescriptor | undefined {
+export function lookupRelation(session: SessionContext, range: RangeVar): RelationDescriptor | undefined {
   const {catalog} = session.transaction;
   const name = range.relname ?? '';
   if (range.schemaname !== undefined) {
@@ -31,7 +31,7 @@ export function lookupRelation(session: WadiSession, range: RangeVar): RelationD
 }
 
 /** The table that a name means; 42809 for another kind of relation. */
-export function findTable(session: WadiSession, range: RangeVar): TableDescriptor {
+export function findTable(session: SessionContext, range: RangeVar): TableDescriptor {
   const relation = findRelation(session, range);
   if (relation.kind !== 'table') throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table`);
   return relation;

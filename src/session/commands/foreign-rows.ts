@@ -4,11 +4,11 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {RowVersion, TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {defaultFormatSettings} from '../../types/format-settings.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {eachRow, storageOf} from './table-rows.ts';
+import type {SessionContext} from '../session-context.ts';
+import {eachRow, positionOf, storageOf} from './table-rows.ts';
 
 /** Raises 23503 when a row of the table references a row that is not there. Rows of user tables reference rows of their own owner. */
-export async function checkForeignRows(session: WadiSession, table: TableDescriptor, constraint: ConstraintDescriptor): Promise<void> {
+export async function checkForeignRows(session: SessionContext, table: TableDescriptor, constraint: ConstraintDescriptor): Promise<void> {
   const storage = storageOf(session, table.oid);
   const referenced = storageOf(session, constraint.referencedTable);
   const from = positions(storage, constraint.columns);
@@ -29,7 +29,7 @@ export async function checkForeignRows(session: WadiSession, table: TableDescrip
 }
 
 function positions(table: TableStorage, attnums: readonly number[]): number[] {
-  return attnums.map(attnum => table.columns.findIndex(column => column.attnum === attnum));
+  return attnums.map(attnum => positionOf(table, attnum));
 }
 
 function textOf(table: TableStorage, at: number, value: Datum): string | null {

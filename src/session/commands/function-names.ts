@@ -4,14 +4,14 @@ import {formatType} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {listName, stringList} from './ast-values.ts';
 import {typeRef} from './definition-binding.ts';
 import {findSchema, nameText} from './object-names.ts';
 import {nameScope} from './object-text.ts';
 
 /** The user-made functions of a name along the search path, or in the named schema. */
-function candidates(session: WadiSession, names: readonly string[]): FunctionDescriptor[] {
+function candidates(session: SessionContext, names: readonly string[]): FunctionDescriptor[] {
   const {catalog} = session.transaction;
   const {schema, name} = listName(names);
   const schemas = schema === null ? session.searchPath() : [findSchema(session, schema)?.oid].filter(each => each !== undefined);
@@ -27,12 +27,12 @@ function candidates(session: WadiSession, names: readonly string[]): FunctionDes
 }
 
 /** Argument types of an ObjectWithArgs. */
-export function argumentTypes(session: WadiSession, args: readonly Node[] | undefined): Oid[] {
+export function argumentTypes(session: SessionContext, args: readonly Node[] | undefined): Oid[] {
   return (args ?? []).flatMap(arg => ('TypeName' in arg ? [typeRef(session, arg.TypeName, '').type.oid] : []));
 }
 
 /** A function by name and argument types; undefined when there is none. 42725 when a bare name is not unique. */
-export function lookupFunction(session: WadiSession, node: ObjectWithArgs, word: string): FunctionDescriptor | undefined {
+export function lookupFunction(session: SessionContext, node: ObjectWithArgs, word: string): FunctionDescriptor | undefined {
   const names = stringList(node.objname);
   const wantsProcedure = word === 'procedure';
   const all = candidates(session, names).filter(each => word === 'routine' || (each.functionKind === 'p') === wantsProcedure);
@@ -49,14 +49,14 @@ export function lookupFunction(session: WadiSession, node: ObjectWithArgs, word:
 }
 
 /** The same; 42883 when there is none. */
-export function findFunction(session: WadiSession, node: ObjectWithArgs, word: string): FunctionDescriptor {
+export function findFunction(session: SessionContext, node: ObjectWithArgs, word: string): FunctionDescriptor {
   const found = lookupFunction(session, node, word);
   if (found !== undefined) return found;
   throw new PgError(SqlState.undefinedFunction, missingFunctionText(session, node, word));
 }
 
 /** `function f(integer) does not exist`, or `could not find a function named "f"`. */
-export function missingFunctionText(session: WadiSession, node: ObjectWithArgs, word: string): string {
+export function missingFunctionText(session: SessionContext, node: ObjectWithArgs, word: string): string {
   const name = nameText(listName(stringList(node.objname)));
   if (node.args_unspecified === true) return `could not find a ${word} named "${name}"`;
   const scope = nameScope(session);

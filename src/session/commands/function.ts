@@ -6,7 +6,7 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, listName, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, errorAt, newOid, puts} from './ddl.ts';
@@ -58,7 +58,7 @@ export function createFunctionCommand({session, node, statement}: CommandInput<C
   });
 }
 
-function checkReplace(session: WadiSession, old: FunctionDescriptor, returns: Returns): void {
+function checkReplace(session: SessionContext, old: FunctionDescriptor, returns: Returns): void {
   checkOwner(session.transaction.catalog, session.currentRole, old, 'function');
   if (old.returnType === returns.returnType && old.returnsSet === returns.returnsSet) return;
   throw new PgError(SqlState.invalidFunctionDefinition, 'cannot change return type of existing function', {
@@ -66,7 +66,7 @@ function checkReplace(session: WadiSession, old: FunctionDescriptor, returns: Re
   });
 }
 
-function languageOf(session: WadiSession, node: CreateFunctionStmt, options: readonly DefElem[]): string {
+function languageOf(session: SessionContext, node: CreateFunctionStmt, options: readonly DefElem[]): string {
   const option = options.find(each => each.defname === 'language');
   if (node.sql_body !== undefined) throw featureNotSupported('function bodies written as SQL (RETURN, BEGIN ATOMIC) are not supported', {hint: "Write the body as a string: AS 'SELECT ...'."});
   if (option === undefined) throw new PgError(SqlState.invalidFunctionDefinition, 'no language specified');
@@ -133,7 +133,7 @@ const MODES: Readonly<Record<string, string>> = {
   FUNC_PARAM_TABLE: 't',
 };
 
-function readArguments(session: WadiSession, text: string, node: CreateFunctionStmt): Arguments {
+function readArguments(session: SessionContext, text: string, node: CreateFunctionStmt): Arguments {
   const parameters = (node.parameters ?? []).flatMap(each => ('FunctionParameter' in each ? [each.FunctionParameter] : []));
   const all = parameters.map(each => typeRef(session, each.argType!, text).type);
   const modes = parameters.map(each => MODES[each.mode ?? 'FUNC_PARAM_DEFAULT'] ?? 'i');
@@ -168,14 +168,14 @@ function checkNames(parameters: readonly FunctionParameter[], modes: readonly st
   }
 }
 
-function argumentDefault(session: WadiSession, text: string, type: Parameters<typeof bindColumnValue>[2]['type'], node: Node): string {
+function argumentDefault(session: SessionContext, text: string, type: Parameters<typeof bindColumnValue>[2]['type'], node: Node): string {
   const place = {session, text, clause: 'DEFAULT expressions', columns: [], relationName: '', domainValue: null};
   return bindColumnValue(place, node, {name: '', type, typmod: -1}).text;
 }
 
 type Returns = Pick<FunctionDescriptor, 'returnType' | 'returnsSet'>;
 
-function readReturns(session: WadiSession, text: string, node: CreateFunctionStmt, args: Arguments): Returns {
+function readReturns(session: SessionContext, text: string, node: CreateFunctionStmt, args: Arguments): Returns {
   const fromOutputs = args.outputs.length === 0 ? TypeOid.void : args.outputs.length === 1 ? args.outputs[0]! : TypeOid.record;
   if (node.is_procedure === true) return {returnType: args.outputs.length === 0 ? TypeOid.void : TypeOid.record, returnsSet: false};
   if (args.isTable) return {returnType: fromOutputs, returnsSet: true};

@@ -3,7 +3,7 @@ import type {AclObjectKind} from '../../catalog/acl.ts';
 import type {AclItem, CatalogObject, Descriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList} from './ast-values.ts';
 import {findFunction} from './function-names.ts';
 import {nameText, relationNamed, schemaNamed} from './object-names.ts';
@@ -20,13 +20,13 @@ export interface GrantTarget {
 }
 
 /** The objects that a GRANT or REVOKE names. */
-export function grantTargets(session: WadiSession, node: GrantStmt): GrantTarget[] {
+export function grantTargets(session: SessionContext, node: GrantStmt): GrantTarget[] {
   if (node.targtype === 'ACL_TARGET_ALL_IN_SCHEMA') return (node.objects ?? []).flatMap(each => allInSchema(session, node, constantText(each)));
   if (node.targtype === 'ACL_TARGET_DEFAULTS') throw featureNotSupported('ALTER DEFAULT PRIVILEGES is not supported');
   return (node.objects ?? []).map(each => grantTarget(session, node, each));
 }
 
-function grantTarget(session: WadiSession, node: GrantStmt, item: Node): GrantTarget {
+function grantTarget(session: SessionContext, node: GrantStmt, item: Node): GrantTarget {
   const {catalog} = session.transaction;
   switch (node.objtype) {
     case 'OBJECT_TABLE':
@@ -58,7 +58,7 @@ function grantTarget(session: WadiSession, node: GrantStmt, item: Node): GrantTa
   throw featureNotSupported(`privileges on a ${what} cannot be changed`);
 }
 
-function relationTarget(session: WadiSession, node: GrantStmt, item: Node): GrantTarget {
+function relationTarget(session: SessionContext, node: GrantStmt, item: Node): GrantTarget {
   if (!('RangeVar' in item)) throw featureNotSupported('GRANT on this object is not supported');
   const object = relationNamed(session, item.RangeVar);
   if (object.kind === 'index') throw new PgError(SqlState.wrongObjectType, `"${object.name}" is an index`);
@@ -68,7 +68,7 @@ function relationTarget(session: WadiSession, node: GrantStmt, item: Node): Gran
   return {object, kind: 'r', word: object.kind};
 }
 
-function allInSchema(session: WadiSession, node: GrantStmt, name: string): GrantTarget[] {
+function allInSchema(session: SessionContext, node: GrantStmt, name: string): GrantTarget[] {
   const {catalog} = session.transaction;
   const schema = schemaNamed(session, name);
   const inside = <T extends {readonly schema: number}>(objects: Iterable<T>): T[] => [...objects].filter(each => each.schema === schema.oid);

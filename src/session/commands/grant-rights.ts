@@ -3,7 +3,7 @@ import type {AclItem} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** Words of the warnings about privileges that cannot be given. */
 export interface GrantWords {
@@ -16,7 +16,7 @@ export interface GrantWords {
 
 /** Which of the letters the current role may grant, and as whom (PostgreSQL select_best_grantor). 42501 when it holds nothing at all. */
 export function grantableRights(
-  session: WadiSession,
+  session: SessionContext,
   target: AclTarget,
   letters: string,
   words: GrantWords,
@@ -32,7 +32,7 @@ export function grantableRights(
   return {letters: able, grantor: grantorOf(session, target, able)};
 }
 
-function grantorOf(session: WadiSession, target: AclTarget, letters: string): Oid {
+function grantorOf(session: SessionContext, target: AclTarget, letters: string): Oid {
   const roles = rolesWithPrivilegesOf(session.currentRole, session.transaction.catalog);
   const holds = (role: Oid): boolean =>
     (target.acl ?? []).some(item => item.grantee === role && [...letters].every(letter => item.grantOptions.includes(letter)));
@@ -41,7 +41,7 @@ function grantorOf(session: WadiSession, target: AclTarget, letters: string): Oi
   return session.currentRole;
 }
 
-function warn(session: WadiSession, words: GrantWords, isNone: boolean): void {
+function warn(session: SessionContext, words: GrantWords, isNone: boolean): void {
   const object = words.column === undefined ? `"${words.name}"` : `column "${words.column}" of relation "${words.name}"`;
   const verb = words.isGrant ? 'were granted' : 'could be revoked';
   const text = isNone ? `no privileges ${verb} for ${object}` : `not all privileges ${verb} for ${object}`;

@@ -5,7 +5,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {booleanOption, defElems, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, NO_OID, puts} from './ddl.ts';
@@ -16,7 +16,7 @@ import {addMember, removeMember} from './role-members.ts';
 
 /** What one GRANT or REVOKE does to each of its objects. */
 interface Grant {
-  readonly session: WadiSession;
+  readonly session: SessionContext;
   readonly isGrant: boolean;
   readonly grantOption: boolean;
   readonly cascade: boolean;
@@ -52,7 +52,7 @@ export function grantCommand({session, node}: CommandInput<GrantStmt>): Executio
   });
 }
 
-function checkGrantor(session: WadiSession, node: GrantStmt): void {
+function checkGrantor(session: SessionContext, node: GrantStmt): void {
   if (node.grantor === undefined || roleNamed(session, node.grantor).oid === session.currentRole) return;
   throw featureNotSupported('grantor must be current user');
 }

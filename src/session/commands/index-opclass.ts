@@ -3,7 +3,7 @@ import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {errorType} from '../../sql/bind/display-type.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {usualCollation} from './column-definitions.ts';
 import {NO_OID} from './ddl.ts';
 
@@ -24,7 +24,7 @@ function classType(type: TypeInstance): number {
 }
 
 /** The operator class of an index key: 0 when it is the type's default. */
-export function indexOpclass(session: WadiSession, type: TypeInstance, method: string, names: readonly string[]): Oid {
+export function indexOpclass(session: SessionContext, type: TypeInstance, method: string, names: readonly string[]): Oid {
   const table = session.transaction.catalog.builtin.data.table('pg_opclass');
   const wanted = classType(type);
   const am = METHODS[method];
@@ -48,7 +48,7 @@ export function indexOpclass(session: WadiSession, type: TypeInstance, method: s
 }
 
 /** The collation of an index key by COLLATE, or the type's own. */
-export function indexCollation(session: WadiSession, names: readonly string[], type: TypeInstance): Oid {
+export function indexCollation(session: SessionContext, names: readonly string[], type: TypeInstance): Oid {
   if (names.length === 0) return usualCollation(type);
   if (!type.isCollatable) throw new PgError(SqlState.datatypeMismatch, `collations are not supported by type ${errorType(type)}`);
   const table = session.transaction.catalog.builtin.data.table('pg_collation');

@@ -8,9 +8,9 @@ import {type SqlToken, tokenize} from '../../sql/parse/tokens.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {findLiveQuery} from '../live-functions.ts';
 import {liveShapeOf} from '../live-query-options.ts';
-import {textOf} from '../planner.ts';
+import {textOf} from '../statement-text.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {change, ddlExecution, deletion, newOid, notice, puts} from './ddl.ts';
 import {lookupRelation} from './find-relation.ts';
 import {creationSchema} from './object-names.ts';
@@ -19,7 +19,7 @@ type CreateNode = Extract<CustomStatement, {kind: 'createLiveQuery'}>;
 
 /** CREATE [OR REPLACE] LIVE QUERY name(args) AS SELECT ...: the query is kept as text with its arguments as $n. */
 export function createLiveQueryCommand(
-  session: WadiSession,
+  session: SessionContext,
   node: CreateNode,
   statement: ParsedStatement,
 ): Execution {
@@ -53,7 +53,7 @@ export function createLiveQueryCommand(
 }
 
 /** DROP LIVE QUERY [IF EXISTS] name [, ...]. */
-export function dropLiveQueryCommand(session: WadiSession, statement: ParsedStatement): Execution {
+export function dropLiveQueryCommand(session: SessionContext, statement: ParsedStatement): Execution {
   return ddlExecution(session, 'DROP LIVE QUERY', async () => {
     const node = (statement.ast as {readonly DropStmt: DropStmt}).DropStmt;
     for (const object of node.objects ?? []) {
@@ -68,7 +68,7 @@ export function dropLiveQueryCommand(session: WadiSession, statement: ParsedStat
   });
 }
 
-function drop(session: WadiSession, name: string, missingOk: boolean): void {
+function drop(session: SessionContext, name: string, missingOk: boolean): void {
   let query: LiveQueryDescriptor;
   try {
     query = findLiveQuery(session, name);
@@ -82,7 +82,7 @@ function drop(session: WadiSession, name: string, missingOk: boolean): void {
 }
 
 /** KILL LIVE QUERY id: one's own, or any as a superuser. */
-export function killLiveQueryCommand(session: WadiSession, id: string): Execution {
+export function killLiveQueryCommand(session: SessionContext, id: string): Execution {
   return new CommandExecution(() => {
     const {hub} = session.engine.live;
     const subscription = /^\d{1,15}$/.test(id) ? hub.subscription(Number(id)) : undefined;
@@ -104,13 +104,13 @@ function viewOf(statement: ParsedStatement): ViewStmt {
   return (statement.ast as {readonly ViewStmt: ViewStmt}).ViewStmt;
 }
 
-function typeNamed(session: WadiSession, text: string): Oid {
+function typeNamed(session: SessionContext, text: string): Oid {
   const [statement] = session.engine.parser.parse(`SELECT NULL::${text}`);
   return session.planner.plan(statement!, []).entry.plan.columns[0]!.type.oid;
 }
 
 /** 0A000 and its kin now rather than at the first live_open. */
-function check(session: WadiSession, queryText: string, argTypes: readonly Oid[]): void {
+function check(session: SessionContext, queryText: string, argTypes: readonly Oid[]): void {
   const [statement] = session.engine.parser.parse(queryText);
   liveShapeOf(session.planner.plan(statement!, argTypes).entry);
 }
@@ -120,7 +120,7 @@ function check(session: WadiSession, queryText: string, argTypes: readonly Oid[]
  * its name, as in SQL functions.
  */
 function bodyText(
-  session: WadiSession,
+  session: SessionContext,
   statement: ParsedStatement,
   node: CreateNode,
   view: ViewStmt,
@@ -174,7 +174,7 @@ function argumentAt(
   return number === 0 ? null : {number, length: 1};
 }
 
-function columnNames(session: WadiSession, view: ViewStmt): ReadonlySet<string> {
+function columnNames(session: SessionContext, view: ViewStmt): ReadonlySet<string> {
   const names = new Set<string>();
   const query = view.query as {readonly SelectStmt?: SelectStmt} | undefined;
   for (const item of query?.SelectStmt?.fromClause ?? []) {
@@ -188,6 +188,6 @@ function columnNames(session: WadiSession, view: ViewStmt): ReadonlySet<string> 
   return names;
 }
 
-function relationOf(session: WadiSession, range: RangeVar): RelationDescriptor | undefined {
+function relationOf(session: SessionContext, range: RangeVar): RelationDescriptor | undefined {
   return lookupRelation(session, range);
 }

@@ -7,7 +7,7 @@ import {CommandExecution, type Execution} from '../execution.ts';
 import type {CommandInput} from './command-types.ts';
 import {lockTable} from './ddl.ts';
 import {relationNamed} from './object-names.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** By PostgreSQL's lock mode number. */
 const MODES: readonly TableLockMode[] = [
@@ -47,7 +47,7 @@ export function lockCommand({session, node}: CommandInput<LockStmt>): Execution 
   });
 }
 
-function checkRights(session: WadiSession, relation: ReturnType<typeof relationNamed>, mode: number): void {
+function checkRights(session: SessionContext, relation: ReturnType<typeof relationNamed>, mode: number): void {
   if (relation.kind === 'systemRelation') return;
   if (relation.kind !== 'table' && relation.kind !== 'view') {
     throw new PgError(SqlState.wrongObjectType, `cannot lock relation "${relation.name}"`, {

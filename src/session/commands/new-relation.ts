@@ -1,7 +1,7 @@
 import type {RangeVar} from '@pgsql/types';
 import type {SchemaDescriptor} from '../../catalog/descriptors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {errorAt} from './ddl.ts';
 import {creationSchema, isTemporary, nameOf, temporarySchema} from './object-names.ts';
 
@@ -13,7 +13,7 @@ export interface Placement {
 }
 
 /** The schema and persistence of a new relation: TEMP goes to the session's own schema. */
-export function tablePlacement(session: WadiSession, range: RangeVar, text: string): Placement {
+export function tablePlacement(session: SessionContext, range: RangeVar, text: string): Placement {
   const name = nameOf(session, range);
   const wanted = (range.relpersistence ?? 'p') as Placement['persistence'];
   if (wanted === 't') {

@@ -8,19 +8,19 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {checkSchemaUsage} from '../privileges.ts';
 import {tempSchemaName} from '../search-path.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {QualifiedName} from './ast-values.ts';
 import {errorAt, newOid, puts} from './ddl.ts';
 
 /** The schema of an explicit name; `pg_temp` is the session's own. 3F000 when there is none. */
-export function schemaNamed(session: WadiSession, name: string): SchemaDescriptor {
+export function schemaNamed(session: SessionContext, name: string): SchemaDescriptor {
   const found = findSchema(session, name);
   if (found === undefined) throw new PgError(SqlState.invalidSchemaName, `schema "${name}" does not exist`);
   return found;
 }
 
 /** The same, undefined when there is none. */
-export function findSchema(session: WadiSession, name: string): SchemaDescriptor | undefined {
+export function findSchema(session: SessionContext, name: string): SchemaDescriptor | undefined {
   return session.transaction.catalog.schemaByName(name === 'pg_temp' ? tempSchemaName(session.pid) : name);
 }
 
@@ -31,7 +31,7 @@ export function nameText(name: QualifiedName): string {
 
 /** Where a new object goes: the named schema, or the first of the search path; CREATE on it is required. */
 export function creationSchema(
-  session: WadiSession,
+  session: SessionContext,
   name: QualifiedName,
   at: {readonly text: string; readonly location: number | undefined} = {text: '', location: undefined},
 ): SchemaDescriptor {
@@ -53,13 +53,13 @@ export function creationSchema(
   return schema;
 }
 
-function firstOfPath(session: WadiSession): SchemaDescriptor | undefined {
+function firstOfPath(session: SessionContext): SchemaDescriptor | undefined {
   const first = session.explicitSchemas()[0];
   return first === undefined ? undefined : session.transaction.catalog.schemaByOid(first);
 }
 
 /** The session's schema of temporary objects, made on demand. */
-export function temporarySchema(session: WadiSession): SchemaDescriptor {
+export function temporarySchema(session: SessionContext): SchemaDescriptor {
   const name = tempSchemaName(session.pid);
   const known = session.transaction.catalog.schemaByName(name);
   if (known !== undefined) return known;
@@ -74,7 +74,7 @@ export function isTemporary(schema: SchemaDescriptor | undefined): boolean {
 }
 
 /** A relation by its name, undefined when there is none; 3F000 for a schema that is missing unless `isMissingOk`. */
-export function findRelation(session: WadiSession, name: QualifiedName, isMissingOk: boolean): RelationDescriptor | undefined {
+export function findRelation(session: SessionContext, name: QualifiedName, isMissingOk: boolean): RelationDescriptor | undefined {
   const {catalog} = session.transaction;
   if (name.schema === null) {
     for (const schema of session.searchPath()) {
@@ -90,7 +90,7 @@ export function findRelation(session: WadiSession, name: QualifiedName, isMissin
 }
 
 /** The name of a RangeVar; other databases cannot be reached. */
-export function nameOf(session: WadiSession, range: RangeVar | undefined): QualifiedName {
+export function nameOf(session: SessionContext, range: RangeVar | undefined): QualifiedName {
   const database = range?.catalogname;
   if (database !== undefined && database !== '' && database !== session.databaseName) {
     const text = [database, range?.schemaname, range?.relname].join('.');
@@ -101,7 +101,7 @@ export function nameOf(session: WadiSession, range: RangeVar | undefined): Quali
 }
 
 /** A relation that must exist: 42P01 `relation "x" does not exist`. */
-export function relationNamed(session: WadiSession, range: RangeVar | undefined): RelationDescriptor {
+export function relationNamed(session: SessionContext, range: RangeVar | undefined): RelationDescriptor {
   const name = nameOf(session, range);
   const found = findRelation(session, name, false);
   if (found === undefined) throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
@@ -109,7 +109,7 @@ export function relationNamed(session: WadiSession, range: RangeVar | undefined)
 }
 
 /** The role that a statement names. */
-export function roleNamed(session: WadiSession, spec: RoleSpec | undefined): RoleDescriptor {
+export function roleNamed(session: SessionContext, spec: RoleSpec | undefined): RoleDescriptor {
   const {catalog} = session.transaction;
   switch (spec?.roletype) {
     case 'ROLESPEC_CURRENT_ROLE':
@@ -132,6 +132,6 @@ export function roleByName(catalog: CatalogSnapshot, name: string): RoleDescript
 }
 
 /** The roles of a GRANT's TO or FROM list; PUBLIC is 0. */
-export function granteeOid(session: WadiSession, spec: RoleSpec | undefined): Oid {
+export function granteeOid(session: SessionContext, spec: RoleSpec | undefined): Oid {
   return spec?.roletype === 'ROLESPEC_PUBLIC' ? (0 as Oid) : roleNamed(session, spec).oid;
 }

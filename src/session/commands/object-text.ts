@@ -2,10 +2,10 @@ import type {Descriptor} from '../../catalog/descriptors.ts';
 import {isFunctionVisible, formatType, qualifiedName, relationName, typeName, type NameScope} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import type {Oid} from '../../common/ids.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** Where names of a session's errors and notices are printed. */
-export function nameScope(session: WadiSession): NameScope {
+export function nameScope(session: SessionContext): NameScope {
   return {snapshot: session.transaction.catalog, searchPath: session.searchPath()};
 }
 

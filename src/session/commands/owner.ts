@@ -6,7 +6,7 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, puts} from './ddl.ts';
 import {objectNode} from './dependencies.ts';
@@ -26,7 +26,7 @@ export function alterOwnerCommand({session, node}: CommandInput<AlterOwnerStmt>)
 }
 
 /** ALTER TABLE ... OWNER TO. */
-export function changeRelationOwner(session: WadiSession, relation: Exclude<RelationDescriptor, {kind: 'systemRelation'}>, spec: RoleSpec | undefined): void {
+export function changeRelationOwner(session: SessionContext, relation: Exclude<RelationDescriptor, {kind: 'systemRelation'}>, spec: RoleSpec | undefined): void {
   if (relation.kind === 'index') {
     session.warn(SqlState.wrongObjectType, `cannot change owner of index "${relation.name}"`);
     return;
@@ -40,7 +40,7 @@ export function changeRelationOwner(session: WadiSession, relation: Exclude<Rela
   changeOwner(session, session.transaction.catalog.get(relation.kind, relation.oid) as Owned, roleNamed(session, spec));
 }
 
-function changeOwner(session: WadiSession, object: Owned, owner: RoleDescriptor): void {
+function changeOwner(session: SessionContext, object: Owned, owner: RoleDescriptor): void {
   const {catalog} = session.transaction;
   if (object.owner === owner.oid) return;
   checkOwner(catalog, session.currentRole, object, object.kind);
@@ -57,7 +57,7 @@ function changeOwner(session: WadiSession, object: Owned, owner: RoleDescriptor)
 }
 
 /** An object with its indexes, constraints and owned sequences. */
-function withParts(session: WadiSession, object: Owned): Owned[] {
+function withParts(session: SessionContext, object: Owned): Owned[] {
   const {catalog} = session.transaction;
   if (object.kind !== 'table') return [object];
   const sequences = [...catalog.sequences()].filter(each => each.ownedByTable === object.oid);
@@ -109,7 +109,7 @@ function without(acl: readonly AclItem[] | null, roles: ReadonlySet<Oid>): reado
   return acl.filter(item => !roles.has(item.grantee));
 }
 
-function checkMember(session: WadiSession, role: RoleDescriptor, what: string): void {
+function checkMember(session: SessionContext, role: RoleDescriptor, what: string): void {
   const {catalog} = session.transaction;
   if (isSuperuser(session.currentRole, catalog) || rolesOfMember(session.currentRole, catalog).has(role.oid)) return;
   throw new PgError(SqlState.insufficientPrivilege, `permission denied to ${what}`);

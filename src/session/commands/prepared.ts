@@ -6,8 +6,7 @@ import {bindScalarExpression} from '../../sql/bind/scalar.ts';
 import {resolveTypeName} from '../../sql/bind/type-name.ts';
 import type {Datum} from '../../types/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
-import type {PreparedStatement} from '../extended-protocol.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {PreparedStatement, SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 
 /** PREPARE name [(types)] AS statement. */
@@ -26,12 +25,12 @@ export function prepareCommand({session, node, statement}: CommandInput<PrepareS
 }
 
 /** pg_prepared_statements shows the whole PREPARE command. */
-function statementText(session: WadiSession): string {
+function statementText(session: SessionContext): string {
   return session.activity.query;
 }
 
 /** The prepared statement of a name; 26000. */
-export function preparedStatement(session: WadiSession, name: string): PreparedStatement {
+export function preparedStatement(session: SessionContext, name: string): PreparedStatement {
   const found = session.extended.statements.get(name);
   if (found === undefined) throw new PgError(SqlState.invalidSqlStatementName, `prepared statement "${name}" does not exist`);
   return found;
@@ -43,7 +42,7 @@ export function executeCommand({session, node}: CommandInput<ExecuteStmt>): Exec
   return session.planner.executionOf(prepared, executeArguments(session, prepared, node));
 }
 
-function executeArguments(session: WadiSession, prepared: PreparedStatement, node: ExecuteStmt): Datum[] {
+function executeArguments(session: SessionContext, prepared: PreparedStatement, node: ExecuteStmt): Datum[] {
   const given = node.params ?? [];
   const wanted = prepared.parameterTypes;
   if (given.length !== wanted.length) {

@@ -3,7 +3,7 @@ import {featureNotSupported, type PgError} from '../../common/errors.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandMaker} from './command-types.ts';
 import {commandTable} from './table.ts';
 import {customCommand} from './custom.ts';
@@ -14,7 +14,7 @@ type NodeName = Node extends infer U ? (U extends unknown ? keyof U : never) : n
 const PLANNED: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
 
 /** The execution of a utility statement; null when the statement is a query to be planned. */
-export function makeCommand(session: WadiSession, statement: ParsedStatement, params: readonly Datum[]): Execution | null {
+export function makeCommand(session: SessionContext, statement: ParsedStatement, params: readonly Datum[]): Execution | null {
   if (statement.custom !== null) {
     const custom = customCommand({session, node: statement.custom, statement, params});
     if (custom !== null) return custom;

@@ -5,7 +5,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {alterTarget, objectWord} from './alter-target.ts';
 import {alteredColumn, withColumn} from './alter-column.ts';
 import type {CommandInput} from './command-types.ts';
@@ -61,7 +61,7 @@ export function renameCommand({session, node, statement}: CommandInput<RenameStm
 }
 
 /** The relation, locked and owned; undefined when it is missing and may be. */
-async function relationOf(session: WadiSession, node: RenameStmt, word: string): Promise<Relation | undefined> {
+async function relationOf(session: SessionContext, node: RenameStmt, word: string): Promise<Relation | undefined> {
   const name = nameOf(session, node.relation);
   const relation = findRelation(session, name, node.missing_ok === true);
   if (relation === undefined) {
@@ -81,7 +81,7 @@ async function relationOf(session: WadiSession, node: RenameStmt, word: string):
   return session.transaction.catalog.get(relation.kind, relation.oid) as Relation;
 }
 
-function renameRelation(session: WadiSession, relation: Relation | undefined, to: string): void {
+function renameRelation(session: SessionContext, relation: Relation | undefined, to: string): void {
   if (relation === undefined) return;
   const before = session.transaction.catalog;
   if (before.relationByName(relation.schema, to) !== undefined) throw new PgError(SqlState.duplicateTable, `relation "${to}" already exists`);
@@ -92,14 +92,14 @@ function renameRelation(session: WadiSession, relation: Relation | undefined, to
 }
 
 /** An index and its constraint have one name. */
-function renameIndex(session: WadiSession, index: IndexDescriptor, to: string): void {
+function renameIndex(session: SessionContext, index: IndexDescriptor, to: string): void {
   const {catalog} = session.transaction;
   const constraint = catalog.constraintByOid(index.constraint);
   const parts: Descriptor[] = constraint === undefined ? [] : [{...constraint, name: to}];
   alterStored(session, currentTable(catalog, index.table), puts({...index, name: to}, ...parts));
 }
 
-function renameColumn(session: WadiSession, relation: Relation | undefined, from: string, to: string): void {
+function renameColumn(session: SessionContext, relation: Relation | undefined, from: string, to: string): void {
   if (relation === undefined) return;
   if (relation.kind !== 'table' && relation.kind !== 'view') {
     throw new PgError(SqlState.wrongObjectType, `cannot rename columns of relation "${relation.name}"`, {
@@ -126,7 +126,7 @@ function renameColumn(session: WadiSession, relation: Relation | undefined, from
 }
 
 /** Views are kept as text with the names of what they read. */
-function refuseViews(session: WadiSession, relation: Extract<Relation, {kind: 'table' | 'view'}>, attnum: number): void {
+function refuseViews(session: SessionContext, relation: Extract<Relation, {kind: 'table' | 'view'}>, attnum: number): void {
   const dependents =
     relation.kind === 'table' ? dependentsOf(session, {kind: 'column', table: relation, attnum}) : dependentsOf(session, {kind: 'object', object: relation});
   for (const {node} of dependents) {
@@ -138,7 +138,7 @@ function refuseViews(session: WadiSession, relation: Extract<Relation, {kind: 't
   }
 }
 
-function renameConstraint(session: WadiSession, relation: Relation | undefined, from: string, to: string): void {
+function renameConstraint(session: SessionContext, relation: Relation | undefined, from: string, to: string): void {
   if (relation === undefined) return;
   const {catalog} = session.transaction;
   const constraints = catalog.constraintsOf(relation.oid);
@@ -152,13 +152,13 @@ function renameConstraint(session: WadiSession, relation: Relation | undefined, 
   else renameRelation(session, index, to);
 }
 
-function ownIndex(session: WadiSession, constraint: ConstraintDescriptor): IndexDescriptor | undefined {
+function ownIndex(session: SessionContext, constraint: ConstraintDescriptor): IndexDescriptor | undefined {
   if (constraint.type === 'f' || constraint.index === NO_OID) return undefined;
   const index = session.transaction.catalog.get('index', constraint.index);
   return index?.kind === 'index' ? index : undefined;
 }
 
-function renameAttribute(session: WadiSession, node: RenameStmt, to: string): void {
+function renameAttribute(session: SessionContext, node: RenameStmt, to: string): void {
   const name = nameOf(session, node.relation);
   const type = alterTarget(session, 'OBJECT_TYPE', {List: {items: [name.schema, name.name].flatMap(each => (each === null ? [] : [{String: {sval: each}}]))}});
   if (type.kind !== 'type' || type.typeKind !== 'c') throw new PgError(SqlState.wrongObjectType, `${name.name} is not a composite type`);
@@ -169,7 +169,7 @@ function renameAttribute(session: WadiSession, node: RenameStmt, to: string): vo
   refreshTables(session, type);
 }
 
-function renameRole(session: WadiSession, role: RoleDescriptor, to: string, text: string): void {
+function renameRole(session: SessionContext, role: RoleDescriptor, to: string, text: string): void {
   const {catalog} = session.transaction;
   if (role.oid === session.sessionRole) throw featureNotSupported('session user cannot be renamed');
   if (role.oid === session.currentRole) throw featureNotSupported('current user cannot be renamed');
@@ -185,7 +185,7 @@ function renameRole(session: WadiSession, role: RoleDescriptor, to: string, text
 }
 
 /** Schemas, types, functions, databases. */
-function renameNamed(session: WadiSession, object: Extract<Descriptor, CatalogObject>, to: string): void {
+function renameNamed(session: SessionContext, object: Extract<Descriptor, CatalogObject>, to: string): void {
   const before = session.transaction.catalog;
   checkOwner(before, session.currentRole, object, object.kind);
   if (object.kind === 'schema') checkSchemaName(session, to);
@@ -198,7 +198,7 @@ function renameNamed(session: WadiSession, object: Extract<Descriptor, CatalogOb
   if (object.kind !== 'database') new StoredTexts(session, before, object.name).rewrite();
 }
 
-function checkSchemaName(session: WadiSession, to: string): void {
+function checkSchemaName(session: SessionContext, to: string): void {
   const {catalog} = session.transaction;
   for (const database of catalog.databases()) {
     if (database.oid !== catalog.databaseOid) continue;

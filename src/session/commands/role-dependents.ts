@@ -1,10 +1,10 @@
 import type {AclItem, CatalogObject, Descriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {columnText, nameScope, objectText} from './object-text.ts';
 
 /** What keeps a role from being dropped, as the DETAIL of PostgreSQL's error tells it. */
-export function roleDependents(session: WadiSession, role: Oid): string[] {
+export function roleDependents(session: SessionContext, role: Oid): string[] {
   const scope = nameScope(session);
   const lines: string[] = [];
   for (const object of ownedObjects(session)) {
@@ -19,7 +19,7 @@ export function roleDependents(session: WadiSession, role: Oid): string[] {
 }
 
 /** Everything that has an owner, by OID; indexes, constraints and sequences of columns go with their table. */
-export function ownedObjects(session: WadiSession): Extract<Descriptor, CatalogObject>[] {
+export function ownedObjects(session: SessionContext): Extract<Descriptor, CatalogObject>[] {
   const {catalog} = session.transaction;
   const objects: Extract<Descriptor, CatalogObject>[] = [
     ...catalog.databases(),

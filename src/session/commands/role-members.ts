@@ -3,11 +3,11 @@ import type {RoleDescriptor, RoleMembership} from '../../catalog/descriptors.ts'
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {change, notice, puts} from './ddl.ts';
 
 /** GRANT role TO member, with PostgreSQL's checks. */
-export function addMember(session: WadiSession, roleOid: Oid, memberOid: Oid, withAdmin: boolean): void {
+export function addMember(session: SessionContext, roleOid: Oid, memberOid: Oid, withAdmin: boolean): void {
   const {catalog} = session.transaction;
   const role = catalog.roleByOid(roleOid)!;
   const member = catalog.roleByOid(memberOid)!;
@@ -28,7 +28,7 @@ export function addMember(session: WadiSession, roleOid: Oid, memberOid: Oid, wi
 }
 
 /** REVOKE [ADMIN OPTION FOR] role FROM member. */
-export function removeMember(session: WadiSession, roleOid: Oid, memberOid: Oid, adminOnly: boolean): void {
+export function removeMember(session: SessionContext, roleOid: Oid, memberOid: Oid, adminOnly: boolean): void {
   const {catalog} = session.transaction;
   const role = catalog.roleByOid(roleOid)!;
   const member = catalog.roleByOid(memberOid)!;
@@ -42,11 +42,11 @@ export function removeMember(session: WadiSession, roleOid: Oid, memberOid: Oid,
   setMemberships(session, member, adminOnly ? [...others, {...known, withAdmin: false}] : others);
 }
 
-function setMemberships(session: WadiSession, member: RoleDescriptor, memberOf: readonly RoleMembership[]): void {
+function setMemberships(session: SessionContext, member: RoleDescriptor, memberOf: readonly RoleMembership[]): void {
   change(session, puts({...member, memberOf}));
 }
 
-function checkMayGrant(session: WadiSession, role: RoleDescriptor): void {
+function checkMayGrant(session: SessionContext, role: RoleDescriptor): void {
   const {catalog} = session.transaction;
   const {currentRole} = session;
   if (isSuperuser(currentRole, catalog)) return;

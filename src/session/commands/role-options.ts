@@ -5,7 +5,7 @@ import {makeScramVerifier, parseScramVerifier} from '../../common/scram.ts';
 import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {defaultFormatSettings} from '../../types/format-settings.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems} from './ast-values.ts';
 import {errorAt, notice} from './ddl.ts';
 import {roleNamed} from './object-names.ts';
@@ -35,7 +35,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
 };
 
 /** Reads the options; the same one twice is 42601. */
-export function readRoleOptions(session: WadiSession, nodes: readonly Node[] | undefined, text: string): RoleOptions {
+export function readRoleOptions(session: SessionContext, nodes: readonly Node[] | undefined, text: string): RoleOptions {
   const seen = new Set<string>();
   const attributes: {-readonly [K in keyof RoleOptions['attributes']]: RoleOptions['attributes'][K]} = {};
   const lists: Record<string, Oid[]> = {};
@@ -55,7 +55,7 @@ export function readRoleOptions(session: WadiSession, nodes: readonly Node[] | u
   return {attributes, joins: lists['addroleto'] ?? [], members: lists['rolemembers'] ?? [], admins: lists['adminmembers'] ?? []};
 }
 
-function rolesOf(session: WadiSession, node: Node | undefined): Oid[] {
+function rolesOf(session: SessionContext, node: Node | undefined): Oid[] {
   if (node === undefined || !('List' in node)) return [];
   return (node.List.items ?? []).flatMap(item => ('RoleSpec' in item ? [roleNamed(session, item.RoleSpec).oid] : []));
 }
@@ -67,7 +67,7 @@ function limitOf(option: DefElem): number {
 }
 
 /** A verifier is kept as it is; anything else becomes a SCRAM verifier. */
-function passwordOf(session: WadiSession, option: DefElem): string | null {
+function passwordOf(session: SessionContext, option: DefElem): string | null {
   if (option.arg === undefined) return null;
   const password = constantText(option.arg);
   if (parseScramVerifier(password) !== null || password.startsWith('$argon2id$')) return password;
@@ -78,7 +78,7 @@ function passwordOf(session: WadiSession, option: DefElem): string | null {
   return makeScramVerifier(password);
 }
 
-function validUntilOf(session: WadiSession, option: DefElem): string | null {
+function validUntilOf(session: SessionContext, option: DefElem): string | null {
   if (option.arg === undefined) return null;
   const type = session.transaction.catalog.typeByOid(TIMESTAMPTZ)!;
   const value = type.input(constantText(option.arg), -1, session.evalContext.format);

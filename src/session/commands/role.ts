@@ -6,7 +6,7 @@ import {FIRST_NORMAL_OID, oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {checkSetting} from '../setting-values.ts';
 import type {Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, deletion, newOid, notice, puts} from './ddl.ts';
 import {roleNamed} from './object-names.ts';
@@ -36,7 +36,7 @@ function denied(message: string): PgError {
   return new PgError(SqlState.insufficientPrivilege, message);
 }
 
-function mayCreateRoles(session: WadiSession): boolean {
+function mayCreateRoles(session: SessionContext): boolean {
   return session.isSuperuser || session.transaction.catalog.roleByOid(session.currentRole)?.canCreateRole === true;
 }
 
@@ -63,7 +63,7 @@ export function createRoleCommand({session, node, statement}: CommandInput<Creat
   });
 }
 
-function joinRoles(session: WadiSession, role: RoleDescriptor, options: RoleOptions): void {
+function joinRoles(session: SessionContext, role: RoleDescriptor, options: RoleOptions): void {
   for (const each of options.joins) addMember(session, each, role.oid, false);
   for (const each of options.members) addMember(session, role.oid, each, false);
   for (const each of options.admins) addMember(session, role.oid, each, true);
@@ -89,7 +89,7 @@ function checkAlterable(role: RoleDescriptor): void {
   throw new PgError(SqlState.reservedName, `role name "${role.name}" is reserved`, {detail: 'Cannot alter reserved roles.'});
 }
 
-function checkMayAlter(session: WadiSession, role: RoleDescriptor, options: RoleOptions): void {
+function checkMayAlter(session: SessionContext, role: RoleDescriptor, options: RoleOptions): void {
   if (session.isSuperuser) return;
   const {attributes} = options;
   if (role.isSuperuser || attributes.isSuperuser !== undefined) {
@@ -135,7 +135,7 @@ export function alterRoleSetCommand({session, node}: CommandInput<AlterRoleSetSt
   });
 }
 
-function settingName(session: WadiSession, name: string): string {
+function settingName(session: SessionContext, name: string): string {
   const definition = session.settings.definition(name);
   if (definition !== undefined) return definition.name;
   if (name.includes('.')) return name.toLowerCase();
@@ -166,7 +166,7 @@ export function dropRoleCommand({session, node}: CommandInput<DropRoleStmt>): Ex
   });
 }
 
-function dropRole(session: WadiSession, role: RoleDescriptor): void {
+function dropRole(session: SessionContext, role: RoleDescriptor): void {
   const {catalog} = session.transaction;
   if (role.oid === session.currentRole) throw new PgError(SqlState.objectInUse, 'current user cannot be dropped');
   if (role.oid === session.sessionRole) throw new PgError(SqlState.objectInUse, 'session user cannot be dropped');

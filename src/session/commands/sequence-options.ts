@@ -5,7 +5,7 @@ import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {SequenceState} from '../../storage/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems} from './ast-values.ts';
 import {typeRef} from './definition-binding.ts';
 import {errorAt} from './ddl.ts';
@@ -36,7 +36,7 @@ function invalid(message: string): PgError {
 
 /** Options of CREATE SEQUENCE (`before` null) or ALTER SEQUENCE, checked as PostgreSQL's init_params does. */
 export function readSequenceOptions(
-  session: WadiSession,
+  session: SessionContext,
   nodes: readonly Node[] | undefined,
   from: {readonly before: SequenceShape | null; readonly type: Oid; readonly text: string; readonly isIdentity?: boolean},
 ): SequenceChange {
@@ -76,7 +76,7 @@ function namesOf(option: DefElem | undefined): readonly string[] | null {
   return (option.arg.List.items ?? []).map(constantText);
 }
 
-function sequenceType(session: WadiSession, option: DefElem | undefined, fallback: Oid, text: string, isIdentity: boolean): Oid {
+function sequenceType(session: SessionContext, option: DefElem | undefined, fallback: Oid, text: string, isIdentity: boolean): Oid {
   const type = option?.arg !== undefined && 'TypeName' in option.arg ? typeRef(session, option.arg.TypeName, text).type.oid : fallback;
   if (RANGES.has(type)) return type;
   throw invalid(isIdentity ? 'identity column type must be smallint, integer, or bigint' : 'sequence type must be smallint, integer, or bigint');

@@ -5,7 +5,7 @@ import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {columnNamed} from './constraint-definitions.ts';
 import {change, ddlExecution, lockTable, newOid, NO_OID, notice, puts} from './ddl.ts';
@@ -43,7 +43,7 @@ export function createSequenceCommand({session, node, statement}: CommandInput<C
 }
 
 /** OWNED BY table.column | NONE. */
-function withOwner(session: WadiSession, sequence: SequenceDescriptor, names: readonly string[]): SequenceDescriptor {
+function withOwner(session: SessionContext, sequence: SequenceDescriptor, names: readonly string[]): SequenceDescriptor {
   if (names.length === 1) {
     if (names[0] === 'none') return {...sequence, ownedByTable: NO_OID, ownedByAttnum: 0};
     throw new PgError(SqlState.syntaxError, 'invalid OWNED BY option', {hint: 'Specify OWNED BY table.column or OWNED BY NONE.'});
@@ -85,7 +85,7 @@ export function alterSequenceCommand({session, node, statement}: CommandInput<Al
 }
 
 /** Changes a sequence by an option list. */
-export function changeSequence(session: WadiSession, sequence: SequenceDescriptor, options: AlterSeqStmt['options'], text: string): void {
+export function changeSequence(session: SessionContext, sequence: SequenceDescriptor, options: AlterSeqStmt['options'], text: string): void {
   const read = readSequenceOptions(session, options, {before: sequence, type: sequence.typeOid, text});
   const {shape, restart, ownedBy} = read;
   if (ownedBy !== null && isIdentitySequence(session, sequence)) {
@@ -108,7 +108,7 @@ function checkLastValue(value: bigint, shape: {readonly min: bigint; readonly ma
   if (value > shape.max) throw invalid(`RESTART value (${value}) cannot be greater than MAXVALUE (${shape.max})`);
 }
 
-function isIdentitySequence(session: WadiSession, sequence: SequenceDescriptor): boolean {
+function isIdentitySequence(session: SessionContext, sequence: SequenceDescriptor): boolean {
   const table = session.transaction.catalog.tableByOid(sequence.ownedByTable);
   return table?.columns.some(column => column.attnum === sequence.ownedByAttnum && column.identity !== '') === true;
 }

@@ -3,7 +3,8 @@ import type {ConstraintDescriptor} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import {runDeferred} from '../foreign-keys/run-deferred.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 
 /** SET CONSTRAINTS {ALL | names} {DEFERRED | IMMEDIATE}: what becomes immediate is checked at once. */
@@ -20,13 +21,13 @@ export function setConstraintsCommand({session, node}: CommandInput<ConstraintsS
       if (!('RangeVar' in item)) continue;
       for (const constraint of constraintsNamed(session, item.RangeVar)) deferred.set(constraint.oid, isDeferred);
     }
-    if (!isDeferred) await deferred.run(session, false);
+    if (!isDeferred) await runDeferred(session, false);
     return 'SET CONSTRAINTS';
   });
 }
 
 /** All constraints of that name in the first schema of the search path that has one. */
-function constraintsNamed(session: WadiSession, {schemaname, relname = ''}: RangeVar): readonly ConstraintDescriptor[] {
+function constraintsNamed(session: SessionContext, {schemaname, relname = ''}: RangeVar): readonly ConstraintDescriptor[] {
   const {catalog} = session.transaction;
   const schemas = schemaname === undefined ? session.searchPath() : [catalog.schemaByName(schemaname)?.oid];
   for (const schema of schemas) {

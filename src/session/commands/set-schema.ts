@@ -4,7 +4,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {alterTarget, objectWord} from './alter-target.ts';
 import type {CommandInput} from './command-types.ts';
 import {alterStored, change, ddlExecution, lockTable, notice, puts} from './ddl.ts';
@@ -26,7 +26,7 @@ export function setSchemaCommand({session, node}: CommandInput<AlterObjectSchema
   });
 }
 
-function relationOf(session: WadiSession, node: AlterObjectSchemaStmt): Movable | undefined {
+function relationOf(session: SessionContext, node: AlterObjectSchemaStmt): Movable | undefined {
   const name = nameOf(session, node.relation);
   const found = findRelation(session, name, node.missing_ok === true);
   if (found === undefined) {
@@ -47,7 +47,7 @@ function relationOf(session: WadiSession, node: AlterObjectSchemaStmt): Movable 
   return found;
 }
 
-function move(session: WadiSession, object: Movable, schema: SchemaDescriptor): void {
+function move(session: SessionContext, object: Movable, schema: SchemaDescriptor): void {
   const before = session.transaction.catalog;
   if (isTemporary(schema) || isTemporary(before.schemaByOid(object.schema))) {
     throw featureNotSupported('cannot move objects into or out of temporary schemas');
@@ -62,7 +62,7 @@ function move(session: WadiSession, object: Movable, schema: SchemaDescriptor): 
 }
 
 /** A table takes its indexes, constraints and owned sequences along. */
-function moveTable(session: WadiSession, table: TableDescriptor, schema: SchemaDescriptor): void {
+function moveTable(session: SessionContext, table: TableDescriptor, schema: SchemaDescriptor): void {
   const {catalog} = session.transaction;
   const parts = [
     ...catalog.indexesOf(table.oid),

@@ -8,7 +8,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {findTable} from './find-relation.ts';
 
@@ -16,7 +16,7 @@ const TEXT = oid(25);
 const INT8 = oid(20);
 
 /** STORAGE FLUSH TABLE t | ALL: answers one row per table with what was moved. A plain user flushes only his own rows. */
-export function flushCommand(session: WadiSession, statement: ParsedStatement, all: boolean): Execution {
+export function flushCommand(session: SessionContext, statement: ParsedStatement, all: boolean): Execution {
   const {catalog} = session.transaction;
   const text = catalog.typeByOid(TEXT)!;
   const int8 = catalog.typeByOid(INT8)!;
@@ -24,7 +24,7 @@ export function flushCommand(session: WadiSession, statement: ParsedStatement, a
   return new RowsExecution(shape, () => flush(session, statement, all), 'STORAGE FLUSH');
 }
 
-async function flush(session: WadiSession, statement: ParsedStatement, all: boolean): Promise<(string | bigint)[][]> {
+async function flush(session: SessionContext, statement: ParsedStatement, all: boolean): Promise<(string | bigint)[][]> {
   assertOutsideBlock(session, 'STORAGE FLUSH');
   const {catalog} = session.transaction;
   const tables = all ? [...catalog.tables()].filter(canFlush) : [namedTable(session, statement)];
@@ -44,7 +44,7 @@ function canFlush(table: TableDescriptor): boolean {
 }
 
 /** Whose rows this role may flush: null = everybody's, undefined = none (skipped under ALL). */
-function flushOwner(session: WadiSession, table: TableDescriptor, all: boolean): OwnerId | null | undefined {
+function flushOwner(session: SessionContext, table: TableDescriptor, all: boolean): OwnerId | null | undefined {
   const {catalog} = session.transaction;
   const mayAll = hasServiceRight(catalog, session.currentRole) || table.owner === session.currentRole;
   if (mayAll) return null;
@@ -54,7 +54,7 @@ function flushOwner(session: WadiSession, table: TableDescriptor, all: boolean):
   return null;
 }
 
-function namedTable(session: WadiSession, statement: ParsedStatement): TableDescriptor {
+function namedTable(session: SessionContext, statement: ParsedStatement): TableDescriptor {
   const table = findTable(session, bodyRange(statement));
   if (table.tableKind === 'stream') {
     throw new PgError(SqlState.wrongObjectType, `"${table.name}" is a stream table`, {detail: 'Rows of stream tables are never flushed.'});
@@ -72,13 +72,13 @@ export function bodyRange(statement: ParsedStatement): {readonly schemaname?: st
   throw new PgError(SqlState.syntaxError, 'a table name is expected');
 }
 
-function assertOutsideBlock(session: WadiSession, what: string): void {
+function assertOutsideBlock(session: SessionContext, what: string): void {
   if (!session.transaction.isInBlock) return;
   throw new PgError(SqlState.activeSqlTransaction, `${what} cannot run inside a transaction block`);
 }
 
 /** STORAGE COMPACT TABLE t. */
-export function compactCommand(session: WadiSession, statement: ParsedStatement): Execution {
+export function compactCommand(session: SessionContext, statement: ParsedStatement): Execution {
   return new CommandExecution(async () => {
     assertOutsideBlock(session, 'STORAGE COMPACT');
     const table = namedTable(session, statement);

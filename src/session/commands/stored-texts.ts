@@ -10,7 +10,7 @@ import type {BindContext} from '../../sql/contract.ts';
 import {deparseExpression} from '../../sql/deparse/expression.ts';
 import {deparseQuery} from '../../sql/deparse/query.ts';
 import {QueryTrace} from '../../sql/deparse/query-trace.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {withRelationOids} from './definition-binding.ts';
 import {mentionsName} from './dependencies.ts';
 
@@ -32,13 +32,13 @@ const NO_COLUMNS: Omit<TextScope, 'clause'> = {before: [], after: [], relationNa
  * PostgreSQL keeps trees; this makes both the same to a client.
  */
 export class StoredTexts {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #before: CatalogSnapshot;
   readonly #name: string;
   readonly #context: BindContext;
 
   /** `before` is the catalog in which the old name still stands. */
-  constructor(session: WadiSession, before: CatalogSnapshot, name: string) {
+  constructor(session: SessionContext, before: CatalogSnapshot, name: string) {
     this.#session = session;
     this.#before = before;
     this.#name = name;

@@ -14,9 +14,8 @@ import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import type {Execution, RowReceiver, RunResult} from '../execution.ts';
 import {liveOptions, liveShapeOf} from '../live-query-options.ts';
-import type {PlannedQuery} from '../planner.ts';
-import {textOf} from '../planner.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import {textOf} from '../statement-text.ts';
+import type {PlannedQuery, SessionContext} from '../session-context.ts';
 
 type SubscribeNode = Extract<CustomStatement, {kind: 'subscribe'}>;
 
@@ -31,7 +30,7 @@ const BATCH_ROWS = 1024;
 export class SubscribeExecution implements Execution, LiveSink {
   readonly shape: ResultShape;
   readonly parameterTypes: readonly TypeInstance[];
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #planned: PlannedQuery;
   readonly #params: readonly Datum[];
   readonly #start: SubscribeStart;
@@ -52,7 +51,7 @@ export class SubscribeExecution implements Execution, LiveSink {
   sent = 0;
 
   constructor(
-    session: WadiSession,
+    session: SessionContext,
     statement: ParsedStatement,
     options: SubscribeNode['options'],
     params: readonly Datum[],
@@ -237,7 +236,7 @@ function tokenBefore(frame: Frame): string {
   return tokenAt((frame.seq - 1n) as Seq, frame.tokenTail);
 }
 
-function metaFields(session: WadiSession): ResultShape['fields'] {
+function metaFields(session: SessionContext): ResultShape['fields'] {
   const {catalog} = session.transaction;
   const field = (name: string, type: number): ResultShape['fields'][number] => ({
     name,

@@ -2,7 +2,7 @@ import type {DefElem, Node} from '@pgsql/types';
 import type {TableKind} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems} from './ast-values.ts';
 
 /** What WITH (...) of a table says. */
@@ -66,7 +66,7 @@ function flushPolicy(value: string): string {
 }
 
 /** Options of one WITH list, checked and named in lower case; 22023 for unknown ones. */
-export function readOptions(session: WadiSession, nodes: readonly Node[] | undefined): Record<string, string> {
+export function readOptions(session: SessionContext, nodes: readonly Node[] | undefined): Record<string, string> {
   const options: Record<string, string> = {};
   for (const option of defElems(nodes)) {
     const name = optionName(option);
@@ -84,7 +84,7 @@ export function optionName(option: DefElem): string {
   return `${prefix}${option.defname ?? ''}`.toLowerCase();
 }
 
-function checkedValue(session: WadiSession, name: string, value: string): string {
+function checkedValue(session: SessionContext, name: string, value: string): string {
   const own = OWN[name];
   if (own !== undefined) {
     const checked = own(value);

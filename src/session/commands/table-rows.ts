@@ -8,10 +8,10 @@ import {ExprCompiler} from '../../expr/compiler.ts';
 import type {ExprRun} from '../../expr/run.ts';
 import {END, PAUSE, type KeyConflict, type RowVersion, type ScanColumn, type TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** Expressions over stored rows of a table, compiled for the current catalog. */
-export function rowCode(session: WadiSession, exprs: readonly BoundExpr[]): (row: readonly Datum[]) => Datum[] {
+export function rowCode(session: SessionContext, exprs: readonly BoundExpr[]): (row: readonly Datum[]) => Datum[] {
   const {engine, transaction, evalContext} = session;
   const code = new ExprCompiler(engine.library, transaction.catalog, engine.factories).row(exprs);
   const run: ExprRun = {params: [], slots: [], outer: [], context: evalContext};
@@ -19,7 +19,7 @@ export function rowCode(session: WadiSession, exprs: readonly BoundExpr[]): (row
 }
 
 /** Calls back with every newest row of a table, of all owners; the table is locked. */
-export async function eachRow(session: WadiSession, table: TableStorage, visit: (version: RowVersion) => void): Promise<void> {
+export async function eachRow(session: SessionContext, table: TableStorage, visit: (version: RowVersion) => void): Promise<void> {
   session.beginStatement(false);
   const width = table.columns.length;
   const columns: ScanColumn[] = [...table.columns.keys(), 'rid', 'owner', 'location', 'seq'];
@@ -51,21 +51,26 @@ export async function eachRow(session: WadiSession, table: TableStorage, visit: 
 }
 
 /** Whether a table has a row. */
-export async function hasRows(session: WadiSession, table: TableStorage): Promise<boolean> {
+export async function hasRows(session: SessionContext, table: TableStorage): Promise<boolean> {
   let found = false;
   await eachRow(session, table, () => (found = true));
   return found;
 }
 
+/** Place of a column in stored rows by its attnum. */
+export function positionOf(storage: TableStorage, attnum: number): number {
+  return storage.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === attnum);
+}
+
 /** The storage shape of a table now. */
-export function storageOf(session: WadiSession, table: Oid): TableStorage {
+export function storageOf(session: SessionContext, table: Oid): TableStorage {
   return session.storages.get(session.transaction.catalog, table);
 }
 
 /** Raises when a column of a row is NULL. */
-export async function checkNotNull(session: WadiSession, table: TableDescriptor, attnums: readonly number[]): Promise<void> {
+export async function checkNotNull(session: SessionContext, table: TableDescriptor, attnums: readonly number[]): Promise<void> {
   const storage = storageOf(session, table.oid);
-  const positions = attnums.map(attnum => storage.columns.findIndex(column => column.attnum === attnum));
+  const positions = attnums.map(attnum => positionOf(storage, attnum));
   await eachRow(session, storage, ({row}) => {
     const at = positions.find(position => row[position] === null);
     if (at === undefined) return;
@@ -79,7 +84,7 @@ export async function checkNotNull(session: WadiSession, table: TableDescriptor,
 }
 
 /** Raises when a row does not satisfy a condition. */
-export async function checkRows(session: WadiSession, table: TableDescriptor, constraint: string, condition: BoundExpr): Promise<void> {
+export async function checkRows(session: SessionContext, table: TableDescriptor, constraint: string, condition: BoundExpr): Promise<void> {
   const storage = storageOf(session, table.oid);
   const test = rowCode(session, [condition]);
   await eachRow(session, storage, ({row}) => {
@@ -93,7 +98,7 @@ export async function checkRows(session: WadiSession, table: TableDescriptor, co
 }
 
 /** Gives every row new values: `change` makes the new row of an old one. The table is locked. */
-export async function rewriteRows(session: WadiSession, table: TableDescriptor, change: (version: RowVersion) => readonly Datum[]): Promise<void> {
+export async function rewriteRows(session: SessionContext, table: TableDescriptor, change: (version: RowVersion) => readonly Datum[]): Promise<void> {
   const storage = storageOf(session, table.oid);
   const versions: RowVersion[] = [];
   await eachRow(session, storage, version => versions.push(version));

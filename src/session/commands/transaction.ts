@@ -5,7 +5,7 @@ import type {IsolationLevel} from '../../storage/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {holdCommit, TransactionWarnings} from '../simple-query.ts';
 import type {CommitOutcome, TransactionModes} from '../transaction-state.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {constantText} from './ast-values.ts';
 
@@ -14,7 +14,7 @@ export function transactionCommand({session, node}: CommandInput<TransactionStmt
   return new CommandExecution(() => perform(session, node));
 }
 
-function perform(session: WadiSession, node: TransactionStmt): string | Promise<string> {
+function perform(session: SessionContext, node: TransactionStmt): string | Promise<string> {
   const {transaction} = session;
   switch (node.kind) {
     case 'TRANS_STMT_BEGIN':
@@ -50,17 +50,17 @@ function perform(session: WadiSession, node: TransactionStmt): string | Promise<
 
 const NO_MODES: TransactionModes = {};
 
-function requireBlock(session: WadiSession, what: string): void {
+function requireBlock(session: SessionContext, what: string): void {
   if (session.transaction.isInBlock) return;
   throw new PgError(SqlState.noActiveSqlTransaction, `${what} can only be used in transaction blocks`);
 }
 
-function currentModes(session: WadiSession): TransactionModes {
+function currentModes(session: SessionContext): TransactionModes {
   const {isolation, isReadOnly, isDeferrable} = session.transaction;
   return {isolation, readOnly: isReadOnly, deferrable: isDeferrable};
 }
 
-function commit(session: WadiSession, chain: boolean): string | Promise<string> {
+function commit(session: SessionContext, chain: boolean): string | Promise<string> {
   const {transaction} = session;
   if (chain) requireBlock(session, 'COMMIT AND CHAIN');
   const modes = currentModes(session);
@@ -82,7 +82,7 @@ function commit(session: WadiSession, chain: boolean): string | Promise<string> 
   return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
 }
 
-function rollback(session: WadiSession, chain: boolean): string {
+function rollback(session: SessionContext, chain: boolean): string {
   const {transaction} = session;
   if (chain) requireBlock(session, 'ROLLBACK AND CHAIN');
   const modes = currentModes(session);
@@ -92,7 +92,7 @@ function rollback(session: WadiSession, chain: boolean): string {
   return 'ROLLBACK';
 }
 
-function restart(session: WadiSession, modes: TransactionModes): void {
+function restart(session: SessionContext, modes: TransactionModes): void {
   session.transaction.ensure(session.evalContext.clock.clockTimestamp());
   session.transaction.beginBlock(modes);
 }
@@ -112,7 +112,7 @@ export function transactionModes(options: readonly Node[]): TransactionModes {
 }
 
 /** Applies modes to the running transaction with PostgreSQL's order rules (25001). */
-export function applyModes(session: WadiSession, modes: TransactionModes): void {
+export function applyModes(session: SessionContext, modes: TransactionModes): void {
   const {transaction} = session;
   if (modes.isolation !== undefined && modes.isolation !== transaction.isolation && transaction.hasRun) {
     throw new PgError(SqlState.activeSqlTransaction, 'SET TRANSACTION ISOLATION LEVEL must be called before any query');

@@ -6,7 +6,7 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, lockFound, lockTable, notice} from './ddl.ts';
 import {relationNamed} from './object-names.ts';
@@ -30,7 +30,7 @@ export function truncateCommand({session, node}: CommandInput<TruncateStmt>): Ex
   });
 }
 
-function truncatable(session: WadiSession, relation: ReturnType<typeof relationNamed>): TableDescriptor {
+function truncatable(session: SessionContext, relation: ReturnType<typeof relationNamed>): TableDescriptor {
   if (relation.kind === 'systemRelation') {
     throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
   }
@@ -43,7 +43,7 @@ function truncatable(session: WadiSession, relation: ReturnType<typeof relationN
 }
 
 /** Tables with foreign keys to the truncated ones go with them, or refuse. */
-async function addReferencing(session: WadiSession, tables: Map<Oid, TableDescriptor>, isCascade: boolean): Promise<void> {
+async function addReferencing(session: SessionContext, tables: Map<Oid, TableDescriptor>, isCascade: boolean): Promise<void> {
   const {catalog} = session.transaction;
   for (const table of tables.values()) {
     for (const constraint of catalog.referencingConstraints(table.oid)) {
@@ -62,7 +62,7 @@ async function addReferencing(session: WadiSession, tables: Map<Oid, TableDescri
   }
 }
 
-function restartSequences(session: WadiSession, tables: ReadonlyMap<Oid, TableDescriptor>): void {
+function restartSequences(session: SessionContext, tables: ReadonlyMap<Oid, TableDescriptor>): void {
   const {catalog, tx} = session.transaction;
   for (const sequence of catalog.sequences()) {
     if (!tables.has(sequence.ownedByTable)) continue;

@@ -3,12 +3,12 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import type {QualifiedName} from './ast-values.ts';
 import {findSchema, nameText} from './object-names.ts';
 
 /** Any type of a name along the search path, undefined when there is none. */
-export function lookupType(session: WadiSession, name: QualifiedName): TypeInstance | undefined {
+export function lookupType(session: SessionContext, name: QualifiedName): TypeInstance | undefined {
   const {catalog} = session.transaction;
   const schemas: (Oid | undefined)[] = name.schema === null ? [...session.searchPath()] : [findSchema(session, name.schema)?.oid];
   for (const schema of schemas) {
@@ -19,7 +19,7 @@ export function lookupType(session: WadiSession, name: QualifiedName): TypeInsta
 }
 
 /** A user-made type or domain; 42704 when there is none, 42809 when a domain was asked for and it is none. */
-export function typeDescriptorNamed(session: WadiSession, name: QualifiedName, word: 'type' | 'domain'): TypeDescriptor {
+export function typeDescriptorNamed(session: SessionContext, name: QualifiedName, word: 'type' | 'domain'): TypeDescriptor {
   const type = lookupType(session, name);
   if (type === undefined) throw new PgError(SqlState.undefinedObject, `type "${nameText(name)}" does not exist`);
   const descriptor = session.transaction.catalog.typeDescriptorByOid(type.oid);

@@ -6,7 +6,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {featureNotSupported} from '../../common/errors.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {listName, rangeVarName, stringList, type QualifiedName} from './ast-values.ts';
 import {checkColumnType, plainColumn} from './column-definitions.ts';
 import type {CommandInput} from './command-types.ts';
@@ -16,7 +16,7 @@ import {creationSchema, nameText} from './object-names.ts';
 import {typeDescriptorNamed} from './type-names.ts';
 
 /** A new type in its schema; 42710 when the name is taken. */
-export function newType(session: WadiSession, name: QualifiedName, typeKind: TypeDescriptor['typeKind']): TypeDescriptor {
+export function newType(session: SessionContext, name: QualifiedName, typeKind: TypeDescriptor['typeKind']): TypeDescriptor {
   const schema = creationSchema(session, name);
   const {catalog} = session.transaction;
   const existing = catalog.typeByName(schema.oid, name.name);
@@ -107,7 +107,7 @@ function notALabel(label: string): PgError {
   return new PgError(SqlState.invalidParameterValue, `"${label}" is not an existing enum label`);
 }
 
-function renameLabel(session: WadiSession, type: TypeDescriptor, from: string, to: string): void {
+function renameLabel(session: SessionContext, type: TypeDescriptor, from: string, to: string): void {
   checkLabel(to);
   if (!type.labels.some(each => each.label === from)) throw notALabel(from);
   if (type.labels.some(each => each.label === to)) throw new PgError(SqlState.duplicateObject, `enum label "${to}" already exists`);
@@ -117,7 +117,7 @@ function renameLabel(session: WadiSession, type: TypeDescriptor, from: string, t
   change(session, puts({...type, labels: type.labels.map(each => (each.label === from ? {...each, label: to} : each))}));
 }
 
-function addLabel(session: WadiSession, type: TypeDescriptor, node: AlterEnumStmt): void {
+function addLabel(session: SessionContext, type: TypeDescriptor, node: AlterEnumStmt): void {
   const label = node.newVal ?? '';
   checkLabel(label);
   if (type.labels.some(each => each.label === label)) {
@@ -145,7 +145,7 @@ function usesType(table: {readonly columns: readonly ColumnDescriptor[]}, type: 
 }
 
 /** Tables that use a changed type take its new instance: their keys are built again. */
-export function refreshTables(session: WadiSession, type: TypeDescriptor): void {
+export function refreshTables(session: SessionContext, type: TypeDescriptor): void {
   for (const table of [...session.transaction.catalog.tables()]) {
     if (usesType(table, type)) alterStored(session, table, puts({...table}));
   }

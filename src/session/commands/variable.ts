@@ -7,7 +7,7 @@ import {quoteIdentifier} from '../../catalog/quote.ts';
 import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
 import {displaySetting} from '../setting-values.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {constantText} from './ast-values.ts';
 import {showTablesCommand} from './describe.ts';
 import type {CommandInput} from './command-types.ts';
@@ -20,7 +20,7 @@ export function setCommand({session, node}: CommandInput<VariableSetStmt>): Exec
   return new CommandExecution(() => perform(session, node));
 }
 
-function perform(session: WadiSession, node: VariableSetStmt): string {
+function perform(session: SessionContext, node: VariableSetStmt): string {
   const name = node.name ?? '';
   const isLocal = node.is_local === true;
   if (isLocal && !session.transaction.isInBlock) {
@@ -55,7 +55,7 @@ export function valueText(node: VariableSetStmt): string {
   return values.map(value => (quotes ? quoteIdentifier(value) : value)).join(', ');
 }
 
-function setMulti(session: WadiSession, name: string, node: VariableSetStmt): string {
+function setMulti(session: SessionContext, name: string, node: VariableSetStmt): string {
   const modes = transactionModes(node.args ?? []);
   if (name === 'SESSION CHARACTERISTICS') {
     if (modes.isolation !== undefined) session.settings.set('default_transaction_isolation', modes.isolation, false);
@@ -71,7 +71,7 @@ function setMulti(session: WadiSession, name: string, node: VariableSetStmt): st
   return 'SET';
 }
 
-function assign(session: WadiSession, name: string, value: string, isLocal: boolean): void {
+function assign(session: SessionContext, name: string, value: string, isLocal: boolean): void {
   switch (name.toLowerCase()) {
     case 'role':
       return setRole(session, value, isLocal);
@@ -91,7 +91,7 @@ function assign(session: WadiSession, name: string, value: string, isLocal: bool
   }
 }
 
-function reset(session: WadiSession, name: string): void {
+function reset(session: SessionContext, name: string): void {
   switch (name.toLowerCase()) {
     case 'role':
       return setRole(session, 'none', false);
@@ -106,7 +106,7 @@ function reset(session: WadiSession, name: string): void {
   }
 }
 
-function setRole(session: WadiSession, name: string, isLocal: boolean): void {
+function setRole(session: SessionContext, name: string, isLocal: boolean): void {
   const {catalog} = session.transaction;
   if (name === 'none') {
     session.assignRole(session.sessionRole, 'none', isLocal);
@@ -120,7 +120,7 @@ function setRole(session: WadiSession, name: string, isLocal: boolean): void {
   session.assignRole(role.oid, name, isLocal);
 }
 
-function setSessionAuthorization(session: WadiSession, name: string): void {
+function setSessionAuthorization(session: SessionContext, name: string): void {
   const {catalog} = session.transaction;
   const target = name === 'default' ? session.options.user : name;
   const role = catalog.roleByName(target);
@@ -146,7 +146,7 @@ export function showCommand({session, node}: CommandInput<VariableShowStmt>): Ex
   return new RowsExecution(shape, () => [[showValue(session, name)]], 'SHOW');
 }
 
-function showAll(session: WadiSession): string[][] {
+function showAll(session: SessionContext): string[][] {
   return [...session.settings.definitions()]
     .sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1))
     .map(definition => [
@@ -157,7 +157,7 @@ function showAll(session: WadiSession): string[][] {
 }
 
 /** The value of a setting as SHOW prints it; those of the transaction are read from it. */
-export function showValue(session: WadiSession, name: string): string {
+export function showValue(session: SessionContext, name: string): string {
   const {transaction} = session;
   switch (name.toLowerCase()) {
     case 'transaction_isolation':
@@ -190,7 +190,7 @@ export function discardCommand({session, node}: CommandInput<DiscardStmt>): Exec
   });
 }
 
-async function discardAll(session: WadiSession): Promise<string> {
+async function discardAll(session: SessionContext): Promise<string> {
   if (session.transaction.isInBlock) {
     throw new PgError(SqlState.activeSqlTransaction, 'DISCARD ALL cannot run inside a transaction block');
   }

@@ -2,7 +2,7 @@ import type {ViewDescriptor} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** A relation that a view's query reads itself (not through another view), with the columns. */
 export interface ViewUse {
@@ -11,11 +11,11 @@ export interface ViewUse {
 }
 
 /** What a view reads; kept for as long as the catalog does not change. */
-export function viewUses(session: WadiSession, view: ViewDescriptor): readonly ViewUse[] {
+export function viewUses(session: SessionContext, view: ViewDescriptor): readonly ViewUse[] {
   return session.transaction.catalog.memo(`view-uses:${view.oid}`, () => planUses(session, view));
 }
 
-function planUses(session: WadiSession, view: ViewDescriptor): readonly ViewUse[] {
+function planUses(session: SessionContext, view: ViewDescriptor): readonly ViewUse[] {
   const context = session.planner.context([]);
   const searchPath = context.searchPath.includes(view.schema) ? context.searchPath : [...context.searchPath, view.schema];
   try {

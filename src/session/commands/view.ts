@@ -7,7 +7,7 @@ import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {QueryPlan} from '../../sql/plan/plan.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems, stringList} from './ast-values.ts';
 import {checkColumnName, checkColumnType, plainColumn} from './column-definitions.ts';
 import type {CommandInput} from './command-types.ts';
@@ -54,7 +54,7 @@ function rejectQueries(query: object): void {
   if (changesData) throw featureNotSupported('views must not contain data-modifying statements in WITH');
 }
 
-function isTemporaryRelation(session: WadiSession, relation: number): boolean {
+function isTemporaryRelation(session: SessionContext, relation: number): boolean {
   const {catalog} = session.transaction;
   const found = catalog.relationByOid(relation as never);
   if (found === undefined || found.kind === 'systemRelation') return false;
@@ -89,7 +89,7 @@ function viewOptions(node: ViewStmt): Record<string, string> {
 }
 
 /** OR REPLACE: the old columns must stay as they are; new ones may follow. */
-function replacedColumns(session: WadiSession, view: ViewDescriptor, columns: readonly ColumnDescriptor[]): ColumnDescriptor[] {
+function replacedColumns(session: SessionContext, view: ViewDescriptor, columns: readonly ColumnDescriptor[]): ColumnDescriptor[] {
   const invalid = (message: string, hint?: string): PgError => new PgError(SqlState.invalidTableDefinition, message, {hint});
   const scope = nameScope(session);
   if (columns.length < view.columns.length) throw invalid('cannot drop columns from view');

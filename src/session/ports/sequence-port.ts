@@ -3,16 +3,16 @@ import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {SequenceDescriptor} from '../../catalog/descriptors.ts';
 import type {SequencePort} from '../../functions/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 import {checkObject, checkSchemaUsage} from '../privileges.ts';
 
 /** nextval and its kin; currval and lastval are of this session (PostgreSQL 9.17). */
 export class SequenceAccess implements SequencePort {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #current = new Map<number, bigint>();
   #last: number | null = null;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 
@@ -39,12 +39,22 @@ export class SequenceAccess implements SequencePort {
   }
 
   nextval(sequence: number): bigint {
-    this.#find(sequence, 'Uw');
+    const {name} = this.#find(sequence, 'Uw');
     this.#session.assertWritable('nextval()');
-    const value = this.#session.nextSequenceValue(oid(sequence));
+    const value = this.#next(sequence, name);
     this.#current.set(sequence, value);
     this.#last = sequence;
     return value;
+  }
+
+  /** Storage knows sequences by OID. */
+  #next(sequence: number, name: string): bigint {
+    try {
+      return this.#session.nextSequenceValue(oid(sequence));
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      throw new PgError(error.code, error.message.replace(`"${sequence}"`, `"${name}"`), error.fields);
+    }
   }
 
   currval(sequence: number): bigint {
