@@ -1,4 +1,5 @@
 import type {Batch} from '../columns/batch.ts';
+import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Notice, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import type {FormatSettings, TypeInstance} from '../types/contract.ts';
@@ -89,6 +90,8 @@ export interface Session {
   functionCall(functionOid: number, argFormats: readonly number[], args: readonly (Buffer | null)[], resultFormat: number): Promise<void> | undefined;
   /** Set while COPY FROM STDIN waits for data: the connection passes CopyData, CopyDone, CopyFail to it. */
   readonly copyIn: CopyInReceiver | null;
+  /** What the client's texts are encoded in; null or absent: UTF-8. Data of COPY are the session's affair. */
+  readonly clientEncoding?: SingleByteEncoding | null;
   /** Aborts the implicit transaction or marks the block failed; completes the error (position, where). Simple protocol: also writes ReadyForQuery after the connection wrote the error, through `readyAfterError`. */
   failed(error: unknown): PgError;
   /** ReadyForQuery after an error in a simple query. */

@@ -1,11 +1,10 @@
 import {randomBytes} from 'node:crypto';
-import type {EvalContext} from '../functions/contract.ts';
 import type {Datum, FormatSettings, NameResolver, TypeLookup} from '../types/contract.ts';
 import {CatalogFunctions} from './ports/catalog-port.ts';
 import {externCall} from './ports/extern-port.ts';
 import {SequenceAccess} from './ports/sequence-port.ts';
 import {SeededRandom} from './ports/random-port.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext, SessionEval} from './session-context.ts';
 
 /** Microseconds from 1970 to 2000. */
 const EPOCH_MICROS = 946_684_800_000_000n;
@@ -16,8 +15,8 @@ export function nowMicros(): bigint {
 }
 
 /** What expressions of a session see of the world; one object per session. */
-export class SessionEvalContext implements EvalContext {
-  readonly #session: WadiSession;
+export class SessionEvalContext implements SessionEval {
+  readonly #session: SessionContext;
   readonly sequences: SequenceAccess;
   readonly catalog: CatalogFunctions;
   readonly random = new SeededRandom(randomBytes);
@@ -26,7 +25,7 @@ export class SessionEvalContext implements EvalContext {
   #formatTime = -1n;
   readonly #names: NameResolver;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
     this.sequences = new SequenceAccess(session);
     this.catalog = new CatalogFunctions(session);
@@ -37,7 +36,7 @@ export class SessionEvalContext implements EvalContext {
   }
 
   /** The session, for functions of the session layer that get rows rather than values. */
-  get boundSession(): WadiSession {
+  get boundSession(): SessionContext {
     return this.#session;
   }
 

@@ -4,66 +4,27 @@ import {ByteWriter} from '../common/byte-writer.ts';
 import {featureNotSupported, PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {ParsedStatement} from '../sql/contract.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {BindMessage, Formats, ResultShape} from './contract.ts';
-import {ClientReceiver, discardRows, type Execution, type RunResult} from './execution.ts';
-import type {PlanEntry} from './plan-store.ts';
+import {discardRows, type Execution, type RunResult} from './execution.ts';
+import {endsTransaction, inFailedTransaction} from './failed-block.ts';
+import {ClientReceiver} from './plan-execution.ts';
+import type {ClientStatements, Portal, PreparedStatement, SessionContext} from './session-context.ts';
 import {holdCommit} from './simple-query.ts';
-import {endsTransaction, inFailedTransaction, type WadiSession} from './wadi-session.ts';
-
-/** A prepared statement of the protocol or of PREPARE. */
-export interface PreparedStatement {
-  readonly name: string;
-  readonly text: string;
-  /** Null for an empty query. */
-  readonly statement: ParsedStatement | null;
-  readonly parameterTypes: readonly TypeInstance[];
-  readonly declaredTypes: readonly Oid[];
-  /** Null when it returns no rows. */
-  readonly shape: ResultShape | null;
-  /** The plan of its last use; replanned when the catalog has changed. */
-  entry: PlanEntry | null;
-  slots: readonly Datum[];
-  readonly fromSql: boolean;
-  readonly preparedAt: bigint;
-}
-
-/** A portal: a bound statement, run in portions. SQL cursors are portals too. */
-export interface Portal {
-  readonly name: string;
-  readonly statement: PreparedStatement | null;
-  execution: Execution | null;
-  readonly formats: Formats;
-  /** Set once a command without rows has run: it cannot run again. */
-  isDone: boolean;
-  /** Cursor facts, for DECLARE. */
-  readonly cursor: CursorFacts | null;
-  /** WITH HOLD cursors outlive their transaction once it has committed. */
-  isHeld: boolean;
-}
-
-/** What pg_cursors shows of a DECLAREd cursor. */
-export interface CursorFacts {
-  readonly text: string;
-  readonly isHoldable: boolean;
-  readonly isBinary: boolean;
-  readonly isScrollable: boolean;
-  readonly createdAt: bigint;
-}
 
 /** Parse, Bind, Describe, Execute, Close, Sync (PostgreSQL 55.2.3). */
-export class ExtendedProtocol {
-  readonly #session: WadiSession;
+export class ExtendedProtocol implements ClientStatements {
+  readonly #session: SessionContext;
   readonly statements = new Map<string, PreparedStatement>();
   readonly portals = new Map<string, Portal>();
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 
   parse(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> | undefined {
     const session = this.#session;
+    session.settings.checkStrings(sql);
     const parsed = session.engine.parser.parse(sql);
     if (parsed.length > 1) {
       throw new PgError(SqlState.syntaxError, 'cannot insert multiple commands into a prepared statement');

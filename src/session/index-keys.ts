@@ -11,7 +11,7 @@ import {expressionAst} from '../sql/bind/parsed-text.ts';
 import {newBinding} from '../sql/bind/statement.ts';
 import type {Datum} from '../types/contract.ts';
 import {defaultFormatSettings} from '../types/format-settings.ts';
-import type {Engine} from './engine.ts';
+import type {Engine} from './session-context.ts';
 import type {CompiledIndexKey} from './table-storages.ts';
 
 /** Compiles the key expressions and the predicate of an index into a function of a stored row. */

@@ -7,7 +7,7 @@ import {PgRecord} from '../types/record-value.ts';
 import type {SetFunctionCode} from '../functions/contract.ts';
 import {SessionEvalContext} from './eval-context.ts';
 import {liveOptions} from './live-query-options.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext} from './session-context.ts';
 
 /** prosrc of the live functions that answer one value. */
 export const LIVE_FUNCTIONS: ReadonlySet<string> = new Set([
@@ -18,7 +18,7 @@ export const LIVE_FUNCTIONS: ReadonlySet<string> = new Set([
 
 /** Answers a live function; undefined when the prosrc is not one. */
 export function liveCall(
-  session: WadiSession,
+  session: SessionContext,
   source: string,
   args: readonly unknown[],
 ): Datum | undefined {
@@ -54,7 +54,7 @@ export const LIVE_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new Map(
   ],
 ]);
 
-function openNamed(session: WadiSession, name: string, argsText: string): PgRecord {
+function openNamed(session: SessionContext, name: string, argsText: string): PgRecord {
   const query = findLiveQuery(session, name);
   return openText(
     session,
@@ -64,7 +64,7 @@ function openNamed(session: WadiSession, name: string, argsText: string): PgReco
 }
 
 /** A live query by its name along the search path, or `schema.name`; 42704 when there is none. */
-export function findLiveQuery(session: WadiSession, name: string): LiveQueryDescriptor {
+export function findLiveQuery(session: SessionContext, name: string): LiveQueryDescriptor {
   const {catalog} = session.transaction;
   const dot = name.indexOf('.');
   const schema = dot === -1 ? undefined : catalog.schemaByName(name.slice(0, dot));
@@ -82,7 +82,7 @@ interface QueryText {
   readonly types: readonly Oid[];
 }
 
-function openText(session: WadiSession, query: QueryText, argsText: string): PgRecord {
+function openText(session: SessionContext, query: QueryText, argsText: string): PgRecord {
   const statements = session.engine.parser.parse(query.text);
   const [statement] = statements;
   if (
@@ -110,7 +110,7 @@ function openText(session: WadiSession, query: QueryText, argsText: string): PgR
 
 /** Arguments as a JSON array; each is read by its type's text input. */
 function readArguments(
-  session: WadiSession,
+  session: SessionContext,
   text: string,
   types: readonly TypeInstance[],
 ): Datum[] {

@@ -1,11 +1,11 @@
 import type {ChannelListener} from '../live/channels.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext} from './session-context.ts';
 
 /** A session as live channels see it: it takes notifications between transactions, while its client reads. */
 export class SessionChannelListener implements ChannelListener {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 

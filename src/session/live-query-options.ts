@@ -12,10 +12,9 @@ import type {EvalContext} from '../functions/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
 import {SessionSnapshots} from './live-source.ts';
-import type {PlanEntry} from './plan-store.ts';
 import {checkPlanPrivileges} from './privileges.ts';
 import {hasServiceRight} from './run-context.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {PlanEntry, SessionContext} from './session-context.ts';
 
 /** A live query as it was asked: its plan with values. */
 export interface LiveRequest {
@@ -40,7 +39,7 @@ export function liveShapeOf(entry: PlanEntry): LiveShape {
 }
 
 /** Everything about a subscription but its receiver: the authority is that of the session's role now. */
-export function liveOptions(session: WadiSession, request: LiveRequest): ChannelQuery {
+export function liveOptions(session: SessionContext, request: LiveRequest): ChannelQuery {
   const {engine} = session;
   const {entry, params, slots} = request;
   const {catalog, plan} = entry;
@@ -77,7 +76,7 @@ export function liveOptions(session: WadiSession, request: LiveRequest): Channel
 
 /** Whose rows: null = all owners or a shared table. */
 function ownerOf(
-  session: WadiSession,
+  session: SessionContext,
   shape: LiveShape,
   catalog: CatalogSnapshot,
   evaluate: (name: NonNullable<LiveShape['scan']['ownerEquals']>) => string | null,
@@ -97,7 +96,7 @@ const NOBODY = 0xffffffff as OwnerId;
 
 function authorize(
   catalog: CatalogSnapshot,
-  role: WadiSession['currentRole'],
+  role: SessionContext['currentRole'],
   plan: QueryPlan,
   owner: OwnerId | null,
   shape: LiveShape,

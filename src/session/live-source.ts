@@ -8,17 +8,17 @@ import type {Plan} from '../sql/plan/plan.ts';
 import type {Transaction} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import {ExecutionRun} from './run-context.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext} from './session-context.ts';
 
 /** Reads the first rows of a live query for a session: over a snapshot of their own, without the session's uncommitted writes. */
 export class SessionSnapshots implements SnapshotSource {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #catalog: CatalogSnapshot;
   readonly #role: Oid;
   readonly #owner: OwnerId;
 
   /** Role and owner stay those of the moment in which the subscription is opened. */
-  constructor(session: WadiSession, catalog: CatalogSnapshot) {
+  constructor(session: SessionContext, catalog: CatalogSnapshot) {
     this.#session = session;
     this.#catalog = catalog;
     this.#role = session.currentRole;

@@ -1,22 +1,15 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import {buildOperator} from '../exec/build.ts';
-import type {Operator} from '../exec/operator.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import {bindTimeExpressions} from './bind-checks.ts';
-import type {Engine} from './engine.ts';
 import {ExecutionRun} from './run-context.ts';
 import type {ResultShape} from './contract.ts';
 import {shapeOf} from './result-shape.ts';
-
-/** An operator tree with its run context: serves one execution at a time. */
-export interface PlanInstance {
-  readonly operator: Operator;
-  readonly run: ExecutionRun;
-}
+import type {Engine, PlanEntry, PlanInstance} from './session-context.ts';
 
 /** A plan with what is compiled beside it. Shared by all sessions; never changed after it is built. */
-export class PlanEntry {
+export class StoredPlan implements PlanEntry {
   readonly plan: QueryPlan;
   readonly shape: ResultShape | null;
   /** Catalog that the plan was bound against. */

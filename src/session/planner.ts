@@ -11,27 +11,20 @@ import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {ResultShape} from './contract.ts';
 import {makeCommand} from './commands/registry.ts';
 import type {Execution} from './execution.ts';
-import type {PreparedStatement} from './extended-protocol.ts';
-import {PlanEntry} from './plan-store.ts';
+import {StoredPlan} from './plan-store.ts';
 import {shapeOf} from './result-shape.ts';
+import type {PlanEntry, PlannedQuery, PreparedStatement, SessionContext, StatementPlanner} from './session-context.ts';
 import {tempSchemaName} from './search-path.ts';
-import type {WadiSession} from './wadi-session.ts';
-
-/** A plan ready to run with the values of its literal slots. */
-export interface PlannedQuery {
-  readonly entry: PlanEntry;
-  readonly slots: readonly Datum[];
-}
 
 const NO_SLOTS: readonly Datum[] = [];
 const NO_PARAMS: readonly Datum[] = [];
 const NO_TYPES: readonly Oid[] = [];
 
 /** From parsed statements to plans for one session: bind context, plan store, prepared statements. */
-export class Planner {
-  readonly #session: WadiSession;
+export class Planner implements StatementPlanner {
+  readonly #session: SessionContext;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 
@@ -108,13 +101,13 @@ export class Planner {
     const context = this.context(parameterTypes);
     if (transaction.hasDdl || !isWholeText(statement)) {
       const {plan} = planStatement(statement, context, {noParameters: isSimple});
-      return {entry: new PlanEntry(plan, catalog), slots: NO_SLOTS};
+      return {entry: new StoredPlan(plan, catalog), slots: NO_SLOTS};
     }
     return engine.plans.get(
       statement.text,
       this.#environment(isSimple ? 'simple' : '', parameterTypes),
       literals => planStatement(statement, context, {literals, noParameters: isSimple}),
-      planned => new PlanEntry(planned.plan, catalog),
+      planned => new StoredPlan(planned.plan, catalog),
     );
   }
 
@@ -237,11 +230,3 @@ function isWholeText(statement: ParsedStatement): boolean {
   const rest = length === 0 || length >= text.length ? '' : Buffer.from(text).subarray(length).toString('latin1');
   return /^[\s;]*$/.test(rest);
 }
-
-/** The statement's own text within the query string. */
-export function textOf(statement: ParsedStatement): string {
-  const {text, location, length} = statement;
-  if (location === 0 && length >= Buffer.byteLength(text)) return text;
-  return Buffer.from(text).subarray(location, location + length).toString('utf8').trim();
-}
-

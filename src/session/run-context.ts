@@ -2,12 +2,12 @@ import {isSuperuser, rolesWithPrivilegesOf} from '../catalog/acl.ts';
 import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
 import {RoleOid} from '../catalog/well-known.ts';
 import type {Oid, OwnerId} from '../common/ids.ts';
-import type {NodeCounters, RowChanges, RunContext} from '../exec/operator.ts';
+import type {NodeCounters, RowChanges} from '../exec/operator.ts';
 import type {EvalContext, FunctionLibrary} from '../functions/contract.ts';
 import type {TableStorage, Transaction} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import {StatementChanges} from './foreign-keys/row-changes.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {PlanRun, SessionContext} from './session-context.ts';
 
 /** How long a slice of work may hold the event loop, in milliseconds. */
 const SLICE_MS = 5;
@@ -15,8 +15,8 @@ const SLICE_MS = 5;
 const POLLS_PER_CLOCK = 16;
 
 /** One execution of a plan: everything that operators ask for. Pooled with its operator tree. */
-export class ExecutionRun implements RunContext {
-  #session!: WadiSession;
+export class ExecutionRun implements PlanRun {
+  #session!: SessionContext;
   params: readonly Datum[] = [];
   slots: readonly Datum[] = [];
   readonly outer: Datum[];
@@ -37,7 +37,7 @@ export class ExecutionRun implements RunContext {
   }
 
   /** Prepares for a new execution by a session. */
-  start(session: WadiSession, params: readonly Datum[], slots: readonly Datum[]): void {
+  start(session: SessionContext, params: readonly Datum[], slots: readonly Datum[]): void {
     this.#session = session;
     this.params = params;
     this.slots = slots;
@@ -52,7 +52,7 @@ export class ExecutionRun implements RunContext {
 
   /** Prepares for an execution outside of the session's transaction, as a role that was fixed before: the first rows of a live query. */
   startAt(
-    session: WadiSession,
+    session: SessionContext,
     at: {readonly catalog: CatalogSnapshot; readonly tx: Transaction; readonly currentRole: Oid; readonly owner: OwnerId},
     values: {readonly params: readonly Datum[]; readonly slots: readonly Datum[]},
   ): void {

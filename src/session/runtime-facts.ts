@@ -4,10 +4,10 @@ import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
 import {showValue} from './commands/variable.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext} from './session-context.ts';
 
 type Row = readonly Datum[];
-type Feed = (session: WadiSession) => readonly Row[];
+type Feed = (session: SessionContext) => readonly Row[];
 
 /** Facts about what runs as one session sees them, by relation: one line each. */
 const feeds: Readonly<Record<string, Feed>> = {
@@ -25,10 +25,10 @@ const feeds: Readonly<Record<string, Feed>> = {
 
 /** Runtime facts for a session; `more` holds feeds of upper layers (live queries, jobs). */
 export class SessionFacts implements RuntimeFacts {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #more: ReadonlyMap<string, () => readonly Row[]>;
 
-  constructor(session: WadiSession, more: ReadonlyMap<string, () => readonly Row[]>) {
+  constructor(session: SessionContext, more: ReadonlyMap<string, () => readonly Row[]>) {
     this.#session = session;
     this.#more = more;
   }
@@ -43,16 +43,16 @@ export class SessionFacts implements RuntimeFacts {
   }
 }
 
-function settingValue(session: WadiSession, facts: SettingFacts): string | null {
+function settingValue(session: SessionContext, facts: SettingFacts): string | null {
   if (facts.name.startsWith('transaction_')) return showValue(session, facts.name);
   return session.settings.raw(facts.name) ?? facts.bootValue;
 }
 
-function settingRows(session: WadiSession): readonly Row[] {
+function settingRows(session: SessionContext): readonly Row[] {
   return settingFacts().map(facts => settingRow(facts, settingValue(session, facts), session.settings.source(facts.name)));
 }
 
-function wadiSettingRows(session: WadiSession): readonly Row[] {
+function wadiSettingRows(session: SessionContext): readonly Row[] {
   return settingFacts().map(facts => [
     facts.name,
     settingValue(session, facts),
@@ -65,7 +65,7 @@ function wadiSettingRows(session: WadiSession): readonly Row[] {
   ]);
 }
 
-function activityRows(session: WadiSession): readonly Row[] {
+function activityRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const waits = new Map<number, string>();
   for (const lock of session.engine.storage.locks()) if (!lock.granted) waits.set(lock.pid, lock.type);
@@ -101,7 +101,7 @@ function activityRows(session: WadiSession): readonly Row[] {
   });
 }
 
-function lockRows(session: WadiSession): readonly Row[] {
+function lockRows(session: SessionContext): readonly Row[] {
   return session.engine.storage.locks().map(lock => [
     lock.type,
     session.database.oid,
@@ -122,13 +122,13 @@ function lockRows(session: WadiSession): readonly Row[] {
   ]);
 }
 
-function preparedRows(session: WadiSession): readonly Row[] {
+function preparedRows(session: SessionContext): readonly Row[] {
   return [...session.extended.statements.values()]
     .filter(each => each.name !== '')
     .map(each => [each.name, each.text, each.preparedAt, PgArray.of(each.parameterTypes.map(type => type.oid)), each.fromSql, 0n, 0n]);
 }
 
-function cursorRows(session: WadiSession): readonly Row[] {
+function cursorRows(session: SessionContext): readonly Row[] {
   const rows: Row[] = [];
   for (const portal of session.extended.portals.values()) {
     const {cursor} = portal;
@@ -138,7 +138,7 @@ function cursorRows(session: WadiSession): readonly Row[] {
   return rows;
 }
 
-function segmentRows(session: WadiSession): readonly Row[] {
+function segmentRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const rows: Row[] = [];
   for (const segment of session.engine.storage.segments()) {
@@ -162,7 +162,7 @@ function segmentRows(session: WadiSession): readonly Row[] {
   return rows;
 }
 
-function statsRows(session: WadiSession): readonly Row[] {
+function statsRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const {storage, storages} = session.engine;
   const rows: Row[] = [];
@@ -181,7 +181,7 @@ function statsRows(session: WadiSession): readonly Row[] {
   return rows;
 }
 
-function sessionRows(session: WadiSession): readonly Row[] {
+function sessionRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   return [...session.engine.sessions.values()].map(each => [
     BigInt(each.pid),
@@ -199,7 +199,7 @@ function sessionRows(session: WadiSession): readonly Row[] {
   ]);
 }
 
-function transactionRows(session: WadiSession): readonly Row[] {
+function transactionRows(session: SessionContext): readonly Row[] {
   const rows: Row[] = [];
   for (const each of session.engine.sessions.values()) {
     const tx = each.transaction.openTx;

@@ -1,17 +1,18 @@
 import {SqlState} from '../common/sqlstate.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
-import {ClientReceiver, discardRows, type Execution, type RunResult} from './execution.ts';
+import {discardRows, type Execution, type RunResult} from './execution.ts';
+import {ClientReceiver} from './plan-execution.ts';
 import type {CommitOutcome} from './transaction-state.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext} from './session-context.ts';
 
 /** The simple query protocol: a string of statements in one implicit transaction (PostgreSQL 55.2.2.1). */
 export class SimpleQuery {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   #statements: readonly ParsedStatement[] = [];
   #index = 0;
   #execution: Execution | null = null;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 
@@ -24,6 +25,7 @@ export class SimpleQuery {
     session.extended.dropUnnamed();
     const known = session.planner.cachedSimple(sql);
     if (known !== null) return this.#runCached(known);
+    session.settings.checkStrings(sql);
     this.#statements = session.engine.parser.parse(sql);
     this.#index = 0;
     if (this.#statements.length === 0) {
@@ -47,7 +49,7 @@ export class SimpleQuery {
     while (this.#index < this.#statements.length) {
       const statement = this.#statements[this.#index]!;
       this.#session.enterStatement(statement);
-      const execution = this.#session.prepareExecution(statement, []);
+      const execution = this.#session.prepareExecution(statement, [], true);
       const pending = this.#runExecution(execution);
       if (pending !== undefined) return pending.then(() => this.#continue());
     }
@@ -120,7 +122,7 @@ const ONE: readonly ParsedStatement[] = [
 ];
 
 /** Keeps what follows back until the commit is durable, unless the session asked not to wait. */
-export function holdCommit(session: WadiSession, outcome: CommitOutcome): void {
+export function holdCommit(session: SessionContext, outcome: CommitOutcome): void {
   const {seq} = outcome;
   if (seq !== null) session.committed(seq);
   if (seq === null || session.settings.raw('synchronous_commit') === 'off') return;

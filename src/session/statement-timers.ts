@@ -1,14 +1,14 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {WadiSession} from './wadi-session.ts';
+import type {SessionContext} from './session-context.ts';
 
 /** statement_timeout and idle_in_transaction_session_timeout of one session. Timers exist only while a limit is set. */
 export class StatementTimers {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   #statement: NodeJS.Timeout | null = null;
   #idle: NodeJS.Timeout | null = null;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 

@@ -3,7 +3,7 @@ import {descriptorKey} from '../catalog/descriptor-json.ts';
 import type {Descriptor, SchemaDescriptor} from '../catalog/descriptors.ts';
 import type {Oid} from '../common/ids.ts';
 import type {DdlEffect} from '../storage/contract.ts';
-import type {Engine} from './engine.ts';
+import type {Engine} from './session-context.ts';
 import {tempSchemaName} from './search-path.ts';
 
 /** Whose temporary schemas are dropped: a session's own, or those that a crash left. */

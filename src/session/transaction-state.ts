@@ -3,8 +3,7 @@ import {descriptorKey, descriptorToJson} from '../catalog/descriptor-json.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {DdlEffect, IsolationLevel, Transaction, WaiterInfo} from '../storage/contract.ts';
-import type {Engine} from './engine.ts';
+import type {DdlEffect, IsolationLevel, Storage, Transaction, WaiterInfo} from '../storage/contract.ts';
 import type {PendingNotify} from './notify-hub.ts';
 import {DeferredChecks, type DeferredMark} from './foreign-keys/deferred.ts';
 import type {SessionSettings} from './settings.ts';
@@ -41,9 +40,17 @@ export interface CommitOutcome {
   readonly seq: Seq | null;
 }
 
+/** What a transaction needs of the engine. */
+export interface TransactionHost {
+  readonly storage: Pick<Storage, 'begin'>;
+  catalog(databaseOid: Oid): CatalogSnapshot;
+  checkCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
+  publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
+}
+
 /** Where a session stands between BEGIN and COMMIT: the storage transaction, uncommitted DDL as a private catalog, savepoints, pending NOTIFY and LISTEN. */
 export class TransactionState {
-  readonly #engine: Engine;
+  readonly #engine: TransactionHost;
   readonly #databaseOid: Oid;
   readonly #settings: SessionSettings;
   readonly #waiter: WaiterInfo;
@@ -66,7 +73,7 @@ export class TransactionState {
   /** Called when the transaction ends, by commit (true) or rollback. */
   onEnd: (isCommit: boolean) => void = () => {};
 
-  constructor(engine: Engine, databaseOid: Oid, settings: SessionSettings, waiter: WaiterInfo) {
+  constructor(engine: TransactionHost, databaseOid: Oid, settings: SessionSettings, waiter: WaiterInfo) {
     this.#engine = engine;
     this.#databaseOid = databaseOid;
     this.#settings = settings;

@@ -1,6 +1,7 @@
 import {isSuperuser} from '../catalog/acl.ts';
 import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {DatabaseDescriptor, RoleDescriptor} from '../catalog/descriptors.ts';
+import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Notice} from '../common/errors.ts';
 import {internalError, PgError} from '../common/errors.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
@@ -8,38 +9,30 @@ import {SqlState} from '../common/sqlstate.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
-import {checkNotify} from './ports/extern-port.ts';
-import type {BindMessage, CopyInReceiver, ResultSink, Session, SessionOptions} from './contract.ts';
-import type {Engine} from './engine.ts';
+import type {BindMessage, CopyInReceiver, ResultSink, SessionOptions} from './contract.ts';
 import {nowMicros, SessionEvalContext} from './eval-context.ts';
 import type {Execution} from './execution.ts';
 import {ExtendedProtocol} from './extended-protocol.ts';
-import {SessionChannelListener} from './live-listener.ts';
-import type {Listener, PendingNotify} from './notify-hub.ts';
-import {PlanExecution} from './execution.ts';
-import type {PlanEntry} from './plan-store.ts';
+import type {Listener} from './notify-hub.ts';
+import {endsTransaction, inFailedTransaction} from './failed-block.ts';
+import {isShown} from './message-level.ts';
+import {PlanExecution} from './plan-execution.ts';
 import {Planner} from './planner.ts';
 import {checkPlanPrivileges} from './privileges.ts';
 import {makeCommand} from './commands/registry.ts';
 import {explicitSchemas, searchedSchemas} from './search-path.ts';
 import {ReferenceCache} from './foreign-keys/references.ts';
+import {runDeferred} from './foreign-keys/run-deferred.ts';
+import type {Activity, Engine, PlanEntry, SessionContext, Sleeping} from './session-context.ts';
+import {SessionNotifications} from './session-notifications.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
 import {StatementTimers} from './statement-timers.ts';
 import {TransactionState} from './transaction-state.ts';
 import type {TableStorages} from './table-storages.ts';
 
-/** What runs now, for pg_stat_activity. */
-export interface Activity {
-  state: 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
-  query: string;
-  /** When the last statement ended, by Date.now(). */
-  leftAt: number;
-  transactionStart: bigint | null;
-}
-
 /** One client's session: settings, role, transaction, statements and portals. Delegates protocols, commands and planning. */
-export class WadiSession implements Session, Listener {
+export class WadiSession implements SessionContext, Listener {
   readonly engine: Engine;
   readonly options: SessionOptions;
   readonly sink: ResultSink;
@@ -54,7 +47,6 @@ export class WadiSession implements Session, Listener {
   readonly activity: Activity;
   readonly startedAt = nowMicros();
   readonly facts: RuntimeFacts;
-  readonly listening = new Set<string>();
   readonly #simple: SimpleQuery;
   readonly #timers: StatementTimers;
   statementStartedAt = 0n;
@@ -63,12 +55,11 @@ export class WadiSession implements Session, Listener {
   currentRole: Oid;
   /** Owner whose rows user tables show; differs from currentRole only inside SECURITY DEFINER functions. */
   copyIn: CopyInReceiver | null = null;
-  sleeping: {isOver: boolean; readonly cancel: () => void} | null = null;
+  sleeping: Sleeping | null = null;
   #interrupt: PgError | null = null;
   #wake: (() => void) | null = null;
-  #queued: {readonly pid: number; readonly channel: string; readonly payload: string}[] = [];
   #isBusy = false;
-  readonly #liveListener = new SessionChannelListener(this);
+  readonly #notifications = new SessionNotifications(this);
   #idleCallbacks: (() => void)[] = [];
   #hasEnded = false;
   #lastCommit = 0n as Seq;
@@ -89,7 +80,7 @@ export class WadiSession implements Session, Listener {
       deadlockTimeoutMs: () => this.settings.number('deadlock_timeout'),
     });
     this.references = new ReferenceCache(engine.storages);
-    this.transaction.onCommitting = () => this.transaction.deferred.run(this, true);
+    this.transaction.onCommitting = () => runDeferred(this, true);
     this.transaction.onEnd = isCommit => this.#transactionEnded(isCommit);
     this.facts = engine.factsFor(this);
     this.evalContext = new SessionEvalContext(this);
@@ -125,6 +116,10 @@ export class WadiSession implements Session, Listener {
 
   get storages(): TableStorages {
     return this.engine.storages;
+  }
+
+  get clientEncoding(): SingleByteEncoding | null {
+    return this.settings.clientEncoding;
   }
 
   get databaseName(): string {
@@ -202,13 +197,18 @@ export class WadiSession implements Session, Listener {
     return this.#simple.statementCount > 1;
   }
 
+  /** Channels that it listens to. */
+  get listening(): ReadonlySet<string> {
+    return this.#notifications.channels;
+  }
+
   // --- statements
 
   /** Makes the execution of a parsed statement; nothing is done before its first `run`. */
-  prepareExecution(statement: ParsedStatement, params: readonly Datum[]): Execution {
+  prepareExecution(statement: ParsedStatement, params: readonly Datum[], isSimple: boolean): Execution {
     const command = makeCommand(this, statement, params);
     if (command !== null) return command;
-    const {entry, slots} = this.planner.plan(statement, [], true);
+    const {entry, slots} = this.planner.plan(statement, [], isSimple);
     return this.executePlan(entry, params, slots);
   }
 
@@ -398,7 +398,7 @@ export class WadiSession implements Session, Listener {
   /** ParameterStatus changes, queued notifications, ReadyForQuery. */
   ready(): void {
     for (const [name, value] of this.settings.takeReports()) this.sink.parameterStatus(name, value);
-    if (!this.transaction.isInBlock) this.#deliverQueued();
+    if (!this.transaction.isInBlock) this.#notifications.deliver();
     this.sink.readyForQuery(this.transaction.readyStatus);
     this.leave();
   }
@@ -406,33 +406,20 @@ export class WadiSession implements Session, Listener {
   // --- notifications
 
   notify(channel: string, payload: string): void {
-    checkNotify(channel, payload);
-    this.engine.live.channels.checkNotify(channel);
-    const {notifies} = this.transaction;
-    if (notifies.some(each => each.channel === channel && each.payload === payload)) return;
-    notifies.push({channel, payload});
+    this.#notifications.notify(channel, payload);
   }
 
   notified(pid: number, channel: string, payload: string): void {
-    this.#queued.push({pid, channel, payload});
+    this.#notifications.queue(pid, channel, payload);
     if (this.#isBusy || this.transaction.isInBlock) return;
-    this.#deliverQueued();
+    this.#notifications.deliver();
     this.sink.flush();
-  }
-
-  #deliverQueued(): void {
-    if (this.#queued.length === 0) return;
-    const {storage} = this.engine;
-    if (storage.lastSeq > storage.durableSeq) this.sink.holdUntil(storage.lastSeq);
-    const queued = this.#queued;
-    this.#queued = [];
-    for (const {pid, channel, payload} of queued) this.sink.notification(pid, channel, payload);
   }
 
   #transactionEnded(isCommit: boolean): void {
     this.activity.transactionStart = null;
     if (this.#roleUndo.length > 0) this.#undoRoles(isCommit);
-    if (isCommit) this.#commitListens();
+    if (isCommit) this.#notifications.committed();
     this.extended.transactionEnded(isCommit);
   }
 
@@ -440,38 +427,6 @@ export class WadiSession implements Session, Listener {
     const undo = this.#roleUndo;
     this.#roleUndo = [];
     for (let i = undo.length - 1; i >= 0; i--) if (!isCommit || undo[i]!.isLocal) this.setCurrentRole(undo[i]!.before);
-  }
-
-  #commitListens(): void {
-    const {transaction, engine} = this;
-    if (transaction.listens.length > 0) {
-      for (const {kind, channel} of transaction.listens) {
-        if (kind === 'listen') this.#listen(channel);
-        else this.#unlisten(channel);
-      }
-      transaction.listens = [];
-    }
-    if (transaction.notifies.length > 0) {
-      const notifies: readonly PendingNotify[] = transaction.notifies;
-      transaction.notifies = [];
-      engine.notifications.publish(this.pid, notifies);
-    }
-  }
-
-  #listen(channel: string): void {
-    if (this.listening.has(channel)) return;
-    this.listening.add(channel);
-    this.engine.notifications.listen(channel, this);
-    this.engine.live.channels.listen(channel, this.#liveListener);
-  }
-
-  #unlisten(channel: string): void {
-    const channels = channel === '*' ? [...this.listening] : [channel];
-    for (const each of channels) {
-      this.listening.delete(each);
-      this.engine.notifications.unlisten(each, this);
-      this.engine.live.channels.unlisten(each, this.#liveListener);
-    }
   }
 
   // --- the protocol's doors
@@ -544,7 +499,7 @@ export class WadiSession implements Session, Listener {
     this.#timers.close();
     this.extended.closeAll();
     this.transaction.rollback();
-    this.#unlisten('*');
+    this.#notifications.close();
     await this.engine.sessionEnded(this);
     this.engine.sessions.delete(this.pid);
   }
@@ -552,37 +507,3 @@ export class WadiSession implements Session, Listener {
 
 /** Milliseconds from 1970-01-01 to 2000-01-01. */
 const UNIX_TO_POSTGRES_MS = 946_684_800_000n;
-
-const LEVELS: Readonly<Record<string, number>> = {
-  debug5: 10,
-  debug4: 11,
-  debug3: 12,
-  debug2: 13,
-  debug1: 14,
-  debug: 13,
-  log: 15,
-  info: 17,
-  notice: 18,
-  warning: 19,
-  error: 21,
-};
-
-function isShown(severity: Notice['severity'], minimum: string): boolean {
-  if (severity === 'INFO') return true;
-  return LEVELS[severity.toLowerCase()]! >= LEVELS[minimum]!;
-}
-
-/** 25P02. */
-export function inFailedTransaction(): PgError {
-  return new PgError(SqlState.inFailedSqlTransaction, 'current transaction is aborted, commands ignored until end of transaction block');
-}
-
-/** COMMIT, ROLLBACK, ROLLBACK TO and PREPARE TRANSACTION are allowed in a failed block. */
-export function endsTransaction(statement: ParsedStatement): boolean {
-  const {ast} = statement;
-  if (ast === null || !('TransactionStmt' in ast)) return false;
-  const kind = ast.TransactionStmt.kind;
-  return (
-    kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_ROLLBACK' || kind === 'TRANS_STMT_ROLLBACK_TO' || kind === 'TRANS_STMT_PREPARE'
-  );
-}

@@ -12,6 +12,7 @@ import {PlanExecution} from '../plan-execution.ts';
 import {ExecutionRun} from '../run-context.ts';
 import type {SessionContext} from '../session-context.ts';
 import {PickColumns} from '../../exec/operators/pick-columns.ts';
+import {checkBinaryEncoding} from './copy-out.ts';
 import {CopySource, type CopyColumn} from './copy-source.ts';
 
 /**
@@ -34,9 +35,10 @@ export async function copyIn(session: SessionContext, table: TableDescriptor, na
   const {root} = entry.plan;
   assert(root.kind === 'insert', 'an INSERT is planned as one');
   session.checkPrivileges(entry.plan);
+  checkBinaryEncoding(session.settings.clientEncoding, options);
   const order = parameterOrder(root);
   const target = {relation: table.name, columns: names};
-  const source = new CopySource(target, columns, options);
+  const source = new CopySource(target, columns, options, options.hasEncoding === true ? null : session.settings.clientEncoding);
   const operator = buildOperator(root, {
     library: session.engine.library,
     types: catalog,

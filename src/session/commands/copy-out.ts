@@ -1,5 +1,7 @@
 // Hot path: COPY TO.
 import {ByteWriter} from '../../common/byte-writer.ts';
+import {isAscii, type SingleByteEncoding} from '../../common/client-encoding.ts';
+import {featureNotSupported} from '../../common/errors.ts';
 import type {Batch} from '../../columns/batch.ts';
 import {writeBinaryHeader, writeBinaryRow, writeBinaryTrailer} from '../../copy/copy-binary.ts';
 import type {CopyOptions} from '../../copy/copy-options.ts';
@@ -14,6 +16,7 @@ import type {SessionContext} from '../session-context.ts';
 export async function copyOut(session: SessionContext, execution: Execution, shape: ResultShape, options: CopyOptions): Promise<string> {
   const {sink} = session;
   const receiver = new CopyOutReceiver(session, shape, options);
+  checkBinaryEncoding(session.settings.clientEncoding, options);
   sink.copyOutResponse(options.format === 'binary', shape.fields.length);
   receiver.start();
   try {
@@ -24,6 +27,12 @@ export async function copyOut(session: SessionContext, execution: Execution, sha
   receiver.finish();
   sink.copyDone();
   return `COPY ${receiver.count}`;
+}
+
+/** Values of binary COPY are not transcoded. */
+export function checkBinaryEncoding(encoding: SingleByteEncoding | null, options: CopyOptions): void {
+  if (encoding === null || options.format !== 'binary' || options.hasEncoding === true) return;
+  throw featureNotSupported(`binary COPY with client_encoding ${encoding.name} is not supported`);
 }
 
 class CopyOutReceiver implements RowReceiver {
@@ -71,7 +80,10 @@ class CopyOutReceiver implements RowReceiver {
   }
 
   #send(): void {
-    this.#session.sink.copyData(this.#out.view());
+    const bytes = this.#out.view();
+    const {clientEncoding} = this.#session.settings;
+    const isRecoded = clientEncoding !== null && this.#options.hasEncoding !== true && !isAscii(bytes, 0, bytes.length);
+    this.#session.sink.copyData(isRecoded ? clientEncoding.encode(bytes.toString('utf8')) : bytes);
     this.#out.reset();
   }
 

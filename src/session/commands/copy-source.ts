@@ -1,5 +1,6 @@
 // Hot path: COPY FROM.
 import {ByteReader} from '../../common/byte-reader.ts';
+import type {SingleByteEncoding} from '../../common/client-encoding.ts';
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import {PgError} from '../../common/errors.ts';
@@ -28,6 +29,7 @@ const BUFFER_LIMIT = 1024 * 1024;
 /** The rows of a COPY FROM STDIN as an operator: pauses while the client sends, ends with CopyDone. */
 export class CopySource implements Operator, CopyInReceiver {
   readonly #target: CopyTarget;
+  readonly #encoding: SingleByteEncoding | null;
   readonly #columns: readonly CopyColumn[];
   readonly #text: CopyReader | null;
   readonly #binary: CopyBinaryReader | null;
@@ -41,7 +43,9 @@ export class CopySource implements Operator, CopyInReceiver {
   #room: {readonly promise: Promise<void>; readonly resolve: () => void} | null = null;
   #rowNumber = 0;
 
-  constructor(target: CopyTarget, columns: readonly CopyColumn[], options: CopyOptions) {
+  /** `encoding` is the client's, null = UTF-8. */
+  constructor(target: CopyTarget, columns: readonly CopyColumn[], options: CopyOptions, encoding: SingleByteEncoding | null) {
+    this.#encoding = encoding;
     this.#target = target;
     this.#columns = columns;
     this.#binary = options.format === 'binary' ? new CopyBinaryReader(target) : null;
@@ -56,7 +60,7 @@ export class CopySource implements Operator, CopyInReceiver {
   data(chunk: Buffer): Promise<void> | undefined {
     if (this.#error !== null) return undefined;
     // The chunk is the connection's own memory: kept only as a copy.
-    const copy = Buffer.from(chunk);
+    const copy = this.#encoding === null ? Buffer.from(chunk) : Buffer.from(this.#encoding.decode(chunk));
     (this.#text ?? this.#binary)!.push(copy);
     this.#buffered += copy.length;
     this.#wake();

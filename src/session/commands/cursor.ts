@@ -23,7 +23,7 @@ export function declareCommand({session, node, statement, params}: CommandInput<
   return new CommandExecution(() => {
     const options = node.options ?? 0;
     const isHold = (options & CURSOR_HOLD) !== 0;
-    if (!isHold && !session.transaction.isInBlock) {
+    if (!isHold && !session.transaction.isInBlock && !session.isInMultiStatement) {
       throw new PgError(SqlState.noActiveSqlTransaction, 'DECLARE CURSOR can only be used in transaction blocks');
     }
     const name = node.portalname ?? '';

@@ -68,19 +68,25 @@ function bind(place: ExpressionPlace, node: Node, isTraced: boolean): Bound {
   });
   const domainValue: BoundExpr | null =
     place.domainValue === null ? null : {kind: 'letRef', id: 0, type: place.domainValue, typmod: -1, location: -1};
-  return {binding, expr: binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName}), columnOf};
+  const work = (): BoundExpr => binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName});
+  return {binding, expr: text === '' ? binding.withoutPositions(work) : work(), columnOf};
+}
+
+/** Finishes a bound expression; errors have positions only when there is a text. */
+function at(place: ExpressionPlace, {binding, expr}: Bound, finish: (binding: Binding, expr: BoundExpr) => BoundExpr): BoundExpr {
+  return place.text === '' ? binding.withoutPositions(() => finish(binding, expr)) : finish(binding, expr);
 }
 
 /** An expression finished (converted to its type) in both forms. The text names everything outside pg_catalog with its schema, for any search path. */
 function stored(place: ExpressionPlace, node: Node, finish: (binding: Binding, expr: BoundExpr) => BoundExpr): StoredExpression {
   const written = bind(place, node, true);
-  const tree = finish(written.binding, written.expr);
+  const tree = at(place, written, finish);
   const text = deparseExpression(tree, {
     scope: qualifiedScope(place.session.transaction.catalog),
     columnName: index => quoteIdentifier(written.columnOf.get(index)?.name ?? ''),
   });
   const inlined = bind(place, node, false);
-  const expr = finish(inlined.binding, inlined.expr);
+  const expr = at(place, inlined, finish);
   return {expr, tree, text: withRelationOids(place.session, text), columns: readColumns(tree, written.columnOf)};
 }
 

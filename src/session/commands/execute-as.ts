@@ -19,7 +19,7 @@ export class ExecuteAs implements Execution {
     this.#session = session;
     this.#role = targetRole(session, user);
     const body: ParsedStatement = {...statement, custom: null};
-    this.#inner = this.#as(() => session.prepareExecution(body, params));
+    this.#inner = this.#as(() => session.prepareExecution(body, params, false));
   }
 
   get shape(): ResultShape | null {

@@ -31,7 +31,7 @@ function neededRights(mode: number): string {
 /** LOCK [TABLE] tables IN mode MODE [NOWAIT]. */
 export function lockCommand({session, node}: CommandInput<LockStmt>): Execution {
   return new CommandExecution(async () => {
-    if (!session.transaction.isInBlock) {
+    if (!session.transaction.isInBlock && !session.isInMultiStatement) {
       throw new PgError(SqlState.noActiveSqlTransaction, 'LOCK TABLE can only be used in transaction blocks');
     }
     const mode = node.mode ?? 8;

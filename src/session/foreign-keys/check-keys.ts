@@ -4,23 +4,11 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {readRow} from '../../exec/column-store.ts';
 import {END, PAUSE, type ScanRequest, type TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {convertKey, inIndexOrder, keyText, type Reference, typesAt} from './references.ts';
-
-/** A key of a referencing row that needs its referenced row. */
-export interface ReferencingKey {
-  readonly reference: Reference;
-  readonly owner: OwnerId;
-  readonly key: readonly Datum[];
-}
-
-/** A referenced key that a row gave up, by DELETE (`replacement` null) or for another key. */
-export interface ReferencedKey extends ReferencingKey {
-  readonly replacement: readonly Datum[] | null;
-}
+import type {SessionContext} from '../session-context.ts';
+import {convertKey, inIndexOrder, keyText, type Reference, type ReferencedKey, type ReferencingKey, typesAt} from './references.ts';
 
 /** 23503 unless the referenced row exists in the newest state; locks it FOR KEY SHARE. */
-export function checkReferencingKey(session: WadiSession, checked: ReferencingKey): Promise<void> | undefined {
+export function checkReferencingKey(session: SessionContext, checked: ReferencingKey): Promise<void> | undefined {
   const {reference, key} = checked;
   if (key.includes(null)) throw mixedNulls(reference);
   const converted = parentKey(session, checked);
@@ -34,12 +22,12 @@ export function checkReferencingKey(session: WadiSession, checked: ReferencingKe
   return lock instanceof Promise ? checkAgain(session, checked, lock) : undefined;
 }
 
-async function checkAgain(session: WadiSession, checked: ReferencingKey, lock: Promise<void>): Promise<void> {
+async function checkAgain(session: SessionContext, checked: ReferencingKey, lock: Promise<void>): Promise<void> {
   await session.wait(lock);
   await checkReferencingKey(session, checked);
 }
 
-async function lockByScan(session: WadiSession, checked: ReferencingKey, key: readonly Datum[]): Promise<void> {
+async function lockByScan(session: SessionContext, checked: ReferencingKey, key: readonly Datum[]): Promise<void> {
   for (;;) {
     const rid = await findParent(session, checked, key);
     if (rid === null) throw notPresent(session, checked);
@@ -49,7 +37,7 @@ async function lockByScan(session: WadiSession, checked: ReferencingKey, key: re
   }
 }
 
-async function findParent(session: WadiSession, checked: ReferencingKey, key: readonly Datum[]): Promise<Rid | null> {
+async function findParent(session: SessionContext, checked: ReferencingKey, key: readonly Datum[]): Promise<Rid | null> {
   const {parent, parentColumns, parentIndex} = checked.reference;
   let rid: Rid | null = null;
   await eachRow(session, {
@@ -63,7 +51,7 @@ async function findParent(session: WadiSession, checked: ReferencingKey, key: re
 }
 
 /** 23503 while rows reference a key that is gone. `mayBeThereAgain` (NO ACTION): another row may have taken the key. */
-export async function checkReferencedKey(session: WadiSession, lost: ReferencedKey, mayBeThereAgain: boolean): Promise<void> {
+export async function checkReferencedKey(session: SessionContext, lost: ReferencedKey, mayBeThereAgain: boolean): Promise<void> {
   const {tx} = session.transaction;
   const {child} = lost.reference;
   if (mayBeThereAgain && (await findParent(session, lost, lost.key)) !== null) return;
@@ -78,7 +66,7 @@ export async function checkReferencedKey(session: WadiSession, lost: ReferencedK
 }
 
 /** A deferred check of a new key: the row may have gone meanwhile. */
-export async function checkDeferredKey(session: WadiSession, checked: ReferencingKey): Promise<void> {
+export async function checkDeferredKey(session: SessionContext, checked: ReferencingKey): Promise<void> {
   try {
     await checkReferencingKey(session, checked);
   } catch (error) {
@@ -91,7 +79,7 @@ export async function checkDeferredKey(session: WadiSession, checked: Referencin
 }
 
 /** Calls back with (rid, seq) of each row of the newest state that references a key. */
-export async function eachReferencing(session: WadiSession, lost: ReferencedKey, callback: (row: readonly Datum[]) => void): Promise<void> {
+export async function eachReferencing(session: SessionContext, lost: ReferencedKey, callback: (row: readonly Datum[]) => void): Promise<void> {
   const {child, childColumns, parent, parentColumns} = lost.reference;
   const key = convertKey(lost.key, typesAt(parent, parentColumns), typesAt(child, childColumns), session.evalContext.format);
   if (key === null) return;
@@ -100,7 +88,7 @@ export async function eachReferencing(session: WadiSession, lost: ReferencedKey,
 }
 
 async function eachWithKey(
-  session: WadiSession,
+  session: SessionContext,
   reference: Reference,
   wanted: {readonly owner: OwnerId | null; readonly key: readonly Datum[]},
   callback: (row: readonly Datum[]) => void,
@@ -125,7 +113,7 @@ async function eachWithKey(
 }
 
 /** Calls back with each row of a scan; the row is valid during the call. */
-export async function eachRow(session: WadiSession, request: ScanRequest, callback: (row: readonly Datum[]) => void): Promise<void> {
+export async function eachRow(session: SessionContext, request: ScanRequest, callback: (row: readonly Datum[]) => void): Promise<void> {
   const cursor = session.transaction.tx.scan(request);
   const row: Datum[] = [];
   try {
@@ -153,7 +141,7 @@ function ownerIn(table: TableStorage, owner: OwnerId): OwnerId | null {
   return table.kind === 'shared' ? null : owner;
 }
 
-function parentKey(session: WadiSession, {reference, key}: ReferencingKey): readonly Datum[] | null {
+function parentKey(session: SessionContext, {reference, key}: ReferencingKey): readonly Datum[] | null {
   const {child, childColumns, parent, parentColumns} = reference;
   return convertKey(key, typesAt(child, childColumns), typesAt(parent, parentColumns), session.evalContext.format);
 }
@@ -173,19 +161,19 @@ function mixedNulls(reference: Reference): PgError {
   return violation(reference, insertOrUpdate(reference), 'MATCH FULL does not allow mixing of null and nonnull key values.');
 }
 
-function notPresent(session: WadiSession, {reference, key}: ReferencingKey): PgError {
+function notPresent(session: SessionContext, {reference, key}: ReferencingKey): PgError {
   const {child, childColumns, parent} = reference;
   const detail = `${keyDetail(session, child, childColumns, key)} is not present in table "${parent.name}".`;
   return violation(reference, insertOrUpdate(reference), detail);
 }
 
-function stillReferenced(session: WadiSession, {reference, key}: ReferencedKey): PgError {
+function stillReferenced(session: SessionContext, {reference, key}: ReferencedKey): PgError {
   const {child, constraint, parent, parentColumns} = reference;
   const message = `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`;
   return violation(reference, message, `${keyDetail(session, parent, parentColumns, key)} is still referenced from table "${child.name}".`);
 }
 
-function keyDetail(session: WadiSession, table: TableStorage, columns: readonly number[], key: readonly Datum[]): string {
+function keyDetail(session: SessionContext, table: TableStorage, columns: readonly number[], key: readonly Datum[]): string {
   const names = columns.map(column => table.columns[column]!.name);
   const values = columns.map((column, i) => {
     const value = key[i]!;

@@ -1,7 +1,6 @@
 import type {ConstraintDescriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {checkDeferredKey, checkReferencedKey, type ReferencedKey, type ReferencingKey} from './check-keys.ts';
+import type {ReferencedKey, ReferencingKey} from './references.ts';
 
 /** A check that waits for the end of the transaction, or for SET CONSTRAINTS ... IMMEDIATE. */
 export type DeferredCheck =
@@ -63,25 +62,16 @@ export class DeferredChecks {
     this.#modes = NO_MODES;
   }
 
-  /** Does the checks that are due: all at commit, those no longer deferred after SET CONSTRAINTS. */
-  async run(session: WadiSession, isCommit: boolean): Promise<void> {
-    const checks = this.#checks;
-    const isDue = ({key}: DeferredCheck): boolean => isCommit || !this.isDeferred(key.reference.constraint);
-    const due = checks.filter(isDue);
-    if (due.length === 0) return;
-    session.beginStatement(false);
-    session.transaction.tx.advanceCommand();
-    try {
-      for (const check of due) {
-        if (session.transaction.catalog.constraintByOid(check.key.reference.constraint.oid) === undefined) continue;
-        if (check.kind === 'referencing') await checkDeferredKey(session, check.key);
-        else await checkReferencedKey(session, check.key, true);
-      }
-    } finally {
-      session.endStatement();
-    }
+  /** The checks that are due: all at commit, those no longer deferred after SET CONSTRAINTS. */
+  due(isCommit: boolean): readonly DeferredCheck[] {
+    return this.#checks.filter(({key}) => isCommit || !this.isDeferred(key.reference.constraint));
+  }
+
+  /** Forgets checks that were done. */
+  done(checks: readonly DeferredCheck[]): void {
     // The marks of savepoints keep the old list.
-    this.#checks = checks.filter(check => !isDue(check));
+    const gone = new Set(checks);
+    this.#checks = this.#checks.filter(check => !gone.has(check));
   }
 }
 

@@ -20,6 +20,18 @@ export interface Reference {
   readonly childIndex: StorageIndex | null;
 }
 
+/** A key of a referencing row that needs its referenced row. */
+export interface ReferencingKey {
+  readonly reference: Reference;
+  readonly owner: OwnerId;
+  readonly key: readonly Datum[];
+}
+
+/** A referenced key that a row gave up, by DELETE (`replacement` null) or for another key. */
+export interface ReferencedKey extends ReferencingKey {
+  readonly replacement: readonly Datum[] | null;
+}
+
 /** The foreign keys in which a table takes part. */
 export interface TableReferences {
   readonly referencing: readonly Reference[];

@@ -3,12 +3,13 @@ import {RoleOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
 import {concurrentUpdate} from '../../exec/row-errors.ts';
 import type {Datum} from '../../types/contract.ts';
-import {discardRows, PlanExecution} from '../execution.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {eachReferencing, type ReferencedKey} from './check-keys.ts';
+import {discardRows} from '../execution.ts';
+import type {SessionContext} from '../session-context.ts';
+import {eachReferencing} from './check-keys.ts';
+import type {ReferencedKey} from './references.ts';
 
 /** CASCADE, SET NULL, SET DEFAULT: a statement on the referencing table, under its owner's rights. */
-export async function performAction(session: WadiSession, lost: ReferencedKey, action: 'c' | 'n' | 'd'): Promise<void> {
+export async function performAction(session: SessionContext, lost: ReferencedKey, action: 'c' | 'n' | 'd'): Promise<void> {
   const {catalog} = session.transaction;
   await refuseUnseenRows(session, lost);
   const {child, childColumns, parent, parentColumns} = lost.reference;
@@ -43,7 +44,7 @@ export async function performAction(session: WadiSession, lost: ReferencedKey, a
 const TEXT = 25 as Oid;
 
 /** REPEATABLE READ and stronger act only on rows that they see: a newer referencing row is a lost race. */
-async function refuseUnseenRows(session: WadiSession, lost: ReferencedKey): Promise<void> {
+async function refuseUnseenRows(session: SessionContext, lost: ReferencedKey): Promise<void> {
   const {tx} = session.transaction;
   if (tx.isolation === 'read committed' || tx.isolation === 'read uncommitted') return;
   const {seq} = tx.snapshot();
@@ -53,7 +54,7 @@ async function refuseUnseenRows(session: WadiSession, lost: ReferencedKey): Prom
 }
 
 async function runStatement(
-  session: WadiSession,
+  session: SessionContext,
   role: Oid,
   text: string,
   values: {readonly types: readonly Oid[]; readonly params: readonly Datum[]},
@@ -63,7 +64,7 @@ async function runStatement(
   try {
     const statement = session.engine.parser.parse(text)[0]!;
     const {entry, slots} = session.planner.plan(statement, values.types);
-    const execution = new PlanExecution(session, entry, values.params, slots);
+    const execution = session.executePlan(entry, values.params, slots);
     try {
       await execution.run(Infinity, discardRows);
     } finally {

@@ -2,17 +2,25 @@
 import type {Oid, OwnerId} from '../../common/ids.ts';
 import type {RowChanges} from '../../exec/operator.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {checkReferencedKey, checkReferencingKey, type ReferencedKey, type ReferencingKey} from './check-keys.ts';
+import type {SessionContext} from '../session-context.ts';
+import {checkReferencedKey, checkReferencingKey} from './check-keys.ts';
 import {performAction} from './referential-action.ts';
-import {keyOfRow, keyText, type Reference, type TableReferences, typesAt} from './references.ts';
+import {
+  keyOfRow,
+  keyText,
+  type Reference,
+  type ReferencedKey,
+  type ReferencingKey,
+  type TableReferences,
+  typesAt,
+} from './references.ts';
 
 /** Keys that one statement put into, or took away from, tables with foreign keys; checked when it has ended. */
 export class StatementChanges {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #tables = new Map<Oid, TableChanges>();
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
   }
 

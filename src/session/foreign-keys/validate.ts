@@ -1,12 +1,12 @@
 import {assert} from '../../common/errors.ts';
 import type {Oid, OwnerId} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {WadiSession} from '../wadi-session.ts';
-import {checkReferencingKey, eachRow, type ReferencingKey} from './check-keys.ts';
-import {keyText, typesAt} from './references.ts';
+import type {SessionContext} from '../session-context.ts';
+import {checkReferencingKey, eachRow} from './check-keys.ts';
+import {keyText, type ReferencingKey, typesAt} from './references.ts';
 
 /** Checks the rows that a table already has against a foreign key (ALTER TABLE ADD or VALIDATE CONSTRAINT): 23503. */
-export async function validateForeignKey(session: WadiSession, constraint: Oid): Promise<void> {
+export async function validateForeignKey(session: SessionContext, constraint: Oid): Promise<void> {
   const {transaction} = session;
   const reference = session.references.byOid(transaction.catalog, constraint);
   assert(reference !== undefined, 'the constraint is in the catalog');

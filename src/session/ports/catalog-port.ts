@@ -5,15 +5,15 @@ import type {Oid} from '../../common/ids.ts';
 import type {CatalogPort} from '../../functions/contract.ts';
 import type {Datum, NameResolver} from '../../types/contract.ts';
 import {tempSchemaName} from '../search-path.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
 /** Catalog information functions and reg* names over the session's snapshot and search path. */
 export class CatalogFunctions implements CatalogPort, NameResolver {
-  readonly #session: WadiSession;
+  readonly #session: SessionContext;
   readonly #port: CatalogPort;
   readonly #names: NameResolver;
 
-  constructor(session: WadiSession) {
+  constructor(session: SessionContext) {
     this.#session = session;
     this.#port = createCatalogPort(() => this.context());
     this.#names = createNameResolver(() => ({snapshot: session.transaction.catalog, searchPath: session.searchPath()}));

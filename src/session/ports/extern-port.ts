@@ -3,9 +3,9 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {WaitSignal} from '../../common/wait-signal.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Interval} from '../../types/interval-value.ts';
-import type {WadiSession} from '../wadi-session.ts';
+import type {SessionContext} from '../session-context.ts';
 
-type Extern = (session: WadiSession, args: readonly Datum[]) => Datum;
+type Extern = (session: SessionContext, args: readonly Datum[]) => Datum;
 
 /** Longest NOTIFY payload in bytes, as PostgreSQL's. */
 const MAX_PAYLOAD = 8000;
@@ -64,7 +64,7 @@ const table: Readonly<Record<string, Extern>> = {
 };
 
 /** Calls a function that needs the session; upper layers' functions come through the engine's extensions. */
-export function externCall(session: WadiSession, source: string, args: readonly Datum[]): Datum {
+export function externCall(session: SessionContext, source: string, args: readonly Datum[]): Datum {
   const own = table[source];
   if (own !== undefined) return own(session, args);
   const extended = session.engine.extensions.call(session, source, args);
@@ -72,7 +72,7 @@ export function externCall(session: WadiSession, source: string, args: readonly 
   throw featureNotSupported(`function ${source} is not supported`);
 }
 
-function notify(session: WadiSession, channel: string | null, payload: string | null): string {
+function notify(session: SessionContext, channel: string | null, payload: string | null): string {
   session.notify(channel ?? '', payload ?? '');
   return '';
 }
@@ -85,7 +85,7 @@ export function checkNotify(channel: string, payload: string): void {
 }
 
 /** Waits once per call: the first evaluation starts the timer and pauses, its repetition after the wait returns. */
-function sleep(session: WadiSession, seconds: number): string {
+function sleep(session: SessionContext, seconds: number): string {
   const state = session.sleeping;
   if (state !== null && state.isOver) {
     session.sleeping = null;
@@ -106,7 +106,7 @@ function secondsOf(span: Interval): number {
   return Number(span.micros) / 1e6 + span.days * 86400 + span.months * 30 * 86400;
 }
 
-function signal(session: WadiSession, pid: number, act: (target: WadiSession) => void): boolean {
+function signal(session: SessionContext, pid: number, act: (target: SessionContext) => void): boolean {
   const target = session.engine.sessions.get(pid);
   if (target === undefined) {
     session.warn(SqlState.warning, `PID ${pid} is not a PostgreSQL server process`);
@@ -123,18 +123,18 @@ function pairKey(high: Datum | undefined, low: Datum | undefined): bigint {
   return (BigInt(high as number) << 32n) | BigInt((low as number) >>> 0);
 }
 
-function advisory(session: WadiSession, key: bigint, shared: boolean, isSession: boolean): string {
+function advisory(session: SessionContext, key: bigint, shared: boolean, isSession: boolean): string {
   const result = session.transaction.tx.lockAdvisory(key, shared, isSession, 'wait');
   if (result instanceof Promise) throw new WaitSignal(result);
   return '';
 }
 
-function tryAdvisory(session: WadiSession, key: bigint, shared: boolean, isSession: boolean): boolean {
+function tryAdvisory(session: SessionContext, key: bigint, shared: boolean, isSession: boolean): boolean {
   return session.transaction.tx.lockAdvisory(key, shared, isSession, 'nowait') === 'granted';
 }
 
 /** False with a warning when the session does not hold the lock. */
-function unlockAdvisory(session: WadiSession, key: bigint, shared: boolean): boolean {
+function unlockAdvisory(session: SessionContext, key: bigint, shared: boolean): boolean {
   const isHeld = session.transaction.tx.unlockAdvisory(key, shared);
   if (!isHeld) session.warn(SqlState.warning, `you don't own a lock of type ${shared ? 'ShareLock' : 'ExclusiveLock'}`);
   return isHeld;

@@ -1,0 +1,200 @@
+// Hot path: every statement that returns rows runs here.
+import type {Batch} from '../columns/batch.ts';
+import {assert} from '../common/errors.ts';
+import {ColumnStore} from '../exec/column-store.ts';
+import {END, PAUSE} from '../exec/operator.ts';
+import type {Datum} from '../types/contract.ts';
+import type {Formats, ResultShape} from './contract.ts';
+import type {Execution, RowReceiver, RunResult} from './execution.ts';
+import type {PlanEntry, PlanInstance, SessionContext} from './session-context.ts';
+
+/** Runs an operator tree. */
+export class PlanExecution implements Execution {
+  readonly shape: ResultShape | null;
+  readonly #session: SessionContext;
+  readonly #entry: PlanEntry;
+  #instance: PlanInstance | null;
+  readonly #params: readonly Datum[];
+  readonly #slots: readonly Datum[];
+  #isOpen = false;
+  #isDone = false;
+  #affected = 0;
+  /** Rows of RETURNING that wait for the next Execute: such a statement runs to its end at the first. */
+  #stored: ColumnStore | null = null;
+  #storedAt = 0;
+  sent = 0;
+
+  constructor(session: SessionContext, entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]) {
+    this.#session = session;
+    this.#entry = entry;
+    this.#instance = null;
+    this.#params = params;
+    this.#slots = slots;
+    this.shape = entry.shape;
+  }
+
+  /** Uses this instance (EXPLAIN ANALYZE's) instead of one from the pool. */
+  useInstance(instance: PlanInstance): void {
+    this.#instance = instance;
+  }
+
+  #open(): void {
+    const session = this.#session;
+    session.checkPrivileges(this.#entry.plan);
+    this.#instance ??= this.#entry.take(session.engine, false);
+    const {run, operator} = this.#instance;
+    this.#isOpen = true;
+    session.beginStatement(this.#entry.plan.isReadOnly);
+    run.start(session, this.#params, this.#slots);
+    operator.open(run);
+  }
+
+  run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    this.sent = 0;
+    if (this.#stored !== null) return this.#emitStored(this.#stored, maxRows, receiver);
+    if (this.#isDone) return 'complete';
+    if (maxRows !== Infinity && this.shape !== null && this.#entry.plan.kind !== 'select') return this.#runStored(maxRows, receiver);
+    const locked = this.#isOpen ? undefined : this.#session.lockTables(this.#entry.plan);
+    if (locked !== undefined) return this.#afterLocks(locked, maxRows, receiver);
+    if (!this.#isOpen) this.#open();
+    return this.#pull(maxRows, receiver);
+  }
+
+  #runStored(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    const stored = new ColumnStore(this.shape!.fields.map(field => field.type));
+    const result = this.run(Infinity, {rows: batch => stored.append(batch), isFull: false, drained: () => Promise.resolve()});
+    const emit = (): RunResult => {
+      this.#stored = stored;
+      return this.#emitStored(stored, maxRows, receiver);
+    };
+    return result instanceof Promise ? result.then(emit) : emit();
+  }
+
+  #emitStored(stored: ColumnStore, maxRows: number, receiver: RowReceiver): RunResult {
+    const batch: Batch = {count: 0, selection: null, vectors: []};
+    const end = Math.min(stored.size, this.#storedAt + maxRows);
+    this.sent = end - this.#storedAt;
+    while (this.#storedAt < end) {
+      const to = Math.min(end, this.#storedAt + 1024);
+      stored.fill(batch, null, this.#storedAt, to);
+      batch.count = to - this.#storedAt;
+      receiver.rows(batch);
+      this.#storedAt = to;
+    }
+    return this.sent >= maxRows ? 'suspended' : 'complete';
+  }
+
+  async #afterLocks(locked: Promise<void>, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+    await locked;
+    this.#open();
+    return this.#pull(maxRows, receiver);
+  }
+
+  #pull(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    const {run, operator} = this.#instance!;
+    run.startSlice();
+    for (;;) {
+      run.checkInterrupts();
+      const batch = operator.next(Math.min(maxRows - this.sent, 1024));
+      if (batch === END) {
+        const checks = run.changes === null ? undefined : this.#checkChanges();
+        if (checks !== undefined) return this.#afterChecks(checks);
+        this.#finish();
+        return 'complete';
+      }
+      if (batch === PAUSE) return this.#resume(run.pause, maxRows, receiver);
+      assert(batch.count > 0, 'a batch has rows');
+      if (this.shape !== null) receiver.rows(batch);
+      this.sent += batch.count;
+      if (this.sent >= maxRows) return 'suspended';
+      if (receiver.isFull) return this.#resume(receiver.drained(), maxRows, receiver);
+    }
+  }
+
+  async #resume(pause: Promise<unknown> | null, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+    this.#instance!.run.pause = null;
+    await this.#session.wait(pause);
+    return this.#pull(maxRows, receiver);
+  }
+
+  /** What the rows changed by the statement demand at its end: foreign keys. */
+  #checkChanges(): Promise<void> | undefined {
+    const {run} = this.#instance!;
+    const {changes} = run;
+    run.changes = null;
+    return changes!.finish();
+  }
+
+  async #afterChecks(checks: Promise<void>): Promise<RunResult> {
+    await checks;
+    this.#finish();
+    return 'complete';
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#affected = this.#instance!.run.affectedRows;
+    this.#session.holdSeen();
+    this.#session.endStatement();
+    this.#release();
+  }
+
+  #release(): void {
+    const instance = this.#instance;
+    if (instance === null || !this.#isOpen) return;
+    this.#instance = null;
+    instance.operator.close();
+    if (instance.run.counters === null) this.#entry.give(instance);
+  }
+
+  tag(rowCount: number): string {
+    const affected = this.#stored === null ? this.#affected : rowCount;
+    switch (this.#entry.plan.kind) {
+      case 'select':
+        return `SELECT ${rowCount}`;
+      case 'insert':
+        return `INSERT 0 ${affected}`;
+      case 'update':
+        return `UPDATE ${affected}`;
+      case 'delete':
+        return `DELETE ${affected}`;
+      case 'merge':
+        return `MERGE ${affected}`;
+    }
+  }
+
+  close(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    // After an error the operators' state is unknown: the tree is not used again.
+    const instance = this.#instance;
+    this.#instance = null;
+    if (instance !== null && this.#isOpen) instance.operator.close();
+  }
+}
+
+/** Writes rows to the client in the portal's formats. */
+export class ClientReceiver implements RowReceiver {
+  readonly #session: SessionContext;
+  readonly #shape: ResultShape;
+  readonly #formats: Formats;
+
+  constructor(session: SessionContext, shape: ResultShape, formats: Formats) {
+    this.#session = session;
+    this.#shape = shape;
+    this.#formats = formats;
+  }
+
+  rows(batch: Batch): void {
+    this.#session.holdSeen();
+    this.#session.sink.dataRows(this.#shape, this.#formats, batch, {from: 0, to: batch.count}, this.#session.evalContext.format);
+  }
+
+  get isFull(): boolean {
+    return this.#session.sink.isFull;
+  }
+
+  drained(): Promise<void> {
+    return this.#session.sink.drained();
+  }
+}
