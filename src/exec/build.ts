@@ -26,6 +26,7 @@ import {ProjectSet} from './operators/project-set.ts';
 import {RecursiveUnion, WorkTableScan} from './operators/recursive-union.ts';
 import {SetOp} from './operators/set-op.ts';
 import {Sort} from './operators/sort.ts';
+import {canStream, StreamingWindow} from './operators/streaming-window.ts';
 import {SystemScan} from './operators/system-scan.ts';
 import {TableScan} from './operators/table-scan.ts';
 import {Values} from './operators/values.ts';
@@ -94,7 +95,7 @@ function makeOperator(plan: Plan, env: ExecEnv): Operator {
     case 'aggregate':
       return new Aggregate(plan, env);
     case 'window':
-      return new Window(plan, env);
+      return canStream(plan) ? new StreamingWindow(plan, env) : new Window(plan, env);
     case 'distinct':
       return new Distinct(plan, env);
     case 'append':

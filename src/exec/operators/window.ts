@@ -1,9 +1,8 @@
 // Hot path.
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
-import {featureNotSupported} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {Plan, PlanColumn, ProjectPlan, SortKey, WindowCall, WindowPlan} from '../../sql/plan/plan.ts';
+import type {WindowPlan} from '../../sql/plan/plan.ts';
 import type {Datum} from '../../types/contract.ts';
 import {ColumnStore, datumAt} from '../column-store.ts';
 import type {ExecEnv} from '../environment.ts';
@@ -12,6 +11,7 @@ import {END, PAUSE} from '../operator.ts';
 import {FrameBounds} from '../window/frame.ts';
 import {Partition} from '../window/partition.ts';
 import {makeCall, type CallRun} from '../window/window-call.ts';
+import {WindowColumns} from '../window/window-columns.ts';
 
 /** Functions that look at peers beside those whose frame does. */
 const peerFunctions: ReadonlySet<string> = new Set(['window_rank', 'window_dense_rank', 'window_percent_rank', 'window_cume_dist']);
@@ -206,55 +206,4 @@ export class Window implements Operator {
     this.#store.reset();
     this.#results.reset();
   }
-}
-
-/** Which expressions a window needs of its input: the input's columns, then keys, arguments and filters that are not plain columns. */
-class WindowColumns {
-  readonly exprs: BoundExpr[];
-  readonly partition: readonly number[];
-  readonly order: readonly number[];
-  readonly calls: readonly {readonly args: readonly number[]; readonly filter: number}[];
-  readonly #plan: WindowPlan;
-
-  constructor(plan: WindowPlan) {
-    this.#plan = plan;
-    this.exprs = plan.input.columns.map((column, index) => columnExpr(column, index));
-    this.partition = plan.partitionBy.map(expr => this.#slot(expr));
-    this.order = plan.orderBy.map(key => this.#slot(key.expr));
-    this.calls = plan.calls.map(call => this.#call(call));
-  }
-
-  #slot(expr: BoundExpr): number {
-    if (expr.kind === 'column') return expr.index;
-    return this.exprs.push(expr) - 1;
-  }
-
-  #call(call: WindowCall): {readonly args: readonly number[]; readonly filter: number} {
-    const {filter} = call;
-    if (filter === null) return {args: call.args.map(arg => this.#slot(arg)), filter: -1};
-    if (!call.isAggregate) throw featureNotSupported('FILTER is not implemented for non-aggregate window functions');
-    // Arguments are not evaluated for rows that the filter drops.
-    const guarded = call.args.map((arg): BoundExpr => {
-      if (arg.kind === 'column' || arg.kind === 'constant') return arg;
-      const base = {type: arg.type, typmod: arg.typmod, location: arg.location};
-      return {kind: 'case', whens: [{condition: filter, result: arg}], otherwise: {kind: 'constant', value: null, ...base}, ...base};
-    });
-    return {filter: this.#slot(filter), args: guarded.map(arg => this.#slot(arg))};
-  }
-
-  /** The input with those columns, sorted by partition and order keys. */
-  plan(): Plan {
-    const {input, partitionBy, orderBy, id, estimatedRows} = this.#plan;
-    const columns = this.exprs.map((expr, index): PlanColumn => ({name: `w${index}`, type: expr.type, typmod: expr.typmod}));
-    const base = {id: -id - 1, columns, estimatedRows};
-    const projected: Plan = this.exprs.length === input.columns.length ? input : ({kind: 'project', input, exprs: this.exprs, ...base} satisfies ProjectPlan);
-    const keys: SortKey[] = [];
-    partitionBy.forEach((expr, i) => keys.push({expr: columnExpr(expr, this.partition[i]!), descending: false, nullsFirst: false}));
-    orderBy.forEach((key, i) => keys.push({...key, expr: columnExpr(key.expr, this.order[i]!)}));
-    return keys.length === 0 ? projected : {kind: 'sort', input: projected, keys, limit: null, ...base};
-  }
-}
-
-function columnExpr(from: {readonly type: PlanColumn['type']; readonly typmod: number}, index: number): BoundExpr {
-  return {kind: 'column', index, type: from.type, typmod: from.typmod, location: -1};
 }
