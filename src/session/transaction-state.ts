@@ -58,6 +58,8 @@ export class TransactionState {
   #tx: Transaction | null = null;
   #modes: TransactionModes = {};
   #catalog: CatalogSnapshot | null = null;
+  /** The committed catalog that `#catalog` was made from. */
+  #base: CatalogSnapshot | null = null;
   #changes: CatalogChange[] = [];
   #savepoints: Savepoint[] = [];
   notifies: PendingNotify[] = [];
@@ -90,7 +92,20 @@ export class TransactionState {
 
   /** The catalog statements see now: own uncommitted DDL over the newest committed one. */
   get catalog(): CatalogSnapshot {
-    return this.#catalog ?? this.#engine.catalog(this.#databaseOid);
+    const newest = this.#engine.catalog(this.#databaseOid);
+    if (this.#catalog === null) return newest;
+    if (newest !== this.#base) this.#rebase(newest);
+    return this.#catalog;
+  }
+
+  /** Own DDL over what others have committed since; a name clash is raised by the commit. */
+  #rebase(newest: CatalogSnapshot): void {
+    this.#base = newest;
+    try {
+      this.#catalog = newest.apply(this.#changes);
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+    }
   }
 
   get hasDdl(): boolean {
@@ -157,6 +172,7 @@ export class TransactionState {
     const {tx} = this;
     for (const change of changes) tx.ddl(this.#catalogEffect(change, next));
     for (const effect of effects) tx.ddl(effect);
+    this.#base = this.#engine.catalog(this.#databaseOid);
     this.#catalog = next;
     this.#changes.push(...changes);
   }
@@ -197,7 +213,8 @@ export class TransactionState {
     this.tx.rollbackTo(name);
     this.#savepoints.length = at + 1;
     this.#changes.length = mark.changes;
-    this.#catalog = mark.catalog;
+    this.#catalog = this.#changes.length === 0 ? null : mark.catalog;
+    if (this.#catalog !== null) this.#rebase(this.#engine.catalog(this.#databaseOid));
     this.#settings.rollbackTo(mark.settings);
     this.notifies.length = mark.notifies;
     this.listens.length = mark.listens;

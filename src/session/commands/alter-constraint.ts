@@ -3,14 +3,14 @@ import type {ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../..
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {SessionContext} from '../session-context.ts';
-import type {TableAlteration} from './alter-table.ts';
+import type {TableAlteration} from './table-alteration.ts';
+import {validateForeignKey} from '../foreign-keys/validate.ts';
 import {withDeferrability} from './column-definitions.ts';
 import {defineCheck, defineKey, plainConstraint, withKeyColumns, type ConstraintPlace} from './constraint-definitions.ts';
 import {alterStored, change, NO_OID, notice, puts} from './ddl.ts';
 import {boundText} from './definition-binding.ts';
 import {objectNode} from './dependencies.ts';
 import {dropObjects} from './drop-objects.ts';
-import {checkForeignRows} from './foreign-rows.ts';
 import {defineForeignKey} from './foreign-key.ts';
 import {checkNotNull, checkRows} from './table-rows.ts';
 
@@ -36,8 +36,8 @@ export async function addConstraintNode(session: SessionContext, text: string, t
       return node.indexname === undefined || node.indexname === '' ? addKey(place, node) : addKeyFromIndex(place, node);
     case 'CONSTR_FOREIGN': {
       const constraint = await defineForeignKey(place, node);
-      if (constraint.isValidated) await checkForeignRows(session, table, constraint);
       change(session, puts(constraint));
+      if (constraint.isValidated) await validateForeignKey(session, constraint.oid);
       return;
     }
     case 'CONSTR_EXCLUSION':
@@ -129,7 +129,7 @@ export async function validateConstraint(alteration: TableAlteration): Promise<v
     throw new PgError(SqlState.wrongObjectType, `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key or check constraint`);
   }
   if (constraint.isValidated) return;
-  if (constraint.type === 'f') await checkForeignRows(session, table, constraint);
+  if (constraint.type === 'f') await validateForeignKey(session, constraint.oid);
   else await checkRows(session, table, constraint.name, boundText(session, table, constraint.expressionText!, 'check constraints'));
   change(session, puts({...constraint, isValidated: true}));
 }

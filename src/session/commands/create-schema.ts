@@ -71,7 +71,7 @@ async function createElements(
   try {
     for (const element of elements) {
       const ast = inSchema(element, into.schema);
-      const execution = session.prepareExecution({...statement, ast, custom: null}, []);
+      const execution = session.prepareExecution({...statement, ast, custom: null}, [], false);
       await execution.run(Infinity, discardRows);
       execution.close();
     }
