@@ -5,6 +5,8 @@ import {parseBool} from '../types/bool.ts';
 /** Checked options of one COPY; column lists are flags by position in the column list. */
 export interface CopyOptions {
   readonly format: 'text' | 'csv' | 'binary';
+  /** ENCODING was named: it holds whatever client_encoding is. */
+  readonly hasEncoding?: boolean;
   readonly delimiter: string;
   readonly nullText: string;
   readonly header: 'none' | 'yes' | 'match';
@@ -57,6 +59,7 @@ export function makeCopyOptions(
   const quote = text('quote') ?? '"';
   const result: CopyOptions = {
     format,
+    hasEncoding: options.has('encoding'),
     delimiter: text('delimiter') ?? (isCsv ? ',' : '\t'),
     nullText: text('null') ?? (isCsv ? '' : '\\N'),
     header,

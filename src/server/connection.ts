@@ -1,6 +1,7 @@
 import type {Socket} from 'node:net';
 import {PgError, internalError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Session} from '../session/contract.ts';
 import {writeError} from '../wire/error-message.ts';
 import {Frame, FrameReader} from '../wire/frame-reader.ts';
@@ -9,6 +10,7 @@ import {FrontendType, MAX_STATEMENT_LENGTH, SESSION_LIMITS} from '../wire/protoc
 import {ConnectionOutput} from './connection-output.ts';
 import {CopyInput} from './copy-input.ts';
 import {answersReady, dispatchMessage} from './message-dispatch.ts';
+import {recodeRequest} from './recode.ts';
 import type {ResultEncoders} from './result-encoders.ts';
 import {ResultWriter, type SinkOwner} from './result-writer.ts';
 import type {ServerLogger} from './server-options.ts';
@@ -94,6 +96,10 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
   /** Resolves when the session has released all; meaningful once closed. */
   get ended(): Promise<void> {
     return this.#ended;
+  }
+
+  get clientEncoding(): SingleByteEncoding | null {
+    return this.#session?.clientEncoding ?? null;
   }
 
   flushRequested(): void {
@@ -233,6 +239,8 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
     }
     let pending: Promise<void> | undefined;
     try {
+      const encoding = this.#session!.clientEncoding ?? null;
+      if (encoding !== null) this.#recode(type, encoding);
       pending = dispatchMessage(this.#session!, type, this.#cursor);
     } catch (error) {
       this.#report(type, error);
@@ -242,6 +250,12 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
     this.#pendingType = type;
     this.#pending = pending;
     pending.then(this.#onDone, this.#onFailed);
+  }
+
+  #recode(type: number, encoding: SingleByteEncoding): void {
+    const {buffer, at, end} = this.#cursor;
+    const body = recodeRequest(type, buffer.subarray(at, end), encoding);
+    this.#cursor.reset(body, 0, body.length);
   }
 
   #settled(failure: {readonly error: unknown} | null = null): void {
@@ -264,7 +278,7 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
         this.fatal(error);
         return;
       }
-      writeError(this.#output.writer, error);
+      this.#sink.error(error);
       if (this.#copy.hasLostSync) {
         this.fatal(
           new PgError(

@@ -1,4 +1,5 @@
 import type {Batch} from '../columns/batch.ts';
+import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Notice, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import type {Formats, ResultShape, ResultSink} from '../session/contract.ts';
@@ -17,10 +18,13 @@ import {
 } from '../wire/backend-messages.ts';
 import {writeError, writeNotice} from '../wire/error-message.ts';
 import {FLUSH_SIZE, type ConnectionOutput} from './connection-output.ts';
+import {recodeAnswers} from './recode.ts';
 import type {ResultEncoders} from './result-encoders.ts';
 
 /** What the sink tells its connection. */
 export interface SinkOwner {
+  /** What the client reads; null = UTF-8. */
+  readonly clientEncoding: SingleByteEncoding | null;
   /** The session asked to send now. */
   flushRequested(): void;
   copyInStarted(): void;
@@ -52,7 +56,9 @@ export class ResultWriter implements ResultSink {
   }
 
   rowDescription(shape: ResultShape, formats: Formats): void {
+    const start = this.#output.writer.length;
     this.#output.writer.bytes(this.#encoders.encoder(shape, formats).rowDescription);
+    this.#recode(start);
   }
 
   dataRows(
@@ -63,11 +69,21 @@ export class ResultWriter implements ResultSink {
     settings: FormatSettings,
   ): void {
     const encoder = this.#encoders.encoder(shape, formats);
-    encoder.dataRows(this.#output, batch, range, settings, FLUSH_SIZE);
+    const encoding = this.#owner.clientEncoding;
+    if (encoding === null) {
+      encoder.dataRows(this.#output, batch, range, settings, FLUSH_SIZE);
+      return;
+    }
+    const start = this.#output.writer.length;
+    encoder.dataRows(this.#output, batch, range, settings, Infinity);
+    recodeAnswers(this.#output.writer, start, encoding, formats);
+    if (this.#output.writer.length >= FLUSH_SIZE) this.#output.flush();
   }
 
   commandComplete(tag: string): void {
+    const start = this.#output.writer.length;
     writeCommandComplete(this.#output.writer, tag);
+    this.#recode(start);
   }
 
   emptyQuery(): void {
@@ -99,19 +115,27 @@ export class ResultWriter implements ResultSink {
   }
 
   error(error: PgError): void {
+    const start = this.#output.writer.length;
     writeError(this.#output.writer, error);
+    this.#recode(start);
   }
 
   notice(notice: Notice): void {
+    const start = this.#output.writer.length;
     writeNotice(this.#output.writer, notice);
+    this.#recode(start);
   }
 
   parameterStatus(name: string, value: string): void {
+    const start = this.#output.writer.length;
     writeParameterStatus(this.#output.writer, name, value);
+    this.#recode(start);
   }
 
   notification(pid: number, channel: string, payload: string): void {
+    const start = this.#output.writer.length;
     writeNotification(this.#output.writer, pid, channel, payload);
+    this.#recode(start);
     if (this.#output.queued > maxUnreadNotifications) this.#owner.overflowed();
   }
 
@@ -147,6 +171,11 @@ export class ResultWriter implements ResultSink {
 
   flush(): void {
     this.#owner.flushRequested();
+  }
+
+  #recode(start: number): void {
+    const encoding = this.#owner.clientEncoding;
+    if (encoding !== null) recodeAnswers(this.#output.writer, start, encoding, null);
   }
 
   fatal(error: PgError): void {

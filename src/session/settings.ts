@@ -1,5 +1,8 @@
-import {PgError} from '../common/errors.ts';
+import {encodingName, encodingNumber} from '../catalog/info/encodings.ts';
+import {SingleByteEncoding} from '../common/client-encoding.ts';
+import {featureNotSupported, PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {tokenize} from '../sql/parse/tokens.ts';
 import type {FormatSettings} from '../types/contract.ts';
 import {parseDateStyle} from './date-style.ts';
 import {checkSetting, displaySetting, invalid, type SettingDefinition} from './setting-values.ts';
@@ -44,6 +47,8 @@ export class SessionSettings {
   #format: FormatSettings | null = null;
   /** Grows with each change: what depends on settings compares it. */
   version = 0;
+  /** What the client's texts are encoded in; null: UTF-8. */
+  clientEncoding: SingleByteEncoding | null = null;
 
   constructor(definitions: SettingDefinitions, defaults: ReadonlyMap<string, string>) {
     this.#definitions = definitions;
@@ -140,9 +145,6 @@ export class SessionSettings {
         return checkTimeZone(value);
       case 'client_encoding':
         return checkEncoding(value);
-      case 'standard_conforming_strings':
-        if (checkSetting(definition, value) === 'off') throw invalid('standard_conforming_strings = off is not supported');
-        return 'on';
       default:
         return checkSetting(definition, value);
     }
@@ -158,6 +160,7 @@ export class SessionSettings {
     if (value === undefined) this.#values.delete(key);
     else this.#values.set(key, value);
     if (this.raw(key) === before) return;
+    if (key === 'client_encoding') this.clientEncoding = SingleByteEncoding.named(this.raw(key) ?? 'UTF8');
     this.#changed.add(key);
     this.#format = null;
     this.version++;
@@ -178,6 +181,16 @@ export class SessionSettings {
     this.#write(key, undefined);
   }
 
+  /** Under standard_conforming_strings = off a backslash in a plain string means an escape: such a text is refused, others mean the same. */
+  checkStrings(sql: string): void {
+    if (this.raw('standard_conforming_strings') !== 'off' || !sql.includes('\\')) return;
+    for (const token of tokenize(sql)) {
+      const source = sql.slice(token.start, token.end);
+      if (token.kind !== 'string' || !source.startsWith("'") || !source.includes('\\')) continue;
+      throw featureNotSupported('a backslash in a string constant with standard_conforming_strings = off is not supported');
+    }
+  }
+
   /** RESET ALL. */
   resetAll(): void {
     for (const key of [...this.#values.keys()]) {
@@ -196,6 +209,7 @@ export class SessionSettings {
     }
     if (definition.context !== 'backend' && definition.context !== 'superuser-backend') this.#assertSettable(definition);
     this.#defaults.set(name.toLowerCase(), this.#check(definition, value));
+    if (definition.name === 'client_encoding') this.clientEncoding = SingleByteEncoding.named(this.raw(definition.name) ?? 'UTF8');
     this.#format = null;
     this.version++;
   }
@@ -268,9 +282,9 @@ function unrecognized(name: string): PgError {
   return new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
 }
 
-/** UTF8 in its spellings; others are refused, since every byte sent would have to be transcoded. */
+/** PostgreSQL's name of UTF-8, SQL_ASCII or an encoding of one byte per character; others are refused. */
 function checkEncoding(value: string): string {
-  const name = value.replace(/[^a-z0-9]/gi, '').toLowerCase();
-  if (name === 'utf8' || name === 'unicode') return 'UTF8';
+  const name = encodingName(encodingNumber(value));
+  if (name === 'UTF8' || name === 'SQL_ASCII' || SingleByteEncoding.named(name) !== null) return name;
   throw invalid(`invalid value for parameter "client_encoding": "${value}"`);
 }

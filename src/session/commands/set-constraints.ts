@@ -12,7 +12,7 @@ export function setConstraintsCommand({session, node}: CommandInput<ConstraintsS
   return new CommandExecution(async () => {
     const {transaction} = session;
     const {deferred} = transaction;
-    if (!transaction.isInBlock) {
+    if (!transaction.isInBlock && !session.isInMultiStatement) {
       session.warn(SqlState.noActiveSqlTransaction, 'SET CONSTRAINTS can only be used in transaction blocks');
     }
     const isDeferred = node.deferred === true;

@@ -23,7 +23,7 @@ export function setCommand({session, node}: CommandInput<VariableSetStmt>): Exec
 function perform(session: SessionContext, node: VariableSetStmt): string {
   const name = node.name ?? '';
   const isLocal = node.is_local === true;
-  if (isLocal && !session.transaction.isInBlock) {
+  if (isLocal && !session.transaction.isInBlock && !session.isInMultiStatement) {
     session.warn(SqlState.noActiveSqlTransaction, 'SET LOCAL can only be used in transaction blocks');
   }
   switch (node.kind) {
