@@ -13,6 +13,7 @@ import type {BindMessage, CopyInReceiver, ResultSink, SessionOptions} from './co
 import {nowMicros, SessionEvalContext} from './eval-context.ts';
 import type {Execution} from './execution.ts';
 import {ExtendedProtocol} from './extended-protocol.ts';
+import {Interrupts} from './interrupts.ts';
 import type {Listener} from './notify-hub.ts';
 import {endsTransaction, inFailedTransaction} from './failed-block.ts';
 import {isShown} from './message-level.ts';
@@ -56,8 +57,7 @@ export class WadiSession implements SessionContext, Listener {
   /** Owner whose rows user tables show; differs from currentRole only inside SECURITY DEFINER functions. */
   copyIn: CopyInReceiver | null = null;
   sleeping: Sleeping | null = null;
-  #interrupt: PgError | null = null;
-  #wake: (() => void) | null = null;
+  readonly #interrupts = new Interrupts();
   #isBusy = false;
   readonly #notifications = new SessionNotifications(this);
   #idleCallbacks: (() => void)[] = [];
@@ -307,35 +307,17 @@ export class WadiSession implements SessionContext, Listener {
 
   // --- interrupts and waits
 
-  /** Throws when the statement was cancelled or timed out. Cheap: called per batch. */
   checkInterrupts(): void {
-    const error = this.#interrupt;
-    if (error === null) return;
-    this.#interrupt = null;
-    throw error;
+    this.#interrupts.check();
   }
 
-  /** Waits for a promise, or just gives others a turn; cancel ends the wait. */
-  async wait(pause: Promise<unknown> | null): Promise<void> {
-    if (pause === null) {
-      await new Promise<void>(resolve => setImmediate(resolve));
-    } else {
-      const {promise, resolve} = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      try {
-        await Promise.race([pause, promise]);
-      } finally {
-        this.#wake = null;
-      }
-    }
-    this.checkInterrupts();
+  wait(pause: Promise<unknown> | null): Promise<void> {
+    return this.#interrupts.wait(pause);
   }
 
   /** Ends the running statement with an error; nothing when idle. */
   interrupt(error: PgError): void {
-    if (!this.#isBusy) return;
-    this.#interrupt = error;
-    this.#wake?.();
+    if (this.#isBusy) this.#interrupts.raise(error);
   }
 
   cancel(): void {
@@ -359,7 +341,7 @@ export class WadiSession implements SessionContext, Listener {
   /** It is done: the session waits for its client. */
   leave(): void {
     this.#isBusy = false;
-    this.#interrupt = null;
+    this.#interrupts.clear();
     this.#timers.statementEnded();
     this.activity.leftAt = Date.now();
     const {status} = this.transaction;
@@ -493,8 +475,7 @@ export class WadiSession implements SessionContext, Listener {
   async end(): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#interrupt = new PgError(SqlState.adminShutdown, 'terminating connection', {severity: 'FATAL'});
-    this.#wake?.();
+    this.#interrupts.raise(new PgError(SqlState.adminShutdown, 'terminating connection', {severity: 'FATAL'}));
     this.sleeping?.cancel();
     this.#timers.close();
     this.extended.closeAll();

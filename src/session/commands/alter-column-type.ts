@@ -11,7 +11,7 @@ import type {TypeRef} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
 import {alteredColumn, withColumn} from './alter-column.ts';
-import type {TableAlteration} from './alter-table.ts';
+import type {TableAlteration} from './table-alteration.ts';
 import {checkColumnType, collationOf, nextStorageId} from './column-definitions.ts';
 import {alterStored, NO_OID, puts} from './ddl.ts';
 import {bindDefinition, reboundValue, typeRef} from './definition-binding.ts';

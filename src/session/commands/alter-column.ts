@@ -5,7 +5,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {SessionContext} from '../session-context.ts';
 import {addConstraintNode} from './alter-constraint.ts';
-import type {TableAlteration} from './alter-table.ts';
+import type {TableAlteration} from './table-alteration.ts';
 import {checkColumnName, defineColumn, nextStorageId, type ColumnDraft, type TablePlace} from './column-definitions.ts';
 import {defaultText, generatedText} from './column-values.ts';
 import {columnNamed} from './constraint-definitions.ts';

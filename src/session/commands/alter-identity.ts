@@ -3,7 +3,7 @@ import type {SequenceDescriptor, TableDescriptor} from '../../catalog/descriptor
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {alteredColumn, withColumn} from './alter-column.ts';
-import type {TableAlteration} from './alter-table.ts';
+import type {TableAlteration} from './table-alteration.ts';
 import {constantText} from './ast-values.ts';
 import {chooseRelationName} from './choose-name.ts';
 import {change, newOid, NO_OID, notice, puts, deletion} from './ddl.ts';

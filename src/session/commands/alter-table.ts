@@ -1,5 +1,5 @@
 import type {AlterTableCmd, AlterTableStmt} from '@pgsql/types';
-import type {IndexDescriptor, RelationDescriptor, TableDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
+import type {IndexDescriptor, RelationDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
@@ -15,16 +15,7 @@ import type {CommandInput} from './command-types.ts';
 import {ddlExecution, lockFound, notice} from './ddl.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
 import {changeRelationOwner} from './owner.ts';
-
-/** One subcommand on a table, with what it needs. */
-export interface TableAlteration {
-  readonly session: SessionContext;
-  /** Text of the statement. */
-  readonly text: string;
-  /** The table as the subcommands so far left it. */
-  readonly table: TableDescriptor;
-  readonly cmd: AlterTableCmd;
-}
+import type {TableAlteration} from './table-alteration.ts';
 
 const WORDS: Readonly<Record<string, string>> = {
   OBJECT_TABLE: 'TABLE',

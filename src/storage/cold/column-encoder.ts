@@ -6,11 +6,12 @@ import type {BloomFilter} from './bloom-filter.ts';
 import {bloomOfHashes} from './bloom-filter.ts';
 import type {ByteDictionary} from './byte-dictionary.ts';
 import {buildDictionary} from './byte-dictionary.ts';
+import type {ChunkMeta, PageMeta} from './chunk-meta.ts';
 import type {ColumnData, ColumnPlan} from './column-plan.ts';
 import {bitsFor, writeDeltaPacked, writeHybrid} from './encodings.ts';
 import type {PageSink} from './page-sink.ts';
 import {Encoding, PageType, pageHeader} from './parquet-format.ts';
-import type {StatBytes, StoredRange} from './value-stats.ts';
+import type {StoredRange} from './value-stats.ts';
 import {mergeRange, rangeOfNumbers, statBytes} from './value-stats.ts';
 import {Xxhash64} from './xxhash64.ts';
 
@@ -18,32 +19,6 @@ const PAGE_ROWS = 8192;
 const MIN_PAGE_ROWS = 64;
 const TEXT_PAGE_BYTES = 512 * 1024;
 const ZSTD_LEVEL = {[constants.ZSTD_c_compressionLevel]: 1};
-
-/** A written data page, for the page index. */
-export interface PageMeta {
-  readonly offset: number;
-  readonly size: number;
-  readonly firstRow: number;
-  readonly rows: number;
-  readonly nullCount: number;
-  readonly stats: StatBytes | null;
-}
-
-/** A written column chunk, for the footer. */
-export interface ChunkMeta {
-  readonly dictionaryOffset: number | null;
-  readonly dataOffset: number;
-  readonly encoding: number;
-  readonly rows: number;
-  readonly uncompressedSize: number;
-  readonly compressedSize: number;
-  readonly nullCount: number;
-  /** Exact, also beyond what statistics hold. */
-  readonly range: StoredRange;
-  readonly stats: StatBytes | null;
-  readonly pages: readonly PageMeta[];
-  readonly bloom: BloomFilter | null;
-}
 
 /** Encodes one column of a row group; a generator, so that the main thread can stop between pages. */
 export class ColumnEncoder {

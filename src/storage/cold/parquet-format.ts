@@ -1,6 +1,6 @@
 import {ByteWriter} from '../../common/byte-writer.ts';
 import type {BloomFilter} from './bloom-filter.ts';
-import type {ChunkMeta} from './column-encoder.ts';
+import type {ChunkMeta} from './chunk-meta.ts';
 import type {ColumnPlan} from './column-plan.ts';
 import {ThriftType, ThriftWriter} from './thrift-writer.ts';
 import type {StatBytes} from './value-stats.ts';

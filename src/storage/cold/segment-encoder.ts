@@ -1,6 +1,6 @@
 import {crc32} from 'node:zlib';
 import {ByteWriter} from '../../common/byte-writer.ts';
-import type {ChunkMeta} from './column-encoder.ts';
+import type {ChunkMeta} from './chunk-meta.ts';
 import {ColumnEncoder} from './column-encoder.ts';
 import type {ColumnData, ColumnPlan} from './column-plan.ts';
 import type {PageSink} from './page-sink.ts';
