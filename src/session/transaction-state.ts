@@ -255,7 +255,11 @@ export class TransactionState {
     try {
       if (this.#changes.length > 0) this.#engine.checkCatalogChanges(this.#databaseOid, this.#changes);
       const pending = tx.commit();
-      return pending === undefined ? this.#committed(tx) : this.#awaitCommit(tx, pending);
+      if (pending === undefined) return this.#committed(tx);
+      // Names are checked, applied and published in one turn: no other DDL can come between.
+      if (this.#changes.length > 0) this.#engine.storage.flushCommits();
+      if (tx.commitSeq === null) return this.#awaitCommit(tx, pending);
+      return this.#committed(tx);
     } catch (error) {
       this.rollback();
       throw error;
