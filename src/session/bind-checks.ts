@@ -17,7 +17,7 @@ function isChecked(expr: BoundExpr): boolean {
 }
 
 function isFoldable(expr: BoundExpr): boolean {
-  if (expr.kind === 'param' || expr.kind === 'constant') return true;
+  if (expr.kind === 'param' || expr.kind === 'constant' || expr.kind === 'slot') return true;
   if (expr.kind === 'call') return expr.volatility === 'i' && expr.args.every(isFoldable);
   return expr.kind === 'relabel' && childrenOf(expr).every(isFoldable);
 }

@@ -47,10 +47,10 @@ export class Planner implements StatementPlanner {
   }
 
   /** Evaluates an expression without columns now. */
-  evaluate(expr: BoundExpr, params: readonly Datum[]): Datum {
+  evaluate(expr: BoundExpr, params: readonly Datum[], slots: readonly Datum[] = NO_SLOTS): Datum {
     const {engine, transaction, evalContext} = this.#session;
     const compiler = new ExprCompiler(engine.library, transaction.catalog, engine.factories);
-    return compiler.scalar(expr)({params, slots: NO_SLOTS, outer: [], context: evalContext});
+    return compiler.scalar(expr)({params, slots, outer: [], context: evalContext});
   }
 
   #keyBase = '';
@@ -169,7 +169,7 @@ export class Planner implements StatementPlanner {
       prepared.entry = entry;
       prepared.slots = slots;
     }
-    for (const check of prepared.entry.bindChecks) this.evaluate(check, params);
+    for (const check of prepared.entry.bindChecks) this.evaluate(check, params, prepared.slots);
     return session.executePlan(prepared.entry, params, prepared.slots);
   }
 

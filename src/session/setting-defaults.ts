@@ -24,6 +24,7 @@ const own: readonly SettingDefinition[] = [
   // PostgreSQL keeps these out of pg_settings (GUC_NO_SHOW_ALL), but SHOW knows them.
   hiddenText('role', 'none', 'Sets the current role.'),
   hiddenText('session_authorization', '', 'Sets the session user name.'),
+  {...hiddenText('is_superuser', 'off', 'Shows whether the current user is a superuser.'), context: 'internal'},
 ];
 
 function hiddenText(name: string, boot: string, shortDescription: string): SettingDefinition {
@@ -52,6 +53,12 @@ export function loadSettingDefinitions(): SettingDefinitions {
   return definitions;
 }
 
+/** The machine's time zone; UTC by the name that initdb gives it. */
+function systemTimeZone(): string {
+  const {timeZone} = Intl.DateTimeFormat().resolvedOptions();
+  return timeZone === 'UTC' ? 'Etc/UTC' : timeZone;
+}
+
 /** Values that differ from PostgreSQL's boot values: what a started server reports. */
 export function defaultSettings(dataDir: string): ReadonlyMap<string, string> {
   return new Map([
@@ -59,7 +66,7 @@ export function defaultSettings(dataDir: string): ReadonlyMap<string, string> {
     ['server_version_num', '150020'],
     ['server_encoding', 'UTF8'],
     ['client_encoding', 'UTF8'],
-    ['timezone', Intl.DateTimeFormat().resolvedOptions().timeZone],
+    ['timezone', systemTimeZone()],
     ['log_timezone', 'UTC'],
     ['lc_collate', 'C.UTF-8'],
     ['lc_ctype', 'C.UTF-8'],

@@ -44,6 +44,8 @@ export class SessionSettings {
   readonly #custom = new Map<string, string>();
   #undo: Undo[] = [];
   #changed = new Set<string>();
+  /** What the client was told last. */
+  readonly #reported = new Map<string, string>();
   #format: FormatSettings | null = null;
   /** Grows with each change: what depends on settings compares it. */
   version = 0;
@@ -242,15 +244,22 @@ export class SessionSettings {
     if (this.#changed.size === 0) return NO_REPORTS;
     const changed = this.#changed;
     this.#changed = new Set();
-    return REPORTED.filter(name => changed.has(name.toLowerCase()))
-      .sort((a, b) => a.toLowerCase().localeCompare(b.toLowerCase()))
-      .map(name => [name, this.show(name) ?? ''] as const);
+    const reports: (readonly [string, string])[] = [];
+    for (const name of REPORTED) {
+      if (!changed.has(name.toLowerCase())) continue;
+      const value = this.show(name) ?? '';
+      if (this.#reported.get(name) === value) continue;
+      this.#reported.set(name, value);
+      reports.push([name, value]);
+    }
+    return reports.sort(([a], [b]) => a.toLowerCase().localeCompare(b.toLowerCase()));
   }
 
   /** All reported settings at start-up. */
   allReports(): readonly (readonly [string, string])[] {
     this.#changed.clear();
-    return REPORTED.map(name => [name, this.show(name) ?? ''] as const);
+    for (const name of REPORTED) this.#reported.set(name, this.show(name) ?? '');
+    return [...this.#reported];
   }
 
   /** How values are read and written now; the transaction's time and names are added by the session. */

@@ -23,9 +23,9 @@ export class SimpleQuery {
   run(sql: string): Promise<void> | undefined {
     const session = this.#session;
     session.extended.dropUnnamed();
+    session.settings.checkStrings(sql);
     const known = session.planner.cachedSimple(sql);
     if (known !== null) return this.#runCached(known);
-    session.settings.checkStrings(sql);
     this.#statements = session.engine.parser.parse(sql);
     this.#index = 0;
     if (this.#statements.length === 0) {
