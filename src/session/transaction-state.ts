@@ -42,7 +42,7 @@ export interface CommitOutcome {
 
 /** What a transaction needs of the engine. */
 export interface TransactionHost {
-  readonly storage: Pick<Storage, 'begin'>;
+  readonly storage: Pick<Storage, 'begin' | 'flushCommits'>;
   catalog(databaseOid: Oid): CatalogSnapshot;
   checkCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
   publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
