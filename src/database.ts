@@ -12,12 +12,14 @@ import {DatabaseOid} from './catalog/well-known.ts';
 import {assert, PgError} from './common/errors.ts';
 import type {Oid, Seq} from './common/ids.ts';
 import {SqlState} from './common/sqlstate.ts';
+import {removeSpillFiles} from './exec/spill/spill-file.ts';
 import {FactoryCache} from './expr/factory-cache.ts';
 import {createFunctionLibrary} from './functions/library.ts';
 import {LiveService} from './live/service.ts';
 import type {LoginRole, ResultSink, Session, SessionHost, SessionOptions} from './session/contract.ts';
 import type {Engine, PlanEntry, SessionLogger} from './session/session-context.ts';
 import {EngineLibrary} from './session/engine-library.ts';
+import {EmbeddedSession} from './session/embedded-session.ts';
 import {nowMicros} from './session/eval-context.ts';
 import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-functions.ts';
 import {makeIndexKey} from './session/index-keys.ts';
@@ -35,6 +37,10 @@ import type {Storage} from './storage/contract.ts';
 import {openStorage} from './storage/open-storage.ts';
 import type {Datum, TypeLookup} from './types/contract.ts';
 import {VERSION} from './common/version.ts';
+
+export {PgError};
+export type {Notice} from './common/errors.ts';
+export type {EmbeddedField, EmbeddedParameter, EmbeddedResult, EmbeddedSession, EmbeddedValue, NotificationCallback} from './session/embedded-session.ts';
 
 /** How a data directory is opened. */
 export interface OpenDatabaseOptions {
@@ -85,6 +91,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   try {
     await loadAllCatalogs(base, storage, catalogs);
     mkdirSync(join(options.dataDir, 'spill'), {recursive: true});
+    removeSpillFiles(join(options.dataDir, 'spill'));
     const parts = {base, catalogs, storage, storages, logger, parser: await parser, options};
     opened = new Database(parts);
     await opened.dropLeftovers();
@@ -287,6 +294,12 @@ export class Database implements SessionHost {
       {user, database, settings: [], remoteAddress: '', remotePort: -1, isLoopback: true, pid: this.#nextPid++},
       sink,
     );
+  }
+
+  /** A session for embedded use: SQL in, JavaScript values out. */
+  session(options: {readonly user?: string; readonly database?: string} = {}): EmbeddedSession {
+    const {user = 'postgres', database = 'postgres'} = options;
+    return new EmbeddedSession(sink => this.connect(user, sink, database), this);
   }
 
   reportedSettings(session: Session): readonly (readonly [name: string, value: string])[] {

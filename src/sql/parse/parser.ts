@@ -118,6 +118,7 @@ function codeOf(message: string): string {
   if (/^role name ".*" is reserved|cannot be used as a role name here/.test(message))
     return SqlState.reservedName;
   if (/^Query cannot be empty/.test(message)) return SqlState.syntaxError;
+  if (/^frame (start|end) cannot be|^frame starting from/.test(message)) return SqlState.windowingError;
   if (/cannot have more than \d+/.test(message)) return SqlState.programLimitExceeded;
   return SqlState.syntaxError;
 }
