@@ -41,7 +41,8 @@ export class SimpleQuery {
     this.#index = 0;
     this.#session.enterPlan();
     const made = execution();
-    return this.#runExecution(made) ?? this.#continue();
+    const pending = this.#runExecution(made);
+    return pending === undefined ? this.#continue() : pending.then(() => this.#continue());
   }
 
   /** Runs the remaining statements; undefined when all finished in this turn. */
