@@ -29,7 +29,10 @@ export class RowConstraints {
     if (this.#checks.length === 0) return;
     const results = this.#conditions(run, row);
     for (let i = 0; i < results.length; i++) {
-      if (results[i] === false) throw checkViolation(run, table, row, this.#checks[i]!.name);
+      const check = this.#checks[i]!;
+      if (check.isView === true) {
+        if (results[i] !== true) throw viewCheckViolation(run, table, row, check.name);
+      } else if (results[i] === false) throw checkViolation(run, table, row, check.name);
     }
   }
 }
@@ -49,6 +52,12 @@ function checkViolation(run: RunContext, table: TableStorage, row: readonly Datu
     schema: table.namespace,
     table: table.name,
     constraint,
+  });
+}
+
+function viewCheckViolation(run: RunContext, table: TableStorage, row: readonly Datum[], view: string): PgError {
+  return new PgError(SqlState.withCheckOptionViolation, `new row violates check option for view "${view}"`, {
+    detail: failingRow(run.context.format, table, row),
   });
 }
 

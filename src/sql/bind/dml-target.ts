@@ -9,22 +9,25 @@ import type {OutputColumn, TargetRow} from './logical.ts';
 import {findRelation, makeScan} from './relations.ts';
 import {pseudoColumn} from './system-columns.ts';
 import {bindTargets} from './targets.ts';
+import {type TargetVerb, throughView, type ViewChain, viewChain, type ViewRow} from './updatable-view.ts';
 
-/** The table that INSERT, UPDATE or DELETE changes; views and system relations are refused. */
-export function targetTable(
-  binding: Binding,
-  name: RangeVar,
-  verb: 'insert into' | 'update' | 'delete from',
-): TableDescriptor {
+/** What INSERT, UPDATE or DELETE changes: a table, perhaps through views. */
+export interface DmlTarget {
+  readonly table: TableDescriptor;
+  readonly views: ViewChain | null;
+}
+
+/** The table that INSERT, UPDATE or DELETE changes, also through simple views; system relations are refused. */
+export function targetTable(binding: Binding, name: RangeVar, verb: TargetVerb): DmlTarget {
   const relation = findRelation(binding, name);
   const location = name.location ?? -1;
   switch (relation.kind) {
     case 'table':
-      return relation;
-    case 'view':
-      throw featureNotSupported(
-        `cannot ${verb} view "${relation.name}": updatable views are not supported`,
-      );
+      return {table: relation, views: null};
+    case 'view': {
+      const views = viewChain(binding, relation, verb);
+      return {table: views.table, views};
+    }
     case 'systemRelation':
       throw binding.error(
         SqlState.insufficientPrivilege,
@@ -71,6 +74,7 @@ function aliasName(alias: Alias | undefined): string | undefined {
 export function bindReturning(
   block: Block,
   nodes: readonly Node[],
+  seen: ViewRow | null = null,
 ): {readonly exprs: BoundExpr[]; readonly columns: OutputColumn[]} | null {
   if (nodes.length === 0) return null;
   const targets = block.within('RETURNING', () => bindTargets(block, nodes, true));
@@ -83,5 +87,7 @@ export function bindReturning(
       attnum: target.attnum,
     }),
   );
-  return {exprs: targets.map(target => target.expr), columns};
+  if (seen !== null && seen.subqueries.length > 0)
+    throw featureNotSupported('RETURNING of a view with subqueries is not supported');
+  return {exprs: targets.map(target => throughView(seen, target.expr)), columns};
 }

@@ -10,7 +10,6 @@ import {makeCall} from './calls.ts';
 import {bindRangeFunction} from './from-function.ts';
 import {bindJoin} from './from-join.ts';
 import type {BoundQuery, LogicalNode} from './logical.ts';
-import {queryAst} from './parsed-text.ts';
 import {
   findRelation,
   makeScan,
@@ -20,6 +19,7 @@ import {
   scanItem,
 } from './relations.ts';
 import {TypeOid} from './type-oids.ts';
+import {withViewQuery} from './view-query.ts';
 
 /** A bound FROM item: its node and the names that it brings. */
 export interface FromItem {
@@ -214,44 +214,9 @@ function viewItem(
 
 /** A view's query, bound with the rights of its owner. */
 function bindView(block: Block, view: ViewDescriptor): BoundQuery {
-  const binding = block.binding;
-  const {context, asRole} = binding;
-  const path = context.searchPath.includes(view.schema)
-    ? context.searchPath
-    : [...context.searchPath, view.schema];
-  return binding.withoutPositions(() => {
-    binding.context = {...bindContextOf(context), searchPath: path};
-    binding.asRole = view.options['security_invoker'] === 'true' ? asRole : view.owner;
-    try {
-      const ast = queryAst(binding, view.queryText.trim().replace(/;$/, ''));
-      const statement = 'ViewStmt' in ast ? ast.ViewStmt.query : ast;
-      if (statement === undefined || !('SelectStmt' in statement))
-        throw featureNotSupported(`view "${view.name}" is not a SELECT`);
-      return block.binders.query(binding, statement.SelectStmt, {
-        parent: null,
-        ctes: null,
-        resolveUnknown: true,
-      });
-    } finally {
-      binding.context = context;
-      binding.asRole = asRole;
-    }
-  });
-}
-
-/** A copy of a context's parts; methods stay bound to the original. */
-function bindContextOf(context: Binding['context']): Binding['context'] {
-  return {
-    catalog: context.catalog,
-    searchPath: context.searchPath,
-    format: context.format,
-    parameterTypes: context.parameterTypes,
-    library: context.library,
-    evaluate: expr => context.evaluate(expr),
-    estimateRows: table => context.estimateRows(table),
-    parser: context.parser,
-    cache: context.cache,
-  };
+  return withViewQuery(block.binding, view, statement =>
+    block.binders.query(block.binding, statement, {parent: null, ctes: null, resolveUnknown: true}),
+  );
 }
 
 /** SELECT * FROM sequence: last_value, log_cnt, is_called. */

@@ -20,6 +20,7 @@ import {
   tableChecks,
 } from './table-exprs.ts';
 import {TypeOid} from './type-oids.ts';
+import {allTargets, renameTargets, rowThroughViews, viewChecks} from './updatable-view.ts';
 import {bindWith} from './with.ts';
 
 /** A column of the INSERT's column list: a table column, or the hidden `_user_id`. */
@@ -50,7 +51,9 @@ export function bindInsert(
       ? null
       : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
-  const table = targetTable(binding, statement.relation!, 'insert into');
+  const {table, views} = targetTable(binding, statement.relation!, 'insert into');
+  if (views !== null && statement.onConflictClause !== undefined)
+    throw featureNotSupported('ON CONFLICT on a view is not supported');
   const block = new Block(binding, binders, inner.parent, inner.ctes);
   const overriding =
     statement.override === 'OVERRIDING_USER_VALUE'
@@ -59,25 +62,36 @@ export function bindInsert(
         ? 'system'
         : 'none';
   const context: InsertContext = {binding, block, table, live: liveColumns(table), overriding};
-  const use = noteUse(binding, table.oid, 'a');
   binding.lockTable(table.oid, 'rowExclusive');
-  const targets = insertTargets(context, statement);
-  const bound = bindSource(context, statement, targets, inner);
-  for (const target of bound.targets)
-    if (target.column !== null) use.columns.add(target.column.attnum);
   const newRow = makeRow(block, table);
+  const alias = targetAlias(statement.relation!);
+  const seen =
+    views === null ? null : rowThroughViews(block, views, newRow, alias, 'insert into');
+  const cols = statement.cols ?? [];
+  const named =
+    views === null
+      ? cols
+      : renameTargets(block, views, seen!, cols.length > 0 ? cols : allTargets(seen!), 'insert into');
+  const targets = insertTargets(context, named);
+  const bound = bindSource(context, statement, targets, inner);
+  if (views === null) {
+    const use = noteUse(binding, table.oid, 'a');
+    for (const target of bound.targets)
+      if (target.column !== null) use.columns.add(target.column.attnum);
+  }
   const onConflict =
     statement.onConflictClause === undefined
       ? null
-      : bindOnConflict(block, statement.onConflictClause, table, targetAlias(statement.relation!));
-  const item = scanItem(
+      : bindOnConflict(block, statement.onConflictClause, table, alias);
+  const item = seen?.item ?? scanItem(
     block,
     newRow,
-    targetAlias(statement.relation!),
+    alias,
     statement.returningClause === undefined ? null : noteUse(binding, table.oid, 'r', true),
   );
   block.items = [item];
-  const returning = bindReturning(block, statement.returningClause?.exprs ?? []);
+  const returning = bindReturning(block, statement.returningClause?.exprs ?? [], seen);
+  const viewConditions = seen === null ? [] : viewChecks(views!, seen);
   const ownerColumn = bound.targets.findIndex(target => target.position === -1);
   return {
     ctes: own?.ctes ?? [],
@@ -92,7 +106,7 @@ export function bindInsert(
       defaults: context.live.map(column => columnDefault(binding, column)),
       generated: generatedColumns(binding, table, newRow),
       ownerColumn: ownerColumn === -1 ? null : ownerColumn,
-      checks: tableChecks(binding, table, newRow),
+      checks: [...tableChecks(binding, table, newRow), ...viewConditions],
       onConflict,
       newRow,
       returning: returning?.exprs ?? null,
@@ -104,9 +118,8 @@ function withoutOwner(source: BoundQuery): BoundQuery {
   return source;
 }
 
-function insertTargets(context: InsertContext, statement: InsertStmt): InsertTarget[] {
+function insertTargets(context: InsertContext, nodes: readonly Node[]): InsertTarget[] {
   const {binding, table, live} = context;
-  const nodes = statement.cols ?? [];
   if (nodes.length === 0) {
     return live.map((column, position) => ({position, column, location: -1}));
   }

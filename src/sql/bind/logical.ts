@@ -238,6 +238,8 @@ export interface LockNode {
 
 export interface DmlCheck {
   readonly name: string;
+  /** WITH CHECK OPTION of a view of that name. */
+  readonly isView?: boolean;
   /** Over the new row. */
   readonly condition: BoundExpr;
 }

@@ -4,7 +4,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
-import {bindReturning, makeRow, targetAlias, targetTable} from './dml-target.ts';
+import {bindReturning, type DmlTarget, makeRow, targetAlias, targetTable} from './dml-target.ts';
 import {bindFromItem} from './from.ts';
 import type {DmlQuery, LogicalNode, ModifyNode, ScanNode} from './logical.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
@@ -12,6 +12,16 @@ import {bindWhere} from './select.ts';
 import {bindSetClause} from './set-clause.ts';
 import {checkScopes, pseudoColumn} from './system-columns.ts';
 import {generatedColumns, liveColumns, tableChecks} from './table-exprs.ts';
+import {
+  noteWrites,
+  renameTargets,
+  rowThroughViews,
+  throughView,
+  type TargetVerb,
+  viewChecks,
+  viewInput,
+  type ViewRow,
+} from './updatable-view.ts';
 import {bindWith} from './with.ts';
 
 interface Target {
@@ -19,6 +29,9 @@ interface Target {
   readonly table: TableDescriptor;
   readonly scan: ScanNode;
   readonly alias: string;
+  readonly found: DmlTarget;
+  /** The target's row as a view shows it. */
+  readonly seen: ViewRow | null;
   node: LogicalNode;
   recheck: readonly BoundExpr[];
 }
@@ -35,16 +48,23 @@ export function bindUpdate(
       ? null
       : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
-  const table = targetTable(binding, statement.relation!, 'update');
-  const target = bindTarget(binding, binders, statement.relation!, table, inner);
-  const write = noteUse(binding, table.oid, 'w');
+  const found = targetTable(binding, statement.relation!, 'update');
+  const {table, views} = found;
+  const target = bindTarget(binding, binders, statement.relation!, found, inner, 'update');
   addFrom(target, statement.fromClause ?? []);
   addWhere(target, statement.whereClause);
   const {block} = target;
-  const set = block.within('UPDATE', () => bindSetClause(block, statement.targetList ?? [], table));
+  const nodes = statement.targetList ?? [];
+  const named = views === null ? nodes : renameTargets(block, views, target.seen!, nodes, 'update');
+  const set = block
+    .within('UPDATE', () => bindSetClause(block, named, table))
+    .map(item => ({position: item.position, expr: throughView(target.seen, item.expr)}));
   target.node = applySubqueries(target.node, block.takeSubqueries());
   const live = liveColumns(table);
-  for (const item of set) write.columns.add(live[item.position]!.attnum);
+  if (views === null) {
+    const write = noteUse(binding, table.oid, 'w');
+    for (const item of set) write.columns.add(live[item.position]!.attnum);
+  }
   const newRow = makeRow(block, table);
   const generated = generatedColumns(binding, table, newRow);
   const changed = new Set([...set, ...generated].map(item => live[item.position]!.attnum));
@@ -82,9 +102,11 @@ export function bindDelete(
       ? null
       : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
-  const table = targetTable(binding, statement.relation!, 'delete from');
-  const target = bindTarget(binding, binders, statement.relation!, table, inner);
-  noteUse(binding, table.oid, 'd');
+  const found = targetTable(binding, statement.relation!, 'delete from');
+  const {table, views} = found;
+  const target = bindTarget(binding, binders, statement.relation!, found, inner, 'delete from');
+  if (views === null) noteUse(binding, table.oid, 'd');
+  else noteWrites(binding, views, 'd');
   addFrom(target, statement.usingClause ?? []);
   addWhere(target, statement.whereClause);
   const newRow = makeRow(target.block, table);
@@ -108,20 +130,28 @@ function bindTarget(
   binding: Binding,
   binders: Binders,
   name: RangeVar,
-  table: TableDescriptor,
+  found: DmlTarget,
   options: QueryOptions,
+  verb: TargetVerb,
 ): Target {
+  const {table, views} = found;
   const block = new Block(binding, binders, options.parent, options.ctes);
   const alias = targetAlias(name);
   const scan = makeScan(binding, table, alias);
   binding.lockTable(table.oid, 'rowExclusive');
   for (const source of ['rid', 'seq', 'owner', 'location'] as const)
     pseudoColumn(block, scan, source, `_${source}`);
-  block.addItem(
-    scanItem(block, scan, alias, noteUse(binding, table.oid, 'r', true), true),
-    name.location ?? -1,
-  );
-  return {block, table, scan, alias, node: scan, recheck: []};
+  if (views === null) {
+    block.addItem(
+      scanItem(block, scan, alias, noteUse(binding, table.oid, 'r', true), true),
+      name.location ?? -1,
+    );
+    return {block, table, scan, alias, found, seen: null, node: scan, recheck: []};
+  }
+  const seen = rowThroughViews(block, views, scan, alias, verb);
+  block.addItem(seen.item, name.location ?? -1);
+  const recheck = seen.conditions.map(each => each.condition);
+  return {block, table, scan, alias, found, seen, node: viewInput(scan, seen), recheck};
 }
 
 function addFrom(target: Target, nodes: readonly Node[]): void {
@@ -149,7 +179,9 @@ function addWhere(target: Target, where: Node | undefined): void {
     );
   }
   target.node = bindWhere(target.block, target.node, where);
-  if (target.node.kind === 'filter') target.recheck = target.node.conditions;
+  if (target.node.kind !== 'filter') return;
+  const conditions = target.node.conditions.map(each => throughView(target.seen, each));
+  target.recheck = [...target.recheck, ...conditions];
 }
 
 /** RETURNING sees the new row (update) or old row (delete) under the target's name, beside the FROM items. */
@@ -160,15 +192,19 @@ function finish(
   returningNodes: readonly Node[],
   node: ModifyNode,
 ): DmlQuery {
-  const {block, alias} = target;
+  const {block, alias, found} = target;
   checkScopes(block);
   const rest = block.items.slice(1);
-  const first = scanItem(block, newRow, alias, block.items[0]!.use, true);
+  const verb = node.action === 'update' ? 'update' : 'delete from';
+  const seen =
+    found.views === null ? null : rowThroughViews(block, found.views, newRow, alias, verb);
+  const first = seen?.item ?? scanItem(block, newRow, alias, block.items[0]!.use, true);
   block.items = [first, ...rest];
-  const returning = bindReturning(block, returningNodes);
+  const returning = bindReturning(block, returningNodes, seen);
+  const checks = seen === null || node.action === 'delete' ? [] : viewChecks(found.views!, seen);
   return {
     ctes,
     columns: returning?.columns ?? [],
-    node: {...node, returning: returning?.exprs ?? null},
+    node: {...node, checks: [...node.checks, ...checks], returning: returning?.exprs ?? null},
   };
 }

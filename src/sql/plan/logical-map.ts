@@ -143,7 +143,7 @@ function mapCte(cte: CteDefinition, input: MapNode, expr: MapExpr): CteDefinitio
 export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
   const positions = (list: readonly {readonly position: number; readonly expr: BoundExpr}[]) =>
     list.map(item => ({position: item.position, expr: expr(item.expr)}));
-  const checks = node.checks.map(check => ({name: check.name, condition: expr(check.condition)}));
+  const checks = node.checks.map(check => ({...check, condition: expr(check.condition)}));
   const returning = node.returning === null ? null : node.returning.map(expr);
   const generated = positions(node.generated);
   if (node.kind === 'modify') {

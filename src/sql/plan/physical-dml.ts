@@ -110,7 +110,7 @@ function planInsert(
     })),
     ownerColumn: node.ownerColumn === null ? null : input.columns.length - 1,
     checks: node.checks.map(check => ({
-      name: check.name,
+      ...check,
       condition: state.expr(check.condition, row, outer),
     })),
     onConflict:
@@ -199,7 +199,7 @@ function planModify(
     })),
     recheck,
     checks: node.checks.map(check => ({
-      name: check.name,
+      ...check,
       condition: state.expr(check.condition, newRow, outer),
     })),
     returning,

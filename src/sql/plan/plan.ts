@@ -330,6 +330,8 @@ export interface RowMark {
 /** A CHECK or NOT NULL of the target, over the new row (columns = table's columns in storage order). */
 export interface RowCheck {
   readonly name: string;
+  /** WITH CHECK OPTION of a view of that name: anything but true fails (44000). */
+  readonly isView?: boolean;
   readonly condition: BoundExpr;
 }
 
