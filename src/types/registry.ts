@@ -16,7 +16,7 @@ import {opaqueRows, PseudoType, pseudoRows, VoidType} from './pseudo.ts';
 import {makeMultirangeType, makeRangeType, rangeRows} from './range.ts';
 import {RecordType} from './record.ts';
 import {PgLsnType, RegType, TidType, Uint32Type, Xid8Type} from './system-integers.ts';
-import {BpcharType, CharType, NameType, TextType, UnorderedTextType, VarcharType} from './text.ts';
+import {AclItemType, BpcharType, CharType, NameType, TextType, UnorderedTextType, VarcharType} from './text.ts';
 import {IntervalType, TimeType, TimeTzType} from './time-types.ts';
 import {TsQueryType} from './tsquery.ts';
 import {TsVectorType} from './tsvector.ts';
@@ -158,7 +158,7 @@ function textTypes(): TypeInstance[] {
       length: -1,
       isCollatable: true,
     }),
-    new UnorderedTextType({oid: 1033, name: 'aclitem', arrayOid: 1034, category: 'U', length: 12}),
+    new AclItemType({oid: 1033, name: 'aclitem', arrayOid: 1034, category: 'U', length: 12}),
   ];
 }
 

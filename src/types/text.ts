@@ -229,3 +229,14 @@ export class UnorderedTextType extends TextType {
     throw noComparison(this.name);
   }
 }
+
+/** aclitem: equal or not, without an order. */
+export class AclItemType extends UnorderedTextType {
+  override equals(a: Value, b: Value): boolean {
+    return a === b;
+  }
+
+  override hash(value: Value): number {
+    return hashString(value as string);
+  }
+}

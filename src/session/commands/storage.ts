@@ -1,4 +1,3 @@
-import type {VacuumStmt} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {checkOwner} from '../privileges.ts';
 import {hasServiceRight} from '../run-context.ts';
@@ -9,7 +8,6 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
 import type {SessionContext} from '../session-context.ts';
-import type {CommandInput} from './command-types.ts';
 import {findTable} from './find-relation.ts';
 
 const TEXT = oid(25);
@@ -85,22 +83,5 @@ export function compactCommand(session: SessionContext, statement: ParsedStateme
     checkOwner(session.transaction.catalog, session.currentRole, table, 'table');
     await session.engine.storage.compact(session.engine.storages.of(session.transaction.catalog, table));
     return 'STORAGE COMPACT';
-  });
-}
-
-/** VACUUM and ANALYZE: rows need neither; the tables must exist and the rules of blocks hold. */
-export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execution {
-  const isVacuum = node.is_vacuumcmd === true;
-  return new CommandExecution(async () => {
-    if (isVacuum && (session.transaction.isInBlock || session.isInMultiStatement)) {
-      throw new PgError(SqlState.activeSqlTransaction, 'VACUUM cannot run inside a transaction block');
-    }
-    const {catalog} = session.transaction;
-    for (const each of node.rels ?? []) {
-      if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
-      const table = findTable(session, each.VacuumRelation.relation);
-      if (isVacuum && canFlush(table)) await session.engine.storage.compact(session.engine.storages.of(catalog, table));
-    }
-    return isVacuum ? 'VACUUM' : 'ANALYZE';
   });
 }

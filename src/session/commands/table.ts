@@ -7,7 +7,7 @@ import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';
 import {deallocateCommand, executeCommand, prepareCommand} from './prepared.ts';
 import {setConstraintsCommand} from './set-constraints.ts';
-import {vacuumCommand} from './storage.ts';
+import {clusterCommand, reindexCommand, vacuumCommand} from './maintenance.ts';
 import {transactionCommand} from './transaction.ts';
 import {discardCommand, setCommand, showCommand} from './variable.ts';
 
@@ -26,6 +26,8 @@ export const commandTable = {
   ExplainStmt: explainCommand,
   FetchStmt: fetchCommand,
   PrepareStmt: prepareCommand,
+  ClusterStmt: clusterCommand,
+  ReindexStmt: reindexCommand,
   VacuumStmt: vacuumCommand,
   TransactionStmt: transactionCommand,
   VariableSetStmt: setCommand,

@@ -1,0 +1,104 @@
+import type {ClusterStmt, RangeVar, ReindexStmt, VacuumStmt} from '@pgsql/types';
+import {ownsObject} from '../../catalog/acl.ts';
+import type {IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import {featureNotSupported, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import {CommandExecution, type Execution} from '../execution.ts';
+import {checkOwner} from '../privileges.ts';
+import type {SessionContext} from '../session-context.ts';
+import type {CommandInput} from './command-types.ts';
+import {findRelation} from './find-relation.ts';
+
+/** VACUUM and ANALYZE: rows need neither, segments of the named tables are compacted; what is no table is skipped with a warning. */
+export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execution {
+  const isVacuum = node.is_vacuumcmd === true;
+  const verb = isVacuum ? 'vacuum' : 'analyze';
+  return new CommandExecution(async () => {
+    if (isVacuum) assertAlone(session, 'VACUUM');
+    for (const each of node.rels ?? []) {
+      if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
+      const table = maintained(session, each.VacuumRelation.relation, verb);
+      if (table === null || !isVacuum || table.tableKind === 'stream' || table.persistence === 't') continue;
+      await session.engine.storage.compact(session.engine.storages.of(session.transaction.catalog, table));
+    }
+    return verb.toUpperCase();
+  });
+}
+
+/** The table to work on; null, with PostgreSQL's warning, for what needs or allows no work. */
+function maintained(session: SessionContext, range: RangeVar, verb: string): TableDescriptor | null {
+  const relation = findRelation(session, range);
+  const {catalog} = session.transaction;
+  const isTable = relation.kind === 'table' || (relation.kind === 'systemRelation' && !relation.isView);
+  if (!isTable) {
+    session.warn(SqlState.warning, `skipping "${relation.name}" --- cannot ${verb} non-tables or special system tables`);
+    return null;
+  }
+  if (relation.kind === 'table' && ownsObject(session.currentRole, relation.owner, catalog)) return relation;
+  if (!session.isSuperuser) session.warn(SqlState.warning, `permission denied to ${verb} "${relation.name}", skipping it`);
+  return null;
+}
+
+/** REINDEX: indexes are kept by every change and never decay; names, rights and the rules of blocks are checked. */
+export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Execution {
+  return new CommandExecution(() => {
+    const isConcurrent = (node.params ?? []).some(each => 'DefElem' in each && each.DefElem.defname === 'concurrently');
+    if (isConcurrent) assertAlone(session, 'REINDEX CONCURRENTLY');
+    switch (node.kind) {
+      case 'REINDEX_OBJECT_INDEX':
+      case 'REINDEX_OBJECT_TABLE':
+        checkReindexed(session, node.relation ?? {}, node.kind === 'REINDEX_OBJECT_INDEX');
+        return 'REINDEX';
+      case 'REINDEX_OBJECT_SCHEMA': {
+        if (!isConcurrent) assertAlone(session, 'REINDEX SCHEMA');
+        const schema = session.transaction.catalog.schemaByName(node.name ?? '');
+        if (schema === undefined) throw new PgError(SqlState.invalidSchemaName, `schema "${node.name}" does not exist`);
+        checkOwner(session.transaction.catalog, session.currentRole, schema, 'schema');
+        return 'REINDEX';
+      }
+      default: {
+        const what = node.kind === 'REINDEX_OBJECT_SYSTEM' ? 'REINDEX SYSTEM' : 'REINDEX DATABASE';
+        if (!isConcurrent) assertAlone(session, what);
+        if (node.name !== undefined && node.name !== session.databaseName) {
+          throw featureNotSupported('can only reindex the currently open database');
+        }
+        checkOwner(session.transaction.catalog, session.currentRole, session.database, 'database');
+        return 'REINDEX';
+      }
+    }
+  });
+}
+
+function checkReindexed(session: SessionContext, range: RangeVar, isIndex: boolean): void {
+  const relation = findRelation(session, range);
+  const {catalog, currentRole} = {catalog: session.transaction.catalog, currentRole: session.currentRole};
+  if (isIndex && relation.kind !== 'index') throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not an index`);
+  const isTable = relation.kind === 'table' || (relation.kind === 'systemRelation' && !relation.isView);
+  if (!isIndex && !isTable) throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table or materialized view`);
+  if (relation.kind === 'table') checkOwner(catalog, currentRole, relation, 'table');
+  else if (relation.kind === 'index') checkIndexOwner(session, relation);
+  else if (!session.isSuperuser) throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${relation.name}`);
+}
+
+function checkIndexOwner(session: SessionContext, index: IndexDescriptor): void {
+  const {catalog} = session.transaction;
+  const table = catalog.tableByOid(index.table);
+  if (table !== undefined) checkOwner(catalog, session.currentRole, {name: index.name, owner: table.owner}, 'index');
+}
+
+/** CLUSTER without a name: no table is marked to be clustered. Rows cannot be put into the order of an index. */
+export function clusterCommand({session, node}: CommandInput<ClusterStmt>): Execution {
+  return new CommandExecution(() => {
+    if (node.relation === undefined) {
+      assertAlone(session, 'CLUSTER');
+      return 'CLUSTER';
+    }
+    const relation = findRelation(session, node.relation);
+    throw featureNotSupported(`CLUSTER of "${relation.name}" is not supported`);
+  });
+}
+
+function assertAlone(session: SessionContext, what: string): void {
+  if (!session.transaction.isInBlock && !session.isInMultiStatement) return;
+  throw new PgError(SqlState.activeSqlTransaction, `${what} cannot run inside a transaction block`);
+}
