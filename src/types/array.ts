@@ -37,6 +37,11 @@ export class ArrayType extends BaseType {
     sendArray(value as PgArray, this.#element, out, settings);
   }
 
+  /** By the elements' equality: some types have one without an order. */
+  override equals(a: Value, b: Value): boolean {
+    return equalArrays(a as PgArray, b as PgArray, this.#element);
+  }
+
   override compare(a: Value, b: Value): number {
     return compareArrays(a as PgArray, b as PgArray, this.#element);
   }
@@ -75,6 +80,16 @@ export function compareArrays(a: PgArray, b: PgArray, element: TypeInstance): nu
     compareNumbers(a.dims, b.dims) ||
     compareNumbers(a.lowerBounds, b.lowerBounds)
   );
+}
+
+function equalArrays(a: PgArray, b: PgArray, element: TypeInstance): boolean {
+  if (a.elements.length !== b.elements.length) return false;
+  for (let i = 0; i < a.elements.length; i++) {
+    const left = a.elements[i]!;
+    const right = b.elements[i]!;
+    if (left === null || right === null ? left !== right : !element.equals(left, right)) return false;
+  }
+  return compareNumbers(a.dims, b.dims) === 0 && compareNumbers(a.lowerBounds, b.lowerBounds) === 0;
 }
 
 /** Order within containers: NULL equals NULL and is larger than all. */
