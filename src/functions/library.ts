@@ -3,6 +3,7 @@ import {hypotheticalAggregates} from './aggregate-hypothetical.ts';
 import {jsonAggregates} from './aggregate-json.ts';
 import {statisticsAggregates} from './aggregate-statistics.ts';
 import {arrayFunctions, arraySets} from './arrays.ts';
+import {assignFunctions} from './assign.ts';
 import {bytesFunctions} from './bytes.ts';
 import {castFunctions} from './casts.ts';
 import {compareFunctions} from './compare.ts';
@@ -90,6 +91,7 @@ const scalarFamilies = [
   pathFunctions,
   networkFunctions,
   geometryFunctions,
+  assignFunctions,
 ];
 const setFamilies = [
   patternSets,

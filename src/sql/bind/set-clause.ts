@@ -3,6 +3,7 @@ import type {ColumnDescriptor, TableDescriptor} from '../../catalog/descriptors.
 import {featureNotSupported} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import {assignPart} from './assign-part.ts';
 import type {Block} from './block.ts';
 import type {BoundQuery, PositionExpr} from './logical.ts';
 import {oid} from '../../common/ids.ts';
@@ -24,6 +25,11 @@ export function bindSetClause(
   for (const node of nodes) {
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};
     const position = targetPosition(block, target, table, live);
+    const steps = target.indirection ?? [];
+    if (steps.length > 0) {
+      assignStep(block, set, {position, column: live[position]!, steps, value: target.val!});
+      continue;
+    }
     if (set.some(item => item.position === position)) {
       throw binding.error(
         SqlState.syntaxError,
@@ -59,8 +65,6 @@ function targetPosition(
   live: readonly ColumnDescriptor[],
 ): number {
   const position = live.findIndex(column => column.name === target.name);
-  if ((target.indirection ?? []).length > 0 && position !== -1)
-    throw featureNotSupported('assignment to a part of a column is not supported');
   if (position !== -1) return position;
   if (target.name === '_user_id' || target.name === '_seq')
     throw featureNotSupported(`column "${target.name}" cannot be assigned`);
@@ -69,6 +73,32 @@ function targetPosition(
     `column "${target.name}" of relation "${table.name}" does not exist`,
     target.location ?? -1,
   );
+}
+
+/** SET column[i] = v, SET column.field = v: several of one column follow each other. */
+function assignStep(
+  block: Block,
+  set: PositionExpr[],
+  part: {
+    readonly position: number;
+    readonly column: ColumnDescriptor;
+    readonly steps: readonly Node[];
+    readonly value: Node;
+  },
+): void {
+  const {position, column, steps, value} = part;
+  if ('MultiAssignRef' in value)
+    throw featureNotSupported('assignment to parts of columns from a row is not supported');
+  const before = set.findIndex(item => item.position === position);
+  const stored = block.items[0]?.scan?.columns.find(each => each.source === column.attnum);
+  if (stored === undefined)
+    throw featureNotSupported('assignment to a part of a column of a view is not supported');
+  const current = before === -1 ? block.binding.columnExpr(stored) : set[before]!.expr;
+  const expr = checked(block, column, assignPart(block, column.name, current, steps, value), {
+    name: column.name,
+  });
+  if (before === -1) set.push({position, expr});
+  else set[before] = {position, expr};
 }
 
 /** A value, or null for DEFAULT. */

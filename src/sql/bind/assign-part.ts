@@ -1,0 +1,178 @@
+import type {A_Indices, Node} from '@pgsql/types';
+import {featureNotSupported} from '../../common/errors.ts';
+import {oid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import {stringOf} from './ast.ts';
+
+import type {Block} from './block.ts';
+import {coerce, compositeColumns, tryCoerce} from './coerce.ts';
+import {errorType} from './display-type.ts';
+import {TypeOid} from './type-oids.ts';
+
+/** Where a value goes within a column: `SET a[1].b = v` has the steps [1] and .b. */
+interface Place {
+  readonly block: Block;
+  readonly column: string;
+  readonly steps: readonly Node[];
+  readonly value: Node;
+}
+
+/** The column's new value when a part of it is assigned (PostgreSQL transformAssignmentIndirection). */
+export function assignPart(
+  block: Block,
+  column: string,
+  current: BoundExpr,
+  steps: readonly Node[],
+  value: Node,
+): BoundExpr {
+  if ('SetToDefault' in value) {
+    throw block.binding.error(
+      SqlState.featureNotSupported,
+      'cannot set an array element to DEFAULT',
+      -1,
+    );
+  }
+  return assign({block, column, steps, value}, current, 0);
+}
+
+function assign(place: Place, current: BoundExpr, at: number): BoundExpr {
+  const step = place.steps[at]!;
+  if ('A_Indices' in step) return assignSubscripts(place, current, at);
+  const name = stringOf(step);
+  if (name === '') throw featureNotSupported('assignment to * is not supported');
+  return assignField(place, current, at, name);
+}
+
+function baseType(type: TypeInstance): TypeInstance {
+  let base = type;
+  while (base.base !== null) base = base.base;
+  return base;
+}
+
+function assignSubscripts(place: Place, current: BoundExpr, at: number): BoundExpr {
+  const {block, steps} = place;
+  const {binding} = block;
+  const indices: A_Indices[] = [];
+  let end = at;
+  for (; end < steps.length; end++) {
+    const step = steps[end]!;
+    if (!('A_Indices' in step)) break;
+    indices.push(step.A_Indices);
+  }
+  const base = baseType(current.type);
+  if (base.oid === TypeOid.jsonb) return assignJsonb(place, current, indices, end);
+  if (base.element === null || base.category !== 'A') {
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      `cannot subscript type ${errorType(current.type)} because it does not support subscripting`,
+      -1,
+    );
+  }
+  const isSlice = indices.some(part => part.is_slice === true);
+  const int4 = binding.type(TypeOid.int4);
+  const bound = (node: Node | undefined): BoundExpr => {
+    if (node === undefined) return binding.constant(int4, null);
+    const expr = tryCoerce(binding, block.expr(node), int4, {context: 'assignment'});
+    if (expr !== null) return expr;
+    throw binding.error(SqlState.datatypeMismatch, 'array subscript must have type integer', -1);
+  };
+  const bounds = indices.flatMap(part => {
+    const upper = bound(part.uidx);
+    if (isSlice && part.is_slice !== true) return [binding.constant(int4, 1), upper];
+    return [bound(part.lidx), upper];
+  });
+  if (end < steps.length) {
+    throw featureNotSupported('assignment to a field of an array element is not supported');
+  }
+  const value = assignedValue(place, isSlice ? base : base.element, current.typmod);
+  const flag = binding.constant(binding.type(TypeOid.bool), isSlice);
+  return coerce(
+    binding,
+    internalCall('wadi_array_assign', [current, value, flag, ...bounds], base),
+    current.type,
+    {context: 'explicit'},
+  );
+}
+
+function assignedValue(place: Place, type: TypeInstance, typmod: number): BoundExpr {
+  const {block, column, value} = place;
+  const {binding} = block;
+  const expr = block.expr(value);
+  const converted = tryCoerce(binding, expr, type, {
+    context: 'assignment',
+    typmod,
+    location: expr.location,
+  });
+  if (converted !== null) return converted;
+  throw binding.error(
+    SqlState.datatypeMismatch,
+    `subscripted assignment to "${column}" requires type ${errorType(type)} but expression is of type ${errorType(expr.type)}`,
+    expr.location,
+    {hint: 'You will need to rewrite or cast the expression.'},
+  );
+}
+
+function assignJsonb(
+  place: Place,
+  current: BoundExpr,
+  indices: readonly A_Indices[],
+  end: number,
+): BoundExpr {
+  const {block, steps} = place;
+  const {binding} = block;
+  if (end < steps.length || indices.some(part => part.is_slice === true)) {
+    throw binding.error(SqlState.datatypeMismatch, 'jsonb subscript does not support slices', -1);
+  }
+  let isArray = false;
+  const keys = indices.map((part, index) => {
+    const expr = block.expr(part.uidx!);
+    if (index === 0) isArray = baseType(expr.type).category === 'N';
+    return coerce(binding, expr, binding.type(TypeOid.text), {context: 'explicit'});
+  });
+  const value = assignedValue(place, binding.type(TypeOid.jsonb), -1);
+  const flag = binding.constant(binding.type(TypeOid.bool), isArray);
+  return internalCall('wadi_jsonb_assign', [current, value, flag, ...keys], binding.type(TypeOid.jsonb));
+}
+
+function assignField(place: Place, current: BoundExpr, at: number, name: string): BoundExpr {
+  const {block, column, steps} = place;
+  const {binding} = block;
+  const columns = compositeColumns(binding, current.type);
+  if (columns === null) {
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      `cannot assign to field "${name}" of column "${column}" because its type ${errorType(current.type)} is not a composite type`,
+      -1,
+    );
+  }
+  if (!columns.some(each => each.name === name)) {
+    throw binding.error(
+      SqlState.undefinedColumn,
+      `cannot assign to field "${name}" of column "${column}" because there is no such column in data type ${errorType(current.type)}`,
+      -1,
+    );
+  }
+  const fields = columns.map((each, index): BoundExpr => {
+    const field: BoundExpr = {
+      ...{kind: 'field', type: each.type, typmod: each.typmod, location: -1},
+      ...{arg: current, index},
+    };
+    if (each.name !== name) return field;
+    return at + 1 < steps.length ? assign(place, field, at + 1) : assignedValue(place, each.type, each.typmod);
+  });
+  return {kind: 'row', type: current.type, typmod: -1, location: -1, fields};
+}
+
+/** A call of a function that has no SQL name. */
+function internalCall(
+  source: string,
+  args: readonly BoundExpr[],
+  type: TypeInstance,
+): BoundExpr {
+  return {
+    ...{kind: 'call', type, typmod: -1, location: -1, function: oid(0), source, isStrict: false},
+    ...{volatility: 'i', args, operatorName: '', functionName: source},
+  };
+}
