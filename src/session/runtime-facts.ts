@@ -1,8 +1,10 @@
 import type {RuntimeFacts} from '../catalog/contract.ts';
+import type {ViewDescriptor} from '../catalog/descriptors.ts';
 import {settingFacts, settingRow, type SettingFacts} from '../catalog/system/fact-rows.ts';
 import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
+import {viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
 import type {SessionContext} from './session-context.ts';
 
@@ -35,6 +37,10 @@ export class SessionFacts implements RuntimeFacts {
 
   get currentRole(): Oid {
     return this.#session.currentRole;
+  }
+
+  viewUses(view: ViewDescriptor): readonly ViewUse[] {
+    return viewUses(this.#session, view);
   }
 
   rows(relation: string): readonly Row[] | undefined {

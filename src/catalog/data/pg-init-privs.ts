@@ -212,4 +212,5 @@ export const pgInitPrivs: string = `[764,1255,0,"i",["postgres=X/postgres"]]
 [12332,1259,0,"i",["postgres=arwdDxt/postgres"]]
 [12336,1259,0,"i",["postgres=arwdDxt/postgres","=r/postgres"]]
 [11,2615,0,"i",["postgres=UC/postgres","=U/postgres"]]
-[2200,2615,0,"i",["pg_database_owner=UC/pg_database_owner","=U/pg_database_owner"]]`;
+[2200,2615,0,"i",["pg_database_owner=UC/pg_database_owner","=U/pg_database_owner"]]
+[9900,2615,0,"i",["postgres=UC/postgres","=U/postgres"]]`;

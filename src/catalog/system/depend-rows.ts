@@ -2,7 +2,9 @@ import type {Oid} from '../../common/ids.ts';
 import {wadiFunctionComments} from '../data/wadi-functions.ts';
 import type {Descriptor, TableDescriptor, ViewDescriptor} from '../descriptors.ts';
 import {FIRST_NORMAL_OID} from '../../common/ids.ts';
-import {ClassOid} from '../well-known.ts';
+import type {CatalogSnapshot} from '../contract.ts';
+import {wadiFunctions} from '../data/wadi-functions.ts';
+import {ClassOid, SchemaOid} from '../well-known.ts';
 import {asOid, derivedOid, type Row, type SystemContext, type SystemSource} from './source.ts';
 import {systemSchemaRelations} from './system-schema.ts';
 
@@ -11,6 +13,8 @@ const TYPE = ClassOid.pg_type ?? 0;
 const CONSTRAINT = ClassOid.pg_constraint ?? 0;
 const ATTRDEF = ClassOid.pg_attrdef ?? 0;
 const NAMESPACE = ClassOid.pg_namespace ?? 0;
+const EXTENSION = ClassOid.pg_extension ?? 0;
+const PROC = ClassOid.pg_proc ?? 0;
 const REWRITE = ClassOid.pg_rewrite ?? 0;
 
 /** Kinds whose comments lie in pg_description, with the catalog that names their class. */
@@ -118,6 +122,7 @@ export const pgDepend: SystemSource = {
       const sequences = [...snapshot.sequences()].filter(each => each.ownedByTable === key);
       return [
         ...tableDependencies(context, table),
+        ...allViewDependencies(context).filter(row => row[4] === key),
         ...sequences.flatMap(sequence => sequenceDependencies(context, sequence)),
         ...snapshot.referencingConstraints(key).flatMap(constraint => {
           const owner = snapshot.tableByOid(constraint.table);
@@ -131,11 +136,28 @@ export const pgDepend: SystemSource = {
 function allDependencies(context: SystemContext): readonly Row[] {
   const {snapshot} = context;
   return snapshot.memo('depend-rows.all', () => [
+    ...extensionMembers(snapshot),
     ...[...snapshot.tables()].flatMap(table => tableDependencies(context, table)),
     ...[...snapshot.sequences()].flatMap(sequence => sequenceDependencies(context, sequence)),
-    ...[...snapshot.views()].flatMap(view => viewDependencies(view)),
+    ...allViewDependencies(context),
     ...[...snapshot.userTypes()].map(type => [TYPE, type.oid, 0, NAMESPACE, type.schema, 0, 'n']),
   ]);
+}
+
+/**
+ * Schema `system` and what lies in it count as members of the one extension that initdb makes: PostgreSQL's tools (pg_dump) leave
+ * out an extension's members.
+ */
+function extensionMembers(snapshot: CatalogSnapshot): Row[] {
+  const extension = snapshot.builtin.data.table('pg_extension').rows()[0]?.[0] as number | undefined;
+  if (extension === undefined) return [];
+  const member = (classOid: number, object: number): Row => [classOid, object, 0, EXTENSION, extension, 0, 'e'];
+  const functions = wadiFunctions.filter(fn => fn.schema === SchemaOid.system);
+  return [
+    member(NAMESPACE, SchemaOid.system),
+    ...systemSchemaRelations.map(relation => member(CLASS, relation.oid)),
+    ...functions.map(fn => member(PROC, fn.oid)),
+  ];
 }
 
 function sequenceDependencies(
@@ -151,13 +173,21 @@ function sequenceDependencies(
   return rows;
 }
 
-function viewDependencies(view: ViewDescriptor): readonly Row[] {
+function allViewDependencies(context: SystemContext): readonly Row[] {
+  const {snapshot} = context;
+  return snapshot.memo('depend-rows.views', () => [...snapshot.views()].flatMap(view => viewDependencies(context, view)));
+}
+
+function viewDependencies(context: SystemContext, view: ViewDescriptor): readonly Row[] {
   const rule = derivedOid(view.oid, 0);
   return [
     [CLASS, view.oid, 0, NAMESPACE, view.schema, 0, 'n'],
     [TYPE, view.rowType, 0, CLASS, view.oid, 0, 'i'],
     [REWRITE, rule, 0, CLASS, view.oid, 0, 'i'],
     [REWRITE, rule, 0, CLASS, view.oid, 0, 'n'],
+    ...(context.facts.viewUses?.(view) ?? []).flatMap(({relation, columns}) =>
+      (columns.length === 0 ? [0] : columns).map((attnum): Row => [REWRITE, rule, 0, CLASS, relation, attnum, 'n']),
+    ),
   ];
 }
 
