@@ -64,10 +64,8 @@ function commit(session: SessionContext, chain: boolean): string | Promise<strin
   const {transaction} = session;
   if (chain) requireBlock(session, 'COMMIT AND CHAIN');
   const modes = currentModes(session);
-  if (!transaction.isInBlock) {
-    session.warn(...TransactionWarnings.none);
-    return 'COMMIT';
-  }
+  // Between the statements of one query string it ends their implicit transaction.
+  if (!transaction.isInBlock) session.warn(...TransactionWarnings.none);
   if (transaction.status === 'failed') {
     transaction.rollback();
     if (chain) restart(session, modes);
