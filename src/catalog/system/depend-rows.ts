@@ -191,6 +191,18 @@ function viewDependencies(context: SystemContext, view: ViewDescriptor): readonl
   ];
 }
 
+/** The sequence that a default of the form nextval('name'::regclass) reads; 0 if none. */
+function sequenceOfDefault(snapshot: CatalogSnapshot, table: TableDescriptor, text: string): number {
+  const shown = /nextval\('((?:[^']|'')+)'::regclass\)/.exec(text)?.[1];
+  if (shown === undefined) return 0;
+  if (/^\d+$/.test(shown)) return Number(shown);
+  const parts = [...shown.matchAll(/"((?:[^"]|"")+)"|([^".]+)/g)].map(part => part[1]?.replaceAll('""', '"') ?? part[2] ?? '');
+  const name = parts.at(-1) ?? '';
+  const schema = parts.length > 1 ? snapshot.schemaByName(parts.at(-2) ?? '')?.oid : table.schema;
+  const found = schema === undefined ? undefined : snapshot.relationByName(schema, name);
+  return found?.kind === 'sequence' ? found.oid : 0;
+}
+
 function tableDependencies(context: SystemContext, table: TableDescriptor): readonly Row[] {
   const {snapshot} = context;
   const indexes = snapshot.indexesOf(table.oid);
@@ -204,9 +216,8 @@ function tableDependencies(context: SystemContext, table: TableDescriptor): read
       if (column.defaultText === null || column.isDropped) continue;
       const object = derivedOid(table.oid, column.attnum);
       rows.push([ATTRDEF, object, 0, CLASS, table.oid, column.attnum, 'a']);
-      if (column.sequence !== 0 && column.identity === '') {
-        rows.push([ATTRDEF, object, 0, CLASS, column.sequence, 0, 'n']);
-      }
+      const sequence = column.sequence !== 0 ? column.sequence : sequenceOfDefault(snapshot, table, column.defaultText);
+      if (sequence !== 0 && column.identity === '') rows.push([ATTRDEF, object, 0, CLASS, sequence, 0, 'n']);
     }
     for (const constraint of constraints) {
       for (const attnum of constraint.columns) {
