@@ -25,7 +25,8 @@ export class ByteReader {
   }
 
   byte(): number {
-    return this.buffer[this.#take(1)]!;
+    if (this.offset >= this.end) throw new PgError(SqlState.protocolViolation, 'no data left in message');
+    return this.buffer[this.offset++]!;
   }
 
   int16(): number {

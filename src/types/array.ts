@@ -10,7 +10,7 @@ import type {TypeRow} from './base-type.ts';
 import type {Datum, FormatSettings, TypeInstance, Value} from './contract.ts';
 import {combineHash} from './hash.ts';
 import {parseInt2, parseOid} from './int-parse.ts';
-import {invalidBinary} from './type-errors.ts';
+import {insufficientData, invalidBinary} from './type-errors.ts';
 
 /** Arrays of any element type. */
 export class ArrayType extends BaseType {
@@ -176,8 +176,8 @@ function receiveArray(
     dims.push(reader.int32());
     lowerBounds.push(reader.int32());
     count *= dims[i]!;
-    if (dims[i]! < 0 || count * 4 > reader.remaining)
-      throw invalidBinary('insufficient data left in message');
+    // Checked before the loop: nothing is made of a count that the message cannot hold.
+    if (dims[i]! < 0 || count * 4 > reader.remaining) throw insufficientData();
   }
   const elements: Datum[] = [];
   for (let i = 0; i < count; i++) {

@@ -46,8 +46,7 @@ export class BitType extends BaseType {
 
   receive(reader: ByteReader, typmod: number): Value {
     const size = reader.int32();
-    if (size < 0 || size > reader.remaining * 8)
-      throw invalidBinary('invalid length in external bit string');
+    if (size < 0) throw invalidBinary('invalid length in external bit string');
     const bytes = reader.bytes(Math.ceil(size / 8));
     let bits = '';
     for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');

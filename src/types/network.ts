@@ -86,7 +86,7 @@ export class NetworkType extends CanonicalTextType {
       throw invalidBinary(`invalid length in external "${this.name}" value`);
     const address: NetworkAddress = {
       family: family === 2 ? 4 : 6,
-      bytes: new Uint8Array(reader.bytes(size)),
+      bytes: Uint8Array.from({length: size}, () => reader.byte()),
       bits,
     };
     if (this.#isCidr && !isNetworkAddress(address)) {
@@ -142,7 +142,7 @@ export class MacType extends CanonicalTextType {
 
   receive(reader: ByteReader): Value {
     const size = this.length === 8 && reader.remaining === 6 ? 6 : this.length;
-    const pairs = [...reader.bytes(size)].map(byte => byte.toString(16).padStart(2, '0'));
+    const pairs = Array.from({length: size}, () => reader.byte().toString(16).padStart(2, '0'));
     if (size < this.length) pairs.splice(3, 0, 'ff', 'fe');
     return pairs.join(':');
   }

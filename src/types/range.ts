@@ -3,7 +3,7 @@ import {ByteReader as Reader} from '../common/byte-reader.ts';
 import type {ByteWriter} from '../common/byte-writer.ts';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {receiveField, sendField} from './array.ts';
+import {sendField} from './array.ts';
 import type {TypeRow} from './base-type.ts';
 import {BaseType, boxedLayout} from './base-type.ts';
 import type {Datum, FormatSettings, TypeInstance, Value} from './contract.ts';
@@ -12,7 +12,7 @@ import {combineHash} from './hash.ts';
 import type {RangeParts} from './range-text.ts';
 import {quoteBound, splitMultirange, splitRange} from './range-text.ts';
 import {RangeValue} from './range-value.ts';
-import {datetimeOutOfRange, invalidBinary, typeOutOfRange} from './type-errors.ts';
+import {datetimeOutOfRange, insufficientData, invalidMessageFormat, typeOutOfRange} from './type-errors.ts';
 
 /** The empty range. */
 export const emptyRange: RangeValue = new RangeValue(true, null, null, {
@@ -121,11 +121,11 @@ export class RangeType extends BaseType {
 
   receive(reader: ByteReader, _typmod: number, settings: FormatSettings): Value {
     const flags = reader.byte();
-    if ((flags & 1) !== 0) return emptyRange;
-    const lower =
-      (flags & 8) !== 0 ? null : receiveField(reader, this.subtype, -1, settings, 'range bound');
-    const upper =
-      (flags & 16) !== 0 ? null : receiveField(reader, this.subtype, -1, settings, 'range bound');
+    const isEmpty = (flags & 1) !== 0;
+    const lower = isEmpty || (flags & 8) !== 0 ? null : receivePart(reader, this.subtype, settings);
+    const upper = isEmpty || (flags & 16) !== 0 ? null : receivePart(reader, this.subtype, settings);
+    if (reader.remaining > 0) throw invalidMessageFormat();
+    if (isEmpty) return emptyRange;
     return this.make({
       lower,
       upper,
@@ -255,17 +255,12 @@ export class MultirangeType extends BaseType {
 
   receive(reader: ByteReader, _typmod: number, settings: FormatSettings): Value {
     const count = reader.int32();
-    if (count < 0 || count * 5 > reader.remaining)
-      throw invalidBinary('insufficient data left in message');
+    if (count < 0 || count * 5 > reader.remaining) throw insufficientData();
     const ranges: RangeValue[] = [];
     for (let i = 0; i < count; i++) {
-      const size = reader.int32();
-      if (size < 0 || size > reader.remaining)
-        throw invalidBinary('insufficient data left in message');
-      const part = new Reader(reader.buffer, reader.offset, reader.offset + size);
-      reader.offset += size;
-      ranges.push(this.rangeType.receive(part, -1, settings) as RangeValue);
+      ranges.push(receivePart(reader, this.rangeType, settings) as RangeValue);
     }
+    if (reader.remaining > 0) throw invalidMessageFormat();
     return this.make(ranges);
   }
 
@@ -300,6 +295,15 @@ export class MultirangeType extends BaseType {
     }
     out.byte(0);
   }
+}
+
+/** A length and a value that is never NULL: a bound, or a range of a multirange. */
+function receivePart(reader: ByteReader, type: TypeInstance, settings: FormatSettings): Value {
+  const size = reader.int32();
+  if (size < 0 || size > reader.remaining) throw insufficientData();
+  const part = new Reader(reader.buffer, reader.offset, reader.offset + size);
+  reader.offset += size;
+  return type.receive(part, -1, settings);
 }
 
 /** Built-in ranges: OID, name, array OID, subtype; then multirange OID, name, array OID. */

@@ -27,6 +27,16 @@ export function invalidBinary(message: string): PgError {
   return new PgError(SqlState.invalidBinaryRepresentation, message);
 }
 
+/** 08P01: the message ends before the value does. */
+export function insufficientData(): PgError {
+  return new PgError(SqlState.protocolViolation, 'insufficient data left in message');
+}
+
+/** 08P01: the message goes on after the value. */
+export function invalidMessageFormat(): PgError {
+  return new PgError(SqlState.protocolViolation, 'invalid message format');
+}
+
 /** 42883: the type has no btree or hash operator class. */
 export function noComparison(typeName: string): PgError {
   return new PgError(
