@@ -2,7 +2,7 @@ import {rmSync} from 'node:fs';
 import type {Datum} from '../types/contract.ts';
 import type {SegmentRowSource} from './cold/contract.ts';
 import {RID_ATTNUM, scanColumns, SEQ_ATTNUM} from './cold-tables.ts';
-import type {FlushResult, TableStorage} from './contract.ts';
+import type {FlushResult, MaintenanceOptions, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {
@@ -44,13 +44,18 @@ export class Compactor {
     this.#engine = engine;
   }
 
-  async compact(table: TableStorage): Promise<FlushResult> {
+  async compact(table: TableStorage, options: MaintenanceOptions): Promise<FlushResult> {
+    const {signal, onProgress, maxSegments = 0} = options;
     const owners = [...(this.#engine.cold.manifest.table(table.oid)?.owners.keys() ?? [])];
     const result = {rows: 0, segments: 0, bytes: 0};
-    for (const owner of owners) {
-      const chosen = choose(this.#engine.cold.manifest.segments(table.oid, owner));
+    for (const [at, owner] of owners.entries()) {
+      const entries = this.#engine.cold.manifest.segments(table.oid, owner);
+      if (entries.length <= maxSegments && !entries.some(isWorn)) continue;
+      const chosen = choose(entries);
       if (chosen.length === 0) continue;
-      const merged = await this.#merge(table, owner, chosen);
+      signal?.throwIfAborted();
+      onProgress?.(at / owners.length);
+      const merged = await this.#merge(table, owner, chosen, signal);
       result.rows += merged.rows;
       result.segments += merged.segments;
       result.bytes += merged.bytes;
@@ -62,6 +67,7 @@ export class Compactor {
     table: TableStorage,
     owner: number,
     chosen: readonly SegmentEntry[],
+    signal: AbortSignal | undefined,
   ): Promise<FlushResult> {
     const engine = this.#engine;
     const rows = await sortInSlices(await this.#read(table, chosen), rowOrder(table));
@@ -77,6 +83,7 @@ export class Compactor {
               writeOptions(engine, table, owner, path, columns),
               sourceOf(rows),
             );
+      signal?.throwIfAborted();
       await engine.commits.settle();
       const {manifest} = engine.cold;
       const newest = chosen.map(entry => manifest.table(table.oid)?.byId.get(entry.id));
@@ -147,11 +154,13 @@ export class Compactor {
   }
 }
 
+function isWorn(entry: SegmentEntry): boolean {
+  return entry.deletions.count > entry.meta.rows * DELETED_SHARE;
+}
+
 /** Segments worth merging: several small ones together, or one with many deleted rows. */
 function choose(entries: readonly SegmentEntry[]): readonly SegmentEntry[] {
-  const worn = (entry: SegmentEntry): boolean =>
-    entry.deletions.count > entry.meta.rows * DELETED_SHARE;
-  const candidates = entries.filter(entry => entry.meta.rows < LARGE_SEGMENT_ROWS || worn(entry));
+  const candidates = entries.filter(entry => entry.meta.rows < LARGE_SEGMENT_ROWS || isWorn(entry));
   const chosen: SegmentEntry[] = [];
   let rows = 0;
   for (const entry of candidates.toSorted((a, b) => a.meta.rows - b.meta.rows)) {
@@ -160,7 +169,7 @@ function choose(entries: readonly SegmentEntry[]): readonly SegmentEntry[] {
     chosen.push(entry);
     rows += live;
   }
-  return chosen.length > 1 || chosen.some(worn) ? chosen : [];
+  return chosen.length > 1 || chosen.some(isWorn) ? chosen : [];
 }
 
 function rowOrder(table: TableStorage): (a: MergedRow, b: MergedRow) => number {

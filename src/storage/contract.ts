@@ -349,6 +349,27 @@ export interface FlushResult {
   readonly bytes: number;
 }
 
+/** How a flush or compaction is steered. */
+export interface MaintenanceOptions {
+  /** Flush leaves partitions with fewer hot rows alone. */
+  readonly minRows?: number;
+  /** Compaction leaves partitions with at most so many segments alone, unless many rows are deleted. */
+  readonly maxSegments?: number;
+  /** Ends the work with the signal's reason; nothing is published then. */
+  readonly signal?: AbortSignal;
+  /** Told from time to time how much is done, from 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+/** What `expire` did. */
+export interface ExpireResult {
+  readonly rows: number;
+  /** Whether rows that are due may be left: the limit was reached, or others hold them. */
+  readonly hasMore: boolean;
+  /** Seq of the commit; null when nothing was deleted, or when commits are held for a moment. */
+  readonly seq: Seq | null;
+}
+
 /** The store of a data directory. */
 export interface Storage {
   begin(options: {
@@ -377,8 +398,13 @@ export interface Storage {
   setval(sequence: Oid, value: bigint, isCalled: boolean): void;
   sequenceState(sequence: Oid): SequenceState | undefined;
   /** Moves hot rows of a table (one owner, or all) to segments. */
-  flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult>;
-  compact(table: TableStorage): Promise<FlushResult>;
+  flush(table: TableStorage, owner: OwnerId | null, options?: MaintenanceOptions): Promise<FlushResult>;
+  compact(table: TableStorage, options?: MaintenanceOptions): Promise<FlushResult>;
+  /**
+   * Deletes rows of a stream table last written at or before `upTo`, oldest first, at most `limit`, in a
+   * commit applied in this turn. Rows that open transactions hold are left.
+   */
+  expire(table: TableStorage, upTo: Seq, limit: number): ExpireResult;
   /**
    * Whether scans can answer in the order of an index. `isLimited`: the reader stops early (LIMIT,
    * merge of few rows); then tables with segments can, too, when the

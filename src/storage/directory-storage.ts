@@ -2,9 +2,11 @@ import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {oid} from '../common/ids.ts';
 import type {
   CommitEvent,
+  ExpireResult,
   FlushResult,
   LockInfo,
   LogReader,
+  MaintenanceOptions,
   SegmentInfo,
   SequenceState,
   Storage,
@@ -15,6 +17,7 @@ import type {
 } from './contract.ts';
 import type {DirectoryLock} from './directory-lock.ts';
 import type {Engine} from './engine.ts';
+import {expireRows} from './expire.ts';
 import {FileUnlinker} from './file-unlinker.ts';
 import {Flusher} from './flush.ts';
 import type {Checkpointer} from './hot/checkpoint.ts';
@@ -99,12 +102,20 @@ export class DirectoryStorage implements Storage {
     return this.#engine.sequences.state(sequence);
   }
 
-  flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
-    return this.#flusher.flush(table, owner);
+  flush(
+    table: TableStorage,
+    owner: OwnerId | null,
+    options: MaintenanceOptions = {},
+  ): Promise<FlushResult> {
+    return this.#flusher.flush(table, owner, options);
   }
 
-  compact(table: TableStorage): Promise<FlushResult> {
-    return this.#flusher.compact(table);
+  compact(table: TableStorage, options: MaintenanceOptions = {}): Promise<FlushResult> {
+    return this.#flusher.compact(table, options);
+  }
+
+  expire(table: TableStorage, upTo: Seq, limit: number): ExpireResult {
+    return expireRows(this.#engine, ++this.#transactions, table, Number(upTo), limit);
   }
 
   canOrder(table: TableStorage, index: StorageIndex, isLimited = false): boolean {

@@ -6,7 +6,7 @@ import {SqlState} from '../common/sqlstate.ts';
 import type {Datum} from '../types/contract.ts';
 import type {SegmentColumn, SegmentMeta, SegmentRowSource} from './cold/contract.ts';
 import {Compactor} from './compact.ts';
-import type {FlushResult, TableStorage} from './contract.ts';
+import type {FlushResult, MaintenanceOptions, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
 import {failpoint} from './failpoint.ts';
 import {readCell} from './hot/cells.ts';
@@ -59,14 +59,22 @@ export class Flusher {
    * Flushes one owner's rows of a table, or everybody's. Takes SHARE UPDATE EXCLUSIVE: never two at
    * once, never beside DDL.
    */
-  async flush(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
+  async flush(
+    table: TableStorage,
+    owner: OwnerId | null,
+    options: MaintenanceOptions,
+  ): Promise<FlushResult> {
     if (isMemoryOnly(table)) return NOTHING;
-    return withMaintenanceLock(this.#engine, table, () => this.#flushLocked(table, owner));
+    return withMaintenanceLock(this.#engine, table, options.signal, () =>
+      this.#flushLocked(table, owner, options),
+    );
   }
 
   /** Merges the segments of partitions that have many, or many deleted rows. */
-  async compact(table: TableStorage): Promise<FlushResult> {
-    return withMaintenanceLock(this.#engine, table, () => this.#compactor.compact(table));
+  async compact(table: TableStorage, options: MaintenanceOptions): Promise<FlushResult> {
+    return withMaintenanceLock(this.#engine, table, options.signal, () =>
+      this.#compactor.compact(table, options),
+    );
   }
 
   async close(): Promise<void> {
@@ -74,7 +82,11 @@ export class Flusher {
     await Promise.all(this.#drains);
   }
 
-  async #flushLocked(table: TableStorage, owner: OwnerId | null): Promise<FlushResult> {
+  async #flushLocked(
+    table: TableStorage,
+    owner: OwnerId | null,
+    {minRows = 1, signal, onProgress}: MaintenanceOptions,
+  ): Promise<FlushResult> {
     const {commits, snapshots, hot, cold, segments} = this.#engine;
     await commits.settle();
     const image = hot.image(table);
@@ -83,8 +95,11 @@ export class Flusher {
     image.pins++;
     let partitions: Partition[] = [];
     try {
-      partitions = await this.#collect(table, image, owner, snapshot.number);
+      const collected = await this.#collect(table, image, owner, snapshot.number);
+      partitions = collected.filter(({positions}) => positions.length >= minRows);
       if (partitions.length === 0) return NOTHING;
+      signal?.throwIfAborted();
+      onProgress?.(0.2);
       await submit(this.#engine, {newIntents: partitions.map(({id, path}) => ({id, path}))});
       failpoint('flush-after-intent');
       const columns = segmentColumns(table, cold.int8);
@@ -95,6 +110,8 @@ export class Flusher {
         })),
       );
       failpoint('flush-after-write');
+      signal?.throwIfAborted();
+      onProgress?.(0.9);
       return await this.#publish(table, image, partitions, metas, columns, snapshot.number);
     } catch (error) {
       for (const {path} of partitions) rmSync(path, {force: true});
@@ -358,6 +375,7 @@ function clusterOrder(image: HotImage, table: TableStorage): (a: number, b: numb
 async function withMaintenanceLock<T>(
   engine: Engine,
   table: TableStorage,
+  signal: AbortSignal | undefined,
   run: () => Promise<T>,
 ): Promise<T> {
   const owner = new LockOwner(0, {
@@ -365,8 +383,11 @@ async function withMaintenanceLock<T>(
     lockTimeoutMs: () => 0,
     deadlockTimeoutMs: () => 1000,
   });
+  const cancel = (): void => owner.cancelWait(signal?.reason as Error);
+  signal?.addEventListener('abort', cancel);
   try {
     for (;;) {
+      signal?.throwIfAborted();
       const locked = engine.locks.lockTable(
         owner,
         table.databaseOid,
@@ -379,6 +400,7 @@ async function withMaintenanceLock<T>(
     }
     return await run();
   } finally {
+    signal?.removeEventListener('abort', cancel);
     engine.locks.releaseAll(owner);
   }
 }
