@@ -2,7 +2,14 @@ import {randomBytes} from 'node:crypto';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Node} from '@pgsql/types';
-import {bootstrapCatalog, clusterDescriptors, createCatalogBase, databaseDescriptors, loadCatalog, loadCatalogs} from './catalog/bootstrap.ts';
+import {
+  bootstrapCatalog,
+  clusterDescriptors,
+  createCatalogBase,
+  databaseDescriptors,
+  loadCatalog,
+  loadCatalogs,
+} from './catalog/bootstrap.ts';
 import type {CatalogChange, CatalogSnapshot} from './catalog/contract.ts';
 import {createTypeMakers} from './catalog/default-makers.ts';
 import {descriptorKey, descriptorToJson} from './catalog/descriptor-json.ts';

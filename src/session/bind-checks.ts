@@ -3,8 +3,8 @@ import {childrenOf} from '../expr/children.ts';
 import type {Plan} from '../sql/plan/plan.ts';
 
 /**
- * Expressions of a SELECT without FROM that PostgreSQL evaluates when it plans with the parameters at hand, so that their errors answer Bind and not
- * Execute: immutable calls over parameters and constants.
+ * Expressions of a SELECT without FROM that PostgreSQL evaluates when it plans with the parameters at hand, so that their
+ * errors answer Bind and not Execute: immutable calls over parameters and constants.
  */
 export function bindTimeExpressions(plan: Plan): readonly BoundExpr[] {
   if (plan.kind === 'values' && plan.rows.length === 1) return plan.rows[0]!.filter(isChecked);

@@ -183,7 +183,7 @@ export class SessionSettings {
     this.#write(key, undefined);
   }
 
-  /** Under standard_conforming_strings = off a backslash in a plain string means an escape: such a text is refused, others mean the same. */
+  /** With standard_conforming_strings = off a backslash in a plain string is an escape: such a text is refused, others are the same. */
   checkStrings(sql: string): void {
     if (this.raw('standard_conforming_strings') !== 'off' || !sql.includes('\\')) return;
     for (const token of tokenize(sql)) {
@@ -285,7 +285,14 @@ export class SessionSettings {
 
 const NO_REPORTS: readonly never[] = [];
 /** Settings that RESET ALL leaves alone (GUC_NO_RESET_ALL). */
-const NOT_RESET = new Set(['role', 'session_authorization', 'transaction_isolation', 'transaction_read_only', 'transaction_deferrable', 'is_superuser']);
+const NOT_RESET = new Set([
+  'role',
+  'session_authorization',
+  'transaction_isolation',
+  'transaction_read_only',
+  'transaction_deferrable',
+  'is_superuser',
+]);
 
 function unrecognized(name: string): PgError {
   return new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);

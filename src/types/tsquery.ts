@@ -18,7 +18,13 @@ const PRIORITY = [0, 4, 2, 1, 3] as const;
 
 type QueryNode =
   | {readonly kind: 'word'; readonly word: string; readonly weights: number; readonly isPrefix: boolean}
-  | {readonly kind: 'operator'; readonly operator: number; readonly distance: number; readonly left: QueryNode | null; readonly right: QueryNode};
+  | {
+      readonly kind: 'operator';
+      readonly operator: number;
+      readonly distance: number;
+      readonly left: QueryNode | null;
+      readonly right: QueryNode;
+    };
 
 /** tsquery: words under ! & | and phrase operators. */
 export class TsQueryType extends TextSearchType {
