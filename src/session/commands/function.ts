@@ -13,6 +13,7 @@ import {change, ddlExecution, errorAt, newOid, puts} from './ddl.ts';
 import {bindColumnValue, typeRef} from './definition-binding.ts';
 import {findFunction} from './function-names.ts';
 import {creationSchema} from './object-names.ts';
+import {functionText, nameScope} from './object-text.ts';
 
 type Attributes = Pick<FunctionDescriptor, 'volatility' | 'isStrict' | 'isSecurityDefiner'>;
 
@@ -62,7 +63,7 @@ function checkReplace(session: SessionContext, old: FunctionDescriptor, returns:
   checkOwner(session.transaction.catalog, session.currentRole, old, 'function');
   if (old.returnType === returns.returnType && old.returnsSet === returns.returnsSet) return;
   throw new PgError(SqlState.invalidFunctionDefinition, 'cannot change return type of existing function', {
-    hint: `Use DROP FUNCTION ${old.name} first.`,
+    hint: `Use DROP FUNCTION ${functionText(nameScope(session), old.oid)} first.`,
   });
 }
 

@@ -130,8 +130,20 @@ export class StoredTexts {
 
   /** A view's query with today's names and these names of its columns. */
   query(text: string, columnNames: readonly string[]): string {
-    const ast = queryAst(newBinding(this.#context, ''), text.trim().replace(/;$/, ''));
+    const ast = withAliases(queryAst(newBinding(this.#context, ''), text.trim().replace(/;$/, '')));
     const scope = qualifiedScope(this.#session.transaction.catalog);
     return withRelationOids(this.#session, deparseQuery(ast, '', this.#context, {scope, columnNames}));
   }
+}
+
+/** A query in which every relation has an alias, its old name: columns stay qualified by it when the relation is renamed. */
+function withAliases<T>(tree: T): T {
+  if (Array.isArray(tree)) return tree.map(withAliases) as T;
+  if (typeof tree !== 'object' || tree === null) return tree;
+  const copy = Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, withAliases(value as unknown)]));
+  if ('RangeVar' in copy) {
+    const range = copy['RangeVar'] as {readonly relname?: string; readonly alias?: object};
+    if (range.alias === undefined) copy['RangeVar'] = {...range, alias: {aliasname: range.relname}};
+  }
+  return copy as T;
 }
