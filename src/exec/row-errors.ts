@@ -72,7 +72,7 @@ function failingRow(format: FormatSettings, table: TableStorage, row: readonly D
 }
 
 /** 23505 with the key that exists already. */
-export function uniqueViolation(run: RunContext, table: TableStorage, conflict: KeyConflict): PgError {
+export function uniqueViolation(run: {readonly context: {readonly format: FormatSettings}}, table: TableStorage, conflict: KeyConflict): PgError {
   const {index, key} = conflict;
   const names = index.keyColumns.map(position => (position < 0 ? 'expression' : table.columns[position]!.name));
   const values = key.map((value, i) => (value === null ? 'null' : index.keyTypes[i]!.output(value, run.context.format)));

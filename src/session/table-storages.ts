@@ -96,6 +96,7 @@ export class TableStorages {
       isUnique: index.isUnique,
       isPrimary: index.isPrimary,
       nullsNotDistinct: index.nullsNotDistinct,
+      isDeferrable: catalog.constraintsOf(table.oid).some(each => each.index === index.oid && each.type !== 'f' && each.isDeferrable),
       keyColumns,
       keyTypes: compiled === null ? keyColumns.map(position => columns[position]!.type) : compiled.types,
       keyOf: compiled === null ? null : compiled.keyOf,

@@ -26,6 +26,8 @@ export interface StorageIndex {
   readonly isUnique: boolean;
   readonly isPrimary: boolean;
   readonly nullsNotDistinct: boolean;
+  /** Its keys are checked by `checkUnique`, not row by row. */
+  readonly isDeferrable?: boolean;
   /** Positions of key columns in TableStorage.columns; -1 for an expression key. */
   readonly keyColumns: readonly number[];
   readonly keyTypes: readonly TypeInstance[];
@@ -255,6 +257,8 @@ export interface Transaction {
   /** The caller holds the row lock and passes the version it updates. */
   update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult;
   delete(table: TableStorage, old: RowVersion): WriteResult;
+  /** Checks the keys that this transaction wrote into a deferrable unique index since the last check. */
+  checkUnique(table: TableStorage, index: StorageIndex): WriteResult;
   truncate(table: TableStorage): void;
 
   lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult;

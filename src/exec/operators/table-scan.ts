@@ -155,7 +155,7 @@ export class TableScan implements Operator {
       case 'rid':
         return version.rid;
       case 'seq':
-        return version.seq;
+        return version.seq === 0n ? null : version.seq;
       case 'owner':
         return version.owner;
       case 'location':

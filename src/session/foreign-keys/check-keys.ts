@@ -2,10 +2,11 @@ import {PgError} from '../../common/errors.ts';
 import type {OwnerId, Rid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {readRow} from '../../exec/column-store.ts';
+import {uniqueViolation} from '../../exec/row-errors.ts';
 import {END, PAUSE, type ScanRequest, type TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
-import {convertKey, inIndexOrder, keyText, type Reference, type ReferencedKey, type ReferencingKey, typesAt} from './references.ts';
+import {type DeferrableKey, convertKey, inIndexOrder, keyText, type Reference, type ReferencedKey, type ReferencingKey, typesAt} from './references.ts';
 
 /** 23503 unless the referenced row exists in the newest state; locks it FOR KEY SHARE. */
 export function checkReferencingKey(session: SessionContext, checked: ReferencingKey): Promise<void> | undefined {
@@ -63,6 +64,14 @@ export async function checkReferencedKey(session: SessionContext, lost: Referenc
     if (!(lock instanceof Promise)) throw stillReferenced(session, lost);
     await session.wait(lock);
   }
+}
+
+/** 23505 when two rows have one key of a deferrable constraint. */
+export function checkUniqueKey(session: SessionContext, key: DeferrableKey): Promise<void> | undefined {
+  const result = session.transaction.tx.checkUnique(key.table, key.index);
+  if (result === 'done') return undefined;
+  if (result instanceof Promise) return session.wait(result).then(() => checkUniqueKey(session, key));
+  throw uniqueViolation({context: session.evalContext}, key.table, result);
 }
 
 /** A deferred check of a new key: the row may have gone meanwhile. */

@@ -1,11 +1,17 @@
 import type {ConstraintDescriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
-import type {ReferencedKey, ReferencingKey} from './references.ts';
+import type {DeferrableKey, ReferencedKey, ReferencingKey} from './references.ts';
 
 /** A check that waits for the end of the transaction, or for SET CONSTRAINTS ... IMMEDIATE. */
 export type DeferredCheck =
   | {readonly kind: 'referencing'; readonly key: ReferencingKey}
-  | {readonly kind: 'referenced'; readonly key: ReferencedKey};
+  | {readonly kind: 'referenced'; readonly key: ReferencedKey}
+  | {readonly kind: 'unique'; readonly key: DeferrableKey};
+
+/** The constraint that a check is for. */
+export function constraintOf(check: DeferredCheck): ConstraintDescriptor {
+  return check.kind === 'unique' ? check.key.constraint : check.key.reference.constraint;
+}
 
 /** What ROLLBACK TO brings back. */
 export interface DeferredMark {
@@ -32,6 +38,12 @@ export class DeferredChecks {
 
   add(check: DeferredCheck): void {
     this.#checks.push(check);
+  }
+
+  /** Notes that a unique key is to be checked; once is enough. */
+  addUnique(key: DeferrableKey): void {
+    const isKnown = this.#checks.some(check => check.kind === 'unique' && check.key.constraint.oid === key.constraint.oid);
+    if (!isKnown) this.add({kind: 'unique', key});
   }
 
   /** SET CONSTRAINTS ALL. */
@@ -64,7 +76,7 @@ export class DeferredChecks {
 
   /** The checks that are due: all at commit, those no longer deferred after SET CONSTRAINTS. */
   due(isCommit: boolean): readonly DeferredCheck[] {
-    return this.#checks.filter(({key}) => isCommit || !this.isDeferred(key.reference.constraint));
+    return this.#checks.filter(check => isCommit || !this.isDeferred(constraintOf(check)));
   }
 
   /** Forgets checks that were done. */

@@ -36,6 +36,15 @@ export interface ReferencedKey extends ReferencingKey {
 export interface TableReferences {
   readonly referencing: readonly Reference[];
   readonly referenced: readonly Reference[];
+  /** Deferrable unique keys. */
+  readonly keys: readonly DeferrableKey[];
+}
+
+/** A unique constraint that is checked at the end of the statement or of the transaction. */
+export interface DeferrableKey {
+  readonly constraint: ConstraintDescriptor;
+  readonly table: TableStorage;
+  readonly index: StorageIndex;
 }
 
 /** Foreign keys by table, kept for one catalog snapshot: changing statements ask for them each time. */
@@ -71,11 +80,20 @@ export class ReferenceCache {
   #make(catalog: CatalogSnapshot, table: Oid): TableReferences | null {
     const own = catalog.constraintsOf(table).filter(each => each.type === 'f');
     const others = catalog.referencingConstraints(table);
-    if (own.length === 0 && others.length === 0) return null;
+    const keys = catalog.constraintsOf(table).filter(each => (each.type === 'u' || each.type === 'p') && each.isDeferrable);
+    if (own.length === 0 && others.length === 0 && keys.length === 0) return null;
     return {
       referencing: byOid(own).map(each => this.#reference(catalog, each)),
       referenced: byOid(others).map(each => this.#reference(catalog, each)),
+      keys: byOid(keys).map(each => this.#key(catalog, each)),
     };
+  }
+
+  #key(catalog: CatalogSnapshot, constraint: ConstraintDescriptor): DeferrableKey {
+    const table = this.#storages.get(catalog, constraint.table);
+    const index = table.indexes.find(each => each.oid === constraint.index);
+    assert(index !== undefined, 'a unique constraint has an index');
+    return {constraint, table, index};
   }
 
   #reference(catalog: CatalogSnapshot, constraint: ConstraintDescriptor): Reference {

@@ -3,9 +3,10 @@ import type {Oid, OwnerId} from '../../common/ids.ts';
 import type {RowChanges} from '../../exec/operator.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
-import {checkReferencedKey, checkReferencingKey} from './check-keys.ts';
+import {checkReferencedKey, checkReferencingKey, checkUniqueKey} from './check-keys.ts';
 import {performAction} from './referential-action.ts';
 import {
+  type DeferrableKey,
   keyOfRow,
   keyText,
   type Reference,
@@ -59,18 +60,32 @@ export class StatementChanges {
 
   #check(): Promise<void> | undefined {
     const {deferred} = this.#session.transaction;
+    const uniqueKeys: DeferrableKey[] = [];
     const keys: ReferencingKey[] = [];
     for (const changes of this.#tables.values()) {
+      for (const key of changes.references.keys) {
+        if (deferred.isDeferred(key.constraint)) deferred.addUnique(key);
+        else uniqueKeys.push(key);
+      }
       for (const key of changes.gained()) {
         if (deferred.isDeferred(key.reference.constraint)) deferred.add({kind: 'referencing', key});
         else keys.push(key);
       }
+    }
+    for (const key of uniqueKeys) {
+      const pending = checkUniqueKey(this.#session, key);
+      if (pending !== undefined) return this.#checkAll(uniqueKeys, keys);
     }
     for (let i = 0; i < keys.length; i++) {
       const pending = checkReferencingKey(this.#session, keys[i]!);
       if (pending !== undefined) return this.#checkRest(pending, keys, i + 1);
     }
     return undefined;
+  }
+
+  async #checkAll(uniqueKeys: readonly DeferrableKey[], keys: readonly ReferencingKey[]): Promise<void> {
+    for (const key of uniqueKeys) await checkUniqueKey(this.#session, key);
+    for (const key of keys) await checkReferencingKey(this.#session, key);
   }
 
   async #checkRest(pending: Promise<void>, keys: readonly ReferencingKey[], from: number): Promise<void> {
@@ -80,18 +95,18 @@ export class StatementChanges {
 }
 
 class TableChanges implements RowChanges {
-  readonly #references: TableReferences;
+  readonly references: TableReferences;
   readonly #gained: Map<string, ReferencingKey>[];
   /** Referenced keys that are no longer there. */
   readonly lost: ReferencedKey[] = [];
 
   constructor(references: TableReferences) {
-    this.#references = references;
+    this.references = references;
     this.#gained = references.referencing.map(() => new Map());
   }
 
   note(owner: OwnerId, before: readonly Datum[] | null, after: readonly Datum[] | null): void {
-    const {referencing, referenced} = this.#references;
+    const {referencing, referenced} = this.references;
     if (after !== null) {
       for (let i = 0; i < referencing.length; i++) this.#noteReferencing(referencing[i]!, this.#gained[i]!, owner, before, after);
     }

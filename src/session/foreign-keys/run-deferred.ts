@@ -1,5 +1,6 @@
 import type {SessionContext} from '../session-context.ts';
-import {checkDeferredKey, checkReferencedKey} from './check-keys.ts';
+import {checkDeferredKey, checkReferencedKey, checkUniqueKey} from './check-keys.ts';
+import {constraintOf} from './deferred.ts';
 
 /** Does the deferred checks that are due: all at commit, those no longer deferred after SET CONSTRAINTS. */
 export async function runDeferred(session: SessionContext, isCommit: boolean): Promise<void> {
@@ -11,8 +12,9 @@ export async function runDeferred(session: SessionContext, isCommit: boolean): P
   transaction.tx.advanceCommand();
   try {
     for (const check of due) {
-      if (transaction.catalog.constraintByOid(check.key.reference.constraint.oid) === undefined) continue;
-      if (check.kind === 'referencing') await checkDeferredKey(session, check.key);
+      if (transaction.catalog.constraintByOid(constraintOf(check).oid) === undefined) continue;
+      if (check.kind === 'unique') await checkUniqueKey(session, check.key);
+      else if (check.kind === 'referencing') await checkDeferredKey(session, check.key);
       else await checkReferencedKey(session, check.key, true);
     }
   } finally {

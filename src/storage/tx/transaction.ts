@@ -239,6 +239,13 @@ export class StorageTransaction implements Transaction {
     return 'done';
   }
 
+  checkUnique(table: TableStorage, index: StorageIndex): WriteResult {
+    const writes = this.#tables?.get(table.oid);
+    if (writes === undefined || writes.unchecked.length === 0) return 'done';
+    const result = this.#engine.unique.checkDeferrable(writes, index, this.#savepoints.size > 0);
+    return result === 'done' ? result : this.#seen.conflict(table, result);
+  }
+
   truncate(table: TableStorage): void {
     this.#writes(table).truncations.push(this.#commandId);
     this.#commandId++;

@@ -37,7 +37,8 @@ export class UniqueChecker {
       const key = codec.ofRow(row);
       if (key === null || (oldRow !== null && codec.ofRow(oldRow) === key)) continue;
       const result = this.#checkKey(writes, own, i, owner, key, row, rid);
-      if (result !== 'done') return result;
+      if (result instanceof Promise) return result;
+      if (result !== 'done' && codec.index.isDeferrable !== true) return result;
     }
     return 'done';
   }
@@ -56,7 +57,35 @@ export class UniqueChecker {
       const key = ownKeys[i]!.codec.ofRow(row);
       if (key === null || (oldRow !== null && ownKeys[i]!.codec.ofRow(oldRow) === key)) continue;
       writes.noteKey(i, owner, key, rid, isJournaled);
+      if (ownKeys[i]!.codec.index.isDeferrable === true) writes.unchecked.push({at: i, owner, key, rid});
     }
+  }
+
+  /** Checks the keys written into a deferrable index; those of rows that went on to another key no longer count. */
+  checkDeferrable(writes: TableWrites, index: StorageIndex, isJournaled: boolean): WriteResult {
+    const holders = new Map<MapKey, Map<number, number>>();
+    for (const {at, owner, key, rid} of writes.unchecked) {
+      const own = writes.ownKeys[at];
+      if (own === undefined || own.codec.index.oid !== index.oid) continue;
+      const row = writes.current(rid);
+      if (row === undefined || row === null || own.codec.ofRow(row) !== key) continue;
+      let byOwner = holders.get(key);
+      if (byOwner === undefined) holders.set(key, (byOwner = new Map()));
+      const other = byOwner.get(owner);
+      if (other !== undefined && other !== rid) return conflict(own.codec.index, own, row, other);
+      byOwner.set(owner, rid);
+      // Another row may have held the key meanwhile.
+      writes.noteKey(at, owner, key, rid, isJournaled);
+      const result = this.#checkKey(writes, own, at, owner, key, row, rid);
+      if (result !== 'done') return result;
+    }
+    // ROLLBACK TO may bring back what is gone now.
+    if (!isJournaled) {
+      writes.unchecked = writes.unchecked.filter(
+        ({at}) => writes.ownKeys[at]?.codec.index.oid !== index.oid,
+      );
+    }
+    return 'done';
   }
 
   /** The live row that holds a key: own or committed. Undefined = none; a promise = wait and ask again. */

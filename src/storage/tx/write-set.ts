@@ -29,6 +29,14 @@ export interface Change {
 
 const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 
+/** A key of a deferrable unique index, written by a row that may have gone on to another since. */
+export interface UncheckedKey {
+  readonly at: number;
+  readonly owner: number;
+  readonly key: MapKey;
+  readonly rid: number;
+}
+
 /**
  * The write-set of one transaction on one table. Inserts are parallel arrays in rid order; changes
  * of rows that existed are found by rid.
@@ -80,6 +88,9 @@ export class TableWrites implements TableWriter {
     this.insertRows.push(row);
     this.insertCmin.push(cmin);
   }
+
+  /** Keys of deferrable indexes that are still to be checked. */
+  unchecked: UncheckedKey[] = [];
 
   noteKey(at: number, owner: number, key: MapKey, rid: number, isJournaled: boolean): void {
     const map = this.ownKeys[at]!;
