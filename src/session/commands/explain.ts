@@ -10,10 +10,10 @@ import {discardRows, RowsExecution, type Execution} from '../execution.ts';
 import {PlanExecution} from '../plan-execution.ts';
 import {computedShape} from '../result-shape.ts';
 import {ExecutionRun} from '../run-context.ts';
-import type {SessionContext} from '../session-context.ts';
+import type {PlannedQuery, SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
-import {preparedStatement} from './prepared.ts';
+import {executeArguments, preparedStatement} from './prepared.ts';
 
 interface ExplainOptions {
   readonly analyze: boolean;
@@ -75,7 +75,7 @@ function explainFormat(text: string): 'text' | 'json' {
 
 async function explain(session: SessionContext, statement: ParsedStatement, options: ExplainOptions): Promise<Datum[][]> {
   const planStart = performance.now();
-  const {entry, params} = plannedBody(session, statement);
+  const {entry, slots, params} = plannedBody(session, statement);
   const planningMs = performance.now() - planStart;
   let counters: Map<number, NodeCounters> | null = null;
   let executionMs: number | null = null;
@@ -83,7 +83,7 @@ async function explain(session: SessionContext, statement: ParsedStatement, opti
     counters = new Map();
     const run = new ExecutionRun(entry.plan.outerCount);
     run.counters = counters;
-    const execution = new PlanExecution(session, entry, params, []);
+    const execution = new PlanExecution(session, entry, params, slots);
     execution.useInstance({operator: session.planner.instrumented(entry), run});
     const start = performance.now();
     try {
@@ -94,20 +94,19 @@ async function explain(session: SessionContext, statement: ParsedStatement, opti
     executionMs = performance.now() - start;
   }
   const {catalog} = session.transaction;
-  const lines = explainPlan(entry.plan, {...options, counters, planningMs, executionMs, catalog});
+  const lines = explainPlan(entry.plan, {...options, counters, planningMs, executionMs, catalog, slots});
   return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
 }
 
-function plannedBody(session: SessionContext, statement: ParsedStatement): {entry: PlanEntryOf; params: readonly Datum[]} {
+function plannedBody(session: SessionContext, statement: ParsedStatement): PlannedQuery & {readonly params: readonly Datum[]} {
   const {ast} = statement;
   if (ast !== null && 'ExecuteStmt' in ast) {
     const prepared = preparedStatement(session, ast.ExecuteStmt.name ?? '');
     if (prepared.statement === null) throw featureNotSupported('EXPLAIN of an empty statement is not supported');
     const types = prepared.parameterTypes.map(type => type.oid);
-    return {entry: session.planner.plan(prepared.statement, types).entry, params: []};
+    const params = executeArguments(session, prepared, ast.ExecuteStmt);
+    return {...session.planner.plan(prepared.statement, types), params};
   }
   if (!session.planner.isPlannable(statement)) throw featureNotSupported('EXPLAIN of this statement is not supported');
-  return {entry: session.planner.plan(statement, []).entry, params: []};
+  return {...session.planner.plan(statement, []), params: []};
 }
-
-type PlanEntryOf = ReturnType<SessionContext['planner']['plan']>['entry'];

@@ -42,7 +42,8 @@ export function executeCommand({session, node}: CommandInput<ExecuteStmt>): Exec
   return session.planner.executionOf(prepared, executeArguments(session, prepared, node));
 }
 
-function executeArguments(session: SessionContext, prepared: PreparedStatement, node: ExecuteStmt): Datum[] {
+/** The values of EXECUTE's arguments (42601 when their number is wrong). */
+export function executeArguments(session: SessionContext, prepared: PreparedStatement, node: ExecuteStmt): Datum[] {
   const given = node.params ?? [];
   const wanted = prepared.parameterTypes;
   if (given.length !== wanted.length) {
