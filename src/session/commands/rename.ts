@@ -3,6 +3,7 @@ import {hasPrivileges} from '../../catalog/acl.ts';
 import type {CatalogObject, ConstraintDescriptor, Descriptor, IndexDescriptor, RelationDescriptor, RoleDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {TableStorage} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -121,8 +122,18 @@ function renameColumn(session: SessionContext, relation: Relation | undefined, f
     change(session, puts({...renamed, queryText}));
     return;
   }
-  alterStored(session, before.tableByOid(relation.oid)!, puts(renamed));
+  const stored = session.storages.of(before, before.tableByOid(relation.oid)!);
+  change(session, puts(renamed));
   new StoredTexts(session, before, from).rewrite();
+  tellStorage(session, [stored]);
+}
+
+/** Storage hears of tables' new names when the texts of their indexes have them, too. */
+function tellStorage(session: SessionContext, tables: readonly TableStorage[]): void {
+  const {transaction, storages} = session;
+  for (const before of tables) {
+    transaction.tx.ddl({kind: 'alterTable', before, after: storages.get(transaction.catalog, before.oid)});
+  }
 }
 
 /** Views are kept as text with the names of what they read. */
@@ -190,12 +201,12 @@ function renameNamed(session: SessionContext, object: Extract<Descriptor, Catalo
   checkOwner(before, session.currentRole, object, object.kind);
   if (object.kind === 'schema') checkSchemaName(session, to);
   if (object.kind === 'database' && object.oid === session.database.oid) throw featureNotSupported('current database cannot be renamed');
-  change(session, puts({...object, name: to}));
-  if (object.kind === 'schema') {
-    for (const table of [...session.transaction.catalog.tables()]) if (table.schema === object.oid) alterStored(session, table, puts({...table}));
-  }
-  if (object.kind === 'type') refreshTables(session, object);
+  const inside = object.kind === 'schema' ? [...before.tables()].filter(table => table.schema === object.oid) : [];
+  const stored = inside.map(table => session.storages.of(before, table));
+  change(session, puts({...object, name: to}, ...inside.map(table => ({...table}))));
   if (object.kind !== 'database') new StoredTexts(session, before, object.name).rewrite();
+  tellStorage(session, stored);
+  if (object.kind === 'type') refreshTables(session, object);
 }
 
 function checkSchemaName(session: SessionContext, to: string): void {
