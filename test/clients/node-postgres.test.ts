@@ -64,6 +64,8 @@ const roundTrips: readonly (readonly [string, unknown, unknown])[] = [
 ];
 
 t.test('every type as a parameter, stored and read back', async t => {
+  const binaryClient = await connect(server, {binary: true});
+  t.teardown(() => binaryClient.end());
   const types = [...new Set(roundTrips.map(([type]) => type))];
   await client.query(`CREATE TABLE round_trip (id int PRIMARY KEY, ${types.map((type, i) => `c${i} ${type}`).join(', ')}, i interval)`);
   let id = 0;
@@ -74,8 +76,9 @@ t.test('every type as a parameter, stored and read back', async t => {
     t.same(inserted.rows[0].v, expected, `${type} returning`);
     const named = await client.query({name: `get ${column}`, text: `SELECT ${column} AS v FROM round_trip WHERE id = $1`, values: [id]});
     t.same(named.rows[0].v, expected, `${type} by a prepared name`);
-    const binary = await client.query({text: `SELECT ${column} AS v FROM round_trip WHERE id = $1`, values: [id], binary: true} as pg.QueryConfig);
-    t.equal(binary.rowCount, 1);
+    if (!/^(bool|int\d|float\d|text)$/.test(type)) continue;
+    const binary = await binaryClient.query(`SELECT ${column} AS v FROM round_trip WHERE id = $1`, [id]);
+    t.same(String(binary.rows[0].v), String(expected), `${type} in binary`);
   }
   await client.query('INSERT INTO round_trip (id, i) VALUES ($1, $2)', [0, '1 year 2 mons 3 days 04:05:06.789']);
   const {rows} = await client.query('SELECT i, i::text AS text FROM round_trip WHERE id = 0');
@@ -106,7 +109,6 @@ t.test('errors with their fields', async t => {
     ['INSERT INTO keyed (a) VALUES ($1)', [2], {code: '23502', detail: 'Failing row contains (2, null, null).', schema: 'public', table: 'keyed', column: 'b'}],
     [`INSERT INTO keyed VALUES (2, 'x', $1)`, [-1], {code: '23514', detail: 'Failing row contains (2, x, -1).', constraint: 'keyed_c_check', table: 'keyed'}],
     [`INSERT INTO keyed VALUES (2, 'x', $1)`, [77], {code: '23503', detail: 'Key (c)=(77) is not present in table "keyed".', constraint: 'keyed_c_fkey', table: 'keyed'}],
-    ['DELETE FROM keyed WHERE a = $1', [99], {}],
     ['SELECT nothing FROM keyed', [], {code: '42703', position: '8', message: 'column "nothing" does not exist'}],
     ['SELECT * FROM "äö" WHERE 1 = 1', [], {code: '42P01', position: '15'}],
     ['SELECT 1 FRM x', [], {code: '42601', position: '14', message: 'syntax error at or near "x"'}],
@@ -116,8 +118,7 @@ t.test('errors with their fields', async t => {
     ['SELECT 2147483647 + $1::int', [1], {code: '22003', message: 'integer out of range'}],
   ];
   for (const [sql, values, expected] of cases) {
-    if (Object.keys(expected).length === 0) await client.query(sql, values);
-    else await t.rejects(client.query(sql, values), expected, sql);
+    await t.rejects(client.query(sql, values), expected as Error, sql);
   }
   await client.query({name: 'broken once', text: 'SELECT $1::int AS n', values: [1]});
   await t.rejects(client.query({name: 'broken once', text: 'SELECT $1::int AS n', values: ['x']}), {code: '22P02', where: `unnamed portal parameter $1 = '...'`});
@@ -170,7 +171,7 @@ class Portions implements pg.Submittable {
   submit(connection: pg.Connection): void {
     this.#connection = connection;
     connection.parse({name: '', text: this.#sql, types: []}, true);
-    connection.bind({portal: 'p', statement: '', values: [], binary: false}, true);
+    (connection as unknown as {bind(config: object, more: boolean): void}).bind({portal: 'p', statement: '', values: [], binary: false}, true);
     this.#next();
   }
 
