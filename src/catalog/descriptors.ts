@@ -27,6 +27,8 @@ export interface SchemaDescriptor extends CatalogObject {
 
 export interface DatabaseDescriptor extends CatalogObject {
   readonly kind: 'database';
+  /** `name=value` pairs of ALTER DATABASE SET. */
+  readonly settings?: readonly string[];
   readonly allowConnections: boolean;
   readonly connectionLimit: number;
   readonly isTemplate: boolean;

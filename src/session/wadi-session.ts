@@ -96,7 +96,7 @@ export class WadiSession implements SessionContext, Listener {
     const {settings, options} = this;
     settings.force('session_authorization', role.name);
     settings.force('is_superuser', role.isSuperuser ? 'on' : 'off');
-    for (const setting of role.settings) {
+    for (const setting of [...(this.database.settings ?? []), ...role.settings]) {
       const at = setting.indexOf('=');
       settings.setDefault(setting.slice(0, at), setting.slice(at + 1));
     }

@@ -93,10 +93,14 @@ export const pgAuthMembers: SystemSource = {
 
 /** pg_db_role_setting. */
 export const pgDbRoleSetting: SystemSource = {
-  all: context =>
-    roles(context).flatMap(role =>
+  all: context => [
+    ...[...context.snapshot.databases()].flatMap(({oid, settings = []}) =>
+      settings.length === 0 ? [] : [[oid, 0, arrayOrNull(settings)]],
+    ),
+    ...roles(context).flatMap(role =>
       role.settings.length === 0 ? [] : [[0, role.oid, settingsOf(role)]],
     ),
+  ],
 };
 
 /** pg_database. */

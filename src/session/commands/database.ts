@@ -1,4 +1,4 @@
-import type {AlterDatabaseStmt, CreatedbStmt, DefElem, DropdbStmt} from '@pgsql/types';
+import type {AlterDatabaseSetStmt, AlterDatabaseStmt, CreatedbStmt, DefElem, DropdbStmt} from '@pgsql/types';
 import {ownsObject, rolesOfMember} from '../../catalog/acl.ts';
 import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import {descriptorKey, descriptorToJson} from '../../catalog/descriptor-json.ts';
@@ -14,6 +14,7 @@ import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, deletion, errorAt, newOid, notice, puts} from './ddl.ts';
 import {roleNamed} from './object-names.ts';
+import {changedSettings} from './role.ts';
 
 /** Kinds of objects that belong to one database. */
 const OWN_KINDS: readonly Descriptor['kind'][] = [
@@ -229,6 +230,20 @@ export function alterDatabaseCommand({session, node, statement}: CommandInput<Al
     }
     const {attributes} = readOptions(session, node.options, statement);
     session.transaction.ddl(puts({...database, ...attributes}), []);
+  });
+}
+
+/** ALTER DATABASE name SET | RESET: what sessions of the database begin with. */
+export function alterDatabaseSetCommand({session, node}: CommandInput<AlterDatabaseSetStmt>): Execution {
+  return ddlExecution(session, 'ALTER DATABASE', async () => {
+    const {catalog} = session.transaction;
+    const database = catalog.databaseByName(node.dbname ?? '');
+    if (database === undefined) throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
+    if (!ownsObject(session.currentRole, database.owner, catalog)) {
+      throw new PgError(SqlState.insufficientPrivilege, `must be owner of database ${database.name}`);
+    }
+    const settings = changedSettings(session, database.settings ?? [], node.setstmt ?? {});
+    session.transaction.ddl(puts({...database, settings}), []);
   });
 }
 

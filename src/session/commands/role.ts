@@ -1,4 +1,4 @@
-import type {AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DropRoleStmt} from '@pgsql/types';
+import type {AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DropRoleStmt, VariableSetStmt} from '@pgsql/types';
 import {isSuperuser} from '../../catalog/acl.ts';
 import type {RoleDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
@@ -116,23 +116,19 @@ export function alterRoleSetCommand({session, node}: CommandInput<AlterRoleSetSt
       if (role.isSuperuser) throw denied('must be superuser to alter superusers');
       if (!mayCreateRoles(session) && role.oid !== session.currentRole) throw denied('permission denied');
     }
-    const set = node.setstmt ?? {};
-    if (set.kind === 'VAR_RESET_ALL') {
-      change(session, puts({...role, settings: []}));
-      return;
-    }
-    const name = settingName(session, set.name ?? '');
-    const others = role.settings.filter(each => !each.startsWith(`${name}=`));
-    if (set.kind === 'VAR_RESET' || set.kind === 'VAR_SET_DEFAULT') {
-      change(session, puts({...role, settings: others}));
-      return;
-    }
-    const value = set.kind === 'VAR_SET_CURRENT' ? (session.settings.raw(name) ?? '') : valueText(set);
-    const definition = session.settings.definition(name);
-    if (definition !== undefined) checkSetting(definition, value);
-    const settings = replaceSetting(role.settings, name, `${name}=${value}`);
-    change(session, puts({...role, settings}));
+    change(session, puts({...role, settings: changedSettings(session, role.settings, node.setstmt ?? {})}));
   });
+}
+
+/** Settings kept with a role or database after a SET or RESET of ALTER. */
+export function changedSettings(session: SessionContext, settings: readonly string[], set: VariableSetStmt): readonly string[] {
+  if (set.kind === 'VAR_RESET_ALL') return [];
+  const name = settingName(session, set.name ?? '');
+  if (set.kind === 'VAR_RESET' || set.kind === 'VAR_SET_DEFAULT') return settings.filter(each => !each.startsWith(`${name}=`));
+  const value = set.kind === 'VAR_SET_CURRENT' ? (session.settings.raw(name) ?? '') : valueText(set);
+  const definition = session.settings.definition(name);
+  if (definition !== undefined) checkSetting(definition, value);
+  return replaceSetting(settings, name, `${name}=${value}`);
 }
 
 function settingName(session: SessionContext, name: string): string {

@@ -1,7 +1,7 @@
 import type {CommandMaker} from './command-types.ts';
 import {copyCommand} from './copy.ts';
 import {closeCommand, declareCommand, fetchCommand} from './cursor.ts';
-import {alterDatabaseCommand, createDatabaseCommand, dropDatabaseCommand} from './database.ts';
+import {alterDatabaseCommand, alterDatabaseSetCommand, createDatabaseCommand, dropDatabaseCommand} from './database.ts';
 import {ddlCommands} from './ddl-commands.ts';
 import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';
@@ -14,6 +14,7 @@ import {discardCommand, setCommand, showCommand} from './variable.ts';
 /** Utility statements by the name of their tree node: one line each. What is not here is 0A000. */
 export const commandTable = {
   ...ddlCommands,
+  AlterDatabaseSetStmt: alterDatabaseSetCommand,
   AlterDatabaseStmt: alterDatabaseCommand,
   CopyStmt: copyCommand,
   ConstraintsSetStmt: setConstraintsCommand,

@@ -47,10 +47,11 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
         const stats = storage.tableStats(storages.of(catalog, table));
         return BigInt(stats.hotBytes + stats.coldBytes);
       },
-      databaseSize: () => {
+      databaseSize: database => {
         let bytes = 0n;
-        for (const table of catalog.tables()) {
-          const stats = storage.tableStats(storages.of(catalog, table));
+        const measured = database === catalog.databaseOid ? catalog : session.engine.catalog(database);
+        for (const table of measured.tables()) {
+          const stats = storage.tableStats(storages.of(measured, table));
           bytes += BigInt(stats.hotBytes + stats.coldBytes);
         }
         return bytes;
