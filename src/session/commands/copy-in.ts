@@ -1,6 +1,7 @@
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import {assert, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {CopyOptions} from '../../copy/copy-options.ts';
 import {lineWhere, withWhere} from '../../copy/copy-row.ts';
 import {buildOperator} from '../../exec/build.ts';
@@ -57,7 +58,7 @@ export async function copyIn(session: SessionContext, table: TableDescriptor, na
     return execution.tag(0).replace('INSERT 0', 'COPY');
   } catch (error) {
     // Errors of constraints name the line that was read last.
-    throw error instanceof PgError && error.fields.where === undefined ? withWhere(error, lineWhere(target, source.line)) : error;
+    throw error instanceof PgError && error.fields.where === undefined && error.code !== SqlState.foreignKeyViolation ? withWhere(error, lineWhere(target, source.line)) : error;
   } finally {
     session.copyIn = null;
     execution.close();
