@@ -22,6 +22,7 @@ import {SqlState} from './common/sqlstate.ts';
 import {removeSpillFiles} from './exec/spill/spill-file.ts';
 import {FactoryCache} from './expr/factory-cache.ts';
 import {createFunctionLibrary} from './functions/library.ts';
+import {JobService} from './jobs/service.ts';
 import {LiveService} from './live/service.ts';
 import type {LoginRole, ResultSink, Session, SessionHost, SessionOptions} from './session/contract.ts';
 import type {Engine, PlanEntry, SessionLogger} from './session/session-context.ts';
@@ -29,6 +30,7 @@ import {EngineLibrary} from './session/engine-library.ts';
 import {EmbeddedSession} from './session/embedded-session.ts';
 import {nowMicros} from './session/eval-context.ts';
 import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-functions.ts';
+import {JOB_FUNCTIONS, jobCall} from './session/job-functions.ts';
 import {makeIndexKey} from './session/index-keys.ts';
 import {NotifyHub} from './session/notify-hub.ts';
 import {SESSION_SET_FUNCTIONS} from './session/session-set-functions.ts';
@@ -40,7 +42,7 @@ import {WadiSession} from './session/wadi-session.ts';
 import {SqlParser} from './sql/parse/parser.ts';
 import {PlanCache} from './sql/plan/plan-cache.ts';
 import {createSegmentStore} from './storage/cold/segment-store.ts';
-import type {Storage} from './storage/contract.ts';
+import type {Storage, TableStorage} from './storage/contract.ts';
 import {openStorage} from './storage/open-storage.ts';
 import type {Datum, TypeLookup} from './types/contract.ts';
 import {VERSION} from './common/version.ts';
@@ -57,6 +59,8 @@ export interface OpenDatabaseOptions {
   readonly logger?: SessionLogger;
   /** Bytes of decoded segment pages kept in memory. */
   readonly coldCacheBytes?: number;
+  /** Moves all hot rows to segments at close. Without it they stay hot, which is as durable. */
+  readonly flushOnShutdown?: boolean;
   /** Test mode: every operator pauses before every batch. */
   readonly injectsPauses?: boolean;
 }
@@ -102,6 +106,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     const parts = {base, catalogs, storage, storages, logger, parser: await parser, options};
     opened = new Database(parts);
     await opened.dropLeftovers();
+    opened.engine.jobs.open();
     return opened;
   } catch (error) {
     await storage.close();
@@ -172,12 +177,14 @@ export class Database implements SessionHost {
   readonly #catalogs: Map<Oid, Snapshot>;
   readonly #storage: Storage;
   readonly #base: CatalogBase;
+  readonly #flushOnShutdown: boolean;
   #nextPid = 1000;
 
   constructor(parts: DatabaseParts) {
     this.#catalogs = parts.catalogs;
     this.#storage = parts.storage;
     this.#base = parts.base;
+    this.#flushOnShutdown = parts.options.flushOnShutdown === true;
     this.authSecret = loadSecret(parts.options.dataDir);
     this.engine = this.#makeEngine(parts);
   }
@@ -190,11 +197,18 @@ export class Database implements SessionHost {
       ownerName: owner => this.#roleName(owner),
       now: nowMicros,
     });
+    const jobs = new JobService({
+      storage,
+      logger,
+      resolveTable: table => this.#tableStorage(table),
+      tables: () => this.#tableStorages(),
+      now: nowMicros,
+    });
     const feeds = new Map<string, () => readonly (readonly Datum[])[]>([['system.live_queries', () => live.rows()]]);
     return {
       storage,
       storages,
-      library: new EngineLibrary(createFunctionLibrary(), LIVE_FUNCTIONS, new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS])),
+      library: new EngineLibrary(createFunctionLibrary(), new Set([...LIVE_FUNCTIONS, ...JOB_FUNCTIONS]), new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS])),
       parser,
       factories: new FactoryCache(),
       plans: new PlanCache<PlanEntry>(),
@@ -202,6 +216,7 @@ export class Database implements SessionHost {
       systemRelations: new CatalogRelations(base),
       notifications: new NotifyHub(),
       live,
+      jobs,
       settingDefinitions: loadSettingDefinitions(),
       settingDefaults: defaultSettings(options.dataDir),
       sessions: new Map(),
@@ -211,7 +226,7 @@ export class Database implements SessionHost {
       versionText: `PostgreSQL 15.20 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
       injectsPauses: options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1',
       extensions: {
-        call: (session, source, args) => liveCall(session, source, args),
+        call: (session, source, args) => liveCall(session, source, args) ?? jobCall(session, source, args),
         checkListen: (session, channel) => live.channels.checkListen(channel, session.currentRole),
       },
       catalog: database => this.#catalog(database),
@@ -226,6 +241,20 @@ export class Database implements SessionHost {
     const found = this.#catalogs.get(database);
     if (found === undefined) throw new PgError(SqlState.databaseDropped, 'the database was dropped', {severity: 'FATAL'});
     return found;
+  }
+
+  #tableStorage(table: Oid): TableStorage | undefined {
+    for (const catalog of this.#catalogs.values()) {
+      const found = catalog.tableByOid(table);
+      if (found !== undefined) return this.engine.storages.of(catalog, found);
+    }
+    return undefined;
+  }
+
+  *#tableStorages(): Iterable<TableStorage> {
+    for (const catalog of this.#catalogs.values()) {
+      for (const table of catalog.tables()) yield this.engine.storages.of(catalog, table);
+    }
   }
 
   #roleName(role: Oid): string {
@@ -329,6 +358,7 @@ export class Database implements SessionHost {
   async close(): Promise<void> {
     this.engine.live.close();
     await Promise.all([...this.engine.sessions.values()].map(session => session.end()));
+    await this.engine.jobs.close(this.#flushOnShutdown);
     await this.#storage.close();
   }
 }

@@ -9,7 +9,7 @@ import {PlanCompiler} from './compiler.ts';
 import type {RunContext} from './operator.ts';
 
 /** prosrc of functions that may throw WaitSignal or answer a promise. */
-const waitingSource = /^(pg_sleep|pg_advisory_(xact_)?lock|system_|storage_)/;
+const waitingSource = /^(pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact)$)/;
 
 /** Whether evaluating an expression may have to wait (ENGINE 1.2): it is then evaluated row by row. */
 export function mayWait(expr: BoundExpr): boolean {

@@ -19,6 +19,7 @@ const feeds: Readonly<Record<string, Feed>> = {
   'pg_catalog.pg_prepared_statements': preparedRows,
   'pg_catalog.pg_cursors': cursorRows,
   'system.segments': segmentRows,
+  'system.jobs': jobRows,
   'system.stats': statsRows,
   'system.sessions': sessionRows,
   'system.transactions': transactionRows,
@@ -166,6 +167,23 @@ function segmentRows(session: SessionContext): readonly Row[] {
     ]);
   }
   return rows;
+}
+
+function jobRows(session: SessionContext): readonly Row[] {
+  return session.engine.jobs.rows().map(job => [
+    BigInt(job.id),
+    job.type,
+    job.status,
+    job.namespace,
+    job.table,
+    job.progress,
+    job.message,
+    job.error,
+    job.createdBy,
+    job.createdAt,
+    job.startedAt,
+    job.finishedAt,
+  ]);
 }
 
 function statsRows(session: SessionContext): readonly Row[] {

@@ -6,6 +6,7 @@ import type {NodeCounters, Operator, RunContext} from '../exec/operator.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import type {FactoryCache} from '../expr/factory-cache.ts';
 import type {EvalContext, FunctionLibrary, RandomPort, SequencePort} from '../functions/contract.ts';
+import type {JobService} from '../jobs/service.ts';
 import type {LiveService} from '../live/service.ts';
 import type {BindCache, BindContext, ParsedStatement} from '../sql/contract.ts';
 import type {SqlParser} from '../sql/parse/parser.ts';
@@ -42,6 +43,8 @@ export interface Engine {
   readonly notifications: NotifyHub;
   /** Subscriptions and live channels. */
   readonly live: LiveService;
+  /** Background work: flush, compaction, expiry. */
+  readonly jobs: JobService;
   readonly settingDefinitions: SettingDefinitions;
   readonly settingDefaults: ReadonlyMap<string, string>;
   readonly sessions: Map<number, SessionContext>;
@@ -95,6 +98,8 @@ export interface SessionContext extends Session {
   readonly options: SessionOptions;
   readonly sink: ResultSink;
   readonly database: DatabaseDescriptor;
+  /** The role that logged in. */
+  readonly loginRole: Oid;
   readonly settings: SessionSettings;
   readonly transaction: TransactionState;
   readonly evalContext: SessionEval;

@@ -233,9 +233,12 @@ export class WadiSession implements SessionContext, Listener {
    * and so does a session whose own commit is not durable yet: what they show waits (`holdSeen`).
    */
   beginStatement(isReadOnly: boolean): void {
-    const {storage} = this.engine;
+    const {storage, jobs} = this.engine;
     const {transaction} = this;
     transaction.hasRun = true;
+    // Rows whose ttl has passed are gone before anybody looks.
+    const expiredSeq = jobs.expireDue();
+    if (expiredSeq > this.#lastCommit) this.#lastCommit = expiredSeq;
     const {tx} = transaction;
     const {durableSeq} = storage;
     const readsDurable = isReadOnly && storage.lastSeq > durableSeq && this.#lastCommit <= durableSeq && !tx.hasWrites;

@@ -1,9 +1,10 @@
-import {featureNotSupported} from '../../common/errors.ts';
+import {assertNever} from '../../common/errors.ts';
 import type {CustomStatement} from '../../sql/contract.ts';
 import type {Execution} from '../execution.ts';
 import type {CommandInput} from './command-types.ts';
 import {describeCommand, showStatsCommand, showTablesCommand} from './describe.ts';
 import {ExecuteAs} from './execute-as.ts';
+import {killJobCommand} from './job.ts';
 import {createLiveQueryCommand, dropLiveQueryCommand, killLiveQueryCommand} from './live-query.ts';
 import {compactCommand, flushCommand} from './storage.ts';
 import {SubscribeExecution} from './subscribe.ts';
@@ -17,8 +18,7 @@ export function customCommand({session, node, statement, params}: CommandInput<C
     case 'storageFlush':
       return flushCommand(session, statement, node.all);
     case 'storageCompact':
-      if (node.all) throw featureNotSupported('STORAGE COMPACT ALL is not supported');
-      return compactCommand(session, statement);
+      return compactCommand(session, statement, node.all);
     case 'describe':
       return describeCommand(session, statement);
     case 'showStats':
@@ -33,9 +33,11 @@ export function customCommand({session, node, statement, params}: CommandInput<C
       return dropLiveQueryCommand(session, statement);
     case 'killLiveQuery':
       return killLiveQueryCommand(session, node.id);
+    case 'killJob':
+      return killJobCommand(session, node.id);
     case 'executeAs':
       return new ExecuteAs(session, statement, node.user, params);
     default:
-      throw featureNotSupported(`${node.kind} is not supported yet`);
+      return assertNever(node);
   }
 }

@@ -8,6 +8,7 @@ import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {findRelation} from './find-relation.ts';
+import {runJob} from './job.ts';
 
 /** VACUUM and ANALYZE: rows need neither, segments of the named tables are compacted; what is no table is skipped with a warning. */
 export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execution {
@@ -19,7 +20,7 @@ export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execut
       if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
       const table = maintained(session, each.VacuumRelation.relation, verb);
       if (table === null || !isVacuum || table.tableKind === 'stream' || table.persistence === 't') continue;
-      await session.engine.storage.compact(session.engine.storages.of(session.transaction.catalog, table));
+      await runJob(session, 'compact', table, null);
     }
     return verb.toUpperCase();
   });

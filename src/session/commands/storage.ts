@@ -1,3 +1,4 @@
+import {ownsObject} from '../../catalog/acl.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {checkOwner} from '../privileges.ts';
 import {hasServiceRight} from '../run-context.ts';
@@ -9,6 +10,7 @@ import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
 import type {SessionContext} from '../session-context.ts';
 import {findTable} from './find-relation.ts';
+import {runJob} from './job.ts';
 
 const TEXT = oid(25);
 const INT8 = oid(20);
@@ -30,7 +32,7 @@ async function flush(session: SessionContext, statement: ParsedStatement, all: b
   for (const table of tables) {
     const owner = flushOwner(session, table, all);
     if (owner === undefined) continue;
-    const result = await session.engine.storage.flush(session.engine.storages.of(catalog, table), owner);
+    const result = await runJob(session, 'flush', table, owner);
     const namespace = catalog.schemaByOid(table.schema)?.name ?? '';
     rows.push([namespace, table.name, BigInt(result.rows), BigInt(result.segments), BigInt(result.bytes)]);
   }
@@ -42,7 +44,7 @@ function canFlush(table: TableDescriptor): boolean {
 }
 
 /** Whose rows this role may flush: null = everybody's, undefined = none (skipped under ALL). */
-function flushOwner(session: SessionContext, table: TableDescriptor, all: boolean): OwnerId | null | undefined {
+export function flushOwner(session: SessionContext, table: TableDescriptor, all: boolean): OwnerId | null | undefined {
   const {catalog} = session.transaction;
   const mayAll = hasServiceRight(catalog, session.currentRole) || table.owner === session.currentRole;
   if (mayAll) return null;
@@ -54,10 +56,15 @@ function flushOwner(session: SessionContext, table: TableDescriptor, all: boolea
 
 function namedTable(session: SessionContext, statement: ParsedStatement): TableDescriptor {
   const table = findTable(session, bodyRange(statement));
+  assertFlushable(table);
+  return table;
+}
+
+/** 42809 for a stream table: its rows expire and are never moved to segments. */
+export function assertFlushable(table: TableDescriptor): void {
   if (table.tableKind === 'stream') {
     throw new PgError(SqlState.wrongObjectType, `"${table.name}" is a stream table`, {detail: 'Rows of stream tables are never flushed.'});
   }
-  return table;
 }
 
 /** Our statements about a table carry it as the tree of `TABLE name`. */
@@ -75,13 +82,17 @@ function assertOutsideBlock(session: SessionContext, what: string): void {
   throw new PgError(SqlState.activeSqlTransaction, `${what} cannot run inside a transaction block`);
 }
 
-/** STORAGE COMPACT TABLE t. */
-export function compactCommand(session: SessionContext, statement: ParsedStatement): Execution {
+/** STORAGE COMPACT TABLE t | ALL; ALL means the tables that the role owns. */
+export function compactCommand(session: SessionContext, statement: ParsedStatement, all: boolean): Execution {
   return new CommandExecution(async () => {
     assertOutsideBlock(session, 'STORAGE COMPACT');
-    const table = namedTable(session, statement);
-    checkOwner(session.transaction.catalog, session.currentRole, table, 'table');
-    await session.engine.storage.compact(session.engine.storages.of(session.transaction.catalog, table));
+    const {catalog} = session.transaction;
+    const isOwn = (table: TableDescriptor): boolean => canFlush(table) && ownsObject(session.currentRole, table.owner, catalog);
+    const tables = all ? [...catalog.tables()].filter(isOwn) : [namedTable(session, statement)];
+    for (const table of tables) {
+      checkOwner(catalog, session.currentRole, table, 'table');
+      await runJob(session, 'compact', table, null);
+    }
     return 'STORAGE COMPACT';
   });
 }

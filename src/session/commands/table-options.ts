@@ -2,6 +2,7 @@ import type {DefElem, Node} from '@pgsql/types';
 import type {TableKind} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {parseFlushPolicy} from '../../jobs/flush-policy.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems} from './ast-values.ts';
 
@@ -23,7 +24,7 @@ const OWN: Readonly<Record<string, (value: string) => string>> = {
   type: tableKindOf,
   ttl: value => (parseDuration(value), value),
   ttl_seconds: value => (parseDuration(value), value),
-  flush_policy: flushPolicy,
+  flush_policy: value => (parseFlushPolicy(value), value),
   flush_min_rows: positive('flush_min_rows'),
   cluster_by: value => value,
   storage: value => value,
@@ -54,15 +55,6 @@ function positive(name: string): (value: string) => string {
     if (/^\d+$/.test(value)) return value;
     throw new PgError(SqlState.invalidParameterValue, `invalid value for integer option "${name}": ${value}`);
   };
-}
-
-function flushPolicy(value: string): string {
-  const parts = value.split(',').map(part => part.trim());
-  const isValid = parts.every(part => /^(?:rows|interval)\s*:\s*\d+$/i.test(part) || part.toLowerCase() === 'none');
-  if (isValid) return value;
-  throw new PgError(SqlState.invalidParameterValue, `invalid value for flush_policy: "${value}"`, {
-    hint: "Write 'rows:10000', 'interval:300' (seconds), both with a comma, or 'none'.",
-  });
 }
 
 /** Options of one WITH list, checked and named in lower case; 22023 for unknown ones. */
@@ -123,6 +115,11 @@ export function tableOptions(
   const ttl = rest['ttl'] ?? ttlSeconds ?? (custom?.ttlSeconds == null ? undefined : `${custom.ttlSeconds}s`);
   if (ttl !== undefined) options['ttl'] = ttl;
   if (storageId !== undefined) options['storage'] = storageId;
+  if (tableKind === 'stream' && options['flush_policy'] !== undefined) {
+    throw new PgError(SqlState.invalidTableDefinition, 'flush_policy is not valid for stream tables', {
+      detail: 'Rows of stream tables are never flushed.',
+    });
+  }
   return {tableKind, ttlMs: checkedTtl(tableKind, ttl), options};
 }
 

@@ -1,0 +1,76 @@
+import {splitName} from '../catalog/reg-names.ts';
+import type {TableDescriptor} from '../catalog/descriptors.ts';
+import {PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+import {findJob, startJob} from './commands/job.ts';
+import {findTable} from './commands/find-relation.ts';
+import {assertFlushable, flushOwner} from './commands/storage.ts';
+import {checkOwner, checkSchemaUsage} from './privileges.ts';
+import type {SessionContext} from './session-context.ts';
+
+/** prosrc of the functions about jobs. */
+export const JOB_FUNCTIONS: ReadonlySet<string> = new Set(['system.flush', 'system.compact', 'system.cancel_job']);
+
+/** Answers a function about jobs; undefined when the prosrc is not one. A promise is awaited by the caller's operator. */
+export function jobCall(session: SessionContext, source: string, args: readonly unknown[]): boolean | Promise<bigint> | undefined {
+  const [first] = args;
+  switch (source) {
+    case 'system.flush':
+      return runNamed(session, 'flush', first as string);
+    case 'system.compact':
+      return runNamed(session, 'compact', first as string);
+    case 'system.cancel_job':
+      return cancelJob(session, first as bigint);
+    default:
+      return undefined;
+  }
+}
+
+/** Runs a job on the table of that name to its end; its id. */
+async function runNamed(session: SessionContext, type: 'flush' | 'compact', name: string): Promise<bigint> {
+  session.assertWritable(`system.${type}()`);
+  const table = tableNamed(session, name);
+  const {catalog} = session.transaction;
+  if (type === 'compact') checkOwner(catalog, session.currentRole, table, 'table');
+  const owner = type === 'flush' ? flushOwner(session, table, false)! : null;
+  const job = startJob(session, type, table, owner);
+  try {
+    await session.wait(job.ended);
+  } catch (error) {
+    session.engine.jobs.cancel(job.id);
+    throw error;
+  }
+  job.outcome();
+  return BigInt(job.id);
+}
+
+/** The table of a name as regclass reads it; it must be committed and not locked by this very transaction. */
+function tableNamed(session: SessionContext, text: string): TableDescriptor {
+  const parts = splitName(text);
+  if (parts.length > 2) throw new PgError(SqlState.invalidName, `improper relation name (too many dotted names): ${text}`);
+  const table = findTable(session, parts.length === 2 ? {schemaname: parts[0]!, relname: parts[1]!} : {relname: parts[0]!});
+  checkSchemaUsage(session.transaction.catalog, session.currentRole, table.schema);
+  assertFlushable(table);
+  const isLocked = session.engine.storage
+    .locks()
+    .some(lock => lock.pid === session.pid && lock.relation === table.oid && lock.granted && STRONG_MODES.has(lock.mode));
+  if (isLocked) {
+    throw new PgError(SqlState.objectInUse, `table "${table.name}" is locked by this transaction, which the job would wait for`);
+  }
+  return table;
+}
+
+/** Modes that exclude the lock of flush and compaction. */
+const STRONG_MODES: ReadonlySet<string> = new Set([
+  'ShareUpdateExclusiveLock',
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+]);
+
+/** Whether a job was asked to stop: false when there is none of that id that has not ended. */
+function cancelJob(session: SessionContext, id: bigint): boolean {
+  const job = id > 0n && id < 1n << 53n ? findJob(session, Number(id)) : undefined;
+  return job !== undefined && session.engine.jobs.cancel(job.id);
+}
