@@ -14,7 +14,7 @@ import {
   UNIX_EPOCH_MICROS,
 } from '../types/datetime-calendar.ts';
 import {localFromUtc, secondsOfTimestamp, timestampFromDate} from '../types/datetime-math.ts';
-import {Interval} from '../types/interval-value.ts';
+import type {Interval} from '../types/interval-value.ts';
 import {numericFromInt} from '../types/numeric-convert.ts';
 import {numericAdd, numericDiv} from '../types/numeric-math.ts';
 import {Numeric} from '../types/numeric-value.ts';

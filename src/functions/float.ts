@@ -124,7 +124,7 @@ const checked =
     return r;
   };
 
-const RADIANS_PER_DEGREE = 0.0174532925199432957692;
+const RADIANS_PER_DEGREE = Math.PI / 180;
 const ASIN_HALF = Math.asin(0.5);
 const ACOS_HALF = Math.acos(0.5);
 const SIN_30 = Math.sin(30 * RADIANS_PER_DEGREE);

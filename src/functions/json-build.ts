@@ -7,7 +7,7 @@ import {quoteJson} from '../types/jsonb.ts';
 import type {JsonbNode} from '../types/jsonb-value.ts';
 import {JsonbValue} from '../types/jsonb-value.ts';
 import {numericFromFloat4, numericFromFloat8, numericFromInt} from '../types/numeric-convert.ts';
-import {Numeric} from '../types/numeric-value.ts';
+import type {Numeric} from '../types/numeric-value.ts';
 import type {PgRecord} from '../types/record-value.ts';
 import {CompositeType} from '../types/record.ts';
 import {elementOf} from './arrays.ts';

@@ -24,7 +24,7 @@ import {compareText} from '../types/text-compare.ts';
 import {jsonbGet, jsonbTypeOf} from './jsonb-edit.ts';
 import type {JsonPath, PathNode, PathStep} from './jsonpath-parse.ts';
 import {isPredicate} from './jsonpath-parse.ts';
-import {RegexCache} from './regex.ts';
+import type {RegexCache} from './regex.ts';
 
 /** An error that `silent` and predicates swallow. */
 class PathError extends PgError {}

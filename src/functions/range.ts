@@ -3,7 +3,7 @@ import {SqlState} from '../common/sqlstate.ts';
 import type {PgArray} from '../types/array-value.ts';
 import type {Datum, TypeInstance, Value} from '../types/contract.ts';
 import {emptyRange, MultirangeType, RangeType} from '../types/range.ts';
-import {RangeValue} from '../types/range-value.ts';
+import type {RangeValue} from '../types/range-value.ts';
 import type {AggregateTable} from './aggregate.ts';
 import {aggregateOf} from './aggregate.ts';
 import type {CallTypes, FunctionCode, SetFunctionCode} from './contract.ts';

@@ -1,5 +1,5 @@
 import {readFileSync} from 'node:fs';
-import pg from 'pg';
+import type pg from 'pg';
 
 /** A query that a real client sent. */
 export interface CorpusQuery {

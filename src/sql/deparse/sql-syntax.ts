@@ -7,8 +7,10 @@ export type PrintPiece = (text: string, expr: BoundExpr | null, showsImplicit: b
 export function sqlSyntax(call: CallExpr, print: PrintPiece): boolean {
   const [a, b, c, d] = call.args as readonly [BoundExpr, BoundExpr, BoundExpr, BoundExpr];
   const words = (pieces: readonly (string | BoundExpr)[]): true => {
-    for (const piece of pieces)
-      typeof piece === 'string' ? print(piece, null, false) : print('', piece, false);
+    for (const piece of pieces) {
+      if (typeof piece === 'string') print(piece, null, false);
+      else print('', piece, false);
+    }
     return true;
   };
   switch (call.functionName) {
