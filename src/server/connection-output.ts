@@ -26,6 +26,9 @@ export class ConnectionOutput {
   /** Bytes handed to the socket so far: the position of the buffer's first byte. */
   #sent = 0;
   #holds: Hold[] = [];
+  /** Positions where the last whole answer ended: now, and when the first hold began. */
+  #answered = 0;
+  #answeredAtHold = 0;
   #waiters: (() => void)[] = [];
   #isClosed = false;
   #isEnding = false;
@@ -57,6 +60,11 @@ export class ConnectionOutput {
     );
   }
 
+  /** True while something waits for durability. */
+  get isHeld(): boolean {
+    return this.#holds.length > 0;
+  }
+
   /** Resolves when the output is not full, or closed. */
   drained(): Promise<void> {
     if (!this.isFull) return Promise.resolve();
@@ -66,6 +74,7 @@ export class ConnectionOutput {
   /** Bytes written from here on stay until `seq` is durable. */
   holdUntil(seq: Seq): void {
     const hold: Hold = {position: this.#sent + this.writer.length, isDurable: false};
+    if (this.#holds.length === 0) this.#answeredAtHold = this.#answered;
     this.#holds.push(hold);
     let isInCall = true;
     this.#onDurable(seq, () => {
@@ -77,6 +86,18 @@ export class ConnectionOutput {
       if (wasFull && !this.isFull) this.#wake();
     });
     isInCall = false;
+  }
+
+  /** An answer is whole: it may leave without what follows. */
+  answered(): void {
+    this.#answered = this.#sent + this.writer.length;
+  }
+
+  /** The end of a turn: the beginning of an answer whose end is held waits for it, so that both leave in one write. */
+  endTurn(): void {
+    const isPart = this.#holds.length > 0 && this.#answeredAtHold <= this.#sent;
+    if (isPart && this.writer.length < FLUSH_SIZE && !this.#isEnding) return;
+    this.flush();
   }
 
   /** Hands what may leave to the socket. */

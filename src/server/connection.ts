@@ -30,6 +30,8 @@ export interface ConnectionServer extends StartUpServer {
 
 /** Bytes of unread messages at which reading stops while a statement runs. */
 const maxReadAhead = 1024 * 1024;
+/** A Sync message. */
+const syncBytes = 5;
 /** How long a statement goes on after the client has closed its side. */
 const halfCloseGraceMs = 1000;
 /** How long a canceled statement may take to stop before its session is ended all the same. */
@@ -106,6 +108,10 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
     if (!this.#isPumping) this.#output.flush();
   }
 
+  get hasInput(): boolean {
+    return this.#reader.buffered > syncBytes;
+  }
+
   copyInStarted(): void {
     this.#copy.start();
     queueMicrotask(() => this.#pump());
@@ -147,7 +153,8 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
       this.fatal(this.#known(error));
     }
     this.#isPumping = false;
-    this.#output.flush();
+    this.#output.endTurn();
+    if (this.#output.isHeld) this.#server.database.hurry?.();
     this.#adjustReading();
     if (this.#inputEnded) this.#finishAfterEnd();
   }

@@ -29,6 +29,7 @@ export interface SinkOwner {
   flushRequested(): void;
   copyInStarted(): void;
   fatal(error: PgError): void;
+  readonly hasInput: boolean;
   /** The client has not read for too long while the server had something to say. */
   overflowed(): void;
 }
@@ -45,6 +46,10 @@ export class ResultWriter implements ResultSink {
     this.#output = output;
     this.#encoders = encoders;
     this.#owner = owner;
+  }
+
+  get hasInput(): boolean {
+    return this.#owner.hasInput;
   }
 
   get isFull(): boolean {
@@ -141,6 +146,7 @@ export class ResultWriter implements ResultSink {
 
   readyForQuery(status: 'I' | 'T' | 'E'): void {
     writeReadyForQuery(this.#output.writer, status);
+    this.#output.answered();
   }
 
   copyInResponse(isBinary: boolean, columnCount: number): void {

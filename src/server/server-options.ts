@@ -13,6 +13,8 @@ export interface ServerLogger {
 export interface ServedDatabase extends SessionHost {
   /** Calls back once everything up to `seq` is durable; at once, in the call, when it is already. */
   onDurable(seq: Seq, callback: () => void): void;
+  /** A connection's answers wait for durability and it has nothing else to do. */
+  hurry?(): void;
   /** Secret of this data directory; makes the salts of unknown users. Absent: a random one for the life of the process. */
   readonly authSecret?: Buffer;
 }

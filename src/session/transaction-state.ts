@@ -74,6 +74,8 @@ export class TransactionState {
   onCommitting: () => Promise<void> = () => Promise.resolve();
   /** Called when the transaction ends, by commit (true) or rollback. */
   onEnd: (isCommit: boolean) => void = () => {};
+  /** Whether the client has sent more already: its commit should not wait for those of others. */
+  hasMoreInput: () => boolean = () => false;
 
   constructor(engine: TransactionHost, databaseOid: Oid, settings: SessionSettings, waiter: WaiterInfo) {
     this.#engine = engine;
@@ -254,7 +256,7 @@ export class TransactionState {
     if (tx === null) return this.#committed(null);
     try {
       if (this.#changes.length > 0) this.#engine.checkCatalogChanges(this.#databaseOid, this.#changes);
-      const pending = tx.commit();
+      const pending = tx.commit(this.hasMoreInput());
       if (pending === undefined) return this.#committed(tx);
       // Names are checked, applied and published in one turn: no other DDL can come between.
       if (this.#changes.length > 0) this.#engine.storage.flushCommits();

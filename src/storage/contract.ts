@@ -287,9 +287,10 @@ export interface Transaction {
   /**
    * Resolves once applied (visible). Durability is separate: `storage.whenDurable(commitSeq)`. Returns
    * undefined when it finished synchronously (nothing written, or applied in this turn). Throws on
-   * 40001 and deferred constraint failures: then it is rolled back.
+   * 40001 and deferred constraint failures: then it is rolled back. `isUrgent`: more work of this session
+   * waits behind it, so that it should not wait for company.
    */
-  commit(): Promise<void> | undefined;
+  commit(isUrgent?: boolean): Promise<void> | undefined;
   rollback(): void;
 }
 
@@ -389,6 +390,8 @@ export interface Storage {
   whenDurable(seq: Seq): Promise<void> | undefined;
   /** Callback form without a promise per commit: called in order once seq is durable (at once when it is). */
   onDurable(seq: Seq, callback: () => void): void;
+  /** A session's answers wait for durability and it has nothing else to do: syncs in place when no other session is at work. */
+  hurry(): void;
   /** Applies commits that wait for the end of the turn now. */
   flushCommits(): void;
   /** Gives back session-level advisory locks: pg_advisory_unlock_all, end of a connection. */

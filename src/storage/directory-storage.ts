@@ -46,6 +46,7 @@ export class DirectoryStorage implements Storage {
   }
 
   begin(options: BeginOptions): Transaction {
+    this.#engine.callers.note(options.waiter);
     return new StorageTransaction(this.#engine, ++this.#transactions, options);
   }
 
@@ -63,6 +64,10 @@ export class DirectoryStorage implements Storage {
 
   onDurable(seq: Seq, callback: () => void): void {
     this.#engine.durability.onDurable(Number(seq), callback);
+  }
+
+  hurry(): void {
+    this.#engine.durability.hurry();
   }
 
   flushCommits(): void {
@@ -214,7 +219,7 @@ export class DirectoryStorage implements Storage {
         manifest: null,
         applied: () => {},
         failed: () => {},
-      });
+      }, true);
     }
     commits.flush();
     await durability.close();

@@ -9,6 +9,7 @@ import type {HotStore} from './hot/hot-store.ts';
 import type {LockManager} from './locks/lock-manager.ts';
 import type {Sequences} from './sequences.ts';
 import type {StorageLogger, StorageSettings} from './settings.ts';
+import type {Callers} from './tx/callers.ts';
 import type {CommitQueue, Counters} from './tx/commit.ts';
 import type {SnapshotRegistry} from './tx/snapshot.ts';
 import type {UniqueChecker} from './tx/unique.ts';
@@ -29,6 +30,7 @@ export interface Engine {
   readonly snapshots: SnapshotRegistry;
   readonly durability: Durability;
   readonly commits: CommitQueue;
+  readonly callers: Callers;
   readonly sequences: Sequences;
   readonly unique: UniqueChecker;
   readonly counters: Counters;

@@ -14,10 +14,11 @@ import {Durability} from './hot/durability.ts';
 import {HotStore} from './hot/hot-store.ts';
 import {openSchema} from './hot/schema.ts';
 import {LockManager} from './locks/lock-manager.ts';
-import {finishDrains, loadManifest, removeUnpublished, syncLeftWal} from './recovery.ts';
+import {finishDrains, loadManifest, removeUnpublished, reserveWal, syncLeftWal} from './recovery.ts';
 import {Sequences} from './sequences.ts';
 import {DEFAULT_STORAGE_SETTINGS, type StorageLogger, type StorageSettings} from './settings.ts';
 import {DirectoryStorage} from './directory-storage.ts';
+import {Callers} from './tx/callers.ts';
 import {CommitQueue} from './tx/commit.ts';
 import {SnapshotRegistry} from './tx/snapshot.ts';
 import {UniqueChecker} from './tx/unique.ts';
@@ -68,12 +69,14 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     options.logger.info(`removed ${removed} segment files that were never published`);
   // The durability thread opens the WAL file, which exists only after a first write.
   db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run('opened_at', Date.now());
+  reserveWal(`${path}-wal`, settings.checkpointBytes);
 
   const {resolveTable, types, segments, logger} = options;
   const nameOf = (table: Oid): string => resolveTable(table)?.name ?? String(table);
   const snapshots = new SnapshotRegistry(meta.lastSeq, loadManifest(db, types));
   const hot = new HotStore(db, settings.hotImageBytes);
-  const durability = new Durability(`${path}-wal`, snapshots, logger);
+  const callers = new Callers();
+  const durability = new Durability(`${path}-wal`, snapshots, callers, logger);
   const cold = new ColdTables(
     segments,
     () => snapshots.current.manifest,
@@ -126,11 +129,14 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
         manifest: null,
         applied: () => {},
         failed: error => logger.error(`sequence reservation failed: ${error.message}`),
-      });
+      }, true);
       commits.flush();
     },
     nameOf,
   );
+  const locks = new LockManager(nameOf);
+  locks.onRowWait = () => commits.hasten();
+  durability.onSynced = () => commits.flush();
   const engine: Engine = {
     dataDir,
     incarnation: meta.incarnation,
@@ -142,10 +148,11 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     hot,
     cold,
     segments,
-    locks: new LockManager(nameOf),
+    locks,
     snapshots,
     durability,
     commits,
+    callers,
     sequences,
     unique: new UniqueChecker(cold),
     counters,

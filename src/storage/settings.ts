@@ -21,7 +21,7 @@ export interface StorageSettings {
 /** The settings of a directory opened without any. */
 export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   hotImageBytes: 512 * 1024 * 1024,
-  checkpointBytes: 8 * 1024 * 1024,
+  checkpointBytes: 64 * 1024 * 1024,
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
   bulkRows: 200_000,

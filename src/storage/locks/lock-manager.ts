@@ -26,6 +26,9 @@ export class LockManager {
   readonly #active = new Map<WaiterInfo, LockOwner>();
   readonly #nameOf: (table: Oid) => string;
 
+  /** Called when somebody begins to wait for a row: a commit that waits for company may hold it. */
+  onRowWait: () => void = () => {};
+
   constructor(nameOf: (table: Oid) => string) {
     this.#nameOf = nameOf;
   }
@@ -55,6 +58,7 @@ export class LockManager {
         `could not obtain lock on row in relation "${table.name}"`,
       );
     }
+    this.onRowWait();
     return locks.wait(rid, owner, ROW_MODES[mode]);
   }
 

@@ -2,6 +2,9 @@ import type {WaiterInfo} from '../contract.ts';
 import type {LockHolder, Releasable, RowHold, RowSpace, Waiting, WaitTarget} from './lock-parts.ts';
 import {LockWaiting} from './lock-wait.ts';
 
+/** A transaction with more row locks does not look who waits for them. */
+const MANY_ROWS = 32;
+
 /** Whoever holds and waits for locks: a transaction, or a session for its advisory locks. */
 export class LockOwner implements LockHolder, WaitTarget {
   readonly id: number;
@@ -43,6 +46,16 @@ export class LockOwner implements LockHolder, WaitTarget {
     const waits = this.#endWaits;
     this.#endWaits = [];
     for (const wait of waits) wait.wake();
+  }
+
+  /** Whether somebody may be waiting for what this one holds. */
+  get blocksOthers(): boolean {
+    if (this.#endWaits.length > 0) return true;
+    const {rowSpaces} = this;
+    const {length} = rowSpaces;
+    if (length > MANY_ROWS) return true;
+    for (let i = 0; i < length; i++) if (rowSpaces[i]!.hasWaiters) return true;
+    return false;
   }
 
   get endWaits(): readonly Waiting[] {

@@ -51,6 +51,7 @@ export interface WaitTarget {
 
 /** Row locks of one table, as far as a journal needs them. */
 export interface RowSpace {
+  readonly hasWaiters: boolean;
   release(rid: number, owner: LockHolder, before: number): void;
 }
 

@@ -111,6 +111,10 @@ export class RowLocks implements RowSpace {
     return held.mode >= 3;
   }
 
+  get hasWaiters(): boolean {
+    return this.#queues.size > 0;
+  }
+
   get size(): number {
     return this.#held.size;
   }

@@ -26,6 +26,8 @@ import {ManifestWriter} from './manifest-writer.ts';
 import type {SnapshotRegistry} from './snapshot.ts';
 
 const RID_RESERVE = 1 << 20;
+/** Commits that do not wait for more company. */
+const LARGE_GROUP = 32;
 const SEQ_RESERVE = 100_000;
 
 /** A unit on its way through the group. */
@@ -82,6 +84,10 @@ export class CommitQueue {
   readonly #manifestWriter: ManifestWriter;
   #waiting: Member[] = [];
   #isScheduled = false;
+  readonly #endOfTurn = (): void => {
+    this.#isScheduled = false;
+    this.flush();
+  };
   #isHeld = false;
   #releaseWaits: (() => void)[] = [];
   #isFlushing = false;
@@ -110,15 +116,27 @@ export class CommitQueue {
     return this.#lastSeq;
   }
 
-  /** Enters a commit; it is applied at the end of this turn, or with `flush`. */
-  enqueue(unit: CommitUnit): void {
+  /**
+   * Enters a commit; it is applied at the end of this turn, or with `flush`. While a sync is under way
+   * nothing new becomes durable before the next one: then commits wait for its end to share their
+   * pages, unless somebody waits for them (`isUrgent`).
+   */
+  enqueue(unit: CommitUnit, isUrgent: boolean): void {
     this.#waiting.push({unit, seq: 0, timestamp: 0n, parts: []});
-    if (this.#isScheduled) return;
+    if (isUrgent || !this.#context.durability.isSyncing || this.#waiting.length > LARGE_GROUP)
+      this.hasten();
+  }
+
+  /** What waits is applied at the end of this turn. */
+  hasten(): void {
+    if (this.#isScheduled || this.#waiting.length === 0) return;
     this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      this.flush();
-    });
+    setImmediate(this.#endOfTurn);
+  }
+
+  /** Whether commits cannot be applied now. */
+  get isHeld(): boolean {
+    return this.#isHeld || this.#isFlushing;
   }
 
   /** While held, commits wait: the last pass of a checkpoint. */

@@ -13,7 +13,7 @@ export async function submit(engine: Engine, change: Partial<ManifestChange>): P
       manifest: {...NO_MANIFEST_CHANGE, ...change},
       applied: resolve,
       failed: reject,
-    });
+    }, false);
   });
   await durability.whenDurable(seq);
 }

@@ -56,6 +56,7 @@ export class StorageTransaction implements Transaction {
   readonly #savepoints = new Savepoints();
   readonly #reads: ReadSet | null;
   #isEnded = false;
+  #isUrgent = false;
   readonly #seen: SeenSeq;
   #hints: LocationHints | null = null;
 
@@ -322,7 +323,8 @@ export class StorageTransaction implements Transaction {
     this.#savepoints.release(name);
   }
 
-  commit(): Promise<void> | undefined {
+  commit(isUrgent = false): Promise<void> | undefined {
+    this.#isUrgent = isUrgent;
     if (this.#isEnded) return undefined;
     if (!this.hasWrites) {
       this.#end();
@@ -378,7 +380,7 @@ export class StorageTransaction implements Transaction {
     }
   }
 
-  #enqueue(bulk: readonly BulkSegment[] = []): Promise<void> {
+  #enqueue(bulk: readonly BulkSegment[] = []): Promise<void> | undefined {
     const {commits, cold} = this.#engine;
     if (this.#reads !== null) {
       // Nothing may come between the validation and this commit.
@@ -395,21 +397,56 @@ export class StorageTransaction implements Transaction {
         );
       }
     }
-    const promise = new Promise<void>((resolve, reject) => {
-      const applied = (seq: number): void => {
+    return this.#reads !== null || this.#engine.callers.isLone
+      ? this.#applyNow(bulk)
+      : this.#applyLater(bulk);
+  }
+
+  /** Waits for the others of this turn. */
+  #applyLater(bulk: readonly BulkSegment[]): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#submit(bulk, resolve, reject);
+    });
+  }
+
+  /** Nothing more is waited for, unless commits are held. */
+  #applyNow(bulk: readonly BulkSegment[]): Promise<void> | undefined {
+    const {commits} = this.#engine;
+    if (commits.isHeld) return this.#applyLater(bulk);
+    let failure: Error | null = null;
+    this.#submit(
+      bulk,
+      () => {},
+      error => {
+        failure = error;
+      },
+    );
+    commits.flush();
+    if (failure !== null) throw failure as Error;
+    return undefined;
+  }
+
+  #submit(
+    bulk: readonly BulkSegment[],
+    done: () => void,
+    failed: (error: Error) => void,
+  ): void {
+    const unit = buildUnit(
+      this.#tables,
+      this.#ddl,
+      bulk,
+      seq => {
         this.commitSeq = BigInt(seq) as Seq;
         this.#end();
         this.#ddl.committed();
-        resolve();
-      };
-      const failed = (error: Error): void => {
+        done();
+      },
+      error => {
         this.rollback();
-        reject(error);
-      };
-      commits.enqueue(buildUnit(this.#tables, this.#ddl, bulk, applied, failed));
-    });
-    if (this.#reads !== null) commits.flush();
-    return promise;
+        failed(error);
+      },
+    );
+    this.#engine.commits.enqueue(unit, this.#isUrgent || this.#owner.blocksOthers);
   }
 
   #end(): void {
