@@ -24,6 +24,7 @@ import {FactoryCache} from './expr/factory-cache.ts';
 import {createFunctionLibrary} from './functions/library.ts';
 import {JobService} from './jobs/service.ts';
 import {LiveService} from './live/service.ts';
+import {checkAdmission} from './session/admission.ts';
 import type {LoginRole, ResultSink, Session, SessionHost, SessionOptions} from './session/contract.ts';
 import type {Engine, PlanEntry, SessionLogger} from './session/session-context.ts';
 import {EngineLibrary} from './session/engine-library.ts';
@@ -305,16 +306,11 @@ export class Database implements SessionHost {
     const catalog = this.#catalog(DatabaseOid.postgres);
     const role = catalog.roleByName(options.user);
     if (role === undefined) throw fatal(SqlState.invalidAuthorizationSpecification, `role "${options.user}" does not exist`);
-    if (!role.canLogin) {
-      throw fatal(SqlState.invalidAuthorizationSpecification, `role "${options.user}" is not permitted to log in`);
-    }
     const database = catalog.databaseByName(options.database);
     if (database === undefined || !this.#catalogs.has(database.oid)) {
       throw fatal(SqlState.invalidCatalogName, `database "${options.database}" does not exist`);
     }
-    if (!database.allowConnections) {
-      throw fatal(SqlState.objectNotInPrerequisiteState, `database "${options.database}" is not currently accepting connections`);
-    }
+    checkAdmission(role, database, catalog, this.engine.sessions.values());
     try {
       const session = new WadiSession(this.engine, options, sink, role, database);
       this.engine.sessions.set(session.pid, session);
@@ -344,6 +340,10 @@ export class Database implements SessionHost {
 
   onDurable(seq: Seq, callback: () => void): void {
     this.#storage.onDurable(seq, callback);
+  }
+
+  hurry(): void {
+    this.#storage.hurry();
   }
 
   /** Temporary objects of sessions that a crash ended. */

@@ -51,7 +51,9 @@ export class WadiSession implements SessionContext, Listener {
   readonly #simple: SimpleQuery;
   readonly #timers: StatementTimers;
   statementStartedAt = 0n;
-  /** The role that logged in (or SET SESSION AUTHORIZATION). */
+  /** The role that logged in. */
+  readonly loginRole: Oid;
+  /** The same, or that of SET SESSION AUTHORIZATION. */
   sessionRole: Oid;
   currentRole: Oid;
   /** Owner whose rows user tables show; differs from currentRole only inside SECURITY DEFINER functions. */
@@ -71,6 +73,7 @@ export class WadiSession implements SessionContext, Listener {
     this.sink = sink;
     this.pid = options.pid;
     this.database = database;
+    this.loginRole = role.oid;
     this.sessionRole = role.oid;
     this.currentRole = role.oid;
     this.settings = new SessionSettings(engine.settingDefinitions, engine.settingDefaults);
@@ -81,6 +84,7 @@ export class WadiSession implements SessionContext, Listener {
     });
     this.references = new ReferenceCache(engine.storages);
     this.transaction.onCommitting = () => runDeferred(this, true);
+    this.transaction.hasMoreInput = () => this.sink.hasInput === true;
     this.transaction.onEnd = isCommit => this.#transactionEnded(isCommit);
     this.facts = engine.factsFor(this);
     this.evalContext = new SessionEvalContext(this);
