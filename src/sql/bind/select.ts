@@ -13,7 +13,7 @@ import {
 } from './block.ts';
 import {coerceBoolean} from './coerce.ts';
 import {splitAnd} from './conjuncts.ts';
-import {collectColumns} from './expr-map.ts';
+import {collectColumns, mapChildren} from './expr-map.ts';
 import {sameExpr} from './expr-equal.ts';
 import {bindFrom} from './from.ts';
 import {bindGroupBy, Grouped} from './grouping.ts';
@@ -174,6 +174,18 @@ function bindDistinctOn(
     : on.map(node => bindOutputRef(block, node, targets, 'DISTINCT ON').expr);
 }
 
+/** Calls from which on PostgreSQL holds an expression for costly (10 * cpu_operator_cost). */
+const COSTLY_CALLS = 10;
+
+function callCount(expr: BoundExpr): number {
+  let count = expr.kind === 'call' || expr.kind === 'ioCast' || expr.kind === 'distinct' ? 1 : 0;
+  mapChildren(expr, child => {
+    count += callCount(child);
+    return child;
+  });
+  return count;
+}
+
 /** Windows, set-returning functions, outputs, DISTINCT, ORDER BY, LIMIT. */
 function finish(parts: Parts, start: LogicalNode): BoundQuery {
   const {block, statement} = parts;
@@ -191,9 +203,9 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
   }
   node = projectSets(block, node);
   const isDistinct = (statement.distinctClause ?? []).length > 0;
-  // Volatile outputs are computed after the sort; with LIMIT all are, so that rows beyond it are never evaluated.
+  // Volatile outputs are computed after the sort, with LIMIT also costly ones (PostgreSQL make_sort_input_target).
   const isLate = (expr: BoundExpr): boolean =>
-    statement.limitCount !== undefined || isVolatile(expr);
+    isVolatile(expr) || (statement.limitCount !== undefined && callCount(expr) > COSTLY_CALLS);
   const postponed =
     statement.sortClause !== undefined && !isDistinct
       ? parts.targets.filter(
@@ -278,7 +290,13 @@ function sortKeys(
 ): SortKey[] {
   const {block} = parts;
   const {binding} = block;
-  return parts.order.map(({target, key}) => {
+  // A constant orders nothing: without it an index may give the order.
+  const isUseless = ({key}: (typeof parts.order)[number]): boolean =>
+    !isDistinct &&
+    parts.statement.limitOption !== 'LIMIT_OPTION_WITH_TIES' &&
+    (key.expr.kind === 'constant' || key.expr.kind === 'slot');
+  const order = parts.order.filter(item => !isUseless(item));
+  return order.map(({target, key}) => {
     if (target !== -1)
       return {
         ...key,
