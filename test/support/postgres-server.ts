@@ -13,10 +13,16 @@ export interface PostgresServer {
 }
 
 const binFolders = ['/usr/lib/postgresql/15/bin', '/usr/local/opt/postgresql@15/bin', '/usr/bin'];
-const settings = [
-  ...['listen_addresses=', 'fsync=off', 'synchronous_commit=off', 'full_page_writes=off'],
-  ...['max_connections=50', 'timezone=UTC', 'log_min_messages=fatal'],
-];
+const settings = ['max_connections=100', 'timezone=UTC', 'log_min_messages=fatal'];
+const fastSettings = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
+
+/** How to start it; by default reached by its socket only, and losing everything with the machine's power. */
+export interface PostgresOptions {
+  /** Also listen on this port of 127.0.0.1. */
+  readonly tcpPort?: number;
+  /** Keep what is committed, as PostgreSQL does unless told otherwise. */
+  readonly isDurable?: boolean;
+}
 
 /** The folder of initdb and postgres of version 15, or null where it is not installed. */
 export function findPostgres(): string | null {
@@ -24,7 +30,7 @@ export function findPostgres(): string | null {
 }
 
 /** Makes a new cluster and starts it; as root it runs as the user `postgres` (PostgreSQL refuses root). */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(given: PostgresOptions = {}): Promise<PostgresServer> {
   const bin = findPostgres();
   if (bin === null) throw new Error('PostgreSQL 15 (initdb) is not installed');
   const folder = temporaryFolder('postgres');
@@ -41,7 +47,14 @@ export async function startPostgres(): Promise<PostgresServer> {
     options,
   );
   if (initdb.status !== 0) throw new Error(`initdb: ${initdb.stderr.toString()}`);
-  const args = ['-D', data, '-k', folder.path, ...settings.flatMap(setting => ['-c', setting])];
+  const {tcpPort, isDurable} = given;
+  const port = tcpPort ?? 5432;
+  const all = [
+    ...settings,
+    ...(isDurable === true ? [] : fastSettings),
+    ...(tcpPort === undefined ? ['listen_addresses='] : ['listen_addresses=127.0.0.1', `port=${port}`]),
+  ];
+  const args = ['-D', data, '-k', folder.path, ...all.flatMap(setting => ['-c', setting])];
   const child = spawn(join(bin, 'postgres'), args, {
     ...options,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -57,14 +70,14 @@ export async function startPostgres(): Promise<PostgresServer> {
   process.once('exit', abandon);
   await untilReady(
     bin,
-    folder.path,
+    {host: folder.path, port},
     () => child.exitCode !== null,
     () => log,
   );
   const version = /(\d+\.\d+)/.exec(spawnSync(join(bin, 'postgres'), ['-V']).stdout.toString());
   return {
     host: folder.path,
-    port: 5432,
+    port,
     version: version?.[1] ?? '15',
     stop: async () => {
       process.off('exit', abandon);
@@ -86,13 +99,13 @@ function postgresUser(): {uid: number; gid: number} {
 
 async function untilReady(
   bin: string,
-  host: string,
+  {host, port}: {readonly host: string; readonly port: number},
   hasEnded: () => boolean,
   log: () => string,
 ): Promise<void> {
   for (let i = 0; i < 300; i += 1) {
     if (hasEnded()) throw new Error(`postgres did not start: ${log()}`);
-    const ready = spawnSync(join(bin, 'pg_isready'), ['-q', '-h', host, '-p', '5432']);
+    const ready = spawnSync(join(bin, 'pg_isready'), ['-q', '-h', host, '-p', String(port)]);
     if (ready.status === 0) return;
     await new Promise(resolve => setTimeout(resolve, 50));
   }

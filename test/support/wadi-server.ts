@@ -28,6 +28,8 @@ export interface WadiServerOptions {
   readonly dataDir?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Options of node; by default those that help to understand a failure. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** Starts `src/main.ts` (or the program that WADI_MAIN names) on port 0 and waits for its line `wadi ready URL URL`. */
@@ -36,7 +38,7 @@ export function startWadi(options: WadiServerOptions = {}): Promise<WadiServer> 
   const dataDir = options.dataDir ?? folder?.path ?? '';
   const main = join(root, process.env['WADI_MAIN'] ?? 'src/main.ts');
   const flags = [
-    '--enable-source-maps',
+    ...(options.nodeFlags ?? ['--enable-source-maps']),
     '--enable-experimental-regexp-engine-on-excessive-backtracks',
   ];
   const given = ['--port', '0', '--http-port', '0', '--data-dir', dataDir, ...(options.args ?? [])];

@@ -1,0 +1,32 @@
+// Benchmarks against PostgreSQL 15 on the same machine: `npm run bench -- point|commit|scan|loop|start [--seconds n] [--rounds n]`.
+import {parseArgs} from 'node:util';
+import {commit} from './commit.ts';
+import {loop} from './loop.ts';
+import {point} from './point.ts';
+import {scan} from './scan.ts';
+import {startUp} from './start-up.ts';
+import type {SuiteOptions} from './support/suite-options.ts';
+
+const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<void>>> = {
+  point,
+  commit,
+  scan,
+  loop,
+  start: startUp,
+};
+
+const {values, positionals} = parseArgs({
+  allowPositionals: true,
+  options: {seconds: {type: 'string', default: '3'}, rounds: {type: 'string', default: '5'}},
+});
+const names = positionals.length > 0 ? positionals : Object.keys(suites);
+const options = {seconds: Number(values.seconds), rounds: Number(values.rounds)};
+for (const name of names) {
+  const suite = suites[name];
+  if (suite === undefined) {
+    process.stderr.write(`no suite "${name}"; there are ${Object.keys(suites).join(', ')}\n`);
+    process.exit(1);
+  }
+  await suite(options);
+}
+process.exit(0);
