@@ -34,12 +34,11 @@ async function runNamed(session: SessionContext, type: 'flush' | 'compact', name
   if (type === 'compact') checkOwner(catalog, session.currentRole, table, 'table');
   const owner = type === 'flush' ? flushOwner(session, table, false)! : null;
   const job = startJob(session, type, table, owner);
-  try {
-    await session.wait(job.ended);
-  } catch (error) {
-    session.engine.jobs.cancel(job.id);
-    throw error;
-  }
+  // The operator waits for this promise; when its statement fails meanwhile, the session cancels what sleeps.
+  const sleeping = {isOver: false, cancel: () => void session.engine.jobs.cancel(job.id)};
+  session.sleeping = sleeping;
+  await job.ended;
+  if (session.sleeping === sleeping) session.sleeping = null;
   job.outcome();
   return BigInt(job.id);
 }
