@@ -57,6 +57,10 @@ async function serve(flags: ConfigSource & {version?: boolean}): Promise<void> {
     return;
   }
   const stopping = stopOnSignals();
+  if (process.env['WADI_LOOP_STATS'] !== undefined) {
+    const {startLoopStats} = await import('./server/loop-stats.ts');
+    startLoopStats(line => process.stderr.write(line));
+  }
   const config = await resolveConfig(flags, process.env);
   const running = await start(config);
   const {listen} = config.server;
@@ -68,10 +72,6 @@ async function serve(flags: ConfigSource & {version?: boolean}): Promise<void> {
       `connect: psql -h ${unbracketed(host)} -p ${running.port} -U postgres postgres\n` +
       `     or: ${url}\n`,
   );
-  if (process.env['WADI_LOOP_STATS'] !== undefined) {
-    const {startLoopStats} = await import('./server/loop-stats.ts');
-    startLoopStats(line => process.stderr.write(line));
-  }
   stopping.stop(running);
 }
 
