@@ -6,7 +6,10 @@ import {SqlState} from '../common/sqlstate.ts';
 import type {Datum, FormatSettings} from '../types/contract.ts';
 import type {Formats, ResultShape, ResultSink, Session} from './contract.ts';
 
-/** A value in a row: bigint for int8, number for the other integers, oid and floats, boolean, Uint8Array for bytea, else PostgreSQL's text form. */
+/**
+ * A value in a row: bigint for int8, number for the other integers, oid and floats, boolean, Uint8Array for bytea, else
+ * PostgreSQL's text form.
+ */
 export type EmbeddedValue = string | number | bigint | boolean | Uint8Array | null;
 
 /** A value of $n: Uint8Array is given in binary form (bytea), a Date as its instant, all else as text of the parameter's type. */
@@ -54,11 +57,14 @@ export class EmbeddedSession {
   }
 
   /**
-   * Runs a statement and resolves with its result once what it shows is durable. Several statements are one implicit transaction and resolve with the last
+   * Runs a statement and resolves with its result once what it shows is durable. Several statements are one implicit
+   * transaction and resolve with the last
    * result. With `params`, even an empty list, it is one statement with $1, $2 ... Errors are PgError.
    */
   async query(sql: string, params?: readonly EmbeddedParameter[]): Promise<EmbeddedResult> {
-    const results = await this.#inTurn(() => (params === undefined ? this.#simple(sql) : this.#extended(sql, params)));
+    const results = await this.#inTurn(() =>
+      params === undefined ? this.#simple(sql) : this.#extended(sql, params),
+    );
     return results.at(-1) ?? EMPTY;
   }
 
@@ -116,7 +122,10 @@ export class EmbeddedSession {
     return this.#sink.finish();
   }
 
-  async #extended(sql: string, params: readonly EmbeddedParameter[]): Promise<readonly EmbeddedResult[]> {
+  async #extended(
+    sql: string,
+    params: readonly EmbeddedParameter[],
+  ): Promise<readonly EmbeddedResult[]> {
     const session = this.#session;
     this.#sink.begin();
     try {
@@ -221,17 +230,32 @@ class EmbeddedSink implements ResultSink {
     this.#open = {shape, rows: []};
   }
 
-  dataRows(shape: ResultShape, _formats: Formats, batch: Batch, range: {readonly from: number; readonly to: number}, settings: FormatSettings): void {
+  dataRows(
+    shape: ResultShape,
+    _formats: Formats,
+    batch: Batch,
+    range: {readonly from: number; readonly to: number},
+    settings: FormatSettings,
+  ): void {
     const {rows} = this.#open;
     for (let i = range.from; i < range.to; i++) {
       const at = batch.selection === null ? i : batch.selection[i]!;
-      rows.push(shape.fields.map((field, column) => toJs(datumAt(batch.vectors[column]!, at), field, settings)));
+      rows.push(
+        shape.fields.map((field, column) =>
+          toJs(datumAt(batch.vectors[column]!, at), field, settings),
+        ),
+      );
     }
   }
 
   commandComplete(tag: string): void {
     const {shape, rows} = this.#open;
-    this.#results.push({fields: shape === null ? [] : shape.fields.map(fieldOf), rows, tag, notices: this.#notices});
+    this.#results.push({
+      fields: shape === null ? [] : shape.fields.map(fieldOf),
+      rows,
+      tag,
+      notices: this.#notices,
+    });
     this.#notices = [];
     this.#open = {shape: null, rows: []};
   }

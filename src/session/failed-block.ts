@@ -4,7 +4,10 @@ import type {ParsedStatement} from '../sql/contract.ts';
 
 /** 25P02. */
 export function inFailedTransaction(): PgError {
-  return new PgError(SqlState.inFailedSqlTransaction, 'current transaction is aborted, commands ignored until end of transaction block');
+  return new PgError(
+    SqlState.inFailedSqlTransaction,
+    'current transaction is aborted, commands ignored until end of transaction block',
+  );
 }
 
 /** COMMIT, ROLLBACK, ROLLBACK TO and PREPARE TRANSACTION are allowed in a failed block. */
@@ -13,6 +16,9 @@ export function endsTransaction(statement: ParsedStatement): boolean {
   if (ast === null || !('TransactionStmt' in ast)) return false;
   const kind = ast.TransactionStmt.kind;
   return (
-    kind === 'TRANS_STMT_COMMIT' || kind === 'TRANS_STMT_ROLLBACK' || kind === 'TRANS_STMT_ROLLBACK_TO' || kind === 'TRANS_STMT_PREPARE'
+    kind === 'TRANS_STMT_COMMIT' ||
+    kind === 'TRANS_STMT_ROLLBACK' ||
+    kind === 'TRANS_STMT_ROLLBACK_TO' ||
+    kind === 'TRANS_STMT_PREPARE'
   );
 }

@@ -1,6 +1,9 @@
 import type {PgError} from '../common/errors.ts';
 
-/** Cancel requests and timeouts of one session: an error raised from outside ends the running statement at its next check, or its wait at once. */
+/**
+ * Cancel requests and timeouts of one session: an error raised from outside ends the running statement at its next
+ * check, or its wait at once.
+ */
 export class Interrupts {
   #error: PgError | null = null;
   #wake: (() => void) | null = null;

@@ -4,6 +4,8 @@ import type {ParsedStatement} from '../sql/contract.ts';
 export function textOf(statement: ParsedStatement): string {
   const {text, location, length} = statement;
   if (location === 0 && length >= Buffer.byteLength(text)) return text;
-  return Buffer.from(text).subarray(location, location + length).toString('utf8').trim();
+  return Buffer.from(text)
+    .subarray(location, location + length)
+    .toString('utf8')
+    .trim();
 }
-

@@ -41,7 +41,10 @@ t.test('statements answer JavaScript values', async t => {
     ],
   );
   const dropped = await session.query('DROP TABLE IF EXISTS nowhere');
-  t.match(dropped.notices[0], {severity: 'NOTICE', message: 'table "nowhere" does not exist, skipping'});
+  t.match(dropped.notices[0], {
+    severity: 'NOTICE',
+    message: 'table "nowhere" does not exist, skipping',
+  });
   t.equal((await session.query('')).tag, '');
 });
 
@@ -58,7 +61,9 @@ t.test('errors are PgError, and the session goes on', async t => {
   const failure = session.query('SELECT 1 / $1::int4', [0]);
   await t.rejects(failure, {code: '22012', message: 'division by zero'});
   t.ok((await failure.catch((error: unknown) => error)) instanceof PgError);
-  await t.rejects(session.query('INSERT INTO n VALUES (1); INSERT INTO n VALUES (1)'), {code: '23505'});
+  await t.rejects(session.query('INSERT INTO n VALUES (1); INSERT INTO n VALUES (1)'), {
+    code: '23505',
+  });
   t.same((await session.query('SELECT count(*) FROM n')).rows, [[0n]], 'one implicit transaction');
   await t.rejects(session.query('COPY n FROM STDIN'), {code: '0A000'});
   await t.rejects(session.query('SELEC 1'), {code: '42601'});
