@@ -22,8 +22,8 @@ import {parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import {compareText} from '../types/text-compare.ts';
 import {jsonbGet, jsonbTypeOf} from './jsonb-edit.ts';
-import type {JsonPath, PathNode, PathStep} from './jsonpath-parse.ts';
-import {isPredicate} from './jsonpath-parse.ts';
+import type {JsonPath, PathNode, PathStep} from '../types/jsonpath-parse.ts';
+import {isPredicate} from '../types/jsonpath-parse.ts';
 import type {RegexCache} from './regex.ts';
 
 /** An error that `silent` and predicates swallow. */

@@ -9,6 +9,7 @@ import {makeFloat4, makeFloat8} from './floats.ts';
 import {makeGeometryTypes} from './geometry.ts';
 import {Int8Type, makeInt2, makeInt4} from './integers.ts';
 import {JsonbType, JsonType} from './jsonb.ts';
+import {JsonPathType} from './jsonpath.ts';
 import {MoneyType} from './money.ts';
 import {MacType, NetworkType} from './network.ts';
 import {NumericType} from './numeric.ts';
@@ -133,6 +134,7 @@ function textTypes(): TypeInstance[] {
     new VarcharType({oid: 1043, name: 'varchar', arrayOid: 1015, ...collatable}),
     new BpcharType({oid: 1042, name: 'bpchar', arrayOid: 1014, ...collatable}),
     new JsonType({oid: 114, name: 'json', arrayOid: 199, category: 'U', length: -1}),
+    new JsonPathType(),
     new UnorderedTextType({oid: 142, name: 'xml', arrayOid: 143, category: 'U', length: -1}),
     new UnorderedTextType({
       oid: 1790,

@@ -296,9 +296,8 @@ export class HashJoin implements Operator {
     }
   }
 
-  #startBatch(batch: Batch): void {
-    this.#batch = batch;
-    this.#row = 0;
+  /** The first candidate of each row; -2 = its key is NULL. */
+  #findGroups(batch: Batch): void {
     const {vectors: keys, selection} = this.#leftKeys.evaluate(this.#run, batch);
     this.#table.assign(keys, selection, batch.count, this.#groups, false);
     const groups = this.#groups;
@@ -310,6 +309,14 @@ export class HashJoin implements Operator {
     if (haveNulls(keys)) {
       for (let i = 0; i < batch.count; i++) if (hasNull(keys, selection === null ? i : selection[i]!)) groups[i] = -2;
     }
+  }
+
+  #startBatch(batch: Batch): void {
+    this.#batch = batch;
+    this.#row = 0;
+    // PostgreSQL does not evaluate the left side of NOT IN over no rows.
+    if (this.#plan.isNullAware && this.#rightRows === 0) this.#groups.fill(ABSENT, 0, batch.count);
+    else this.#findGroups(batch);
     if (this.#leftMatched.length < batch.count) this.#leftMatched = new Uint8Array(BATCH_CAPACITY);
     this.#leftMatched.fill(0, 0, batch.count);
     this.#candidate = batch.count > 0 ? Math.max(this.#groups[0]!, ABSENT) : ABSENT;

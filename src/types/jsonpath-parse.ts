@@ -1,7 +1,7 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {JsonbNode} from '../types/jsonb-value.ts';
-import {parseNumeric} from '../types/numeric-text.ts';
+import type {JsonbNode} from './jsonb-value.ts';
+import {parseNumeric} from './numeric-text.ts';
 
 /** A parsed SQL/JSON path: expressions and, in the same tree, predicates. */
 export type PathNode =
@@ -42,7 +42,7 @@ export type PathStep =
       readonly list: readonly {readonly from: PathNode; readonly to: PathNode | null}[];
     }
   | {readonly kind: 'filter'; readonly condition: PathNode}
-  | {readonly kind: 'method'; readonly name: string};
+  | {readonly kind: 'method'; readonly name: string; readonly template: string | null};
 
 /** A path with its mode. */
 export interface JsonPath {
@@ -132,6 +132,10 @@ function syntaxError(text: string, near: string): PgError {
   return new PgError(SqlState.syntaxError, `syntax error ${place}`);
 }
 
+function notAllowed(message: string): PgError {
+  return new PgError(SqlState.syntaxError, message);
+}
+
 /** Parses a path; 42601 or 22P02 for what is none. */
 export function parseJsonPath(text: string): JsonPath {
   return new Parser(text).parse();
@@ -152,6 +156,9 @@ class Parser {
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #at = 0;
+  /** How many filters, and array subscripts, the parser is in. */
+  #filters = 0;
+  #subscriptDepth = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -301,7 +308,10 @@ class Parser {
       default:
     }
     if (token.text === '$') return {kind: 'root'};
-    if (token.text === '@') return {kind: 'current'};
+    if (token.text === '@') {
+      if (this.#filters === 0) throw notAllowed('@ is not allowed in root expressions');
+      return {kind: 'current'};
+    }
     if (token.text === '(' && token.kind === 'symbol') {
       const inner = this.#or();
       this.#expect(')');
@@ -320,6 +330,7 @@ class Parser {
       case 'null':
         return {kind: 'literal', value: null};
       case 'last':
+        if (this.#subscriptDepth === 0) throw notAllowed('LAST is allowed only in array subscripts');
         return {kind: 'last'};
       case 'exists': {
         this.#expect('(');
@@ -338,7 +349,9 @@ class Parser {
     if (this.#take('[')) return this.#subscripts();
     if (this.#take('?')) {
       this.#expect('(');
+      this.#filters++;
       const condition = this.#or();
+      this.#filters--;
       this.#expect(')');
       return {kind: 'filter', condition};
     }
@@ -353,9 +366,10 @@ class Parser {
       throw this.#unexpected();
     this.#at++;
     if (token.kind === 'word' && methods.has(token.text) && this.#take('(')) {
-      if (token.text === 'datetime' && this.#token().kind === 'string') this.#at++;
+      const hasTemplate = token.text === 'datetime' && this.#token().kind === 'string';
+      const template = hasTemplate ? this.#string() : null;
       this.#expect(')');
-      return {kind: 'method', name: token.text};
+      return {kind: 'method', name: token.text, template};
     }
     return {kind: 'key', name: token.kind === 'variable' ? `$${token.text}` : token.text};
   }
@@ -382,10 +396,12 @@ class Parser {
       return {kind: 'anyElement'};
     }
     const list: {from: PathNode; to: PathNode | null}[] = [];
+    this.#subscriptDepth++;
     do {
       const from = this.#sum();
       list.push({from, to: this.#takeWord('to') ? this.#sum() : null});
     } while (this.#take(','));
+    this.#subscriptDepth--;
     this.#expect(']');
     return {kind: 'subscripts', list};
   }
