@@ -55,11 +55,11 @@ function holdsOnColumns(
   relation: {readonly owner: Oid; readonly columns: readonly ColumnDescriptor[]},
   need: RequiredPrivilege,
 ): boolean {
-  if (need.columns.length === 0) return false;
-  return need.columns.every(attnum => {
-    const acl = relation.columns.find(column => column.attnum === attnum)?.acl ?? null;
-    return acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
-  });
+  const isHeld = (acl: ColumnDescriptor['acl']): boolean =>
+    acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
+  // count(*) reads no column: the right to any will do (PostgreSQL ExecCheckRTEPerms).
+  if (need.columns.length === 0) return need.privilege === 'r' && relation.columns.some(column => isHeld(column.acl));
+  return need.columns.every(attnum => isHeld(relation.columns.find(column => column.attnum === attnum)?.acl ?? null));
 }
 
 /** 42501 unless the role may look into the schema. */
