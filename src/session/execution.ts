@@ -17,6 +17,8 @@ export interface RowReceiver {
 /** A statement being executed: run, perhaps in several portions, then closed. */
 export interface Execution {
   readonly shape: ResultShape | null;
+  /** Takes the locks of its tables before its columns are told; a promise when others hold them, and then `shape` may change. */
+  lock?(): Promise<void> | undefined;
   /** Types of $n in a command that takes parameters (SUBSCRIBE). */
   readonly parameterTypes?: readonly TypeInstance[];
   /** Pulls up to `maxRows` rows (Infinity = all) into the receiver. */

@@ -34,9 +34,25 @@ export class ExtendedProtocol implements ClientStatements {
     if (name !== '' && this.statements.has(name)) {
       throw new PgError(SqlState.duplicatePreparedStatement, `prepared statement "${name}" already exists`);
     }
-    this.statements.set(name, session.planner.prepare(name, sql, statement, parameterTypes as readonly Oid[], false));
-    session.sink.parseComplete();
-    return undefined;
+    const prepare = (): PreparedStatement => session.planner.prepare(name, sql, statement, parameterTypes as readonly Oid[], false);
+    const prepared = prepare();
+    const locking = prepared.entry === null ? undefined : session.lockTables(prepared.entry.plan);
+    return locking === undefined ? this.#parsed(prepared) : this.#parseLater(prepare, locking);
+  }
+
+  /** The tables are locked by others, who may change them: the statement is analysed when they are done. */
+  async #parseLater(prepare: () => PreparedStatement, locking: Promise<void>): Promise<void> {
+    for (let pending: Promise<void> | undefined = locking; ; ) {
+      await pending;
+      const prepared = prepare();
+      pending = prepared.entry === null ? undefined : this.#session.lockTables(prepared.entry.plan);
+      if (pending === undefined) return this.#parsed(prepared);
+    }
+  }
+
+  #parsed(prepared: PreparedStatement): undefined {
+    this.statements.set(prepared.name, prepared);
+    this.#session.sink.parseComplete();
   }
 
   #statement(name: string): PreparedStatement {
@@ -66,8 +82,15 @@ export class ExtendedProtocol implements ClientStatements {
     this.#dropPortal(message.portal);
     const execution = prepared.statement === null ? null : session.planner.executionOf(prepared, params);
     const formats = resultFormats(message.resultFormats, prepared.shape);
-    this.portals.set(message.portal, {
-      name: message.portal,
+    const {portal} = message;
+    const locking = execution?.lock?.();
+    if (locking === undefined) return this.#bound(portal, prepared, execution, formats);
+    return locking.then(() => this.#bound(portal, prepared, execution, formats));
+  }
+
+  #bound(name: string, prepared: PreparedStatement, execution: Execution | null, formats: Formats): undefined {
+    this.portals.set(name, {
+      name,
       statement: prepared,
       execution,
       formats,
@@ -75,8 +98,7 @@ export class ExtendedProtocol implements ClientStatements {
       cursor: null,
       isHeld: false,
     });
-    session.sink.bindComplete();
-    return undefined;
+    this.#session.sink.bindComplete();
   }
 
   #parameters(prepared: PreparedStatement, message: BindMessage): readonly Datum[] {

@@ -6,16 +6,19 @@ import {END, PAUSE} from '../exec/operator.ts';
 import type {Datum} from '../types/contract.ts';
 import type {Formats, ResultShape} from './contract.ts';
 import type {Execution, RowReceiver, RunResult} from './execution.ts';
-import type {PlanEntry, PlanInstance, SessionContext} from './session-context.ts';
+import {resultChanged, sameShape} from './result-shape.ts';
+import type {PlanEntry, PlanInstance, PlannedQuery, SessionContext} from './session-context.ts';
 
 /** Runs an operator tree. */
 export class PlanExecution implements Execution {
-  readonly shape: ResultShape | null;
+  shape: ResultShape | null;
   readonly #session: SessionContext;
-  readonly #entry: PlanEntry;
+  #entry: PlanEntry;
   #instance: PlanInstance | null;
   readonly #params: readonly Datum[];
-  readonly #slots: readonly Datum[];
+  #slots: readonly Datum[];
+  readonly #replan: (() => PlannedQuery) | null;
+  #isLocked = false;
   #isOpen = false;
   #isDone = false;
   #affected = 0;
@@ -24,8 +27,16 @@ export class PlanExecution implements Execution {
   #storedAt = 0;
   sent = 0;
 
-  constructor(session: SessionContext, entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]) {
+  /** `replan` plans the statement anew when its tables were changed while it waited for their locks; null: such a wait ends in an error. */
+  constructor(
+    session: SessionContext,
+    entry: PlanEntry,
+    params: readonly Datum[],
+    slots: readonly Datum[],
+    replan: (() => PlannedQuery) | null = null,
+  ) {
     this.#session = session;
+    this.#replan = replan;
     this.#entry = entry;
     this.#instance = null;
     this.#params = params;
@@ -36,6 +47,34 @@ export class PlanExecution implements Execution {
   /** Uses this instance (EXPLAIN ANALYZE's) instead of one from the pool. */
   useInstance(instance: PlanInstance): void {
     this.#instance = instance;
+  }
+
+  lock(): Promise<void> | undefined {
+    if (this.#isLocked) return undefined;
+    const waiting = this.#session.lockTables(this.#entry.plan);
+    if (waiting !== undefined) return this.#lockLater(waiting);
+    this.#isLocked = true;
+    return undefined;
+  }
+
+  async #lockLater(waiting: Promise<void>): Promise<void> {
+    for (let pending: Promise<void> | undefined = waiting; pending !== undefined; ) {
+      await pending;
+      if (this.#entry.catalog !== this.#session.transaction.catalog) this.#planAgain();
+      pending = this.#session.lockTables(this.#entry.plan);
+    }
+    this.#isLocked = true;
+  }
+
+  #planAgain(): void {
+    const {catalog} = this.#session.transaction;
+    const {plan, catalog: before} = this.#entry;
+    if (plan.tables.every(({oid}) => catalog.tableByOid(oid) === before.tableByOid(oid))) return;
+    if (this.#replan === null || this.#instance !== null) throw resultChanged();
+    const {entry, slots} = this.#replan();
+    this.#entry = entry;
+    this.#slots = slots;
+    this.shape = entry.shape;
   }
 
   #open(): void {
@@ -54,7 +93,7 @@ export class PlanExecution implements Execution {
     if (this.#stored !== null) return this.#emitStored(this.#stored, maxRows, receiver);
     if (this.#isDone) return 'complete';
     if (maxRows !== Infinity && this.shape !== null && this.#entry.plan.kind !== 'select') return this.#runStored(maxRows, receiver);
-    const locked = this.#isOpen ? undefined : this.#session.lockTables(this.#entry.plan);
+    const locked = this.lock();
     if (locked !== undefined) return this.#afterLocks(locked, maxRows, receiver);
     if (!this.#isOpen) this.#open();
     return this.#pull(maxRows, receiver);
@@ -85,7 +124,9 @@ export class PlanExecution implements Execution {
   }
 
   async #afterLocks(locked: Promise<void>, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+    const told = this.shape;
     await locked;
+    if (!sameShape(told, this.shape)) throw resultChanged();
     this.#open();
     return this.#pull(maxRows, receiver);
   }

@@ -8,11 +8,10 @@ import type {BindContext, ParsedStatement} from '../sql/contract.ts';
 import type {PlanEnvironment} from '../sql/plan/plan-cache.ts';
 import {describeQuery, planStatement} from '../sql/plan/plan-statement.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
-import type {ResultShape} from './contract.ts';
 import {makeCommand} from './commands/registry.ts';
 import type {Execution} from './execution.ts';
 import {StoredPlan} from './plan-store.ts';
-import {shapeOf} from './result-shape.ts';
+import {resultChanged, sameShape, shapeOf} from './result-shape.ts';
 import type {PlanEntry, PlannedQuery, PreparedStatement, SessionContext, StatementPlanner} from './session-context.ts';
 import {tempSchemaName} from './search-path.ts';
 
@@ -117,7 +116,8 @@ export class Planner implements StatementPlanner {
     if (session.transaction.hasDdl || session.transaction.status === 'failed') return null;
     const found = session.engine.plans.find(sql, this.#environment('simple', NO_TYPES));
     if (found === null) return null;
-    return () => session.executePlan(found.entry, NO_PARAMS, found.slots);
+    const replan = (): PlannedQuery => this.plan(session.engine.parser.parse(sql)[0]!, NO_TYPES, true);
+    return () => session.executePlan(found.entry, NO_PARAMS, found.slots, replan);
   }
 
   /** Analyses a statement for Parse or PREPARE: parameter types and result columns. */
@@ -163,14 +163,22 @@ export class Planner implements StatementPlanner {
     if (prepared.entry === null || prepared.entry.catalog !== catalog) {
       const command = makeCommand(session, statement, params);
       if (command !== null) return command;
-      const types = prepared.parameterTypes.map(type => type.oid);
-      const {entry, slots} = this.plan(statement, types);
-      if (!sameShape(prepared.shape, entry.shape)) throw new PgError('0A000', 'cached plan must not change result type');
-      prepared.entry = entry;
-      prepared.slots = slots;
+      this.#planAgain(prepared, statement);
     }
-    for (const check of prepared.entry.bindChecks) this.evaluate(check, params, prepared.slots);
-    return session.executePlan(prepared.entry, params, prepared.slots);
+    const {entry, slots} = prepared;
+    for (const check of entry!.bindChecks) this.evaluate(check, params, slots);
+    return session.executePlan(entry!, params, slots, () => this.#planAgain(prepared, statement));
+  }
+
+  #planAgain(prepared: PreparedStatement, statement: ParsedStatement): PlannedQuery {
+    const planned = this.plan(
+      statement,
+      prepared.parameterTypes.map(type => type.oid),
+    );
+    if (!sameShape(prepared.shape, planned.entry.shape)) throw resultChanged();
+    prepared.entry = planned.entry;
+    prepared.slots = planned.slots;
+    return planned;
   }
 
   /** Calls a function by its row (FunctionCall message). */
@@ -212,15 +220,6 @@ export class Planner implements StatementPlanner {
       injectsPauses: engine.injectsPauses,
     });
   }
-}
-
-function sameShape(a: ResultShape | null, b: ResultShape | null): boolean {
-  if (a === null || b === null) return a === b;
-  if (a.fields.length !== b.fields.length) return false;
-  return a.fields.every((field, i) => {
-    const other = b.fields[i]!;
-    return field.name === other.name && field.type.oid === other.type.oid && field.typmod === other.typmod;
-  });
 }
 
 /** Whether a statement is all that its text holds, but for a final semicolon. */

@@ -1,11 +1,22 @@
-import type {CatalogChange, CatalogSnapshot, FunctionRow, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
+import type {
+  CatalogChange,
+  CatalogSnapshot,
+  FunctionRow,
+  RuntimeFacts,
+  SystemRelations,
+} from '../catalog/contract.ts';
 import type {DatabaseDescriptor} from '../catalog/descriptors.ts';
 import type {Notice, PgError} from '../common/errors.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import type {NodeCounters, Operator, RunContext} from '../exec/operator.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import type {FactoryCache} from '../expr/factory-cache.ts';
-import type {EvalContext, FunctionLibrary, RandomPort, SequencePort} from '../functions/contract.ts';
+import type {
+  EvalContext,
+  FunctionLibrary,
+  RandomPort,
+  SequencePort,
+} from '../functions/contract.ts';
 import type {JobService} from '../jobs/service.ts';
 import type {LiveService} from '../live/service.ts';
 import type {BindCache, BindContext, ParsedStatement} from '../sql/contract.ts';
@@ -14,7 +25,14 @@ import type {PlanCache} from '../sql/plan/plan-cache.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Storage} from '../storage/contract.ts';
 import type {Datum, NameResolver, TypeInstance} from '../types/contract.ts';
-import type {CopyInReceiver, Formats, ResultShape, ResultSink, Session, SessionOptions} from './contract.ts';
+import type {
+  CopyInReceiver,
+  Formats,
+  ResultShape,
+  ResultSink,
+  Session,
+  SessionOptions,
+} from './contract.ts';
 import type {Execution} from './execution.ts';
 import type {ReferenceCache} from './foreign-keys/references.ts';
 import type {NotifyHub} from './notify-hub.ts';
@@ -86,13 +104,16 @@ export interface Activity {
   transactionStart: bigint | null;
 }
 
-/** A pg_sleep under way. */
+/** A pg_sleep, or a job that a function waits for, under way. */
 export interface Sleeping {
   isOver: boolean;
   readonly cancel: () => void;
 }
 
-/** One session as commands, ports and executions see it. `WadiSession` is the one that implements it; nothing else in this layer names that class. */
+/**
+ * One session as commands, ports and executions see it. `WadiSession` is the one that implements it; nothing else in
+ * this layer names that class.
+ */
 export interface SessionContext extends Session {
   readonly engine: Engine;
   readonly options: SessionOptions;
@@ -144,9 +165,21 @@ export interface SessionContext extends Session {
   // --- statements
   /** Whether the running statement shares its query string with others. */
   readonly isInMultiStatement: boolean;
-  /** Makes the execution of a parsed statement, command or query; nothing is done before its first `run`. `isSimple` refuses parameters (42P02). */
-  prepareExecution(statement: ParsedStatement, params: readonly Datum[], isSimple: boolean): Execution;
-  executePlan(entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]): Execution;
+  /**
+   * Makes the execution of a parsed statement, command or query; nothing is done before its first `run`. `isSimple`
+   * refuses parameters (42P02).
+   */
+  prepareExecution(
+    statement: ParsedStatement,
+    params: readonly Datum[],
+    isSimple: boolean,
+  ): Execution;
+  executePlan(
+    entry: PlanEntry,
+    params: readonly Datum[],
+    slots: readonly Datum[],
+    replan?: () => PlannedQuery,
+  ): Execution;
   /** Before a statement of any kind: the failed block, the clock, the implicit transaction. */
   enterStatement(statement: ParsedStatement): void;
   /** The same for a query known by its text. */
@@ -185,7 +218,12 @@ export interface SessionContext extends Session {
   onceIdle(callback: () => void): void;
 
   // --- answers
-  notice(severity: Notice['severity'], code: string, message: string, fields?: Notice['fields']): void;
+  notice(
+    severity: Notice['severity'],
+    code: string,
+    message: string,
+    fields?: Notice['fields'],
+  ): void;
   warn(code: string, message: string): void;
   /** ParameterStatus changes, queued notifications, ReadyForQuery. */
   ready(): void;
@@ -245,12 +283,25 @@ export interface StatementPlanner {
   context(parameterTypes: readonly Oid[]): BindContext;
   /** Evaluates an expression without columns now. */
   evaluate(expr: BoundExpr, params: readonly Datum[]): Datum;
-  /** The plan of a statement, from the cache when a text of the same tokens was planned against the same catalog; `isSimple` refuses parameters (42P02). */
-  plan(statement: ParsedStatement, parameterTypes: readonly Oid[], isSimple?: boolean): PlannedQuery;
+  /**
+   * The plan of a statement, from the cache when a text of the same tokens was planned against the same catalog;
+   * `isSimple` refuses parameters (42P02).
+   */
+  plan(
+    statement: ParsedStatement,
+    parameterTypes: readonly Oid[],
+    isSimple?: boolean,
+  ): PlannedQuery;
   /** An execution of a whole simple-query string whose plan is in the cache; null when it must be parsed. */
   cachedSimple(sql: string): (() => Execution) | null;
   /** Analyses a statement for Parse or PREPARE: parameter types and result columns. */
-  prepare(name: string, text: string, statement: ParsedStatement | null, declared: readonly Oid[], fromSql: boolean): PreparedStatement;
+  prepare(
+    name: string,
+    text: string,
+    statement: ParsedStatement | null,
+    declared: readonly Oid[],
+    fromSql: boolean,
+  ): PreparedStatement;
   isPlannable(statement: ParsedStatement): boolean;
   /** The execution of a prepared statement with its parameters; replans when the catalog has changed. */
   executionOf(prepared: PreparedStatement, params: readonly Datum[]): Execution;

@@ -59,8 +59,13 @@ export class SimpleQuery {
 
   /** Runs one statement to its end and answers its tag; moves on to the next index. */
   #runExecution(execution: Execution): Promise<void> | undefined {
-    const {sink} = this.#session;
     this.#execution = execution;
+    const locking = execution.lock?.();
+    return locking === undefined ? this.#answer(execution) : locking.then(() => this.#answer(execution));
+  }
+
+  #answer(execution: Execution): Promise<void> | undefined {
+    const {sink} = this.#session;
     const {shape} = execution;
     if (shape !== null) sink.rowDescription(shape, null);
     const receiver = shape === null ? discardRows : new ClientReceiver(this.#session, shape, null);

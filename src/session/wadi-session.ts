@@ -24,7 +24,7 @@ import {makeCommand} from './commands/registry.ts';
 import {explicitSchemas, searchedSchemas} from './search-path.ts';
 import {ReferenceCache} from './foreign-keys/references.ts';
 import {runDeferred} from './foreign-keys/run-deferred.ts';
-import type {Activity, Engine, PlanEntry, SessionContext, Sleeping} from './session-context.ts';
+import type {Activity, Engine, PlanEntry, PlannedQuery, SessionContext, Sleeping} from './session-context.ts';
 import {SessionNotifications} from './session-notifications.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
@@ -212,12 +212,13 @@ export class WadiSession implements SessionContext, Listener {
   prepareExecution(statement: ParsedStatement, params: readonly Datum[], isSimple: boolean): Execution {
     const command = makeCommand(this, statement, params);
     if (command !== null) return command;
-    const {entry, slots} = this.planner.plan(statement, [], isSimple);
-    return this.executePlan(entry, params, slots);
+    const plan = (): PlannedQuery => this.planner.plan(statement, [], isSimple);
+    const {entry, slots} = plan();
+    return this.executePlan(entry, params, slots, plan);
   }
 
-  executePlan(entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[]): Execution {
-    return new PlanExecution(this, entry, params, slots);
+  executePlan(entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[], replan?: () => PlannedQuery): Execution {
+    return new PlanExecution(this, entry, params, slots, replan ?? null);
   }
 
   /** Before a statement of any kind: the failed block, the clock, the implicit transaction. */

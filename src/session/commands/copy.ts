@@ -52,8 +52,12 @@ function tableQuery(session: SessionContext, node: CopyStmt): ParsedStatement {
 }
 
 async function from(session: SessionContext, node: CopyStmt): Promise<string> {
-  const {table, columns} = target(session, node);
+  const found = target(session, node);
   session.assertWritable('COPY FROM');
+  // Who holds the table may change it: looked up again after the wait.
+  const waiting = session.transaction.tx.lockTable(found.table.oid, 'rowExclusive', 'wait');
+  if (waiting instanceof Promise) await session.wait(waiting);
+  const {table, columns} = waiting instanceof Promise ? target(session, node) : found;
   const options: CopyOptions = makeCopyOptions(copyOptions(node), 'from', columns);
   return copyIn(session, table, columns, options);
 }
