@@ -179,7 +179,8 @@ export class Database implements SessionHost {
   readonly #storage: Storage;
   readonly #base: CatalogBase;
   readonly #flushOnShutdown: boolean;
-  #nextPid = 1000;
+  /** Sessions without sockets count down, those of the server up. */
+  #nextPid = 0x7fff_ffff;
 
   constructor(parts: DatabaseParts) {
     this.#catalogs = parts.catalogs;
@@ -323,7 +324,7 @@ export class Database implements SessionHost {
   /** A session in this process, without sockets: answers go to the sink. */
   connect(user: string, sink: ResultSink, database = 'postgres'): Session {
     return this.openSession(
-      {user, database, settings: [], remoteAddress: '', remotePort: -1, isLoopback: true, pid: this.#nextPid++},
+      {user, database, settings: [], remoteAddress: '', remotePort: -1, isLoopback: true, pid: this.#nextPid--},
       sink,
     );
   }
