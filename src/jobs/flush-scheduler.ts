@@ -21,7 +21,10 @@ const LAST_RETRY_MS = 300_000;
 /** When tables with a policy of rows only are looked at after a start. */
 const FIRST_LOOK_MS = 60_000;
 
-/** Decides by commits and the clock when a table with a `flush_policy` is flushed. Tables without one are flushed only when somebody asks. */
+/**
+ * Decides by commits and the clock when a table with a `flush_policy` is flushed. Tables without one are
+ * flushed only when somebody asks.
+ */
 export class FlushScheduler {
   readonly #storage: Storage;
   readonly #maintenance: Maintenance;

@@ -21,7 +21,10 @@ export interface JobServiceOptions {
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 const POSTGRES_EPOCH_MS = 946_684_800_000;
 
-/** Background work of a data directory: the list of jobs, policies of flush, expiry of stream tables. One timer, armed only when something is due. */
+/**
+ * Background work of a data directory: the list of jobs, policies of flush, expiry of stream tables. One
+ * timer, armed only when something is due.
+ */
 export class JobService {
   readonly #options: JobServiceOptions;
   readonly #table: JobTable;

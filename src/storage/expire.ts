@@ -10,8 +10,8 @@ const NOTHING: ExpireResult = {rows: 0, hasMore: false, seq: null};
 const MAX_SKIPPED = 10_000;
 
 /**
- * Deletes the oldest rows of a table that lives in memory. `byRid` is in the order in which versions began, so only rows that are due, and one
- * more, are looked at.
+ * Deletes the oldest rows of a table that lives in memory. `byRid` is in the order in which versions began, so
+ * only rows that are due, and one more, are looked at.
  */
 export function expireRows(
   engine: Engine,

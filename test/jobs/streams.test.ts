@@ -10,7 +10,8 @@ t.test('rows of stream tables expire', async t => {
   const client = await connect(server);
   t.teardown(() => client.end());
   await client.query('CREATE STREAM TABLE typing (id int PRIMARY KEY, room text) TTL 1');
-  await client.query("CREATE TABLE presence (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()) WITH (type = 'stream', ttl = '700ms')");
+  const options = "WITH (type = 'stream', ttl = '700ms')";
+  await client.query(`CREATE TABLE presence (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()) ${options}`);
 
   await t.test('no statement sees a row older than its ttl', async t => {
     await client.query('INSERT INTO presence SELECT generate_series(1, 100)');
@@ -22,7 +23,8 @@ t.test('rows of stream tables expire', async t => {
     }
     t.same(await rows(client, 'SELECT count(*) FROM presence'), [['0']]);
     t.ok(oldest > 0.5, 'rows lived');
-    await until(client, "SELECT type, status, message, created_by FROM system.jobs WHERE table_name = 'presence'", 'expire completed 100 rows system');
+    const jobs = "SELECT type, status, message, created_by FROM system.jobs WHERE table_name = 'presence'";
+    await until(client, jobs, 'expire completed 100 rows system');
   });
 
   await t.test('a key is free again once its row has expired', async () => {
