@@ -7,6 +7,7 @@ import type {SessionContext} from '../session-context.ts';
 import type {CommandMaker} from './command-types.ts';
 import {commandTable} from './table.ts';
 import {customCommand} from './custom.ts';
+import {statementWords} from './statement-words.ts';
 
 type NodeName = Node extends infer U ? (U extends unknown ? keyof U : never) : never;
 
@@ -30,6 +31,5 @@ export function makeCommand(session: SessionContext, statement: ParsedStatement,
 }
 
 function unsupported(name: string): PgError {
-  const words = name.replace(/Stmt$/, '').replaceAll(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
-  return featureNotSupported(`${words} is not supported`);
+  return featureNotSupported(`${statementWords(name)} is not supported`);
 }
