@@ -3,6 +3,7 @@ import {SingleByteEncoding} from '../common/client-encoding.ts';
 import {featureNotSupported, PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {tokenize} from '../sql/parse/tokens.ts';
+import type {IsolationLevel} from '../storage/contract.ts';
 import type {FormatSettings} from '../types/contract.ts';
 import {parseDateStyle} from './date-style.ts';
 import {checkSetting, displaySetting, invalid, type SettingDefinition} from './setting-values.ts';
@@ -35,6 +36,16 @@ interface Undo {
   readonly isLocal: boolean;
 }
 
+/** What every statement asks for. */
+export interface StatementSettings {
+  readonly version: number;
+  readonly statementTimeout: number;
+  readonly idleInTransactionTimeout: number;
+  readonly isCommitAsynchronous: boolean;
+  readonly isolation: IsolationLevel;
+  readonly isReadOnly: boolean;
+}
+
 /** The settings of one session: values over defaults, undone by ROLLBACK, local ones by any end of the transaction. */
 export class SessionSettings {
   readonly #definitions: SettingDefinitions;
@@ -47,6 +58,7 @@ export class SessionSettings {
   /** What the client was told last. */
   readonly #reported = new Map<string, string>();
   #format: FormatSettings | null = null;
+  #ofStatements: StatementSettings | null = null;
   /** Grows with each change: what depends on settings compares it. */
   version = 0;
   /** What the client's texts are encoded in; null: UTF-8. */
@@ -59,6 +71,21 @@ export class SessionSettings {
 
   definition(name: string): SettingDefinition | undefined {
     return this.#definitions.get(name.toLowerCase());
+  }
+
+  /** Read once for each change of any setting. */
+  get ofStatements(): StatementSettings {
+    const known = this.#ofStatements;
+    if (known !== null && known.version === this.version) return known;
+    this.#ofStatements = {
+      version: this.version,
+      statementTimeout: this.number('statement_timeout'),
+      idleInTransactionTimeout: this.number('idle_in_transaction_session_timeout'),
+      isCommitAsynchronous: this.raw('synchronous_commit') === 'off',
+      isolation: this.raw('default_transaction_isolation') as IsolationLevel,
+      isReadOnly: this.boolean('default_transaction_read_only'),
+    };
+    return this.#ofStatements;
   }
 
   /** Every definition, for pg_settings and SHOW ALL. */

@@ -131,7 +131,7 @@ const ONE: readonly ParsedStatement[] = [
 export function holdCommit(session: SessionContext, outcome: CommitOutcome): void {
   const {seq} = outcome;
   if (seq !== null) session.committed(seq);
-  if (seq === null || session.settings.raw('synchronous_commit') === 'off') return;
+  if (seq === null || session.settings.ofStatements.isCommitAsynchronous) return;
   if (seq > session.engine.storage.durableSeq) session.sink.holdUntil(seq);
 }
 

@@ -18,7 +18,7 @@ export class StatementTimers {
       this.#idle = null;
     }
     if (this.#statement !== null) return;
-    const ms = this.#session.settings.number('statement_timeout');
+    const ms = this.#session.settings.ofStatements.statementTimeout;
     if (!(ms > 0)) return;
     this.#statement = setTimeout(() => {
       this.#statement = null;
@@ -32,7 +32,7 @@ export class StatementTimers {
       this.#statement = null;
     }
     if (!this.#session.transaction.isInBlock) return;
-    const ms = this.#session.settings.number('idle_in_transaction_session_timeout');
+    const ms = this.#session.settings.ofStatements.idleInTransactionTimeout;
     if (!(ms > 0)) return;
     this.#idle = setTimeout(() => {
       this.#session.terminate(

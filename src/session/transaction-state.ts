@@ -126,11 +126,11 @@ export class TransactionState {
   }
 
   get isolation(): IsolationLevel {
-    return this.#modes.isolation ?? (this.#settings.raw('default_transaction_isolation') as IsolationLevel);
+    return this.#modes.isolation ?? this.#settings.ofStatements.isolation;
   }
 
   get isReadOnly(): boolean {
-    return this.#modes.readOnly ?? this.#settings.boolean('default_transaction_read_only');
+    return this.#modes.readOnly ?? this.#settings.ofStatements.isReadOnly;
   }
 
   get isDeferrable(): boolean {
@@ -160,12 +160,11 @@ export class TransactionState {
   }
 
   setModes(modes: TransactionModes): void {
-    const merged: TransactionModes = {...this.#modes, ...modes};
     if (this.#tx !== null && !this.hasRun) {
       this.#tx.rollback();
       this.#tx = null;
     }
-    this.#modes = merged;
+    if (!isEmpty(modes)) this.#modes = {...this.#modes, ...modes};
   }
 
   /** Applies DDL: the private catalog at once, the rest with the commit. */
@@ -309,3 +308,8 @@ export class TransactionState {
 }
 
 const NO_MODES: TransactionModes = {};
+
+function isEmpty(modes: TransactionModes): boolean {
+  for (const _ in modes) return false;
+  return true;
+}
