@@ -3,6 +3,7 @@ import type {Batch} from '../columns/batch.ts';
 import {BATCH_CAPACITY, type Vector} from '../columns/vector.ts';
 import {featureNotSupported} from '../common/errors.ts';
 import type {AggregateRun} from '../functions/contract.ts';
+import {checkFloatSum, SAFE_FLOAT} from '../functions/float-sum.ts';
 import type {AggregateCall} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
 import {datumAt, readRow} from './column-store.ts';
@@ -123,12 +124,24 @@ function addFloats(values: Float64Array, groups: Int32Array, count: number, coun
   }
 }
 
+/** Whether a batch has a float with which sums could overflow; NULL's places may hold anything. */
+function hasExtreme(values: Float64Array, selection: Int32Array | null, count: number): boolean {
+  for (let i = 0; i < count; i++) {
+    const value = values[selection === null ? i : selection[i]!]!;
+    if (!(value < SAFE_FLOAT && value > -SAFE_FLOAT)) return true;
+  }
+  return false;
+}
+
 /** count, sum and avg of int4 and float8: sums are exact doubles that spill into BigInts before they could round. */
 class TypedAccumulator implements Accumulator {
   readonly #parts: Parts;
   readonly #args: Arguments;
   readonly #sumsInts: boolean;
   readonly #sumsFloats: boolean;
+  readonly #isFloatAverage: boolean;
+  /** A float has been met with which sums could overflow. */
+  #isExtreme = false;
   #counts = new Float64Array(16);
   #sums = new Float64Array(16);
   #big = new Map<number, bigint>();
@@ -141,12 +154,16 @@ class TypedAccumulator implements Accumulator {
     const {fast} = parts.run;
     this.#sumsInts = fast === 'sumInt32' || fast === 'avgInt32';
     this.#sumsFloats = fast === 'sumFloat64' || fast === 'avgFloat64';
+    this.#isFloatAverage = fast === 'avgFloat64';
+    this.#clearSums();
   }
 
   reset(run: RunContext): void {
     this.#parts.setRun(run);
     this.#counts = new Float64Array(16);
     this.#sums = new Float64Array(16);
+    this.#clearSums();
+    this.#isExtreme = false;
     this.#big.clear();
     this.#rowsSince = 0;
   }
@@ -161,12 +178,18 @@ class TypedAccumulator implements Accumulator {
     else this.#count(vector === null ? null : vector.nulls, batch, rowGroups);
   }
 
+  /** The sum of negative zeros is one: float sums begin with -0, averages (float8_accum) with 0. */
+  #clearSums(): void {
+    if (this.#sumsFloats && !this.#isFloatAverage) this.#sums.fill(-0);
+  }
+
   #grow(size: number): void {
     const capacity = Math.max(size, this.#counts.length * 2);
     const counts = new Float64Array(capacity);
     counts.set(this.#counts);
     this.#counts = counts;
     const sums = new Float64Array(capacity);
+    if (this.#sumsFloats && !this.#isFloatAverage) sums.fill(-0);
     sums.set(this.#sums);
     this.#sums = sums;
   }
@@ -191,7 +214,9 @@ class TypedAccumulator implements Accumulator {
     const counts = this.#counts;
     const sums = this.#sums;
     if (this.#sumsInts) this.#keepExact(count);
-    if (groups === null && nulls === null) {
+    this.#isExtreme ||= values instanceof Float64Array && hasExtreme(values, selection, count);
+    if (this.#isExtreme) this.#sumChecked(values, vector, batch, groups);
+    else if (groups === null && nulls === null) {
       sums[0] = values instanceof Int32Array ? sumInts(values, selection, count, sums[0]!) : sumFloats(values, selection, count, sums[0]!);
       counts[0] = counts[0]! + count;
     } else if (groups !== null && nulls === null && selection === null) {
@@ -205,6 +230,22 @@ class TypedAccumulator implements Accumulator {
         counts[group]!++;
         sums[group] = sums[group]! + values[row]!;
       }
+    }
+  }
+
+  #sumChecked(values: Int32Array | Float64Array, vector: Vector, batch: Batch, groups: Int32Array | null): void {
+    const {selection, count} = batch;
+    const {nulls} = vector;
+    const counts = this.#counts;
+    const sums = this.#sums;
+    for (let i = 0; i < count; i++) {
+      const row = selection === null ? i : selection[i]!;
+      if (nulls !== null && nulls[row] === 1) continue;
+      const group = groups === null ? 0 : groups[i]!;
+      const value = values[row]!;
+      counts[group]!++;
+      checkFloatSum(sums[group]!, value, counts[group]!, this.#isFloatAverage);
+      sums[group] = sums[group]! + value;
     }
   }
 

@@ -9,6 +9,7 @@ import {Numeric} from '../types/numeric-value.ts';
 import type {AggregateCode, AggregateRun, CallTypes} from './contract.ts';
 import {intervalDivide} from '../types/datetime-math.ts';
 import {checkInt8} from './int-arith.ts';
+import {checkFloatSum, float4Sum} from './float-sum.ts';
 
 /** An aggregate's table entry. */
 export type AggregateTable = Readonly<Record<string, AggregateCode>>;
@@ -77,10 +78,18 @@ interface FloatState {
 }
 
 function stepFloat(state: unknown, args: readonly Datum[]): FloatState {
-  const sum = state as FloatState;
-  sum.count++;
-  sum.sum += args[0] as number;
-  return sum;
+  return addFloat(state as FloatState, args[0] as number, false);
+}
+
+function stepFloatAverage(state: unknown, args: readonly Datum[]): FloatState {
+  return addFloat(state as FloatState, args[0] as number, true);
+}
+
+function addFloat(state: FloatState, value: number, isAverage: boolean): FloatState {
+  state.count++;
+  checkFloatSum(state.sum, value, state.count, isAverage);
+  state.sum += value;
+  return state;
 }
 
 interface NumericState {
@@ -144,17 +153,17 @@ const sum: AggregateCode = aggregateOf(true, types => {
       };
     case 'float4':
       return {
-        init: (): FloatState => ({count: 0, sum: 0}),
+        init: (): FloatState => ({count: 0, sum: -0}),
         step: (state, args) => {
           const total = stepFloat(state, args);
-          total.sum = Math.fround(total.sum);
+          total.sum = float4Sum(total.sum);
           return total;
         },
         final: state => emptyOr(state as FloatState, total => total.sum),
       };
     case 'float8':
       return {
-        init: (): FloatState => ({count: 0, sum: 0}),
+        init: (): FloatState => ({count: 0, sum: -0}),
         step: stepFloat,
         final: state => emptyOr(state as FloatState, total => total.sum),
         fast: 'sumFloat64',
@@ -208,7 +217,7 @@ const avg: AggregateCode = aggregateOf(true, types => {
     case 'float8':
       return {
         init: (): FloatState => ({count: 0, sum: 0}),
-        step: stepFloat,
+        step: stepFloatAverage,
         final: state => emptyOr(state as FloatState, total => total.sum / total.count),
         fast: name === 'float8' ? 'avgFloat64' : null,
       };
