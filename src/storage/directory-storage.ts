@@ -21,6 +21,7 @@ import {expireRows} from './expire.ts';
 import {FileUnlinker} from './file-unlinker.ts';
 import {Flusher} from './flush.ts';
 import type {Checkpointer} from './hot/checkpoint.ts';
+import type {WalReserve} from './hot/wal-reserve.ts';
 import {TableLogReader} from './hot/log-reader.ts';
 import {LogRetention} from './hot/log-retention.ts';
 import {type BeginOptions, StorageTransaction} from './tx/transaction.ts';
@@ -29,6 +30,7 @@ import {type BeginOptions, StorageTransaction} from './tx/transaction.ts';
 export class DirectoryStorage implements Storage {
   readonly #engine: Engine;
   readonly #checkpointer: Checkpointer;
+  readonly #walReserve: WalReserve;
   readonly #lock: DirectoryLock;
   readonly #flusher: Flusher;
   readonly #retention: LogRetention;
@@ -36,7 +38,13 @@ export class DirectoryStorage implements Storage {
   #transactions = 0;
   #isClosed = false;
 
-  constructor(engine: Engine, checkpointer: Checkpointer, lock: DirectoryLock) {
+  constructor(
+    engine: Engine,
+    checkpointer: Checkpointer,
+    walReserve: WalReserve,
+    lock: DirectoryLock,
+  ) {
+    this.#walReserve = walReserve;
     this.#engine = engine;
     this.#checkpointer = checkpointer;
     this.#lock = lock;
@@ -223,6 +231,7 @@ export class DirectoryStorage implements Storage {
     }
     commits.flush();
     await durability.close();
+    this.#walReserve.close();
     this.#unlinker.close();
     await segments.close();
     db.close();

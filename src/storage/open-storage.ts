@@ -12,9 +12,10 @@ import type {Engine} from './engine.ts';
 import {Checkpointer} from './hot/checkpoint.ts';
 import {Durability} from './hot/durability.ts';
 import {HotStore} from './hot/hot-store.ts';
+import {WalReserve} from './hot/wal-reserve.ts';
 import {openSchema} from './hot/schema.ts';
 import {LockManager} from './locks/lock-manager.ts';
-import {finishDrains, loadManifest, removeUnpublished, reserveWal, syncLeftWal} from './recovery.ts';
+import {finishDrains, loadManifest, removeUnpublished, syncLeftWal} from './recovery.ts';
 import {Sequences} from './sequences.ts';
 import {DEFAULT_STORAGE_SETTINGS, type StorageLogger, type StorageSettings} from './settings.ts';
 import {DirectoryStorage} from './directory-storage.ts';
@@ -69,13 +70,13 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     options.logger.info(`removed ${removed} segment files that were never published`);
   // The durability thread opens the WAL file, which exists only after a first write.
   db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run('opened_at', Date.now());
-  reserveWal(`${path}-wal`, settings.checkpointBytes);
 
   const {resolveTable, types, segments, logger} = options;
   const nameOf = (table: Oid): string => resolveTable(table)?.name ?? String(table);
   const snapshots = new SnapshotRegistry(meta.lastSeq, loadManifest(db, types));
   const hot = new HotStore(db, settings.hotImageBytes);
   const callers = new Callers();
+  const walReserve = new WalReserve(`${path}-wal`, settings.checkpointBytes);
   const durability = new Durability(`${path}-wal`, snapshots, callers, logger);
   const cold = new ColdTables(
     segments,
@@ -109,6 +110,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
       now: () => BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
       afterGroup: rows => {
         checkpointer.afterGroup(rows);
+        walReserve.afterGroup();
         if (++groups % SHRINK_EVERY_GROUPS === 0) hot.shrink(snapshots.oldest());
       },
     },
@@ -158,5 +160,5 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     counters,
     listeners,
   };
-  return new DirectoryStorage(engine, checkpointer, lock);
+  return new DirectoryStorage(engine, checkpointer, walReserve, lock);
 }

@@ -1,4 +1,4 @@
-import {closeSync, existsSync, fdatasyncSync, fstatSync, openSync, rmSync, writeSync} from 'node:fs';
+import {closeSync, existsSync, fdatasyncSync, openSync, rmSync} from 'node:fs';
 import type Database from 'better-sqlite3';
 import type {TypeLookup} from '../types/contract.ts';
 import {oid} from '../common/ids.ts';
@@ -7,8 +7,6 @@ import type {SegmentColumn, SegmentMeta} from './cold/contract.ts';
 import {generationName} from './hot/hot-table.ts';
 import {DeletionPages, Manifest, type SegmentEntry} from './manifest.ts';
 import type {StoredSegmentColumn} from './tx/manifest-writer.ts';
-
-const RESERVE_STEP = 1024 * 1024;
 
 /**
  * Before the first connection: what a killed process left in the WAL must be on disk before anybody
@@ -19,23 +17,6 @@ export function syncLeftWal(walPath: string): void {
   const file = openSync(walPath, 'r+');
   try {
     fdatasyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/**
- * Lengthens the WAL file by zeros, which SQLite takes for its end: a sync of bytes that are there already
- * does not have to make the file's new length durable too, and takes half the time. Before any other thread
- * writes to it.
- */
-export function reserveWal(walPath: string, bytes: number): void {
-  const file = openSync(walPath, 'r+');
-  try {
-    const zeros = Buffer.alloc(RESERVE_STEP);
-    for (let at = fstatSync(file).size; at < bytes; at += RESERVE_STEP) {
-      writeSync(file, zeros, 0, Math.min(RESERVE_STEP, bytes - at), at);
-    }
   } finally {
     closeSync(file);
   }
