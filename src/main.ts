@@ -9,4 +9,3 @@ setFlagsFromString('--semi-space-growth-factor=1');
 await import('./command.ts');
 setFlagsFromString('--semi-space-growth-factor=2');
 
-export {};
