@@ -16,6 +16,25 @@ export const scriptFolder = dirname(fileURLToPath(import.meta.url));
 const shownFailures = 15;
 const flushPolls = 5_000;
 
+interface KnownGap {
+  readonly reason: string;
+  /** Lines of the records that Wadi is known to fail. */
+  readonly lines: readonly number[];
+  /** Modes in which it fails; absent: all. */
+  readonly modes?: readonly string[];
+}
+
+const knownGaps = JSON.parse(readFileSync(join(scriptFolder, 'known-gaps.json'), 'utf8')) as Readonly<
+  Record<string, KnownGap>
+>;
+
+/** Why a record is known to fail, or null. */
+function knownGap(path: string, line: number, mode: SltMode): string | null {
+  const gap = knownGaps[path];
+  if (gap === undefined || !gap.lines.includes(line)) return null;
+  return gap.modes === undefined || gap.modes.includes(mode) ? gap.reason : null;
+}
+
 /** All scripts under test/slt/, or those whose path contains one of the given words. */
 export function findScripts(words: readonly string[] = []): string[] {
   return readdirSync(scriptFolder, {recursive: true, encoding: 'utf8'})
@@ -44,7 +63,12 @@ export async function testMode(mode: SltMode): Promise<void> {
       const isAlive = await runScript(readScript(path), optionsOf(mode, server), {
         onRecord(record, actual, problem) {
           const name = `${path}:${record.line}`;
-          if (problem === null) t.pass(name);
+          const gap = knownGap(path, record.line, mode);
+          if (gap !== null) {
+            // A gap that has closed leaves the list: it only shrinks.
+            if (problem === null) t.fail(`${name} passes now: take it out of known-gaps.json`);
+            else t.fail(name, {todo: gap});
+          } else if (problem === null) t.pass(name);
           else if (t.counts.fail < shownFailures) {
             t.fail(name, {sql: record.sql, problem, actual: actual.kind, stack: '', at: null});
           } else t.fail(name, {stack: '', at: null});
