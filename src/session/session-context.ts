@@ -212,6 +212,8 @@ export interface SessionContext extends Session {
   terminate(error: PgError): void;
   /** A message begins to be worked on. */
   enter(query: string): void;
+  /** The next statement of a query string begins: statement_timeout counts anew. */
+  enterNext(): void;
   /** Between transactions, with nothing to do: when notifications are sent. */
   readonly isIdle: boolean;
   /** Calls back once when the session is idle again. */

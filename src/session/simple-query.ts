@@ -49,6 +49,7 @@ export class SimpleQuery {
   #continue(): Promise<void> | undefined {
     while (this.#index < this.#statements.length) {
       const statement = this.#statements[this.#index]!;
+      if (this.#index > 0) this.#session.enterNext();
       this.#session.enterStatement(statement);
       const execution = this.#session.prepareExecution(statement, [], true);
       const pending = this.#runExecution(execution);

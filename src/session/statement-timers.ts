@@ -26,6 +26,13 @@ export class StatementTimers {
     }, ms);
   }
 
+  /** The next statement of one query string: the limit is for each of them. */
+  statementFollows(): void {
+    if (this.#statement !== null) clearTimeout(this.#statement);
+    this.#statement = null;
+    this.statementStarted();
+  }
+
   statementEnded(): void {
     if (this.#statement !== null) {
       clearTimeout(this.#statement);

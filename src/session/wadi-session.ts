@@ -201,7 +201,6 @@ export class WadiSession implements SessionContext, Listener {
     return this.#simple.statementCount > 1;
   }
 
-  /** Channels that it listens to. */
   get listening(): ReadonlySet<string> {
     return this.#notifications.channels;
   }
@@ -279,7 +278,6 @@ export class WadiSession implements SessionContext, Listener {
     }
   }
 
-  /** Locks a plan's tables; a promise when another transaction holds one of them. */
   lockTables(plan: QueryPlan): Promise<void> | undefined {
     const {tables} = plan;
     for (let i = 0; i < tables.length; i++) {
@@ -295,7 +293,6 @@ export class WadiSession implements SessionContext, Listener {
     if (again !== undefined) await again;
   }
 
-  /** 25006 in a read-only transaction. */
   assertWritable(what: string): void {
     if (!this.transaction.isReadOnly) return;
     throw new PgError(SqlState.readOnlySqlTransaction, `cannot execute ${what} in a read-only transaction`);
@@ -323,7 +320,6 @@ export class WadiSession implements SessionContext, Listener {
     return this.#interrupts.wait(pause);
   }
 
-  /** Ends the running statement with an error; nothing when idle. */
   interrupt(error: PgError): void {
     if (this.#isBusy) this.#interrupts.raise(error);
   }
@@ -338,12 +334,15 @@ export class WadiSession implements SessionContext, Listener {
     else this.sink.fatal(error);
   }
 
-  /** A message begins to be worked on. */
   enter(query: string): void {
     this.#isBusy = true;
     this.activity.state = 'active';
     this.activity.query = query;
     this.#timers.statementStarted();
+  }
+
+  enterNext(): void {
+    this.#timers.statementFollows();
   }
 
   /** It is done: the session waits for its client. */
@@ -362,7 +361,6 @@ export class WadiSession implements SessionContext, Listener {
     return !this.#isBusy && !this.transaction.isInBlock;
   }
 
-  /** Calls back once when the session is idle again. */
   onceIdle(callback: () => void): void {
     this.#idleCallbacks.push(callback);
   }

@@ -79,6 +79,10 @@ t.test('errors are PgError, and the session goes on', async t => {
   session.cancel();
   await t.rejects(sleeping, {code: '57014'});
 
+  await t.rejects(session.query("SET statement_timeout = '100ms'; SELECT pg_sleep(100)"), {
+    code: '57014',
+  });
+
   t.throws(() => database.session({user: 'nobody'}), {code: '28000'});
   await session.close();
   await t.rejects(session.query('SELECT 1'), {code: '08000'});
