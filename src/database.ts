@@ -25,7 +25,13 @@ import {createFunctionLibrary} from './functions/library.ts';
 import {JobService} from './jobs/service.ts';
 import {LiveService} from './live/service.ts';
 import {checkAdmission} from './session/admission.ts';
-import type {LoginRole, ResultSink, Session, SessionHost, SessionOptions} from './session/contract.ts';
+import type {
+  LoginRole,
+  ResultSink,
+  Session,
+  SessionHost,
+  SessionOptions,
+} from './session/contract.ts';
 import type {Engine, PlanEntry, SessionLogger} from './session/session-context.ts';
 import {EngineLibrary} from './session/engine-library.ts';
 import {EmbeddedSession} from './session/embedded-session.ts';
@@ -50,7 +56,14 @@ import {VERSION} from './common/version.ts';
 
 export {PgError};
 export type {Notice} from './common/errors.ts';
-export type {EmbeddedField, EmbeddedParameter, EmbeddedResult, EmbeddedSession, EmbeddedValue, NotificationCallback} from './session/embedded-session.ts';
+export type {
+  EmbeddedField,
+  EmbeddedParameter,
+  EmbeddedResult,
+  EmbeddedSession,
+  EmbeddedValue,
+  NotificationCallback,
+} from './session/embedded-session.ts';
 
 /** How a data directory is opened. */
 export interface OpenDatabaseOptions {
@@ -131,7 +144,11 @@ function clusterTypes(base: CatalogBase, catalogs: ReadonlyMap<Oid, Snapshot>): 
 }
 
 /** Reads the catalogs from storage; a new cluster gets its first roles, databases and schemas, durable before use. */
-async function loadAllCatalogs(base: CatalogBase, storage: Storage, catalogs: Map<Oid, Snapshot>): Promise<void> {
+async function loadAllCatalogs(
+  base: CatalogBase,
+  storage: Storage,
+  catalogs: Map<Oid, Snapshot>,
+): Promise<void> {
   const loaded = loadCatalogs(base, storage.catalogRecords(), 1);
   if (loaded !== undefined) {
     for (const [database, snapshot] of loaded) catalogs.set(database, snapshot);
@@ -156,7 +173,10 @@ async function loadAllCatalogs(base: CatalogBase, storage: Storage, catalogs: Ma
   await tx.commit();
   if (tx.commitSeq !== null) await storage.whenDurable(tx.commitSeq);
   for (const database of databases) {
-    catalogs.set(database, Snapshot.of(base, database, 1, [...clusterDescriptors(), ...databaseDescriptors()]));
+    catalogs.set(
+      database,
+      Snapshot.of(base, database, 1, [...clusterDescriptors(), ...databaseDescriptors()]),
+    );
   }
 }
 
@@ -206,11 +226,17 @@ export class Database implements SessionHost {
       tables: () => this.#tableStorages(),
       now: nowMicros,
     });
-    const feeds = new Map<string, () => readonly (readonly Datum[])[]>([['system.live_queries', () => live.rows()]]);
+    const feeds = new Map<string, () => readonly (readonly Datum[])[]>([
+      ['system.live_queries', () => live.rows()],
+    ]);
     return {
       storage,
       storages,
-      library: new EngineLibrary(createFunctionLibrary(), new Set([...LIVE_FUNCTIONS, ...JOB_FUNCTIONS]), new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS])),
+      library: new EngineLibrary(
+        createFunctionLibrary(),
+        new Set([...LIVE_FUNCTIONS, ...JOB_FUNCTIONS]),
+        new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS]),
+      ),
       parser,
       factories: new FactoryCache(),
       plans: new PlanCache<PlanEntry>(),
@@ -228,7 +254,8 @@ export class Database implements SessionHost {
       versionText: `PostgreSQL 15.20 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
       injectsPauses: options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1',
       extensions: {
-        call: (session, source, args) => liveCall(session, source, args) ?? jobCall(session, source, args),
+        call: (session, source, args) =>
+          liveCall(session, source, args) ?? jobCall(session, source, args),
         checkListen: (session, channel) => live.channels.checkListen(channel, session.currentRole),
       },
       catalog: database => this.#catalog(database),
@@ -241,7 +268,8 @@ export class Database implements SessionHost {
 
   #catalog(database: Oid): CatalogSnapshot {
     const found = this.#catalogs.get(database);
-    if (found === undefined) throw new PgError(SqlState.databaseDropped, 'the database was dropped', {severity: 'FATAL'});
+    if (found === undefined)
+      throw new PgError(SqlState.databaseDropped, 'the database was dropped', {severity: 'FATAL'});
     return found;
   }
 
@@ -268,7 +296,9 @@ export class Database implements SessionHost {
   }
 
   #publish(database: Oid, changes: readonly CatalogChange[]): void {
-    const shared = changes.filter(change => SHARED_KINDS.has(change.op === 'put' ? change.descriptor.kind : change.kind));
+    const shared = changes.filter(change =>
+      SHARED_KINDS.has(change.op === 'put' ? change.descriptor.kind : change.kind),
+    );
     for (const [oid, snapshot] of this.#catalogs) {
       const own = oid === database ? changes : shared;
       if (own.length === 0) continue;
@@ -306,7 +336,11 @@ export class Database implements SessionHost {
   openSession(options: SessionOptions, sink: ResultSink): Session {
     const catalog = this.#catalog(DatabaseOid.postgres);
     const role = catalog.roleByName(options.user);
-    if (role === undefined) throw fatal(SqlState.invalidAuthorizationSpecification, `role "${options.user}" does not exist`);
+    if (role === undefined)
+      throw fatal(
+        SqlState.invalidAuthorizationSpecification,
+        `role "${options.user}" does not exist`,
+      );
     const database = catalog.databaseByName(options.database);
     if (database === undefined || !this.#catalogs.has(database.oid)) {
       throw fatal(SqlState.invalidCatalogName, `database "${options.database}" does not exist`);
@@ -317,14 +351,24 @@ export class Database implements SessionHost {
       this.engine.sessions.set(session.pid, session);
       return session;
     } catch (error) {
-      throw error instanceof PgError ? new PgError(error.code, error.message, {...error.fields, severity: 'FATAL'}) : error;
+      throw error instanceof PgError
+        ? new PgError(error.code, error.message, {...error.fields, severity: 'FATAL'})
+        : error;
     }
   }
 
   /** A session in this process, without sockets: answers go to the sink. */
   connect(user: string, sink: ResultSink, database = 'postgres'): Session {
     return this.openSession(
-      {user, database, settings: [], remoteAddress: '', remotePort: -1, isLoopback: true, pid: this.#nextPid--},
+      {
+        user,
+        database,
+        settings: [],
+        remoteAddress: '',
+        remotePort: -1,
+        isLoopback: true,
+        pid: this.#nextPid--,
+      },
       sink,
     );
   }
@@ -351,7 +395,8 @@ export class Database implements SessionHost {
   async dropLeftovers(): Promise<void> {
     for (const [database, catalog] of this.#catalogs) {
       const schemas = leftoverTemporarySchemas(catalog);
-      if (schemas.length > 0) await dropTemporaryObjects({engine: this.engine, databaseOid: database, schemas});
+      if (schemas.length > 0)
+        await dropTemporaryObjects({engine: this.engine, databaseOid: database, schemas});
     }
   }
 

@@ -167,7 +167,9 @@ export interface RuntimeFacts {
   /** The role whose view of information_schema and pg_settings is asked for; absent: a superuser's. */
   readonly currentRole?: Oid;
   /** Relations that a view's query reads itself, with the columns; absent: not known. */
-  viewUses?(view: ViewDescriptor): readonly {readonly relation: Oid; readonly columns: readonly number[]}[];
+  viewUses?(
+    view: ViewDescriptor,
+  ): readonly {readonly relation: Oid; readonly columns: readonly number[]}[];
 }
 
 /** Rows of a system relation: `columns` in attnum order of its descriptor. */

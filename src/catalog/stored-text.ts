@@ -2,18 +2,25 @@ import {oid} from '../common/ids.ts';
 import {isRelationVisible, isTypeVisible, relationName, type NameScope} from './names.ts';
 
 const NAME = String.raw`"(?:[^"]|"")+"|[A-Za-z_][\w$]*`;
-const PIECES = new RegExp(String.raw`'(\d+)'::regclass|E?'(?:[^'\\]|''|\\.)*'|(?<![\w$".])(${NAME})\.(${NAME})(?!\s*\.)`, 'g');
+const PIECES = new RegExp(
+  String.raw`'(\d+)'::regclass|E?'(?:[^'\\]|''|\\.)*'|(?<![\w$".])(${NAME})\.(${NAME})(?!\s*\.)`,
+  'g',
+);
 
 /**
- * A stored expression as it is shown under a search path. Stored text names relations in regclass constants by OID and everything else with its
+ * A stored expression as it is shown under a search path. Stored text names relations in regclass constants by OID and
+ * everything else with its
  * schema, so that it keeps its meaning; what is visible is shown bare.
  */
 export function shownText(scope: NameScope, text: string): string {
-  return text.replaceAll(PIECES, (whole, relation: string | undefined, schema: string | undefined, name: string | undefined) => {
-    if (relation !== undefined) return regclassText(scope, relation, whole);
-    if (schema === undefined || name === undefined) return whole;
-    return isVisible(scope, unquoted(schema), unquoted(name)) ? name : whole;
-  });
+  return text.replaceAll(
+    PIECES,
+    (whole, relation: string | undefined, schema: string | undefined, name: string | undefined) => {
+      if (relation !== undefined) return regclassText(scope, relation, whole);
+      if (schema === undefined || name === undefined) return whole;
+      return isVisible(scope, unquoted(schema), unquoted(name)) ? name : whole;
+    },
+  );
 }
 
 function regclassText(scope: NameScope, relation: string, whole: string): string {
@@ -35,14 +42,25 @@ function isVisible(scope: NameScope, schema: string, name: string): boolean {
     const first = searchPath.find(each => snapshot.functionsByName(each, name).length > 0);
     return first === found.oid;
   }
-  if (snapshot.typeByName(found.oid, name) !== undefined && snapshot.relationByName(found.oid, name) === undefined) {
+  if (
+    snapshot.typeByName(found.oid, name) !== undefined &&
+    snapshot.relationByName(found.oid, name) === undefined
+  ) {
     return isTypeVisible(scope, found.oid, name);
   }
-  return snapshot.relationByName(found.oid, name) !== undefined && isRelationVisible(scope, found.oid, name);
+  return (
+    snapshot.relationByName(found.oid, name) !== undefined &&
+    isRelationVisible(scope, found.oid, name)
+  );
 }
 
 /** The same where no session's path is known: as if the object's own schema were searched. */
-export function shownInSchema(scope: Pick<NameScope, 'snapshot'>, schema: number, text: string | null): string | null {
-  return text === null ? null : shownText({snapshot: scope.snapshot, searchPath: [oid(11), oid(schema)]}, text);
+export function shownInSchema(
+  scope: Pick<NameScope, 'snapshot'>,
+  schema: number,
+  text: string | null,
+): string | null {
+  return text === null
+    ? null
+    : shownText({snapshot: scope.snapshot, searchPath: [oid(11), oid(schema)]}, text);
 }
-

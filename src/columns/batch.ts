@@ -2,7 +2,8 @@ import type {Vector} from './vector.ts';
 
 /**
  * The executor's one currency: columns for up to BATCH_CAPACITY rows.
- * Owned by the operator that made it and valid until its next `next`, `open` or `close`; vectors may be shared with storage, so nobody writes into an input batch.
+ * Owned by the operator that made it and valid until its next `next`, `open` or `close`; vectors may be shared with
+ * storage, so nobody writes into an input batch.
  * `selection` null: rows 0 .. count-1 are live. Otherwise live rows are selection[0 .. count-1], ascending.
  */
 export interface Batch {

@@ -25,7 +25,8 @@ export class ByteReader {
   }
 
   byte(): number {
-    if (this.offset >= this.end) throw new PgError(SqlState.protocolViolation, 'no data left in message');
+    if (this.offset >= this.end)
+      throw new PgError(SqlState.protocolViolation, 'no data left in message');
     return this.buffer[this.offset++]!;
   }
 

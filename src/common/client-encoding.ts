@@ -52,7 +52,8 @@ export class SingleByteEncoding {
     const isIso = !name.startsWith('WIN') && !name.startsWith('KOI');
     const characters = Array.from({length: 256}, (_, byte) => {
       // The Encoding Standard reads some ISO encodings as Windows': C1 controls stay themselves there.
-      if (name === 'LATIN1' || byte < 0x80 || (isIso && byte < 0xa0)) return String.fromCharCode(byte);
+      if (name === 'LATIN1' || byte < 0x80 || (isIso && byte < 0xa0))
+        return String.fromCharCode(byte);
       return decoder.decode(Uint8Array.of(byte));
     });
     return new SingleByteEncoding(name, characters);
@@ -77,7 +78,9 @@ export class SingleByteEncoding {
   }
 
   #untranslatable(character: string): PgError {
-    const bytes = [...Buffer.from(character)].map(byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' ');
+    const bytes = [...Buffer.from(character)]
+      .map(byte => `0x${byte.toString(16).padStart(2, '0')}`)
+      .join(' ');
     return new PgError(
       SqlState.untranslatableCharacter,
       `character with byte sequence ${bytes} in encoding "UTF8" has no equivalent in encoding "${this.name}"`,

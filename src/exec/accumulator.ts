@@ -25,7 +25,8 @@ export interface Accumulator {
 /** The accumulator of a call: typed arrays where the aggregate is a plain count, sum or average, else its step function per row. */
 export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator {
   const code = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
-  if (code === undefined) throw featureNotSupported(`aggregate function ${call.name} is not supported`);
+  if (code === undefined)
+    throw featureNotSupported(`aggregate function ${call.name} is not supported`);
   let context: RunContext | null = null;
   const run = code.create({
     args: call.args.map(arg => arg.type),
@@ -34,8 +35,21 @@ export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator 
     context: () => context!.context,
   });
   const isPlain = !call.isDistinct && call.orderBy.length === 0 && call.kind === 'n';
-  const common = {run, call, env, skipsNull: code.skipsNull, setRun: (r: RunContext) => void (context = r)};
-  if (isPlain && run.fast !== null && run.fast !== 'min' && run.fast !== 'max' && run.fast !== 'sumInt64') return new TypedAccumulator(common);
+  const common = {
+    run,
+    call,
+    env,
+    skipsNull: code.skipsNull,
+    setRun: (r: RunContext) => void (context = r),
+  };
+  if (
+    isPlain &&
+    run.fast !== null &&
+    run.fast !== 'min' &&
+    run.fast !== 'max' &&
+    run.fast !== 'sumInt64'
+  )
+    return new TypedAccumulator(common);
   return isPlain ? new StepAccumulator(common) : new CollectingAccumulator(common);
 }
 
@@ -94,21 +108,37 @@ const EXACT_ROWS = 1 << 20;
 const LARGE_SUM = 2 ** 51;
 
 // Integers and doubles have copies of their own: a loop that sees one kind of array is compiled better.
-function sumInts(values: Int32Array, selection: Int32Array | null, count: number, start: number): number {
+function sumInts(
+  values: Int32Array,
+  selection: Int32Array | null,
+  count: number,
+  start: number,
+): number {
   let sum = start;
   if (selection === null) for (let i = 0; i < count; i++) sum += values[i]!;
   else for (let i = 0; i < count; i++) sum += values[selection[i]!]!;
   return sum;
 }
 
-function sumFloats(values: Float64Array, selection: Int32Array | null, count: number, start: number): number {
+function sumFloats(
+  values: Float64Array,
+  selection: Int32Array | null,
+  count: number,
+  start: number,
+): number {
   let sum = start;
   if (selection === null) for (let i = 0; i < count; i++) sum += values[i]!;
   else for (let i = 0; i < count; i++) sum += values[selection[i]!]!;
   return sum;
 }
 
-function addInts(values: Int32Array, groups: Int32Array, count: number, counts: Float64Array, sums: Float64Array): void {
+function addInts(
+  values: Int32Array,
+  groups: Int32Array,
+  count: number,
+  counts: Float64Array,
+  sums: Float64Array,
+): void {
   for (let i = 0; i < count; i++) {
     const group = groups[i]!;
     counts[group] = counts[group]! + 1;
@@ -116,7 +146,13 @@ function addInts(values: Int32Array, groups: Int32Array, count: number, counts: 
   }
 }
 
-function addFloats(values: Float64Array, groups: Int32Array, count: number, counts: Float64Array, sums: Float64Array): void {
+function addFloats(
+  values: Float64Array,
+  groups: Int32Array,
+  count: number,
+  counts: Float64Array,
+  sums: Float64Array,
+): void {
   for (let i = 0; i < count; i++) {
     const group = groups[i]!;
     counts[group] = counts[group]! + 1;
@@ -203,7 +239,8 @@ class TypedAccumulator implements Accumulator {
     }
     const {selection, count} = batch;
     for (let i = 0; i < count; i++) {
-      if (nulls[selection === null ? i : selection[i]!] === 0) counts[groups === null ? 0 : groups[i]!]!++;
+      if (nulls[selection === null ? i : selection[i]!] === 0)
+        counts[groups === null ? 0 : groups[i]!]!++;
     }
   }
 
@@ -217,7 +254,10 @@ class TypedAccumulator implements Accumulator {
     this.#isExtreme ||= values instanceof Float64Array && hasExtreme(values, selection, count);
     if (this.#isExtreme) this.#sumChecked(values, vector, batch, groups);
     else if (groups === null && nulls === null) {
-      sums[0] = values instanceof Int32Array ? sumInts(values, selection, count, sums[0]!) : sumFloats(values, selection, count, sums[0]!);
+      sums[0] =
+        values instanceof Int32Array
+          ? sumInts(values, selection, count, sums[0]!)
+          : sumFloats(values, selection, count, sums[0]!);
       counts[0] = counts[0]! + count;
     } else if (groups !== null && nulls === null && selection === null) {
       if (values instanceof Int32Array) addInts(values, groups, count, counts, sums);
@@ -233,7 +273,12 @@ class TypedAccumulator implements Accumulator {
     }
   }
 
-  #sumChecked(values: Int32Array | Float64Array, vector: Vector, batch: Batch, groups: Int32Array | null): void {
+  #sumChecked(
+    values: Int32Array | Float64Array,
+    vector: Vector,
+    batch: Batch,
+    groups: Int32Array | null,
+  ): void {
     const {selection, count} = batch;
     const {nulls} = vector;
     const counts = this.#counts;
@@ -265,7 +310,9 @@ class TypedAccumulator implements Accumulator {
   final(group: number): Datum {
     const count = this.#counts[group] ?? 0;
     const sum = this.#sums[group] ?? 0;
-    const state = this.#sumsInts ? {count, small: sum, big: this.#big.get(group) ?? 0n} : {count, sum};
+    const state = this.#sumsInts
+      ? {count, small: sum, big: this.#big.get(group) ?? 0n}
+      : {count, sum};
     return this.#parts.run.final(state);
   }
 }
@@ -338,7 +385,8 @@ class CollectingAccumulator implements Accumulator {
     for (let i = 0; i < batch.count; i++) {
       const row: Datum[] = [];
       readRow(batch, i, row);
-      if (this.#parts.skipsNull && this.#parts.call.kind === 'n' && hasNull(row, argCount)) continue;
+      if (this.#parts.skipsNull && this.#parts.call.kind === 'n' && hasNull(row, argCount))
+        continue;
       const group = rowGroups === null ? 0 : rowGroups[i]!;
       (this.#rows[group] ??= []).push(row);
     }
@@ -378,7 +426,13 @@ class CollectingAccumulator implements Accumulator {
     return rows.sort((a, b) => {
       for (let k = 0; k < call.orderBy.length; k++) {
         const key = call.orderBy[k]!;
-        const order = compareDatums(key.expr.type, a[from + k]!, b[from + k]!, key.descending, key.nullsFirst);
+        const order = compareDatums(
+          key.expr.type,
+          a[from + k]!,
+          b[from + k]!,
+          key.descending,
+          key.nullsFirst,
+        );
         if (order !== 0) return order;
       }
       return 0;

@@ -121,4 +121,3 @@ function makeOperator(plan: Plan, env: ExecEnv): Operator {
       return assertNever(plan);
   }
 }
-

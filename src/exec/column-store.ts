@@ -99,30 +99,35 @@ class StoreColumn {
       case 'int32': {
         const target = this.ints!;
         const source = vector.values;
-        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        for (let i = from; i < to; i++)
+          target[at++] = source[selection === null ? i : selection[i]!]!;
         return;
       }
       case 'float64': {
         const target = this.floats!;
         const source = vector.values;
-        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        for (let i = from; i < to; i++)
+          target[at++] = source[selection === null ? i : selection[i]!]!;
         return;
       }
       case 'int64': {
         const target = this.longs!;
         const source = vector.values;
-        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        for (let i = from; i < to; i++)
+          target[at++] = source[selection === null ? i : selection[i]!]!;
         return;
       }
       case 'bool': {
         const target = this.bools!;
         const source = vector.values;
-        for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+        for (let i = from; i < to; i++)
+          target[at++] = source[selection === null ? i : selection[i]!]!;
         return;
       }
       case 'boxed': {
         const source = vector.values;
-        for (let i = from; i < to; i++) this.boxed.push(source[selection === null ? i : selection[i]!]!);
+        for (let i = from; i < to; i++)
+          this.boxed.push(source[selection === null ? i : selection[i]!]!);
         return;
       }
       default:
@@ -139,11 +144,13 @@ class StoreColumn {
       const target = this.ints!;
       const source = vector.values;
       let at = this.size;
-      for (let i = from; i < to; i++) target[at++] = source[selection === null ? i : selection[i]!]!;
+      for (let i = from; i < to; i++)
+        target[at++] = source[selection === null ? i : selection[i]!]!;
       return;
     }
     if (this.dictionary !== null) this.#decode();
-    for (let i = from; i < to; i++) this.#pushText(textAt(vector, selection === null ? i : selection[i]!));
+    for (let i = from; i < to; i++)
+      this.#pushText(textAt(vector, selection === null ? i : selection[i]!));
   }
 
   #pushText(text: string): void {
@@ -203,14 +210,17 @@ class StoreColumn {
       case 'bool':
         return this.bools![row] === 1;
       case 'text':
-        return this.dictionary === null ? this.strings[row]! : this.dictionary.get(this.ints![row]!);
+        return this.dictionary === null
+          ? this.strings[row]!
+          : this.dictionary.get(this.ints![row]!);
       case 'boxed':
         return this.boxed[row]!;
     }
   }
 
   /**
-   * The column's rows at rows[from..to), or at from..to when `rows` is null (then typed values are views of the store); an entry of -1 is NULL.
+   * The column's rows at rows[from..to), or at from..to when `rows` is null (then typed values are views of the store);
+   * an entry of -1 is NULL.
    * `reuse`: a vector of an earlier call with rows, to be overwritten.
    */
   gather(rows: Int32Array | null, from: number, to: number, reuse: Vector | null): Vector {
@@ -220,7 +230,10 @@ class StoreColumn {
       case 'int32': {
         const source = this.ints ?? EMPTY_INTS;
         if (rows === null) return {kind: 'int32', values: source.subarray(from, to), nulls};
-        const out = reuse !== null && reuse.kind === 'int32' && reuse.values.length >= count ? reuse : newInts(count);
+        const out =
+          reuse !== null && reuse.kind === 'int32' && reuse.values.length >= count
+            ? reuse
+            : newInts(count);
         gatherInts(source, rows, from, count, out.values);
         out.nulls = nulls;
         return out;
@@ -228,16 +241,24 @@ class StoreColumn {
       case 'float64': {
         const source = this.floats ?? EMPTY_FLOATS;
         if (rows === null) return {kind: 'float64', values: source.subarray(from, to), nulls};
-        const out: Vector = reuse !== null && reuse.kind === 'float64' && reuse.values.length >= count ? reuse : {kind: 'float64', values: new Float64Array(count), nulls};
-        for (let i = 0; i < count; i++) out.values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
+        const out: Vector =
+          reuse !== null && reuse.kind === 'float64' && reuse.values.length >= count
+            ? reuse
+            : {kind: 'float64', values: new Float64Array(count), nulls};
+        for (let i = 0; i < count; i++)
+          out.values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
         out.nulls = nulls;
         return out;
       }
       case 'int64': {
         const source = this.longs ?? EMPTY_LONGS;
         if (rows === null) return {kind: 'int64', values: source.subarray(from, to), nulls};
-        const out: Vector = reuse !== null && reuse.kind === 'int64' && reuse.values.length >= count ? reuse : {kind: 'int64', values: new BigInt64Array(count), nulls};
-        for (let i = 0; i < count; i++) out.values[i] = rows[from + i]! < 0 ? 0n : source[rows[from + i]!]!;
+        const out: Vector =
+          reuse !== null && reuse.kind === 'int64' && reuse.values.length >= count
+            ? reuse
+            : {kind: 'int64', values: new BigInt64Array(count), nulls};
+        for (let i = 0; i < count; i++)
+          out.values[i] = rows[from + i]! < 0 ? 0n : source[rows[from + i]!]!;
         out.nulls = nulls;
         return out;
       }
@@ -245,22 +266,31 @@ class StoreColumn {
         const source = this.bools ?? EMPTY_BOOLS;
         if (rows === null) return {kind: 'bool', values: source.subarray(from, to), nulls};
         const values = new Uint8Array(count);
-        for (let i = 0; i < count; i++) values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
+        for (let i = 0; i < count; i++)
+          values[i] = rows[from + i]! < 0 ? 0 : source[rows[from + i]!]!;
         return {kind: 'bool', values, nulls};
       }
       case 'text': {
         const {dictionary} = this;
-        if (dictionary === null) return {kind: 'string', values: gatherList(this.strings, rows, from, to, ''), nulls};
-        if (rows === null) return {kind: 'dict', values: this.ints!.subarray(from, to), dictionary, nulls};
+        if (dictionary === null)
+          return {kind: 'string', values: gatherList(this.strings, rows, from, to, ''), nulls};
+        if (rows === null)
+          return {kind: 'dict', values: this.ints!.subarray(from, to), dictionary, nulls};
         const out: Vector =
-          reuse !== null && reuse.kind === 'dict' && reuse.values.length >= count ? reuse : {kind: 'dict', values: new Int32Array(count), dictionary, nulls};
+          reuse !== null && reuse.kind === 'dict' && reuse.values.length >= count
+            ? reuse
+            : {kind: 'dict', values: new Int32Array(count), dictionary, nulls};
         gatherInts(this.ints!, rows, from, count, out.values);
         out.dictionary = dictionary;
         out.nulls = nulls;
         return out;
       }
       case 'boxed':
-        return {kind: 'boxed', values: gatherList<Value | null>(this.boxed, rows, from, to, null), nulls};
+        return {
+          kind: 'boxed',
+          values: gatherList<Value | null>(this.boxed, rows, from, to, null),
+          nulls,
+        };
     }
   }
 
@@ -294,14 +324,26 @@ function newInts(count: number): Int32Vector {
   return {kind: 'int32', values: new Int32Array(count), nulls: null};
 }
 
-function gatherInts(source: Int32Array, rows: Int32Array, from: number, count: number, target: Int32Array): void {
+function gatherInts(
+  source: Int32Array,
+  rows: Int32Array,
+  from: number,
+  count: number,
+  target: Int32Array,
+): void {
   for (let i = 0; i < count; i++) {
     const row = rows[from + i]!;
     target[i] = row < 0 ? 0 : source[row]!;
   }
 }
 
-function gatherList<T>(source: readonly T[], rows: Int32Array | null, from: number, to: number, missing: T): T[] {
+function gatherList<T>(
+  source: readonly T[],
+  rows: Int32Array | null,
+  from: number,
+  to: number,
+  missing: T,
+): T[] {
   if (rows === null) return source.slice(from, to);
   const values: T[] = new Array<T>(to - from);
   for (let i = from; i < to; i++) {
@@ -351,7 +393,8 @@ export class ColumnStore {
   /** Appends the live rows [from, to) of a batch. */
   append(batch: Batch, from = 0, to = batch.count): void {
     const columns = this.#columns;
-    for (let c = 0; c < columns.length; c++) columns[c]!.append(batch.vectors[c]!, batch.selection, from, to);
+    for (let c = 0; c < columns.length; c++)
+      columns[c]!.append(batch.vectors[c]!, batch.selection, from, to);
     this.#size += to - from;
   }
 
@@ -372,12 +415,24 @@ export class ColumnStore {
   }
 
   /** One column's values at the given rows (-1 = NULL); see StoreColumn.gather. */
-  gather(column: number, rows: Int32Array | null, from: number, to: number, reuse: Vector | null = null): Vector {
+  gather(
+    column: number,
+    rows: Int32Array | null,
+    from: number,
+    to: number,
+    reuse: Vector | null = null,
+  ): Vector {
     return this.#columns[column]!.gather(rows, from, to, reuse);
   }
 
   /** Fills `out` with rows [from, to) of the first `width` columns in order of `rows`, or of the store when null. */
-  fill(out: Batch, rows: Int32Array | null, from: number, to: number, width = this.#columns.length): void {
+  fill(
+    out: Batch,
+    rows: Int32Array | null,
+    from: number,
+    to: number,
+    width = this.#columns.length,
+  ): void {
     const columns = this.#columns;
     const vectors: Vector[] = new Array<Vector>(width);
     for (let c = 0; c < width; c++) vectors[c] = columns[c]!.gather(rows, from, to, null);
@@ -427,7 +482,8 @@ export class ColumnStore {
   /** Rough bytes held, for work_mem. */
   get bytes(): number {
     let bytes = 0;
-    for (const column of this.#columns) bytes += column.size * bytesPerRow(column) + 2 * column.textLength;
+    for (const column of this.#columns)
+      bytes += column.size * bytesPerRow(column) + 2 * column.textLength;
     return bytes;
   }
 }

@@ -35,7 +35,9 @@ export class CteBuffer {
       }
       // The command tag counts the main statement's rows, not those of a WITH query.
       const affected = this.#run.affectedRows;
-      const batch = this.#operator.next(this.isDataModifying ? BATCH_CAPACITY : Math.min(wanted, BATCH_CAPACITY));
+      const batch = this.#operator.next(
+        this.isDataModifying ? BATCH_CAPACITY : Math.min(wanted, BATCH_CAPACITY),
+      );
       this.#run.affectedRows = affected;
       if (batch === PAUSE) return false;
       if (batch === END) this.#isDone = true;

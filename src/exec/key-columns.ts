@@ -23,7 +23,8 @@ export class KeyColumns {
     const out = this.#out;
     out.count = batch.count;
     out.selection = batch.selection;
-    for (let i = 0; i < this.#columns.length; i++) out.vectors[i] = batch.vectors[this.#columns[i]!]!;
+    for (let i = 0; i < this.#columns.length; i++)
+      out.vectors[i] = batch.vectors[this.#columns[i]!]!;
     return out;
   }
 }
@@ -33,7 +34,8 @@ export function plainColumns(exprs: readonly BoundExpr[]): readonly number[] | n
   const columns: number[] = [];
   for (const expr of exprs) {
     let inner = expr;
-    while (inner.kind === 'relabel' && inner.type.physical === inner.arg.type.physical) inner = inner.arg;
+    while (inner.kind === 'relabel' && inner.type.physical === inner.arg.type.physical)
+      inner = inner.arg;
     if (inner.kind !== 'column') return null;
     columns.push(inner.index);
   }

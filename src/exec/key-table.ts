@@ -12,7 +12,10 @@ const NO_INTS = new Int32Array(0);
 /** An array of places may be this many times larger than the number of keys. */
 const DIRECT_SPREAD = 8;
 
-/** Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing over 32-bit hashes. */
+/**
+ * Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing
+ * over 32-bit hashes.
+ */
 class ColumnKeys {
   readonly #type: TypeInstance;
   readonly store: ColumnStore;
@@ -42,7 +45,13 @@ class ColumnKeys {
     this.#nullGroup = ABSENT;
   }
 
-  assign(vector: Vector, selection: Int32Array | null, count: number, groups: Int32Array, inserts: boolean): void {
+  assign(
+    vector: Vector,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+    inserts: boolean,
+  ): void {
     if (inserts !== this.#inserts) this.#dictionary = null;
     this.#inserts = inserts;
     const nulls = vector.nulls;
@@ -61,17 +70,29 @@ class ColumnKeys {
         const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
         for (let i = 0; i < count; i++) {
           const at = selection === null ? i : selection[i]!;
-          groups[i] = nulls !== null && nulls[at] === 1 ? this.#null() : this.#long(halves[2 * at]!, halves[2 * at + 1]!, values, at);
+          groups[i] =
+            nulls !== null && nulls[at] === 1
+              ? this.#null()
+              : this.#long(halves[2 * at]!, halves[2 * at + 1]!, values, at);
         }
         return;
       }
       default:
-        for (let i = 0; i < count; i++) groups[i] = this.datum(datumAt(vector, selection === null ? i : selection[i]!), inserts);
+        for (let i = 0; i < count; i++)
+          groups[i] = this.datum(datumAt(vector, selection === null ? i : selection[i]!), inserts);
     }
   }
 
-  /** The loop of integer keys without NULLs: everything in locals, the slow path for new keys and for those that are not in their first bucket. */
-  #assignInts(values: Int32Array, selection: Int32Array | null, count: number, groups: Int32Array): void {
+  /**
+   * The loop of integer keys without NULLs: everything in locals, the slow path for new keys and for those that are not
+   * in their first bucket.
+   */
+  #assignInts(
+    values: Int32Array,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+  ): void {
     if (this.#direct !== null) return this.#assignDirect(values, selection, count, groups);
     let buckets = this.#buckets;
     let ints = this.store.ints(0) ?? NO_INTS;
@@ -93,7 +114,12 @@ class ColumnKeys {
   }
 
   /** As #assignInts, while all keys are small numbers: they are places in an array. */
-  #assignDirect(values: Int32Array, selection: Int32Array | null, count: number, groups: Int32Array): void {
+  #assignDirect(
+    values: Int32Array,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+  ): void {
     let direct = this.#direct ?? NO_INTS;
     const inserts = this.#inserts;
     for (let i = 0; i < count; i++) {
@@ -122,7 +148,8 @@ class ColumnKeys {
       if (value > largest) largest = value;
     }
     const direct = new Int32Array(2 * largest + 1).fill(ABSENT);
-    for (let group = 0; group < size; group++) if (group !== this.#nullGroup) direct[ints[group]!] = group;
+    for (let group = 0; group < size; group++)
+      if (group !== this.#nullGroup) direct[ints[group]!] = group;
     this.#direct = direct;
   }
 
@@ -324,7 +351,8 @@ class PairKeys {
 
 /**
  * Numbers distinct keys of one or more columns 0, 1, 2 ... in order of first appearance (NULLs are equal to each other).
- * Each column resolves to a small number of its own first (a dictionary code only once), then pairs of numbers are combined: no row is boxed.
+ * Each column resolves to a small number of its own first (a dictionary code only once), then pairs of numbers are
+ * combined: no row is boxed.
  */
 export class KeyTable {
   readonly #columns: readonly ColumnKeys[];
@@ -362,8 +390,17 @@ export class KeyTable {
     this.#size = 0;
   }
 
-  /** Writes the key number of each of the `count` live rows to groups[0..count); unknown keys are added, or ABSENT when `inserts` is false. */
-  assign(vectors: readonly Vector[], selection: Int32Array | null, count: number, groups: Int32Array, inserts = true): void {
+  /**
+   * Writes the key number of each of the `count` live rows to groups[0..count); unknown keys are added, or ABSENT when
+   * `inserts` is false.
+   */
+  assign(
+    vectors: readonly Vector[],
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+    inserts = true,
+  ): void {
     const columns = this.#columns;
     if (columns.length === 0) {
       groups.fill(this.#size === 0 && !inserts ? ABSENT : 0, 0, count);
@@ -381,7 +418,8 @@ export class KeyTable {
       for (let i = 0; i < count; i++) {
         const group = pair.number(groups[i]!, scratch[i]!, inserts);
         groups[i] = group;
-        if (isLast && group === this.#size) this.#remember(vectors, selection === null ? i : selection[i]!);
+        if (isLast && group === this.#size)
+          this.#remember(vectors, selection === null ? i : selection[i]!);
       }
     }
   }
@@ -399,7 +437,8 @@ export class KeyTable {
       return this.#size === 0 ? ABSENT : 0;
     }
     let group = columns[0]!.datum(key[0]!, inserts);
-    for (let c = 1; c < columns.length; c++) group = this.#pairs[c - 1]!.number(group, columns[c]!.datum(key[c]!, inserts), inserts);
+    for (let c = 1; c < columns.length; c++)
+      group = this.#pairs[c - 1]!.number(group, columns[c]!.datum(key[c]!, inserts), inserts);
     if (columns.length > 1 && group === this.#size) {
       this.#keys.appendRow(key);
       this.#size++;

@@ -4,7 +4,10 @@ const RUN = 16;
 const BUDGET = 4096;
 
 /** A stable bottom-up merge sort of row numbers, in pieces: each `next` of the generator sorts or merges some thousand rows. */
-export function* mergeSort(rows: Int32Array, compare: (a: number, b: number) => number): Generator<void, Int32Array> {
+export function* mergeSort(
+  rows: Int32Array,
+  compare: (a: number, b: number) => number,
+): Generator<void, Int32Array> {
   const size = rows.length;
   for (let from = 0; from < size; from += RUN) {
     insertionSort(rows, from, Math.min(from + RUN, size), compare);
@@ -15,7 +18,14 @@ export function* mergeSort(rows: Int32Array, compare: (a: number, b: number) => 
   for (let width = RUN; width < size; width *= 2) {
     let budget = BUDGET;
     for (let from = 0; from < size; from += 2 * width) {
-      const merge = new Merge(source, target, from, Math.min(from + width, size), Math.min(from + 2 * width, size), compare);
+      const merge = new Merge(
+        source,
+        target,
+        from,
+        Math.min(from + width, size),
+        Math.min(from + 2 * width, size),
+        compare,
+      );
       while (!merge.isDone) {
         budget -= merge.step(budget);
         if (budget > 0) continue;
@@ -28,7 +38,12 @@ export function* mergeSort(rows: Int32Array, compare: (a: number, b: number) => 
   return source;
 }
 
-function insertionSort(rows: Int32Array, from: number, to: number, compare: (a: number, b: number) => number): void {
+function insertionSort(
+  rows: Int32Array,
+  from: number,
+  to: number,
+  compare: (a: number, b: number) => number,
+): void {
   for (let i = from + 1; i < to; i++) {
     const row = rows[i]!;
     let j = i - 1;
@@ -51,7 +66,14 @@ class Merge {
   #right: number;
   #out: number;
 
-  constructor(source: Int32Array, target: Int32Array, from: number, middle: number, end: number, compare: (a: number, b: number) => number) {
+  constructor(
+    source: Int32Array,
+    target: Int32Array,
+    from: number,
+    middle: number,
+    end: number,
+    compare: (a: number, b: number) => number,
+  ) {
     this.#source = source;
     this.#target = target;
     this.#middle = middle;
@@ -77,7 +99,11 @@ class Merge {
     let right = this.#right;
     let out = this.#out;
     const stop = Math.min(end, out + budget);
-    if (left === out && right === middle && (right >= end || compare(source[middle - 1]!, source[middle]!) <= 0)) {
+    if (
+      left === out &&
+      right === middle &&
+      (right >= end || compare(source[middle - 1]!, source[middle]!) <= 0)
+    ) {
       // Already in order.
       for (; out < end; out++) target[out] = source[out]!;
       const moved = end - this.#out;
@@ -85,7 +111,8 @@ class Merge {
       return moved;
     }
     while (out < stop) {
-      if (left < middle && (right >= end || compare(source[left]!, source[right]!) <= 0)) target[out++] = source[left++]!;
+      if (left < middle && (right >= end || compare(source[left]!, source[right]!) <= 0))
+        target[out++] = source[left++]!;
       else target[out++] = source[right++]!;
     }
     const moved = out - this.#out;

@@ -10,9 +10,12 @@ import {END, PAUSE} from '../storage/contract.ts';
 export {END, PAUSE};
 
 /**
- * Fills and returns at most `wanted` rows (wanted >= 1), and evaluates no expression for a row beyond them. A returned batch has count >= 1.
- * After END, `next` returns END again. After PAUSE the same call is repeated (when `run.pause` holds a promise, after it settled): loop state lives in fields.
- * `open(run)` may be called again to restart (per outer row of an Apply); it allocates nothing that an earlier open already made. After an error only close() may be called.
+ * Fills and returns at most `wanted` rows (wanted >= 1), and evaluates no expression for a row beyond them. A returned
+ * batch has count >= 1.
+ * After END, `next` returns END again. After PAUSE the same call is repeated (when `run.pause` holds a promise, after
+ * it settled): loop state lives in fields.
+ * `open(run)` may be called again to restart (per outer row of an Apply); it allocates nothing that an earlier open
+ * already made. After an error only close() may be called.
  */
 export interface Operator {
   open(run: RunContext): void;
@@ -49,7 +52,10 @@ export interface RunContext extends ExprRun {
   ownerName(owner: OwnerId): string;
   /** Promise that the last PAUSE waits for, or null when the slice was merely used up. Operators set it before returning PAUSE. */
   pause: Promise<unknown> | null;
-  /** True when the current slice (about 5 ms) is used up; cheap (checks the clock every so many calls). Long loops poll it and return PAUSE. */
+  /**
+   * True when the current slice (about 5 ms) is used up; cheap (checks the clock every so many calls). Long loops poll
+   * it and return PAUSE.
+   */
   sliceUsed(): boolean;
   /** Throws 57014 when cancelled or past statement_timeout. Called per batch. */
   checkInterrupts(): void;

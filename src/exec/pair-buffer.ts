@@ -37,10 +37,13 @@ export class PairBuffer {
     const {count, left} = this;
     const physical = this.#physical;
     const {selection} = batch;
-    for (let i = 0; i < count; i++) physical[i] = selection === null ? left[i]! : selection[left[i]!]!;
+    for (let i = 0; i < count; i++)
+      physical[i] = selection === null ? left[i]! : selection[left[i]!]!;
     const vectors: Vector[] = new Array<Vector>(this.#leftWidth + this.#store.width);
-    for (let c = 0; c < this.#leftWidth; c++) vectors[c] = gatherVector(batch.vectors[c]!, physical, count);
-    for (let c = 0; c < this.#store.width; c++) vectors[this.#leftWidth + c] = this.#gather(c, this.right, count);
+    for (let c = 0; c < this.#leftWidth; c++)
+      vectors[c] = gatherVector(batch.vectors[c]!, physical, count);
+    for (let c = 0; c < this.#store.width; c++)
+      vectors[this.#leftWidth + c] = this.#gather(c, this.right, count);
     this.#out.vectors = vectors;
     this.#out.selection = null;
     this.#out.count = count;
@@ -48,7 +51,8 @@ export class PairBuffer {
   }
 
   /**
-   * As join, when each left row occurs at most once and in order: left columns are handed on untouched with a selection, right values are put beside them.
+   * As join, when each left row occurs at most once and in order: left columns are handed on untouched with a
+   * selection, right values are put beside them.
    * For that most left rows must have a pair, else the plain join is cheaper.
    */
   joinInPlace(batch: Batch): Batch {
@@ -73,7 +77,8 @@ export class PairBuffer {
     }
     const vectors: Vector[] = new Array<Vector>(this.#leftWidth + this.#store.width);
     for (let c = 0; c < this.#leftWidth; c++) vectors[c] = batch.vectors[c]!;
-    for (let c = 0; c < this.#store.width; c++) vectors[this.#leftWidth + c] = this.#gather(c, rows, size);
+    for (let c = 0; c < this.#store.width; c++)
+      vectors[this.#leftWidth + c] = this.#gather(c, rows, size);
     this.#out.vectors = vectors;
     this.#out.selection = count < size ? this.#selection : null;
     this.#out.count = count;
@@ -104,13 +109,30 @@ export function gatherVector(vector: Vector, rows: Int32Array, count: number): V
   }
   switch (vector.kind) {
     case 'int32':
-      return {kind: 'int32', values: gatherTyped(vector.values, new Int32Array(count), rows, count), nulls};
+      return {
+        kind: 'int32',
+        values: gatherTyped(vector.values, new Int32Array(count), rows, count),
+        nulls,
+      };
     case 'dict':
-      return {kind: 'dict', values: gatherTyped(vector.values, new Int32Array(count), rows, count), dictionary: vector.dictionary, nulls};
+      return {
+        kind: 'dict',
+        values: gatherTyped(vector.values, new Int32Array(count), rows, count),
+        dictionary: vector.dictionary,
+        nulls,
+      };
     case 'float64':
-      return {kind: 'float64', values: gatherTyped(vector.values, new Float64Array(count), rows, count), nulls};
+      return {
+        kind: 'float64',
+        values: gatherTyped(vector.values, new Float64Array(count), rows, count),
+        nulls,
+      };
     case 'bool':
-      return {kind: 'bool', values: gatherTyped(vector.values, new Uint8Array(count), rows, count), nulls};
+      return {
+        kind: 'bool',
+        values: gatherTyped(vector.values, new Uint8Array(count), rows, count),
+        nulls,
+      };
     case 'int64': {
       const values = new BigInt64Array(count);
       for (let i = 0; i < count; i++) values[i] = vector.values[rows[i]!]!;
@@ -125,7 +147,10 @@ export function gatherVector(vector: Vector, rows: Int32Array, count: number): V
       const values: string[] = new Array<string>(count);
       for (let i = 0; i < count; i++) {
         const row = rows[i]!;
-        values[i] = nulls !== null && nulls[i] === 1 ? '' : vector.bytes.utf8Slice(vector.offsets[row]!, vector.offsets[row + 1]!);
+        values[i] =
+          nulls !== null && nulls[i] === 1
+            ? ''
+            : vector.bytes.utf8Slice(vector.offsets[row]!, vector.offsets[row + 1]!);
       }
       return {kind: 'string', values, nulls};
     }
@@ -137,7 +162,12 @@ export function gatherVector(vector: Vector, rows: Int32Array, count: number): V
   }
 }
 
-function gatherTyped<T extends Int32Array | Float64Array | Uint8Array>(source: T, target: T, rows: Int32Array, count: number): T {
+function gatherTyped<T extends Int32Array | Float64Array | Uint8Array>(
+  source: T,
+  target: T,
+  rows: Int32Array,
+  count: number,
+): T {
   for (let i = 0; i < count; i++) target[i] = source[rows[i]!]!;
   return target;
 }

@@ -19,11 +19,20 @@ export class RadixSort {
   }
 
   /** Sorts by words[row] ^ flip, or by ranks[words[row]] ^ flip; rows that are NULL have equal words. */
-  *byWord(words: Uint32Array, flip: number, ranks: Uint32Array | null, nulls: Uint8Array | null): Generator<void, void> {
+  *byWord(
+    words: Uint32Array,
+    flip: number,
+    ranks: Uint32Array | null,
+    nulls: Uint8Array | null,
+  ): Generator<void, void> {
     const size = this.rows.length;
     const counts = [new Int32Array(BUCKETS), new Int32Array(BUCKETS), new Int32Array(BUCKETS)];
     for (let from = 0; from < size; from += CHUNK) {
-      load({rows: this.rows, words, flip, ranks, nulls, keys: this.#keys, counts}, from, Math.min(from + CHUNK, size));
+      load(
+        {rows: this.rows, words, flip, ranks, nulls, keys: this.#keys, counts},
+        from,
+        Math.min(from + CHUNK, size),
+      );
       yield;
     }
     for (let digit = 0; digit < 3; digit++) {
@@ -38,7 +47,16 @@ export class RadixSort {
         sum += here;
       }
       for (let from = 0; from < size; from += CHUNK) {
-        scatter(this.rows, this.#keys, this.#otherRows, this.#otherKeys, count, shift, from, Math.min(from + CHUNK, size));
+        scatter(
+          this.rows,
+          this.#keys,
+          this.#otherRows,
+          this.#otherKeys,
+          count,
+          shift,
+          from,
+          Math.min(from + CHUNK, size),
+        );
         yield;
       }
       [this.rows, this.#otherRows] = [this.#otherRows, this.rows];
@@ -75,7 +93,10 @@ function load(loading: Loading, from: number, to: number): void {
   for (let i = from; i < to; i++) {
     const row = rows[i]!;
     const word = words[row]!;
-    const key = nulls !== null && nulls[row] === 1 ? 0 : ((ranks === null ? word : ranks[word]!) ^ flip) >>> 0;
+    const key =
+      nulls !== null && nulls[row] === 1
+        ? 0
+        : ((ranks === null ? word : ranks[word]!) ^ flip) >>> 0;
     keys[i] = key;
     low[key & (BUCKETS - 1)]!++;
     middle[(key >>> DIGIT) & (BUCKETS - 1)]!++;
@@ -84,7 +105,14 @@ function load(loading: Loading, from: number, to: number): void {
 }
 
 function scatter(
-  rows: Int32Array, keys: Uint32Array, toRows: Int32Array, toKeys: Uint32Array, places: Int32Array, shift: number, from: number, to: number,
+  rows: Int32Array,
+  keys: Uint32Array,
+  toRows: Int32Array,
+  toKeys: Uint32Array,
+  places: Int32Array,
+  shift: number,
+  from: number,
+  to: number,
 ): void {
   for (let i = from; i < to; i++) {
     const key = keys[i]!;

@@ -31,8 +31,17 @@ export class Returning {
     this.#position = 0;
   }
 
-  /** Adds a row made of the table's columns, its hidden columns, and `extra` (the join's other columns). `_seq` reads NULL before commit. */
-  add(run: RunContext, row: readonly Datum[], rid: Rid | null, owner: OwnerId, extra: readonly Datum[]): void {
+  /**
+   * Adds a row made of the table's columns, its hidden columns, and `extra` (the join's other columns). `_seq` reads
+   * NULL before commit.
+   */
+  add(
+    run: RunContext,
+    row: readonly Datum[],
+    rid: Rid | null,
+    owner: OwnerId,
+    extra: readonly Datum[],
+  ): void {
     if (this.#exprs === null) return;
     const userId = owner === 0 ? null : run.ownerName(owner);
     this.#store.appendRow(this.#exprs(run, [...row, rid, null, owner, userId, ...extra]));

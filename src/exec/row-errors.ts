@@ -37,28 +37,56 @@ export class RowConstraints {
   }
 }
 
-function notNullViolation(run: RunContext, table: TableStorage, row: readonly Datum[], position: number): PgError {
+function notNullViolation(
+  run: RunContext,
+  table: TableStorage,
+  row: readonly Datum[],
+  position: number,
+): PgError {
   const column = table.columns[position]!.name;
   return new PgError(
     SqlState.notNullViolation,
     `null value in column "${column}" of relation "${table.name}" violates not-null constraint`,
-    {detail: failingRow(run.context.format, table, row), schema: table.namespace, table: table.name, column},
+    {
+      detail: failingRow(run.context.format, table, row),
+      schema: table.namespace,
+      table: table.name,
+      column,
+    },
   );
 }
 
-function checkViolation(run: RunContext, table: TableStorage, row: readonly Datum[], constraint: string): PgError {
-  return new PgError(SqlState.checkViolation, `new row for relation "${table.name}" violates check constraint "${constraint}"`, {
-    detail: failingRow(run.context.format, table, row),
-    schema: table.namespace,
-    table: table.name,
-    constraint,
-  });
+function checkViolation(
+  run: RunContext,
+  table: TableStorage,
+  row: readonly Datum[],
+  constraint: string,
+): PgError {
+  return new PgError(
+    SqlState.checkViolation,
+    `new row for relation "${table.name}" violates check constraint "${constraint}"`,
+    {
+      detail: failingRow(run.context.format, table, row),
+      schema: table.namespace,
+      table: table.name,
+      constraint,
+    },
+  );
 }
 
-function viewCheckViolation(run: RunContext, table: TableStorage, row: readonly Datum[], view: string): PgError {
-  return new PgError(SqlState.withCheckOptionViolation, `new row violates check option for view "${view}"`, {
-    detail: failingRow(run.context.format, table, row),
-  });
+function viewCheckViolation(
+  run: RunContext,
+  table: TableStorage,
+  row: readonly Datum[],
+  view: string,
+): PgError {
+  return new PgError(
+    SqlState.withCheckOptionViolation,
+    `new row violates check option for view "${view}"`,
+    {
+      detail: failingRow(run.context.format, table, row),
+    },
+  );
 }
 
 function failingRow(format: FormatSettings, table: TableStorage, row: readonly Datum[]): string {
@@ -72,24 +100,42 @@ function failingRow(format: FormatSettings, table: TableStorage, row: readonly D
 }
 
 /** 23505 with the key that exists already. */
-export function uniqueViolation(run: {readonly context: {readonly format: FormatSettings}}, table: TableStorage, conflict: KeyConflict): PgError {
+export function uniqueViolation(
+  run: {readonly context: {readonly format: FormatSettings}},
+  table: TableStorage,
+  conflict: KeyConflict,
+): PgError {
   const {index, key} = conflict;
-  const names = index.keyColumns.map(position => (position < 0 ? 'expression' : table.columns[position]!.name));
-  const values = key.map((value, i) => (value === null ? 'null' : index.keyTypes[i]!.output(value, run.context.format)));
-  return new PgError(SqlState.uniqueViolation, `duplicate key value violates unique constraint "${index.name}"`, {
-    detail: `Key (${names.join(', ')})=(${values.join(', ')}) already exists.`,
-    schema: table.namespace,
-    table: table.name,
-    constraint: index.name,
-  });
+  const names = index.keyColumns.map(position =>
+    position < 0 ? 'expression' : table.columns[position]!.name,
+  );
+  const values = key.map((value, i) =>
+    value === null ? 'null' : index.keyTypes[i]!.output(value, run.context.format),
+  );
+  return new PgError(
+    SqlState.uniqueViolation,
+    `duplicate key value violates unique constraint "${index.name}"`,
+    {
+      detail: `Key (${names.join(', ')})=(${values.join(', ')}) already exists.`,
+      schema: table.namespace,
+      table: table.name,
+      constraint: index.name,
+    },
+  );
 }
 
 /** 40001 of REPEATABLE READ and above. */
 export function concurrentUpdate(): PgError {
-  return new PgError(SqlState.serializationFailure, 'could not serialize access due to concurrent update');
+  return new PgError(
+    SqlState.serializationFailure,
+    'could not serialize access due to concurrent update',
+  );
 }
 
 /** 40001 when the other transaction deleted the row. */
 export function concurrentDelete(): PgError {
-  return new PgError(SqlState.serializationFailure, 'could not serialize access due to concurrent delete');
+  return new PgError(
+    SqlState.serializationFailure,
+    'could not serialize access due to concurrent delete',
+  );
 }

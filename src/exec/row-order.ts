@@ -86,10 +86,20 @@ function* sortByKey(radix: RadixSort, store: ColumnStore, key: OrderKey): Genera
   const nulls = store.nulls(key.column);
   switch (key.type.physical) {
     case 'int32':
-      yield* radix.byWord(new Uint32Array(store.ints(key.column)!.buffer), 0x80000000 ^ flip, null, nulls);
+      yield* radix.byWord(
+        new Uint32Array(store.ints(key.column)!.buffer),
+        0x80000000 ^ flip,
+        null,
+        nulls,
+      );
       break;
     case 'bool':
-      yield* radix.byWord(Uint32Array.from(store.bools(key.column)!.subarray(0, store.size)), flip, null, nulls);
+      yield* radix.byWord(
+        Uint32Array.from(store.bools(key.column)!.subarray(0, store.size)),
+        flip,
+        null,
+        nulls,
+      );
       break;
     case 'int64': {
       const longs = store.longs(key.column)!;
@@ -143,7 +153,13 @@ function orderedHalves(floats: Float64Array, count: number): {low: Uint32Array; 
 }
 
 /** Place of each used dictionary code in the order of their strings; equal strings have one place. */
-function ranksOf(dictionary: TextDictionary, codes: Int32Array, count: number, nulls: Uint8Array | null, type: TypeInstance): Uint32Array {
+function ranksOf(
+  dictionary: TextDictionary,
+  codes: Int32Array,
+  count: number,
+  nulls: Uint8Array | null,
+  type: TypeInstance,
+): Uint32Array {
   const isUsed = new Uint8Array(dictionary.size);
   for (let i = 0; i < count; i++) if (nulls === null || nulls[i] === 0) isUsed[codes[i]!] = 1;
   const used: number[] = [];
@@ -185,13 +201,15 @@ function columnComparator(store: ColumnStore, key: OrderKey): Compare {
     const ints = store.ints(column);
     if (ints !== null) return (a, b) => sign * (ints[a]! - ints[b]!);
     const longs = store.longs(column);
-    if (longs !== null) return (a, b) => (longs[a]! < longs[b]! ? -sign : longs[a]! > longs[b]! ? sign : 0);
+    if (longs !== null)
+      return (a, b) => (longs[a]! < longs[b]! ? -sign : longs[a]! > longs[b]! ? sign : 0);
     const floats = type.physical === 'float64' ? store.floats(column) : null;
     if (floats !== null) return (a, b) => sign * compareFloats(floats[a]!, floats[b]!);
     const strings = store.strings(column);
     if (strings !== null && byteOrdered.has(type.name)) return textComparator(strings, type, sign);
   }
-  return (a, b) => compareDatums(type, store.at(a, column), store.at(b, column), descending, nullsFirst);
+  return (a, b) =>
+    compareDatums(type, store.at(a, column), store.at(b, column), descending, nullsFirst);
 }
 
 /** NaN is greatest and equal to itself. */

@@ -14,7 +14,11 @@ export interface SetFunctionRun {
 }
 
 /** Compiles a set-returning call, or an ordinary one in FROM as a function of one row. */
-export function makeSetFunction(call: SetFunctionCall, env: ExecEnv, compiler: PlanCompiler = env.compiler): SetFunctionRun {
+export function makeSetFunction(
+  call: SetFunctionCall,
+  env: ExecEnv,
+  compiler: PlanCompiler = env.compiler,
+): SetFunctionRun {
   if (call.expr !== null) return singleRow(call, compiler);
   const code = env.library.setReturning(call.source);
   if (code === undefined) throw featureNotSupported(`function ${call.name} is not supported`);
@@ -46,7 +50,9 @@ function singleRow(call: SetFunctionCall, compiler: PlanCompiler): SetFunctionRu
     start(run, row) {
       const value = expr(run, row)[0]!;
       const fields = call.returnsRow && value instanceof PgRecord ? value.fields : value;
-      return [call.returnsRow && value === null ? call.columns.map(() => null) : fields][Symbol.iterator]();
+      return [call.returnsRow && value === null ? call.columns.map(() => null) : fields][
+        Symbol.iterator
+      ]();
     },
   };
 }

@@ -25,7 +25,11 @@ export class KeyEvaluator {
 }
 
 /** Whether two key rows are equal, NULLs being equal to each other. */
-export function sameKeys(types: readonly TypeInstance[], left: readonly Datum[], right: readonly Datum[]): boolean {
+export function sameKeys(
+  types: readonly TypeInstance[],
+  left: readonly Datum[],
+  right: readonly Datum[],
+): boolean {
   for (let i = 0; i < types.length; i++) {
     const a = left[i]!;
     const b = right[i]!;
@@ -37,7 +41,13 @@ export function sameKeys(types: readonly TypeInstance[], left: readonly Datum[],
 }
 
 /** Order of two NULL-able values of one key. */
-export function compareDatums(type: TypeInstance, a: Datum, b: Datum, descending: boolean, nullsFirst: boolean): number {
+export function compareDatums(
+  type: TypeInstance,
+  a: Datum,
+  b: Datum,
+  descending: boolean,
+  nullsFirst: boolean,
+): number {
   if (a === null) return b === null ? 0 : nullsFirst ? -1 : 1;
   if (b === null) return nullsFirst ? 1 : -1;
   const order = type.compare(a, b);

@@ -24,7 +24,8 @@ export function splitWaiting(plan: Plan): Plan {
       return filterOver({...plan, condition: null}, plan.condition, plan);
     case 'update':
       // Evaluated row by row with a Replay in any case.
-      if (ownExprs({...plan, set: [], generated: [], recheck: null}).some(mayWait)) throw cannotWaitHere();
+      if (ownExprs({...plan, set: [], generated: [], recheck: null}).some(mayWait))
+        throw cannotWaitHere();
       return plan;
     case 'delete':
       if (ownExprs({...plan, recheck: null}).some(mayWait)) throw cannotWaitHere();
@@ -36,7 +37,14 @@ export function splitWaiting(plan: Plan): Plan {
 
 function filterOver(input: Plan, condition: BoundExpr, like: Plan): Plan {
   if (ownExprs(input).some(mayWait)) throw cannotWaitHere();
-  return {kind: 'filter', input, condition, id: like.id, columns: like.columns, estimatedRows: like.estimatedRows};
+  return {
+    kind: 'filter',
+    input,
+    condition,
+    id: like.id,
+    columns: like.columns,
+    estimatedRows: like.estimatedRows,
+  };
 }
 
 function splitScan(plan: Extract<Plan, {kind: 'tableScan' | 'systemScan' | 'functionScan'}>): Plan {
@@ -46,7 +54,14 @@ function splitScan(plan: Extract<Plan, {kind: 'tableScan' | 'systemScan' | 'func
   }
   const bare = {...plan, filter: null};
   if (bare.kind !== 'functionScan' && ownExprs(bare).some(mayWait)) throw cannotWaitHere();
-  return {kind: 'filter', input: bare, condition: plan.filter, id: plan.id, columns: plan.columns, estimatedRows: plan.estimatedRows};
+  return {
+    kind: 'filter',
+    input: bare,
+    condition: plan.filter,
+    id: plan.id,
+    columns: plan.columns,
+    estimatedRows: plan.estimatedRows,
+  };
 }
 
 /** Appends expressions to a plan's columns; `use` gives the column that stands for one. */
@@ -66,8 +81,17 @@ class Extended {
   }
 
   plan(id: number): Plan {
-    const columns = this.#exprs.map((expr, index): PlanColumn => ({name: `w${index}`, type: expr.type, typmod: expr.typmod}));
-    return {kind: 'project', input: this.#input, exprs: this.#exprs, id, columns, estimatedRows: this.#input.estimatedRows};
+    const columns = this.#exprs.map(
+      (expr, index): PlanColumn => ({name: `w${index}`, type: expr.type, typmod: expr.typmod}),
+    );
+    return {
+      kind: 'project',
+      input: this.#input,
+      exprs: this.#exprs,
+      id,
+      columns,
+      estimatedRows: this.#input.estimatedRows,
+    };
   }
 }
 
@@ -78,8 +102,12 @@ function splitSort(plan: SortPlan): Plan {
   const projected = input.plan(-plan.id - 1);
   const sorted: Plan = {...plan, input: projected, keys, columns: projected.columns};
   return {
-    kind: 'project', input: sorted, exprs: plan.columns.map((column, index) => columnOf(column, index)),
-    id: -plan.id - 1, columns: plan.columns, estimatedRows: plan.estimatedRows,
+    kind: 'project',
+    input: sorted,
+    exprs: plan.columns.map((column, index) => columnOf(column, index)),
+    id: -plan.id - 1,
+    columns: plan.columns,
+    estimatedRows: plan.estimatedRows,
   };
 }
 
@@ -95,7 +123,10 @@ function splitAggregate(plan: AggregatePlan): Plan {
   return {...plan, keys, aggregates, input: input.plan(-plan.id - 1)};
 }
 
-function columnOf(from: {readonly type: PlanColumn['type']; readonly typmod: number}, index: number): BoundExpr {
+function columnOf(
+  from: {readonly type: PlanColumn['type']; readonly typmod: number},
+  index: number,
+): BoundExpr {
   return {kind: 'column', index, type: from.type, typmod: from.typmod, location: -1};
 }
 

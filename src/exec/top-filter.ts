@@ -31,7 +31,8 @@ export class TopFilter {
     const found = this.#byFirstKey(batch);
     let kept = 0;
     const selection = this.#selection;
-    for (let i = 0; i < found; i++) if (this.#isBefore(batch, selection[i]!)) selection[kept++] = selection[i]!;
+    for (let i = 0; i < found; i++)
+      if (this.#isBefore(batch, selection[i]!)) selection[kept++] = selection[i]!;
     if (kept === 0) return null;
     this.#out.vectors = batch.vectors;
     this.#out.selection = selection;
@@ -46,9 +47,12 @@ export class TopFilter {
     const worst = this.#worst[0]!;
     const {nulls} = vector;
     if (worst !== null && (nulls === null || !key.nullsFirst)) {
-      if (vector.kind === 'int32') return this.#byNumber(batch, vector.values, nulls, worst as number, key.descending);
-      if (vector.kind === 'int64') return this.#byLong(batch, vector.values, nulls, worst as bigint, key.descending);
-      if (vector.kind === 'float64' && worst === worst && !key.descending) return this.#byNumber(batch, vector.values, nulls, worst as number, false);
+      if (vector.kind === 'int32')
+        return this.#byNumber(batch, vector.values, nulls, worst as number, key.descending);
+      if (vector.kind === 'int64')
+        return this.#byLong(batch, vector.values, nulls, worst as bigint, key.descending);
+      if (vector.kind === 'float64' && worst === worst && !key.descending)
+        return this.#byNumber(batch, vector.values, nulls, worst as number, false);
       if (vector.kind === 'dict') return this.#byCode(batch, vector, worst, key);
     }
     const {selection, count} = batch;
@@ -57,7 +61,13 @@ export class TopFilter {
     return count;
   }
 
-  #byNumber(batch: Batch, values: Int32Array | Float64Array, nulls: Uint8Array | null, worst: number, descending: boolean): number {
+  #byNumber(
+    batch: Batch,
+    values: Int32Array | Float64Array,
+    nulls: Uint8Array | null,
+    worst: number,
+    descending: boolean,
+  ): number {
     const {selection, count} = batch;
     const out = this.#selection;
     let found = 0;
@@ -75,7 +85,13 @@ export class TopFilter {
     return found;
   }
 
-  #byLong(batch: Batch, values: BigInt64Array, nulls: Uint8Array | null, worst: bigint, descending: boolean): number {
+  #byLong(
+    batch: Batch,
+    values: BigInt64Array,
+    nulls: Uint8Array | null,
+    worst: bigint,
+    descending: boolean,
+  ): number {
     const {selection, count} = batch;
     const out = this.#selection;
     let found = 0;
@@ -87,7 +103,12 @@ export class TopFilter {
     return found;
   }
 
-  #byCode(batch: Batch, vector: Extract<Vector, {kind: 'dict'}>, worst: NonNullable<Datum>, key: OrderKey): number {
+  #byCode(
+    batch: Batch,
+    vector: Extract<Vector, {kind: 'dict'}>,
+    worst: NonNullable<Datum>,
+    key: OrderKey,
+  ): number {
     const {selection, count} = batch;
     const {values, nulls, dictionary} = vector;
     if (this.#dictionary !== dictionary || this.#codes.length < dictionary.size) {
@@ -113,7 +134,13 @@ export class TopFilter {
   #isBefore(batch: Batch, row: number): boolean {
     for (let k = 0; k < this.#keys.length; k++) {
       const key = this.#keys[k]!;
-      const order = compareDatums(key.type, datumAt(batch.vectors[key.column]!, row), this.#worst[k]!, key.descending, key.nullsFirst);
+      const order = compareDatums(
+        key.type,
+        datumAt(batch.vectors[key.column]!, row),
+        this.#worst[k]!,
+        key.descending,
+        key.nullsFirst,
+      );
       if (order !== 0) return order < 0;
     }
     return false;

@@ -138,7 +138,10 @@ export interface WaitingCode {
 }
 
 /** A compiler for expressions of which some may wait, with their Replay. */
-export function waitingCode(exprs: readonly BoundExpr[], parts: {library: FunctionLibrary; types: TypeLookup; factories: FactoryCache}): WaitingCode {
+export function waitingCode(
+  exprs: readonly BoundExpr[],
+  parts: {library: FunctionLibrary; types: TypeLookup; factories: FactoryCache},
+): WaitingCode {
   const volatile = new Set<string>();
   for (const expr of exprs) {
     walkExpr(expr, node => {
@@ -147,7 +150,14 @@ export function waitingCode(exprs: readonly BoundExpr[], parts: {library: Functi
     });
   }
   const replay = new Replay();
-  return {compiler: new PlanCompiler(new ReplayLibrary(parts.library, volatile, replay), parts.types, parts.factories), replay};
+  return {
+    compiler: new PlanCompiler(
+      new ReplayLibrary(parts.library, volatile, replay),
+      parts.types,
+      parts.factories,
+    ),
+    replay,
+  };
 }
 
 /** 0A000 for a place where a call that waits cannot be evaluated. */

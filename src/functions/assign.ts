@@ -15,13 +15,23 @@ export const assignFunctions: FunctionTable = {
   wadi_array_assign: {
     fn: (array: PgArray | null, value: Datum, isSlice: boolean, ...bounds: (number | null)[]) => {
       const target = array ?? new PgArray([], [], []);
-      if (!isSlice) return assignElement(target, value, bounds.filter((_, at) => at % 2 === 1));
+      if (!isSlice)
+        return assignElement(
+          target,
+          value,
+          bounds.filter((_, at) => at % 2 === 1),
+        );
       return value === null ? target : assignSlice(target, value as PgArray, bounds);
     },
   },
   // (jsonb, value, expects an array, key, ...)
   wadi_jsonb_assign: {
-    fn: (target: JsonbValue | null, value: JsonbValue | null, isArray: boolean, ...path: (string | null)[]) => {
+    fn: (
+      target: JsonbValue | null,
+      value: JsonbValue | null,
+      isArray: boolean,
+      ...path: (string | null)[]
+    ) => {
       const root = target?.root ?? (isArray ? [] : new JsonbObject([], []));
       return new JsonbValue(assignAt(root, path, 0, value === null ? null : value.root));
     },
@@ -37,10 +47,19 @@ function known(subscript: number | null): number {
   throw new PgError(SqlState.nullValueNotAllowed, 'array subscript in assignment must not be null');
 }
 
-function assignElement(array: PgArray, value: Datum, subscripts: readonly (number | null)[]): PgArray {
+function assignElement(
+  array: PgArray,
+  value: Datum,
+  subscripts: readonly (number | null)[],
+): PgArray {
   const at = subscripts.map(known);
   const {dims, lowerBounds, elements} = array;
-  if (dims.length === 0) return new PgArray([value], at.map(() => 1), at);
+  if (dims.length === 0)
+    return new PgArray(
+      [value],
+      at.map(() => 1),
+      at,
+    );
   if (dims.length !== at.length) throw wrong('wrong number of array subscripts');
   if (dims.length === 1) return extended(array, at[0]!, at[0]!, [value]);
   let offset = 0;
@@ -60,10 +79,14 @@ function extended(array: PgArray, lower: number, upper: number, values: readonly
   const last = Math.max(array.lowerBounds[0]! + array.dims[0]! - 1, upper);
   const size = last - first + 1;
   if (size > MAX_ITEMS) {
-    throw new PgError(SqlState.programLimitExceeded, `array size exceeds the maximum allowed (${MAX_ITEMS})`);
+    throw new PgError(
+      SqlState.programLimitExceeded,
+      `array size exceeds the maximum allowed (${MAX_ITEMS})`,
+    );
   }
   const next: Datum[] = new Array<Datum>(size).fill(null);
-  for (let i = 0; i < array.elements.length; i++) next[array.lowerBounds[0]! - first + i] = array.elements[i]!;
+  for (let i = 0; i < array.elements.length; i++)
+    next[array.lowerBounds[0]! - first + i] = array.elements[i]!;
   for (let i = 0; i <= upper - lower; i++) next[lower - first + i] = values[i]!;
   return new PgArray(next, [size], [first]);
 }
@@ -78,11 +101,13 @@ function assignSlice(array: PgArray, source: PgArray, bounds: readonly (number |
     const lower = axis < count ? (bounds[axis * 2] ?? first) : first;
     const upper = axis < count ? (bounds[axis * 2 + 1] ?? first + size - 1) : first + size - 1;
     if (lower > upper) throw wrong('upper bound cannot be less than lower bound');
-    if (dims.length > 1 && (lower < first || upper >= first + size)) throw wrong('array subscript out of range');
+    if (dims.length > 1 && (lower < first || upper >= first + size))
+      throw wrong('array subscript out of range');
     return {lower, upper};
   });
   requireItems(source, ranges);
-  if (dims.length === 1) return extended(array, ranges[0]!.lower, ranges[0]!.upper, source.elements);
+  if (dims.length === 1)
+    return extended(array, ranges[0]!.lower, ranges[0]!.upper, source.elements);
   const next = array.elements.slice();
   let from = 0;
   const place = (axis: number, offset: number): void => {
@@ -90,7 +115,8 @@ function assignSlice(array: PgArray, source: PgArray, bounds: readonly (number |
       next[offset] = source.elements[from++]!;
       return;
     }
-    for (let i = ranges[axis]!.lower; i <= ranges[axis]!.upper; i++) place(axis + 1, offset * dims[axis]! + i - lowerBounds[axis]!);
+    for (let i = ranges[axis]!.lower; i <= ranges[axis]!.upper; i++)
+      place(axis + 1, offset * dims[axis]! + i - lowerBounds[axis]!);
   };
   place(0, 0);
   return new PgArray(next, dims, lowerBounds);
@@ -102,52 +128,93 @@ function newSlice(source: PgArray, bounds: readonly (number | null)[]): PgArray 
     const lower = bounds[i]!;
     const upper = bounds[i + 1]!;
     if (lower === null || upper === null) {
-      throw wrong('array slice subscript must provide both boundaries', 'When assigning to a slice of an empty array value, slice boundaries must be fully specified.');
+      throw wrong(
+        'array slice subscript must provide both boundaries',
+        'When assigning to a slice of an empty array value, slice boundaries must be fully specified.',
+      );
     }
     if (lower > upper) throw wrong('upper bound cannot be less than lower bound');
     ranges.push({lower, upper});
   }
   const items = requireItems(source, ranges);
-  return new PgArray(source.elements.slice(0, items), ranges.map(each => each.upper - each.lower + 1), ranges.map(each => each.lower));
+  return new PgArray(
+    source.elements.slice(0, items),
+    ranges.map(each => each.upper - each.lower + 1),
+    ranges.map(each => each.lower),
+  );
 }
 
-function requireItems(source: PgArray, ranges: readonly {readonly lower: number; readonly upper: number}[]): number {
+function requireItems(
+  source: PgArray,
+  ranges: readonly {readonly lower: number; readonly upper: number}[],
+): number {
   const items = ranges.reduce((product, each) => product * (each.upper - each.lower + 1), 1);
   if (source.elements.length < items) throw wrong('source array too small');
   return items;
 }
 
 /** Sets a value in a document, making what is missing on the way (PostgreSQL setPath with JB_PATH_FILL_GAPS). */
-function assignAt(node: JsonbNode, path: readonly (string | null)[], depth: number, value: JsonbNode): JsonbNode {
+function assignAt(
+  node: JsonbNode,
+  path: readonly (string | null)[],
+  depth: number,
+  value: JsonbNode,
+): JsonbNode {
   if (depth === path.length) return value;
   const step = path[depth]!;
   if (step === null) {
-    throw new PgError(SqlState.nullValueNotAllowed, 'jsonb subscript in assignment must not be null');
+    throw new PgError(
+      SqlState.nullValueNotAllowed,
+      'jsonb subscript in assignment must not be null',
+    );
   }
   if (node instanceof JsonbObject) {
     const at = node.keys.indexOf(step);
-    if (at === -1) return makeJsonbObject([...node.keys, step], [...node.values, created(path, depth + 1, value)]);
+    if (at === -1)
+      return makeJsonbObject(
+        [...node.keys, step],
+        [...node.values, created(path, depth + 1, value)],
+      );
     const next = assignAt(node.values[at]!, path, depth + 1, value);
-    return new JsonbObject(node.keys, node.values.map((each, index) => (index === at ? next : each)));
+    return new JsonbObject(
+      node.keys,
+      node.values.map((each, index) => (index === at ? next : each)),
+    );
   }
-  if (Array.isArray(node)) return assignInArray(node as readonly JsonbNode[], step, path, depth, value);
+  if (Array.isArray(node))
+    return assignInArray(node as readonly JsonbNode[], step, path, depth, value);
   throw new PgError(SqlState.invalidParameterValue, 'cannot replace existing key', {
     detail: 'The path assumes key is a composite object, but it is a scalar value.',
   });
 }
 
-function assignInArray(node: readonly JsonbNode[], step: string, path: readonly (string | null)[], depth: number, value: JsonbNode): JsonbNode {
+function assignInArray(
+  node: readonly JsonbNode[],
+  step: string,
+  path: readonly (string | null)[],
+  depth: number,
+  value: JsonbNode,
+): JsonbNode {
   if (!isIndex(step)) {
-    throw new PgError(SqlState.invalidTextRepresentation, `path element at position ${depth + 1} is not an integer: "${step}"`);
+    throw new PgError(
+      SqlState.invalidTextRepresentation,
+      `path element at position ${depth + 1} is not an integer: "${step}"`,
+    );
   }
   const given = Number(step);
   const at = given < 0 ? node.length + given : given;
   if (at < 0) {
-    throw new PgError(SqlState.invalidParameterValue, `path element at position ${depth + 1} is out of range: ${given}`);
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `path element at position ${depth + 1} is out of range: ${given}`,
+    );
   }
   const next = node.slice();
   while (next.length < at) next.push(null);
-  next[at] = at < node.length ? assignAt(node[at]!, path, depth + 1, value) : created(path, depth + 1, value);
+  next[at] =
+    at < node.length
+      ? assignAt(node[at]!, path, depth + 1, value)
+      : created(path, depth + 1, value);
   return next;
 }
 

@@ -5,11 +5,18 @@ import {SqlState} from '../common/sqlstate.ts';
 export const SAFE_FLOAT = 1e130;
 
 /** 22003 when the sum of finite floats is not, or, for avg, the sum of squares of its float8_accum. `count` includes `value`. */
-export function checkFloatSum(before: number, value: number, count: number, isAverage: boolean): void {
+export function checkFloatSum(
+  before: number,
+  value: number,
+  count: number,
+  isAverage: boolean,
+): void {
   if (!Number.isFinite(before) || !Number.isFinite(value)) return;
   const sum = before + value;
   const distance = value * count - sum;
-  const isOver = !Number.isFinite(sum) || (isAverage && count > 1 && !Number.isFinite((distance * distance) / (count * (count - 1))));
+  const isOver =
+    !Number.isFinite(sum) ||
+    (isAverage && count > 1 && !Number.isFinite((distance * distance) / (count * (count - 1))));
   if (isOver) throw overflow();
 }
 

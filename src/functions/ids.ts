@@ -74,9 +74,15 @@ class TimedRandom {
 function uuidOf({ms, random}: {readonly ms: bigint; readonly random: Buffer}): string {
   const time = ms.toString(16).padStart(12, '0');
   // 74 bits: 12, then 62; they are the low ones, so that counting up is seen.
-  const bits = (BigInt(`0x${random.toString('hex')}`) & ((1n << 74n) - 1n)).toString(2).padStart(74, '0');
-  const high = BigInt(`0b0111${bits.slice(0, 12)}`).toString(16).padStart(4, '0');
-  const low = BigInt(`0b10${bits.slice(12)}`).toString(16).padStart(16, '0');
+  const bits = (BigInt(`0x${random.toString('hex')}`) & ((1n << 74n) - 1n))
+    .toString(2)
+    .padStart(74, '0');
+  const high = BigInt(`0b0111${bits.slice(0, 12)}`)
+    .toString(16)
+    .padStart(4, '0');
+  const low = BigInt(`0b10${bits.slice(12)}`)
+    .toString(16)
+    .padStart(16, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-${high}-${low.slice(0, 4)}-${low.slice(4)}`;
 }
 

@@ -42,7 +42,8 @@ export class FlushScheduler {
 
   /** A table as the catalog has it now; undefined = dropped. Its rows of earlier times count, too. */
   refresh(oid: Oid, table: TableStorage | undefined): void {
-    const policy = table === undefined || table.persistence === 't' ? null : policyOf(table.options);
+    const policy =
+      table === undefined || table.persistence === 't' ? null : policyOf(table.options);
     if (table === undefined || policy === null) {
       this.#tables.delete(oid);
       return;
@@ -73,14 +74,17 @@ export class FlushScheduler {
     scheduled.table = table;
     scheduled.written += rows;
     const {policy} = scheduled;
-    if (policy.rows !== null && scheduled.written >= policy.rows && scheduled.failures === 0) this.#set(scheduled, Date.now());
-    else if (policy.intervalMs !== null && scheduled.dueAt === Infinity) this.#set(scheduled, Date.now() + policy.intervalMs);
+    if (policy.rows !== null && scheduled.written >= policy.rows && scheduled.failures === 0)
+      this.#set(scheduled, Date.now());
+    else if (policy.intervalMs !== null && scheduled.dueAt === Infinity)
+      this.#set(scheduled, Date.now() + policy.intervalMs);
   }
 
   /** Starts the flushes that are due. */
   run(): void {
     const now = Date.now();
-    for (const scheduled of this.#tables.values()) if (scheduled.dueAt <= now && scheduled.job === null) this.#look(scheduled, now);
+    for (const scheduled of this.#tables.values())
+      if (scheduled.dueAt <= now && scheduled.job === null) this.#look(scheduled, now);
     this.#schedule();
   }
 
@@ -128,7 +132,8 @@ export class FlushScheduler {
     scheduled.failures = 0;
     const {policy, written} = scheduled;
     if (policy.rows !== null && written >= policy.rows) this.#set(scheduled, now);
-    else if (written > 0 && policy.intervalMs !== null) this.#set(scheduled, now + policy.intervalMs);
+    else if (written > 0 && policy.intervalMs !== null)
+      this.#set(scheduled, now + policy.intervalMs);
   }
 
   #set(scheduled: Scheduled, dueAt: number): void {
@@ -138,7 +143,8 @@ export class FlushScheduler {
 
   #schedule(): void {
     let next = Infinity;
-    for (const {dueAt, job} of this.#tables.values()) if (job === null) next = Math.min(next, dueAt);
+    for (const {dueAt, job} of this.#tables.values())
+      if (job === null) next = Math.min(next, dueAt);
     this.nextDue = next;
   }
 }

@@ -7,7 +7,14 @@ import type {FlushResult, TableStorage} from '../storage/contract.ts';
 export type JobType = 'flush' | 'compact' | 'expire';
 
 /** new: made. queued: waits for others. skipped: there was nothing worth doing. */
-export type JobStatus = 'new' | 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'skipped';
+export type JobStatus =
+  | 'new'
+  | 'queued'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped';
 
 /** A job as `system.jobs` shows it. Times are microseconds since 2000-01-01 UTC. */
 export interface JobRow {

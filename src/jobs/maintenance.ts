@@ -90,7 +90,8 @@ export class Maintenance {
     } catch (error) {
       const wasCancelled = job.signal.aborted && error === job.signal.reason;
       job.end(wasCancelled ? 'cancelled' : 'failed', this.#now(), error);
-      if (!wasCancelled) this.#logger.warn({err: error, job: job.id}, `${type} of table "${table.name}" failed`);
+      if (!wasCancelled)
+        this.#logger.warn({err: error, job: job.id}, `${type} of table "${table.name}" failed`);
     }
   }
 
@@ -103,7 +104,9 @@ export class Maintenance {
         job.progress = share;
       },
     };
-    return type === 'flush' ? this.#storage.flush(table, owner, steering) : this.#storage.compact(table, steering);
+    return type === 'flush'
+      ? this.#storage.flush(table, owner, steering)
+      : this.#storage.compact(table, steering);
   }
 
   /** A flush leaves one more segment per partition: those with many are merged, and those with many deleted rows. */
@@ -117,15 +120,21 @@ export class Maintenance {
       if (count > MAX_SEGMENTS || segment.deletedRows > segment.rows * DELETED_SHARE) isWorn = true;
     }
     if (!isWorn || this.#isOpen('compact', request)) return;
-    this.queue({...request, type: 'compact', owner: null, createdBy: POLICY_CREATOR}, {maxSegments: MAX_SEGMENTS});
+    this.queue(
+      {...request, type: 'compact', owner: null, createdBy: POLICY_CREATOR},
+      {maxSegments: MAX_SEGMENTS},
+    );
   }
 
   #isOpen(type: JobRequest['type'], {table}: JobRequest): boolean {
-    return this.#jobs.open().some(({request}) => request.type === type && request.table.oid === table.oid);
+    return this.#jobs
+      .open()
+      .some(({request}) => request.type === type && request.table.oid === table.oid);
   }
 }
 
 function messageOf({request}: Job, {rows, segments, bytes}: FlushResult): string {
-  if (rows === 0 && segments === 0) return request.type === 'flush' ? 'nothing to flush' : 'nothing to compact';
+  if (rows === 0 && segments === 0)
+    return request.type === 'flush' ? 'nothing to flush' : 'nothing to compact';
   return `${rows} ${rows === 1 ? 'row' : 'rows'} in ${segments} ${segments === 1 ? 'segment' : 'segments'}, ${bytes} bytes`;
 }

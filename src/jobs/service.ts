@@ -107,7 +107,8 @@ export class JobService {
       const {table, changes} = parts[i]!;
       if (table.kind === 'stream') {
         const isWritten = changes.some(change => change.op !== 'delete');
-        if (isWritten) this.#expiry.note(table, event.seq, Number(event.timestamp / 1000n) + POSTGRES_EPOCH_MS);
+        if (isWritten)
+          this.#expiry.note(table, event.seq, Number(event.timestamp / 1000n) + POSTGRES_EPOCH_MS);
       } else if (table.options['flush_policy'] !== undefined) {
         this.#flushes.note(table, changes.length);
       }

@@ -56,7 +56,11 @@ export class StreamExpiry {
     }
     stream.table = table;
     const last = stream.buckets.at(-1);
-    if (last !== undefined && stream.head < stream.buckets.length && time - last.from < bucketMs(table)) {
+    if (
+      last !== undefined &&
+      stream.head < stream.buckets.length &&
+      time - last.from < bucketMs(table)
+    ) {
       last.until = time;
       last.seq = seq;
     } else {
@@ -123,7 +127,12 @@ export class StreamExpiry {
     const now = this.#now();
     stream.expired += rows;
     if (stream.job === null) {
-      stream.job = this.#jobs.add({type: 'expire', table: stream.table, owner: null, createdBy: POLICY_CREATOR});
+      stream.job = this.#jobs.add({
+        type: 'expire',
+        table: stream.table,
+        owner: null,
+        createdBy: POLICY_CREATOR,
+      });
       stream.job.startedAt = now;
     }
     stream.job.message = `${stream.expired} ${stream.expired === 1 ? 'row' : 'rows'}`;

@@ -69,7 +69,9 @@ function outputAt(shape: LiveShape, position: number): TableScanPlan['outputs'][
 function columnAt(shape: LiveShape, position: number, options: SnapshotPlanOptions): PlanColumn {
   const attnum = shape.attnums[position];
   if (attnum !== undefined) {
-    const column = options.table.columns.find(each => (each.catalogAttnum ?? each.attnum) === attnum)!;
+    const column = options.table.columns.find(
+      each => (each.catalogAttnum ?? each.attnum) === attnum,
+    )!;
     return {name: column.name, type: column.type, typmod: column.typmod};
   }
   const name = PSEUDO_COLUMNS[position - shape.attnums.length]!;

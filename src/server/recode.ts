@@ -20,7 +20,11 @@ export function recodeRequest(type: number, body: Buffer, encoding: SingleByteEn
   let end = start;
   for (let i = 0; i < count; i++) end = body.indexOf(0, end) + 1;
   if (end <= start) return body;
-  return Buffer.concat([body.subarray(0, start), toUtf8(body.subarray(start, end), encoding), body.subarray(end)]);
+  return Buffer.concat([
+    body.subarray(0, start),
+    toUtf8(body.subarray(start, end), encoding),
+    body.subarray(end),
+  ]);
 }
 
 function toUtf8(bytes: Uint8Array, encoding: SingleByteEncoding): Buffer {
@@ -58,7 +62,12 @@ function counted(value: Buffer): Buffer[] {
  * Puts the texts of the messages behind `start` into the client's encoding. `formats` are those of a DataRow's columns, null = all text.
  * An error is told with '?' for what the encoding has not; any other such character raises 22P05 and takes the messages back.
  */
-export function recodeAnswers(writer: ByteWriter, start: number, encoding: SingleByteEncoding, formats: readonly number[] | null): void {
+export function recodeAnswers(
+  writer: ByteWriter,
+  start: number,
+  encoding: SingleByteEncoding,
+  formats: readonly number[] | null,
+): void {
   if (isAscii(writer.buffer, start, writer.length)) return;
   const messages = Buffer.from(writer.buffer.subarray(start, writer.length));
   writer.length = start;
@@ -81,8 +90,14 @@ interface Recoding {
   readonly formats: readonly number[] | null;
 }
 
-function recodeBody(type: string, body: Buffer, made: ByteWriter, {encoding, formats}: Recoding): void {
-  const text = (from: number, to: number, isLossy = false): void => made.bytes(encoding.encode(body.toString('utf8', from, to), isLossy));
+function recodeBody(
+  type: string,
+  body: Buffer,
+  made: ByteWriter,
+  {encoding, formats}: Recoding,
+): void {
+  const text = (from: number, to: number, isLossy = false): void =>
+    made.bytes(encoding.encode(body.toString('utf8', from, to), isLossy));
   switch (type) {
     case 'D':
       recodeRow(body, made, {encoding, formats});
@@ -120,7 +135,8 @@ function recodeRow(body: Buffer, made: ByteWriter, {encoding, formats}: Recoding
   for (let column = 0; at < body.length; column++) {
     const size = body.readInt32BE(at);
     const end = at + 4 + Math.max(size, 0);
-    if (size <= 0 || (formats !== null && formats[column] !== 0)) made.bytes(body.subarray(at, end));
+    if (size <= 0 || (formats !== null && formats[column] !== 0))
+      made.bytes(body.subarray(at, end));
     else {
       const value = encoding.encode(body.toString('utf8', at + 4, end));
       made.int32(value.length);

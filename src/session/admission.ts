@@ -19,7 +19,10 @@ export function checkAdmission(
   sessions: Iterable<AdmittedSession>,
 ): void {
   if (!role.canLogin) {
-    throw fatal(SqlState.invalidAuthorizationSpecification, `role "${role.name}" is not permitted to log in`);
+    throw fatal(
+      SqlState.invalidAuthorizationSpecification,
+      `role "${role.name}" is not permitted to log in`,
+    );
   }
   let [ofRole, ofDatabase] = [0, 0];
   for (const session of sessions) {
@@ -30,14 +33,26 @@ export function checkAdmission(
     throw fatal(SqlState.tooManyConnections, `too many connections for role "${role.name}"`);
   }
   if (!database.allowConnections) {
-    throw fatal(SqlState.objectNotInPrerequisiteState, `database "${database.name}" is not currently accepting connections`);
+    throw fatal(
+      SqlState.objectNotInPrerequisiteState,
+      `database "${database.name}" is not currently accepting connections`,
+    );
   }
   if (role.isSuperuser) return;
-  if (!hasPrivileges(catalog, role.oid, {kind: 'd', owner: database.owner, acl: database.acl}, 'c')) {
-    throw fatal(SqlState.insufficientPrivilege, `permission denied for database "${database.name}"`, 'User does not have CONNECT privilege.');
+  if (
+    !hasPrivileges(catalog, role.oid, {kind: 'd', owner: database.owner, acl: database.acl}, 'c')
+  ) {
+    throw fatal(
+      SqlState.insufficientPrivilege,
+      `permission denied for database "${database.name}"`,
+      'User does not have CONNECT privilege.',
+    );
   }
   if (isReached(database.connectionLimit, ofDatabase)) {
-    throw fatal(SqlState.tooManyConnections, `too many connections for database "${database.name}"`);
+    throw fatal(
+      SqlState.tooManyConnections,
+      `too many connections for database "${database.name}"`,
+    );
   }
 }
 

@@ -8,7 +8,8 @@ import type {Plan} from '../sql/plan/plan.ts';
  */
 export function bindTimeExpressions(plan: Plan): readonly BoundExpr[] {
   if (plan.kind === 'values' && plan.rows.length === 1) return plan.rows[0]!.filter(isChecked);
-  if (plan.kind === 'project' && plan.input.kind === 'values' && plan.input.rows.length === 1) return plan.exprs.filter(isChecked);
+  if (plan.kind === 'project' && plan.input.kind === 'values' && plan.input.rows.length === 1)
+    return plan.exprs.filter(isChecked);
   return [];
 }
 

@@ -25,7 +25,13 @@ export type Formats = readonly number[] | null;
 export interface ResultSink {
   rowDescription(shape: ResultShape, formats: Formats): void;
   /** Encodes the live rows [from, to) of the batch (indices among live rows), straight from columns into the buffer. */
-  dataRows(shape: ResultShape, formats: Formats, batch: Batch, range: {readonly from: number; readonly to: number}, settings: FormatSettings): void;
+  dataRows(
+    shape: ResultShape,
+    formats: Formats,
+    batch: Batch,
+    range: {readonly from: number; readonly to: number},
+    settings: FormatSettings,
+  ): void;
   commandComplete(tag: string): void;
   emptyQuery(): void;
   portalSuspended(): void;
@@ -75,8 +81,10 @@ export interface BindMessage {
 }
 
 /**
- * One client. Methods answer through the ResultSink. Each returns undefined when it finished in the turn, or a promise when it paused: until then the
- * connection dispatches nothing further but copy messages (while `copyIn` is set), cancel and end. A PgError thrown or rejected is reported by the connection, which first calls
+ * One client. Methods answer through the ResultSink. Each returns undefined when it finished in the turn, or a promise
+ * when it paused: until then the
+ * connection dispatches nothing further but copy messages (while `copyIn` is set), cancel and end. A PgError thrown or
+ * rejected is reported by the connection, which first calls
  * `failed`, and (extended protocol) skips to Sync.
  */
 export interface Session {
@@ -89,12 +97,20 @@ export interface Session {
   close(kind: 'S' | 'P', name: string): Promise<void> | undefined;
   /** Ends the implicit transaction; writes ReadyForQuery. */
   sync(): Promise<void> | undefined;
-  functionCall(functionOid: number, argFormats: readonly number[], args: readonly (Buffer | null)[], resultFormat: number): Promise<void> | undefined;
+  functionCall(
+    functionOid: number,
+    argFormats: readonly number[],
+    args: readonly (Buffer | null)[],
+    resultFormat: number,
+  ): Promise<void> | undefined;
   /** Set while COPY FROM STDIN waits for data: the connection passes CopyData, CopyDone, CopyFail to it. */
   readonly copyIn: CopyInReceiver | null;
   /** What the client's texts are encoded in; null or absent: UTF-8. Data of COPY are the session's affair. */
   readonly clientEncoding?: SingleByteEncoding | null;
-  /** Aborts the implicit transaction or marks the block failed; completes the error (position, where). Simple protocol: also writes ReadyForQuery after the connection wrote the error, through `readyAfterError`. */
+  /**
+   * Aborts the implicit transaction or marks the block failed; completes the error (position, where). Simple protocol:
+   * also writes ReadyForQuery after the connection wrote the error, through `readyAfterError`.
+   */
   failed(error: unknown): PgError;
   /** ReadyForQuery after an error in a simple query. */
   readyAfterError(): void;
@@ -109,7 +125,10 @@ export interface CopyInReceiver {
   data(chunk: Buffer): Promise<void> | undefined;
   done(): void;
   fail(message: string): void;
-  /** The stream broke off (protocol violation, lost client): the statement fails with this error, completed by its `where`. Absent: `fail` is called. */
+  /**
+   * The stream broke off (protocol violation, lost client): the statement fails with this error, completed by its
+   * `where`. Absent: `fail` is called.
+   */
   abort?(error: PgError): void;
 }
 

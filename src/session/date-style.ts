@@ -4,7 +4,12 @@ import {invalid} from './setting-values.ts';
 type Style = FormatSettings['dateStyle'];
 type Order = FormatSettings['dateOrder'];
 
-const STYLES: Readonly<Record<string, Style>> = {iso: 'ISO', sql: 'SQL', german: 'German', postgres: 'Postgres'};
+const STYLES: Readonly<Record<string, Style>> = {
+  iso: 'ISO',
+  sql: 'SQL',
+  german: 'German',
+  postgres: 'Postgres',
+};
 const ORDERS: Readonly<Record<string, Order>> = {
   ymd: 'YMD',
   dmy: 'DMY',
@@ -17,7 +22,10 @@ const ORDERS: Readonly<Record<string, Order>> = {
 };
 
 /** Parses `SET DateStyle`: style and field order in any sequence, the missing one kept from `current`. */
-export function parseDateStyle(text: string, current: {style: Style; order: Order}): {style: Style; order: Order} {
+export function parseDateStyle(
+  text: string,
+  current: {style: Style; order: Order},
+): {style: Style; order: Order} {
   let {style, order} = current;
   let hasStyle = false;
   let hasOrder = false;

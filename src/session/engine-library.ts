@@ -1,5 +1,11 @@
 import {catalogSetFunctions, isCatalogFunction} from '../catalog/info-functions.ts';
-import type {AggregateCode, EvalContext, FunctionCode, FunctionLibrary, SetFunctionCode} from '../functions/contract.ts';
+import type {
+  AggregateCode,
+  EvalContext,
+  FunctionCode,
+  FunctionLibrary,
+  SetFunctionCode,
+} from '../functions/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import {CatalogFunctions} from './ports/catalog-port.ts';
 import {isExternFunction} from './ports/extern-port.ts';
@@ -12,7 +18,11 @@ export class EngineLibrary implements FunctionLibrary {
   readonly #extended: ReadonlySet<string>;
   readonly #extendedSets: ReadonlyMap<string, SetFunctionCode>;
 
-  constructor(base: FunctionLibrary, extended: ReadonlySet<string>, extendedSets: ReadonlyMap<string, SetFunctionCode>) {
+  constructor(
+    base: FunctionLibrary,
+    extended: ReadonlySet<string>,
+    extendedSets: ReadonlyMap<string, SetFunctionCode>,
+  ) {
     this.#base = base;
     this.#extended = extended;
     this.#extendedSets = extendedSets;
@@ -26,8 +36,10 @@ export class EngineLibrary implements FunctionLibrary {
   }
 
   #outer(source: string): FunctionCode | undefined {
-    if (isCatalogFunction(source)) return throughContext((context, args) => context.catalog.call(source, args));
-    if (isExternFunction(source) || this.#extended.has(source)) return throughContext((context, args) => context.extern.call(source, args));
+    if (isCatalogFunction(source))
+      return throughContext((context, args) => context.catalog.call(source, args));
+    if (isExternFunction(source) || this.#extended.has(source))
+      return throughContext((context, args) => context.extern.call(source, args));
     return undefined;
   }
 
@@ -38,7 +50,9 @@ export class EngineLibrary implements FunctionLibrary {
   setReturning(source: string): SetFunctionCode | undefined {
     const own = this.#base.setReturning(source) ?? this.#extendedSets.get(source);
     if (own !== undefined) return own;
-    const catalog = Object.hasOwn(catalogSetFunctions, source) ? catalogSetFunctions[source] : undefined;
+    const catalog = Object.hasOwn(catalogSetFunctions, source)
+      ? catalogSetFunctions[source]
+      : undefined;
     if (catalog === undefined) return undefined;
     return {
       create: () => (args, context) => {
@@ -49,8 +63,11 @@ export class EngineLibrary implements FunctionLibrary {
   }
 }
 
-function throughContext(call: (context: EvalContext, args: readonly Datum[]) => Datum): FunctionCode {
+function throughContext(
+  call: (context: EvalContext, args: readonly Datum[]) => Datum,
+): FunctionCode {
   return {
-    fnCtx: (...args: unknown[]) => call(args[args.length - 1] as EvalContext, args.slice(0, -1) as Datum[]),
+    fnCtx: (...args: unknown[]) =>
+      call(args[args.length - 1] as EvalContext, args.slice(0, -1) as Datum[]),
   };
 }

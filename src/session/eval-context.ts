@@ -42,10 +42,18 @@ export class SessionEvalContext implements SessionEval {
 
   get format(): FormatSettings {
     const {settings, transaction} = this.#session;
-    if (this.#format === null || this.#formatVersion !== settings.version || this.#formatTime !== transaction.startedAt) {
+    if (
+      this.#format === null ||
+      this.#formatVersion !== settings.version ||
+      this.#formatTime !== transaction.startedAt
+    ) {
       this.#formatVersion = settings.version;
       this.#formatTime = transaction.startedAt;
-      this.#format = {...settings.format(), transactionTimestamp: transaction.startedAt, names: this.#names};
+      this.#format = {
+        ...settings.format(),
+        transactionTimestamp: transaction.startedAt,
+        names: this.#names,
+      };
     }
     return this.#format;
   }
@@ -64,7 +72,8 @@ export class SessionEvalContext implements SessionEval {
     currentUser: (): string => this.#session.currentUser,
     sessionUser: (): string => this.#session.sessionUser,
     currentDatabase: (): string => this.#session.databaseName,
-    currentSchemas: (includeImplicit: boolean): readonly string[] => this.#session.schemaNames(includeImplicit),
+    currentSchemas: (includeImplicit: boolean): readonly string[] =>
+      this.#session.schemaNames(includeImplicit),
     backendPid: (): number => this.#session.pid,
   };
 
@@ -77,6 +86,7 @@ export class SessionEvalContext implements SessionEval {
   };
 
   readonly extern = {
-    call: (source: string, args: readonly Datum[]): Datum => externCall(this.#session, source, args),
+    call: (source: string, args: readonly Datum[]): Datum =>
+      externCall(this.#session, source, args),
   };
 }

@@ -5,11 +5,17 @@ import {featureNotSupported, PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
+import {decodeUtf8} from '../types/text-compare.ts';
 import type {BindMessage, Formats, ResultShape} from './contract.ts';
 import {discardRows, type Execution, type RunResult} from './execution.ts';
 import {endsTransaction, inFailedTransaction} from './failed-block.ts';
 import {ClientReceiver} from './plan-execution.ts';
-import type {ClientStatements, Portal, PreparedStatement, SessionContext} from './session-context.ts';
+import type {
+  ClientStatements,
+  Portal,
+  PreparedStatement,
+  SessionContext,
+} from './session-context.ts';
 import {holdCommit} from './simple-query.ts';
 
 /** Parse, Bind, Describe, Execute, Close, Sync (PostgreSQL 55.2.3). */
@@ -27,14 +33,21 @@ export class ExtendedProtocol implements ClientStatements {
     session.settings.checkStrings(sql);
     const parsed = session.engine.parser.parse(sql);
     if (parsed.length > 1) {
-      throw new PgError(SqlState.syntaxError, 'cannot insert multiple commands into a prepared statement');
+      throw new PgError(
+        SqlState.syntaxError,
+        'cannot insert multiple commands into a prepared statement',
+      );
     }
     const statement = parsed[0] ?? null;
     if (statement !== null) session.enterStatement(statement);
     if (name !== '' && this.statements.has(name)) {
-      throw new PgError(SqlState.duplicatePreparedStatement, `prepared statement "${name}" already exists`);
+      throw new PgError(
+        SqlState.duplicatePreparedStatement,
+        `prepared statement "${name}" already exists`,
+      );
     }
-    const prepare = (): PreparedStatement => session.planner.prepare(name, sql, statement, parameterTypes as readonly Oid[], false);
+    const prepare = (): PreparedStatement =>
+      session.planner.prepare(name, sql, statement, parameterTypes as readonly Oid[], false);
     const prepared = prepare();
     const locking = prepared.entry === null ? undefined : session.lockTables(prepared.entry.plan);
     return locking === undefined ? this.#parsed(prepared) : this.#parseLater(prepare, locking);
@@ -60,13 +73,16 @@ export class ExtendedProtocol implements ClientStatements {
     if (found !== undefined) return found;
     throw new PgError(
       SqlState.invalidSqlStatementName,
-      name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`,
+      name === ''
+        ? 'unnamed prepared statement does not exist'
+        : `prepared statement "${name}" does not exist`,
     );
   }
 
   portal(name: string): Portal {
     const found = this.portals.get(name);
-    if (found === undefined) throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
+    if (found === undefined)
+      throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
     return found;
   }
 
@@ -80,7 +96,8 @@ export class ExtendedProtocol implements ClientStatements {
       throw new PgError(SqlState.duplicateCursor, `cursor "${message.portal}" already exists`);
     }
     this.#dropPortal(message.portal);
-    const execution = prepared.statement === null ? null : session.planner.executionOf(prepared, params);
+    const execution =
+      prepared.statement === null ? null : session.planner.executionOf(prepared, params);
     const formats = resultFormats(message.resultFormats, prepared.shape);
     const {portal} = message;
     const locking = execution?.lock?.();
@@ -88,7 +105,12 @@ export class ExtendedProtocol implements ClientStatements {
     return locking.then(() => this.#bound(portal, prepared, execution, formats));
   }
 
-  #bound(name: string, prepared: PreparedStatement, execution: Execution | null, formats: Formats): undefined {
+  #bound(
+    name: string,
+    prepared: PreparedStatement,
+    execution: Execution | null,
+    formats: Formats,
+  ): undefined {
     this.portals.set(name, {
       name,
       statement: prepared,
@@ -118,7 +140,8 @@ export class ExtendedProtocol implements ClientStatements {
     }
     if (parameterCount === 0) return NO_PARAMS;
     const params: Datum[] = new Array<Datum>(parameterCount);
-    for (let i = 0; i < parameterCount; i++) params[i] = this.#parameter(message, i, parameterTypes[i]!);
+    for (let i = 0; i < parameterCount; i++)
+      params[i] = this.#parameter(message, i, parameterTypes[i]!);
     return params;
   }
 
@@ -127,17 +150,27 @@ export class ExtendedProtocol implements ClientStatements {
     if (length < 0) return null;
     const offset = message.offsets[index]!;
     const {parameterFormats, buffer} = message;
-    const format = parameterFormats.length === 0 ? 0 : parameterFormats.length === 1 ? parameterFormats[0]! : parameterFormats[index]!;
+    const format =
+      parameterFormats.length === 0
+        ? 0
+        : parameterFormats.length === 1
+          ? parameterFormats[0]!
+          : parameterFormats[index]!;
     const settings = this.#session.evalContext.format;
-    if (format !== 0 && format !== 1) throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${format}`);
+    if (format !== 0 && format !== 1)
+      throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${format}`);
     try {
-      if (format === 0) return type.input(buffer.utf8Slice(offset, offset + length), -1, settings);
+      if (format === 0) return type.input(decodeUtf8(buffer, offset, offset + length), -1, settings);
       const reader = new ByteReader(buffer, offset, offset + length);
       const value = type.receive(reader, -1, settings);
       if (reader.remaining === 0) return value;
-      throw new PgError(SqlState.invalidBinaryRepresentation, `incorrect binary data format in bind parameter ${index + 1}`);
+      throw new PgError(
+        SqlState.invalidBinaryRepresentation,
+        `incorrect binary data format in bind parameter ${index + 1}`,
+      );
     } catch (error) {
-      const shown = format === 0 ? this.#shownParameter(buffer.utf8Slice(offset, offset + length)) : '';
+      const shown =
+        format === 0 ? this.#shownParameter(buffer.utf8Slice(offset, offset + length)) : '';
       throw withParameterContext(error, message.portal, index, shown);
     }
   }
@@ -180,7 +213,10 @@ export class ExtendedProtocol implements ClientStatements {
       session.sink.emptyQuery();
       return undefined;
     }
-    if (session.transaction.status === 'failed' && !(statement?.statement != null && endsTransaction(statement.statement))) {
+    if (
+      session.transaction.status === 'failed' &&
+      !(statement?.statement != null && endsTransaction(statement.statement))
+    ) {
       throw inFailedTransaction();
     }
     if (portal.isDone && execution.shape === null) {
@@ -188,9 +224,11 @@ export class ExtendedProtocol implements ClientStatements {
     }
     session.transaction.ensure(session.statementStartedAt);
     const {shape} = execution;
-    const receiver = shape === null ? discardRows : new ClientReceiver(session, shape, portal.formats);
+    const receiver =
+      shape === null ? discardRows : new ClientReceiver(session, shape, portal.formats);
     const result = execution.run(maxRows > 0 ? maxRows : Infinity, receiver);
-    if (result instanceof Promise) return result.then(outcome => this.#executed(portal, execution, outcome));
+    if (result instanceof Promise)
+      return result.then(outcome => this.#executed(portal, execution, outcome));
     return this.#executed(portal, execution, result);
   }
 
@@ -216,7 +254,8 @@ export class ExtendedProtocol implements ClientStatements {
     const prepared = this.statements.get(name);
     if (prepared === undefined) return false;
     this.statements.delete(name);
-    for (const portal of [...this.portals.values()]) if (portal.statement === prepared) this.#dropPortal(portal.name);
+    for (const portal of [...this.portals.values()])
+      if (portal.statement === prepared) this.#dropPortal(portal.name);
     return true;
   }
 
@@ -266,21 +305,30 @@ export class ExtendedProtocol implements ClientStatements {
     const session = this.#session;
     const row = session.transaction.catalog.functionByOid(functionOid as Oid);
     if (row === undefined) {
-      throw new PgError(SqlState.undefinedFunction, `function with OID ${functionOid} does not exist`);
+      throw new PgError(
+        SqlState.undefinedFunction,
+        `function with OID ${functionOid} does not exist`,
+      );
     }
-    if (row.kind !== 'f' || row.returnsSet) throw featureNotSupported(`function ${row.name} cannot be called by a FunctionCall message`);
+    if (row.kind !== 'f' || row.returnsSet)
+      throw featureNotSupported(`function ${row.name} cannot be called by a FunctionCall message`);
     const {catalog} = session.transaction;
     const params = args.map((arg, i): Datum => {
       if (arg === null) return null;
       const type = catalog.typeByOid(row.argTypes[i]!)!;
-      const format = argFormats.length === 0 ? 0 : argFormats.length === 1 ? argFormats[0]! : argFormats[i]!;
+      const format =
+        argFormats.length === 0 ? 0 : argFormats.length === 1 ? argFormats[0]! : argFormats[i]!;
       const settings = session.evalContext.format;
-      return format === 1 ? type.receive(new ByteReader(arg), -1, settings) : type.input(arg.toString('utf8'), -1, settings);
+      return format === 1
+        ? type.receive(new ByteReader(arg), -1, settings)
+        : type.input(arg.toString('utf8'), -1, settings);
     });
     session.statementStartedAt = session.evalContext.clock.clockTimestamp();
     session.transaction.ensure(session.statementStartedAt);
     const value = session.planner.callFunction(row, params);
-    session.sink.functionCallResponse(value === null ? null : this.#encode(value, catalog.typeByOid(row.returnType)!, resultFormat));
+    session.sink.functionCallResponse(
+      value === null ? null : this.#encode(value, catalog.typeByOid(row.returnType)!, resultFormat),
+    );
     return this.sync();
   }
 
@@ -315,7 +363,8 @@ export class ExtendedProtocol implements ClientStatements {
 
   /** CLOSE ALL. */
   closeCursors(): void {
-    for (const portal of [...this.portals.values()]) if (portal.cursor !== null) this.#dropPortal(portal.name);
+    for (const portal of [...this.portals.values()])
+      if (portal.cursor !== null) this.#dropPortal(portal.name);
   }
 
   /** DEALLOCATE ALL. */
@@ -335,14 +384,23 @@ const TEXT_ONLY: Formats = null;
 function resultFormats(given: readonly number[], shape: ResultShape | null): Formats {
   if (given.length === 0 || shape === null) return TEXT_ONLY;
   const count = shape.fields.length;
-  if (given.length === 1) return given[0] === 0 ? TEXT_ONLY : new Array<number>(count).fill(given[0]!);
+  if (given.length === 1)
+    return given[0] === 0 ? TEXT_ONLY : new Array<number>(count).fill(given[0]!);
   if (given.length !== count) {
-    throw new PgError(SqlState.protocolViolation, `bind message has ${given.length} result formats but query has ${count} columns`);
+    throw new PgError(
+      SqlState.protocolViolation,
+      `bind message has ${given.length} result formats but query has ${count} columns`,
+    );
   }
   return given;
 }
 
-function withParameterContext(error: unknown, portal: string, index: number, shown: string): unknown {
+function withParameterContext(
+  error: unknown,
+  portal: string,
+  index: number,
+  shown: string,
+): unknown {
   if (!(error instanceof PgError)) return error;
   const name = portal === '' ? 'unnamed portal' : `portal "${portal}"`;
   return error.with({where: `${name} parameter $${index + 1}${shown}`});

@@ -15,23 +15,47 @@ import type {Engine} from './session-context.ts';
 import type {CompiledIndexKey} from './table-storages.ts';
 
 /** Compiles the key expressions and the predicate of an index into a function of a stored row. */
-export function makeIndexKey(engine: Engine, table: TableDescriptor, index: IndexDescriptor, catalog: CatalogSnapshot): CompiledIndexKey {
+export function makeIndexKey(
+  engine: Engine,
+  table: TableDescriptor,
+  index: IndexDescriptor,
+  catalog: CatalogSnapshot,
+): CompiledIndexKey {
   const binding = indexBinding(engine, catalog);
   const columns = table.columns
     .filter(column => !column.isDropped)
-    .map((column, position): {readonly name: string; readonly attnum: number; readonly expr: BoundExpr} => ({
-      name: column.name,
-      attnum: column.attnum,
-      expr: {kind: 'column', index: position, type: binding.type(column.typeOid), typmod: column.typmod, location: -1},
-    }));
+    .map(
+      (
+        column,
+        position,
+      ): {readonly name: string; readonly attnum: number; readonly expr: BoundExpr} => ({
+        name: column.name,
+        attnum: column.attnum,
+        expr: {
+          kind: 'column',
+          index: position,
+          type: binding.type(column.typeOid),
+          typmod: column.typmod,
+          location: -1,
+        },
+      }),
+    );
   const bind = (text: string, clause: string): BoundExpr =>
     binding.withoutPositions(() =>
-      binding.hooks.scalar(binding, expressionAst(binding, text), {columns, domainValue: null, clause, relationName: table.name}),
+      binding.hooks.scalar(binding, expressionAst(binding, text), {
+        columns,
+        domainValue: null,
+        clause,
+        relationName: table.name,
+      }),
     );
   const keys = index.keys.map(key =>
-    key.expressionText === null ? columns.find(column => column.attnum === key.attnum)!.expr : bind(key.expressionText, 'index expressions'),
+    key.expressionText === null
+      ? columns.find(column => column.attnum === key.attnum)!.expr
+      : bind(key.expressionText, 'index expressions'),
   );
-  const predicate = index.predicateText === null ? null : bind(index.predicateText, 'index predicates');
+  const predicate =
+    index.predicateText === null ? null : bind(index.predicateText, 'index predicates');
   const compiler = new ExprCompiler(engine.library, catalog, engine.factories);
   const run: ExprRun = {params: [], slots: [], outer: [], context: immutableContext(catalog)};
   const keyCode = compiler.row(keys);
@@ -51,7 +75,12 @@ function indexBinding(engine: Engine, catalog: CatalogSnapshot): Binding {
       parameterTypes: [],
       library: engine.library,
       evaluate: (expr): Datum =>
-        new ExprCompiler(engine.library, catalog, engine.factories).scalar(expr)({params: [], slots: [], outer: [], context}),
+        new ExprCompiler(engine.library, catalog, engine.factories).scalar(expr)({
+          params: [],
+          slots: [],
+          outer: [],
+          context,
+        }),
       estimateRows: () => 0,
       parser: engine.parser,
       cache: engine.bindCache,
@@ -69,7 +98,13 @@ function immutableContext(catalog: CatalogSnapshot): EvalContext {
     format: defaultFormatSettings,
     types: catalog,
     clock: {transactionTimestamp: refuse, statementTimestamp: refuse, clockTimestamp: refuse},
-    session: {currentUser: refuse, sessionUser: refuse, currentDatabase: refuse, currentSchemas: refuse, backendPid: refuse},
+    session: {
+      currentUser: refuse,
+      sessionUser: refuse,
+      currentDatabase: refuse,
+      currentSchemas: refuse,
+      backendPid: refuse,
+    },
     sequences: {nextval: refuse, currval: refuse, setval: refuse, lastval: refuse},
     settings: {get: refuse, set: refuse},
     catalog: {call: refuse},

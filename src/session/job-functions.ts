@@ -9,10 +9,18 @@ import {checkOwner, checkSchemaUsage} from './privileges.ts';
 import type {SessionContext} from './session-context.ts';
 
 /** prosrc of the functions about jobs. */
-export const JOB_FUNCTIONS: ReadonlySet<string> = new Set(['system.flush', 'system.compact', 'system.cancel_job']);
+export const JOB_FUNCTIONS: ReadonlySet<string> = new Set([
+  'system.flush',
+  'system.compact',
+  'system.cancel_job',
+]);
 
 /** Answers a function about jobs; undefined when the prosrc is not one. A promise is awaited by the caller's operator. */
-export function jobCall(session: SessionContext, source: string, args: readonly unknown[]): boolean | Promise<bigint> | undefined {
+export function jobCall(
+  session: SessionContext,
+  source: string,
+  args: readonly unknown[],
+): boolean | Promise<bigint> | undefined {
   const [first] = args;
   switch (source) {
     case 'system.flush':
@@ -27,7 +35,11 @@ export function jobCall(session: SessionContext, source: string, args: readonly 
 }
 
 /** Runs a job on the table of that name to its end; its id. */
-async function runNamed(session: SessionContext, type: 'flush' | 'compact', name: string): Promise<bigint> {
+async function runNamed(
+  session: SessionContext,
+  type: 'flush' | 'compact',
+  name: string,
+): Promise<bigint> {
   session.assertWritable(`system.${type}()`);
   const table = tableNamed(session, name);
   const {catalog} = session.transaction;
@@ -46,15 +58,31 @@ async function runNamed(session: SessionContext, type: 'flush' | 'compact', name
 /** The table of a name as regclass reads it; it must be committed and not locked by this very transaction. */
 function tableNamed(session: SessionContext, text: string): TableDescriptor {
   const parts = splitName(text);
-  if (parts.length > 2) throw new PgError(SqlState.invalidName, `improper relation name (too many dotted names): ${text}`);
-  const table = findTable(session, parts.length === 2 ? {schemaname: parts[0]!, relname: parts[1]!} : {relname: parts[0]!});
+  if (parts.length > 2)
+    throw new PgError(
+      SqlState.invalidName,
+      `improper relation name (too many dotted names): ${text}`,
+    );
+  const table = findTable(
+    session,
+    parts.length === 2 ? {schemaname: parts[0]!, relname: parts[1]!} : {relname: parts[0]!},
+  );
   checkSchemaUsage(session.transaction.catalog, session.currentRole, table.schema);
   assertFlushable(table);
   const isLocked = session.engine.storage
     .locks()
-    .some(lock => lock.pid === session.pid && lock.relation === table.oid && lock.granted && STRONG_MODES.has(lock.mode));
+    .some(
+      lock =>
+        lock.pid === session.pid &&
+        lock.relation === table.oid &&
+        lock.granted &&
+        STRONG_MODES.has(lock.mode),
+    );
   if (isLocked) {
-    throw new PgError(SqlState.objectInUse, `table "${table.name}" is locked by this transaction, which the job would wait for`);
+    throw new PgError(
+      SqlState.objectInUse,
+      `table "${table.name}" is locked by this transaction, which the job would wait for`,
+    );
   }
   return table;
 }

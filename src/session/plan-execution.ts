@@ -92,7 +92,8 @@ export class PlanExecution implements Execution {
     this.sent = 0;
     if (this.#stored !== null) return this.#emitStored(this.#stored, maxRows, receiver);
     if (this.#isDone) return 'complete';
-    if (maxRows !== Infinity && this.shape !== null && this.#entry.plan.kind !== 'select') return this.#runStored(maxRows, receiver);
+    if (maxRows !== Infinity && this.shape !== null && this.#entry.plan.kind !== 'select')
+      return this.#runStored(maxRows, receiver);
     const locked = this.lock();
     if (locked !== undefined) return this.#afterLocks(locked, maxRows, receiver);
     if (!this.#isOpen) this.#open();
@@ -101,7 +102,11 @@ export class PlanExecution implements Execution {
 
   #runStored(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
     const stored = new ColumnStore(this.shape!.fields.map(field => field.type));
-    const result = this.run(Infinity, {rows: batch => stored.append(batch), isFull: false, drained: () => Promise.resolve()});
+    const result = this.run(Infinity, {
+      rows: batch => stored.append(batch),
+      isFull: false,
+      drained: () => Promise.resolve(),
+    });
     const emit = (): RunResult => {
       this.#stored = stored;
       return this.#emitStored(stored, maxRows, receiver);
@@ -123,7 +128,11 @@ export class PlanExecution implements Execution {
     return this.sent >= maxRows ? 'suspended' : 'complete';
   }
 
-  async #afterLocks(locked: Promise<void>, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+  async #afterLocks(
+    locked: Promise<void>,
+    maxRows: number,
+    receiver: RowReceiver,
+  ): Promise<RunResult> {
     const told = this.shape;
     await locked;
     if (!sameShape(told, this.shape)) throw resultChanged();
@@ -149,10 +158,15 @@ export class PlanExecution implements Execution {
       this.sent += batch.count;
       if (this.sent >= maxRows) return 'suspended';
       if (receiver.isFull) return this.#resume(receiver.drained(), maxRows, receiver);
+      if (run.sliceUsed()) return this.#resume(null, maxRows, receiver);
     }
   }
 
-  async #resume(pause: Promise<unknown> | null, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+  async #resume(
+    pause: Promise<unknown> | null,
+    maxRows: number,
+    receiver: RowReceiver,
+  ): Promise<RunResult> {
     this.#instance!.run.pause = null;
     await this.#session.wait(pause);
     return this.#pull(maxRows, receiver);
@@ -228,7 +242,13 @@ export class ClientReceiver implements RowReceiver {
 
   rows(batch: Batch): void {
     this.#session.holdSeen();
-    this.#session.sink.dataRows(this.#shape, this.#formats, batch, {from: 0, to: batch.count}, this.#session.evalContext.format);
+    this.#session.sink.dataRows(
+      this.#shape,
+      this.#formats,
+      batch,
+      {from: 0, to: batch.count},
+      this.#session.evalContext.format,
+    );
   }
 
   get isFull(): boolean {

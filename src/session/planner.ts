@@ -12,7 +12,13 @@ import {makeCommand} from './commands/registry.ts';
 import type {Execution} from './execution.ts';
 import {StoredPlan} from './plan-store.ts';
 import {resultChanged, sameShape, shapeOf} from './result-shape.ts';
-import type {PlanEntry, PlannedQuery, PreparedStatement, SessionContext, StatementPlanner} from './session-context.ts';
+import type {
+  PlanEntry,
+  PlannedQuery,
+  PreparedStatement,
+  SessionContext,
+  StatementPlanner,
+} from './session-context.ts';
 import {tempSchemaName} from './search-path.ts';
 
 const NO_SLOTS: readonly Datum[] = [];
@@ -61,12 +67,19 @@ export class Planner implements StatementPlanner {
   #environmentKey(): string {
     const session = this.#session;
     const {catalog} = session.transaction;
-    if (this.#keyCatalog !== catalog || this.#keyRole !== session.currentRole || this.#keyVersion !== session.settings.version) {
+    if (
+      this.#keyCatalog !== catalog ||
+      this.#keyRole !== session.currentRole ||
+      this.#keyVersion !== session.settings.version
+    ) {
       this.#keyCatalog = catalog;
       this.#keyRole = session.currentRole;
       this.#keyVersion = session.settings.version;
       const path = session.settings.raw('search_path') ?? '';
-      const user = path.includes('$user') && session.schemaExists(session.currentUser) ? session.currentUser : '';
+      const user =
+        path.includes('$user') && session.schemaExists(session.currentUser)
+          ? session.currentUser
+          : '';
       const temp = session.schemaExists(tempSchemaName(session.pid)) ? session.pid : '';
       this.#keyBase = `${session.database.oid}|${temp}|${path}|${user}`;
     }
@@ -91,7 +104,8 @@ export class Planner implements StatementPlanner {
   }
 
   /**
-   * The plan of a statement, from the cache when a text of the same tokens was planned against the same catalog. A statement that is its whole text shares
+   * The plan of a statement, from the cache when a text of the same tokens was planned against the same catalog. A
+   * statement that is its whole text shares
    * its plan with texts that differ in literals; `isSimple` refuses parameters (42P02).
    */
   plan(statement: ParsedStatement, parameterTypes: readonly Oid[], isSimple = false): PlannedQuery {
@@ -116,18 +130,39 @@ export class Planner implements StatementPlanner {
     if (session.transaction.hasDdl || session.transaction.status === 'failed') return null;
     const found = session.engine.plans.find(sql, this.#environment('simple', NO_TYPES));
     if (found === null) return null;
-    const replan = (): PlannedQuery => this.plan(session.engine.parser.parse(sql)[0]!, NO_TYPES, true);
+    const replan = (): PlannedQuery =>
+      this.plan(session.engine.parser.parse(sql)[0]!, NO_TYPES, true);
     return () => session.executePlan(found.entry, NO_PARAMS, found.slots, replan);
   }
 
   /** Analyses a statement for Parse or PREPARE: parameter types and result columns. */
-  prepare(name: string, text: string, statement: ParsedStatement | null, declared: readonly Oid[], fromSql: boolean): PreparedStatement {
+  prepare(
+    name: string,
+    text: string,
+    statement: ParsedStatement | null,
+    declared: readonly Oid[],
+    fromSql: boolean,
+  ): PreparedStatement {
     const session = this.#session;
-    const base = {name, text, statement, declaredTypes: declared, fromSql, preparedAt: session.statementStartedAt, slots: NO_SLOTS};
-    if (statement === null) return {...base, parameterTypes: this.#declared(declared), shape: null, entry: null};
+    const base = {
+      name,
+      text,
+      statement,
+      declaredTypes: declared,
+      fromSql,
+      preparedAt: session.statementStartedAt,
+      slots: NO_SLOTS,
+    };
+    if (statement === null)
+      return {...base, parameterTypes: this.#declared(declared), shape: null, entry: null};
     if (!session.planner.isPlannable(statement)) {
       const command = makeCommand(session, statement, NO_PARAMS);
-      return {...base, parameterTypes: command?.parameterTypes ?? this.#declared(declared), shape: command?.shape ?? null, entry: null};
+      return {
+        ...base,
+        parameterTypes: command?.parameterTypes ?? this.#declared(declared),
+        shape: command?.shape ?? null,
+        entry: null,
+      };
     }
     try {
       const {entry, slots} = this.plan(statement, declared);
@@ -136,14 +171,25 @@ export class Planner implements StatementPlanner {
       // Folding a constant can fail (SELECT 1/0): PostgreSQL raises that at Bind, not at Parse.
       if (!(error instanceof PgError) || !error.code.startsWith('22')) throw error;
       const described = describeQuery(statement, this.context(declared));
-      return {...base, parameterTypes: described.parameterTypes, shape: described.columns === null ? null : shapeOf(described.columns), entry: null};
+      return {
+        ...base,
+        parameterTypes: described.parameterTypes,
+        shape: described.columns === null ? null : shapeOf(described.columns),
+        entry: null,
+      };
     }
   }
 
   isPlannable(statement: ParsedStatement): boolean {
     if (statement.custom !== null || statement.ast === null) return false;
     const {ast} = statement;
-    return 'SelectStmt' in ast || 'InsertStmt' in ast || 'UpdateStmt' in ast || 'DeleteStmt' in ast || 'MergeStmt' in ast;
+    return (
+      'SelectStmt' in ast ||
+      'InsertStmt' in ast ||
+      'UpdateStmt' in ast ||
+      'DeleteStmt' in ast ||
+      'MergeStmt' in ast
+    );
   }
 
   #declared(declared: readonly Oid[]): readonly TypeInstance[] {
@@ -184,13 +230,15 @@ export class Planner implements StatementPlanner {
   /** Calls a function by its row (FunctionCall message). */
   callFunction(row: FunctionRow, args: readonly Datum[]): Datum {
     const {catalog} = this.#session.transaction;
-    const argExprs = row.argTypes.map((type, index): BoundExpr => ({
-      kind: 'param',
-      index,
-      type: catalog.typeByOid(type)!,
-      typmod: -1,
-      location: -1,
-    }));
+    const argExprs = row.argTypes.map(
+      (type, index): BoundExpr => ({
+        kind: 'param',
+        index,
+        type: catalog.typeByOid(type)!,
+        typmod: -1,
+        location: -1,
+      }),
+    );
     return this.evaluate(
       {
         kind: 'call',
@@ -226,6 +274,9 @@ export class Planner implements StatementPlanner {
 function isWholeText(statement: ParsedStatement): boolean {
   const {text, location, length} = statement;
   if (location !== 0) return false;
-  const rest = length === 0 || length >= text.length ? '' : Buffer.from(text).subarray(length).toString('latin1');
+  const rest =
+    length === 0 || length >= text.length
+      ? ''
+      : Buffer.from(text).subarray(length).toString('latin1');
   return /^[\s;]*$/.test(rest);
 }

@@ -1,4 +1,10 @@
-import {hasPrivileges, isSuperuser, ownsObject, type AclObjectKind, type AclTarget} from '../catalog/acl.ts';
+import {
+  hasPrivileges,
+  isSuperuser,
+  ownsObject,
+  type AclObjectKind,
+  type AclTarget,
+} from '../catalog/acl.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {ColumnDescriptor, RelationDescriptor} from '../catalog/descriptors.ts';
 import {relationTarget} from '../catalog/object-acl.ts';
@@ -8,7 +14,11 @@ import {SqlState} from '../common/sqlstate.ts';
 import type {RequiredPrivilege} from '../sql/plan/plan.ts';
 
 /** Throws 42501 unless the role holds every privilege that a plan needs (PostgreSQL 5.7). */
-export function checkPlanPrivileges(catalog: CatalogSnapshot, role: Oid, required: readonly RequiredPrivilege[]): void {
+export function checkPlanPrivileges(
+  catalog: CatalogSnapshot,
+  role: Oid,
+  required: readonly RequiredPrivilege[],
+): void {
   if (required.length === 0) return;
   for (const need of required) {
     const asRole = need.asRole === 0 ? role : need.asRole;
@@ -43,7 +53,11 @@ function checkRelation(
   relation: Exclude<RelationDescriptor, {kind: 'systemRelation' | 'index'}>,
   need: RequiredPrivilege,
 ): void {
-  const target: AclTarget = {kind: relation.kind === 'sequence' ? 's' : 'r', owner: relation.owner, acl: relation.acl};
+  const target: AclTarget = {
+    kind: relation.kind === 'sequence' ? 's' : 'r',
+    owner: relation.owner,
+    acl: relation.acl,
+  };
   if (hasPrivileges(catalog, role, target, need.privilege)) return;
   if (relation.kind === 'table' && holdsOnColumns(catalog, role, relation, need)) return;
   throw denied(relation.kind === 'table' ? 'table' : relation.kind, relation.name);
@@ -56,10 +70,14 @@ function holdsOnColumns(
   need: RequiredPrivilege,
 ): boolean {
   const isHeld = (acl: ColumnDescriptor['acl']): boolean =>
-    acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
+    acl !== null &&
+    hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
   // count(*) reads no column: the right to any will do (PostgreSQL ExecCheckRTEPerms).
-  if (need.columns.length === 0) return need.privilege === 'r' && relation.columns.some(column => isHeld(column.acl));
-  return need.columns.every(attnum => isHeld(relation.columns.find(column => column.attnum === attnum)?.acl ?? null));
+  if (need.columns.length === 0)
+    return need.privilege === 'r' && relation.columns.some(column => isHeld(column.acl));
+  return need.columns.every(attnum =>
+    isHeld(relation.columns.find(column => column.attnum === attnum)?.acl ?? null),
+  );
 }
 
 /** 42501 unless the role may look into the schema. */
@@ -77,7 +95,8 @@ export function checkObject(
   what: string,
 ): void {
   if (object === undefined) return;
-  if (!hasPrivileges(catalog, role, {kind, owner: object.owner, acl: object.acl}, privileges)) throw denied(what, object.name);
+  if (!hasPrivileges(catalog, role, {kind, owner: object.owner, acl: object.acl}, privileges))
+    throw denied(what, object.name);
 }
 
 /** 42501 unless the role owns the object or is a superuser: `must be owner of table x`. */

@@ -4,7 +4,9 @@ import type {TypeInstance} from '../types/contract.ts';
 import type {FieldDescription, ResultShape} from './contract.ts';
 
 /** A result shape from columns with their origin; domains become their base type. */
-export function shapeOf(columns: readonly (Omit<FieldDescription, 'type'> & {readonly type: TypeInstance})[]): ResultShape {
+export function shapeOf(
+  columns: readonly (Omit<FieldDescription, 'type'> & {readonly type: TypeInstance})[],
+): ResultShape {
   return {
     fields: columns.map(column => {
       let {type, typmod} = column;
@@ -18,8 +20,18 @@ export function shapeOf(columns: readonly (Omit<FieldDescription, 'type'> & {rea
 }
 
 /** A shape of computed columns that belong to no table. */
-export function computedShape(columns: readonly (readonly [name: string, type: TypeInstance])[]): ResultShape {
-  return {fields: columns.map(([name, type]) => ({name, type, typmod: -1, tableOid: 0 as FieldDescription['tableOid'], attnum: 0}))};
+export function computedShape(
+  columns: readonly (readonly [name: string, type: TypeInstance])[],
+): ResultShape {
+  return {
+    fields: columns.map(([name, type]) => ({
+      name,
+      type,
+      typmod: -1,
+      tableOid: 0 as FieldDescription['tableOid'],
+      attnum: 0,
+    })),
+  };
 }
 
 /** Whether clients may take rows of one for rows of the other: names and types. */
@@ -28,7 +40,11 @@ export function sameShape(a: ResultShape | null, b: ResultShape | null): boolean
   if (a.fields.length !== b.fields.length) return false;
   return a.fields.every((field, i) => {
     const other = b.fields[i]!;
-    return field.name === other.name && field.type.oid === other.type.oid && field.typmod === other.typmod;
+    return (
+      field.name === other.name &&
+      field.type.oid === other.type.oid &&
+      field.typmod === other.typmod
+    );
   });
 }
 

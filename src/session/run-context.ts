@@ -53,7 +53,12 @@ export class ExecutionRun implements PlanRun {
   /** Prepares for an execution outside of the session's transaction, as a role that was fixed before: the first rows of a live query. */
   startAt(
     session: SessionContext,
-    at: {readonly catalog: CatalogSnapshot; readonly tx: Transaction; readonly currentRole: Oid; readonly owner: OwnerId},
+    at: {
+      readonly catalog: CatalogSnapshot;
+      readonly tx: Transaction;
+      readonly currentRole: Oid;
+      readonly owner: OwnerId;
+    },
     values: {readonly params: readonly Datum[]; readonly slots: readonly Datum[]},
   ): void {
     this.#session = session;

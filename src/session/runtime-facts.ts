@@ -56,7 +56,9 @@ function settingValue(session: SessionContext, facts: SettingFacts): string | nu
 }
 
 function settingRows(session: SessionContext): readonly Row[] {
-  return settingFacts().map(facts => settingRow(facts, settingValue(session, facts), session.settings.source(facts.name)));
+  return settingFacts().map(facts =>
+    settingRow(facts, settingValue(session, facts), session.settings.source(facts.name)),
+  );
 }
 
 function wadiSettingRows(session: SessionContext): readonly Row[] {
@@ -75,7 +77,8 @@ function wadiSettingRows(session: SessionContext): readonly Row[] {
 function activityRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const waits = new Map<number, string>();
-  for (const lock of session.engine.storage.locks()) if (!lock.granted) waits.set(lock.pid, lock.type);
+  for (const lock of session.engine.storage.locks())
+    if (!lock.granted) waits.set(lock.pid, lock.type);
   return [...session.engine.sessions.values()].map(each => {
     const role = catalog.roleByOid(each.sessionRole);
     const {activity, options} = each;
@@ -96,7 +99,13 @@ function activityRows(session: SessionContext): readonly Row[] {
       each.transaction.status === 'none' ? null : each.transaction.startedAt,
       each.queryStartedAt,
       each.stateChangedAt,
-      isVisible ? (awaited !== undefined ? 'Lock' : activity.state === 'active' ? null : 'Client') : null,
+      isVisible
+        ? awaited !== undefined
+          ? 'Lock'
+          : activity.state === 'active'
+            ? null
+            : 'Client'
+        : null,
       isVisible ? (awaited ?? (activity.state === 'active' ? null : 'ClientRead')) : null,
       isVisible ? activity.state : null,
       null,
@@ -109,30 +118,40 @@ function activityRows(session: SessionContext): readonly Row[] {
 }
 
 function lockRows(session: SessionContext): readonly Row[] {
-  return session.engine.storage.locks().map(lock => [
-    lock.type,
-    session.database.oid,
-    lock.relation === 0 ? null : lock.relation,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    lock.pid,
-    lock.mode,
-    lock.granted,
-    false,
-    null,
-  ]);
+  return session.engine.storage
+    .locks()
+    .map(lock => [
+      lock.type,
+      session.database.oid,
+      lock.relation === 0 ? null : lock.relation,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      lock.pid,
+      lock.mode,
+      lock.granted,
+      false,
+      null,
+    ]);
 }
 
 function preparedRows(session: SessionContext): readonly Row[] {
   return [...session.extended.statements.values()]
     .filter(each => each.name !== '')
-    .map(each => [each.name, each.text, each.preparedAt, PgArray.of(each.parameterTypes.map(type => type.oid)), each.fromSql, 0n, 0n]);
+    .map(each => [
+      each.name,
+      each.text,
+      each.preparedAt,
+      PgArray.of(each.parameterTypes.map(type => type.oid)),
+      each.fromSql,
+      0n,
+      0n,
+    ]);
 }
 
 function cursorRows(session: SessionContext): readonly Row[] {
@@ -140,7 +159,14 @@ function cursorRows(session: SessionContext): readonly Row[] {
   for (const portal of session.extended.portals.values()) {
     const {cursor} = portal;
     if (cursor === null) continue;
-    rows.push([portal.name, cursor.text, cursor.isHoldable, cursor.isBinary, cursor.isScrollable, cursor.createdAt]);
+    rows.push([
+      portal.name,
+      cursor.text,
+      cursor.isHoldable,
+      cursor.isBinary,
+      cursor.isScrollable,
+      cursor.createdAt,
+    ]);
   }
   return rows;
 }
@@ -154,7 +180,9 @@ function segmentRows(session: SessionContext): readonly Row[] {
     rows.push([
       catalog.schemaByOid(table.schema)?.name ?? '',
       table.name,
-      segment.owner === 0 ? null : (catalog.roleByOid(segment.owner)?.name ?? String(segment.owner)),
+      segment.owner === 0
+        ? null
+        : (catalog.roleByOid(segment.owner)?.name ?? String(segment.owner)),
       BigInt(segment.id),
       segment.path,
       BigInt(segment.rows),
@@ -170,20 +198,22 @@ function segmentRows(session: SessionContext): readonly Row[] {
 }
 
 function jobRows(session: SessionContext): readonly Row[] {
-  return session.engine.jobs.rows().map(job => [
-    BigInt(job.id),
-    job.type,
-    job.status,
-    job.namespace,
-    job.table,
-    job.progress,
-    job.message,
-    job.error,
-    job.createdBy,
-    job.createdAt,
-    job.startedAt,
-    job.finishedAt,
-  ]);
+  return session.engine.jobs
+    .rows()
+    .map(job => [
+      BigInt(job.id),
+      job.type,
+      job.status,
+      job.namespace,
+      job.table,
+      job.progress,
+      job.message,
+      job.error,
+      job.createdBy,
+      job.createdAt,
+      job.startedAt,
+      job.finishedAt,
+    ]);
 }
 
 function statsRows(session: SessionContext): readonly Row[] {
@@ -228,7 +258,9 @@ function transactionRows(session: SessionContext): readonly Row[] {
   for (const each of session.engine.sessions.values()) {
     const tx = each.transaction.openTx;
     if (tx === null) continue;
-    const locks = session.engine.storage.locks().filter(lock => lock.pid === each.pid && lock.granted).length;
+    const locks = session.engine.storage
+      .locks()
+      .filter(lock => lock.pid === each.pid && lock.granted).length;
     rows.push([
       BigInt(tx.id),
       each.pid,

@@ -17,7 +17,12 @@ export function tempSchemaName(pid: number): string {
 }
 
 /** The schemas that exist on a search path, without the implied ones. */
-export function explicitSchemas(catalog: CatalogSnapshot, text: string, user: string, pid: number): Oid[] {
+export function explicitSchemas(
+  catalog: CatalogSnapshot,
+  text: string,
+  user: string,
+  pid: number,
+): Oid[] {
   const schemas: Oid[] = [];
   for (const name of parseSearchPath(text)) {
     const actual = name === '$user' ? user : name === 'pg_temp' ? tempSchemaName(pid) : name;
@@ -28,7 +33,11 @@ export function explicitSchemas(catalog: CatalogSnapshot, text: string, user: st
 }
 
 /** The schemas searched for names, in order: pg_temp and pg_catalog come first unless they are named (PostgreSQL 5.9.5). */
-export function searchedSchemas(catalog: CatalogSnapshot, explicit: readonly Oid[], pid: number): Oid[] {
+export function searchedSchemas(
+  catalog: CatalogSnapshot,
+  explicit: readonly Oid[],
+  pid: number,
+): Oid[] {
   const schemas = [...explicit];
   if (!schemas.includes(SchemaOid.pgCatalog)) schemas.unshift(SchemaOid.pgCatalog);
   const temp = catalog.schemaByName(tempSchemaName(pid));

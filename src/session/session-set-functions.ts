@@ -8,7 +8,8 @@ export const SESSION_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new M
     'pg_listening_channels',
     {
       create: () => (_args: readonly Datum[], context) => {
-        const channels = context instanceof SessionEvalContext ? [...context.boundSession.listening] : [];
+        const channels =
+          context instanceof SessionEvalContext ? [...context.boundSession.listening] : [];
         return channels[Symbol.iterator]();
       },
     } satisfies SetFunctionCode,

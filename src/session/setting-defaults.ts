@@ -24,7 +24,10 @@ const own: readonly SettingDefinition[] = [
   // PostgreSQL keeps these out of pg_settings (GUC_NO_SHOW_ALL), but SHOW knows them.
   hiddenText('role', 'none', 'Sets the current role.'),
   hiddenText('session_authorization', '', 'Sets the session user name.'),
-  {...hiddenText('is_superuser', 'off', 'Shows whether the current user is a superuser.'), context: 'internal'},
+  {
+    ...hiddenText('is_superuser', 'off', 'Shows whether the current user is a superuser.'),
+    context: 'internal',
+  },
 ];
 
 function hiddenText(name: string, boot: string, shortDescription: string): SettingDefinition {

@@ -16,9 +16,32 @@ export interface SettingDefinition {
   readonly enumValues: readonly string[] | null;
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {on: true, off: false, true: true, false: false, yes: true, no: false, '1': true, '0': false};
-const MEMORY: Readonly<Record<string, number>> = {B: 1, kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4, '8kB': 8192};
-const TIME: Readonly<Record<string, number>> = {us: 1, ms: 1000, s: 1e6, min: 6e7, h: 3.6e9, d: 8.64e10};
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  on: true,
+  off: false,
+  true: true,
+  false: false,
+  yes: true,
+  no: false,
+  '1': true,
+  '0': false,
+};
+const MEMORY: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1024,
+  MB: 1024 ** 2,
+  GB: 1024 ** 3,
+  TB: 1024 ** 4,
+  '8kB': 8192,
+};
+const TIME: Readonly<Record<string, number>> = {
+  us: 1,
+  ms: 1000,
+  s: 1e6,
+  min: 6e7,
+  h: 3.6e9,
+  d: 8.64e10,
+};
 
 /** The canonical stored text of a value (numbers in the setting's base unit), or 22023 as PostgreSQL words it. */
 export function checkSetting(definition: SettingDefinition, value: string): string {
@@ -40,13 +63,15 @@ export function parseBoolean(text: string): boolean | undefined {
   const lower = text.toLowerCase();
   const exact = BOOLEANS[lower];
   if (exact !== undefined) return exact;
-  for (const word of ['true', 'false', 'yes', 'no']) if (lower !== '' && word.startsWith(lower)) return BOOLEANS[word];
+  for (const word of ['true', 'false', 'yes', 'no'])
+    if (lower !== '' && word.startsWith(lower)) return BOOLEANS[word];
   return lower === 'of' ? false : undefined;
 }
 
 function checkBoolean(definition: SettingDefinition, value: string): string {
   const parsed = parseBoolean(value);
-  if (parsed === undefined) throw invalid(`parameter "${definition.name}" requires a Boolean value`);
+  if (parsed === undefined)
+    throw invalid(`parameter "${definition.name}" requires a Boolean value`);
   return parsed ? 'on' : 'off';
 }
 
@@ -56,20 +81,27 @@ function checkEnum(definition: SettingDefinition, value: string): string {
   const found = values.find(each => each === lower);
   if (found !== undefined) return found;
   const asBoolean = BOOLEANS[lower];
-  if (asBoolean !== undefined && values.includes(asBoolean ? 'on' : 'off')) return asBoolean ? 'on' : 'off';
+  if (asBoolean !== undefined && values.includes(asBoolean ? 'on' : 'off'))
+    return asBoolean ? 'on' : 'off';
   if (definition.name === 'client_min_messages' && lower === 'debug') return 'debug2';
-  throw invalid(`invalid value for parameter "${definition.name}": "${value}"`, `Available values: ${values.join(', ')}.`);
+  throw invalid(
+    `invalid value for parameter "${definition.name}": "${value}"`,
+    `Available values: ${values.join(', ')}.`,
+  );
 }
 
 function checkNumber(definition: SettingDefinition, value: string): string {
-  const match = /^\s*([+-]?(?:0x[0-9a-f]+|\d*\.?\d+(?:e[+-]?\d+)?|\d+\.?))\s*([a-zA-Z]*)\s*$/i.exec(value);
+  const match = /^\s*([+-]?(?:0x[0-9a-f]+|\d*\.?\d+(?:e[+-]?\d+)?|\d+\.?))\s*([a-zA-Z]*)\s*$/i.exec(
+    value,
+  );
   if (match === null) throw invalid(`invalid value for parameter "${definition.name}": "${value}"`);
   let number = Number(match[1]);
   if (match[2] !== '') number = convertUnit(definition, value, number, match[2]!);
   if (definition.type === 'integer') number = Math.round(number);
   const min = Number(definition.min);
   const max = Number(definition.max);
-  if (Number.isNaN(number)) throw invalid(`invalid value for parameter "${definition.name}": "${value}"`);
+  if (Number.isNaN(number))
+    throw invalid(`invalid value for parameter "${definition.name}": "${value}"`);
   if (number < min || number > max) {
     const unit = definition.unit === null ? '' : ` ${definition.unit}`;
     throw invalid(
@@ -79,7 +111,12 @@ function checkNumber(definition: SettingDefinition, value: string): string {
   return String(number);
 }
 
-function convertUnit(definition: SettingDefinition, value: string, number: number, unit: string): number {
+function convertUnit(
+  definition: SettingDefinition,
+  value: string,
+  number: number,
+  unit: string,
+): number {
   const scale = definition.unit === null ? null : definition.unit in MEMORY ? MEMORY : TIME;
   const given = scale?.[unit];
   if (scale === null || given === undefined || unit === '8kB') {
@@ -103,7 +140,8 @@ export function displaySetting(definition: SettingDefinition, stored: string): s
   if (number <= 0) return stored;
   const scale = definition.unit in MEMORY ? MEMORY : TIME;
   const base = number * scale[definition.unit]!;
-  const units = scale === MEMORY ? ['TB', 'GB', 'MB', 'kB', 'B'] : ['d', 'h', 'min', 's', 'ms', 'us'];
+  const units =
+    scale === MEMORY ? ['TB', 'GB', 'MB', 'kB', 'B'] : ['d', 'h', 'min', 's', 'ms', 'us'];
   for (const unit of units) if (base % scale[unit]! === 0) return `${base / scale[unit]!}${unit}`;
   return stored;
 }

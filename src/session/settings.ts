@@ -105,7 +105,9 @@ export class SessionSettings {
   show(name: string): string | undefined {
     const value = this.raw(name);
     const definition = this.definition(name);
-    return value === undefined || definition === undefined ? value : displaySetting(definition, value);
+    return value === undefined || definition === undefined
+      ? value
+      : displaySetting(definition, value);
   }
 
   number(name: string): number {
@@ -153,13 +155,24 @@ export class SessionSettings {
 
   #assertSettable(definition: SettingDefinition): void {
     const {context, name} = definition;
-    if (context === 'internal') throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed`);
+    if (context === 'internal')
+      throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed`);
     if (context === 'postmaster') {
-      throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed without restarting the server`);
+      throw new PgError(
+        SqlState.cantChangeRuntimeParam,
+        `parameter "${name}" cannot be changed without restarting the server`,
+      );
     }
-    if (context === 'sighup') throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed now`);
+    if (context === 'sighup')
+      throw new PgError(
+        SqlState.cantChangeRuntimeParam,
+        `parameter "${name}" cannot be changed now`,
+      );
     if (context === 'backend' || context === 'superuser-backend') {
-      throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be set after connection start`);
+      throw new PgError(
+        SqlState.cantChangeRuntimeParam,
+        `parameter "${name}" cannot be set after connection start`,
+      );
     }
   }
 
@@ -189,7 +202,8 @@ export class SessionSettings {
     if (value === undefined) this.#values.delete(key);
     else this.#values.set(key, value);
     if (this.raw(key) === before) return;
-    if (key === 'client_encoding') this.clientEncoding = SingleByteEncoding.named(this.raw(key) ?? 'UTF8');
+    if (key === 'client_encoding')
+      this.clientEncoding = SingleByteEncoding.named(this.raw(key) ?? 'UTF8');
     this.#changed.add(key);
     this.#format = null;
     this.version++;
@@ -216,7 +230,9 @@ export class SessionSettings {
     for (const token of tokenize(sql)) {
       const source = sql.slice(token.start, token.end);
       if (token.kind !== 'string' || !source.startsWith("'") || !source.includes('\\')) continue;
-      throw featureNotSupported('a backslash in a string constant with standard_conforming_strings = off is not supported');
+      throw featureNotSupported(
+        'a backslash in a string constant with standard_conforming_strings = off is not supported',
+      );
     }
   }
 
@@ -236,9 +252,11 @@ export class SessionSettings {
       this.#custom.set(name.toLowerCase(), value);
       return;
     }
-    if (definition.context !== 'backend' && definition.context !== 'superuser-backend') this.#assertSettable(definition);
+    if (definition.context !== 'backend' && definition.context !== 'superuser-backend')
+      this.#assertSettable(definition);
     this.#defaults.set(name.toLowerCase(), this.#check(definition, value));
-    if (definition.name === 'client_encoding') this.clientEncoding = SingleByteEncoding.named(this.raw(definition.name) ?? 'UTF8');
+    if (definition.name === 'client_encoding')
+      this.clientEncoding = SingleByteEncoding.named(this.raw(definition.name) ?? 'UTF8');
     this.#format = null;
     this.version++;
   }
@@ -257,7 +275,8 @@ export class SessionSettings {
     const undo = this.#undo;
     if (undo.length === 0) return;
     this.#undo = [];
-    for (let i = undo.length - 1; i >= 0; i--) if (!isCommit || undo[i]!.isLocal) this.#restore(undo[i]!);
+    for (let i = undo.length - 1; i >= 0; i--)
+      if (!isCommit || undo[i]!.isLocal) this.#restore(undo[i]!);
   }
 
   #restore(undo: Undo): void {
@@ -328,6 +347,7 @@ function unrecognized(name: string): PgError {
 /** PostgreSQL's name of UTF-8, SQL_ASCII or an encoding of one byte per character; others are refused. */
 function checkEncoding(value: string): string {
   const name = encodingName(encodingNumber(value));
-  if (name === 'UTF8' || name === 'SQL_ASCII' || SingleByteEncoding.named(name) !== null) return name;
+  if (name === 'UTF8' || name === 'SQL_ASCII' || SingleByteEncoding.named(name) !== null)
+    return name;
   throw invalid(`invalid value for parameter "client_encoding": "${value}"`);
 }

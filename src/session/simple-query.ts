@@ -62,7 +62,9 @@ export class SimpleQuery {
   #runExecution(execution: Execution): Promise<void> | undefined {
     this.#execution = execution;
     const locking = execution.lock?.();
-    return locking === undefined ? this.#answer(execution) : locking.then(() => this.#answer(execution));
+    return locking === undefined
+      ? this.#answer(execution)
+      : locking.then(() => this.#answer(execution));
   }
 
   #answer(execution: Execution): Promise<void> | undefined {

@@ -22,7 +22,9 @@ export class StatementTimers {
     if (!(ms > 0)) return;
     this.#statement = setTimeout(() => {
       this.#statement = null;
-      this.#session.interrupt(new PgError(SqlState.queryCanceled, 'canceling statement due to statement timeout'));
+      this.#session.interrupt(
+        new PgError(SqlState.queryCanceled, 'canceling statement due to statement timeout'),
+      );
     }, ms);
   }
 
@@ -43,9 +45,13 @@ export class StatementTimers {
     if (!(ms > 0)) return;
     this.#idle = setTimeout(() => {
       this.#session.terminate(
-        new PgError(SqlState.idleInTransactionSessionTimeout, 'terminating connection due to idle-in-transaction timeout', {
-          severity: 'FATAL',
-        }),
+        new PgError(
+          SqlState.idleInTransactionSessionTimeout,
+          'terminating connection due to idle-in-transaction timeout',
+          {
+            severity: 'FATAL',
+          },
+        ),
       );
     }, ms);
   }

@@ -19,7 +19,11 @@ export interface CompiledIndexKey {
 }
 
 /** Compiles index expressions and predicates over stored rows. */
-export type IndexKeyMaker = (table: TableDescriptor, index: IndexDescriptor, catalog: CatalogSnapshot) => CompiledIndexKey;
+export type IndexKeyMaker = (
+  table: TableDescriptor,
+  index: IndexDescriptor,
+  catalog: CatalogSnapshot,
+) => CompiledIndexKey;
 
 /** Storage shapes of tables, kept by identity of the table's descriptor and of its indexes: a lookup per use, no rebuilding. */
 export class TableStorages {
@@ -33,7 +37,8 @@ export class TableStorages {
   /** The shape of a table in a catalog snapshot. 42P01 when it is gone. */
   get(catalog: CatalogSnapshot, table: Oid): TableStorage {
     const descriptor = catalog.tableByOid(table);
-    if (descriptor === undefined) throw new PgError(SqlState.undefinedTable, `relation with OID ${table} does not exist`);
+    if (descriptor === undefined)
+      throw new PgError(SqlState.undefinedTable, `relation with OID ${table} does not exist`);
     return this.of(catalog, descriptor);
   }
 
@@ -46,7 +51,11 @@ export class TableStorages {
     return storage;
   }
 
-  #make(catalog: CatalogSnapshot, table: TableDescriptor, indexes: readonly IndexDescriptor[]): TableStorage {
+  #make(
+    catalog: CatalogSnapshot,
+    table: TableDescriptor,
+    indexes: readonly IndexDescriptor[],
+  ): TableStorage {
     const columns: StorageColumn[] = [];
     for (const column of table.columns) {
       if (column.isDropped) continue;
@@ -63,7 +72,9 @@ export class TableStorages {
       });
     }
     const positions = new Map(columns.map((column, position) => [column.catalogAttnum!, position]));
-    const storageIndexes = indexes.map(index => this.#index(catalog, table, index, columns, positions));
+    const storageIndexes = indexes.map(index =>
+      this.#index(catalog, table, index, columns, positions),
+    );
     return {
       databaseOid: catalog.databaseOid,
       oid: table.oid,
@@ -96,12 +107,17 @@ export class TableStorages {
       isUnique: index.isUnique,
       isPrimary: index.isPrimary,
       nullsNotDistinct: index.nullsNotDistinct,
-      isDeferrable: catalog.constraintsOf(table.oid).some(each => each.index === index.oid && each.type !== 'f' && each.isDeferrable),
+      isDeferrable: catalog
+        .constraintsOf(table.oid)
+        .some(each => each.index === index.oid && each.type !== 'f' && each.isDeferrable),
       keyColumns,
-      keyTypes: compiled === null ? keyColumns.map(position => columns[position]!.type) : compiled.types,
+      keyTypes:
+        compiled === null ? keyColumns.map(position => columns[position]!.type) : compiled.types,
       keyOf: compiled === null ? null : compiled.keyOf,
       method: index.method,
-      options: Object.fromEntries(index.options.map(option => option.split('=', 2) as [string, string])),
+      options: Object.fromEntries(
+        index.options.map(option => option.split('=', 2) as [string, string]),
+      ),
     };
   }
 }

@@ -39,7 +39,12 @@ export async function dropTemporaryObjects(scope: TemporaryScope): Promise<void>
   });
   tx.beginStatement();
   for (const change of changes) {
-    if (change.op === 'delete') tx.ddl({kind: 'catalog', key: descriptorKey(databaseOid, change.kind, change.oid), json: null});
+    if (change.op === 'delete')
+      tx.ddl({
+        kind: 'catalog',
+        key: descriptorKey(databaseOid, change.kind, change.oid),
+        json: null,
+      });
   }
   for (const effect of effects) tx.ddl(effect);
   tx.endStatement();
@@ -54,7 +59,8 @@ function collect(
   changes: CatalogChange[],
   effects: DdlEffect[],
 ): void {
-  const remove = (descriptor: Descriptor): void => void changes.push({op: 'delete', kind: descriptor.kind, oid: descriptor.oid});
+  const remove = (descriptor: Descriptor): void =>
+    void changes.push({op: 'delete', kind: descriptor.kind, oid: descriptor.oid});
   for (const view of catalog.views()) if (view.schema === schema.oid) remove(view);
   for (const table of catalog.tables()) {
     if (table.schema !== schema.oid) continue;

@@ -1,12 +1,16 @@
 import {invalid} from './setting-values.ts';
 
-/** Checks and canonicalises a time zone name: an IANA name, an abbreviation, or an offset in hours (POSIX sign in names, ISO in numbers). */
+/**
+ * Checks and canonicalises a time zone name: an IANA name, an abbreviation, or an offset in hours (POSIX sign in names,
+ * ISO in numbers).
+ */
 export function checkTimeZone(value: string): string {
   const text = value.trim();
   if (/^[+-]?\d+(\.\d+)?$/.test(text)) return offsetName(Number(text) * 3600);
   const interval = /^([+-]?)(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text);
   if (interval !== null) {
-    const seconds = Number(interval[2]) * 3600 + Number(interval[3]) * 60 + Number(interval[4] ?? 0);
+    const seconds =
+      Number(interval[2]) * 3600 + Number(interval[3]) * 60 + Number(interval[4] ?? 0);
     return offsetName(interval[1] === '-' ? -seconds : seconds);
   }
   const lower = text.toLowerCase();
@@ -28,7 +32,8 @@ function offsetName(seconds: number): string {
 }
 
 function ianaName(text: string): string | null {
-  if (/^(utc|gmt|z|zulu|uct|universal)$/i.test(text)) return /^(utc|gmt)$/i.test(text) ? text.toUpperCase() : text;
+  if (/^(utc|gmt|z|zulu|uct|universal)$/i.test(text))
+    return /^(utc|gmt)$/i.test(text) ? text.toUpperCase() : text;
   if (!/^[a-z][\w+/-]*$/i.test(text)) return null;
   try {
     new Intl.DateTimeFormat('en', {timeZone: text});
@@ -41,6 +46,7 @@ function ianaName(text: string): string | null {
 /** Names keep PostgreSQL's spelling whatever case the client used. */
 function canonicalCase(text: string): string {
   const lower = text.toLowerCase();
-  for (const zone of Intl.supportedValuesOf('timeZone')) if (zone.toLowerCase() === lower) return zone;
+  for (const zone of Intl.supportedValuesOf('timeZone'))
+    if (zone.toLowerCase() === lower) return zone;
   return text;
 }

@@ -3,7 +3,13 @@ import {descriptorKey, descriptorToJson} from '../catalog/descriptor-json.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {DdlEffect, IsolationLevel, Storage, Transaction, WaiterInfo} from '../storage/contract.ts';
+import type {
+  DdlEffect,
+  IsolationLevel,
+  Storage,
+  Transaction,
+  WaiterInfo,
+} from '../storage/contract.ts';
 import type {PendingNotify} from './notify-hub.ts';
 import {DeferredChecks, type DeferredMark} from './foreign-keys/deferred.ts';
 import type {SessionSettings} from './settings.ts';
@@ -48,7 +54,10 @@ export interface TransactionHost {
   publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
 }
 
-/** Where a session stands between BEGIN and COMMIT: the storage transaction, uncommitted DDL as a private catalog, savepoints, pending NOTIFY and LISTEN. */
+/**
+ * Where a session stands between BEGIN and COMMIT: the storage transaction, uncommitted DDL as a private catalog,
+ * savepoints, pending NOTIFY and LISTEN.
+ */
 export class TransactionState {
   readonly #engine: TransactionHost;
   readonly #databaseOid: Oid;
@@ -77,7 +86,12 @@ export class TransactionState {
   /** Whether the client has sent more already: its commit should not wait for those of others. */
   hasMoreInput: () => boolean = () => false;
 
-  constructor(engine: TransactionHost, databaseOid: Oid, settings: SessionSettings, waiter: WaiterInfo) {
+  constructor(
+    engine: TransactionHost,
+    databaseOid: Oid,
+    settings: SessionSettings,
+    waiter: WaiterInfo,
+  ) {
     this.#engine = engine;
     this.#databaseOid = databaseOid;
     this.#settings = settings;
@@ -180,7 +194,11 @@ export class TransactionState {
 
   #catalogEffect(change: CatalogChange, types: CatalogSnapshot): DdlEffect {
     if (change.op === 'delete') {
-      return {kind: 'catalog', key: descriptorKey(this.#databaseOid, change.kind, change.oid), json: null};
+      return {
+        kind: 'catalog',
+        key: descriptorKey(this.#databaseOid, change.kind, change.oid),
+        json: null,
+      };
     }
     const {descriptor} = change;
     return {
@@ -204,7 +222,8 @@ export class TransactionState {
   }
 
   #find(name: string): number {
-    for (let i = this.#savepoints.length - 1; i >= 0; i--) if (this.#savepoints[i]!.name === name) return i;
+    for (let i = this.#savepoints.length - 1; i >= 0; i--)
+      if (this.#savepoints[i]!.name === name) return i;
     throw new PgError(SqlState.invalidSavepointSpecification, `savepoint "${name}" does not exist`);
   }
 
@@ -254,7 +273,8 @@ export class TransactionState {
     const tx = this.#tx;
     if (tx === null) return this.#committed(null);
     try {
-      if (this.#changes.length > 0) this.#engine.checkCatalogChanges(this.#databaseOid, this.#changes);
+      if (this.#changes.length > 0)
+        this.#engine.checkCatalogChanges(this.#databaseOid, this.#changes);
       const pending = tx.commit(this.hasMoreInput());
       if (pending === undefined) return this.#committed(tx);
       // Names are checked, applied and published in one turn: no other DDL can come between.
@@ -279,7 +299,8 @@ export class TransactionState {
 
   #committed(tx: Transaction | null): CommitOutcome {
     const seq = tx === null ? null : tx.commitSeq;
-    if (this.#changes.length > 0) this.#engine.publishCatalogChanges(this.#databaseOid, this.#changes);
+    if (this.#changes.length > 0)
+      this.#engine.publishCatalogChanges(this.#databaseOid, this.#changes);
     this.#reset();
     this.#settings.endTransaction(true);
     this.onEnd(true);

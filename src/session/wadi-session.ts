@@ -24,7 +24,14 @@ import {makeCommand} from './commands/registry.ts';
 import {explicitSchemas, searchedSchemas} from './search-path.ts';
 import {ReferenceCache} from './foreign-keys/references.ts';
 import {runDeferred} from './foreign-keys/run-deferred.ts';
-import type {Activity, Engine, PlanEntry, PlannedQuery, SessionContext, Sleeping} from './session-context.ts';
+import type {
+  Activity,
+  Engine,
+  PlanEntry,
+  PlannedQuery,
+  SessionContext,
+  Sleeping,
+} from './session-context.ts';
 import {SessionNotifications} from './session-notifications.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
@@ -67,7 +74,13 @@ export class WadiSession implements SessionContext, Listener {
   #lastCommit = 0n as Seq;
   #roleUndo: {readonly before: Oid; readonly isLocal: boolean}[] = [];
 
-  constructor(engine: Engine, options: SessionOptions, sink: ResultSink, role: RoleDescriptor, database: DatabaseDescriptor) {
+  constructor(
+    engine: Engine,
+    options: SessionOptions,
+    sink: ResultSink,
+    role: RoleDescriptor,
+    database: DatabaseDescriptor,
+  ) {
     this.engine = engine;
     this.options = options;
     this.sink = sink;
@@ -183,7 +196,12 @@ export class WadiSession implements SessionContext, Listener {
   }
 
   explicitSchemas(): readonly Oid[] {
-    return explicitSchemas(this.transaction.catalog, this.settings.raw('search_path') ?? '', this.currentUser, this.pid);
+    return explicitSchemas(
+      this.transaction.catalog,
+      this.settings.raw('search_path') ?? '',
+      this.currentUser,
+      this.pid,
+    );
   }
 
   schemaExists(name: string): boolean {
@@ -208,7 +226,11 @@ export class WadiSession implements SessionContext, Listener {
   // --- statements
 
   /** Makes the execution of a parsed statement; nothing is done before its first `run`. */
-  prepareExecution(statement: ParsedStatement, params: readonly Datum[], isSimple: boolean): Execution {
+  prepareExecution(
+    statement: ParsedStatement,
+    params: readonly Datum[],
+    isSimple: boolean,
+  ): Execution {
     const command = makeCommand(this, statement, params);
     if (command !== null) return command;
     const plan = (): PlannedQuery => this.planner.plan(statement, [], isSimple);
@@ -216,13 +238,19 @@ export class WadiSession implements SessionContext, Listener {
     return this.executePlan(entry, params, slots, plan);
   }
 
-  executePlan(entry: PlanEntry, params: readonly Datum[], slots: readonly Datum[], replan?: () => PlannedQuery): Execution {
+  executePlan(
+    entry: PlanEntry,
+    params: readonly Datum[],
+    slots: readonly Datum[],
+    replan?: () => PlannedQuery,
+  ): Execution {
     return new PlanExecution(this, entry, params, slots, replan ?? null);
   }
 
   /** Before a statement of any kind: the failed block, the clock, the implicit transaction. */
   enterStatement(statement: ParsedStatement): void {
-    if (this.transaction.status === 'failed' && !endsTransaction(statement)) throw inFailedTransaction();
+    if (this.transaction.status === 'failed' && !endsTransaction(statement))
+      throw inFailedTransaction();
     this.enterPlan();
   }
 
@@ -233,7 +261,8 @@ export class WadiSession implements SessionContext, Listener {
   }
 
   /**
-   * Takes the statement's snapshot. Read-only statements read the durable prefix, so that readers do not pay for writers; others read the newest state,
+   * Takes the statement's snapshot. Read-only statements read the durable prefix, so that readers do not pay for
+   * writers; others read the newest state,
    * and so does a session whose own commit is not durable yet: what they show waits (`holdSeen`).
    */
   beginStatement(isReadOnly: boolean): void {
@@ -245,7 +274,8 @@ export class WadiSession implements SessionContext, Listener {
     if (expiredSeq > this.#lastCommit) this.#lastCommit = expiredSeq;
     const {tx} = transaction;
     const {durableSeq} = storage;
-    const readsDurable = isReadOnly && storage.lastSeq > durableSeq && this.#lastCommit <= durableSeq && !tx.hasWrites;
+    const readsDurable =
+      isReadOnly && storage.lastSeq > durableSeq && this.#lastCommit <= durableSeq && !tx.hasWrites;
     tx.beginStatement(readsDurable ? 'durable' : 'newest');
   }
 
@@ -274,7 +304,11 @@ export class WadiSession implements SessionContext, Listener {
     const {catalog} = this.transaction;
     for (const {oid, mode} of plan.tables) {
       if (mode === 'accessShare' || catalog.tableByOid(oid)?.persistence === 't') continue;
-      this.assertWritable(plan.kind === 'select' && mode === 'rowShare' ? 'SELECT FOR UPDATE' : plan.kind.toUpperCase());
+      this.assertWritable(
+        plan.kind === 'select' && mode === 'rowShare'
+          ? 'SELECT FOR UPDATE'
+          : plan.kind.toUpperCase(),
+      );
     }
   }
 
@@ -295,7 +329,10 @@ export class WadiSession implements SessionContext, Listener {
 
   assertWritable(what: string): void {
     if (!this.transaction.isReadOnly) return;
-    throw new PgError(SqlState.readOnlySqlTransaction, `cannot execute ${what} in a read-only transaction`);
+    throw new PgError(
+      SqlState.readOnlySqlTransaction,
+      `cannot execute ${what} in a read-only transaction`,
+    );
   }
 
   nextSequenceValue(sequence: Oid): bigint {
@@ -352,7 +389,12 @@ export class WadiSession implements SessionContext, Listener {
     this.#timers.statementEnded();
     this.activity.leftAt = Date.now();
     const {status} = this.transaction;
-    this.activity.state = status === 'block' ? 'idle in transaction' : status === 'failed' ? 'idle in transaction (aborted)' : 'idle';
+    this.activity.state =
+      status === 'block'
+        ? 'idle in transaction'
+        : status === 'failed'
+          ? 'idle in transaction (aborted)'
+          : 'idle';
     this.#becameIdle();
   }
 
@@ -374,7 +416,12 @@ export class WadiSession implements SessionContext, Listener {
 
   // --- answers
 
-  notice(severity: Notice['severity'], code: string, message: string, fields: Notice['fields'] = {}): void {
+  notice(
+    severity: Notice['severity'],
+    code: string,
+    message: string,
+    fields: Notice['fields'] = {},
+  ): void {
     if (!isShown(severity, this.settings.raw('client_min_messages') ?? 'notice')) return;
     this.sink.notice({severity, code, message, fields});
   }
@@ -414,7 +461,8 @@ export class WadiSession implements SessionContext, Listener {
   #undoRoles(isCommit: boolean): void {
     const undo = this.#roleUndo;
     this.#roleUndo = [];
-    for (let i = undo.length - 1; i >= 0; i--) if (!isCommit || undo[i]!.isLocal) this.setCurrentRole(undo[i]!.before);
+    for (let i = undo.length - 1; i >= 0; i--)
+      if (!isCommit || undo[i]!.isLocal) this.setCurrentRole(undo[i]!.before);
   }
 
   // --- the protocol's doors
@@ -449,7 +497,12 @@ export class WadiSession implements SessionContext, Listener {
     return this.extended.sync();
   }
 
-  functionCall(functionOid: number, argFormats: readonly number[], args: readonly (Buffer | null)[], resultFormat: number): Promise<void> | undefined {
+  functionCall(
+    functionOid: number,
+    argFormats: readonly number[],
+    args: readonly (Buffer | null)[],
+    resultFormat: number,
+  ): Promise<void> | undefined {
     this.enter('<FASTPATH>');
     return this.extended.functionCall(functionOid, argFormats, args, resultFormat);
   }
@@ -470,7 +523,10 @@ export class WadiSession implements SessionContext, Listener {
     if (cause instanceof RangeError && cause.message.includes('call stack')) {
       return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {cause});
     }
-    this.engine.logger.error({err: cause, query: this.activity.query}, 'unexpected error in a statement');
+    this.engine.logger.error(
+      {err: cause, query: this.activity.query},
+      'unexpected error in a statement',
+    );
     return internalError(cause.message, cause);
   }
 
@@ -481,7 +537,9 @@ export class WadiSession implements SessionContext, Listener {
   async end(): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#interrupts.raise(new PgError(SqlState.adminShutdown, 'terminating connection', {severity: 'FATAL'}));
+    this.#interrupts.raise(
+      new PgError(SqlState.adminShutdown, 'terminating connection', {severity: 'FATAL'}),
+    );
     this.sleeping?.cancel();
     this.#timers.close();
     this.extended.closeAll();

@@ -196,7 +196,8 @@ export interface Transaction {
   /** Whether the write-set, DDL list or sequence list is non-empty. */
   readonly hasWrites: boolean;
   /**
-   * All that reads of this transaction showed was committed up to this seq; own uncommitted rows do not count. A reply that shows it waits until it is durable. It is far
+   * All that reads of this transaction showed was committed up to this seq; own uncommitted rows do not count. A reply
+   * that shows it waits until it is durable. It is far
    * below `lastSeq` when others write elsewhere.
    */
   readonly seenSeq: Seq;
@@ -405,7 +406,11 @@ export interface Storage {
   setval(sequence: Oid, value: bigint, isCalled: boolean): void;
   sequenceState(sequence: Oid): SequenceState | undefined;
   /** Moves hot rows of a table (one owner, or all) to segments. */
-  flush(table: TableStorage, owner: OwnerId | null, options?: MaintenanceOptions): Promise<FlushResult>;
+  flush(
+    table: TableStorage,
+    owner: OwnerId | null,
+    options?: MaintenanceOptions,
+  ): Promise<FlushResult>;
   compact(table: TableStorage, options?: MaintenanceOptions): Promise<FlushResult>;
   /**
    * Deletes rows of a stream table last written at or before `upTo`, oldest first, at most `limit`, in a

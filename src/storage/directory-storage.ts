@@ -219,15 +219,18 @@ export class DirectoryStorage implements Storage {
     );
     const unused = sequences.unused();
     if (unused.length > 0) {
-      commits.enqueue({
-        tables: [],
-        bulk: [],
-        ddl: [],
-        sequences: unused,
-        manifest: null,
-        applied: () => {},
-        failed: () => {},
-      }, true);
+      commits.enqueue(
+        {
+          tables: [],
+          bulk: [],
+          ddl: [],
+          sequences: unused,
+          manifest: null,
+          applied: () => {},
+          failed: () => {},
+        },
+        true,
+      );
     }
     commits.flush();
     await durability.close();

@@ -123,15 +123,18 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   const sequences = new Sequences(
     storedSequences,
     (sequence, json) => {
-      commits.enqueue({
-        tables: [],
-        bulk: [],
-        ddl: [],
-        sequences: [[sequence, json]],
-        manifest: null,
-        applied: () => {},
-        failed: error => logger.error(`sequence reservation failed: ${error.message}`),
-      }, true);
+      commits.enqueue(
+        {
+          tables: [],
+          bulk: [],
+          ddl: [],
+          sequences: [[sequence, json]],
+          manifest: null,
+          applied: () => {},
+          failed: error => logger.error(`sequence reservation failed: ${error.message}`),
+        },
+        true,
+      );
       commits.flush();
     },
     nameOf,

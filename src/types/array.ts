@@ -87,7 +87,8 @@ function equalArrays(a: PgArray, b: PgArray, element: TypeInstance): boolean {
   for (let i = 0; i < a.elements.length; i++) {
     const left = a.elements[i]!;
     const right = b.elements[i]!;
-    if (left === null || right === null ? left !== right : !element.equals(left, right)) return false;
+    if (left === null || right === null ? left !== right : !element.equals(left, right))
+      return false;
   }
   return compareNumbers(a.dims, b.dims) === 0 && compareNumbers(a.lowerBounds, b.lowerBounds) === 0;
 }

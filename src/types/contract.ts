@@ -34,10 +34,20 @@ export type SqliteValue = bigint | number | string | Uint8Array | null;
 
 /** How values of a type lie in Parquet. */
 export interface ParquetForm {
-  readonly physicalType: 'BOOLEAN' | 'INT32' | 'INT64' | 'FLOAT' | 'DOUBLE' | 'BYTE_ARRAY' | 'FIXED_LEN_BYTE_ARRAY';
+  readonly physicalType:
+    | 'BOOLEAN'
+    | 'INT32'
+    | 'INT64'
+    | 'FLOAT'
+    | 'DOUBLE'
+    | 'BYTE_ARRAY'
+    | 'FIXED_LEN_BYTE_ARRAY';
   /** Byte width of FIXED_LEN_BYTE_ARRAY, else 0. */
   readonly length: number;
-  /** Parquet's logical type, e.g. {type:'STRING'}, {type:'UUID'}, {type:'TIMESTAMP', isAdjustedToUTC:true, unit:'MICROS'}; null for none. */
+  /**
+   * Parquet's logical type, e.g. {type:'STRING'}, {type:'UUID'}, {type:'TIMESTAMP', isAdjustedToUTC:true,
+   * unit:'MICROS'}; null for none.
+   */
   readonly logicalType: Readonly<Record<string, unknown>> | null;
   /** True when min/max statistics in Parquet's order are in the order of `compare`. */
   readonly isOrdered: boolean;

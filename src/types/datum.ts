@@ -6,11 +6,14 @@ import type {TimeTz} from './timetz-value.ts';
 
 /**
  * A non-null SQL value as JavaScript holds it. By type:
- * bool: boolean. int2, int4, float4, float8, oid and reg*, xid, cid: number. int8, time, timestamp, timestamptz, money, xid8, pg_lsn: bigint.
+ * bool: boolean. int2, int4, float4, float8, oid and reg*, xid, cid: number. int8, time, timestamp, timestamptz, money,
+ * xid8, pg_lsn: bigint.
  * date: number of days since 2000-01-01 (infinity = 2147483647, -infinity = -2147483648).
  * timestamp(tz): microseconds since 2000-01-01 UTC (infinity = 2^63-1, -infinity = -2^63). time: microseconds since midnight.
- * text, varchar, bpchar (padded), name, "char", json (as typed), xml, unknown, cstring, enums (label): string. uuid: lower-case 36-character string.
- * bytea: Uint8Array. tsvector, tsquery: Uint8Array, their binary form. numeric: Numeric. interval: Interval. timetz: TimeTz. jsonb: JsonbValue. arrays, int2vector, oidvector: PgArray.
+ * text, varchar, bpchar (padded), name, "char", json (as typed), xml, unknown, cstring, enums (label): string. uuid:
+ * lower-case 36-character string.
+ * bytea: Uint8Array. tsvector, tsquery: Uint8Array, their binary form. numeric: Numeric. interval: Interval. timetz:
+ * TimeTz. jsonb: JsonbValue. arrays, int2vector, oidvector: PgArray.
  * record, composites: PgRecord. ranges: RangeValue.
  */
 export type Value =
@@ -44,7 +47,9 @@ export class PgArray {
 
   /** A one-dimensional array with lower bound 1; no elements give `{}`. */
   static of(elements: readonly Datum[]): PgArray {
-    return elements.length === 0 ? new PgArray([], [], []) : new PgArray(elements, [elements.length], [1]);
+    return elements.length === 0
+      ? new PgArray([], [], [])
+      : new PgArray(elements, [elements.length], [1]);
   }
 }
 
@@ -56,7 +61,12 @@ export class PgRecord {
   /** Field names of an anonymous row that has some (a subquery's whole row); null = those of the type, or f1, f2, ... */
   readonly names: readonly string[] | null;
 
-  constructor(typeOid: Oid, fieldTypes: readonly Oid[], fields: readonly Datum[], names: readonly string[] | null = null) {
+  constructor(
+    typeOid: Oid,
+    fieldTypes: readonly Oid[],
+    fields: readonly Datum[],
+    names: readonly string[] | null = null,
+  ) {
     this.typeOid = typeOid;
     this.fieldTypes = fieldTypes;
     this.fields = fields;
@@ -77,7 +87,11 @@ export class RangeValue {
     isEmpty: boolean,
     lower: Datum,
     upper: Datum,
-    flags: {readonly lowerInclusive: boolean; readonly upperInclusive: boolean; readonly ranges?: readonly RangeValue[] | null},
+    flags: {
+      readonly lowerInclusive: boolean;
+      readonly upperInclusive: boolean;
+      readonly ranges?: readonly RangeValue[] | null;
+    },
   ) {
     this.isEmpty = isEmpty;
     this.lower = lower;

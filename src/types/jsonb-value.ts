@@ -1,13 +1,7 @@
 import type {Numeric} from './numeric-value.ts';
 
 /** A jsonb tree. Object entries are unique and sorted by (key length in bytes, key bytes), as jsonb prints them. Immutable. */
-export type JsonbNode =
-  | null
-  | boolean
-  | string
-  | Numeric
-  | readonly JsonbNode[]
-  | JsonbObject;
+export type JsonbNode = null | boolean | string | Numeric | readonly JsonbNode[] | JsonbObject;
 
 /** A jsonb object: parallel arrays of keys and values in jsonb's order. */
 export class JsonbObject {

@@ -330,7 +330,8 @@ class Parser {
       case 'null':
         return {kind: 'literal', value: null};
       case 'last':
-        if (this.#subscriptDepth === 0) throw notAllowed('LAST is allowed only in array subscripts');
+        if (this.#subscriptDepth === 0)
+          throw notAllowed('LAST is allowed only in array subscripts');
         return {kind: 'last'};
       case 'exists': {
         this.#expect('(');

@@ -44,7 +44,13 @@ function operand(node: PathNode, within: PathNode): string {
   return print(node, priority(node) <= priority(within));
 }
 
-function infix(node: PathNode, left: PathNode, op: string, right: PathNode, isBracketed: boolean): string {
+function infix(
+  node: PathNode,
+  left: PathNode,
+  op: string,
+  right: PathNode,
+  isBracketed: boolean,
+): string {
   const text = `${operand(left, node)} ${op} ${operand(right, node)}`;
   return isBracketed ? `(${text})` : text;
 }
@@ -87,7 +93,10 @@ function print(node: PathNode, isBracketed: boolean): string {
       return isBracketed ? `(${flagged})` : flagged;
     }
     case 'access': {
-      const isNumber = node.arg.kind === 'literal' && typeof node.arg.value === 'object' && node.arg.value !== null;
+      const isNumber =
+        node.arg.kind === 'literal' &&
+        typeof node.arg.value === 'object' &&
+        node.arg.value !== null;
       const head = print(node.arg, true);
       return `${isNumber ? `(${head})` : head}${printStep(node.step)}`;
     }
@@ -107,7 +116,9 @@ function printStep(step: PathStep): string {
     case 'anyLevel':
       return `.**${levels(step.from, step.to)}`;
     case 'subscripts': {
-      const list = step.list.map(({from, to}) => print(from, false) + (to === null ? '' : ` to ${print(to, false)}`));
+      const list = step.list.map(
+        ({from, to}) => print(from, false) + (to === null ? '' : ` to ${print(to, false)}`),
+      );
       return `[${list.join(',')}]`;
     }
     case 'filter':

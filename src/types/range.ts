@@ -12,7 +12,12 @@ import {combineHash} from './hash.ts';
 import type {RangeParts} from './range-text.ts';
 import {quoteBound, splitMultirange, splitRange} from './range-text.ts';
 import {RangeValue} from './range-value.ts';
-import {datetimeOutOfRange, insufficientData, invalidMessageFormat, typeOutOfRange} from './type-errors.ts';
+import {
+  datetimeOutOfRange,
+  insufficientData,
+  invalidMessageFormat,
+  typeOutOfRange,
+} from './type-errors.ts';
 
 /** The empty range. */
 export const emptyRange: RangeValue = new RangeValue(true, null, null, {
@@ -123,7 +128,8 @@ export class RangeType extends BaseType {
     const flags = reader.byte();
     const isEmpty = (flags & 1) !== 0;
     const lower = isEmpty || (flags & 8) !== 0 ? null : receivePart(reader, this.subtype, settings);
-    const upper = isEmpty || (flags & 16) !== 0 ? null : receivePart(reader, this.subtype, settings);
+    const upper =
+      isEmpty || (flags & 16) !== 0 ? null : receivePart(reader, this.subtype, settings);
     if (reader.remaining > 0) throw invalidMessageFormat();
     if (isEmpty) return emptyRange;
     return this.make({

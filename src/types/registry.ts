@@ -17,7 +17,15 @@ import {opaqueRows, PseudoType, pseudoRows, VoidType} from './pseudo.ts';
 import {makeMultirangeType, makeRangeType, rangeRows} from './range.ts';
 import {RecordType} from './record.ts';
 import {PgLsnType, RegType, TidType, Uint32Type, Xid8Type} from './system-integers.ts';
-import {AclItemType, BpcharType, CharType, NameType, TextType, UnorderedTextType, VarcharType} from './text.ts';
+import {
+  AclItemType,
+  BpcharType,
+  CharType,
+  NameType,
+  TextType,
+  UnorderedTextType,
+  VarcharType,
+} from './text.ts';
 import {IntervalType, TimeType, TimeTzType} from './time-types.ts';
 import {TsQueryType} from './tsquery.ts';
 import {TsVectorType} from './tsvector.ts';

@@ -70,7 +70,8 @@ export class LexemeReader {
     let word = '';
     for (; ; this.at++) {
       const char = this.#text[this.at];
-      if (char === undefined || isSpace(char) || (this.#isQuery && word !== '' && isOperator(char))) break;
+      if (char === undefined || isSpace(char) || (this.#isQuery && word !== '' && isOperator(char)))
+        break;
       if (char === ':' && word !== '') break;
       word += char === '\\' ? this.#escaped() : char;
     }
@@ -90,11 +91,13 @@ export class LexemeReader {
       const digits = /^\d+/.exec(this.#text.slice(this.at, this.at + 20))?.[0];
       if (digits === undefined) throw this.syntaxError();
       const position = Math.min(Number(digits), MAX_POSITION);
-      if (position === 0) throw new PgError(SqlState.syntaxError, `wrong position info in tsvector: "${this.#text}"`);
+      if (position === 0)
+        throw new PgError(SqlState.syntaxError, `wrong position info in tsvector: "${this.#text}"`);
       this.at += digits.length;
       positions.push(position | (this.#weight() << 14));
     } while (this.#text[this.at] === ',');
-    if (this.#text[this.at] !== undefined && !isSpace(this.#text[this.at])) throw this.syntaxError();
+    if (this.#text[this.at] !== undefined && !isSpace(this.#text[this.at]))
+      throw this.syntaxError();
     return positions;
   }
 

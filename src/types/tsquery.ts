@@ -17,7 +17,12 @@ const MAX_DISTANCE = 16384;
 const PRIORITY = [0, 4, 2, 1, 3] as const;
 
 type QueryNode =
-  | {readonly kind: 'word'; readonly word: string; readonly weights: number; readonly isPrefix: boolean}
+  | {
+      readonly kind: 'word';
+      readonly word: string;
+      readonly weights: number;
+      readonly isPrefix: boolean;
+    }
   | {
       readonly kind: 'operator';
       readonly operator: number;
@@ -76,7 +81,13 @@ class QueryParser {
       if (operator === 0 || PRIORITY[operator]! < least) return left;
       const distance = operator === PHRASE ? this.#distance() : 0;
       if (operator !== PHRASE) this.#reader.at++;
-      left = {kind: 'operator', operator, distance, left, right: this.#binary(PRIORITY[operator]! + 1)};
+      left = {
+        kind: 'operator',
+        operator,
+        distance,
+        left,
+        right: this.#binary(PRIORITY[operator]! + 1),
+      };
     }
   }
 
@@ -106,7 +117,8 @@ class QueryParser {
 
   #operand(): QueryNode {
     const char = this.#peek();
-    if (char === undefined) throw new PgError(SqlState.syntaxError, `no operand in tsquery: "${this.#text}"`);
+    if (char === undefined)
+      throw new PgError(SqlState.syntaxError, `no operand in tsquery: "${this.#text}"`);
     if (char === '!') {
       this.#reader.at++;
       return {kind: 'operator', operator: NOT, distance: 0, left: null, right: this.#operand()};
@@ -125,7 +137,8 @@ class QueryParser {
 
   /** `:` followed by letters A to D and `*`. */
   #weights(): {readonly weights: number; readonly isPrefix: boolean} {
-    const found = /^:[a-dA-D*]*/.exec(this.#text.slice(this.#reader.at, this.#reader.at + 16))?.[0] ?? '';
+    const found =
+      /^:[a-dA-D*]*/.exec(this.#text.slice(this.#reader.at, this.#reader.at + 16))?.[0] ?? '';
     this.#reader.at += found.length;
     let weights = 0;
     for (const letter of found.toUpperCase()) {
@@ -144,12 +157,20 @@ function infix(node: QueryNode, outer: number, isRightOfPhrase: boolean): string
   }
   const priority = PRIORITY[node.operator]!;
   const isWrapped = priority < outer || (node.operator === PHRASE && isRightOfPhrase);
-  const inner = node.operator === NOT ? `!${infix(node.right, priority, false)}` : binaryText(node, priority);
+  const inner =
+    node.operator === NOT ? `!${infix(node.right, priority, false)}` : binaryText(node, priority);
   return isWrapped ? `( ${inner} )` : inner;
 }
 
 function binaryText(node: QueryNode & {readonly kind: 'operator'}, priority: number): string {
-  const sign = node.operator === AND ? '&' : node.operator === OR ? '|' : node.distance === 1 ? '<->' : `<${node.distance}>`;
+  const sign =
+    node.operator === AND
+      ? '&'
+      : node.operator === OR
+        ? '|'
+        : node.distance === 1
+          ? '<->'
+          : `<${node.distance}>`;
   return `${infix(node.left!, priority, false)} ${sign} ${infix(node.right, priority, node.operator === PHRASE)}`;
 }
 
@@ -198,8 +219,15 @@ function readNode(reader: ByteReader, read: {items: number}): QueryNode {
     return {kind: 'word', word: reader.cstring(), weights, isPrefix};
   }
   const operator = type === 2 ? reader.byte() : 0;
-  if (operator < NOT || operator > PHRASE) throw invalidBinary(`unrecognized tsquery operator type: ${operator}`);
+  if (operator < NOT || operator > PHRASE)
+    throw invalidBinary(`unrecognized tsquery operator type: ${operator}`);
   const distance = operator === PHRASE ? reader.uint16() : 0;
   const right = readNode(reader, read);
-  return {kind: 'operator', operator, distance, left: operator === NOT ? null : readNode(reader, read), right};
+  return {
+    kind: 'operator',
+    operator,
+    distance,
+    left: operator === NOT ? null : readNode(reader, read),
+    right,
+  };
 }

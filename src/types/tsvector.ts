@@ -52,7 +52,9 @@ export class TsVectorType extends TextSearchType {
   }
 
   output(value: Value): string {
-    return decode(new ByteReader(asBuffer(value as Uint8Array))).map(lexemeText).join(' ');
+    return decode(new ByteReader(asBuffer(value as Uint8Array)))
+      .map(lexemeText)
+      .join(' ');
   }
 
   receive(reader: ByteReader): Value {
@@ -71,7 +73,8 @@ function encode(tokens: readonly LexemeToken[]): Buffer {
   for (const {word, positions} of tokens) {
     let known = words.get(word);
     if (known === undefined) words.set(word, (known = new Map()));
-    for (const position of positions) known.set(position & 0x3fff, Math.max(known.get(position & 0x3fff) ?? 0, position));
+    for (const position of positions)
+      known.set(position & 0x3fff, Math.max(known.get(position & 0x3fff) ?? 0, position));
   }
   const sorted = [...words].map(([word, positions]) => ({bytes: Buffer.from(word), positions}));
   sorted.sort((a, b) => Buffer.compare(a.bytes, b.bytes));
@@ -80,7 +83,9 @@ function encode(tokens: readonly LexemeToken[]): Buffer {
   for (const {bytes, positions} of sorted) {
     out.bytes(bytes);
     out.byte(0);
-    const list = [...positions.values()].sort((a, b) => (a & 0x3fff) - (b & 0x3fff)).slice(0, MAX_POSITIONS);
+    const list = [...positions.values()]
+      .sort((a, b) => (a & 0x3fff) - (b & 0x3fff))
+      .slice(0, MAX_POSITIONS);
     out.int16(list.length);
     for (const position of list) out.int16(position > 0x7fff ? position - 0x10000 : position);
   }
@@ -99,4 +104,3 @@ function decode(reader: ByteReader): LexemeToken[] {
   }
   return tokens;
 }
-

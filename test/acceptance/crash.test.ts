@@ -1,4 +1,5 @@
-// kill -9 under load: after a restart every acknowledged commit is there exactly once, no transaction is there in part, and flushed rows are whole.
+// kill -9 under load: after a restart every acknowledged commit is there exactly once, no transaction is there in part,
+// and flushed rows are whole.
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -22,7 +23,12 @@ function randomOf(start: number): () => number {
 }
 
 async function connect(server: WadiServer): Promise<pg.Client> {
-  const client = new pg.Client({host: server.host, port: server.port, user: 'postgres', database: 'postgres'});
+  const client = new pg.Client({
+    host: server.host,
+    port: server.port,
+    user: 'postgres',
+    database: 'postgres',
+  });
   // The connection dies with the server: that is the point.
   client.on('error', () => {});
   await client.connect();
@@ -47,7 +53,12 @@ async function write(server: WadiServer, ledger: Ledger, random: () => number): 
       await client.query('BEGIN');
       await client.query('INSERT INTO pairs VALUES ($1, 1)', [id * 2]);
       await client.query('INSERT INTO pairs VALUES ($1, 1)', [id * 2 + 1]);
-      const gone = random() < 0.2 ? [...ledger.acknowledged].find(pair => !ledger.deleted.has(pair) && pair % WRITERS === id % WRITERS) : undefined;
+      const gone =
+        random() < 0.2
+          ? [...ledger.acknowledged].find(
+              pair => !ledger.deleted.has(pair) && pair % WRITERS === id % WRITERS,
+            )
+          : undefined;
       if (gone !== undefined) {
         ledger.deleted.add(gone);
         ledger.unknown.add(gone);
@@ -92,7 +103,8 @@ t.test(`kill -9 under load, SEED=${seed}`, {timeout: 60_000 + KILLS * 30_000}, a
     const wanted = 30 + Math.floor(random() * 150);
     const writers = Array.from({length: WRITERS}, () => write(server, ledger, random));
     const flusher = flush(server);
-    while (ledger.acknowledged.size < before + wanted) await new Promise(resolve => setImmediate(resolve));
+    while (ledger.acknowledged.size < before + wanted)
+      await new Promise(resolve => setImmediate(resolve));
     await server.kill('SIGKILL');
     await Promise.all([...writers, flusher]);
     server = await startWadi({dataDir: join(folder, 'data')});
@@ -101,9 +113,19 @@ t.test(`kill -9 under load, SEED=${seed}`, {timeout: 60_000 + KILLS * 30_000}, a
       'SELECT id / 2 AS pair, count(*)::int AS n FROM pairs GROUP BY 1',
     );
     const found = new Map(rows.map(row => [Number(row.pair), row.n]));
-    t.same([...ledger.acknowledged].filter(id => found.get(id) !== 2 && !ledger.unknown.has(id)), [], `round ${round}: every acknowledged pair is there once`);
-    t.same(rows.filter(row => row.n !== 2), [], 'no transaction is there in part, no row twice');
-    const extra = [...found.keys()].filter(id => !ledger.acknowledged.has(id) && !ledger.unknown.has(id));
+    t.same(
+      [...ledger.acknowledged].filter(id => found.get(id) !== 2 && !ledger.unknown.has(id)),
+      [],
+      `round ${round}: every acknowledged pair is there once`,
+    );
+    t.same(
+      rows.filter(row => row.n !== 2),
+      [],
+      'no transaction is there in part, no row twice',
+    );
+    const extra = [...found.keys()].filter(
+      id => !ledger.acknowledged.has(id) && !ledger.unknown.has(id),
+    );
     t.same(extra, [], 'nothing else is there');
     // What was unknown is settled by what the restart shows.
     for (const id of ledger.unknown) {

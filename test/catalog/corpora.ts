@@ -32,7 +32,9 @@ export const corpusSchema = `
 
 /** Reads a corpus: queries lie between lines that hold only `-- ;;`, each after a line about its client. */
 export function readCorpus(path: string): CorpusQuery[] {
-  const parts = readFileSync(path, 'utf8').split(/^-- ;;$/m).slice(1);
+  const parts = readFileSync(path, 'utf8')
+    .split(/^-- ;;$/m)
+    .slice(1);
   return parts.flatMap(part => {
     const [, client, protocol] = /^\s*-- client: ([^;]*);.*protocol: (\w+)/.exec(part) ?? [];
     if (client === undefined) return [];
@@ -42,7 +44,10 @@ export function readCorpus(path: string): CorpusQuery[] {
 }
 
 /** Runs the queries in order, a new session for each client; a failed transaction block is left before the next query. */
-export async function runCorpus(queries: readonly CorpusQuery[], connect: () => Promise<pg.Client>): Promise<CorpusOutcome[]> {
+export async function runCorpus(
+  queries: readonly CorpusQuery[],
+  connect: () => Promise<pg.Client>,
+): Promise<CorpusOutcome[]> {
   const outcomes: CorpusOutcome[] = [];
   let session: {readonly client: string; readonly connection: pg.Client} | null = null;
   for (const query of queries) {
@@ -61,9 +66,16 @@ export async function runCorpus(queries: readonly CorpusQuery[], connect: () => 
 async function runQuery(connection: pg.Client, query: CorpusQuery): Promise<CorpusOutcome> {
   const numbers = [...query.text.matchAll(/\$(\d+)/g)].map(match => Number(match[1]));
   const values = new Array<null>(Math.max(0, ...numbers)).fill(null);
-  const config = {text: query.text, rowMode: 'array' as const, types: {getTypeParser: () => (text: unknown) => text}};
+  const config = {
+    text: query.text,
+    rowMode: 'array' as const,
+    types: {getTypeParser: () => (text: unknown) => text},
+  };
   try {
-    const result = query.protocol === 'simple' ? await connection.query(config) : await connection.query({...config, values});
+    const result =
+      query.protocol === 'simple'
+        ? await connection.query(config)
+        : await connection.query({...config, values});
     const last = Array.isArray(result) ? (result as pg.QueryArrayResult[]).at(-1) : result;
     return {query, error: null, rows: last?.rows ?? []};
   } catch (error) {

@@ -126,7 +126,9 @@ export class WireClient {
     return {
       messages,
       rows: messages.filter(({type}) => type === 'D').map(({body}) => rowValues(body)),
-      tags: messages.filter(({type}) => type === 'C').map(({body}) => body.toString('utf8', 0, body.length - 1)),
+      tags: messages
+        .filter(({type}) => type === 'C')
+        .map(({body}) => body.toString('utf8', 0, body.length - 1)),
       error: errors[0] ?? null,
       notices: messages.filter(({type}) => type === 'N').map(({body}) => fields(body)),
       status: last?.type === 'Z' ? last.body.toString() : 'closed',
@@ -168,7 +170,9 @@ export function bindBytes(
   statement = '',
   portal = '',
 ): Buffer {
-  const bodies = values.map(value => (value === null ? int32(-1) : Buffer.concat([int32(value.length), value])));
+  const bodies = values.map(value =>
+    value === null ? int32(-1) : Buffer.concat([int32(value.length), value]),
+  );
   return message(
     'B',
     ...[zero(portal), zero(statement), int16(1), int16(parameterFormat), int16(values.length)],
@@ -179,7 +183,8 @@ export function bindBytes(
 
 function fields(body: Buffer): ErrorFields {
   const found: Record<string, string> = {};
-  for (const field of body.toString().split('\0')) if (field !== '') found[field[0]!] = field.slice(1);
+  for (const field of body.toString().split('\0'))
+    if (field !== '') found[field[0]!] = field.slice(1);
   return found;
 }
 

@@ -20,15 +20,29 @@ export const int4: TypeInstance = makeInt4();
 export const int8: TypeInstance = new Int8Type();
 export const float8: TypeInstance = makeFloat8();
 export const bool: TypeInstance = new BoolType();
-export const text: TypeInstance = new TextType({oid: 25, name: 'text', category: 'S', length: -1, arrayOid: 0});
+export const text: TypeInstance = new TextType({
+  oid: 25,
+  name: 'text',
+  category: 'S',
+  length: -1,
+  arrayOid: 0,
+});
 
 export type Row = readonly Datum[];
 
 let nextId = 1;
 
 /** Fields that every node has. */
-export function base(types: readonly TypeInstance[]): {id: number; columns: PlanColumn[]; estimatedRows: number} {
-  return {id: nextId++, columns: types.map((type, i) => ({name: `c${i}`, type, typmod: -1})), estimatedRows: 1};
+export function base(types: readonly TypeInstance[]): {
+  id: number;
+  columns: PlanColumn[];
+  estimatedRows: number;
+} {
+  return {
+    id: nextId++,
+    columns: types.map((type, i) => ({name: `c${i}`, type, typmod: -1})),
+    estimatedRows: 1,
+  };
 }
 
 export function column(index: number, type: TypeInstance): BoundExpr {
@@ -41,8 +55,17 @@ export function constant(value: Datum, type: TypeInstance): BoundExpr {
 
 export function call(source: string, type: TypeInstance, ...args: BoundExpr[]): BoundExpr {
   return {
-    kind: 'call', function: 0 as never, source, isStrict: true, volatility: 'i', args, operatorName: '', functionName: source,
-    type, typmod: -1, location: -1,
+    kind: 'call',
+    function: 0 as never,
+    source,
+    isStrict: true,
+    volatility: 'i',
+    args,
+    operatorName: '',
+    functionName: source,
+    type,
+    typmod: -1,
+    location: -1,
   };
 }
 
@@ -50,7 +73,12 @@ export function volatileCall(source: string, type: TypeInstance, ...args: BoundE
   return {...call(source, type, ...args), volatility: 'v'} as BoundExpr;
 }
 
-export function key(index: number, type: TypeInstance, descending = false, nullsFirst = descending): SortKey {
+export function key(
+  index: number,
+  type: TypeInstance,
+  descending = false,
+  nullsFirst = descending,
+): SortKey {
   return {expr: column(index, type), descending, nullsFirst};
 }
 
@@ -96,7 +124,10 @@ export class FakeScan implements Operator {
     if (wanted < 1) throw new Error('wanted is at least 1');
     if (this.#random(5) === 0) return PAUSE;
     if (this.#at >= this.rows.length) return END;
-    const count = Math.min(this.rows.length - this.#at, 1 + this.#random(Math.min(wanted, BATCH_CAPACITY)));
+    const count = Math.min(
+      this.rows.length - this.#at,
+      1 + this.#random(Math.min(wanted, BATCH_CAPACITY)),
+    );
     const rows = this.rows.slice(this.#at, this.#at + count);
     this.#at += count;
     this.served += count;
@@ -109,7 +140,8 @@ export class FakeScan implements Operator {
     const all: Row[] = [];
     const selection: number[] = [];
     for (const row of rows) {
-      while (this.#random(3) === 0 && all.length < 2 * rows.length) all.push(this.rows[this.#random(this.rows.length)]!);
+      while (this.#random(3) === 0 && all.length < 2 * rows.length)
+        all.push(this.rows[this.#random(this.rows.length)]!);
       selection.push(all.length);
       all.push(row);
     }
@@ -118,10 +150,15 @@ export class FakeScan implements Operator {
 
   #vectors(rows: readonly Row[]): Vector[] {
     return this.#types.map((type, c) => {
-      const vector = vectorOf(type.physical, rows.map(row => row[c]!));
+      const vector = vectorOf(
+        type.physical,
+        rows.map(row => row[c]!),
+      );
       if (vector.kind !== 'string' || this.#random(3) === 0) return vector;
       const dictionary = this.#dictionaries[this.#random(4) === 0 ? 1 : 0]!;
-      const codes = Int32Array.from(vector.values, (value, i) => (vector.nulls !== null && vector.nulls[i] === 1 ? 0 : dictionary.codes.get(value)!));
+      const codes = Int32Array.from(vector.values, (value, i) =>
+        vector.nulls !== null && vector.nulls[i] === 1 ? 0 : dictionary.codes.get(value)!,
+      );
       return {kind: 'dict', values: codes, dictionary, nulls: vector.nulls};
     });
   }
@@ -131,7 +168,10 @@ export class FakeScan implements Operator {
   }
 }
 
-function dictionaryOf(rows: readonly Row[], types: readonly TypeInstance[]): TextDictionary & {codes: Map<string, number>} {
+function dictionaryOf(
+  rows: readonly Row[],
+  types: readonly TypeInstance[],
+): TextDictionary & {codes: Map<string, number>} {
   const values: string[] = [];
   const codes = new Map<string, number>();
   for (const row of rows) {
@@ -146,7 +186,10 @@ function dictionaryOf(rows: readonly Row[], types: readonly TypeInstance[]): Tex
 }
 
 export function source(rows: readonly Row[], types: readonly TypeInstance[], seed: number): Source {
-  return {plan: {kind: 'values', rows: [], ...base(types)}, operator: new FakeScan(rows, types, seed)};
+  return {
+    plan: {kind: 'values', rows: [], ...base(types)},
+    operator: new FakeScan(rows, types, seed),
+  };
 }
 
 /** How a plan is run in a test. */
@@ -169,10 +212,18 @@ export interface RunOptions {
 export function makeRun(options: RunOptions): RunContext {
   const library = createFunctionLibrary();
   const run = {
-    params: [], slots: [], outer: new Array<Datum>(16).fill(null), context: {format: {timeZone: 'UTC'}}, library,
-    pause: null, workMemBytes: options.workMemBytes ?? 1 << 30, spillDir: options.spillDir ?? '/nonexistent',
-    counters: options.counters ?? null, affectedRows: 0,
-    sliceUsed: () => options.neverSlices === true, checkInterrupts: () => {},
+    params: [],
+    slots: [],
+    outer: new Array<Datum>(16).fill(null),
+    context: {format: {timeZone: 'UTC'}},
+    library,
+    pause: null,
+    workMemBytes: options.workMemBytes ?? 1 << 30,
+    spillDir: options.spillDir ?? '/nonexistent',
+    counters: options.counters ?? null,
+    affectedRows: 0,
+    sliceUsed: () => options.neverSlices === true,
+    checkInterrupts: () => {},
   };
   return run as unknown as RunContext;
 }
@@ -200,7 +251,8 @@ export function drain(operator: Operator, options: RunOptions): Row[] {
       continue;
     }
     if (batch === END) return rows;
-    if (batch.count < 1 || batch.count > wanted) throw new Error(`a batch of ${batch.count} rows, ${wanted} wanted`);
+    if (batch.count < 1 || batch.count > wanted)
+      throw new Error(`a batch of ${batch.count} rows, ${wanted} wanted`);
     for (let i = 0; i < batch.count; i++) {
       const at = batch.selection === null ? i : batch.selection[i]!;
       rows.push(batch.vectors.map(vector => datumAt(vector, at)));
@@ -228,7 +280,17 @@ export function execute(plan: Plan, options: RunOptions): Row[] {
 
 /** Rows as comparable text. */
 export function show(rows: readonly Row[]): string[] {
-  return rows.map(row => row.map(value => (value === null ? 'NULL' : typeof value === 'object' ? JSON.stringify(value, plainBig) : String(value))).join('|'));
+  return rows.map(row =>
+    row
+      .map(value =>
+        value === null
+          ? 'NULL'
+          : typeof value === 'object'
+            ? JSON.stringify(value, plainBig)
+            : String(value),
+      )
+      .join('|'),
+  );
 }
 
 function plainBig(_: string, value: unknown): unknown {

@@ -7,10 +7,18 @@ import {connect, failure, rows, until} from './support.ts';
 
 t.test('the list of jobs is bounded', async t => {
   const jobs = new JobTable(() => 0n, 3);
-  const request = {type: 'flush', table: {namespace: 'n', name: 't'} as never, owner: null, createdBy: 'me'} as const;
+  const request = {
+    type: 'flush',
+    table: {namespace: 'n', name: 't'} as never,
+    owner: null,
+    createdBy: 'me',
+  } as const;
   const first = jobs.add(request);
   for (let i = 0; i < 5; i++) jobs.add(request).end('completed', 1n);
-  t.same(jobs.rows().map(({id, status}) => `${id} ${status}`), ['1 new', '5 completed', '6 completed']);
+  t.same(
+    jobs.rows().map(({id, status}) => `${id} ${status}`),
+    ['1 new', '5 completed', '6 completed'],
+  );
   t.equal(jobs.cancel(first.id), true);
   t.equal(jobs.cancel(first.id), false);
   t.equal(jobs.cancel(99), false);
@@ -20,7 +28,11 @@ t.test('the list of jobs is bounded', async t => {
 t.test('jobs can be stopped', async t => {
   const server = await startWadi();
   t.teardown(() => server.stop());
-  const [admin, holder, worker] = [await connect(server), await connect(server), await connect(server)];
+  const [admin, holder, worker] = [
+    await connect(server),
+    await connect(server),
+    await connect(server),
+  ];
   await admin.query('CREATE TABLE m (id int PRIMARY KEY); CREATE ROLE ann LOGIN');
   await admin.query('INSERT INTO m SELECT generate_series(1, 10)');
   const running = "SELECT count(*) FROM system.jobs WHERE status = 'running'";
@@ -30,7 +42,10 @@ t.test('jobs can be stopped', async t => {
     await holder.query('BEGIN; LOCK TABLE m IN ACCESS EXCLUSIVE MODE');
     const failed = failure(worker, text);
     await until(admin, running, '1');
-    const [[job]] = (await rows(admin, "SELECT job_id FROM system.jobs WHERE status = 'running'")) as [[string]];
+    const [[job]] = (await rows(
+      admin,
+      "SELECT job_id FROM system.jobs WHERE status = 'running'",
+    )) as [[string]];
     await act(job);
     const code = await failed;
     await until(admin, running, '0');
@@ -39,11 +54,29 @@ t.test('jobs can be stopped', async t => {
   }
 
   t.equal(await stopped('STORAGE FLUSH TABLE m', job => admin.query(`KILL JOB ${job}`)), '57014');
-  t.equal(await stopped("SELECT system.flush('m')", job => admin.query('SELECT system.cancel_job($1)', [job])), '57014');
-  t.equal(await stopped("SELECT system.compact('public.m')", job => admin.query(`KILL JOB ${job}`)), '57014');
+  t.equal(
+    await stopped("SELECT system.flush('m')", job =>
+      admin.query('SELECT system.cancel_job($1)', [job]),
+    ),
+    '57014',
+  );
+  t.equal(
+    await stopped("SELECT system.compact('public.m')", job => admin.query(`KILL JOB ${job}`)),
+    '57014',
+  );
   const {processID} = worker as unknown as {processID: number};
-  t.equal(await stopped('STORAGE FLUSH TABLE m', () => admin.query('SELECT pg_cancel_backend($1)', [processID])), '57014');
-  t.equal(await stopped("SELECT system.flush('m')", () => admin.query('SELECT pg_cancel_backend($1)', [processID])), '57014');
+  t.equal(
+    await stopped('STORAGE FLUSH TABLE m', () =>
+      admin.query('SELECT pg_cancel_backend($1)', [processID]),
+    ),
+    '57014',
+  );
+  t.equal(
+    await stopped("SELECT system.flush('m')", () =>
+      admin.query('SELECT pg_cancel_backend($1)', [processID]),
+    ),
+    '57014',
+  );
   t.same(await rows(admin, 'SELECT DISTINCT status, error, created_by FROM system.jobs'), [
     ['cancelled', 'canceling job due to user request', 'postgres'],
   ]);
@@ -57,7 +90,9 @@ t.test('jobs can be stopped', async t => {
   t.same(await flushed, [['6']]);
   t.equal(await failure(admin, 'KILL JOB 6'), '55000');
   t.equal(await failure(admin, 'KILL JOB 4711'), '42704');
-  t.same(await rows(admin, "SELECT hot_rows, cold_rows FROM system.stats WHERE table_name = 'm'"), [['0', '10']]);
+  t.same(await rows(admin, "SELECT hot_rows, cold_rows FROM system.stats WHERE table_name = 'm'"), [
+    ['0', '10'],
+  ]);
   for (const client of [admin, holder, worker, ann]) await client.end();
 });
 
@@ -65,7 +100,11 @@ t.test('a stop of the server ends its jobs', async t => {
   const folder = temporaryFolder('jobs');
   t.teardown(() => folder.remove());
   const server = await startWadi({dataDir: folder.path});
-  const [admin, holder, worker] = [await connect(server), await connect(server), await connect(server)];
+  const [admin, holder, worker] = [
+    await connect(server),
+    await connect(server),
+    await connect(server),
+  ];
   await admin.query('CREATE TABLE m (id int PRIMARY KEY)');
   await admin.query('INSERT INTO m SELECT generate_series(1, 10)');
   await holder.query('BEGIN; LOCK TABLE m IN ACCESS EXCLUSIVE MODE');
@@ -91,7 +130,9 @@ t.test('flush_on_shutdown moves all rows to segments', async t => {
   await session.query('INSERT INTO m SELECT generate_series(1, 10)');
   await first.close();
   const second = await openDatabase({dataDir: folder.path});
-  const {rows: found} = await second.session().query("SELECT hot_rows::int, cold_rows::int FROM system.stats WHERE table_name = 'm'");
+  const {rows: found} = await second
+    .session()
+    .query("SELECT hot_rows::int, cold_rows::int FROM system.stats WHERE table_name = 'm'");
   t.match(found, [[0, 10]]);
   await second.close();
 });

@@ -6,14 +6,25 @@ import {temporaryFolder} from '../support/temporary-folder.ts';
 import {startWadi} from '../support/wadi-server.ts';
 import {connect, failure, rows, until} from './support.ts';
 
-const sizes = (table: string): string => `SELECT hot_rows, cold_rows FROM system.stats WHERE table_name = '${table}'`;
+const sizes = (table: string): string =>
+  `SELECT hot_rows, cold_rows FROM system.stats WHERE table_name = '${table}'`;
 
 t.test('policies are read strictly', async t => {
   t.same(parseFlushPolicy('rows:10000,interval:300'), {rows: 10000, intervalMs: 300_000});
   t.same(parseFlushPolicy(' interval : 5 '), {rows: null, intervalMs: 5000});
   t.same(parseFlushPolicy('ROWS:1'), {rows: 1, intervalMs: null});
   t.equal(parseFlushPolicy('none'), null);
-  const wrong = ['', 'rows', 'rows:', 'rows:0', 'rows:-1', 'rows:1.5', 'rows:1,rows:2', 'rows:1,', 'none,rows:1'];
+  const wrong = [
+    '',
+    'rows',
+    'rows:',
+    'rows:0',
+    'rows:-1',
+    'rows:1.5',
+    'rows:1,rows:2',
+    'rows:1,',
+    'none,rows:1',
+  ];
   for (const bad of [...wrong, 'interval:9999999999', 'days:1']) {
     t.throws(() => parseFlushPolicy(bad), {code: '22023'}, bad);
   }
@@ -26,7 +37,9 @@ t.test('tables are flushed by their policy', async t => {
   t.teardown(() => client.end());
 
   await t.test('by rows', async t => {
-    await client.query("CREATE TABLE by_rows (id int PRIMARY KEY) WITH (flush_policy = 'rows:100')");
+    await client.query(
+      "CREATE TABLE by_rows (id int PRIMARY KEY) WITH (flush_policy = 'rows:100')",
+    );
     await client.query('INSERT INTO by_rows SELECT generate_series(1, 99)');
     t.same(await rows(client, sizes('by_rows')), [['99', '0']]);
     await client.query('INSERT INTO by_rows VALUES (100)');
@@ -44,7 +57,9 @@ t.test('tables are flushed by their policy', async t => {
   });
 
   await t.test('by interval', async () => {
-    await client.query("CREATE TABLE by_time (id int PRIMARY KEY) WITH (flush_policy = 'rows:1000,interval:1')");
+    await client.query(
+      "CREATE TABLE by_time (id int PRIMARY KEY) WITH (flush_policy = 'rows:1000,interval:1')",
+    );
     await client.query('INSERT INTO by_time SELECT generate_series(1, 5)');
     await until(client, sizes('by_time'), '0 5');
     await client.query('INSERT INTO by_time SELECT generate_series(6, 7)');
@@ -58,13 +73,21 @@ t.test('tables are flushed by their policy', async t => {
     await client.query("INSERT INTO own (_user_id, id) SELECT 'bob', generate_series(1, 5)");
     await client.query("INSERT INTO own (_user_id, id) SELECT 'ann', generate_series(1, 150)");
     await until(client, sizes('own'), '5 150');
-    t.same(await rows(client, "SELECT owner, rows FROM system.segments WHERE table_name = 'own'"), [['ann', '150']]);
+    t.same(await rows(client, "SELECT owner, rows FROM system.segments WHERE table_name = 'own'"), [
+      ['ann', '150'],
+    ]);
   });
 
   await t.test('nothing worth doing is a skipped job', async () => {
-    await client.query("CREATE TABLE tiny (id int PRIMARY KEY) WITH (flush_policy = 'interval:1', flush_min_rows = 50)");
+    await client.query(
+      "CREATE TABLE tiny (id int PRIMARY KEY) WITH (flush_policy = 'interval:1', flush_min_rows = 50)",
+    );
     await client.query('INSERT INTO tiny VALUES (1)');
-    await until(client, "SELECT status, message FROM system.jobs WHERE table_name = 'tiny'", 'skipped nothing to flush');
+    await until(
+      client,
+      "SELECT status, message FROM system.jobs WHERE table_name = 'tiny'",
+      'skipped nothing to flush',
+    );
   });
 
   await t.test('a policy can come and go', async t => {
@@ -84,8 +107,16 @@ t.test('tables are flushed by their policy', async t => {
       await client.query('INSERT INTO many VALUES ($1)', [i]);
       await client.query('STORAGE FLUSH TABLE many');
     }
-    await until(client, "SELECT count(*), sum(rows) FROM system.segments WHERE table_name = 'many'", '1 13');
-    await until(client, "SELECT status, created_by FROM system.jobs WHERE table_name = 'many' AND type = 'compact'", 'completed system');
+    await until(
+      client,
+      "SELECT count(*), sum(rows) FROM system.segments WHERE table_name = 'many'",
+      '1 13',
+    );
+    await until(
+      client,
+      "SELECT status, created_by FROM system.jobs WHERE table_name = 'many' AND type = 'compact'",
+      'completed system',
+    );
   });
 });
 
@@ -116,7 +147,8 @@ t.test('a failed policy job is tried again', async t => {
   writeFileSync(blocker, 'not a folder');
   await client.query("CREATE TABLE unlucky (id int PRIMARY KEY) WITH (flush_policy = 'rows:10')");
   await client.query('INSERT INTO unlucky SELECT generate_series(1, 10)');
-  const firstJob = "SELECT status, message FROM system.jobs WHERE table_name = 'unlucky' ORDER BY job_id LIMIT 1";
+  const firstJob =
+    "SELECT status, message FROM system.jobs WHERE table_name = 'unlucky' ORDER BY job_id LIMIT 1";
   await until(client, firstJob, 'failed to be tried again in 1 s');
   t.same(await rows(client, 'SELECT count(*) FROM unlucky'), [['10']]);
   rmSync(blocker);

@@ -11,25 +11,32 @@ t.test('rows of stream tables expire', async t => {
   t.teardown(() => client.end());
   await client.query('CREATE STREAM TABLE typing (id int PRIMARY KEY, room text) TTL 1');
   const options = "WITH (type = 'stream', ttl = '700ms')";
-  await client.query(`CREATE TABLE presence (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()) ${options}`);
+  await client.query(
+    `CREATE TABLE presence (id int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp()) ${options}`,
+  );
 
   await t.test('no statement sees a row older than its ttl', async t => {
     await client.query('INSERT INTO presence SELECT generate_series(1, 100)');
     let oldest = 0;
     for (let turn = 0; turn < 50_000; turn++) {
-      const [row] = await rows(client, 'SELECT count(*), extract(epoch FROM max(clock_timestamp() - at)) FROM presence');
+      const [row] = await rows(
+        client,
+        'SELECT count(*), extract(epoch FROM max(clock_timestamp() - at)) FROM presence',
+      );
       if (row![0] === '0') break;
       oldest = Math.max(oldest, Number(row![1]));
     }
     t.same(await rows(client, 'SELECT count(*) FROM presence'), [['0']]);
     t.ok(oldest > 0.5, 'rows lived');
-    const jobs = "SELECT type, status, message, created_by FROM system.jobs WHERE table_name = 'presence'";
+    const jobs =
+      "SELECT type, status, message, created_by FROM system.jobs WHERE table_name = 'presence'";
     await until(client, jobs, 'expire completed 100 rows system');
   });
 
   await t.test('a key is free again once its row has expired', async () => {
     await client.query('INSERT INTO presence (id) VALUES (1)');
-    for (let turn = 0; turn < 50_000; turn++) if ((await failure(client, 'INSERT INTO presence (id) VALUES (1)')) !== '23505') return;
+    for (let turn = 0; turn < 50_000; turn++)
+      if ((await failure(client, 'INSERT INTO presence (id) VALUES (1)')) !== '23505') return;
     throw new Error('the key stays taken');
   });
 
@@ -81,10 +88,20 @@ t.test('rows of stream tables expire', async t => {
   });
 
   await t.test('streams are not flushed', async t => {
-    for (const text of ['STORAGE FLUSH TABLE typing', 'STORAGE COMPACT TABLE typing', "SELECT system.flush('typing')"]) {
+    for (const text of [
+      'STORAGE FLUSH TABLE typing',
+      'STORAGE COMPACT TABLE typing',
+      "SELECT system.flush('typing')",
+    ]) {
       t.equal(await failure(client, text), '42809', text);
     }
-    t.equal(await failure(client, "CREATE STREAM TABLE bad (id int) WITH (flush_policy = 'rows:1') TTL 5"), '42P16');
+    t.equal(
+      await failure(
+        client,
+        "CREATE STREAM TABLE bad (id int) WITH (flush_policy = 'rows:1') TTL 5",
+      ),
+      '42P16',
+    );
   });
 });
 

@@ -13,7 +13,11 @@ export async function connect(server: WadiServer, user = 'postgres'): Promise<pg
 
 /** Rows of a query as arrays of text. */
 export async function rows(client: pg.Client, text: string): Promise<string[][]> {
-  const result = await client.query<string[]>({text, rowMode: 'array', types: {getTypeParser: () => (value: string) => value}} as never);
+  const result = await client.query<string[]>({
+    text,
+    rowMode: 'array',
+    types: {getTypeParser: () => (value: string) => value},
+  } as never);
   return result.rows;
 }
 

@@ -24,9 +24,9 @@ interface KnownGap {
   readonly modes?: readonly string[];
 }
 
-const knownGaps = JSON.parse(readFileSync(join(scriptFolder, 'known-gaps.json'), 'utf8')) as Readonly<
-  Record<string, KnownGap>
->;
+const knownGaps = JSON.parse(
+  readFileSync(join(scriptFolder, 'known-gaps.json'), 'utf8'),
+) as Readonly<Record<string, KnownGap>>;
 
 /** Why a record is known to fail, or null. */
 function knownGap(path: string, line: number, mode: SltMode): string | null {

@@ -52,7 +52,9 @@ export async function startPostgres(given: PostgresOptions = {}): Promise<Postgr
   const all = [
     ...settings,
     ...(isDurable === true ? [] : fastSettings),
-    ...(tcpPort === undefined ? ['listen_addresses='] : ['listen_addresses=127.0.0.1', `port=${port}`]),
+    ...(tcpPort === undefined
+      ? ['listen_addresses=']
+      : ['listen_addresses=127.0.0.1', `port=${port}`]),
   ];
   const args = ['-D', data, '-k', folder.path, ...all.flatMap(setting => ['-c', setting])];
   const child = spawn(join(bin, 'postgres'), args, {

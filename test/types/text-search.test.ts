@@ -27,7 +27,10 @@ const queries: readonly (readonly [input: string, output: string])[] = [
   ['a &', 'no operand in tsquery: "a &"'],
   ['(a', 'syntax error in tsquery: "(a"'],
   ['a b', 'syntax error in tsquery: "a b"'],
-  ['a <20000> b', 'distance in phrase operator must be an integer value between zero and 16384 inclusive'],
+  [
+    'a <20000> b',
+    'distance in phrase operator must be an integer value between zero and 16384 inclusive',
+  ],
 ];
 
 for (const [type, cases] of [
@@ -42,7 +45,10 @@ for (const [type, cases] of [
         got = type.output(value);
         const sent = new ByteWriter(64);
         type.send(value, sent);
-        t.ok(type.equals(type.receive(new ByteReader(sent.take())), value), `${input} through its binary form`);
+        t.ok(
+          type.equals(type.receive(new ByteReader(sent.take())), value),
+          `${input} through its binary form`,
+        );
       } catch (error) {
         got = (error as Error).message;
       }
@@ -55,6 +61,9 @@ for (const [type, cases] of [
 t.test('binary forms are those of PostgreSQL', t => {
   const hex = (value: unknown): string => Buffer.from(value as Uint8Array).toString('hex');
   t.equal(hex(new TsVectorType().input('a:1A,3 b')), '0000000261000002c001000362000000');
-  t.equal(hex(new TsQueryType().input('a & !b:A* <2> c')), '000000060202020400020100006300020101080162000100006100');
+  t.equal(
+    hex(new TsQueryType().input('a & !b:A* <2> c')),
+    '000000060202020400020100006300020101080162000100006100',
+  );
   t.end();
 });

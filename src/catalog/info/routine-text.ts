@@ -3,6 +3,7 @@ import type {FunctionRow} from '../contract.ts';
 import type {FunctionDescriptor} from '../descriptors.ts';
 import {formatType, qualifiedName, type NameScope} from '../names.ts';
 import {quoteIdentifier} from '../quote.ts';
+import {shownText} from '../stored-text.ts';
 
 const RECORD = 2249;
 const modeWords: Readonly<Record<string, string>> = {o: 'OUT ', b: 'INOUT ', v: 'VARIADIC '};
@@ -50,7 +51,7 @@ function argument(
   const text = `${modeWords[of.mode] ?? ''}${shown}${formatType(scope, of.type, null)}`;
   const defaultText = fn.defaultTexts[of.input - (fn.argTypes.length - fn.defaultCount)];
   if (of.isIdentity || of.mode === 'o' || defaultText === undefined) return text;
-  return `${text} DEFAULT ${defaultText}`;
+  return `${text} DEFAULT ${shownText(scope, defaultText)}`;
 }
 
 /** The result as pg_get_function_result prints it; null for procedures. */

@@ -149,9 +149,19 @@ function allDependencies(context: SystemContext): readonly Row[] {
  * out an extension's members.
  */
 function extensionMembers(snapshot: CatalogSnapshot): Row[] {
-  const extension = snapshot.builtin.data.table('pg_extension').rows()[0]?.[0] as number | undefined;
+  const extension = snapshot.builtin.data.table('pg_extension').rows()[0]?.[0] as
+    | number
+    | undefined;
   if (extension === undefined) return [];
-  const member = (classOid: number, object: number): Row => [classOid, object, 0, EXTENSION, extension, 0, 'e'];
+  const member = (classOid: number, object: number): Row => [
+    classOid,
+    object,
+    0,
+    EXTENSION,
+    extension,
+    0,
+    'e',
+  ];
   const functions = wadiFunctions.filter(fn => fn.schema === SchemaOid.system);
   return [
     member(NAMESPACE, SchemaOid.system),
@@ -175,7 +185,9 @@ function sequenceDependencies(
 
 function allViewDependencies(context: SystemContext): readonly Row[] {
   const {snapshot} = context;
-  return snapshot.memo('depend-rows.views', () => [...snapshot.views()].flatMap(view => viewDependencies(context, view)));
+  return snapshot.memo('depend-rows.views', () =>
+    [...snapshot.views()].flatMap(view => viewDependencies(context, view)),
+  );
 }
 
 function viewDependencies(context: SystemContext, view: ViewDescriptor): readonly Row[] {
@@ -186,17 +198,25 @@ function viewDependencies(context: SystemContext, view: ViewDescriptor): readonl
     [REWRITE, rule, 0, CLASS, view.oid, 0, 'i'],
     [REWRITE, rule, 0, CLASS, view.oid, 0, 'n'],
     ...(context.facts.viewUses?.(view) ?? []).flatMap(({relation, columns}) =>
-      (columns.length === 0 ? [0] : columns).map((attnum): Row => [REWRITE, rule, 0, CLASS, relation, attnum, 'n']),
+      (columns.length === 0 ? [0] : columns).map(
+        (attnum): Row => [REWRITE, rule, 0, CLASS, relation, attnum, 'n'],
+      ),
     ),
   ];
 }
 
 /** The sequence that a default of the form nextval('name'::regclass) reads; 0 if none. */
-function sequenceOfDefault(snapshot: CatalogSnapshot, table: TableDescriptor, text: string): number {
+function sequenceOfDefault(
+  snapshot: CatalogSnapshot,
+  table: TableDescriptor,
+  text: string,
+): number {
   const shown = /nextval\('((?:[^']|'')+)'::regclass\)/.exec(text)?.[1];
   if (shown === undefined) return 0;
   if (/^\d+$/.test(shown)) return Number(shown);
-  const parts = [...shown.matchAll(/"((?:[^"]|"")+)"|([^".]+)/g)].map(part => part[1]?.replaceAll('""', '"') ?? part[2] ?? '');
+  const parts = [...shown.matchAll(/"((?:[^"]|"")+)"|([^".]+)/g)].map(
+    part => part[1]?.replaceAll('""', '"') ?? part[2] ?? '',
+  );
   const name = parts.at(-1) ?? '';
   const schema = parts.length > 1 ? snapshot.schemaByName(parts.at(-2) ?? '')?.oid : table.schema;
   const found = schema === undefined ? undefined : snapshot.relationByName(schema, name);
@@ -216,8 +236,12 @@ function tableDependencies(context: SystemContext, table: TableDescriptor): read
       if (column.defaultText === null || column.isDropped) continue;
       const object = derivedOid(table.oid, column.attnum);
       rows.push([ATTRDEF, object, 0, CLASS, table.oid, column.attnum, 'a']);
-      const sequence = column.sequence !== 0 ? column.sequence : sequenceOfDefault(snapshot, table, column.defaultText);
-      if (sequence !== 0 && column.identity === '') rows.push([ATTRDEF, object, 0, CLASS, sequence, 0, 'n']);
+      const sequence =
+        column.sequence !== 0
+          ? column.sequence
+          : sequenceOfDefault(snapshot, table, column.defaultText);
+      if (sequence !== 0 && column.identity === '')
+        rows.push([ATTRDEF, object, 0, CLASS, sequence, 0, 'n']);
     }
     for (const constraint of constraints) {
       for (const attnum of constraint.columns) {

@@ -81,7 +81,8 @@ function columnRow(
     ...located(context, 'table', relation.schema, relation.name),
     column_name: column.name,
     ordinal_position: column.attnum,
-    column_default: column.generated === '' ? shownInSchema(context, relation.schema, column.defaultText) : null,
+    column_default:
+      column.generated === '' ? shownInSchema(context, relation.schema, column.defaultText) : null,
     is_nullable: yesNo(!column.isNotNull),
     ...typeColumns(context, column.typeOid, column.typmod),
     ...collationColumns(context, column.collation),
@@ -91,7 +92,8 @@ function columnRow(
     is_self_referencing: 'NO',
     ...identityColumns(context, column),
     is_generated: column.generated === '' ? 'NEVER' : 'ALWAYS',
-    generation_expression: column.generated === '' ? null : shownInSchema(context, relation.schema, column.defaultText),
+    generation_expression:
+      column.generated === '' ? null : shownInSchema(context, relation.schema, column.defaultText),
     is_updatable: yesNo(!isViewLike(relation)),
   };
 }
@@ -145,7 +147,11 @@ export const informationViews = informationView('views', context =>
     .filter(isViewLike)
     .map(relation => ({
       ...located(context, 'table', relation.schema, relation.name),
-      view_definition: shownInSchema(context, relation.schema, viewDefinition(context.snapshot, relation.oid) ?? null),
+      view_definition: shownInSchema(
+        context,
+        relation.schema,
+        viewDefinition(context.snapshot, relation.oid) ?? null,
+      ),
       check_option: 'NONE',
       is_updatable: 'NO',
       is_insertable_into: 'NO',

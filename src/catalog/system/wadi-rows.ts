@@ -111,7 +111,10 @@ function columnRows(
   return liveColumns(table.columns).map((column, at) => [
     ...[table.oid, schemaName(snapshot, table.schema), table.name, column.name, at + 1],
     ...[column.attnum, formatType(scope, column.typeOid, column.typmod), !column.isNotNull],
-    ...[key.has(column.name), column.generated === '' ? shownInSchema(context, table.schema, column.defaultText) : null],
+    ...[
+      key.has(column.name),
+      column.generated === '' ? shownInSchema(context, table.schema, column.defaultText) : null,
+    ],
     identityText(column),
     column.generated === 's' ? shownInSchema(context, table.schema, column.defaultText) : null,
     column.comment,

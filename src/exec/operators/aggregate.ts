@@ -31,7 +31,8 @@ const STATE_BYTES = 64;
 
 /**
  * GROUP BY and aggregates by hashing: rows get a group number, then each accumulator runs over the batch in its own typed loop.
- * Several grouping sets share one pass over the input. Past work_mem no new groups are made: their rows go to partitions, grouped one after the other at the end.
+ * Several grouping sets share one pass over the input. Past work_mem no new groups are made: their rows go to
+ * partitions, grouped one after the other at the end.
  */
 export class Aggregate implements Operator {
   readonly #plan: AggregatePlan;
@@ -66,7 +67,9 @@ export class Aggregate implements Operator {
         table: new KeyTable(keyTypes),
         accumulators: plan.aggregates.map(call => makeAccumulator(call, env)),
         spill: new SpillQueue(inputTypes, plan.id),
-        groupings: plan.groupings.map(grouping => grouping.reduce((mask, key) => mask * 2 + (keys.includes(key) ? 0 : 1), 0)),
+        groupings: plan.groupings.map(grouping =>
+          grouping.reduce((mask, key) => mask * 2 + (keys.includes(key) ? 0 : 1), 0),
+        ),
       };
     });
     this.#results = new ColumnStore(plan.aggregates.map(call => call.type));
@@ -125,11 +128,15 @@ export class Aggregate implements Operator {
       return;
     }
     set.table.assign(vectors, keys!.selection, batch.count, this.#groups);
-    for (const accumulator of set.accumulators) accumulator.accumulate(this.#run, batch, this.#groups, set.table.size);
+    for (const accumulator of set.accumulators)
+      accumulator.accumulate(this.#run, batch, this.#groups, set.table.size);
   }
 
   #isFull(set: GroupingSet): boolean {
-    return set.table.bytes + set.table.size * set.accumulators.length * STATE_BYTES > 2 * this.#run.workMemBytes;
+    return (
+      set.table.bytes + set.table.size * set.accumulators.length * STATE_BYTES >
+      2 * this.#run.workMemBytes
+    );
   }
 
   /** Rows of groups that exist are added to them, the others are set aside. */
@@ -154,7 +161,8 @@ export class Aggregate implements Operator {
     part.vectors = batch.vectors;
     part.selection = this.#kept;
     part.count = count;
-    for (const accumulator of set.accumulators) accumulator.accumulate(this.#run, part, groups, set.table.size);
+    for (const accumulator of set.accumulators)
+      accumulator.accumulate(this.#run, part, groups, set.table.size);
   }
 
   /** Groups the rows of one partition of what was set aside. */
@@ -192,7 +200,8 @@ export class Aggregate implements Operator {
       const group = from + this.#results.size;
       for (let a = 0; a < accumulators.length; a++) this.#values[a] = accumulators[a]!.final(group);
       this.#results.appendRow(this.#values);
-      if ((group & 15) === 15 && from + this.#results.size < to && this.#run.sliceUsed()) return PAUSE;
+      if ((group & 15) === 15 && from + this.#results.size < to && this.#run.sliceUsed())
+        return PAUSE;
     }
     this.#group = to;
     return this.#batch(set, from, to);
@@ -204,10 +213,16 @@ export class Aggregate implements Operator {
     const vectors: Vector[] = [];
     for (let k = 0; k < this.#plan.keys.length; k++) {
       const at = set.keys.indexOf(k);
-      vectors.push(at === -1 ? nullVector(this.#plan.columns[k]!, count) : set.table.keys.gather(at, null, from, to));
+      vectors.push(
+        at === -1
+          ? nullVector(this.#plan.columns[k]!, count)
+          : set.table.keys.gather(at, null, from, to),
+      );
     }
-    for (let a = 0; a < set.accumulators.length; a++) vectors.push(this.#results.gather(a, null, 0, count));
-    for (const grouping of set.groupings) vectors.push({kind: 'int32', values: new Int32Array(count).fill(grouping), nulls: null});
+    for (let a = 0; a < set.accumulators.length; a++)
+      vectors.push(this.#results.gather(a, null, 0, count));
+    for (const grouping of set.groupings)
+      vectors.push({kind: 'int32', values: new Int32Array(count).fill(grouping), nulls: null});
     out.vectors = vectors;
     out.count = count;
     // The vectors share memory with the results, which are not written before the next call.

@@ -149,7 +149,9 @@ export class Apply implements Operator {
     const {mode, runOnce} = this.#plan;
     const keepsRows = runOnce && (mode === 'any' || mode === 'all');
     for (;;) {
-      const rows = this.#subplan.next(mode === 'exists' ? 1 : mode === 'scalar' || mode === 'row' ? 2 : BATCH_CAPACITY);
+      const rows = this.#subplan.next(
+        mode === 'exists' ? 1 : mode === 'scalar' || mode === 'row' ? 2 : BATCH_CAPACITY,
+      );
       if (rows === PAUSE) return false;
       if (rows === END) break;
       if (keepsRows) {
@@ -177,7 +179,10 @@ export class Apply implements Operator {
       case 'scalar':
       case 'row':
         if (this.#seen || rows.count > 1) {
-          throw new PgError(SqlState.cardinalityViolation, 'more than one row returned by a subquery used as an expression');
+          throw new PgError(
+            SqlState.cardinalityViolation,
+            'more than one row returned by a subquery used as an expression',
+          );
         }
         this.#seen = true;
         readRow(rows, 0, this.#subRow);
@@ -221,7 +226,10 @@ export class Apply implements Operator {
 
   /** Three-valued ANY and ALL; true = decided. */
   #combine(subRow: readonly Datum[]): boolean {
-    const result = this.#test!(this.#run, [...this.#row.slice(0, this.#plan.input.columns.length), ...subRow])[0]!;
+    const result = this.#test!(this.#run, [
+      ...this.#row.slice(0, this.#plan.input.columns.length),
+      ...subRow,
+    ])[0]!;
     const isAny = this.#plan.mode === 'any';
     if (result === isAny) {
       this.#value = isAny;
@@ -243,7 +251,9 @@ function stackOf(plan: ApplyPlan, env: ExecEnv): AggregateRun | null {
   if (type.category !== 'A') return null;
   const result = plan.columns[plan.columns.length - 1]!.type;
   const run = env.library.aggregate('array_agg')?.create({
-    args: [type], result, lookup: env.types,
+    args: [type],
+    result,
+    lookup: env.types,
     context: () => {
       throw internalError('array_agg needs no context');
     },

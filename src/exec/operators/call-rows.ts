@@ -25,7 +25,8 @@ export class CallRows implements Operator {
     const {compiler, replay} = waitingCode(exprs, env);
     this.#code = compiler.row(exprs);
     this.#replay = replay;
-    this.#builder = plan.kind === 'project' ? new RowBatchBuilder(plan.columns.map(column => column.type)) : null;
+    this.#builder =
+      plan.kind === 'project' ? new RowBatchBuilder(plan.columns.map(column => column.type)) : null;
   }
 
   open(run: RunContext): void {

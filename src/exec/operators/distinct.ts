@@ -30,7 +30,12 @@ export class Distinct implements Operator {
   constructor(plan: DistinctPlan, env: ExecEnv) {
     this.#input = env.build(plan.input);
     this.#on =
-      plan.on === null ? null : new KeyEvaluator(plan.on.map(expr => ({expr, descending: false, nullsFirst: false})), env);
+      plan.on === null
+        ? null
+        : new KeyEvaluator(
+            plan.on.map(expr => ({expr, descending: false, nullsFirst: false})),
+            env,
+          );
     this.#types = plan.columns.map(column => column.type);
     this.#table = new KeyTable(this.#types);
     this.#spill = new SpillQueue(this.#types, plan.id);
@@ -46,7 +51,9 @@ export class Distinct implements Operator {
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     for (;;) {
-      const batch = this.#spill.isReading ? this.#spill.next(wanted) : this.#input.next(Math.min(wanted, BATCH_CAPACITY));
+      const batch = this.#spill.isReading
+        ? this.#spill.next(wanted)
+        : this.#input.next(Math.min(wanted, BATCH_CAPACITY));
       if (batch === PAUSE) return PAUSE;
       if (batch === END) {
         if (!this.#spill.startNext()) return END;

@@ -69,7 +69,8 @@ export class FunctionScan implements Operator {
 
   /** Starts the functions; false = waiting. */
   #start(): boolean {
-    const start = (): ReturnType<SetFunctionRun['start']>[] => this.#functions.map(fn => fn.start(this.#run, NO_ROW));
+    const start = (): ReturnType<SetFunctionRun['start']>[] =>
+      this.#functions.map(fn => fn.start(this.#run, NO_ROW));
     const started = this.#replay === null ? start() : this.#replay.attempt(this.#run, start);
     if (started === undefined) return false;
     this.#iterators = started;
@@ -84,7 +85,12 @@ export class FunctionScan implements Operator {
       const isDone = step === undefined || step.done === true;
       if (isDone) iterators[f] = null;
       else isAlive = true;
-      pushColumns(row, isDone ? null : step.value, this.#widths[f]!, this.#functions[f]!.returnsRow);
+      pushColumns(
+        row,
+        isDone ? null : step.value,
+        this.#widths[f]!,
+        this.#functions[f]!.returnsRow,
+      );
     }
     if (!isAlive) return null;
     if (this.#withOrdinality) row.push(++this.#ordinal);
@@ -97,7 +103,12 @@ export class FunctionScan implements Operator {
 }
 
 /** Appends a function's value as its columns; NULLs when it has ended. */
-export function pushColumns(row: Datum[], value: Datum | readonly Datum[], width: number, returnsRow: boolean): void {
+export function pushColumns(
+  row: Datum[],
+  value: Datum | readonly Datum[],
+  width: number,
+  returnsRow: boolean,
+): void {
   if (value === null) {
     for (let i = 0; i < width; i++) row.push(null);
   } else if (returnsRow) {

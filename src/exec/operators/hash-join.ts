@@ -29,12 +29,21 @@ interface RowSource {
 /** Larger arrays are not kept for the next execution. */
 const KEPT_ROWS = 4096;
 
-type Phase = 'build' | 'spillStore' | 'spillRight' | 'spillLeft' | 'probe' | 'unmatched' | 'nextPart' | 'end';
+type Phase =
+  | 'build'
+  | 'spillStore'
+  | 'spillRight'
+  | 'spillLeft'
+  | 'probe'
+  | 'unmatched'
+  | 'nextPart'
+  | 'end';
 
 /**
  * Equi-join: the right side is materialised in columns and numbered by key, left batches probe. Rows of one key form a chain.
  * right and full joins emit unmatched build rows at the end; semi and anti emit left rows by selection.
- * A right side past work_mem: both sides are dealt out to partitions by their keys' hashes, joined one after the other (and again, where one is still too large).
+ * A right side past work_mem: both sides are dealt out to partitions by their keys' hashes, joined one after the other
+ * (and again, where one is still too large).
  */
 export class HashJoin implements Operator {
   readonly #plan: HashJoinPlan;
@@ -126,7 +135,10 @@ export class HashJoin implements Operator {
         case 'probe': {
           const batch = this.#probe(limit);
           if (batch !== END) return batch;
-          this.#phase = this.#plan.joinType === 'right' || this.#plan.joinType === 'full' ? 'unmatched' : 'nextPart';
+          this.#phase =
+            this.#plan.joinType === 'right' || this.#plan.joinType === 'full'
+              ? 'unmatched'
+              : 'nextPart';
           break;
         }
         case 'unmatched': {
@@ -150,25 +162,41 @@ export class HashJoin implements Operator {
       if (batch === PAUSE) return false;
       if (batch === END) break;
       this.#buildBatch(batch);
-      if (this.#store.bytes + this.#table.bytes > 2 * this.#run.workMemBytes && this.#level < MAX_LEVEL) {
+      if (
+        this.#store.bytes + this.#table.bytes > 2 * this.#run.workMemBytes &&
+        this.#level < MAX_LEVEL
+      ) {
         this.#startSpill();
         return true;
       }
       if (this.#run.sliceUsed()) return false;
     }
-    if (this.#rightMatched.length < this.#store.size) this.#rightMatched = new Uint8Array(this.#store.size);
+    if (this.#rightMatched.length < this.#store.size)
+      this.#rightMatched = new Uint8Array(this.#store.size);
     else this.#rightMatched.fill(0, 0, this.#store.size);
     const {joinType} = this.#plan;
     // Nothing to join with: the left side is not even read.
-    const isVain = this.#store.size === 0 && (joinType === 'inner' || joinType === 'right' || joinType === 'semi');
+    const isVain =
+      this.#store.size === 0 &&
+      (joinType === 'inner' || joinType === 'right' || joinType === 'semi');
     this.#phase = isVain ? 'nextPart' : 'probe';
     return true;
   }
 
   #startSpill(): void {
     const {right, left, id} = this.#plan;
-    this.#rightParts = new SpillPartitions(this.#run, right.columns.map(column => column.type), id, this.#level);
-    this.#leftParts = new SpillPartitions(this.#run, left.columns.map(column => column.type), id, this.#level);
+    this.#rightParts = new SpillPartitions(
+      this.#run,
+      right.columns.map(column => column.type),
+      id,
+      this.#level,
+    );
+    this.#leftParts = new SpillPartitions(
+      this.#run,
+      left.columns.map(column => column.type),
+      id,
+      this.#level,
+    );
     this.#files.push(this.#rightParts, this.#leftParts);
     this.#spillAt = 0;
     this.#phase = 'spillStore';
@@ -177,7 +205,12 @@ export class HashJoin implements Operator {
   /** Deals out what was built, the rest of the right side, then the left side; false = paused. */
   #spill(): boolean {
     for (;;) {
-      const batch = this.#phase === 'spillStore' ? this.#storedBatch() : (this.#phase === 'spillRight' ? this.#rightSource : this.#leftSource).next(BATCH_CAPACITY);
+      const batch =
+        this.#phase === 'spillStore'
+          ? this.#storedBatch()
+          : (this.#phase === 'spillRight' ? this.#rightSource : this.#leftSource).next(
+              BATCH_CAPACITY,
+            );
       if (batch === PAUSE) return false;
       if (batch === END) {
         if (this.#phase === 'spillStore') this.#phase = 'spillRight';
@@ -186,7 +219,12 @@ export class HashJoin implements Operator {
         continue;
       }
       if (this.#phase === 'spillLeft') {
-        this.#leftParts!.add(batch, this.#leftKeys.evaluate(this.#run, batch), this.#keyTypes, null);
+        this.#leftParts!.add(
+          batch,
+          this.#leftKeys.evaluate(this.#run, batch),
+          this.#keyTypes,
+          null,
+        );
       } else {
         const keys = this.#rightKeys.evaluate(this.#run, batch);
         if (this.#phase === 'spillRight' && this.#level === 0) this.#noteRight(keys);
@@ -196,7 +234,8 @@ export class HashJoin implements Operator {
     }
     this.#rightParts!.finish();
     this.#leftParts!.finish();
-    for (let p = 0; p < PARTITIONS; p++) this.#parts.push({right: this.#rightParts!, left: this.#leftParts!, partition: p});
+    for (let p = 0; p < PARTITIONS; p++)
+      this.#parts.push({right: this.#rightParts!, left: this.#leftParts!, partition: p});
     this.#phase = 'nextPart';
     return true;
   }
@@ -216,7 +255,8 @@ export class HashJoin implements Operator {
   #noteRight(keys: Batch): void {
     this.#rightRows += keys.count;
     for (let i = 0; i < keys.count && !this.#rightHasNullKey; i++) {
-      if (hasNull(keys.vectors, keys.selection === null ? i : keys.selection[i]!)) this.#rightHasNullKey = true;
+      if (hasNull(keys.vectors, keys.selection === null ? i : keys.selection[i]!))
+        this.#rightHasNullKey = true;
     }
   }
 
@@ -307,7 +347,8 @@ export class HashJoin implements Operator {
       groups[i] = group === ABSENT ? ABSENT : heads[group]!;
     }
     if (haveNulls(keys)) {
-      for (let i = 0; i < batch.count; i++) if (hasNull(keys, selection === null ? i : selection[i]!)) groups[i] = -2;
+      for (let i = 0; i < batch.count; i++)
+        if (hasNull(keys, selection === null ? i : selection[i]!)) groups[i] = -2;
     }
   }
 
@@ -446,7 +487,8 @@ export class HashJoin implements Operator {
       this.#pairs.start(batch);
       if (this.#isUnique) this.#fillUnique(batch, wanted);
       else this.#fillPairs(wanted);
-      const joined = this.#isUnique && this.#condition === null ? this.#uniquePairs(batch) : this.#checkPairs();
+      const joined =
+        this.#isUnique && this.#condition === null ? this.#uniquePairs(batch) : this.#checkPairs();
       if (joined !== null) return joined;
       if (this.#row < batch.count) return null;
     }
@@ -454,7 +496,8 @@ export class HashJoin implements Operator {
     let out: Batch | null = null;
     if (this.#plan.joinType === 'left' || this.#plan.joinType === 'full') {
       this.#pairs.start(batch);
-      for (let i = 0; i < batch.count; i++) if (this.#leftMatched[i] === 0) this.#pairs.add(i, ABSENT);
+      for (let i = 0; i < batch.count; i++)
+        if (this.#leftMatched[i] === 0) this.#pairs.add(i, ABSENT);
       if (this.#pairs.count > wanted) {
         return this.#partOfUnmatched(batch, wanted);
       }

@@ -42,10 +42,14 @@ export class Insert implements Operator {
     this.#plan = plan;
     this.#input = env.build(plan.input);
     const given = new Set(plan.targets);
-    this.#defaults = plan.defaults.map((expr, i) => (expr === null || given.has(i) ? null : env.compiler.scalar(expr)));
+    this.#defaults = plan.defaults.map((expr, i) =>
+      expr === null || given.has(i) ? null : env.compiler.scalar(expr),
+    );
     this.#generated = env.compiler.row(plan.generated.map(column => column.expr));
     this.#constraints = new RowConstraints(plan.checks, env);
-    this.#conflictSet = env.compiler.row(plan.onConflict === null ? [] : plan.onConflict.set.map(entry => entry.expr));
+    this.#conflictSet = env.compiler.row(
+      plan.onConflict === null ? [] : plan.onConflict.set.map(entry => entry.expr),
+    );
     const where = plan.onConflict?.where ?? null;
     this.#conflictWhere = where === null ? null : env.compiler.row([where]);
     this.#returning = new Returning(plan.returning, plan.columns, env);
@@ -118,7 +122,10 @@ export class Insert implements Operator {
     if (ownerColumn === null) return this.#run.owner;
     const name = values[ownerColumn]!;
     if (name === null) {
-      throw new PgError(SqlState.notNullViolation, `null value in column "_user_id" of relation "${this.#table.name}"`);
+      throw new PgError(
+        SqlState.notNullViolation,
+        `null value in column "_user_id" of relation "${this.#table.name}"`,
+      );
     }
     return resolveOwner(this.#run, this.#table, name as string);
   }
@@ -126,7 +133,8 @@ export class Insert implements Operator {
   #insertAll(): boolean {
     const {tx} = this.#run;
     const {taken, result} = tx.insertMany(this.#table, this.#rows, this.#owners, this.#at);
-    for (let i = 0; i < taken; i++) this.#took(this.#rows[this.#at + i]!, this.#owners[this.#at + i]!, null, null);
+    for (let i = 0; i < taken; i++)
+      this.#took(this.#rows[this.#at + i]!, this.#owners[this.#at + i]!, null, null);
     this.#at += taken;
     if (result instanceof Promise) {
       this.#run.pause = result;
@@ -136,7 +144,12 @@ export class Insert implements Operator {
     return !this.#run.sliceUsed();
   }
 
-  #took(row: readonly Datum[], owner: OwnerId, rid: Rid | null, before: readonly Datum[] | null): void {
+  #took(
+    row: readonly Datum[],
+    owner: OwnerId,
+    rid: Rid | null,
+    before: readonly Datum[] | null,
+  ): void {
     this.#run.affectedRows++;
     if (this.#changes !== null) this.#changes.note(owner, before, row);
     if (this.#returning.isWanted) this.#returning.add(this.#run, row, rid, owner, []);
@@ -186,7 +199,12 @@ export class Insert implements Operator {
       this.#pendingConflict = null;
       return true;
     }
-    if (tx.isolation !== 'read committed' && tx.isolation !== 'read uncommitted' && existing.seq > tx.snapshot().seq) throw concurrentUpdate();
+    if (
+      tx.isolation !== 'read committed' &&
+      tx.isolation !== 'read uncommitted' &&
+      existing.seq > tx.snapshot().seq
+    )
+      throw concurrentUpdate();
     return this.#updateExisting(existing, row);
   }
 
@@ -203,9 +221,13 @@ export class Insert implements Operator {
   #updateExisting(existing: RowVersion, excluded: readonly Datum[]): boolean {
     this.#touched ??= new Set();
     if (this.#touched.has(existing.rid) || this.#inserted?.has(existing.row) === true) {
-      throw new PgError(SqlState.cardinalityViolation, 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
-        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
-      });
+      throw new PgError(
+        SqlState.cardinalityViolation,
+        'ON CONFLICT DO UPDATE command cannot affect row a second time',
+        {
+          hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+        },
+      );
     }
     const both = [...existing.row, ...excluded];
     if (this.#conflictWhere !== null && this.#conflictWhere(this.#run, both)[0] !== true) {
@@ -217,7 +239,8 @@ export class Insert implements Operator {
     const {set} = this.#plan.onConflict!;
     for (let i = 0; i < set.length; i++) next[set[i]!.position] = values[i]!;
     const computed = this.#generated(this.#run, next);
-    for (let i = 0; i < computed.length; i++) next[this.#plan.generated[i]!.position] = computed[i]!;
+    for (let i = 0; i < computed.length; i++)
+      next[this.#plan.generated[i]!.position] = computed[i]!;
     this.#constraints.verify(this.#run, this.#table, next);
     const result = this.#run.tx.update(this.#table, existing, next);
     if (result instanceof Promise) return this.#wait(result);
@@ -240,8 +263,12 @@ export function resolveOwner(run: RunContext, table: TableStorage, name: string)
   const owner = run.ownerByName(name);
   if (owner === run.owner) return owner;
   if (!run.hasServiceRight) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied to write rows of another user in table ${table.name}`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied to write rows of another user in table ${table.name}`,
+    );
   }
-  if (owner === undefined) throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
+  if (owner === undefined)
+    throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
   return owner;
 }

@@ -31,8 +31,20 @@ export class Limit implements Operator {
 
   open(run: RunContext): void {
     this.#run = run;
-    this.#toSkip = count(this.#offsetExpr, run, 0, SqlState.invalidRowCountInResultOffsetClause, 'OFFSET must not be negative');
-    this.#left = count(this.#limitExpr, run, Infinity, SqlState.invalidRowCountInLimitClause, 'LIMIT must not be negative');
+    this.#toSkip = count(
+      this.#offsetExpr,
+      run,
+      0,
+      SqlState.invalidRowCountInResultOffsetClause,
+      'OFFSET must not be negative',
+    );
+    this.#left = count(
+      this.#limitExpr,
+      run,
+      Infinity,
+      SqlState.invalidRowCountInLimitClause,
+      'LIMIT must not be negative',
+    );
     this.#lastKeys = null;
     this.#input.open(run);
   }
@@ -43,12 +55,14 @@ export class Limit implements Operator {
       const skipped = this.#input.next(Math.min(this.#toSkip, 1024));
       if (skipped === END || skipped === PAUSE) return skipped;
       this.#toSkip -= skipped.count;
+      if (this.#run.sliceUsed()) return PAUSE;
     }
     if (this.#left <= 0) return this.#tied(wanted);
     const batch = this.#input.next(Math.min(wanted, this.#left));
     if (batch === END || batch === PAUSE) return batch;
     this.#left -= batch.count;
-    if (this.#left <= 0 && this.#ties !== null) this.#lastKeys = this.#ties.evaluate(this.#run, batch, batch.count - 1);
+    if (this.#left <= 0 && this.#ties !== null)
+      this.#lastKeys = this.#ties.evaluate(this.#run, batch, batch.count - 1);
     return batch;
   }
 
@@ -77,7 +91,13 @@ export class Limit implements Operator {
   }
 }
 
-function count(expr: CompiledScalar | null, run: RunContext, missing: number, code: string, text: string): number {
+function count(
+  expr: CompiledScalar | null,
+  run: RunContext,
+  missing: number,
+  code: string,
+  text: string,
+): number {
   if (expr === null) return missing;
   const value = expr(run);
   if (value === null) return missing;

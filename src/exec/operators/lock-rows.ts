@@ -26,7 +26,9 @@ export class LockRows implements Operator {
   constructor(plan: LockRowsPlan, env: ExecEnv) {
     this.#plan = plan;
     this.#input = env.build(plan.input);
-    this.#rechecks = plan.marks.map(mark => (mark.recheck === null ? null : env.compiler.row([mark.recheck])));
+    this.#rechecks = plan.marks.map(mark =>
+      mark.recheck === null ? null : env.compiler.row([mark.recheck]),
+    );
     this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
   }
 
@@ -90,7 +92,10 @@ export class LockRows implements Operator {
     if (lock instanceof Promise) return this.#wait(lock);
     if (lock === 'unavailable') {
       if (mark.wait === 'skip') return 'dropped';
-      throw new PgError(SqlState.lockNotAvailable, `could not obtain lock on row in relation "${table.name}"`);
+      throw new PgError(
+        SqlState.lockNotAvailable,
+        `could not obtain lock on row in relation "${table.name}"`,
+      );
     }
     const seenSeq = (row[mark.seq] ?? 0n) as Seq;
     const seen: RowVersion = {
@@ -117,7 +122,9 @@ export class LockRows implements Operator {
   #refresh(mark: RowMark, table: TableStorage, row: Datum[], newest: RowVersion): void {
     for (const {input, output} of mark.columns) {
       if (output === 'userId') continue;
-      const position = table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === output);
+      const position = table.columns.findIndex(
+        column => (column.catalogAttnum ?? column.attnum) === output,
+      );
       if (position !== -1) row[input] = newest.row[position]!;
     }
     row[mark.seq] = newest.seq;

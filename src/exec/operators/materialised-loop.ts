@@ -9,7 +9,10 @@ import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {PairBuffer} from '../pair-buffer.ts';
 
-/** A join without bindings and without keys to hash: the right side is kept in columns, pairs are tried in batches over several left rows. */
+/**
+ * A join without bindings and without keys to hash: the right side is kept in columns, pairs are tried in batches over
+ * several left rows.
+ */
 export class MaterialisedLoop implements Operator {
   readonly #plan: NestedLoopPlan;
   readonly #left: Operator;
@@ -63,7 +66,8 @@ export class MaterialisedLoop implements Operator {
         case 'join': {
           const batch = this.#join(limit);
           if (batch !== END) return batch;
-          this.#phase = this.#plan.joinType === 'right' || this.#plan.joinType === 'full' ? 'unmatched' : 'end';
+          this.#phase =
+            this.#plan.joinType === 'right' || this.#plan.joinType === 'full' ? 'unmatched' : 'end';
           break;
         }
         case 'unmatched': {
@@ -91,7 +95,10 @@ export class MaterialisedLoop implements Operator {
     else this.#rightMatched.fill(0, 0, size);
     const {joinType} = this.#plan;
     // Nothing to join with: the left side is not even read.
-    this.#phase = size === 0 && (joinType === 'inner' || joinType === 'right' || joinType === 'semi') ? 'end' : 'join';
+    this.#phase =
+      size === 0 && (joinType === 'inner' || joinType === 'right' || joinType === 'semi')
+        ? 'end'
+        : 'join';
     return true;
   }
 
@@ -158,7 +165,13 @@ export class MaterialisedLoop implements Operator {
     out.count = joined.count;
     if (this.#condition !== null) {
       out.selection = this.#selection;
-      out.count = this.#condition.selectSome(this.#run, joined, this.#selection, this.#joinedAt, wanted);
+      out.count = this.#condition.selectSome(
+        this.#run,
+        joined,
+        this.#selection,
+        this.#joinedAt,
+        wanted,
+      );
       this.#joinedAt = this.#condition.nextRow;
     } else this.#joinedAt = joined.count;
     if (this.#joinedAt >= joined.count) this.#joined = null;
@@ -178,7 +191,8 @@ export class MaterialisedLoop implements Operator {
     } else if (this.#rightAt < size) {
       const pairs = this.#pairs;
       pairs.start(batch);
-      for (let i = 0; i < batch.count; i++) if (this.#leftMatched[i] === 0) pairs.add(i, this.#rightAt);
+      for (let i = 0; i < batch.count; i++)
+        if (this.#leftMatched[i] === 0) pairs.add(i, this.#rightAt);
       this.#rightAt = pairs.count === 0 ? size : this.#rightAt + 1;
       this.#joinedAt = 0;
       if (pairs.count > 0) this.#check(pairs.join(batch), BATCH_CAPACITY);
@@ -187,7 +201,8 @@ export class MaterialisedLoop implements Operator {
     const wanted = this.#plan.joinType === 'semi' ? 1 : 0;
     let count = 0;
     for (let i = 0; i < batch.count; i++) {
-      if (this.#leftMatched[i] === wanted) this.#selection[count++] = batch.selection === null ? i : batch.selection[i]!;
+      if (this.#leftMatched[i] === wanted)
+        this.#selection[count++] = batch.selection === null ? i : batch.selection[i]!;
     }
     this.#batch = null;
     this.#joined = null;

@@ -11,11 +11,17 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
-import {concurrentDelete, concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
+import {
+  concurrentDelete,
+  concurrentUpdate,
+  RowConstraints,
+  uniqueViolation,
+} from '../row-errors.ts';
 import {isVolatileExpr, waitingCode, type Replay} from '../waiting.ts';
 
 /**
- * UPDATE and DELETE: locks each row, makes sure that it acts on the newest version (READ COMMITTED re-reads and re-checks a row changed meanwhile, PostgreSQL 13.2.1),
+ * UPDATE and DELETE: locks each row, makes sure that it acts on the newest version (READ COMMITTED re-reads and
+ * re-checks a row changed meanwhile, PostgreSQL 13.2.1),
  * and changes each row at most once. Runs to its end before the first RETURNING row leaves.
  */
 export class ModifyRows implements Operator {
@@ -89,7 +95,12 @@ export class ModifyRows implements Operator {
     }
     while (this.#at < this.#rows.length) {
       const row = this.#rows[this.#at]!;
-      if (!(this.#replay === null ? this.#modify(row) : this.#replay.attemptStep(this.#run, () => this.#modify(row)))) return false;
+      if (
+        !(this.#replay === null
+          ? this.#modify(row)
+          : this.#replay.attemptStep(this.#run, () => this.#modify(row)))
+      )
+        return false;
       this.#at++;
       if (this.#run.sliceUsed()) return false;
     }
@@ -155,7 +166,8 @@ export class ModifyRows implements Operator {
       row = next;
     }
     this.#touched.add(old.rid);
-    if (this.#changes !== null) this.#changes.note(old.owner, old.row, plan.kind === 'delete' ? null : row);
+    if (this.#changes !== null)
+      this.#changes.note(old.owner, old.row, plan.kind === 'delete' ? null : row);
     this.#run.affectedRows++;
     if (this.#returning.isWanted) this.#returning.add(this.#run, row, old.rid, old.owner, input);
     return true;

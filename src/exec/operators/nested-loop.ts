@@ -31,7 +31,10 @@ export class NestedLoop implements Operator {
   #isMatched = false;
 
   constructor(plan: NestedLoopPlan, env: ExecEnv) {
-    assert(plan.joinType !== 'right' && plan.joinType !== 'full', 'a right or full join has no bindings');
+    assert(
+      plan.joinType !== 'right' && plan.joinType !== 'full',
+      'a right or full join has no bindings',
+    );
     this.#plan = plan;
     this.#left = env.build(plan.left);
     this.#right = env.build(plan.right);

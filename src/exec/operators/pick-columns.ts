@@ -21,7 +21,8 @@ export class PickColumns implements Operator {
     const batch = this.#input.next(wanted);
     if (batch === END || batch === PAUSE) return batch;
     const out = this.#out;
-    for (let i = 0; i < this.#columns.length; i++) out.vectors[i] = batch.vectors[this.#columns[i]!]!;
+    for (let i = 0; i < this.#columns.length; i++)
+      out.vectors[i] = batch.vectors[this.#columns[i]!]!;
     out.selection = batch.selection;
     out.count = batch.count;
     return out;

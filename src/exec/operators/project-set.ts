@@ -41,7 +41,10 @@ export class ProjectSet implements Operator {
     this.#builder.reset();
     while (this.#builder.count < limit) {
       if (this.#iterators === null && !this.#startRow()) {
-        const input = this.#batch === null ? this.#input.next(limit === BATCH_CAPACITY ? limit : 1) : this.#batch;
+        const input =
+          this.#batch === null
+            ? this.#input.next(limit === BATCH_CAPACITY ? limit : 1)
+            : this.#batch;
         if (input === PAUSE) {
           if (this.#builder.count > 0) break;
           return PAUSE;
@@ -96,7 +99,11 @@ export class ProjectSet implements Operator {
     const call = this.#plan.functions[f]!;
     if (!call.returnsRow || value === null) return value as Datum;
     const type = this.#plan.columns[this.#plan.input.columns.length + f]!.type;
-    return new PgRecord(type.oid, call.columns.map(column => column.type.oid), value as readonly Datum[]);
+    return new PgRecord(
+      type.oid,
+      call.columns.map(column => column.type.oid),
+      value as readonly Datum[],
+    );
   }
 
   close(): void {

@@ -44,10 +44,17 @@ export class SetOp implements Operator {
       const batch = this.#left.next(Math.min(wanted, BATCH_CAPACITY));
       if (batch === END || batch === PAUSE) return batch;
       // Only EXCEPT without ALL must remember keys that the right side does not have.
-      this.#table.assign(batch.vectors, batch.selection, batch.count, this.#groups, this.#plan.op === 'except' && !this.#plan.all);
+      this.#table.assign(
+        batch.vectors,
+        batch.selection,
+        batch.count,
+        this.#groups,
+        this.#plan.op === 'except' && !this.#plan.all,
+      );
       let count = 0;
       for (let i = 0; i < batch.count; i++) {
-        if (this.#keeps(this.#groups[i]!)) this.#selection[count++] = batch.selection === null ? i : batch.selection[i]!;
+        if (this.#keeps(this.#groups[i]!))
+          this.#selection[count++] = batch.selection === null ? i : batch.selection[i]!;
       }
       if (count > 0) return selected(this.#out, batch, this.#selection, count);
       if (this.#run.sliceUsed()) return PAUSE;
@@ -60,7 +67,8 @@ export class SetOp implements Operator {
       if (batch === PAUSE) return false;
       if (batch === END) break;
       this.#table.assign(batch.vectors, batch.selection, batch.count, this.#groups);
-      for (let i = 0; i < batch.count; i++) this.#counts[this.#groups[i]!] = (this.#counts[this.#groups[i]!] ?? 0) + 1;
+      for (let i = 0; i < batch.count; i++)
+        this.#counts[this.#groups[i]!] = (this.#counts[this.#groups[i]!] ?? 0) + 1;
       if (this.#run.sliceUsed()) return false;
     }
     this.#isBuilt = true;

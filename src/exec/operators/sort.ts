@@ -23,7 +23,8 @@ const MERGE_RUNS = 64;
 type Phase = 'collect' | 'prune' | 'order' | 'write' | 'reduce' | 'emit' | 'merge' | 'end';
 
 /**
- * ORDER BY: materialises columns (computed keys behind the input's), orders row numbers, gathers in order. With a small LIMIT keeps only the best rows.
+ * ORDER BY: materialises columns (computed keys behind the input's), orders row numbers, gathers in order. With a small
+ * LIMIT keeps only the best rows.
  * Past work_mem sorted runs go to a file and are merged.
  */
 export class Sort implements Operator {
@@ -58,7 +59,15 @@ export class Sort implements Operator {
     this.#id = plan.id;
     this.#input = env.build(plan.input);
     this.#width = plan.input.columns.length;
-    const exprs = plan.input.columns.map((column, index): BoundExpr => ({kind: 'column', index, type: column.type, typmod: column.typmod, location: -1}));
+    const exprs = plan.input.columns.map(
+      (column, index): BoundExpr => ({
+        kind: 'column',
+        index,
+        type: column.type,
+        typmod: column.typmod,
+        location: -1,
+      }),
+    );
     this.#keys = plan.keys.map(key => ({
       column: plainColumns([key.expr])?.[0] ?? exprs.push(key.expr) - 1,
       type: key.expr.type,
@@ -76,7 +85,8 @@ export class Sort implements Operator {
     this.#run = run;
     this.#reset();
     const limit = this.#limit === null ? null : this.#limit(run);
-    this.#topN = limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
+    this.#topN =
+      limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
     this.#input.open(run);
   }
 
@@ -148,7 +158,8 @@ export class Sort implements Operator {
   }
 
   #take(batch: Batch): void {
-    const rows = this.#projection === null ? batch : this.#projection.run(this.#run, batch, batch.count);
+    const rows =
+      this.#projection === null ? batch : this.#projection.run(this.#run, batch, batch.count);
     const kept = this.#hasWorst ? this.#top.select(rows) : rows;
     if (kept !== null) this.#store.append(kept);
   }
@@ -201,7 +212,11 @@ export class Sort implements Operator {
 
   #startMerge(): void {
     const isLast = this.#runs.length <= MERGE_RUNS;
-    this.#merge = new RunMerge(this.#file!, isLast ? this.#runs : this.#runs.slice(0, MERGE_RUNS), this.#keys);
+    this.#merge = new RunMerge(
+      this.#file!,
+      isLast ? this.#runs : this.#runs.slice(0, MERGE_RUNS),
+      this.#keys,
+    );
     this.#phase = isLast ? 'merge' : 'reduce';
   }
 
@@ -227,7 +242,13 @@ export class Sort implements Operator {
     if (to === this.#position) return END;
     const vectors: Vector[] = [];
     for (let c = 0; c < this.#width; c++) {
-      const vector = this.#store.gather(c, this.#rows, this.#position, to, this.#gathered[c] ?? null);
+      const vector = this.#store.gather(
+        c,
+        this.#rows,
+        this.#position,
+        to,
+        this.#gathered[c] ?? null,
+      );
       this.#gathered[c] = vector;
       vectors.push(vector);
     }

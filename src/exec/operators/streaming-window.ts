@@ -13,14 +13,23 @@ import type {CallColumns} from '../window/window-call.ts';
 import {WindowColumns} from '../window/window-columns.ts';
 
 /** Functions whose value needs the rows before it only, counted. */
-const counting: ReadonlySet<string> = new Set(['window_row_number', 'window_rank', 'window_dense_rank']);
+const counting: ReadonlySet<string> = new Set([
+  'window_row_number',
+  'window_rank',
+  'window_dense_rank',
+]);
 
 /** Whether every call of a window depends on its row and those before it alone, whatever comes after. */
 export function canStream({calls, frame}: WindowPlan): boolean {
   const isRunning =
-    frame.mode === 'rows' && frame.start.kind === 'unboundedPreceding' && frame.end.kind === 'currentRow' && frame.exclude === 'noOthers';
+    frame.mode === 'rows' &&
+    frame.start.kind === 'unboundedPreceding' &&
+    frame.end.kind === 'currentRow' &&
+    frame.exclude === 'noOthers';
   const hasOffset = frame.start.offset !== null || frame.end.offset !== null;
-  return !hasOffset && calls.every(call => (call.isAggregate ? isRunning : counting.has(call.source)));
+  return (
+    !hasOffset && calls.every(call => (call.isAggregate ? isRunning : counting.has(call.source)))
+  );
 }
 
 /** A running aggregate with its state in the current partition. */
@@ -62,14 +71,22 @@ export class StreamingWindow implements Operator {
     this.#partitionTypes = plan.partitionBy.map(expr => expr.type);
     this.#order = columns.order;
     this.#orderTypes = plan.orderBy.map(key => key.expr.type);
-    this.#calls = plan.calls.map((call, i) => (call.isAggregate ? this.#running(call, columns.calls[i]!, env) : call.source));
+    this.#calls = plan.calls.map((call, i) =>
+      call.isAggregate ? this.#running(call, columns.calls[i]!, env) : call.source,
+    );
     this.#results = new ColumnStore(plan.calls.map(call => call.type));
   }
 
   #running(call: WindowCall, columns: CallColumns, env: ExecEnv): Running {
     const code = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
-    if (code === undefined) throw featureNotSupported(`aggregate function ${call.name} is not supported`);
-    const run = code.create({args: call.args.map(arg => arg.type), result: call.type, lookup: env.types, context: () => this.#run.context});
+    if (code === undefined)
+      throw featureNotSupported(`aggregate function ${call.name} is not supported`);
+    const run = code.create({
+      args: call.args.map(arg => arg.type),
+      result: call.type,
+      lookup: env.types,
+      context: () => this.#run.context,
+    });
     return {run, columns, skipsNull: code.skipsNull, state: null};
   }
 
@@ -100,15 +117,18 @@ export class StreamingWindow implements Operator {
 
   #step(batch: Batch, at: number): void {
     const isFirst = this.#row === 0;
-    const isSamePartition = isSame(batch, at, this.#partition, this.#partitionTypes, this.#lastPartition) && !isFirst;
-    const isPeer = isSame(batch, at, this.#order, this.#orderTypes, this.#lastOrder) && isSamePartition;
+    const isSamePartition =
+      isSame(batch, at, this.#partition, this.#partitionTypes, this.#lastPartition) && !isFirst;
+    const isPeer =
+      isSame(batch, at, this.#order, this.#orderTypes, this.#lastOrder) && isSamePartition;
     if (!isSamePartition) this.#startPartition();
     this.#row++;
     if (!isPeer) {
       this.#rank = this.#row;
       this.#denseRank++;
     }
-    for (let c = 0; c < this.#calls.length; c++) this.#values[c] = this.#value(this.#calls[c]!, batch, at);
+    for (let c = 0; c < this.#calls.length; c++)
+      this.#values[c] = this.#value(this.#calls[c]!, batch, at);
     this.#results.appendRow(this.#values);
   }
 
@@ -119,7 +139,14 @@ export class StreamingWindow implements Operator {
   }
 
   #value(call: Running | string, batch: Batch, at: number): Datum {
-    if (typeof call === 'string') return BigInt(call === 'window_row_number' ? this.#row : call === 'window_rank' ? this.#rank : this.#denseRank);
+    if (typeof call === 'string')
+      return BigInt(
+        call === 'window_row_number'
+          ? this.#row
+          : call === 'window_rank'
+            ? this.#rank
+            : this.#denseRank,
+      );
     const {columns, run, skipsNull} = call;
     if (columns.filter === -1 || datumAt(batch.vectors[columns.filter]!, at) === true) {
       let isSkipped = false;
@@ -144,7 +171,8 @@ export class StreamingWindow implements Operator {
       places = new Int32Array(size);
       for (let i = 0; i < count; i++) places[selection[i]!] = i;
     }
-    for (let c = 0; c < this.#calls.length; c++) vectors.push(this.#results.gather(c, places, 0, size));
+    for (let c = 0; c < this.#calls.length; c++)
+      vectors.push(this.#results.gather(c, places, 0, size));
     out.vectors = vectors;
     out.selection = selection;
     out.count = count;
@@ -159,7 +187,13 @@ export class StreamingWindow implements Operator {
 }
 
 /** Whether a row's keys equal those in `last`, which they then replace. */
-function isSame(batch: Batch, at: number, columns: readonly number[], types: readonly TypeInstance[], last: Datum[]): boolean {
+function isSame(
+  batch: Batch,
+  at: number,
+  columns: readonly number[],
+  types: readonly TypeInstance[],
+  last: Datum[],
+): boolean {
   let isEqual = true;
   for (let k = 0; k < columns.length; k++) {
     const value = datumAt(batch.vectors[columns[k]!]!, at);

@@ -4,7 +4,14 @@ import type {Vector} from '../../columns/vector.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import type {OwnerId} from '../../common/ids.ts';
 import type {PushedPredicate, TableScanPlan} from '../../sql/plan/plan.ts';
-import type {RowVersion, ScanColumn, ScanCursor, ScanPredicate, StorageIndex, TableStorage} from '../../storage/contract.ts';
+import type {
+  RowVersion,
+  ScanColumn,
+  ScanCursor,
+  ScanPredicate,
+  StorageIndex,
+  TableStorage,
+} from '../../storage/contract.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {CompiledFilter, CompiledScalar} from '../compiler.ts';
@@ -42,8 +49,14 @@ export class TableScan implements Operator {
   constructor(plan: TableScanPlan, env: ExecEnv) {
     this.#plan = plan;
     this.#filter = plan.filter === null ? null : env.compiler.filter(plan.filter);
-    this.#pushed = plan.pushed.map(pushed => ({plan: pushed, values: pushed.values.map(value => env.compiler.scalar(value))}));
-    this.#keys = plan.lookup === null ? [] : plan.lookup.keys.map(key => key.map(part => env.compiler.scalar(part)));
+    this.#pushed = plan.pushed.map(pushed => ({
+      plan: pushed,
+      values: pushed.values.map(value => env.compiler.scalar(value)),
+    }));
+    this.#keys =
+      plan.lookup === null
+        ? []
+        : plan.lookup.keys.map(key => key.map(part => env.compiler.scalar(part)));
     this.#ownerEquals = plan.ownerEquals === null ? null : env.compiler.scalar(plan.ownerEquals);
     this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
   }
@@ -57,14 +70,16 @@ export class TableScan implements Operator {
     if (this.#plan.lookup === null || this.#state === 'end') return;
     this.#keyValues = this.#evaluateKeys(run);
     if (this.#keyValues.length === 0) this.#state = 'end';
-    else if (this.#keyValues.length === 1 && this.#index!.isUnique && this.#owner !== null) this.#state = 'point';
+    else if (this.#keyValues.length === 1 && this.#index!.isUnique && this.#owner !== null)
+      this.#state = 'point';
   }
 
   #bindTable(table: TableStorage): void {
     this.#table = table;
     this.#columns = this.#plan.outputs.map(output => scanColumn(table, output));
     const lookup = this.#plan.lookup;
-    this.#index = lookup === null ? null : (table.indexes.find(index => index.oid === lookup.index) ?? null);
+    this.#index =
+      lookup === null ? null : (table.indexes.find(index => index.oid === lookup.index) ?? null);
   }
 
   /** False when no row can be in scope. Shared tables have owner 0 for point reads; scans pass null. */
@@ -172,14 +187,18 @@ export class TableScan implements Operator {
   #openCursor(): ScanCursor {
     const {lookup, order} = this.#plan;
     const table = this.#table!;
-    const orderIndex = order === null ? undefined : table.indexes.find(index => index.oid === order.index);
+    const orderIndex =
+      order === null ? undefined : table.indexes.find(index => index.oid === order.index);
     return this.#run.tx.scan({
       table,
       owner: this.#plan.scope === 'none' ? null : this.#owner,
       columns: this.#columns,
       predicates: this.#predicates(),
       lookup: lookup === null ? null : {index: this.#index!, keys: this.#keyValues},
-      order: order === null || orderIndex === undefined ? null : {index: orderIndex, descending: order.descending},
+      order:
+        order === null || orderIndex === undefined
+          ? null
+          : {index: orderIndex, descending: order.descending},
     });
   }
 
@@ -187,7 +206,9 @@ export class TableScan implements Operator {
     const predicates: ScanPredicate[] = [];
     for (const {plan, values} of this.#pushed) {
       const evaluated = values.map(value => value(this.#run));
-      const position = this.#table!.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === plan.column);
+      const position = this.#table!.columns.findIndex(
+        column => (column.catalogAttnum ?? column.attnum) === plan.column,
+      );
       if (position === -1) continue;
       if (!plan.isArray) {
         predicates.push({column: position, op: plan.op, values: evaluated});
@@ -219,7 +240,11 @@ export class TableScan implements Operator {
   #pseudoVector(output: 'userId' | 'tableoid' | 'ctid', batch: Batch, source: Vector): Vector {
     const length = physicalLength(batch);
     if (output === 'tableoid') {
-      return {kind: 'float64', values: new Float64Array(length).fill(this.#plan.table), nulls: null};
+      return {
+        kind: 'float64',
+        values: new Float64Array(length).fill(this.#plan.table),
+        nulls: null,
+      };
     }
     const ids = (source as {values: ArrayLike<number | bigint>}).values;
     if (output === 'ctid') {
@@ -257,7 +282,9 @@ export class TableScan implements Operator {
 
 /** Rows that the batch's vectors hold, selected or not. */
 function physicalLength(batch: Batch): number {
-  return batch.selection === null || batch.count === 0 ? batch.count : batch.selection[batch.count - 1]! + 1;
+  return batch.selection === null || batch.count === 0
+    ? batch.count
+    : batch.selection[batch.count - 1]! + 1;
 }
 
 /** A ctid that is stable while the row lives: its hidden row id as (block, offset), offsets from 1 as PostgreSQL has them. */
@@ -266,7 +293,8 @@ function ctidOf(rid: bigint): bigint {
 }
 
 function scanColumn(table: TableStorage, output: TableScanPlan['outputs'][number]): ScanColumn {
-  if (typeof output === 'number') return table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === output);
+  if (typeof output === 'number')
+    return table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === output);
   if (output === 'userId') return 'owner';
   if (output === 'tableoid' || output === 'ctid') return 'rid';
   return output;

@@ -14,7 +14,12 @@ import {makeCall, type CallRun} from '../window/window-call.ts';
 import {WindowColumns} from '../window/window-columns.ts';
 
 /** Functions that look at peers beside those whose frame does. */
-const peerFunctions: ReadonlySet<string> = new Set(['window_rank', 'window_dense_rank', 'window_percent_rank', 'window_cume_dist']);
+const peerFunctions: ReadonlySet<string> = new Set([
+  'window_rank',
+  'window_dense_rank',
+  'window_percent_rank',
+  'window_cume_dist',
+]);
 
 /** Window functions: sorted rows are collected partition by partition, values are computed row by row as they are wanted. */
 export class Window implements Operator {
@@ -55,7 +60,13 @@ export class Window implements Operator {
       plan.frame.exclude === 'group' ||
       plan.frame.exclude === 'ties' ||
       plan.calls.some(call => peerFunctions.has(call.source));
-    this.#partition = new Partition(this.#store, plan.orderBy, columns.order, plan.frame.exclude, needsPeers);
+    this.#partition = new Partition(
+      this.#store,
+      plan.orderBy,
+      columns.order,
+      plan.frame.exclude,
+      needsPeers,
+    );
     this.#results = new ColumnStore(plan.calls.map(call => call.type));
   }
 
@@ -137,9 +148,12 @@ export class Window implements Operator {
       const vector = batch.vectors[columns[k]!]!;
       const mine = datumAt(vector, row);
       const first =
-        this.#store.size > 0 ? this.#store.at(0, columns[k]!) : datumAt(vector, selection === null ? this.#at : selection[this.#at]!);
+        this.#store.size > 0
+          ? this.#store.at(0, columns[k]!)
+          : datumAt(vector, selection === null ? this.#at : selection[this.#at]!);
       if (mine === first) continue;
-      if (mine === null || first === null || !this.#partitionBy[k]!.type.equals(mine, first)) return false;
+      if (mine === null || first === null || !this.#partitionBy[k]!.type.equals(mine, first))
+        return false;
     }
     return true;
   }
@@ -191,8 +205,10 @@ export class Window implements Operator {
     const out = this.#out;
     const from = this.#emittedFrom;
     const vectors: Vector[] = [];
-    for (let c = 0; c < this.#inputWidth; c++) vectors.push(this.#store.gather(c, null, from, this.#row));
-    for (let c = 0; c < this.#calls.length; c++) vectors.push(this.#results.gather(c, null, 0, this.#results.size));
+    for (let c = 0; c < this.#inputWidth; c++)
+      vectors.push(this.#store.gather(c, null, from, this.#row));
+    for (let c = 0; c < this.#calls.length; c++)
+      vectors.push(this.#results.gather(c, null, 0, this.#results.size));
     out.vectors = vectors;
     out.selection = null;
     out.count = this.#row - from;

@@ -12,7 +12,11 @@ export type KeptValues = (Value | null)[];
 type Parts = Uint8Array[];
 
 /** Bytes of a dense batch (no selection); `decodeBlock` with the same types gives it back. */
-export function encodeBlock(batch: Batch, types: readonly TypeInstance[], kept: KeptValues): Buffer {
+export function encodeBlock(
+  batch: Batch,
+  types: readonly TypeInstance[],
+  kept: KeptValues,
+): Buffer {
   const parts: Parts = [numbers([batch.count])];
   for (let c = 0; c < types.length; c++) {
     const vector = batch.vectors[c]!;
@@ -38,7 +42,13 @@ function padded(bytes: Uint8Array): Uint8Array {
   return out;
 }
 
-function encodeValues(vector: Vector, count: number, type: TypeInstance, kept: KeptValues, parts: Parts): void {
+function encodeValues(
+  vector: Vector,
+  count: number,
+  type: TypeInstance,
+  kept: KeptValues,
+  parts: Parts,
+): void {
   switch (vector.kind) {
     case 'int32':
       parts.push(bytesOf(vector.values, count));
@@ -74,7 +84,8 @@ function encodeText(vector: Vector, count: number, parts: Parts): void {
   const bytes = Buffer.from(texts.join(''), 'utf8');
   if (bytes.length !== length) {
     // Not only ASCII: count bytes string by string.
-    for (let i = 0; i < count; i++) offsets[i + 1] = offsets[i]! + Buffer.byteLength(texts[i]!, 'utf8');
+    for (let i = 0; i < count; i++)
+      offsets[i + 1] = offsets[i]! + Buffer.byteLength(texts[i]!, 'utf8');
   }
   parts.push(bytesOf(offsets, count + 1), bytes);
 }
@@ -83,7 +94,13 @@ function isKept(type: TypeInstance): boolean {
   return type.kind === 'p';
 }
 
-function encodeBoxed(values: readonly (Value | null)[], count: number, type: TypeInstance, kept: KeptValues, parts: Parts): void {
+function encodeBoxed(
+  values: readonly (Value | null)[],
+  count: number,
+  type: TypeInstance,
+  kept: KeptValues,
+  parts: Parts,
+): void {
   if (isKept(type)) {
     parts.push(numbers([kept.length]));
     for (let i = 0; i < count; i++) kept.push(values[i]!);
@@ -96,7 +113,11 @@ function encodeBoxed(values: readonly (Value | null)[], count: number, type: Typ
 }
 
 /** The batch of a block; its text vectors refer to the block's bytes. */
-export function decodeBlock(block: Buffer, types: readonly TypeInstance[], kept: KeptValues): Batch {
+export function decodeBlock(
+  block: Buffer,
+  types: readonly TypeInstance[],
+  kept: KeptValues,
+): Batch {
   const reader = new BlockReader(block);
   const count = reader.int();
   const vectors: Vector[] = [];
@@ -136,7 +157,13 @@ class BlockReader {
   }
 }
 
-function decodeValues(reader: BlockReader, type: TypeInstance, count: number, nulls: Uint8Array | null, kept: KeptValues): Vector {
+function decodeValues(
+  reader: BlockReader,
+  type: TypeInstance,
+  count: number,
+  nulls: Uint8Array | null,
+  kept: KeptValues,
+): Vector {
   switch (type.physical) {
     case 'int32':
       return {kind: 'int32', values: reader.into(new Int32Array(count)), nulls};
@@ -159,12 +186,18 @@ function decodeValues(reader: BlockReader, type: TypeInstance, count: number, nu
   }
 }
 
-function decodeBoxed(reader: BlockReader, type: TypeInstance, count: number, kept: KeptValues): (Value | null)[] {
+function decodeBoxed(
+  reader: BlockReader,
+  type: TypeInstance,
+  count: number,
+  kept: KeptValues,
+): (Value | null)[] {
   const first = reader.int();
   if (isKept(type)) return kept.slice(first, first + count);
   const stored = deserialize(reader.block.subarray(reader.at, reader.at + first)) as SqliteValue[];
   reader.at += first;
   const values: (Value | null)[] = new Array<Value | null>(count);
-  for (let i = 0; i < count; i++) values[i] = stored[i] === null ? null : type.fromSqlite(stored[i]!);
+  for (let i = 0; i < count; i++)
+    values[i] = stored[i] === null ? null : type.fromSqlite(stored[i]!);
   return values;
 }

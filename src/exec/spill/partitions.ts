@@ -36,14 +36,20 @@ export class SpillPartitions {
   }
 
   /** Adds the live rows of a batch by their keys (one per live row); with `groups` only those whose entry is negative. */
-  add(batch: Batch, keys: Batch, keyTypes: readonly TypeInstance[], groups: Int32Array | null): void {
+  add(
+    batch: Batch,
+    keys: Batch,
+    keyTypes: readonly TypeInstance[],
+    groups: Int32Array | null,
+  ): void {
     const hashes = this.#hashes;
     hashRows(keys, keyTypes, this.level, hashes);
     const counts = this.#counts.fill(0);
     for (let i = 0; i < batch.count; i++) {
       if (groups !== null && groups[i]! >= 0) continue;
       const partition = hashes[i]! & (PARTITIONS - 1);
-      this.#selections[partition]![counts[partition]!++] = batch.selection === null ? i : batch.selection[i]!;
+      this.#selections[partition]![counts[partition]!++] =
+        batch.selection === null ? i : batch.selection[i]!;
     }
     const part = this.#part;
     part.vectors = batch.vectors;
@@ -90,12 +96,24 @@ export class SpillPartitions {
 }
 
 /** Hashes of keys, equal for equal keys whatever the kind of their vectors; each level mixes them anew. */
-function hashRows(keys: Batch, types: readonly TypeInstance[], level: number, out: Int32Array): void {
+function hashRows(
+  keys: Batch,
+  types: readonly TypeInstance[],
+  level: number,
+  out: Int32Array,
+): void {
   out.fill(Math.imul(level + 1, 0x9e3779b1), 0, keys.count);
-  for (let c = 0; c < types.length; c++) hashColumn(keys.vectors[c]!, keys.selection, keys.count, types[c]!, out);
+  for (let c = 0; c < types.length; c++)
+    hashColumn(keys.vectors[c]!, keys.selection, keys.count, types[c]!, out);
 }
 
-function hashColumn(vector: Vector, selection: Int32Array | null, count: number, type: TypeInstance, out: Int32Array): void {
+function hashColumn(
+  vector: Vector,
+  selection: Int32Array | null,
+  count: number,
+  type: TypeInstance,
+  out: Int32Array,
+): void {
   if (vector.kind === 'int32') {
     const {values, nulls} = vector;
     for (let i = 0; i < count; i++) {

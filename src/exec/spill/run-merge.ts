@@ -129,9 +129,20 @@ export class RunMerge {
 function compareAt(a: RunCursor, b: RunCursor, key: OrderKey): number {
   const left = a.batch.vectors[key.column]!;
   const right = b.batch.vectors[key.column]!;
-  if (left.kind === 'int32' && right.kind === 'int32' && left.nulls === null && right.nulls === null) {
+  if (
+    left.kind === 'int32' &&
+    right.kind === 'int32' &&
+    left.nulls === null &&
+    right.nulls === null
+  ) {
     const order = left.values[a.row]! - right.values[b.row]!;
     return key.descending ? -order : order;
   }
-  return compareDatums(key.type, datumAt(left, a.row), datumAt(right, b.row), key.descending, key.nullsFirst);
+  return compareDatums(
+    key.type,
+    datumAt(left, a.row),
+    datumAt(right, b.row),
+    key.descending,
+    key.nullsFirst,
+  );
 }

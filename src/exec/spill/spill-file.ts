@@ -1,5 +1,14 @@
 import {randomBytes} from 'node:crypto';
-import {closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, unlinkSync, writeSync} from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import type {Batch} from '../../columns/batch.ts';
 import {PgError} from '../../common/errors.ts';
@@ -37,9 +46,19 @@ export class SpillFile {
     const bytes = encodeBlock(batch, this.#types, this.#kept);
     let written = 0;
     try {
-      while (written < bytes.length) written += writeSync(this.#descriptor, bytes, written, bytes.length - written, this.#size + written);
+      while (written < bytes.length)
+        written += writeSync(
+          this.#descriptor,
+          bytes,
+          written,
+          bytes.length - written,
+          this.#size + written,
+        );
     } catch (error) {
-      throw new PgError(SqlState.diskFull, `could not write to a temporary file: ${(error as Error).message}`);
+      throw new PgError(
+        SqlState.diskFull,
+        `could not write to a temporary file: ${(error as Error).message}`,
+      );
     }
     this.#positions.push(this.#size);
     this.#size += bytes.length;
@@ -55,7 +74,8 @@ export class SpillFile {
     let read = 0;
     while (read < size) {
       const got = readSync(this.#descriptor, bytes, read, size - read, from + read);
-      if (got === 0) throw new PgError(SqlState.ioError, 'could not read from a temporary file: unexpected end');
+      if (got === 0)
+        throw new PgError(SqlState.ioError, 'could not read from a temporary file: unexpected end');
       read += got;
     }
     return decodeBlock(bytes, this.#types, this.#kept);
@@ -98,5 +118,6 @@ function openUnnamed(folder: string): number {
 
 /** Removes files that a process left which ended between opening and unlinking one. Called when the data directory is opened. */
 export function removeSpillFiles(folder: string): void {
-  for (const name of readdirSync(folder)) if (name.startsWith(PREFIX)) rmSync(join(folder, name), {force: true});
+  for (const name of readdirSync(folder))
+    if (name.startsWith(PREFIX)) rmSync(join(folder, name), {force: true});
 }

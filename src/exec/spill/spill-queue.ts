@@ -12,7 +12,8 @@ interface Waiting {
 }
 
 /**
- * Rows that a hash table had no room for, in partitions; each partition is later read like the input was, and may overflow into partitions of its own.
+ * Rows that a hash table had no room for, in partitions; each partition is later read like the input was, and may
+ * overflow into partitions of its own.
  * The owner adds rows while it reads (the input or a partition), asks `startNext` at each END, and reads through `next` from then on.
  */
 export class SpillQueue {
@@ -64,7 +65,8 @@ export class SpillQueue {
   startNext(): boolean {
     if (this.#target !== null) {
       this.#target.finish();
-      for (let p = 0; p < PARTITIONS; p++) if (this.#target.rows(p) > 0) this.#waiting.push({partitions: this.#target, partition: p});
+      for (let p = 0; p < PARTITIONS; p++)
+        if (this.#target.rows(p) > 0) this.#waiting.push({partitions: this.#target, partition: p});
       this.#target = null;
     }
     const next = this.#waiting.pop();

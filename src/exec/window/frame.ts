@@ -22,7 +22,12 @@ export class FrameBounds {
   #head = 0;
   #tail = 0;
 
-  constructor(frame: WindowFrame, orderBy: readonly SortKey[], orderColumns: readonly number[], env: ExecEnv) {
+  constructor(
+    frame: WindowFrame,
+    orderBy: readonly SortKey[],
+    orderColumns: readonly number[],
+    env: ExecEnv,
+  ) {
     this.#frame = frame;
     this.#key = orderBy[0] ?? null;
     this.#column = orderColumns[0] ?? -1;
@@ -33,8 +38,10 @@ export class FrameBounds {
   /** Evaluates the offsets, once per execution. */
   start(run: RunContext): void {
     const isCount = this.#frame.mode !== 'range';
-    if (this.#startExpr !== null) this.#startOffset = checkOffset(this.#startExpr(run), 'starting', isCount);
-    if (this.#endExpr !== null) this.#endOffset = checkOffset(this.#endExpr(run), 'ending', isCount);
+    if (this.#startExpr !== null)
+      this.#startOffset = checkOffset(this.#startExpr(run), 'starting', isCount);
+    if (this.#endExpr !== null)
+      this.#endOffset = checkOffset(this.#endExpr(run), 'ending', isCount);
     if (isCount) {
       this.#startRows = Number(this.#startOffset ?? 0);
       this.#endRows = Number(this.#endOffset ?? 0);
@@ -60,7 +67,11 @@ export class FrameBounds {
     if (kind === 'currentRow') return mode === 'rows' ? partition.row : partition.peerStart;
     const isPreceding = kind === 'preceding';
     if (mode === 'rows') return partition.row + (isPreceding ? -this.#startRows : this.#startRows);
-    if (mode === 'groups') return groupStart(partition, partition.peerGroup + (isPreceding ? -this.#startRows : this.#startRows));
+    if (mode === 'groups')
+      return groupStart(
+        partition,
+        partition.peerGroup + (isPreceding ? -this.#startRows : this.#startRows),
+      );
     return this.#rangeHead(partition, isPreceding);
   }
 
@@ -72,7 +83,11 @@ export class FrameBounds {
     if (kind === 'currentRow') return mode === 'rows' ? partition.row + 1 : partition.peerEnd;
     const isPreceding = kind === 'preceding';
     if (mode === 'rows') return partition.row + 1 + (isPreceding ? -this.#endRows : this.#endRows);
-    if (mode === 'groups') return groupStart(partition, partition.peerGroup + 1 + (isPreceding ? -this.#endRows : this.#endRows));
+    if (mode === 'groups')
+      return groupStart(
+        partition,
+        partition.peerGroup + 1 + (isPreceding ? -this.#endRows : this.#endRows),
+      );
     return this.#rangeTail(partition, isPreceding);
   }
 
@@ -85,7 +100,8 @@ export class FrameBounds {
     for (; this.#head < rowCount; this.#head++) {
       const head = store.at(this.#head, this.#column);
       if (head === null || current === null) {
-        if (nullsFirst ? head !== null || current === null : head === null || current !== null) break;
+        if (nullsFirst ? head !== null || current === null : head === null || current !== null)
+          break;
       } else if (this.#inRange!(head, current, this.#startOffset!, subtracts, descending)) break;
     }
     return this.#head;
@@ -100,7 +116,8 @@ export class FrameBounds {
     for (; this.#tail < rowCount; this.#tail++) {
       const tail = store.at(this.#tail, this.#column);
       if (tail === null || current === null) {
-        if (nullsFirst ? tail !== null && current === null : tail === null && current !== null) break;
+        if (nullsFirst ? tail !== null && current === null : tail === null && current !== null)
+          break;
       } else if (!this.#inRange!(tail, current, this.#endOffset!, subtracts, !descending)) break;
     }
     return this.#tail;

@@ -18,7 +18,13 @@ import {numericAdd, numericCompare, numericSign, numericSub} from '../../types/n
 import type {Numeric} from '../../types/numeric-value.ts';
 
 /** PostgreSQL's in_range support function: whether `value` lies on the wanted side of base - offset (`subtracts`) or base + offset. */
-export type InRange = (value: Value, base: Value, offset: Value, subtracts: boolean, isLess: boolean) => boolean;
+export type InRange = (
+  value: Value,
+  base: Value,
+  offset: Value,
+  subtracts: boolean,
+  isLess: boolean,
+) => boolean;
 
 /** The in_range function of a sort key's type; 0A000 where PostgreSQL has none. */
 export function inRangeOf(type: TypeInstance, context: EvalContext): InRange {
@@ -40,20 +46,28 @@ export function inRangeOf(type: TypeInstance, context: EvalContext): InRange {
       return spanRange(value => value as bigint, timestampAddInterval);
     case 'timestamptz': {
       const zone = zoneOf(context.format.timeZone);
-      return spanRange(value => value as bigint, (at, span) => timestampTzAddInterval(at, span, zone));
+      return spanRange(
+        value => value as bigint,
+        (at, span) => timestampTzAddInterval(at, span, zone),
+      );
     }
     case 'interval':
       return intervalRange;
     case 'time':
       return timeRange;
     default:
-      throw featureNotSupported(`RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${type.name}`);
+      throw featureNotSupported(
+        `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${type.name}`,
+      );
   }
 }
 
 /** 22013 of a negative or NaN offset. */
 export function invalidSize(): PgError {
-  return new PgError(SqlState.invalidPrecedingOrFollowingSize, 'invalid preceding or following size in window function');
+  return new PgError(
+    SqlState.invalidPrecedingOrFollowingSize,
+    'invalid preceding or following size in window function',
+  );
 }
 
 function side(order: number, isLess: boolean): boolean {
@@ -94,7 +108,10 @@ function isNaNumeric(value: Numeric): boolean {
   return value.kind === 'nan';
 }
 
-function spanRange(localOf: (value: Value) => bigint, add: (at: bigint, span: Interval) => bigint): InRange {
+function spanRange(
+  localOf: (value: Value) => bigint,
+  add: (at: bigint, span: Interval) => bigint,
+): InRange {
   return (value, base, offset, subtracts, isLess) => {
     const span = offset as Interval;
     if (intervalSpan(span) < 0n) throw invalidSize();
@@ -107,7 +124,9 @@ function spanRange(localOf: (value: Value) => bigint, add: (at: bigint, span: In
 const intervalRange: InRange = (value, base, offset, subtracts, isLess) => {
   const span = offset as Interval;
   if (intervalSpan(span) < 0n) throw invalidSize();
-  const sum = subtracts ? intervalSubtract(base as Interval, span) : intervalAdd(base as Interval, span);
+  const sum = subtracts
+    ? intervalSubtract(base as Interval, span)
+    : intervalAdd(base as Interval, span);
   return side(intervalCompare(value as Interval, sum), isLess);
 };
 
@@ -121,9 +140,13 @@ const timeRange: InRange = (value, base, offset, subtracts, isLess) => {
 
 /** A frame's offset must be given and not negative (checked by type in in_range for RANGE). */
 export function checkOffset(value: Datum, which: 'starting' | 'ending', isCount: boolean): Value {
-  if (value === null) throw new PgError(SqlState.nullValueNotAllowed, `frame ${which} offset must not be null`);
+  if (value === null)
+    throw new PgError(SqlState.nullValueNotAllowed, `frame ${which} offset must not be null`);
   if (isCount && Number(value) < 0) {
-    throw new PgError(SqlState.invalidPrecedingOrFollowingSize, `frame ${which} offset must not be negative`);
+    throw new PgError(
+      SqlState.invalidPrecedingOrFollowingSize,
+      `frame ${which} offset must not be negative`,
+    );
   }
   return value;
 }

@@ -29,7 +29,13 @@ export class Partition implements WindowPartition {
   args: readonly number[] = [];
   #prepared = 0;
 
-  constructor(store: ColumnStore, orderBy: readonly SortKey[], orderColumns: readonly number[], exclude: WindowFrame['exclude'], needsPeers: boolean) {
+  constructor(
+    store: ColumnStore,
+    orderBy: readonly SortKey[],
+    orderColumns: readonly number[],
+    exclude: WindowFrame['exclude'],
+    needsPeers: boolean,
+  ) {
     this.store = store;
     this.#orderBy = orderBy;
     this.#orderColumns = orderColumns;
@@ -81,7 +87,8 @@ export class Partition implements WindowPartition {
       const left = this.store.at(a, columns[k]!);
       const right = this.store.at(b, columns[k]!);
       if (left === right) continue;
-      if (left === null || right === null || !this.#orderBy[k]!.expr.type.equals(left, right)) return false;
+      if (left === null || right === null || !this.#orderBy[k]!.expr.type.equals(left, right))
+        return false;
     }
     return true;
   }
@@ -112,7 +119,8 @@ export class Partition implements WindowPartition {
     if (holeStart >= holeEnd) return;
     this.holeStart = holeStart;
     this.holeEnd = holeEnd;
-    if (this.#exclude === 'ties' && this.row >= holeStart && this.row < holeEnd) this.kept = this.row;
+    if (this.#exclude === 'ties' && this.row >= holeStart && this.row < holeEnd)
+      this.kept = this.row;
   }
 
   get hasHole(): boolean {
@@ -120,7 +128,9 @@ export class Partition implements WindowPartition {
   }
 
   get frameSize(): number {
-    return this.frameEnd - this.frameStart - (this.holeEnd - this.holeStart) + (this.kept === -1 ? 0 : 1);
+    return (
+      this.frameEnd - this.frameStart - (this.holeEnd - this.holeStart) + (this.kept === -1 ? 0 : 1)
+    );
   }
 
   frameRow(index: number): number {

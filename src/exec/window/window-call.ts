@@ -28,14 +28,21 @@ export interface CallColumns {
 const POLL = 1024;
 
 /** Chooses how a call is computed. */
-export function makeCall(call: WindowCall, columns: CallColumns, frame: WindowFrame, env: ExecEnv): CallRun {
+export function makeCall(
+  call: WindowCall,
+  columns: CallColumns,
+  frame: WindowFrame,
+  env: ExecEnv,
+): CallRun {
   if (!call.isAggregate) {
     const code = windowFunctions[call.source];
-    if (code === undefined) throw featureNotSupported(`window function ${call.name} is not supported`);
+    if (code === undefined)
+      throw featureNotSupported(`window function ${call.name} is not supported`);
     return new FunctionCall(code, columns.args);
   }
   const aggregate = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
-  if (aggregate === undefined) throw featureNotSupported(`aggregate function ${call.name} is not supported`);
+  if (aggregate === undefined)
+    throw featureNotSupported(`aggregate function ${call.name} is not supported`);
   const holder: {run: RunContext | null} = {run: null};
   const run = aggregate.create({
     args: call.args.map(arg => arg.type),
@@ -48,7 +55,8 @@ export function makeCall(call: WindowCall, columns: CallColumns, frame: WindowFr
   if (isSliding && frame.exclude === 'noOthers' && (run.fast === 'min' || run.fast === 'max')) {
     return new SlidingExtreme(parts, call.args[0]!.type, run.fast === 'min');
   }
-  if ((isSliding || frame.exclude !== 'noOthers') && isPrefixKind(run.fast)) return new PrefixAggregate(parts, run.fast);
+  if ((isSliding || frame.exclude !== 'noOthers') && isPrefixKind(run.fast))
+    return new PrefixAggregate(parts, run.fast);
   return new SteppedAggregate(parts);
 }
 
@@ -218,7 +226,9 @@ class PrefixAggregate implements CallRun {
     }
     this.#counts[row + 1] = this.#counts[row]! + (counts ? 1 : 0);
     if (this.#kind === 'count') return;
-    if (this.#isBig) this.#bigSums[row + 1] = this.#bigSums[row]! + (counts ? BigInt(value as number | bigint) : 0n);
+    if (this.#isBig)
+      this.#bigSums[row + 1] =
+        this.#bigSums[row]! + (counts ? BigInt(value as number | bigint) : 0n);
     else this.#sums[row + 1] = this.#sums[row]! + (counts ? (value as number) : 0);
   }
 
@@ -287,7 +297,10 @@ class SlidingExtreme implements CallRun {
     const value = store.at(row, args[0]!);
     if (value === null) return;
     while (this.#tail > this.#head) {
-      const order = this.#type.compare(store.at(this.#queue[this.#tail - 1]!, args[0]!) as Value, value);
+      const order = this.#type.compare(
+        store.at(this.#queue[this.#tail - 1]!, args[0]!) as Value,
+        value,
+      );
       if (this.#isMin ? order <= 0 : order >= 0) break;
       this.#tail--;
     }

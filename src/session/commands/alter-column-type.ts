@@ -1,5 +1,9 @@
 import type {ColumnDef, Node} from '@pgsql/types';
-import type {ColumnDescriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  IndexDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {formatType} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Rid} from '../../common/ids.ts';
@@ -30,7 +34,11 @@ export async function alterColumnType({session, text, table, cmd}: TableAlterati
   const defaultText = convertedDefault(session, table, column, to);
   const edit = {typeOid: to.type.oid, typmod: to.typmod, collation, defaultText};
   if (def.raw_default === undefined && isSameStored(column, to)) {
-    alterStored(session, table, puts({...withColumn(table, column.attnum, edit), schemaVersion: table.schemaVersion + 1}));
+    alterStored(
+      session,
+      table,
+      puts({...withColumn(table, column.attnum, edit), schemaVersion: table.schemaVersion + 1}),
+    );
     return;
   }
   const value = conversion(session, text, table, column, def, to);
@@ -47,7 +55,11 @@ function isSameStored(column: ColumnDescriptor, to: TypeRef): boolean {
   return to.typmod === -1 || (column.typmod !== -1 && to.typmod >= column.typmod);
 }
 
-function checkDependents(session: SessionContext, table: TableDescriptor, column: ColumnDescriptor): void {
+function checkDependents(
+  session: SessionContext,
+  table: TableDescriptor,
+  column: ColumnDescriptor,
+): void {
   const scope = nameScope(session);
   for (const {node} of dependentsOf(session, {kind: 'column', table, attnum: column.attnum})) {
     if (node.kind === 'object' && node.object.kind === 'view') {
@@ -63,50 +75,109 @@ function checkDependents(session: SessionContext, table: TableDescriptor, column
   }
 }
 
-function convertedDefault(session: SessionContext, table: TableDescriptor, column: ColumnDescriptor, to: TypeRef): string | null {
+function convertedDefault(
+  session: SessionContext,
+  table: TableDescriptor,
+  column: ColumnDescriptor,
+  to: TypeRef,
+): string | null {
   if (column.defaultText === null) return null;
-  const text = reboundValue(session, table, column.defaultText, {name: column.name, ...to, isGenerated: column.generated !== ''});
+  const text = reboundValue(session, table, column.defaultText, {
+    name: column.name,
+    ...to,
+    isGenerated: column.generated !== '',
+  });
   if (text !== null) return text;
   const what = column.generated === '' ? 'default' : 'generation expression';
   const shown = formatType(nameScope(session), to.type.oid, to.typmod);
-  throw new PgError(SqlState.datatypeMismatch, `${what} for column "${column.name}" cannot be cast automatically to type ${shown}`);
+  throw new PgError(
+    SqlState.datatypeMismatch,
+    `${what} for column "${column.name}" cannot be cast automatically to type ${shown}`,
+  );
 }
 
 /** The new value of a row: USING's, or the old one converted. */
-function conversion(session: SessionContext, text: string, table: TableDescriptor, column: ColumnDescriptor, def: ColumnDef, to: TypeRef): BoundExpr {
+function conversion(
+  session: SessionContext,
+  text: string,
+  table: TableDescriptor,
+  column: ColumnDescriptor,
+  def: ColumnDef,
+  to: TypeRef,
+): BoundExpr {
   const node: Node = def.raw_default ?? {ColumnRef: {fields: [{String: {sval: column.name}}]}};
-  const place = {session, text, clause: 'transform expressions', columns: table.columns, relationName: table.name, domainValue: null};
+  const place = {
+    session,
+    text,
+    clause: 'transform expressions',
+    columns: table.columns,
+    relationName: table.name,
+    domainValue: null,
+  };
   const {expr} = bindDefinition(place, node);
   const binding = newBinding(session.planner.context([]), text);
   const converted = tryCoerce(binding, expr, to.type, {context: 'assignment', typmod: to.typmod});
   if (converted !== null) return converted;
   const shown = formatType(nameScope(session), to.type.oid, to.typmod);
   if (def.raw_default !== undefined) {
-    throw new PgError(SqlState.datatypeMismatch, `result of USING clause for column "${column.name}" cannot be cast automatically to type ${shown}`, {
-      hint: 'You might need to add an explicit cast.',
-    });
+    throw new PgError(
+      SqlState.datatypeMismatch,
+      `result of USING clause for column "${column.name}" cannot be cast automatically to type ${shown}`,
+      {
+        hint: 'You might need to add an explicit cast.',
+      },
+    );
   }
-  throw new PgError(SqlState.datatypeMismatch, `column "${column.name}" cannot be cast automatically to type ${shown}`, {
-    hint: `You might need to specify "USING ${column.name}::${shown}".`,
-  });
+  throw new PgError(
+    SqlState.datatypeMismatch,
+    `column "${column.name}" cannot be cast automatically to type ${shown}`,
+    {
+      hint: `You might need to specify "USING ${column.name}::${shown}".`,
+    },
+  );
 }
 
 /** The column keeps its number; its values are stored under a new id. */
-async function replaceColumn(session: SessionContext, table: TableDescriptor, column: ColumnDescriptor, value: BoundExpr): Promise<void> {
+async function replaceColumn(
+  session: SessionContext,
+  table: TableDescriptor,
+  column: ColumnDescriptor,
+  value: BoundExpr,
+): Promise<void> {
   const {attnum} = column;
   const values = new Map<Rid, Datum>();
   const code = rowCode(session, [value]);
-  await eachRow(session, storageOf(session, table.oid), version => values.set(version.rid, code(version.row)[0]!));
+  await eachRow(session, storageOf(session, table.oid), version =>
+    values.set(version.rid, code(version.row)[0]!),
+  );
   const storageId = nextStorageId(table);
-  const columns = table.columns.map(each => (each.attnum === attnum ? {...column, storageId, missingValue: null} : each));
+  const columns = table.columns.map(each =>
+    each.attnum === attnum ? {...column, storageId, missingValue: null} : each,
+  );
   const next: TableDescriptor = {...table, columns, schemaVersion: table.schemaVersion + 1};
-  const altered = alterStored(session, table, [...puts(next), ...withoutOpclass(session, table, attnum)]);
+  const altered = alterStored(session, table, [
+    ...puts(next),
+    ...withoutOpclass(session, table, attnum),
+  ]);
   const position = positionOf(storageOf(session, altered.oid), attnum);
   await rewriteRows(session, altered, ({rid, row}) => row.with(position, values.get(rid) ?? null));
 }
 
 /** Index keys of another type take its default operator class. */
-function withoutOpclass(session: SessionContext, table: TableDescriptor, attnum: number): ReturnType<typeof puts> {
-  const indexes = session.transaction.catalog.indexesOf(table.oid).filter(index => index.keys.some(key => key.attnum === attnum && key.opclass !== NO_OID));
-  return puts(...indexes.map((index): IndexDescriptor => ({...index, keys: index.keys.map(key => (key.attnum === attnum ? {...key, opclass: NO_OID} : key))})));
+function withoutOpclass(
+  session: SessionContext,
+  table: TableDescriptor,
+  attnum: number,
+): ReturnType<typeof puts> {
+  const indexes = session.transaction.catalog
+    .indexesOf(table.oid)
+    .filter(index => index.keys.some(key => key.attnum === attnum && key.opclass !== NO_OID));
+  return puts(
+    ...indexes.map(
+      (index): IndexDescriptor => ({
+        ...index,
+        keys: index.keys.map(key => (key.attnum === attnum ? {...key, opclass: NO_OID} : key)),
+      }),
+    ),
+  );
 }

@@ -1,12 +1,22 @@
 import type {Constraint} from '@pgsql/types';
-import type {ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ConstraintDescriptor,
+  IndexDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {TableAlteration} from './table-alteration.ts';
 import {validateForeignKey} from '../foreign-keys/validate.ts';
 import {withDeferrability} from './column-definitions.ts';
-import {defineCheck, defineKey, plainConstraint, withKeyColumns, type ConstraintPlace} from './constraint-definitions.ts';
+import {
+  defineCheck,
+  defineKey,
+  plainConstraint,
+  withKeyColumns,
+  type ConstraintPlace,
+} from './constraint-definitions.ts';
 import {alterStored, change, NO_OID, notice, puts} from './ddl.ts';
 import {boundText} from './definition-binding.ts';
 import {objectNode} from './dependencies.ts';
@@ -22,18 +32,36 @@ export async function addConstraint({session, text, table, cmd}: TableAlteration
 }
 
 /** Adds a constraint to a table that exists; its rows must satisfy it. */
-export async function addConstraintNode(session: SessionContext, text: string, table: TableDescriptor, node: Constraint): Promise<void> {
+export async function addConstraintNode(
+  session: SessionContext,
+  text: string,
+  table: TableDescriptor,
+  node: Constraint,
+): Promise<void> {
   const {catalog} = session.transaction;
-  if (node.conname !== undefined && catalog.constraintsOf(table.oid).some(each => each.name === node.conname)) {
-    throw new PgError(SqlState.duplicateObject, `constraint "${node.conname}" for relation "${table.name}" already exists`);
+  if (
+    node.conname !== undefined &&
+    catalog.constraintsOf(table.oid).some(each => each.name === node.conname)
+  ) {
+    throw new PgError(
+      SqlState.duplicateObject,
+      `constraint "${node.conname}" for relation "${table.name}" already exists`,
+    );
   }
-  const place: ConstraintPlace = {session, text, table, chooser: {catalog, schema: table.schema, taken: new Set()}};
+  const place: ConstraintPlace = {
+    session,
+    text,
+    table,
+    chooser: {catalog, schema: table.schema, taken: new Set()},
+  };
   switch (node.contype) {
     case 'CONSTR_CHECK':
       return addCheck(place, node);
     case 'CONSTR_PRIMARY':
     case 'CONSTR_UNIQUE':
-      return node.indexname === undefined || node.indexname === '' ? addKey(place, node) : addKeyFromIndex(place, node);
+      return node.indexname === undefined || node.indexname === ''
+        ? addKey(place, node)
+        : addKeyFromIndex(place, node);
     case 'CONSTR_FOREIGN': {
       const constraint = await defineForeignKey(place, node);
       change(session, puts(constraint));
@@ -50,7 +78,13 @@ export async function addConstraintNode(session: SessionContext, text: string, t
 async function addCheck(place: ConstraintPlace, node: Constraint): Promise<void> {
   const {session, table} = place;
   const constraint = defineCheck(place, node);
-  if (constraint.isValidated) await checkRows(session, table, constraint.name, boundText(session, table, constraint.expressionText!, 'check constraints'));
+  if (constraint.isValidated)
+    await checkRows(
+      session,
+      table,
+      constraint.name,
+      boundText(session, table, constraint.expressionText!, 'check constraints'),
+    );
   change(session, puts(constraint));
 }
 
@@ -59,13 +93,28 @@ async function addKey(place: ConstraintPlace, node: Constraint): Promise<void> {
   const isPrimary = node.contype === 'CONSTR_PRIMARY';
   checkOnePrimary(session, table, isPrimary);
   const key = defineKey(place, node);
-  const altered = alterStored(session, table, puts({...table, columns: withKeyColumns(table.columns, [key])}, key.index, key.constraint));
+  const altered = alterStored(
+    session,
+    table,
+    puts({...table, columns: withKeyColumns(table.columns, [key])}, key.index, key.constraint),
+  );
   if (isPrimary) await checkNotNull(session, altered, key.constraint.columns);
 }
 
-function checkOnePrimary(session: SessionContext, table: TableDescriptor, isPrimary: boolean): void {
-  if (!isPrimary || !session.transaction.catalog.indexesOf(table.oid).some(index => index.isPrimary)) return;
-  throw new PgError(SqlState.invalidTableDefinition, `multiple primary keys for table "${table.name}" are not allowed`);
+function checkOnePrimary(
+  session: SessionContext,
+  table: TableDescriptor,
+  isPrimary: boolean,
+): void {
+  if (
+    !isPrimary ||
+    !session.transaction.catalog.indexesOf(table.oid).some(index => index.isPrimary)
+  )
+    return;
+  throw new PgError(
+    SqlState.invalidTableDefinition,
+    `multiple primary keys for table "${table.name}" are not allowed`,
+  );
 }
 
 /** ADD CONSTRAINT ... USING INDEX. */
@@ -73,11 +122,18 @@ async function addKeyFromIndex(place: ConstraintPlace, node: Constraint): Promis
   const {session, table} = place;
   const isPrimary = node.contype === 'CONSTR_PRIMARY';
   checkOnePrimary(session, table, isPrimary);
-  const index = session.transaction.catalog.indexesOf(table.oid).find(each => each.name === node.indexname);
-  if (index === undefined) throw new PgError(SqlState.undefinedObject, `index "${node.indexname}" does not exist`);
+  const index = session.transaction.catalog
+    .indexesOf(table.oid)
+    .find(each => each.name === node.indexname);
+  if (index === undefined)
+    throw new PgError(SqlState.undefinedObject, `index "${node.indexname}" does not exist`);
   checkUsable(index, table);
   const name = node.conname ?? index.name;
-  if (name !== index.name) notice(session, `ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index "${index.name}" to "${name}"`);
+  if (name !== index.name)
+    notice(
+      session,
+      `ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index "${index.name}" to "${name}"`,
+    );
   const columns = index.keys.map(key => key.attnum);
   if (isPrimary) await checkNotNull(session, table, columns);
   const constraint: ConstraintDescriptor = {
@@ -88,18 +144,32 @@ async function addKeyFromIndex(place: ConstraintPlace, node: Constraint): Promis
     index: index.oid,
   };
   const owned: IndexDescriptor = {...index, name, isPrimary, constraint: constraint.oid};
-  alterStored(session, table, puts({...table, columns: withKeyColumns(table.columns, [{constraint, index: owned}])}, owned, constraint));
+  alterStored(
+    session,
+    table,
+    puts(
+      {...table, columns: withKeyColumns(table.columns, [{constraint, index: owned}])},
+      owned,
+      constraint,
+    ),
+  );
 }
 
 function checkUsable(index: IndexDescriptor, table: TableDescriptor): void {
-  const wrongState = (message: string): PgError => new PgError(SqlState.objectNotInPrerequisiteState, message);
+  const wrongState = (message: string): PgError =>
+    new PgError(SqlState.objectNotInPrerequisiteState, message);
   const wrongKind = (message: string): PgError =>
-    new PgError(SqlState.wrongObjectType, message, {detail: 'Cannot create a primary key or unique constraint using such an index.'});
-  if (index.constraint !== NO_OID) throw wrongState(`index "${index.name}" is already associated with a constraint`);
+    new PgError(SqlState.wrongObjectType, message, {
+      detail: 'Cannot create a primary key or unique constraint using such an index.',
+    });
+  if (index.constraint !== NO_OID)
+    throw wrongState(`index "${index.name}" is already associated with a constraint`);
   if (!index.isUnique) throw wrongKind(`"${index.name}" is not a unique index`);
-  if (index.keys.some(key => key.attnum === 0)) throw wrongKind(`index "${index.name}" contains expressions`);
+  if (index.keys.some(key => key.attnum === 0))
+    throw wrongKind(`index "${index.name}" contains expressions`);
   if (index.predicateText !== null) throw wrongKind(`"${index.name}" is a partial index`);
-  if (index.keys.some(key => !table.columns.some(column => column.attnum === key.attnum))) throw wrongState(`index "${index.name}" does not belong to table "${table.name}"`);
+  if (index.keys.some(key => !table.columns.some(column => column.attnum === key.attnum)))
+    throw wrongState(`index "${index.name}" does not belong to table "${table.name}"`);
 }
 
 function constraintNamed(alteration: TableAlteration): ConstraintDescriptor | undefined {
@@ -108,14 +178,18 @@ function constraintNamed(alteration: TableAlteration): ConstraintDescriptor | un
 }
 
 function missing({table, cmd}: TableAlteration): PgError {
-  return new PgError(SqlState.undefinedObject, `constraint "${cmd.name ?? ''}" of relation "${table.name}" does not exist`);
+  return new PgError(
+    SqlState.undefinedObject,
+    `constraint "${cmd.name ?? ''}" of relation "${table.name}" does not exist`,
+  );
 }
 
 /** DROP CONSTRAINT [IF EXISTS]. */
 export async function dropConstraint(alteration: TableAlteration): Promise<void> {
   const {session, cmd} = alteration;
   const constraint = constraintNamed(alteration);
-  if (constraint !== undefined) return dropObjects(session, [objectNode(constraint)], cmd.behavior === 'DROP_CASCADE');
+  if (constraint !== undefined)
+    return dropObjects(session, [objectNode(constraint)], cmd.behavior === 'DROP_CASCADE');
   if (cmd.missing_ok !== true) throw missing(alteration);
   notice(session, `${missing(alteration).message}, skipping`);
 }
@@ -126,23 +200,53 @@ export async function validateConstraint(alteration: TableAlteration): Promise<v
   const constraint = constraintNamed(alteration);
   if (constraint === undefined) throw missing(alteration);
   if (constraint.type !== 'c' && constraint.type !== 'f') {
-    throw new PgError(SqlState.wrongObjectType, `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key or check constraint`);
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key or check constraint`,
+    );
   }
   if (constraint.isValidated) return;
   if (constraint.type === 'f') await validateForeignKey(session, constraint.oid);
-  else await checkRows(session, table, constraint.name, boundText(session, table, constraint.expressionText!, 'check constraints'));
+  else
+    await checkRows(
+      session,
+      table,
+      constraint.name,
+      boundText(session, table, constraint.expressionText!, 'check constraints'),
+    );
   change(session, puts({...constraint, isValidated: true}));
 }
 
 /** ALTER CONSTRAINT: deferrability of a foreign key. */
 export async function alterConstraint(alteration: TableAlteration): Promise<void> {
   const {session, table, cmd} = alteration;
-  const node: {readonly conname?: string; readonly deferrable?: boolean; readonly initdeferred?: boolean} =
-    cmd.def === undefined ? {} : 'Constraint' in cmd.def ? cmd.def.Constraint : (Object.values(cmd.def)[0] as object);
-  const constraint = session.transaction.catalog.constraintsOf(table.oid).find(each => each.name === node.conname);
-  if (constraint === undefined) throw missing({...alteration, cmd: {...cmd, name: node.conname ?? ''}});
+  const node: {
+    readonly conname?: string;
+    readonly deferrable?: boolean;
+    readonly initdeferred?: boolean;
+  } =
+    cmd.def === undefined
+      ? {}
+      : 'Constraint' in cmd.def
+        ? cmd.def.Constraint
+        : (Object.values(cmd.def)[0] as object);
+  const constraint = session.transaction.catalog
+    .constraintsOf(table.oid)
+    .find(each => each.name === node.conname);
+  if (constraint === undefined)
+    throw missing({...alteration, cmd: {...cmd, name: node.conname ?? ''}});
   if (constraint.type !== 'f') {
-    throw new PgError(SqlState.wrongObjectType, `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key constraint`);
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `constraint "${constraint.name}" of relation "${table.name}" is not a foreign key constraint`,
+    );
   }
-  change(session, puts({...constraint, isDeferrable: node.deferrable === true, isDeferred: node.initdeferred === true}));
+  change(
+    session,
+    puts({
+      ...constraint,
+      isDeferrable: node.deferrable === true,
+      isDeferred: node.initdeferred === true,
+    }),
+  );
 }

@@ -18,12 +18,22 @@ function wrongState(message: string): PgError {
 export async function addIdentity({session, text, table, cmd}: TableAlteration): Promise<void> {
   const column = alteredColumn(table, cmd.name);
   const where = `column "${column.name}" of relation "${table.name}"`;
-  if (!column.isNotNull) throw wrongState(`${where} must be declared NOT NULL before identity can be added`);
+  if (!column.isNotNull)
+    throw wrongState(`${where} must be declared NOT NULL before identity can be added`);
   if (column.identity !== '') throw wrongState(`${where} is already an identity column`);
   if (column.defaultText !== null) throw wrongState(`${where} already has a default value`);
   const constraint = cmd.def !== undefined && 'Constraint' in cmd.def ? cmd.def.Constraint : {};
-  const {shape, name} = readSequenceOptions(session, constraint.options, {before: null, type: column.typeOid, text, isIdentity: true});
-  const chooser = {catalog: session.transaction.catalog, schema: table.schema, taken: new Set<string>()};
+  const {shape, name} = readSequenceOptions(session, constraint.options, {
+    before: null,
+    type: column.typeOid,
+    text,
+    isIdentity: true,
+  });
+  const chooser = {
+    catalog: session.transaction.catalog,
+    schema: table.schema,
+    taken: new Set<string>(),
+  };
   const sequence: SequenceDescriptor = {
     kind: 'sequence',
     oid: newOid(session),
@@ -38,24 +48,37 @@ export async function addIdentity({session, text, table, cmd}: TableAlteration):
     persistence: table.persistence,
   };
   const identity = constraint.generated_when === 'a' ? 'a' : 'd';
-  change(session, puts(sequence, withColumn(table, column.attnum, {identity, sequence: sequence.oid})));
-  session.transaction.tx.ddl({kind: 'createSequence', oid: sequence.oid, state: sequenceState(shape)});
+  change(
+    session,
+    puts(sequence, withColumn(table, column.attnum, {identity, sequence: sequence.oid})),
+  );
+  session.transaction.tx.ddl({
+    kind: 'createSequence',
+    oid: sequence.oid,
+    state: sequenceState(shape),
+  });
 }
 
 /** SET GENERATED, SET sequence options, RESTART. */
 export async function setIdentity({session, text, table, cmd}: TableAlteration): Promise<void> {
   const column = alteredColumn(table, cmd.name);
-  if (column.identity === '') throw wrongState(`column "${column.name}" of relation "${table.name}" is not an identity column`);
+  if (column.identity === '')
+    throw wrongState(
+      `column "${column.name}" of relation "${table.name}" is not an identity column`,
+    );
   const options = cmd.def !== undefined && 'List' in cmd.def ? (cmd.def.List.items ?? []) : [];
-  const isGenerated = (option: Node): boolean => 'DefElem' in option && option.DefElem.defname === 'generated';
+  const isGenerated = (option: Node): boolean =>
+    'DefElem' in option && option.DefElem.defname === 'generated';
   const generated = options.find(isGenerated);
   if (generated !== undefined && 'DefElem' in generated) {
-    const identity = String.fromCharCode(Number(constantText(generated.DefElem.arg))) === 'a' ? 'a' : 'd';
+    const identity =
+      String.fromCharCode(Number(constantText(generated.DefElem.arg))) === 'a' ? 'a' : 'd';
     change(session, puts(withColumn(table, column.attnum, {identity})));
   }
   const others = options.filter(option => !isGenerated(option));
   const sequence = session.transaction.catalog.get('sequence', column.sequence);
-  if (others.length > 0 && sequence?.kind === 'sequence') changeSequence(session, sequence, others, text);
+  if (others.length > 0 && sequence?.kind === 'sequence')
+    changeSequence(session, sequence, others, text);
 }
 
 /** DROP IDENTITY [IF EXISTS]. */

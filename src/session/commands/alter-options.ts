@@ -14,36 +14,74 @@ function optionList(cmd: AlterTableCmd): readonly Node[] {
 }
 
 /** SET (options). A table's kind never changes. */
-export function setOptions(session: SessionContext, table: TableDescriptor, cmd: AlterTableCmd): void {
+export function setOptions(
+  session: SessionContext,
+  table: TableDescriptor,
+  cmd: AlterTableCmd,
+): void {
   const given = readOptions(session, optionList(cmd));
   if (given['type'] !== undefined && given['type'].toLowerCase() !== table.tableKind) {
-    throw new PgError(SqlState.invalidTableDefinition, `the type of table "${table.name}" cannot be changed`);
+    throw new PgError(
+      SqlState.invalidTableDefinition,
+      `the type of table "${table.name}" cannot be changed`,
+    );
   }
   applyOptions(session, table, {...table.options, ...given});
 }
 
 /** RESET (options). */
-export function resetOptions(session: SessionContext, table: TableDescriptor, cmd: AlterTableCmd): void {
+export function resetOptions(
+  session: SessionContext,
+  table: TableDescriptor,
+  cmd: AlterTableCmd,
+): void {
   const names = new Set(defElems(optionList(cmd)).map(optionName));
-  applyOptions(session, table, Object.fromEntries(Object.entries(table.options).filter(([name]) => !names.has(name) || name === 'type')));
+  applyOptions(
+    session,
+    table,
+    Object.fromEntries(
+      Object.entries(table.options).filter(([name]) => !names.has(name) || name === 'type'),
+    ),
+  );
 }
 
-function applyOptions(session: SessionContext, table: TableDescriptor, options: Readonly<Record<string, string>>): void {
-  const read = tableOptions({...options, ...(table.tableKind === 'shared' ? {} : {type: table.tableKind})}, null);
+function applyOptions(
+  session: SessionContext,
+  table: TableDescriptor,
+  options: Readonly<Record<string, string>>,
+): void {
+  const read = tableOptions(
+    {...options, ...(table.tableKind === 'shared' ? {} : {type: table.tableKind})},
+    null,
+  );
   putTable(session, {...table, options: read.options, ttlMs: read.ttlMs});
 }
 
 /** ALTER INDEX ... SET (options). */
-export function setIndexOptions(session: SessionContext, index: IndexDescriptor, cmd: AlterTableCmd): void {
+export function setIndexOptions(
+  session: SessionContext,
+  index: IndexDescriptor,
+  cmd: AlterTableCmd,
+): void {
   const given = indexOptions(optionList(cmd), index.method);
   const names = new Set(given.map(option => option.split('=')[0]));
-  putIndex(session, {...index, options: [...index.options.filter(option => !names.has(option.split('=')[0])), ...given]});
+  putIndex(session, {
+    ...index,
+    options: [...index.options.filter(option => !names.has(option.split('=')[0])), ...given],
+  });
 }
 
 /** ALTER INDEX ... RESET (options). */
-export function resetIndexOptions(session: SessionContext, index: IndexDescriptor, cmd: AlterTableCmd): void {
+export function resetIndexOptions(
+  session: SessionContext,
+  index: IndexDescriptor,
+  cmd: AlterTableCmd,
+): void {
   const names = new Set(defElems(optionList(cmd)).map(optionName));
-  putIndex(session, {...index, options: index.options.filter(option => !names.has(option.split('=')[0]!))});
+  putIndex(session, {
+    ...index,
+    options: index.options.filter(option => !names.has(option.split('=')[0]!)),
+  });
 }
 
 function putIndex(session: SessionContext, index: IndexDescriptor): void {

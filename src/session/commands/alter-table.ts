@@ -1,13 +1,29 @@
 import type {AlterTableCmd, AlterTableStmt} from '@pgsql/types';
-import type {IndexDescriptor, RelationDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  IndexDescriptor,
+  RelationDescriptor,
+  ViewDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {alterAttributes} from './alter-attributes.ts';
-import {addColumn, dropColumn, dropExpression, setDefault, setNotNull, setViewDefault} from './alter-column.ts';
-import {addConstraint, alterConstraint, dropConstraint, validateConstraint} from './alter-constraint.ts';
+import {
+  addColumn,
+  dropColumn,
+  dropExpression,
+  setDefault,
+  setNotNull,
+  setViewDefault,
+} from './alter-column.ts';
+import {
+  addConstraint,
+  alterConstraint,
+  dropConstraint,
+  validateConstraint,
+} from './alter-constraint.ts';
 import {addIdentity, dropIdentity, setIdentity} from './alter-identity.ts';
 import {alterColumnType} from './alter-column-type.ts';
 import {resetIndexOptions, resetOptions, setIndexOptions, setOptions} from './alter-options.ts';
@@ -26,11 +42,20 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** ALTER TABLE, and the forms of ALTER VIEW, INDEX, SEQUENCE, TYPE that come as the same tree. */
-export function alterTableCommand({session, node, statement}: CommandInput<AlterTableStmt>): Execution {
+export function alterTableCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<AlterTableStmt>): Execution {
   const word = WORDS[node.objtype ?? 'OBJECT_TABLE'];
-  if (word === undefined) throw featureNotSupported(`ALTER ${(node.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`);
+  if (word === undefined)
+    throw featureNotSupported(
+      `ALTER ${(node.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`,
+    );
   return ddlExecution(session, `ALTER ${word}`, async () => {
-    const cmds = (node.cmds ?? []).flatMap(each => ('AlterTableCmd' in each ? [each.AlterTableCmd] : []));
+    const cmds = (node.cmds ?? []).flatMap(each =>
+      'AlterTableCmd' in each ? [each.AlterTableCmd] : [],
+    );
     if (node.objtype === 'OBJECT_TYPE') return alterAttributes(session, node, cmds, statement.text);
     const name = nameOf(session, node.relation);
     if (findRelation(session, name, node.missing_ok === true) === undefined) {
@@ -39,7 +64,9 @@ export function alterTableCommand({session, node, statement}: CommandInput<Alter
       notice(session, `${message}, skipping`);
       return;
     }
-    const found = await lockFound(session, 'accessExclusive', () => alterable(session, findRelation(session, name, true), word));
+    const found = await lockFound(session, 'accessExclusive', () =>
+      alterable(session, findRelation(session, name, true), word),
+    );
     const passes = [...cmds].sort((a, b) => passOf(a) - passOf(b));
     for (const cmd of passes) await alter(session, found, cmd, statement.text);
   });
@@ -47,14 +74,25 @@ export function alterTableCommand({session, node, statement}: CommandInput<Alter
 
 type Alterable = Exclude<RelationDescriptor, {kind: 'systemRelation'}>;
 
-function alterable(session: SessionContext, relation: RelationDescriptor | undefined, word: string): Alterable {
-  if (relation === undefined) throw new PgError(SqlState.undefinedTable, 'the relation was dropped');
+function alterable(
+  session: SessionContext,
+  relation: RelationDescriptor | undefined,
+  word: string,
+): Alterable {
+  if (relation === undefined)
+    throw new PgError(SqlState.undefinedTable, 'the relation was dropped');
   if (relation.kind === 'systemRelation') {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied: "${relation.name}" is a system catalog`,
+    );
   }
   if (word !== 'TABLE' && word !== relation.kind.toUpperCase()) {
     const article = word === 'INDEX' ? 'an' : 'a';
-    throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not ${article} ${word.toLowerCase()}`);
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `"${relation.name}" is not ${article} ${word.toLowerCase()}`,
+    );
   }
   checkOwner(session.transaction.catalog, session.currentRole, relation, relation.kind);
   return relation;
@@ -86,7 +124,12 @@ function passOf({subtype, def}: AlterTableCmd): number {
   }
 }
 
-async function alter(session: SessionContext, relation: Alterable, cmd: AlterTableCmd, text: string): Promise<void> {
+async function alter(
+  session: SessionContext,
+  relation: Alterable,
+  cmd: AlterTableCmd,
+  text: string,
+): Promise<void> {
   const {catalog} = session.transaction;
   if (cmd.subtype === 'AT_ChangeOwner') return changeRelationOwner(session, relation, cmd.newowner);
   switch (relation.kind) {
@@ -102,10 +145,17 @@ async function alter(session: SessionContext, relation: Alterable, cmd: AlterTab
 }
 
 function cannot(relation: Alterable, cmd: AlterTableCmd): PgError {
-  const action = (cmd.subtype ?? '').replace('AT_', '').replaceAll(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
-  return new PgError(SqlState.wrongObjectType, `ALTER action ${action} cannot be performed on relation "${relation.name}"`, {
-    detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
-  });
+  const action = (cmd.subtype ?? '')
+    .replace('AT_', '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase();
+  return new PgError(
+    SqlState.wrongObjectType,
+    `ALTER action ${action} cannot be performed on relation "${relation.name}"`,
+    {
+      detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
+    },
+  );
 }
 
 async function alterTable(alteration: TableAlteration): Promise<void> {
@@ -159,16 +209,28 @@ async function alterTable(alteration: TableAlteration): Promise<void> {
 }
 
 function unsupported({subtype}: AlterTableCmd): PgError {
-  const action = (subtype ?? '').replace('AT_', '').replaceAll(/([a-z])([A-Z])/g, '$1 $2').toUpperCase();
+  const action = (subtype ?? '')
+    .replace('AT_', '')
+    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase();
   return featureNotSupported(`ALTER TABLE ... ${action} is not supported`);
 }
 
-async function alterView(session: SessionContext, view: ViewDescriptor, cmd: AlterTableCmd, text: string): Promise<void> {
+async function alterView(
+  session: SessionContext,
+  view: ViewDescriptor,
+  cmd: AlterTableCmd,
+  text: string,
+): Promise<void> {
   if (cmd.subtype === 'AT_ColumnDefault') return setViewDefault(session, view, cmd, text);
   throw cannot(view, cmd);
 }
 
-async function alterIndex(session: SessionContext, index: IndexDescriptor, cmd: AlterTableCmd): Promise<void> {
+async function alterIndex(
+  session: SessionContext,
+  index: IndexDescriptor,
+  cmd: AlterTableCmd,
+): Promise<void> {
   if (cmd.subtype === 'AT_SetRelOptions') return setIndexOptions(session, index, cmd);
   if (cmd.subtype === 'AT_ResetRelOptions') return resetIndexOptions(session, index, cmd);
   throw cannot(index, cmd);

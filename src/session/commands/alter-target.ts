@@ -14,26 +14,42 @@ export function objectWord(type: ObjectType | undefined): string {
 }
 
 /** The object, no relation, that ALTER ... RENAME, OWNER TO or SET SCHEMA names. */
-export function alterTarget(session: SessionContext, type: ObjectType | undefined, node: Node | undefined): Extract<Descriptor, CatalogObject> {
+export function alterTarget(
+  session: SessionContext,
+  type: ObjectType | undefined,
+  node: Node | undefined,
+): Extract<Descriptor, CatalogObject> {
   const {catalog} = session.transaction;
-  if (node === undefined) throw featureNotSupported(`ALTER ${objectWord(type).toUpperCase()} is not supported`);
+  if (node === undefined)
+    throw featureNotSupported(`ALTER ${objectWord(type).toUpperCase()} is not supported`);
   switch (type) {
     case 'OBJECT_SCHEMA':
       return schemaNamed(session, constantText(node));
     case 'OBJECT_DATABASE': {
       const found = catalog.databaseByName(constantText(node));
-      if (found === undefined) throw new PgError(SqlState.invalidCatalogName, `database "${constantText(node)}" does not exist`);
+      if (found === undefined)
+        throw new PgError(
+          SqlState.invalidCatalogName,
+          `database "${constantText(node)}" does not exist`,
+        );
       return found;
     }
     case 'OBJECT_TYPE':
     case 'OBJECT_DOMAIN': {
-      const names = stringList('List' in node ? node.List.items : 'TypeName' in node ? node.TypeName.names : [node]);
-      return typeDescriptorNamed(session, listName(names), type === 'OBJECT_DOMAIN' ? 'domain' : 'type');
+      const names = stringList(
+        'List' in node ? node.List.items : 'TypeName' in node ? node.TypeName.names : [node],
+      );
+      return typeDescriptorNamed(
+        session,
+        listName(names),
+        type === 'OBJECT_DOMAIN' ? 'domain' : 'type',
+      );
     }
     case 'OBJECT_FUNCTION':
     case 'OBJECT_PROCEDURE':
     case 'OBJECT_ROUTINE':
-      if ('ObjectWithArgs' in node) return findFunction(session, node.ObjectWithArgs, objectWord(type));
+      if ('ObjectWithArgs' in node)
+        return findFunction(session, node.ObjectWithArgs, objectWord(type));
       break;
     default:
   }

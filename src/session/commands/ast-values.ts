@@ -44,7 +44,10 @@ export function rangeVarName(range: RangeVar): QualifiedName {
 
 /** A name given as a list of strings: [database.][schema.]name. */
 export function listName(names: readonly string[]): QualifiedName {
-  return {schema: names.length > 1 ? names[names.length - 2]! : null, name: names[names.length - 1] ?? ''};
+  return {
+    schema: names.length > 1 ? names[names.length - 2]! : null,
+    name: names[names.length - 1] ?? '',
+  };
 }
 
 /** DefElems of a list. */

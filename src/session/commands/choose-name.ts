@@ -45,21 +45,36 @@ export interface NameChooser {
 }
 
 /** A free name for a relation: `t_a_seq`, `t_a_seq1` ... (PostgreSQL ChooseRelationName). */
-export function chooseRelationName(chooser: NameChooser, names: readonly [string, string | null, string], isConstraint = false): string {
+export function chooseRelationName(
+  chooser: NameChooser,
+  names: readonly [string, string | null, string],
+  isConstraint = false,
+): string {
   const {catalog, schema, taken} = chooser;
-  return choose(names, name => {
-    if (taken.has(name) || catalog.relationByName(schema, name) !== undefined) return true;
-    return isConstraint && constraintNames(catalog, schema).has(name);
-  }, taken);
+  return choose(
+    names,
+    name => {
+      if (taken.has(name) || catalog.relationByName(schema, name) !== undefined) return true;
+      return isConstraint && constraintNames(catalog, schema).has(name);
+    },
+    taken,
+  );
 }
 
 /** A free name for a constraint of the schema: `t_a_check` (PostgreSQL ChooseConstraintName). */
-export function chooseConstraintName(chooser: NameChooser, names: readonly [string, string | null, string]): string {
+export function chooseConstraintName(
+  chooser: NameChooser,
+  names: readonly [string, string | null, string],
+): string {
   const known = constraintNames(chooser.catalog, chooser.schema);
   return choose(names, name => chooser.taken.has(name) || known.has(name), chooser.taken);
 }
 
-function choose(names: readonly [string, string | null, string], isTaken: (name: string) => boolean, taken: Set<string>): string {
+function choose(
+  names: readonly [string, string | null, string],
+  isTaken: (name: string) => boolean,
+  taken: Set<string>,
+): string {
   const [first, second, label] = names;
   for (let pass = 0; ; pass++) {
     const name = makeObjectName(first, second, pass === 0 ? label : `${label}${pass}`);
@@ -73,10 +88,12 @@ function constraintNames(catalog: CatalogSnapshot, schema: Oid): ReadonlySet<str
   return catalog.memo(`choose-name.constraints:${schema}`, () => {
     const names = new Set<string>();
     for (const table of catalog.tables()) {
-      if (table.schema === schema) for (const constraint of catalog.constraintsOf(table.oid)) names.add(constraint.name);
+      if (table.schema === schema)
+        for (const constraint of catalog.constraintsOf(table.oid)) names.add(constraint.name);
     }
     for (const type of catalog.userTypes()) {
-      if (type.schema === schema) for (const constraint of catalog.constraintsOf(type.oid)) names.add(constraint.name);
+      if (type.schema === schema)
+        for (const constraint of catalog.constraintsOf(type.oid)) names.add(constraint.name);
     }
     return names;
   });

@@ -38,7 +38,16 @@ export interface ColumnDraft {
   readonly constraints: readonly Constraint[];
 }
 
-const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['tableoid', 'cmax', 'xmax', 'cmin', 'xmin', 'ctid', '_user_id', '_seq']);
+const SYSTEM_COLUMNS: ReadonlySet<string> = new Set([
+  'tableoid',
+  'cmax',
+  'xmax',
+  'cmin',
+  'xmin',
+  'ctid',
+  '_user_id',
+  '_seq',
+]);
 const SERIALS: Readonly<Record<string, Oid>> = {
   smallserial: TypeOid.int2,
   serial2: TypeOid.int2,
@@ -70,7 +79,9 @@ export function plainColumn(attnum: number, name: string, type: TypeRef): Column
 
 /** An id for a new stored column: above all attnums and ids that the table has had. */
 export function nextStorageId(table: {readonly columns: readonly ColumnDescriptor[]}): number {
-  return Math.max(0, ...table.columns.map(column => Math.max(column.attnum, column.storageId ?? 0))) + 1;
+  return (
+    Math.max(0, ...table.columns.map(column => Math.max(column.attnum, column.storageId ?? 0))) + 1
+  );
 }
 
 /** The collation of a column without COLLATE. */
@@ -82,13 +93,19 @@ export function usualCollation(type: TypeInstance): Oid {
 /** 42701 for names that every table's hidden columns have. */
 export function checkColumnName(name: string): void {
   if (!SYSTEM_COLUMNS.has(name)) return;
-  throw new PgError(SqlState.duplicateColumn, `column name "${name}" conflicts with a system column name`);
+  throw new PgError(
+    SqlState.duplicateColumn,
+    `column name "${name}" conflicts with a system column name`,
+  );
 }
 
 /** 42P16 for pseudo-types. */
 export function checkColumnType(name: string, type: TypeInstance): void {
   if (type.kind !== 'p') return;
-  throw new PgError(SqlState.invalidTableDefinition, `column "${name}" has pseudo-type ${errorType(type)}`);
+  throw new PgError(
+    SqlState.invalidTableDefinition,
+    `column "${name}" has pseudo-type ${errorType(type)}`,
+  );
 }
 
 /** Reads one column definition. */
@@ -96,16 +113,29 @@ export function defineColumn(place: TablePlace, def: ColumnDef, attnum: number):
   const {session, text, name: table} = place;
   const name = def.colname ?? '';
   const serial = serialType(def.typeName, text);
-  const type = serial === null ? typeRef(session, def.typeName!, text) : {type: session.transaction.catalog.typeByOid(serial)!, typmod: -1};
+  const type =
+    serial === null
+      ? typeRef(session, def.typeName!, text)
+      : {type: session.transaction.catalog.typeByOid(serial)!, typmod: -1};
   checkColumnType(name, type.type);
   const facts = readConstraints(place, def, serial !== null);
   const hasIdentity = facts.identity !== null;
   if (hasIdentity && serial !== null) {
-    throw errorAt(text, facts.identity?.location, SqlState.syntaxError, `both default and identity specified for column "${name}" of table "${table}"`);
+    throw errorAt(
+      text,
+      facts.identity?.location,
+      SqlState.syntaxError,
+      `both default and identity specified for column "${name}" of table "${table}"`,
+    );
   }
   let sequence: SequenceDescriptor | null = null;
-  if (serial !== null) sequence = columnSequence(place, name, attnum, {type: serial, options: undefined});
-  else if (hasIdentity) sequence = columnSequence(place, name, attnum, {type: type.type.oid, options: facts.identity?.options});
+  if (serial !== null)
+    sequence = columnSequence(place, name, attnum, {type: serial, options: undefined});
+  else if (hasIdentity)
+    sequence = columnSequence(place, name, attnum, {
+      type: type.type.oid,
+      options: facts.identity?.options,
+    });
   const column: ColumnDescriptor = {
     ...plainColumn(attnum, name, type),
     isNotNull: facts.isNotNull,
@@ -129,7 +159,13 @@ function serialType(name: TypeName | undefined, text: string): Oid | null {
   const names = stringList(name?.names);
   const found = names.length === 1 ? SERIALS[names[0]!] : undefined;
   if (found === undefined || name?.pct_type === true) return null;
-  if (name?.arrayBounds !== undefined) throw errorAt(text, name.location, SqlState.featureNotSupported, 'array of serial is not implemented');
+  if (name?.arrayBounds !== undefined)
+    throw errorAt(
+      text,
+      name.location,
+      SqlState.featureNotSupported,
+      'array of serial is not implemented',
+    );
   return found;
 }
 
@@ -144,11 +180,19 @@ interface ColumnFacts {
 function readConstraints(place: TablePlace, def: ColumnDef, isSerial: boolean): ColumnFacts {
   const column = def.colname ?? '';
   const where = `column "${column}" of table "${place.name}"`;
-  const facts: ColumnFacts = {isNotNull: isSerial, default: null, identity: null, generated: null, others: []};
+  const facts: ColumnFacts = {
+    isNotNull: isSerial,
+    default: null,
+    identity: null,
+    generated: null,
+    others: [],
+  };
   let saidNull: boolean | null = isSerial ? false : null;
-  const fail = (node: Constraint, message: string): PgError => errorAt(place.text, node.location, SqlState.syntaxError, `${message} for ${where}`);
+  const fail = (node: Constraint, message: string): PgError =>
+    errorAt(place.text, node.location, SqlState.syntaxError, `${message} for ${where}`);
   const sayNull = (node: Constraint, isNull: boolean): void => {
-    if (saidNull !== null && saidNull !== isNull) throw fail(isSerial ? {} : node, 'conflicting NULL/NOT NULL declarations');
+    if (saidNull !== null && saidNull !== isNull)
+      throw fail(isSerial ? {} : node, 'conflicting NULL/NOT NULL declarations');
     saidNull = isNull;
     facts.isNotNull = !isNull;
   };
@@ -161,7 +205,8 @@ function readConstraints(place: TablePlace, def: ColumnDef, isSerial: boolean): 
         sayNull(node, false);
         break;
       case 'CONSTR_DEFAULT':
-        if (facts.default !== null || isSerial) throw fail(node, 'multiple default values specified');
+        if (facts.default !== null || isSerial)
+          throw fail(node, 'multiple default values specified');
         facts.default = node;
         break;
       case 'CONSTR_IDENTITY':
@@ -170,7 +215,8 @@ function readConstraints(place: TablePlace, def: ColumnDef, isSerial: boolean): 
         sayNull(node, false);
         break;
       case 'CONSTR_GENERATED':
-        if (node.generated_kind === 'v') throw featureNotSupported('virtual generated columns are not supported');
+        if (node.generated_kind === 'v')
+          throw featureNotSupported('virtual generated columns are not supported');
         if (facts.generated !== null) throw fail(node, 'multiple generation clauses specified');
         facts.generated = node;
         break;
@@ -187,8 +233,10 @@ function readConstraints(place: TablePlace, def: ColumnDef, isSerial: boolean): 
   }
   const {default: given, identity, generated} = facts;
   if (given !== null && identity !== null) throw fail(given, 'both default and identity specified');
-  if (given !== null && generated !== null) throw fail(given, 'both default and generation expression specified');
-  if (identity !== null && generated !== null) throw fail(identity, 'both identity and generation expression specified');
+  if (given !== null && generated !== null)
+    throw fail(given, 'both default and generation expression specified');
+  if (identity !== null && generated !== null)
+    throw fail(identity, 'both identity and generation expression specified');
   return facts;
 }
 
@@ -200,15 +248,27 @@ export function withDeferrability(nodes: readonly Node[] | undefined): Constrain
     const node = each.Constraint;
     const last = found.at(-1);
     if (last === undefined || !(node.contype ?? '').startsWith('CONSTR_ATTR_')) found.push(node);
-    else if (node.contype === 'CONSTR_ATTR_DEFERRABLE') found[found.length - 1] = {...last, deferrable: true};
-    else if (node.contype === 'CONSTR_ATTR_DEFERRED') found[found.length - 1] = {...last, deferrable: true, initdeferred: true};
+    else if (node.contype === 'CONSTR_ATTR_DEFERRABLE')
+      found[found.length - 1] = {...last, deferrable: true};
+    else if (node.contype === 'CONSTR_ATTR_DEFERRED')
+      found[found.length - 1] = {...last, deferrable: true, initdeferred: true};
   }
   return found;
 }
 
-function columnSequence(place: TablePlace, column: string, attnum: number, from: {readonly type: Oid; readonly options: readonly Node[] | undefined}): SequenceDescriptor {
+function columnSequence(
+  place: TablePlace,
+  column: string,
+  attnum: number,
+  from: {readonly type: Oid; readonly options: readonly Node[] | undefined},
+): SequenceDescriptor {
   const {session, chooser, schema, owner, persistence} = place;
-  const {shape, name} = readSequenceOptions(session, from.options, {before: null, type: from.type, text: place.text, isIdentity: true});
+  const {shape, name} = readSequenceOptions(session, from.options, {
+    before: null,
+    type: from.type,
+    text: place.text,
+    isIdentity: true,
+  });
   return {
     kind: 'sequence',
     oid: newOid(session),
@@ -225,7 +285,11 @@ function columnSequence(place: TablePlace, column: string, attnum: number, from:
 }
 
 /** The collation of a column: COLLATE, or the type's own. */
-export function collationOf(place: Pick<TablePlace, 'session' | 'text'>, def: ColumnDef, type: TypeInstance): Oid {
+export function collationOf(
+  place: Pick<TablePlace, 'session' | 'text'>,
+  def: ColumnDef,
+  type: TypeInstance,
+): Oid {
   if (def.collClause === undefined) return usualCollation(type);
   const {location} = def.collClause;
   const names = stringList(def.collClause.collname);
@@ -233,10 +297,20 @@ export function collationOf(place: Pick<TablePlace, 'session' | 'text'>, def: Co
   const table = data.table('pg_collation');
   const at = table.byName(names.at(-1) ?? '')[0];
   if (at === undefined) {
-    throw errorAt(place.text, location, SqlState.undefinedObject, `collation "${names.join('.')}" for encoding "UTF8" does not exist`);
+    throw errorAt(
+      place.text,
+      location,
+      SqlState.undefinedObject,
+      `collation "${names.join('.')}" for encoding "UTF8" does not exist`,
+    );
   }
   if (!type.isCollatable) {
-    throw errorAt(place.text, location, SqlState.datatypeMismatch, `collations are not supported by type ${errorType(type)}`);
+    throw errorAt(
+      place.text,
+      location,
+      SqlState.datatypeMismatch,
+      `collations are not supported by type ${errorType(type)}`,
+    );
   }
   return table.row(at)[0] as Oid;
 }

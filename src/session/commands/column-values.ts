@@ -9,13 +9,24 @@ import {errorAt} from './ddl.ts';
 import {bindColumnValue, type StoredExpression} from './definition-binding.ts';
 
 /** The columns of a table with their DEFAULT and generation expressions bound and stored as text. */
-export function columnValues(place: TablePlace, table: TableDescriptor, drafts: readonly ColumnDraft[]): readonly ColumnDescriptor[] {
+export function columnValues(
+  place: TablePlace,
+  table: TableDescriptor,
+  drafts: readonly ColumnDraft[],
+): readonly ColumnDescriptor[] {
   const byAttnum = new Map(drafts.map(draft => [draft.column.attnum, draft]));
   return table.columns.map(column => {
     const draft = byAttnum.get(column.attnum);
     if (draft === undefined) return column;
-    if (draft.defaultNode !== null) return {...column, defaultText: defaultText(place, table, draft.defaultNode, {...draft.column, type: draft.type})?.text ?? null};
-    if (draft.generatedNode !== null) return {...column, defaultText: generatedText(place, table, draft)};
+    if (draft.defaultNode !== null)
+      return {
+        ...column,
+        defaultText:
+          defaultText(place, table, draft.defaultNode, {...draft.column, type: draft.type})?.text ??
+          null,
+      };
+    if (draft.generatedNode !== null)
+      return {...column, defaultText: generatedText(place, table, draft)};
     return column;
   });
 }
@@ -28,10 +39,22 @@ export function defaultText(
   column: {readonly name: string; readonly type: TypeInstance; readonly typmod: number},
 ): StoredExpression | null {
   const {session, text} = place;
-  const where = {session, text, clause: 'DEFAULT expressions', columns: table.columns, relationName: table.name, domainValue: null};
+  const where = {
+    session,
+    text,
+    clause: 'DEFAULT expressions',
+    columns: table.columns,
+    relationName: table.name,
+    domainValue: null,
+  };
   const stored = bindColumnValue(where, node, column);
   if (stored.columns.length > 0) {
-    throw errorAt(text, columnLocation(node), SqlState.featureNotSupported, 'cannot use column reference in DEFAULT expression');
+    throw errorAt(
+      text,
+      columnLocation(node),
+      SqlState.featureNotSupported,
+      'cannot use column reference in DEFAULT expression',
+    );
   }
   return stored.expr.kind === 'constant' && stored.expr.value === null ? null : stored;
 }
@@ -42,7 +65,8 @@ function columnLocation(node: unknown, name: string | null = null): number {
   if ('ColumnRef' in node) {
     const {fields, location} = node.ColumnRef as ColumnRef;
     const last = fields?.at(-1);
-    if (name === null || (last !== undefined && 'String' in last && last.String.sval === name)) return location ?? -1;
+    if (name === null || (last !== undefined && 'String' in last && last.String.sval === name))
+      return location ?? -1;
   }
   for (const each of Object.values(node)) {
     const found = columnLocation(each, name);
@@ -52,9 +76,20 @@ function columnLocation(node: unknown, name: string | null = null): number {
 }
 
 /** A generation expression: immutable, and not over other generated columns. */
-export function generatedText(place: Pick<TablePlace, 'session' | 'text'>, table: TableDescriptor, draft: ColumnDraft): string {
+export function generatedText(
+  place: Pick<TablePlace, 'session' | 'text'>,
+  table: TableDescriptor,
+  draft: ColumnDraft,
+): string {
   const stored = bindColumnValue(
-    {session: place.session, text: place.text, clause: 'column generation expressions', columns: table.columns, relationName: table.name, domainValue: null},
+    {
+      session: place.session,
+      text: place.text,
+      clause: 'column generation expressions',
+      columns: table.columns,
+      relationName: table.name,
+      domainValue: null,
+    },
     draft.generatedNode!,
     {...draft.column, type: draft.type},
   );
@@ -62,11 +97,18 @@ export function generatedText(place: Pick<TablePlace, 'session' | 'text'>, table
     const read = table.columns.find(column => column.attnum === attnum)!;
     if (read.generated === '') continue;
     const location = columnLocation(draft.generatedNode, read.name);
-    throw errorAt(place.text, location, SqlState.invalidObjectDefinition, `cannot use generated column "${read.name}" in column generation expression`, {
-      detail: 'A generated column cannot reference another generated column.',
-    });
+    throw errorAt(
+      place.text,
+      location,
+      SqlState.invalidObjectDefinition,
+      `cannot use generated column "${read.name}" in column generation expression`,
+      {
+        detail: 'A generated column cannot reference another generated column.',
+      },
+    );
   }
-  if (!isImmutable(stored.tree)) throw new PgError(SqlState.invalidObjectDefinition, 'generation expression is not immutable');
+  if (!isImmutable(stored.tree))
+    throw new PgError(SqlState.invalidObjectDefinition, 'generation expression is not immutable');
   return stored.text;
 }
 
@@ -77,7 +119,12 @@ export function isImmutable(expr: BoundExpr): boolean {
 
 function isImmutableNode(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isImmutableNode);
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return true;
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Object.getPrototypeOf(value) !== Object.prototype
+  )
+    return true;
   const node = value as {readonly kind?: string; readonly volatility?: string};
   if (node.volatility !== undefined && node.volatility !== 'i') return false;
   if (node.kind === 'sessionValue' || node.kind === 'param') return false;

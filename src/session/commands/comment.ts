@@ -49,12 +49,19 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
     case 'OBJECT_VIEW':
     case 'OBJECT_INDEX':
     case 'OBJECT_SEQUENCE':
-      return owned(relation(session, names(object), RELATIONS[node.objtype]!), RELATIONS[node.objtype]!);
+      return owned(
+        relation(session, names(object), RELATIONS[node.objtype]!),
+        RELATIONS[node.objtype]!,
+      );
     case 'OBJECT_SCHEMA':
       return owned(schemaNamed(session, constantText(object)), 'schema');
     case 'OBJECT_DATABASE': {
       const found = catalog.databaseByName(constantText(object));
-      if (found === undefined) throw new PgError(SqlState.invalidCatalogName, `database "${constantText(object)}" does not exist`);
+      if (found === undefined)
+        throw new PgError(
+          SqlState.invalidCatalogName,
+          `database "${constantText(object)}" does not exist`,
+        );
       return owned(found, 'database');
     }
     case 'OBJECT_ROLE': {
@@ -66,7 +73,14 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
     }
     case 'OBJECT_TYPE':
     case 'OBJECT_DOMAIN':
-      return owned(typeDescriptorNamed(session, listName(names(object)), node.objtype === 'OBJECT_DOMAIN' ? 'domain' : 'type'), 'type');
+      return owned(
+        typeDescriptorNamed(
+          session,
+          listName(names(object)),
+          node.objtype === 'OBJECT_DOMAIN' ? 'domain' : 'type',
+        ),
+        'type',
+      );
     case 'OBJECT_FUNCTION':
     case 'OBJECT_PROCEDURE':
     case 'OBJECT_ROUTINE':
@@ -78,26 +92,42 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
       return domainConstraint(session, object);
     default:
   }
-  throw featureNotSupported(`COMMENT ON ${(node.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`);
+  throw featureNotSupported(
+    `COMMENT ON ${(node.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`,
+  );
 }
 
-function relation(session: SessionContext, parts: readonly string[], word: string): Extract<Descriptor, {kind: 'table' | 'view' | 'index' | 'sequence'}> {
+function relation(
+  session: SessionContext,
+  parts: readonly string[],
+  word: string,
+): Extract<Descriptor, {kind: 'table' | 'view' | 'index' | 'sequence'}> {
   const name = listName(parts);
   const found = findRelation(session, name, false);
-  if (found === undefined) throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
-  if (found.kind === 'systemRelation') throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${found.name}`);
+  if (found === undefined)
+    throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
+  if (found.kind === 'systemRelation')
+    throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${found.name}`);
   if (found.kind === word) return found;
-  throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not ${word === 'index' ? 'an' : 'a'} ${word}`);
+  throw new PgError(
+    SqlState.wrongObjectType,
+    `"${found.name}" is not ${word === 'index' ? 'an' : 'a'} ${word}`,
+  );
 }
 
-function commentColumn(session: SessionContext, parts: readonly string[], comment: string | null): void {
+function commentColumn(
+  session: SessionContext,
+  parts: readonly string[],
+  comment: string | null,
+): void {
   const column = parts.at(-1) ?? '';
   const name = listName(parts.slice(0, -1));
   const found = findRelation(session, name, false);
   const {catalog} = session.transaction;
   if (found === undefined) {
     const type = typeDescriptorNamed(session, name, 'type');
-    if (type.typeKind !== 'c') throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
+    if (type.typeKind !== 'c')
+      throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
     checkOwner(catalog, session.currentRole, type, 'type');
     change(session, puts({...type, columns: withComment(type, column, comment)}));
     return;
@@ -111,9 +141,16 @@ function commentColumn(session: SessionContext, parts: readonly string[], commen
 
 type Columns = Extract<Descriptor, {kind: 'table'}>['columns'];
 
-function withComment(object: {readonly name: string; readonly columns: Columns}, name: string, comment: string | null): Columns {
+function withComment(
+  object: {readonly name: string; readonly columns: Columns},
+  name: string,
+  comment: string | null,
+): Columns {
   if (!object.columns.some(column => column.name === name && !column.isDropped)) {
-    throw new PgError(SqlState.undefinedColumn, `column "${name}" of relation "${object.name}" does not exist`);
+    throw new PgError(
+      SqlState.undefinedColumn,
+      `column "${name}" of relation "${object.name}" does not exist`,
+    );
   }
   return object.columns.map(column => (column.name === name ? {...column, comment} : column));
 }
@@ -124,14 +161,26 @@ function constraintOf(session: SessionContext, parts: readonly string[]): Descri
   checkOwner(catalog, session.currentRole, table, 'table');
   const found = catalog.constraintsOf(table.oid).find(each => each.name === parts.at(-1));
   if (found !== undefined) return found;
-  throw new PgError(SqlState.undefinedObject, `constraint "${parts.at(-1) ?? ''}" for table "${table.name}" does not exist`);
+  throw new PgError(
+    SqlState.undefinedObject,
+    `constraint "${parts.at(-1) ?? ''}" for table "${table.name}" does not exist`,
+  );
 }
 
 function domainConstraint(session: SessionContext, object: Node): Descriptor {
   const items = 'List' in object ? (object.List.items ?? []) : [];
-  const type = typeDescriptorNamed(session, listName(items[0] === undefined ? [] : names(items[0])), 'domain');
+  const type = typeDescriptorNamed(
+    session,
+    listName(items[0] === undefined ? [] : names(items[0])),
+    'domain',
+  );
   const name = items[1] === undefined ? '' : constantText(items[1]);
-  const found = session.transaction.catalog.constraintsOf(type.oid).find(each => each.name === name);
+  const found = session.transaction.catalog
+    .constraintsOf(type.oid)
+    .find(each => each.name === name);
   if (found !== undefined) return found;
-  throw new PgError(SqlState.undefinedObject, `constraint "${name}" for domain "${type.name}" does not exist`);
+  throw new PgError(
+    SqlState.undefinedObject,
+    `constraint "${name}" for domain "${type.name}" does not exist`,
+  );
 }

@@ -1,10 +1,22 @@
 import type {Constraint, Node} from '@pgsql/types';
-import type {ColumnDescriptor, ConstraintDescriptor, IndexDescriptor, IndexKey, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  ConstraintDescriptor,
+  IndexDescriptor,
+  IndexKey,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
-import {chooseConstraintName, chooseRelationName, columnsPart, indexColumnNames, type NameChooser} from './choose-name.ts';
+import {
+  chooseConstraintName,
+  chooseRelationName,
+  columnsPart,
+  indexColumnNames,
+  type NameChooser,
+} from './choose-name.ts';
 import {bindCondition} from './definition-binding.ts';
 import {errorAt, newOid, NO_OID} from './ddl.ts';
 
@@ -17,7 +29,11 @@ export interface ConstraintPlace {
 }
 
 /** A constraint without its particulars. */
-export function plainConstraint(place: ConstraintPlace, type: ConstraintDescriptor['type'], name: string): ConstraintDescriptor {
+export function plainConstraint(
+  place: ConstraintPlace,
+  type: ConstraintDescriptor['type'],
+  name: string,
+): ConstraintDescriptor {
   return {
     kind: 'constraint',
     oid: newOid(place.session),
@@ -44,7 +60,10 @@ export function plainConstraint(place: ConstraintPlace, type: ConstraintDescript
 }
 
 /** A live column by name. */
-export function columnNamed(table: {readonly columns: readonly ColumnDescriptor[]}, name: string): ColumnDescriptor | undefined {
+export function columnNamed(
+  table: {readonly columns: readonly ColumnDescriptor[]},
+  name: string,
+): ColumnDescriptor | undefined {
   return table.columns.find(column => column.name === name && !column.isDropped);
 }
 
@@ -52,18 +71,36 @@ export function columnNamed(table: {readonly columns: readonly ColumnDescriptor[
 export function defineCheck(place: ConstraintPlace, node: Constraint): ConstraintDescriptor {
   const {session, table, text, chooser} = place;
   if (node.conname !== undefined && chooser.taken.has(`check:${node.conname}`)) {
-    throw new PgError(SqlState.duplicateObject, `check constraint "${node.conname}" already exists`);
+    throw new PgError(
+      SqlState.duplicateObject,
+      `check constraint "${node.conname}" already exists`,
+    );
   }
-  if (node.is_enforced === false && node.contype === 'CONSTR_CHECK' && node.skip_validation === true) {
+  if (
+    node.is_enforced === false &&
+    node.contype === 'CONSTR_CHECK' &&
+    node.skip_validation === true
+  ) {
     throw featureNotSupported('NOT ENFORCED constraints are not supported');
   }
   const stored = bindCondition(
-    {session, text, clause: 'check constraints', columns: table.columns, relationName: table.name, domainValue: null},
+    {
+      session,
+      text,
+      clause: 'check constraints',
+      columns: table.columns,
+      relationName: table.name,
+      domainValue: null,
+    },
     node.raw_expr!,
     'CHECK',
   );
-  const column = stored.columns.length === 1 ? table.columns.find(each => each.attnum === stored.columns[0]) : undefined;
-  const name = node.conname ?? chooseConstraintName(chooser, [table.name, column?.name ?? null, 'check']);
+  const column =
+    stored.columns.length === 1
+      ? table.columns.find(each => each.attnum === stored.columns[0])
+      : undefined;
+  const name =
+    node.conname ?? chooseConstraintName(chooser, [table.name, column?.name ?? null, 'check']);
   chooser.taken.add(`check:${name}`);
   return {
     ...plainConstraint(place, 'c', name),
@@ -81,13 +118,21 @@ export interface KeyDefinition {
 
 /** A plain ascending key column. */
 export function plainKey(column: ColumnDescriptor): IndexKey {
-  return {attnum: column.attnum, expressionText: null, descending: false, nullsFirst: false, opclass: NO_OID, collation: column.collation};
+  return {
+    attnum: column.attnum,
+    expressionText: null,
+    descending: false,
+    nullsFirst: false,
+    opclass: NO_OID,
+    collation: column.collation,
+  };
 }
 
 /** PRIMARY KEY or UNIQUE (columns). */
 export function defineKey(place: ConstraintPlace, node: Constraint): KeyDefinition {
   const {session, table, chooser} = place;
-  if (node.without_overlaps === true) throw featureNotSupported('WITHOUT OVERLAPS is not supported');
+  if (node.without_overlaps === true)
+    throw featureNotSupported('WITHOUT OVERLAPS is not supported');
   const isPrimary = node.contype === 'CONSTR_PRIMARY';
   const columns = keyColumns(place, node, isPrimary ? 'primary key' : 'unique');
   const included = stringList(node.including).map(name => includedColumn(place, name));
@@ -96,7 +141,11 @@ export function defineKey(place: ConstraintPlace, node: Constraint): KeyDefiniti
     node.conname ??
     (isPrimary
       ? chooseRelationName(chooser, [table.name, null, 'pkey'], true)
-      : chooseRelationName(chooser, [table.name, columnsPart([...names, ...included.map(each => each.name)]), 'key'], true));
+      : chooseRelationName(
+          chooser,
+          [table.name, columnsPart([...names, ...included.map(each => each.name)]), 'key'],
+          true,
+        ));
   if (node.conname !== undefined) claimName(place, name);
   const index = newOid(session);
   const constraint: ConstraintDescriptor = {
@@ -124,7 +173,9 @@ export function defineKey(place: ConstraintPlace, node: Constraint): KeyDefiniti
       isPrimary,
       nullsNotDistinct: node.nulls_not_distinct === true,
       predicateText: null,
-      options: defElems(node.options).map(option => `${option.defname ?? ''}=${constantText(option.arg)}`),
+      options: defElems(node.options).map(
+        option => `${option.defname ?? ''}=${constantText(option.arg)}`,
+      ),
       constraint: constraint.oid,
     },
   };
@@ -143,10 +194,20 @@ function keyColumns(place: ConstraintPlace, node: Constraint, word: string): Col
   for (const name of stringList(node.keys)) {
     const column = columnNamed(place.table, name);
     if (column === undefined) {
-      throw errorAt(place.text, node.location, SqlState.undefinedColumn, `column "${name}" named in key does not exist`);
+      throw errorAt(
+        place.text,
+        node.location,
+        SqlState.undefinedColumn,
+        `column "${name}" named in key does not exist`,
+      );
     }
     if (columns.includes(column)) {
-      throw errorAt(place.text, node.location, SqlState.duplicateColumn, `column "${name}" appears twice in ${word} constraint`);
+      throw errorAt(
+        place.text,
+        node.location,
+        SqlState.duplicateColumn,
+        `column "${name}" appears twice in ${word} constraint`,
+      );
     }
     columns.push(column);
   }
@@ -155,7 +216,8 @@ function keyColumns(place: ConstraintPlace, node: Constraint, word: string): Col
 
 function includedColumn(place: ConstraintPlace, name: string): ColumnDescriptor {
   const column = columnNamed(place.table, name);
-  if (column === undefined) throw new PgError(SqlState.undefinedColumn, `column "${name}" named in key does not exist`);
+  if (column === undefined)
+    throw new PgError(SqlState.undefinedColumn, `column "${name}" named in key does not exist`);
   return column;
 }
 
@@ -163,13 +225,21 @@ function includedColumn(place: ConstraintPlace, name: string): ColumnDescriptor 
 export function defineKeys(place: ConstraintPlace, nodes: readonly Constraint[]): KeyDefinition[] {
   const primary = nodes.filter(node => node.contype === 'CONSTR_PRIMARY');
   if (primary.length > 1) {
-    throw errorAt(place.text, primary[1]!.location, SqlState.invalidTableDefinition, `multiple primary keys for table "${place.table.name}" are not allowed`);
+    throw errorAt(
+      place.text,
+      primary[1]!.location,
+      SqlState.invalidTableDefinition,
+      `multiple primary keys for table "${place.table.name}" are not allowed`,
+    );
   }
   const keys: KeyDefinition[] = [];
   const seen = new Set<string>();
   for (const node of [...primary, ...nodes.filter(each => each.contype === 'CONSTR_UNIQUE')]) {
     const shape = `${stringList(node.keys).join('\0')}|${stringList(node.including).join('\0')}|${node.deferrable === true}|${node.initdeferred === true}`;
-    const isRepeated = seen.has(shape) && node.nulls_not_distinct !== true && (node.conname === undefined || keys.some(key => key.constraint.type === 'p'));
+    const isRepeated =
+      seen.has(shape) &&
+      node.nulls_not_distinct !== true &&
+      (node.conname === undefined || keys.some(key => key.constraint.type === 'p'));
     if (isRepeated) continue;
     seen.add(shape);
     keys.push(defineKey(place, node));
@@ -178,13 +248,21 @@ export function defineKeys(place: ConstraintPlace, nodes: readonly Constraint[])
 }
 
 /** Columns of a table with those of its primary key NOT NULL. */
-export function withKeyColumns(columns: readonly ColumnDescriptor[], keys: readonly KeyDefinition[]): readonly ColumnDescriptor[] {
+export function withKeyColumns(
+  columns: readonly ColumnDescriptor[],
+  keys: readonly KeyDefinition[],
+): readonly ColumnDescriptor[] {
   const primary = keys.find(key => key.constraint.type === 'p');
   if (primary === undefined) return columns;
-  return columns.map(column => (primary.constraint.columns.includes(column.attnum) && !column.isNotNull ? {...column, isNotNull: true} : column));
+  return columns.map(column =>
+    primary.constraint.columns.includes(column.attnum) && !column.isNotNull
+      ? {...column, isNotNull: true}
+      : column,
+  );
 }
 
 /** Refuses what no table can have yet. */
 export function rejectExclusion(node: Node): void {
-  if ('Constraint' in node && node.Constraint.contype === 'CONSTR_EXCLUSION') throw featureNotSupported('exclusion constraints are not supported');
+  if ('Constraint' in node && node.Constraint.contype === 'CONSTR_EXCLUSION')
+    throw featureNotSupported('exclusion constraints are not supported');
 }

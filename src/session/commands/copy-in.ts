@@ -20,7 +20,12 @@ import {CopySource, type CopyColumn} from './copy-source.ts';
  * COPY FROM STDIN: an INSERT whose VALUES are the client's rows, so that defaults, checks, keys and owners are those of INSERT.
  * Nothing is kept when a line is bad.
  */
-export async function copyIn(session: SessionContext, table: TableDescriptor, names: readonly string[], options: CopyOptions): Promise<string> {
+export async function copyIn(
+  session: SessionContext,
+  table: TableDescriptor,
+  names: readonly string[],
+  options: CopyOptions,
+): Promise<string> {
   const {catalog} = session.transaction;
   const columns = names.map((name): CopyColumn => {
     const column = table.columns.find(each => each.name === name && !each.isDropped);
@@ -32,14 +37,22 @@ export async function copyIn(session: SessionContext, table: TableDescriptor, na
   const values = names.map((_, i) => `$${i + 1}`).join(', ');
   const text = `INSERT INTO ${quoteIdentifier(schema)}.${quoteIdentifier(table.name)} (${list}) VALUES (${values})`;
   const statement = session.engine.parser.parse(text)[0]!;
-  const {entry} = session.planner.plan(statement, columns.map(column => column.type.oid));
+  const {entry} = session.planner.plan(
+    statement,
+    columns.map(column => column.type.oid),
+  );
   const {root} = entry.plan;
   assert(root.kind === 'insert', 'an INSERT is planned as one');
   session.checkPrivileges(entry.plan);
   checkBinaryEncoding(session.settings.clientEncoding, options);
   const order = parameterOrder(root);
   const target = {relation: table.name, columns: names};
-  const source = new CopySource(target, columns, options, options.hasEncoding === true ? null : session.settings.clientEncoding);
+  const source = new CopySource(
+    target,
+    columns,
+    options,
+    options.hasEncoding === true ? null : session.settings.clientEncoding,
+  );
   const operator = buildOperator(root, {
     library: session.engine.library,
     types: catalog,
@@ -58,7 +71,11 @@ export async function copyIn(session: SessionContext, table: TableDescriptor, na
     return execution.tag(0).replace('INSERT 0', 'COPY');
   } catch (error) {
     // Errors of constraints name the line that was read last.
-    throw error instanceof PgError && error.fields.where === undefined && error.code !== SqlState.foreignKeyViolation ? withWhere(error, lineWhere(target, source.line)) : error;
+    throw error instanceof PgError &&
+      error.fields.where === undefined &&
+      error.code !== SqlState.foreignKeyViolation
+      ? withWhere(error, lineWhere(target, source.line))
+      : error;
   } finally {
     session.copyIn = null;
     execution.close();

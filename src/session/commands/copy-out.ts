@@ -13,7 +13,12 @@ import type {Execution, RowReceiver} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
 
 /** Runs a query and writes its rows as CopyData, one message per row. Returns the tag. */
-export async function copyOut(session: SessionContext, execution: Execution, shape: ResultShape, options: CopyOptions): Promise<string> {
+export async function copyOut(
+  session: SessionContext,
+  execution: Execution,
+  shape: ResultShape,
+  options: CopyOptions,
+): Promise<string> {
   const {sink} = session;
   const receiver = new CopyOutReceiver(session, shape, options);
   checkBinaryEncoding(session.settings.clientEncoding, options);
@@ -30,7 +35,10 @@ export async function copyOut(session: SessionContext, execution: Execution, sha
 }
 
 /** Values of binary COPY are not transcoded. */
-export function checkBinaryEncoding(encoding: SingleByteEncoding | null, options: CopyOptions): void {
+export function checkBinaryEncoding(
+  encoding: SingleByteEncoding | null,
+  options: CopyOptions,
+): void {
   if (encoding === null || options.format !== 'binary' || options.hasEncoding === true) return;
   throw featureNotSupported(`binary COPY with client_encoding ${encoding.name} is not supported`);
 }
@@ -50,13 +58,19 @@ class CopyOutReceiver implements RowReceiver {
     this.#shape = shape;
     this.#types = shape.fields.map(field => field.type);
     this.#options = options;
-    this.#writer = options.format === 'binary' ? null : createCopyWriter(options, this.#types, session.evalContext.format);
+    this.#writer =
+      options.format === 'binary'
+        ? null
+        : createCopyWriter(options, this.#types, session.evalContext.format);
   }
 
   start(): void {
     if (this.#writer === null) writeBinaryHeader(this.#out);
     else if (this.#options.header !== 'none') {
-      this.#writer.writeHeader(this.#shape.fields.map(field => field.name), this.#out);
+      this.#writer.writeHeader(
+        this.#shape.fields.map(field => field.name),
+        this.#out,
+      );
       this.#send();
     }
   }
@@ -64,7 +78,8 @@ class CopyOutReceiver implements RowReceiver {
   rows(batch: Batch): void {
     for (let i = 0; i < batch.count; i++) {
       readRow(batch, i, this.#row);
-      if (this.#writer === null) writeBinaryRow(this.#row, this.#types, this.#session.evalContext.format, this.#out);
+      if (this.#writer === null)
+        writeBinaryRow(this.#row, this.#types, this.#session.evalContext.format, this.#out);
       else this.#writer.writeRow(this.#row, this.#out);
       this.#send();
     }
@@ -82,7 +97,10 @@ class CopyOutReceiver implements RowReceiver {
   #send(): void {
     const bytes = this.#out.view();
     const {clientEncoding} = this.#session.settings;
-    const isRecoded = clientEncoding !== null && this.#options.hasEncoding !== true && !isAscii(bytes, 0, bytes.length);
+    const isRecoded =
+      clientEncoding !== null &&
+      this.#options.hasEncoding !== true &&
+      !isAscii(bytes, 0, bytes.length);
     this.#session.sink.copyData(isRecoded ? clientEncoding.encode(bytes.toString('utf8')) : bytes);
     this.#out.reset();
   }

@@ -8,7 +8,13 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {CopyBinaryReader} from '../../copy/copy-binary.ts';
 import {CopyCsvReader} from '../../copy/copy-csv-reader.ts';
 import type {CopyOptions, CopyTarget} from '../../copy/copy-options.ts';
-import {fieldWhere, lineWhere, withWhere, type CopyReader, type CopyRow} from '../../copy/copy-row.ts';
+import {
+  fieldWhere,
+  lineWhere,
+  withWhere,
+  type CopyReader,
+  type CopyRow,
+} from '../../copy/copy-row.ts';
 import {CopyTextReader} from '../../copy/copy-text-reader.ts';
 import {RowBatchBuilder} from '../../exec/column-store.ts';
 import type {Operator, RunContext} from '../../exec/operator.ts';
@@ -44,13 +50,22 @@ export class CopySource implements Operator, CopyInReceiver {
   #rowNumber = 0;
 
   /** `encoding` is the client's, null = UTF-8. */
-  constructor(target: CopyTarget, columns: readonly CopyColumn[], options: CopyOptions, encoding: SingleByteEncoding | null) {
+  constructor(
+    target: CopyTarget,
+    columns: readonly CopyColumn[],
+    options: CopyOptions,
+    encoding: SingleByteEncoding | null,
+  ) {
     this.#encoding = encoding;
     this.#target = target;
     this.#columns = columns;
     this.#binary = options.format === 'binary' ? new CopyBinaryReader(target) : null;
     this.#text =
-      options.format === 'binary' ? null : options.format === 'csv' ? new CopyCsvReader(options, target) : new CopyTextReader(options, target);
+      options.format === 'binary'
+        ? null
+        : options.format === 'csv'
+          ? new CopyCsvReader(options, target)
+          : new CopyTextReader(options, target);
     this.#builder = new RowBatchBuilder(columns.map(column => column.type));
     this.#row = new Array<Datum>(columns.length).fill(null);
   }
@@ -60,7 +75,8 @@ export class CopySource implements Operator, CopyInReceiver {
   data(chunk: Buffer): Promise<void> | undefined {
     if (this.#error !== null) return undefined;
     // The chunk is the connection's own memory: kept only as a copy.
-    const copy = this.#encoding === null ? Buffer.from(chunk) : Buffer.from(this.#encoding.decode(chunk));
+    const copy =
+      this.#encoding === null ? Buffer.from(chunk) : Buffer.from(this.#encoding.decode(chunk));
     (this.#text ?? this.#binary)!.push(copy);
     this.#buffered += copy.length;
     this.#wake();
@@ -115,7 +131,11 @@ export class CopySource implements Operator, CopyInReceiver {
       batch.count = count;
       return batch;
     }
-    if (this.#error !== null) throw withWhere(this.#error, lineWhere(this.#target, this.#text === null ? this.line : this.line + 1));
+    if (this.#error !== null)
+      throw withWhere(
+        this.#error,
+        lineWhere(this.#target, this.#text === null ? this.line : this.line + 1),
+      );
     if (this.#hasEnded) return END;
     this.#arrival ??= Promise.withResolvers<void>();
     this.#run.pause = this.#arrival.promise;
@@ -147,7 +167,9 @@ export class CopySource implements Operator, CopyInReceiver {
   }
 
   #fieldError(error: unknown, row: CopyRow, column: number): unknown {
-    return error instanceof PgError ? withWhere(error, fieldWhere(this.#target, row, column)) : error;
+    return error instanceof PgError
+      ? withWhere(error, fieldWhere(this.#target, row, column))
+      : error;
   }
 
   #readBinary(reader: CopyBinaryReader): boolean {
@@ -164,7 +186,8 @@ export class CopySource implements Operator, CopyInReceiver {
       }
       const input = new ByteReader(Buffer.from(field.buffer, field.byteOffset, field.length));
       this.#row[c] = type.receive(input, typmod, settings);
-      if (input.remaining > 0) throw new PgError(SqlState.invalidBinaryRepresentation, 'incorrect binary data format');
+      if (input.remaining > 0)
+        throw new PgError(SqlState.invalidBinaryRepresentation, 'incorrect binary data format');
     }
     return true;
   }

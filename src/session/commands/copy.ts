@@ -19,20 +19,33 @@ export function copyCommand({session, node, statement}: CommandInput<CopyStmt>):
   return new CommandExecution(() => perform(session, node, statement));
 }
 
-async function perform(session: SessionContext, node: CopyStmt, statement: ParsedStatement): Promise<string> {
+async function perform(
+  session: SessionContext,
+  node: CopyStmt,
+  statement: ParsedStatement,
+): Promise<string> {
   if (node.is_program === true) throw featureNotSupported('COPY with PROGRAM is not supported');
   if (node.filename !== undefined) {
     throw featureNotSupported('COPY from or to a file of the server is not supported', {
       hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
     });
   }
-  if (node.whereClause !== undefined) throw featureNotSupported('COPY FROM with WHERE is not supported');
+  if (node.whereClause !== undefined)
+    throw featureNotSupported('COPY FROM with WHERE is not supported');
   return node.is_from === true ? from(session, node) : to(session, node, statement);
 }
 
-async function to(session: SessionContext, node: CopyStmt, statement: ParsedStatement): Promise<string> {
-  const source = node.query === undefined ? tableQuery(session, node) : {...statement, ast: node.query, custom: null};
-  if (!session.planner.isPlannable(source)) throw featureNotSupported('COPY of this statement is not supported');
+async function to(
+  session: SessionContext,
+  node: CopyStmt,
+  statement: ParsedStatement,
+): Promise<string> {
+  const source =
+    node.query === undefined
+      ? tableQuery(session, node)
+      : {...statement, ast: node.query, custom: null};
+  if (!session.planner.isPlannable(source))
+    throw featureNotSupported('COPY of this statement is not supported');
   const {entry, slots} = session.planner.plan(source, []);
   if (!entry.plan.returnsRows) throw featureNotSupported('COPY query must have a RETURNING clause');
   const shape = shapeOf(entry.plan.columns);
@@ -62,26 +75,44 @@ async function from(session: SessionContext, node: CopyStmt): Promise<string> {
   return copyIn(session, table, columns, options);
 }
 
-function target(session: SessionContext, node: CopyStmt): {table: TableDescriptor; columns: string[]} {
+function target(
+  session: SessionContext,
+  node: CopyStmt,
+): {table: TableDescriptor; columns: string[]} {
   const relation = findRelation(session, node.relation!);
   if (relation.kind === 'view') {
-    throw new PgError(SqlState.wrongObjectType, `cannot copy ${node.is_from === true ? 'to' : 'from'} view "${relation.name}"`, {
-      hint: node.is_from === true ? undefined : 'Try the COPY (SELECT ...) TO variant.',
-    });
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `cannot copy ${node.is_from === true ? 'to' : 'from'} view "${relation.name}"`,
+      {
+        hint: node.is_from === true ? undefined : 'Try the COPY (SELECT ...) TO variant.',
+      },
+    );
   }
   if (relation.kind !== 'table') {
-    throw new PgError(SqlState.wrongObjectType, `cannot copy ${node.is_from === true ? 'to' : 'from'} relation "${relation.name}"`);
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `cannot copy ${node.is_from === true ? 'to' : 'from'} relation "${relation.name}"`,
+    );
   }
   const live = relation.columns.filter(column => !column.isDropped);
   const names = stringList(node.attlist);
-  if (names.length === 0) return {table: relation, columns: live.filter(column => column.generated === '').map(column => column.name)};
+  if (names.length === 0)
+    return {
+      table: relation,
+      columns: live.filter(column => column.generated === '').map(column => column.name),
+    };
   for (const [index, name] of names.entries()) {
     const column = live.find(each => each.name === name);
     const isHidden = name === '_user_id' && relation.tableKind !== 'shared';
     if (column === undefined && !isHidden) {
-      throw new PgError(SqlState.undefinedColumn, `column "${name}" of relation "${relation.name}" does not exist`);
+      throw new PgError(
+        SqlState.undefinedColumn,
+        `column "${name}" of relation "${relation.name}" does not exist`,
+      );
     }
-    if (names.indexOf(name) !== index) throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
+    if (names.indexOf(name) !== index)
+      throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
     if (column?.generated === 's') {
       throw new PgError(SqlState.invalidColumnReference, `column "${name}" is a generated column`, {
         detail: 'Generated columns cannot be used in COPY.',
@@ -93,7 +124,10 @@ function target(session: SessionContext, node: CopyStmt): {table: TableDescripto
 
 /** The options as the grammar gives them. */
 function copyOptions(node: CopyStmt): CopyOption[] {
-  return defElems(node.options).map(option => ({name: option.defname ?? '', value: optionValue(option)}));
+  return defElems(node.options).map(option => ({
+    name: option.defname ?? '',
+    value: optionValue(option),
+  }));
 }
 
 function optionValue(option: DefElem): CopyOption['value'] {

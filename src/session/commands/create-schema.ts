@@ -11,18 +11,30 @@ import {change, ddlExecution, newOid, notice, puts} from './ddl.ts';
 import {roleNamed} from './object-names.ts';
 
 /** CREATE SCHEMA [IF NOT EXISTS] [name] [AUTHORIZATION role] [element ...]; CREATE NAMESPACE is the same. */
-export function createSchemaCommand({session, node, statement}: CommandInput<CreateSchemaStmt>): Execution {
+export function createSchemaCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CreateSchemaStmt>): Execution {
   return ddlExecution(session, 'CREATE SCHEMA', async () => {
     const owner = ownerOf(session, node);
     const name = node.schemaname ?? owner.name;
     checkRights(session, owner, name);
     const {catalog} = session.transaction;
     if (catalog.schemaByName(name) !== undefined) {
-      if (node.if_not_exists !== true) throw new PgError(SqlState.duplicateSchema, `schema "${name}" already exists`);
+      if (node.if_not_exists !== true)
+        throw new PgError(SqlState.duplicateSchema, `schema "${name}" already exists`);
       notice(session, `schema "${name}" already exists, skipping`, {}, SqlState.duplicateSchema);
       return;
     }
-    const schema: SchemaDescriptor = {kind: 'schema', oid: newOid(session), name, owner: owner.oid, acl: null, comment: null};
+    const schema: SchemaDescriptor = {
+      kind: 'schema',
+      oid: newOid(session),
+      name,
+      owner: owner.oid,
+      acl: null,
+      comment: null,
+    };
     change(session, puts(schema));
     await createElements(session, node, statement, {schema: name, owner});
   });
@@ -39,7 +51,10 @@ function checkRights(session: SessionContext, owner: RoleDescriptor, name: strin
     if (database.oid !== catalog.databaseOid) continue;
     const target = {kind: 'd', owner: database.owner, acl: database.acl} as const;
     if (!hasPrivileges(catalog, session.currentRole, target, 'C')) {
-      throw new PgError(SqlState.insufficientPrivilege, `permission denied for database ${database.name}`);
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `permission denied for database ${database.name}`,
+      );
     }
   }
   const {currentRole} = session;
@@ -53,7 +68,14 @@ function checkRights(session: SessionContext, owner: RoleDescriptor, name: strin
 }
 
 /** The order in which PostgreSQL makes embedded elements. */
-const ELEMENT_ORDER: readonly string[] = ['CreateSeqStmt', 'CreateStmt', 'ViewStmt', 'IndexStmt', 'CreateTrigStmt', 'GrantStmt'];
+const ELEMENT_ORDER: readonly string[] = [
+  'CreateSeqStmt',
+  'CreateStmt',
+  'ViewStmt',
+  'IndexStmt',
+  'CreateTrigStmt',
+  'GrantStmt',
+];
 
 async function createElements(
   session: SessionContext,
@@ -67,7 +89,11 @@ async function createElements(
   const path = session.settings.raw('search_path') ?? '';
   const mark = session.settings.mark();
   session.setCurrentRole(into.owner.oid);
-  session.settings.set('search_path', `"${into.schema.replaceAll('"', '""')}"${path === '' ? '' : `, ${path}`}`, true);
+  session.settings.set(
+    'search_path',
+    `"${into.schema.replaceAll('"', '""')}"${path === '' ? '' : `, ${path}`}`,
+    true,
+  );
   try {
     for (const element of elements) {
       const ast = inSchema(element, into.schema);
@@ -87,10 +113,16 @@ function orderOf(node: Node): number {
 
 /** An element with its object in the new schema; 42P15 when it names another. */
 function inSchema(node: Node, schema: string): Node {
-  if ('CreateStmt' in node) return {CreateStmt: {...node.CreateStmt, relation: placed(node.CreateStmt.relation, schema)}};
-  if ('CreateSeqStmt' in node) return {CreateSeqStmt: {...node.CreateSeqStmt, sequence: placed(node.CreateSeqStmt.sequence, schema)}};
-  if ('ViewStmt' in node) return {ViewStmt: {...node.ViewStmt, view: placed(node.ViewStmt.view, schema)}};
-  if ('IndexStmt' in node) return {IndexStmt: {...node.IndexStmt, relation: placed(node.IndexStmt.relation, schema)}};
+  if ('CreateStmt' in node)
+    return {CreateStmt: {...node.CreateStmt, relation: placed(node.CreateStmt.relation, schema)}};
+  if ('CreateSeqStmt' in node)
+    return {
+      CreateSeqStmt: {...node.CreateSeqStmt, sequence: placed(node.CreateSeqStmt.sequence, schema)},
+    };
+  if ('ViewStmt' in node)
+    return {ViewStmt: {...node.ViewStmt, view: placed(node.ViewStmt.view, schema)}};
+  if ('IndexStmt' in node)
+    return {IndexStmt: {...node.IndexStmt, relation: placed(node.IndexStmt.relation, schema)}};
   return node;
 }
 

@@ -20,17 +20,41 @@ import {readOptions, tableOptions} from './table-options.ts';
 import {viewColumns} from './view.ts';
 
 /** CREATE TABLE AS. */
-export function createTableAsCommand({session, node, statement, params}: CommandInput<CreateTableAsStmt>): Execution {
-  if (node.objtype !== 'OBJECT_TABLE') throw featureNotSupported('materialized views are not supported');
+export function createTableAsCommand({
+  session,
+  node,
+  statement,
+  params,
+}: CommandInput<CreateTableAsStmt>): Execution {
+  if (node.objtype !== 'OBJECT_TABLE')
+    throw featureNotSupported('materialized views are not supported');
   const query = node.query;
-  if (query === undefined || 'ExecuteStmt' in query) throw featureNotSupported('CREATE TABLE AS EXECUTE is not supported');
-  return makeTableAs(session, {statement, query, into: node.into ?? {}, params, isIfNotExists: node.if_not_exists === true});
+  if (query === undefined || 'ExecuteStmt' in query)
+    throw featureNotSupported('CREATE TABLE AS EXECUTE is not supported');
+  return makeTableAs(session, {
+    statement,
+    query,
+    into: node.into ?? {},
+    params,
+    isIfNotExists: node.if_not_exists === true,
+  });
 }
 
 /** SELECT ... INTO table. */
-export function selectIntoCommand({session, node, statement, params}: CommandInput<SelectStmt>): Execution {
+export function selectIntoCommand({
+  session,
+  node,
+  statement,
+  params,
+}: CommandInput<SelectStmt>): Execution {
   const {intoClause, ...query} = node;
-  return makeTableAs(session, {statement, query: {SelectStmt: query}, into: intoClause ?? {}, params, isIfNotExists: false});
+  return makeTableAs(session, {
+    statement,
+    query: {SelectStmt: query},
+    into: intoClause ?? {},
+    params,
+    isIfNotExists: false,
+  });
 }
 
 interface TableAs {
@@ -44,14 +68,22 @@ interface TableAs {
 function makeTableAs(session: SessionContext, made: TableAs): Execution {
   return ddlExecution(session, 'CREATE TABLE AS', async () => {
     const {into, statement} = made;
-    if (into.onCommit !== undefined && into.onCommit !== 'ONCOMMIT_NOOP' && into.onCommit !== 'ONCOMMIT_PRESERVE_ROWS') {
+    if (
+      into.onCommit !== undefined &&
+      into.onCommit !== 'ONCOMMIT_NOOP' &&
+      into.onCommit !== 'ONCOMMIT_PRESERVE_ROWS'
+    ) {
       throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
     }
-    const plan = planStatement({ast: made.query, text: statement.text}, session.planner.context([])).plan;
+    const plan = planStatement(
+      {ast: made.query, text: statement.text},
+      session.planner.context([]),
+    ).plan;
     const entry = new StoredPlan(plan, session.transaction.catalog);
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
-      if (!made.isIfNotExists) throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
+      if (!made.isIfNotExists)
+        throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
       notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
       return undefined;
     }
@@ -76,12 +108,19 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       forceRowSecurity: false,
     };
     putTable(session, table, [], []);
-    return into.skipData === true ? 'CREATE TABLE AS' : `SELECT ${await fill(session, table, entry, made.params)}`;
+    return into.skipData === true
+      ? 'CREATE TABLE AS'
+      : `SELECT ${await fill(session, table, entry, made.params)}`;
   });
 }
 
 /** Runs the query into the new table; returns the number of rows. */
-async function fill(session: SessionContext, table: TableDescriptor, entry: PlanEntry, params: readonly Datum[]): Promise<number> {
+async function fill(
+  session: SessionContext,
+  table: TableDescriptor,
+  entry: PlanEntry,
+  params: readonly Datum[],
+): Promise<number> {
   const {transaction, storages} = session;
   const storage = storages.get(transaction.catalog, table.oid);
   const owner: OwnerId = table.tableKind === 'shared' ? (0 as OwnerId) : session.effectiveOwner;
@@ -95,7 +134,10 @@ async function fill(session: SessionContext, table: TableDescriptor, entry: Plan
         rows.push(row.slice(0, storage.columns.length));
       }
       const {taken, result} = transaction.tx.insertMany(storage, rows, owner, 0);
-      assert(result === 'done' && taken === rows.length, 'a new table has no keys and no other writers');
+      assert(
+        result === 'done' && taken === rows.length,
+        'a new table has no keys and no other writers',
+      );
       count += taken;
     },
     isFull: false,

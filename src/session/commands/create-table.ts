@@ -1,5 +1,11 @@
 import type {Constraint, CreateStmt, Node} from '@pgsql/types';
-import type {ColumnDescriptor, ConstraintDescriptor, IndexDescriptor, SequenceDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  ConstraintDescriptor,
+  IndexDescriptor,
+  SequenceDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
@@ -8,9 +14,20 @@ import type {Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {chooseRelationName, columnsPart, indexColumnNames} from './choose-name.ts';
-import {checkColumnName, defineColumn, type ColumnDraft, type TablePlace} from './column-definitions.ts';
+import {
+  checkColumnName,
+  defineColumn,
+  type ColumnDraft,
+  type TablePlace,
+} from './column-definitions.ts';
 import {columnValues} from './column-values.ts';
-import {defineCheck, defineKeys, plainConstraint, withKeyColumns, type ConstraintPlace} from './constraint-definitions.ts';
+import {
+  defineCheck,
+  defineKeys,
+  plainConstraint,
+  withKeyColumns,
+  type ConstraintPlace,
+} from './constraint-definitions.ts';
 import {change, ddlExecution, newOid, newTypePair, notice, puts} from './ddl.ts';
 import {defineForeignKey} from './foreign-key.ts';
 import {tablePlacement} from './new-relation.ts';
@@ -19,7 +36,11 @@ import {likeTable, type LikeDraft} from './table-like.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 
 /** CREATE [TEMP | UNLOGGED | USER | SHARED | STREAM] TABLE [IF NOT EXISTS]. */
-export function createTableCommand({session, node, statement}: CommandInput<CreateStmt>): Execution {
+export function createTableCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CreateStmt>): Execution {
   return ddlExecution(session, 'CREATE TABLE', async () => {
     rejectUnsupported(node);
     await createTable(session, node, statement);
@@ -27,13 +48,24 @@ export function createTableCommand({session, node, statement}: CommandInput<Crea
 }
 
 function rejectUnsupported(node: CreateStmt): void {
-  if (node.partspec !== undefined || node.partbound !== undefined) throw featureNotSupported('partitioned tables are not supported');
-  if ((node.inhRelations ?? []).length > 0) throw featureNotSupported('table inheritance is not supported');
+  if (node.partspec !== undefined || node.partbound !== undefined)
+    throw featureNotSupported('partitioned tables are not supported');
+  if ((node.inhRelations ?? []).length > 0)
+    throw featureNotSupported('table inheritance is not supported');
   if (node.ofTypename !== undefined) throw featureNotSupported('typed tables are not supported');
-  if (node.tablespacename !== undefined && node.tablespacename !== 'pg_default') throw featureNotSupported('tablespaces are not supported');
+  if (node.tablespacename !== undefined && node.tablespacename !== 'pg_default')
+    throw featureNotSupported('tablespaces are not supported');
   const isTemporary = node.relation?.relpersistence === 't';
-  if (node.oncommit !== undefined && node.oncommit !== 'ONCOMMIT_NOOP' && node.oncommit !== 'ONCOMMIT_PRESERVE_ROWS') {
-    if (!isTemporary) throw new PgError(SqlState.invalidTableDefinition, 'ON COMMIT can only be used on temporary tables');
+  if (
+    node.oncommit !== undefined &&
+    node.oncommit !== 'ONCOMMIT_NOOP' &&
+    node.oncommit !== 'ONCOMMIT_PRESERVE_ROWS'
+  ) {
+    if (!isTemporary)
+      throw new PgError(
+        SqlState.invalidTableDefinition,
+        'ON COMMIT can only be used on temporary tables',
+      );
     throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
   }
 }
@@ -49,19 +81,36 @@ interface Elements {
   readonly likes: LikeDraft[];
 }
 
-async function createTable(session: SessionContext, node: CreateStmt, statement: ParsedStatement): Promise<void> {
+async function createTable(
+  session: SessionContext,
+  node: CreateStmt,
+  statement: ParsedStatement,
+): Promise<void> {
   const {text, custom} = statement;
   const placed = tablePlacement(session, node.relation!, text);
   const {schema, name, persistence} = placed;
   if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
-    if (node.if_not_exists !== true) throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
+    if (node.if_not_exists !== true)
+      throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
     notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
     return;
   }
-  const options = tableOptions(readOptions(session, node.options), custom?.kind === 'createTable' ? custom : null);
+  const options = tableOptions(
+    readOptions(session, node.options),
+    custom?.kind === 'createTable' ? custom : null,
+  );
   const taken = new Set<string>([name]);
   const chooser = {catalog: session.transaction.catalog, schema: schema.oid, taken};
-  const place: TablePlace = {session, text, table: newOid(session), name, schema: schema.oid, owner: session.currentRole, persistence, chooser};
+  const place: TablePlace = {
+    session,
+    text,
+    table: newOid(session),
+    name,
+    schema: schema.oid,
+    owner: session.currentRole,
+    persistence,
+    chooser,
+  };
   const elements = readElements(place, node);
   const base: TableDescriptor = {
     kind: 'table',
@@ -85,12 +134,24 @@ async function createTable(session: SessionContext, node: CreateStmt, statement:
   const sequences = elements.sequences;
   const table = {...base, columns: columnValues(place, base, elements.drafts)};
   const where: ConstraintPlace = {session, text, table, chooser};
-  const checks = [...copiedChecks(where, elements.likes), ...elements.checks.map(each => defineCheck(where, each))];
+  const checks = [
+    ...copiedChecks(where, elements.likes),
+    ...elements.checks.map(each => defineCheck(where, each)),
+  ];
   const keys = defineKeys(where, elements.keys);
   const final: TableDescriptor = {...table, columns: withKeyColumns(table.columns, keys)};
-  const indexes = [...keys.map(key => key.index), ...elements.likes.flatMap(like => copiedIndexes(where, like))];
-  putTable(session, final, [...sequences, ...indexes, ...keys.map(key => key.constraint), ...checks], sequences);
-  for (const each of elements.foreignKeys) change(session, puts(await defineForeignKey({...where, table: final}, each)));
+  const indexes = [
+    ...keys.map(key => key.index),
+    ...elements.likes.flatMap(like => copiedIndexes(where, like)),
+  ];
+  putTable(
+    session,
+    final,
+    [...sequences, ...indexes, ...keys.map(key => key.constraint), ...checks],
+    sequences,
+  );
+  for (const each of elements.foreignKeys)
+    change(session, puts(await defineForeignKey({...where, table: final}, each)));
 }
 
 /** Puts a new table with what belongs to it, and tells storage. */
@@ -102,14 +163,33 @@ export function putTable(
 ): void {
   const {transaction, storages} = session;
   change(session, puts(table, ...parts));
-  const effects: DdlEffect[] = sequences.map(sequence => ({kind: 'createSequence', oid: sequence.oid, state: sequenceState(sequence)}));
-  effects.push({kind: 'createTable', table: storages.of(transaction.catalog, transaction.catalog.tableByOid(table.oid)!)});
+  const effects: DdlEffect[] = sequences.map(sequence => ({
+    kind: 'createSequence',
+    oid: sequence.oid,
+    state: sequenceState(sequence),
+  }));
+  effects.push({
+    kind: 'createTable',
+    table: storages.of(transaction.catalog, transaction.catalog.tableByOid(table.oid)!),
+  });
   for (const effect of effects) transaction.tx.ddl(effect);
 }
 
 function readElements(place: TablePlace, node: CreateStmt): Elements {
-  const elements: Elements = {columns: [], drafts: [], sequences: [], checks: [], keys: [], foreignKeys: [], likes: []};
-  for (const element of [...(node.tableElts ?? []), ...(node.constraints ?? []), ...(node.nnconstraints ?? [])]) {
+  const elements: Elements = {
+    columns: [],
+    drafts: [],
+    sequences: [],
+    checks: [],
+    keys: [],
+    foreignKeys: [],
+    likes: [],
+  };
+  for (const element of [
+    ...(node.tableElts ?? []),
+    ...(node.constraints ?? []),
+    ...(node.nnconstraints ?? []),
+  ]) {
     if ('ColumnDef' in element) {
       const draft = defineColumn(place, element.ColumnDef, elements.columns.length + 1);
       elements.columns.push(draft.column);
@@ -153,11 +233,13 @@ function sortConstraint(elements: Elements, node: Constraint): void {
 }
 
 function checkColumns(columns: readonly ColumnDescriptor[]): void {
-  if (columns.length > 1600) throw new PgError(SqlState.tooManyColumns, 'tables can have at most 1600 columns');
+  if (columns.length > 1600)
+    throw new PgError(SqlState.tooManyColumns, 'tables can have at most 1600 columns');
   const seen = new Set<string>();
   for (const {name} of columns) {
     checkColumnName(name);
-    if (seen.has(name)) throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
+    if (seen.has(name))
+      throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
     seen.add(name);
   }
 }
@@ -166,11 +248,19 @@ function copiedChecks(place: ConstraintPlace, likes: readonly LikeDraft[]): Cons
   return likes.flatMap(like =>
     like.checks.map(check => {
       if (place.chooser.taken.has(`check:${check.name}`)) {
-        throw new PgError(SqlState.duplicateObject, `check constraint "${check.name}" already exists`);
+        throw new PgError(
+          SqlState.duplicateObject,
+          `check constraint "${check.name}" already exists`,
+        );
       }
       place.chooser.taken.add(`check:${check.name}`);
       const columns = check.columns.map(attnum => like.attnums.get(attnum)!);
-      return {...plainConstraint(place, 'c', check.name), columns, expressionText: check.expressionText, comment: check.comment};
+      return {
+        ...plainConstraint(place, 'c', check.name),
+        columns,
+        expressionText: check.expressionText,
+        comment: check.comment,
+      };
     }),
   );
 }
@@ -178,10 +268,28 @@ function copiedChecks(place: ConstraintPlace, likes: readonly LikeDraft[]): Cons
 function copiedIndexes(place: ConstraintPlace, like: LikeDraft): IndexDescriptor[] {
   const {table, chooser, session} = place;
   return like.indexes.map(source => {
-    const keys = source.keys.map(key => (key.attnum === 0 ? key : {...key, attnum: like.attnums.get(key.attnum)!}));
-    const names = keys.map(key => table.columns.find(column => column.attnum === key.attnum)?.name ?? 'expr');
+    const keys = source.keys.map(key =>
+      key.attnum === 0 ? key : {...key, attnum: like.attnums.get(key.attnum)!},
+    );
+    const names = keys.map(
+      key => table.columns.find(column => column.attnum === key.attnum)?.name ?? 'expr',
+    );
     const included = source.included.map(attnum => like.attnums.get(attnum)!);
-    const name = chooseRelationName(chooser, [table.name, columnsPart(indexColumnNames(names)), 'idx']);
-    return {...source, oid: newOid(session), name, owner: table.owner, schema: table.schema, table: table.oid, keys, included, comment: null};
+    const name = chooseRelationName(chooser, [
+      table.name,
+      columnsPart(indexColumnNames(names)),
+      'idx',
+    ]);
+    return {
+      ...source,
+      oid: newOid(session),
+      name,
+      owner: table.owner,
+      schema: table.schema,
+      table: table.oid,
+      keys,
+      included,
+      comment: null,
+    };
   });
 }

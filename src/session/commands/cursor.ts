@@ -19,19 +19,28 @@ const CURSOR_HOLD = 0x20;
 const FETCH_ALL = 9223372036854775807n;
 
 /** DECLARE name [BINARY] [SCROLL] CURSOR [WITH HOLD] FOR query. */
-export function declareCommand({session, node, statement, params}: CommandInput<DeclareCursorStmt>): Execution {
+export function declareCommand({
+  session,
+  node,
+  statement,
+  params,
+}: CommandInput<DeclareCursorStmt>): Execution {
   return new CommandExecution(() => {
     const options = node.options ?? 0;
     const isHold = (options & CURSOR_HOLD) !== 0;
     if (!isHold && !session.transaction.isInBlock && !session.isInMultiStatement) {
-      throw new PgError(SqlState.noActiveSqlTransaction, 'DECLARE CURSOR can only be used in transaction blocks');
+      throw new PgError(
+        SqlState.noActiveSqlTransaction,
+        'DECLARE CURSOR can only be used in transaction blocks',
+      );
     }
     const name = node.portalname ?? '';
     if (session.extended.portals.has(name)) {
       throw new PgError(SqlState.duplicateCursor, `cursor "${name}" already exists`);
     }
     const body: ParsedStatement = {...statement, ast: node.query ?? null, custom: null};
-    if (!session.planner.isPlannable(body)) throw featureNotSupported('a cursor can only be declared for a query');
+    if (!session.planner.isPlannable(body))
+      throw featureNotSupported('a cursor can only be declared for a query');
     const {entry, slots} = session.planner.plan(body, []);
     const inner = session.executePlan(entry, params, slots);
     const isBinary = (options & CURSOR_BINARY) !== 0;
@@ -99,13 +108,19 @@ export class CursorExecution implements Execution {
   }
 
   #collector(): RowReceiver {
-    return {rows: batch => this.#rows.append(batch), isFull: false, drained: () => Promise.resolve()};
+    return {
+      rows: batch => this.#rows.append(batch),
+      isFull: false,
+      drained: () => Promise.resolve(),
+    };
   }
 
   #emit(from: number, to: number, receiver: RowReceiver, isBackward: boolean): void {
     for (let at = from; at < to; at += 1024) {
       const end = Math.min(to, at + 1024);
-      const rows = isBackward ? Int32Array.from({length: end - at}, (_, i) => to - 1 - (at - from) - i) : null;
+      const rows = isBackward
+        ? Int32Array.from({length: end - at}, (_, i) => to - 1 - (at - from) - i)
+        : null;
       if (rows === null) this.#rows.fill(this.#out, null, at, end);
       else this.#rows.fill(this.#out, rows, 0, rows.length);
       this.#out.count = end - at;
@@ -145,7 +160,8 @@ export class CursorExecution implements Execution {
     } else await this.fill(wanted);
     if (wanted < this.#position) this.#assertScrollable();
     this.#position = Math.max(0, Math.min(wanted, this.#rows.size + 1));
-    if (this.#position >= 1 && this.#position <= this.#rows.size) this.#emit(this.#position - 1, this.#position, receiver, false);
+    if (this.#position >= 1 && this.#position <= this.#rows.size)
+      this.#emit(this.#position - 1, this.#position, receiver, false);
     else this.sent = 0;
   }
 
@@ -165,8 +181,10 @@ export class CursorExecution implements Execution {
 export function fetchCommand({session, node}: CommandInput<FetchStmt>): Execution {
   const name = node.portalname ?? '';
   const portal = session.extended.portals.get(name);
-  if (portal === undefined) throw new PgError(SqlState.invalidCursorName, `cursor "${name}" does not exist`);
-  if (!(portal.execution instanceof CursorExecution)) throw featureNotSupported(`portal "${name}" cannot be fetched from by SQL`);
+  if (portal === undefined)
+    throw new PgError(SqlState.invalidCursorName, `cursor "${name}" does not exist`);
+  if (!(portal.execution instanceof CursorExecution))
+    throw featureNotSupported(`portal "${name}" cannot be fetched from by SQL`);
   return new FetchExecution(portal.execution, node);
 }
 

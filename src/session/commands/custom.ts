@@ -9,8 +9,16 @@ import {createLiveQueryCommand, dropLiveQueryCommand, killLiveQueryCommand} from
 import {compactCommand, flushCommand} from './storage.ts';
 import {SubscribeExecution} from './subscribe.ts';
 
-/** The execution of one of our own statements; null when its body is an ordinary statement (CREATE USER TABLE is CREATE TABLE with more options). */
-export function customCommand({session, node, statement, params}: CommandInput<CustomStatement>): Execution | null {
+/**
+ * The execution of one of our own statements; null when its body is an ordinary statement (CREATE USER TABLE is CREATE
+ * TABLE with more options).
+ */
+export function customCommand({
+  session,
+  node,
+  statement,
+  params,
+}: CommandInput<CustomStatement>): Execution | null {
   switch (node.kind) {
     case 'createTable':
     case 'namespace':

@@ -1,4 +1,10 @@
-import type {AlterDatabaseSetStmt, AlterDatabaseStmt, CreatedbStmt, DefElem, DropdbStmt} from '@pgsql/types';
+import type {
+  AlterDatabaseSetStmt,
+  AlterDatabaseStmt,
+  CreatedbStmt,
+  DefElem,
+  DropdbStmt,
+} from '@pgsql/types';
 import {ownsObject, rolesOfMember} from '../../catalog/acl.ts';
 import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import {descriptorKey, descriptorToJson} from '../../catalog/descriptor-json.ts';
@@ -33,11 +39,17 @@ const OWN_KINDS: readonly Descriptor['kind'][] = [
 interface DatabaseOptions {
   owner?: Oid;
   template?: string;
-  attributes: Partial<Pick<DatabaseDescriptor, 'allowConnections' | 'connectionLimit' | 'isTemplate'>>;
+  attributes: Partial<
+    Pick<DatabaseDescriptor, 'allowConnections' | 'connectionLimit' | 'isTemplate'>
+  >;
 }
 
 /** CREATE DATABASE: a copy of its template's schemas, types, functions and views. */
-export function createDatabaseCommand({session, node, statement}: CommandInput<CreatedbStmt>): Execution {
+export function createDatabaseCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CreatedbStmt>): Execution {
   return ddlExecution(session, 'CREATE DATABASE', async () => {
     assertAlone(session, 'CREATE DATABASE');
     const name = node.dbname ?? '';
@@ -47,11 +59,19 @@ export function createDatabaseCommand({session, node, statement}: CommandInput<C
     const {catalog} = session.transaction;
     const templateName = options.template ?? 'template1';
     const template = catalog.databaseByName(templateName);
-    if (template === undefined) throw new PgError(SqlState.invalidCatalogName, `template database "${templateName}" does not exist`);
+    if (template === undefined)
+      throw new PgError(
+        SqlState.invalidCatalogName,
+        `template database "${templateName}" does not exist`,
+      );
     if (!template.isTemplate && !ownsObject(session.currentRole, template.owner, catalog)) {
-      throw new PgError(SqlState.insufficientPrivilege, `permission denied to copy database "${templateName}"`);
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `permission denied to copy database "${templateName}"`,
+      );
     }
-    if (catalog.databaseByName(name) !== undefined) throw new PgError(SqlState.duplicateDatabase, `database "${name}" already exists`);
+    if (catalog.databaseByName(name) !== undefined)
+      throw new PgError(SqlState.duplicateDatabase, `database "${name}" already exists`);
     assertUnused(session, template, 'source');
     const database: DatabaseDescriptor = {
       kind: 'database',
@@ -73,9 +93,15 @@ function copyOf(session: SessionContext, template: DatabaseDescriptor, into: Oid
   const source = session.engine.catalog(template.oid);
   return ownObjects(source).map(descriptor => {
     if (descriptor.kind === 'table' || descriptor.kind === 'sequence') {
-      throw featureNotSupported(`database "${template.name}" cannot be a template: it has tables or sequences`);
+      throw featureNotSupported(
+        `database "${template.name}" cannot be a template: it has tables or sequences`,
+      );
     }
-    return {kind: 'catalog', key: descriptorKey(into, descriptor.kind, descriptor.oid), json: descriptorToJson(descriptor, source)};
+    return {
+      kind: 'catalog',
+      key: descriptorKey(into, descriptor.kind, descriptor.oid),
+      json: descriptorToJson(descriptor, source),
+    };
   });
 }
 
@@ -91,26 +117,45 @@ function checkMayCreate(session: SessionContext, owner: Oid): void {
     throw new PgError(SqlState.insufficientPrivilege, 'permission denied to create database');
   }
   if (rolesOfMember(session.currentRole, catalog).has(owner)) return;
-  throw new PgError(SqlState.insufficientPrivilege, `must be member of role "${catalog.roleByOid(owner)?.name}"`);
+  throw new PgError(
+    SqlState.insufficientPrivilege,
+    `must be member of role "${catalog.roleByOid(owner)?.name}"`,
+  );
 }
 
-function readOptions(session: SessionContext, nodes: CreatedbStmt['options'], statement: ParsedStatement): DatabaseOptions {
+function readOptions(
+  session: SessionContext,
+  nodes: CreatedbStmt['options'],
+  statement: ParsedStatement,
+): DatabaseOptions {
   const options: DatabaseOptions = {attributes: {}};
   const seen = new Set<string>();
   for (const option of defElems(nodes)) {
     const name = option.defname ?? '';
-    if (seen.has(name)) throw errorAt(statement.text, option.location, SqlState.syntaxError, 'conflicting or redundant options');
+    if (seen.has(name))
+      throw errorAt(
+        statement.text,
+        option.location,
+        SqlState.syntaxError,
+        'conflicting or redundant options',
+      );
     seen.add(name);
     readOption(session, option, options, statement);
   }
   return options;
 }
 
-function readOption(session: SessionContext, option: DefElem, options: DatabaseOptions, statement: ParsedStatement): void {
+function readOption(
+  session: SessionContext,
+  option: DefElem,
+  options: DatabaseOptions,
+  statement: ParsedStatement,
+): void {
   const text = option.arg === undefined ? null : constantText(option.arg);
   switch (option.defname) {
     case 'owner':
-      if (text !== null) options.owner = roleNamed(session, {rolename: text, roletype: 'ROLESPEC_CSTRING'}).oid;
+      if (text !== null)
+        options.owner = roleNamed(session, {rolename: text, roletype: 'ROLESPEC_CSTRING'}).oid;
       return;
     case 'template':
       if (text !== null) options.template = text;
@@ -125,12 +170,14 @@ function readOption(session: SessionContext, option: DefElem, options: DatabaseO
       options.attributes = {...options.attributes, connectionLimit: limitOf(text ?? '-1')};
       return;
     case 'encoding':
-      if (text !== null && !/^(utf-?8|unicode|6)$/i.test(text)) throw featureNotSupported(`encoding "${text}" is not supported`);
+      if (text !== null && !/^(utf-?8|unicode|6)$/i.test(text))
+        throw featureNotSupported(`encoding "${text}" is not supported`);
       return;
     case 'lc_collate':
     case 'lc_ctype':
     case 'locale':
-      if (text !== null && !/^(c|posix|c\.utf-?8)$/i.test(text)) throw featureNotSupported(`locale "${text}" is not supported`);
+      if (text !== null && !/^(c|posix|c\.utf-?8)$/i.test(text))
+        throw featureNotSupported(`locale "${text}" is not supported`);
       return;
     case 'tablespace':
       if (text === null || text === 'pg_default') return;
@@ -141,7 +188,12 @@ function readOption(session: SessionContext, option: DefElem, options: DatabaseO
     case 'strategy':
       return;
     default:
-      throw errorAt(statement.text, option.location, SqlState.syntaxError, `option "${option.defname}" not recognized`);
+      throw errorAt(
+        statement.text,
+        option.location,
+        SqlState.syntaxError,
+        `option "${option.defname}" not recognized`,
+      );
   }
 }
 
@@ -152,7 +204,11 @@ function limitOf(text: string): number {
 }
 
 /** DROP DATABASE [IF EXISTS] name [WITH (FORCE)]. */
-export function dropDatabaseCommand({session, node, statement}: CommandInput<DropdbStmt>): Execution {
+export function dropDatabaseCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<DropdbStmt>): Execution {
   return ddlExecution(session, 'DROP DATABASE', async () => {
     assertAlone(session, 'DROP DATABASE');
     const name = node.dbname ?? '';
@@ -160,7 +216,8 @@ export function dropDatabaseCommand({session, node, statement}: CommandInput<Dro
     const {catalog} = session.transaction;
     const database = catalog.databaseByName(name);
     if (database === undefined) {
-      if (node.missing_ok !== true) throw new PgError(SqlState.invalidCatalogName, `database "${name}" does not exist`);
+      if (node.missing_ok !== true)
+        throw new PgError(SqlState.invalidCatalogName, `database "${name}" does not exist`);
       notice(session, `database "${name}" does not exist, skipping`);
       return;
     }
@@ -174,7 +231,12 @@ export function dropDatabaseCommand({session, node, statement}: CommandInput<Dro
 function forced(node: DropdbStmt, statement: ParsedStatement): boolean {
   for (const option of defElems(node.options)) {
     if (option.defname === 'force') return true;
-    throw errorAt(statement.text, option.location, SqlState.syntaxError, `unrecognized DROP DATABASE option "${option.defname}"`);
+    throw errorAt(
+      statement.text,
+      option.location,
+      SqlState.syntaxError,
+      `unrecognized DROP DATABASE option "${option.defname}"`,
+    );
   }
   return false;
 }
@@ -183,7 +245,8 @@ function checkDroppable(session: SessionContext, database: DatabaseDescriptor): 
   if (!ownsObject(session.currentRole, database.owner, session.transaction.catalog)) {
     throw new PgError(SqlState.insufficientPrivilege, `must be owner of database ${database.name}`);
   }
-  if (database.isTemplate) throw new PgError(SqlState.wrongObjectType, 'cannot drop a template database');
+  if (database.isTemplate)
+    throw new PgError(SqlState.wrongObjectType, 'cannot drop a template database');
   if (database.oid !== session.database.oid) return;
   throw new PgError(SqlState.objectInUse, 'cannot drop the currently open database');
 }
@@ -192,41 +255,69 @@ function removalOf(session: SessionContext, database: Oid): DdlEffect[] {
   const {engine} = session;
   const catalog = engine.catalog(database);
   return ownObjects(catalog).flatMap((descriptor): DdlEffect[] => {
-    const record: DdlEffect = {kind: 'catalog', key: descriptorKey(database, descriptor.kind, descriptor.oid), json: null};
-    if (descriptor.kind === 'table') return [record, {kind: 'dropTable', table: engine.storages.of(catalog, descriptor)}];
-    if (descriptor.kind === 'sequence') return [record, {kind: 'dropSequence', oid: descriptor.oid}];
+    const record: DdlEffect = {
+      kind: 'catalog',
+      key: descriptorKey(database, descriptor.kind, descriptor.oid),
+      json: null,
+    };
+    if (descriptor.kind === 'table')
+      return [record, {kind: 'dropTable', table: engine.storages.of(catalog, descriptor)}];
+    if (descriptor.kind === 'sequence')
+      return [record, {kind: 'dropSequence', oid: descriptor.oid}];
     return [record];
   });
 }
 
 function sessionsIn(session: SessionContext, database: DatabaseDescriptor): SessionContext[] {
-  return [...session.engine.sessions.values()].filter(other => other !== session && other.database.oid === database.oid);
+  return [...session.engine.sessions.values()].filter(
+    other => other !== session && other.database.oid === database.oid,
+  );
 }
 
 /** WITH (FORCE): other sessions end; waits until they have. */
 async function endSessions(session: SessionContext, database: DatabaseDescriptor): Promise<void> {
-  const error = new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command', {severity: 'FATAL'});
+  const error = new PgError(
+    SqlState.adminShutdown,
+    'terminating connection due to administrator command',
+    {severity: 'FATAL'},
+  );
   for (const other of sessionsIn(session, database)) other.terminate(error);
   const deadline = Date.now() + 5000;
-  while (sessionsIn(session, database).length > 0 && Date.now() < deadline) await session.wait(null);
+  while (sessionsIn(session, database).length > 0 && Date.now() < deadline)
+    await session.wait(null);
 }
 
-function assertUnused(session: SessionContext, database: DatabaseDescriptor, role: 'source' | 'target'): void {
+function assertUnused(
+  session: SessionContext,
+  database: DatabaseDescriptor,
+  role: 'source' | 'target',
+): void {
   const count = sessionsIn(session, database).length;
   if (count === 0) return;
   const message = `${role === 'source' ? 'source ' : ''}database "${database.name}" is being accessed by other users`;
-  const detail = count === 1 ? 'There is 1 other session using the database.' : `There are ${count} other sessions using the database.`;
+  const detail =
+    count === 1
+      ? 'There is 1 other session using the database.'
+      : `There are ${count} other sessions using the database.`;
   throw new PgError(SqlState.objectInUse, message, {detail});
 }
 
 /** ALTER DATABASE name WITH options. */
-export function alterDatabaseCommand({session, node, statement}: CommandInput<AlterDatabaseStmt>): Execution {
+export function alterDatabaseCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<AlterDatabaseStmt>): Execution {
   return ddlExecution(session, 'ALTER DATABASE', async () => {
     const {catalog} = session.transaction;
     const database = catalog.databaseByName(node.dbname ?? '');
-    if (database === undefined) throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
+    if (database === undefined)
+      throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
     if (!ownsObject(session.currentRole, database.owner, catalog)) {
-      throw new PgError(SqlState.insufficientPrivilege, `must be owner of database ${database.name}`);
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `must be owner of database ${database.name}`,
+      );
     }
     const {attributes} = readOptions(session, node.options, statement);
     session.transaction.ddl(puts({...database, ...attributes}), []);
@@ -234,13 +325,20 @@ export function alterDatabaseCommand({session, node, statement}: CommandInput<Al
 }
 
 /** ALTER DATABASE name SET | RESET: what sessions of the database begin with. */
-export function alterDatabaseSetCommand({session, node}: CommandInput<AlterDatabaseSetStmt>): Execution {
+export function alterDatabaseSetCommand({
+  session,
+  node,
+}: CommandInput<AlterDatabaseSetStmt>): Execution {
   return ddlExecution(session, 'ALTER DATABASE', async () => {
     const {catalog} = session.transaction;
     const database = catalog.databaseByName(node.dbname ?? '');
-    if (database === undefined) throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
+    if (database === undefined)
+      throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
     if (!ownsObject(session.currentRole, database.owner, catalog)) {
-      throw new PgError(SqlState.insufficientPrivilege, `must be owner of database ${database.name}`);
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `must be owner of database ${database.name}`,
+      );
     }
     const settings = changedSettings(session, database.settings ?? [], node.setstmt ?? {});
     session.transaction.ddl(puts({...database, settings}), []);

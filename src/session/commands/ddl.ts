@@ -11,8 +11,15 @@ import type {SessionContext} from '../session-context.ts';
 /** Branded 0: no object. */
 export const NO_OID: Oid = oid(0);
 
-/** A DDL command: refused in a read-only transaction (25006), then its work; the tag is the command's name unless the work returns another. */
-export function ddlExecution(session: SessionContext, tag: string, work: () => Promise<string | void>): Execution {
+/**
+ * A DDL command: refused in a read-only transaction (25006), then its work; the tag is the command's name unless the
+ * work returns another.
+ */
+export function ddlExecution(
+  session: SessionContext,
+  tag: string,
+  work: () => Promise<string | void>,
+): Execution {
   return new CommandExecution(async () => {
     session.assertWritable(tag);
     session.transaction.hasRun = true;
@@ -26,7 +33,10 @@ export function puts(...descriptors: readonly Descriptor[]): CatalogChange[] {
 }
 
 /** The change that deletes an object. */
-export function deletion(object: {readonly kind: Descriptor['kind']; readonly oid: Oid}): CatalogChange {
+export function deletion(object: {
+  readonly kind: Descriptor['kind'];
+  readonly oid: Oid;
+}): CatalogChange {
   return {op: 'delete', kind: object.kind, oid: object.oid};
 }
 
@@ -53,7 +63,11 @@ export function change(session: SessionContext, changes: readonly CatalogChange[
 }
 
 /** Applies changes of one table's descriptor or indexes, and tells storage of its new shape. */
-export function alterStored(session: SessionContext, table: TableDescriptor, changes: readonly CatalogChange[]): TableDescriptor {
+export function alterStored(
+  session: SessionContext,
+  table: TableDescriptor,
+  changes: readonly CatalogChange[],
+): TableDescriptor {
   const {transaction, storages} = session;
   const before = storages.of(transaction.catalog, table);
   transaction.ddl(changes, []);
@@ -97,12 +111,23 @@ export async function lockFound<T extends {readonly oid: Oid; readonly name: str
 }
 
 /** A NOTICE. */
-export function notice(session: SessionContext, message: string, fields: PgErrorFields = {}, code: string = SqlState.successfulCompletion): void {
+export function notice(
+  session: SessionContext,
+  message: string,
+  fields: PgErrorFields = {},
+  code: string = SqlState.successfulCompletion,
+): void {
   session.notice('NOTICE', code, message, fields);
 }
 
 /** An error with the position of a byte offset in the statement's text. */
-export function errorAt(text: string, location: number | undefined, code: SqlStateCode, message: string, fields: PgErrorFields = {}): PgError {
+export function errorAt(
+  text: string,
+  location: number | undefined,
+  code: SqlStateCode,
+  message: string,
+  fields: PgErrorFields = {},
+): PgError {
   if (location === undefined || location < 0) return new PgError(code, message, fields);
   return new PgError(code, message, {...fields, position: characterPosition(text, location)});
 }
@@ -110,6 +135,7 @@ export function errorAt(text: string, location: number | undefined, code: SqlSta
 /** The newest form of a table after the changes so far. */
 export function currentTable(catalog: CatalogSnapshot, table: Oid): TableDescriptor {
   const found = catalog.tableByOid(table);
-  if (found === undefined) throw new PgError(SqlState.undefinedTable, `relation with OID ${table} does not exist`);
+  if (found === undefined)
+    throw new PgError(SqlState.undefinedTable, `relation with OID ${table} does not exist`);
   return found;
 }

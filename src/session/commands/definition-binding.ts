@@ -62,23 +62,49 @@ function bind(place: ExpressionPlace, node: Node, isTraced: boolean): Bound {
   if (isTraced) binding.trace = new QueryTrace();
   const columnOf = new Map<number, ColumnDescriptor>();
   // Columns are positions in the stored row, so that the expression can be compiled over it.
-  const columns = place.columns.filter(column => !column.isDropped).map((column, id) => {
-    columnOf.set(id, column);
-    return {name: column.name, expr: binding.columnExpr({id, name: column.name, type: binding.type(column.typeOid), typmod: column.typmod})};
-  });
+  const columns = place.columns
+    .filter(column => !column.isDropped)
+    .map((column, id) => {
+      columnOf.set(id, column);
+      return {
+        name: column.name,
+        expr: binding.columnExpr({
+          id,
+          name: column.name,
+          type: binding.type(column.typeOid),
+          typmod: column.typmod,
+        }),
+      };
+    });
   const domainValue: BoundExpr | null =
-    place.domainValue === null ? null : {kind: 'letRef', id: 0, type: place.domainValue, typmod: -1, location: -1};
-  const work = (): BoundExpr => binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName});
+    place.domainValue === null
+      ? null
+      : {kind: 'letRef', id: 0, type: place.domainValue, typmod: -1, location: -1};
+  const work = (): BoundExpr =>
+    binding.hooks.scalar(binding, node, {columns, domainValue, clause, relationName});
   return {binding, expr: text === '' ? binding.withoutPositions(work) : work(), columnOf};
 }
 
 /** Finishes a bound expression; errors have positions only when there is a text. */
-function at(place: ExpressionPlace, {binding, expr}: Bound, finish: (binding: Binding, expr: BoundExpr) => BoundExpr): BoundExpr {
-  return place.text === '' ? binding.withoutPositions(() => finish(binding, expr)) : finish(binding, expr);
+function at(
+  place: ExpressionPlace,
+  {binding, expr}: Bound,
+  finish: (binding: Binding, expr: BoundExpr) => BoundExpr,
+): BoundExpr {
+  return place.text === ''
+    ? binding.withoutPositions(() => finish(binding, expr))
+    : finish(binding, expr);
 }
 
-/** An expression finished (converted to its type) in both forms. The text names everything outside pg_catalog with its schema, for any search path. */
-function stored(place: ExpressionPlace, node: Node, finish: (binding: Binding, expr: BoundExpr) => BoundExpr): StoredExpression {
+/**
+ * An expression finished (converted to its type) in both forms. The text names everything outside pg_catalog with its
+ * schema, for any search path.
+ */
+function stored(
+  place: ExpressionPlace,
+  node: Node,
+  finish: (binding: Binding, expr: BoundExpr) => BoundExpr,
+): StoredExpression {
   const written = bind(place, node, true);
   const tree = at(place, written, finish);
   const text = deparseExpression(tree, {
@@ -87,13 +113,26 @@ function stored(place: ExpressionPlace, node: Node, finish: (binding: Binding, e
   });
   const inlined = bind(place, node, false);
   const expr = at(place, inlined, finish);
-  return {expr, tree, text: withRelationOids(place.session, text), columns: readColumns(tree, written.columnOf)};
+  return {
+    expr,
+    tree,
+    text: withRelationOids(place.session, text),
+    columns: readColumns(tree, written.columnOf),
+  };
 }
 
 /** The text of a view's query as it is kept: every name outside pg_catalog with its schema, relations in constants by OID. */
-export function storedQuery(session: SessionContext, node: Node, text: string, columnNames: readonly string[]): string {
+export function storedQuery(
+  session: SessionContext,
+  node: Node,
+  text: string,
+  columnNames: readonly string[],
+): string {
   const scope = qualifiedScope(session.transaction.catalog);
-  return withRelationOids(session, deparseQuery(node, text, session.planner.context([]), {scope, columnNames}));
+  return withRelationOids(
+    session,
+    deparseQuery(node, text, session.planner.context([]), {scope, columnNames}),
+  );
 }
 
 /** regclass constants by OID, so that a relation can be renamed. */
@@ -114,9 +153,14 @@ function readColumns(expr: BoundExpr, columnOf: ReadonlyMap<number, ColumnDescri
   const found = new Set<number>();
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) for (const each of value) visit(each);
-    else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    else if (
+      typeof value === 'object' &&
+      value !== null &&
+      Object.getPrototypeOf(value) === Object.prototype
+    ) {
       const node = value as {readonly kind?: string; readonly index?: number};
-      if (node.kind === 'column' && columnOf.has(node.index!)) found.add(columnOf.get(node.index!)!.attnum);
+      if (node.kind === 'column' && columnOf.has(node.index!))
+        found.add(columnOf.get(node.index!)!.attnum);
       for (const [key, each] of Object.entries(value)) if (key !== 'type') visit(each);
     }
   };
@@ -125,7 +169,11 @@ function readColumns(expr: BoundExpr, columnOf: ReadonlyMap<number, ColumnDescri
 }
 
 /** A condition (CHECK, index predicate): must be boolean. */
-export function bindCondition(place: ExpressionPlace, node: Node, construct: string): StoredExpression {
+export function bindCondition(
+  place: ExpressionPlace,
+  node: Node,
+  construct: string,
+): StoredExpression {
   return stored(place, node, (binding, expr) => coerceBoolean(binding, expr, construct));
 }
 
@@ -136,9 +184,13 @@ export function bindColumnValue(
   column: {readonly name: string; readonly type: TypeInstance; readonly typmod: number},
 ): StoredExpression {
   return stored(place, node, (binding, expr) => {
-    const converted = tryCoerce(binding, expr, column.type, {context: 'assignment', typmod: column.typmod});
+    const converted = tryCoerce(binding, expr, column.type, {
+      context: 'assignment',
+      typmod: column.typmod,
+    });
     if (converted !== null) return converted;
-    const what = place.clause === 'DEFAULT expressions' ? 'default expression' : 'generation expression';
+    const what =
+      place.clause === 'DEFAULT expressions' ? 'default expression' : 'generation expression';
     throw binding.error(
       SqlState.datatypeMismatch,
       `column "${column.name}" is of type ${errorType(column.type)} but ${what} is of type ${errorType(expr.type)}`,
@@ -149,14 +201,31 @@ export function bindColumnValue(
 }
 
 /** A stored expression over a table's columns, bound so that it can be compiled over stored rows. */
-export function boundText(session: SessionContext, table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]}, text: string, clause: string): BoundExpr {
+export function boundText(
+  session: SessionContext,
+  table: {readonly name: string; readonly columns: readonly ColumnDescriptor[]},
+  text: string,
+  clause: string,
+): BoundExpr {
   const binding = newBinding(session.planner.context([]), '');
-  const columns = table.columns.filter(column => !column.isDropped).map((column, id) => ({
-    name: column.name,
-    expr: binding.columnExpr({id, name: column.name, type: binding.type(column.typeOid), typmod: column.typmod}),
-  }));
+  const columns = table.columns
+    .filter(column => !column.isDropped)
+    .map((column, id) => ({
+      name: column.name,
+      expr: binding.columnExpr({
+        id,
+        name: column.name,
+        type: binding.type(column.typeOid),
+        typmod: column.typmod,
+      }),
+    }));
   return binding.withoutPositions(() =>
-    binding.hooks.scalar(binding, expressionAst(binding, text), {columns, domainValue: null, clause, relationName: table.name}),
+    binding.hooks.scalar(binding, expressionAst(binding, text), {
+      columns,
+      domainValue: null,
+      clause,
+      relationName: table.name,
+    }),
   );
 }
 
@@ -168,7 +237,14 @@ export function reboundValue(
   column: TypeRef & {readonly name: string; readonly isGenerated: boolean},
 ): string | null {
   const clause = column.isGenerated ? 'column generation expressions' : 'DEFAULT expressions';
-  const place: ExpressionPlace = {session, text: '', clause, columns: column.isGenerated ? table.columns : [], relationName: table.name, domainValue: null};
+  const place: ExpressionPlace = {
+    session,
+    text: '',
+    clause,
+    columns: column.isGenerated ? table.columns : [],
+    relationName: table.name,
+    domainValue: null,
+  };
   const node = expressionAst(newBinding(session.planner.context([]), ''), text);
   try {
     return bindColumnValue(place, node, column).text;

@@ -1,5 +1,11 @@
 import type {CatalogSnapshot} from '../../catalog/contract.ts';
-import type {CatalogObject, Descriptor, TableDescriptor, TypeDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  CatalogObject,
+  Descriptor,
+  TableDescriptor,
+  TypeDescriptor,
+  ViewDescriptor,
+} from '../../catalog/descriptors.ts';
 import {rowArrayOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -23,7 +29,9 @@ export interface Dependent {
 
 /** A key that is the same for the same node. */
 export function nodeKey(node: DependencyNode): string {
-  return node.kind === 'object' ? `${node.object.kind}:${node.object.oid}` : `${node.kind}:${node.table.oid}:${node.attnum}`;
+  return node.kind === 'object'
+    ? `${node.object.kind}:${node.object.oid}`
+    : `${node.kind}:${node.table.oid}:${node.attnum}`;
 }
 
 function objectOid(node: DependencyNode): Oid {
@@ -42,7 +50,11 @@ function dependent(object: Descriptor | undefined, type: DependencyType): Depend
 /** What depends directly on a node, newest first. */
 export function dependentsOf(session: SessionContext, node: DependencyNode): Dependent[] {
   const found =
-    node.kind === 'object' ? ofObject(session, node.object) : node.kind === 'column' ? ofColumn(session, node.table, node.attnum) : [];
+    node.kind === 'object'
+      ? ofObject(session, node.object)
+      : node.kind === 'column'
+        ? ofColumn(session, node.table, node.attnum)
+        : [];
   return found.sort((a, b) => objectOid(b.node) - objectOid(a.node));
 }
 
@@ -54,15 +66,26 @@ function ofObject(session: SessionContext, object: Descriptor): Dependent[] {
     case 'table':
       return ofTable(session, object);
     case 'view':
-      return [...viewsUsing(session, object.oid, object.name, null), ...typeUsers(session, object.rowType, rowArrayOid(object.rowType))];
+      return [
+        ...viewsUsing(session, object.oid, object.name, null),
+        ...typeUsers(session, object.rowType, rowArrayOid(object.rowType)),
+      ];
     case 'index':
       return referencing(catalog, each => each.index === object.oid);
     case 'constraint':
-      return object.type === 'p' || object.type === 'u' ? dependent(catalog.get('index', object.index), 'internal') : [];
+      return object.type === 'p' || object.type === 'u'
+        ? dependent(catalog.get('index', object.index), 'internal')
+        : [];
     case 'sequence':
-      return [...defaultsUsing(catalog, text => text.includes(`'${object.oid}'::regclass`)), ...viewsUsing(session, object.oid, object.name, null)];
+      return [
+        ...defaultsUsing(catalog, text => text.includes(`'${object.oid}'::regclass`)),
+        ...viewsUsing(session, object.oid, object.name, null),
+      ];
     case 'type':
-      return [...typeUsers(session, object.oid, object.arrayOid), ...catalog.constraintsOf(object.oid).flatMap(each => dependent(each, 'auto'))];
+      return [
+        ...typeUsers(session, object.oid, object.arrayOid),
+        ...catalog.constraintsOf(object.oid).flatMap(each => dependent(each, 'auto')),
+      ];
     case 'function':
       return functionUsers(session, object);
     default:
@@ -85,12 +108,16 @@ function inSchema(catalog: CatalogSnapshot, schema: Oid): Dependent[] {
 function ofTable(session: SessionContext, table: TableDescriptor): Dependent[] {
   const {catalog} = session.transaction;
   return [
-    ...catalog.indexesOf(table.oid).flatMap(each => (each.constraint === NO_OID ? dependent(each, 'auto') : [])),
+    ...catalog
+      .indexesOf(table.oid)
+      .flatMap(each => (each.constraint === NO_OID ? dependent(each, 'auto') : [])),
     ...catalog.constraintsOf(table.oid).flatMap(each => dependent(each, 'auto')),
     ...ownedSequences(catalog, table.oid, null),
     ...referencing(catalog, each => each.referencedTable === table.oid && each.table !== table.oid),
     ...viewsUsing(session, table.oid, table.name, null),
-    ...typeUsers(session, table.rowType, rowArrayOid(table.rowType)).filter(each => each.node.kind !== 'column' || each.node.table.oid !== table.oid),
+    ...typeUsers(session, table.rowType, rowArrayOid(table.rowType)).filter(
+      each => each.node.kind !== 'column' || each.node.table.oid !== table.oid,
+    ),
   ];
 }
 
@@ -104,24 +131,46 @@ function ofColumn(session: SessionContext, table: TableDescriptor, attnum: numbe
       .filter(index => index.constraint === NO_OID)
       .filter(
         index =>
-          index.keys.some(key => key.attnum === attnum || mentions(key.expressionText)) || index.included.includes(attnum) || mentions(index.predicateText),
+          index.keys.some(key => key.attnum === attnum || mentions(key.expressionText)) ||
+          index.included.includes(attnum) ||
+          mentions(index.predicateText),
       )
       .flatMap(each => dependent(each, 'auto')),
-    ...catalog.constraintsOf(table.oid).flatMap(each => (each.columns.includes(attnum) ? dependent(each, 'auto') : [])),
-    ...referencing(catalog, each => each.referencedTable === table.oid && each.referencedColumns.includes(attnum)),
+    ...catalog
+      .constraintsOf(table.oid)
+      .flatMap(each => (each.columns.includes(attnum) ? dependent(each, 'auto') : [])),
+    ...referencing(
+      catalog,
+      each => each.referencedTable === table.oid && each.referencedColumns.includes(attnum),
+    ),
     ...ownedSequences(catalog, table.oid, attnum),
     ...table.columns
-      .filter(column => column.generated !== '' && !column.isDropped && column.attnum !== attnum && mentions(column.defaultText))
-      .map((column): Dependent => ({node: {kind: 'column', table, attnum: column.attnum}, type: 'normal'})),
+      .filter(
+        column =>
+          column.generated !== '' &&
+          !column.isDropped &&
+          column.attnum !== attnum &&
+          mentions(column.defaultText),
+      )
+      .map(
+        (column): Dependent => ({
+          node: {kind: 'column', table, attnum: column.attnum},
+          type: 'normal',
+        }),
+      ),
     ...viewsUsing(session, table.oid, table.name, attnum),
   ];
 }
 
-function referencing(catalog: CatalogSnapshot, test: (constraint: Extract<Descriptor, {kind: 'constraint'}>) => boolean): Dependent[] {
+function referencing(
+  catalog: CatalogSnapshot,
+  test: (constraint: Extract<Descriptor, {kind: 'constraint'}>) => boolean,
+): Dependent[] {
   const found: Dependent[] = [];
   for (const table of catalog.tables()) {
     for (const constraint of catalog.constraintsOf(table.oid)) {
-      if (constraint.type === 'f' && test(constraint)) found.push(...dependent(constraint, 'normal'));
+      if (constraint.type === 'f' && test(constraint))
+        found.push(...dependent(constraint, 'normal'));
     }
   }
   return found;
@@ -129,7 +178,9 @@ function referencing(catalog: CatalogSnapshot, test: (constraint: Extract<Descri
 
 function ownedSequences(catalog: CatalogSnapshot, table: Oid, attnum: number | null): Dependent[] {
   return [...catalog.sequences()]
-    .filter(each => each.ownedByTable === table && (attnum === null || each.ownedByAttnum === attnum))
+    .filter(
+      each => each.ownedByTable === table && (attnum === null || each.ownedByAttnum === attnum),
+    )
     .flatMap(each => dependent(each, 'auto'));
 }
 
@@ -145,12 +196,22 @@ function defaultsUsing(catalog: CatalogSnapshot, test: (text: string) => boolean
   return found;
 }
 
-function viewsUsing(session: SessionContext, relation: Oid, name: string, attnum: number | null): Dependent[] {
+function viewsUsing(
+  session: SessionContext,
+  relation: Oid,
+  name: string,
+  attnum: number | null,
+): Dependent[] {
   const found: ViewDescriptor[] = [];
   for (const view of session.transaction.catalog.views()) {
     if (view.oid === relation || !view.queryText.includes(name)) continue;
     const uses = viewUses(session, view);
-    if (uses.some(use => use.relation === relation && (attnum === null || use.columns.includes(attnum)))) found.push(view);
+    if (
+      uses.some(
+        use => use.relation === relation && (attnum === null || use.columns.includes(attnum)),
+      )
+    )
+      found.push(view);
   }
   return found.flatMap(each => dependent(each, 'normal'));
 }
@@ -162,32 +223,42 @@ function typeUsers(session: SessionContext, type: Oid, array: Oid): Dependent[] 
   const found: Dependent[] = [];
   for (const table of catalog.tables()) {
     for (const column of table.columns) {
-      if (!column.isDropped && isOf(column.typeOid)) found.push({node: {kind: 'column', table, attnum: column.attnum}, type: 'normal'});
+      if (!column.isDropped && isOf(column.typeOid))
+        found.push({node: {kind: 'column', table, attnum: column.attnum}, type: 'normal'});
     }
   }
   for (const view of catalog.views()) {
-    if (view.rowType !== type && view.columns.some(column => isOf(column.typeOid))) found.push(...dependent(view, 'normal'));
+    if (view.rowType !== type && view.columns.some(column => isOf(column.typeOid)))
+      found.push(...dependent(view, 'normal'));
   }
   for (const each of catalog.userTypes()) {
-    if (isOf(each.baseType) || each.columns.some(column => isOf(column.typeOid))) found.push(...dependent(each satisfies TypeDescriptor, 'normal'));
+    if (isOf(each.baseType) || each.columns.some(column => isOf(column.typeOid)))
+      found.push(...dependent(each satisfies TypeDescriptor, 'normal'));
   }
   for (const fn of catalog.userFunctions()) {
-    if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf)) found.push(...dependent(fn, 'normal'));
+    if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf))
+      found.push(...dependent(fn, 'normal'));
   }
   return found;
 }
 
-function functionUsers(session: SessionContext, fn: Extract<Descriptor, {kind: 'function'}>): Dependent[] {
+function functionUsers(
+  session: SessionContext,
+  fn: Extract<Descriptor, {kind: 'function'}>,
+): Dependent[] {
   const {catalog} = session.transaction;
   const calls = (text: string | null): boolean => text !== null && mentionsName(text, fn.name);
   const found = defaultsUsing(catalog, calls);
   for (const table of catalog.tables()) {
-    for (const each of catalog.constraintsOf(table.oid)) if (calls(each.expressionText)) found.push(...dependent(each, 'normal'));
+    for (const each of catalog.constraintsOf(table.oid))
+      if (calls(each.expressionText)) found.push(...dependent(each, 'normal'));
     for (const each of catalog.indexesOf(table.oid)) {
-      if (calls(each.predicateText) || each.keys.some(key => calls(key.expressionText))) found.push(...dependent(each, 'normal'));
+      if (calls(each.predicateText) || each.keys.some(key => calls(key.expressionText)))
+        found.push(...dependent(each, 'normal'));
     }
   }
-  for (const view of catalog.views()) if (calls(view.queryText)) found.push(...dependent(view, 'normal'));
+  for (const view of catalog.views())
+    if (calls(view.queryText)) found.push(...dependent(view, 'normal'));
   return found;
 }
 

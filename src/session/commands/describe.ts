@@ -17,16 +17,28 @@ const BOOL = oid(16);
 export function showTablesCommand(session: SessionContext, schema: string | null): Execution {
   const {catalog} = session.transaction;
   const text = catalog.typeByOid(TEXT)!;
-  const shape = computedShape([['namespace', text], ['table_name', text], ['table_type', text], ['owner', text]]);
+  const shape = computedShape([
+    ['namespace', text],
+    ['table_name', text],
+    ['table_type', text],
+    ['owner', text],
+  ]);
   const load = (): Datum[][] => {
     const rows: Datum[][] = [];
     for (const table of catalog.tables()) {
       const namespace = catalog.schemaByOid(table.schema)?.name ?? '';
       if (schema !== null ? namespace !== schema : namespace.startsWith('pg_temp_')) continue;
       if (!mayUse(session, table.schema)) continue;
-      rows.push([namespace, table.name, table.tableKind, catalog.roleByOid(table.owner)?.name ?? null]);
+      rows.push([
+        namespace,
+        table.name,
+        table.tableKind,
+        catalog.roleByOid(table.owner)?.name ?? null,
+      ]);
     }
-    return rows.sort((a, b) => (`${String(a[0])}.${String(a[1])}` < `${String(b[0])}.${String(b[1])}` ? -1 : 1));
+    return rows.sort((a, b) =>
+      `${String(a[0])}.${String(a[1])}` < `${String(b[0])}.${String(b[1])}` ? -1 : 1,
+    );
   };
   return new RowsExecution(shape, load, 'SHOW');
 }
@@ -55,7 +67,10 @@ export function describeCommand(session: SessionContext, statement: ParsedStatem
   const load = (): Datum[][] => {
     const relation = findRelation(session, bodyRange(statement));
     if (relation.kind === 'index' || relation.kind === 'sequence') return [];
-    const primary = relation.kind === 'table' ? catalog.constraintsOf(relation.oid).find(each => each.type === 'p') : undefined;
+    const primary =
+      relation.kind === 'table'
+        ? catalog.constraintsOf(relation.oid).find(each => each.type === 'p')
+        : undefined;
     const scope = {snapshot: catalog, searchPath: session.searchPath()};
     return relation.columns
       .filter(column => !column.isDropped)
@@ -76,12 +91,24 @@ export function showStatsCommand(session: SessionContext, statement: ParsedState
   const int8 = catalog.typeByOid(INT8)!;
   const text = catalog.typeByOid(TEXT)!;
   const names = ['hot_rows', 'cold_rows', 'segments', 'hot_bytes', 'cold_bytes'] as const;
-  const shape = computedShape([['namespace', text], ['table_name', text], ...names.map(name => [name, int8] as const)]);
+  const shape = computedShape([
+    ['namespace', text],
+    ['table_name', text],
+    ...names.map(name => [name, int8] as const),
+  ]);
   const load = (): Datum[][] => {
     const table = findTable(session, bodyRange(statement));
     const stats = session.engine.storage.tableStats(session.engine.storages.of(catalog, table));
     const namespace = catalog.schemaByOid(table.schema)?.name ?? '';
-    return [[namespace, table.name, ...[stats.hotRows, stats.coldRows, stats.segments, stats.hotBytes, stats.coldBytes].map(BigInt)]];
+    return [
+      [
+        namespace,
+        table.name,
+        ...[stats.hotRows, stats.coldRows, stats.segments, stats.hotBytes, stats.coldBytes].map(
+          BigInt,
+        ),
+      ],
+    ];
   };
   return new RowsExecution(shape, load, 'SHOW');
 }

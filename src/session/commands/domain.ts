@@ -16,16 +16,27 @@ import {newType} from './type.ts';
 import {typeDescriptorNamed} from './type-names.ts';
 
 /** CREATE DOMAIN name AS type [DEFAULT] [NOT NULL] [CHECK (...)]. */
-export function createDomainCommand({session, node, statement}: CommandInput<CreateDomainStmt>): Execution {
+export function createDomainCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CreateDomainStmt>): Execution {
   return ddlExecution(session, 'CREATE DOMAIN', async () => {
     const {text} = statement;
     const draft = newType(session, listName(stringList(node.domainname)), 'd');
     const base = typeRef(session, node.typeName!, text);
     if (base.type.kind === 'p') {
-      throw new PgError(SqlState.datatypeMismatch, `"${errorType(base.type)}" is not a valid base type for a domain`);
+      throw new PgError(
+        SqlState.datatypeMismatch,
+        `"${errorType(base.type)}" is not a valid base type for a domain`,
+      );
     }
     let type: TypeDescriptor = {...draft, baseType: base.type.oid, baseTypmod: base.typmod};
-    const chooser: NameChooser = {catalog: session.transaction.catalog, schema: draft.schema, taken: new Set()};
+    const chooser: NameChooser = {
+      catalog: session.transaction.catalog,
+      schema: draft.schema,
+      taken: new Set(),
+    };
     const checks: ConstraintDescriptor[] = [];
     let saidNull: boolean | null = null;
     for (const item of node.constraints ?? []) {
@@ -33,13 +44,18 @@ export function createDomainCommand({session, node, statement}: CommandInput<Cre
       const constraint = item.Constraint;
       switch (constraint.contype) {
         case 'CONSTR_DEFAULT':
-          if (type.defaultText !== null) throw new PgError(SqlState.syntaxError, 'multiple default expressions');
-          type = {...type, defaultText: domainDefault(session, text, type, base.type, constraint.raw_expr!)};
+          if (type.defaultText !== null)
+            throw new PgError(SqlState.syntaxError, 'multiple default expressions');
+          type = {
+            ...type,
+            defaultText: domainDefault(session, text, type, base.type, constraint.raw_expr!),
+          };
           break;
         case 'CONSTR_NOTNULL':
         case 'CONSTR_NULL': {
           const isNull = constraint.contype === 'CONSTR_NULL';
-          if (saidNull !== null && saidNull !== isNull) throw new PgError(SqlState.syntaxError, 'conflicting NULL/NOT NULL constraints');
+          if (saidNull !== null && saidNull !== isNull)
+            throw new PgError(SqlState.syntaxError, 'conflicting NULL/NOT NULL constraints');
           saidNull = isNull;
           type = {...type, isNotNull: !isNull};
           break;
@@ -63,13 +79,31 @@ function unsupported(text: string, constraint: Constraint): PgError {
     CONSTR_FOREIGN: 'foreign key constraints not possible for domains',
   };
   const message = names[constraint.contype ?? ''];
-  if (message === undefined) return featureNotSupported('specifying constraint deferrability not supported for domains');
+  if (message === undefined)
+    return featureNotSupported('specifying constraint deferrability not supported for domains');
   return errorAt(text, constraint.location, SqlState.syntaxError, message);
 }
 
-function domainDefault(session: SessionContext, text: string, type: TypeDescriptor, base: TypeInstance, node: Node): string | null {
-  const place = {session, text, clause: 'DEFAULT expressions', columns: [], relationName: '', domainValue: null};
-  const {expr, text: stored} = bindColumnValue(place, node, {name: type.name, type: base, typmod: type.baseTypmod});
+function domainDefault(
+  session: SessionContext,
+  text: string,
+  type: TypeDescriptor,
+  base: TypeInstance,
+  node: Node,
+): string | null {
+  const place = {
+    session,
+    text,
+    clause: 'DEFAULT expressions',
+    columns: [],
+    relationName: '',
+    domainValue: null,
+  };
+  const {expr, text: stored} = bindColumnValue(place, node, {
+    name: type.name,
+    type: base,
+    typmod: type.baseTypmod,
+  });
   return expr.kind === 'constant' && expr.value === null ? null : stored;
 }
 
@@ -81,10 +115,20 @@ function domainCheck(
   from: {readonly constraint: Constraint; readonly chooser: NameChooser},
 ): ConstraintDescriptor {
   const {constraint, chooser} = from;
-  const place = {session, text, clause: 'check constraints', columns: [], relationName: '', domainValue: base};
+  const place = {
+    session,
+    text,
+    clause: 'check constraints',
+    columns: [],
+    relationName: '',
+    domainValue: base,
+  };
   const stored = bindCondition(place, constraint.raw_expr!, 'CHECK');
   if (constraint.conname !== undefined && chooser.taken.has(constraint.conname)) {
-    throw new PgError(SqlState.duplicateObject, `constraint "${constraint.conname}" for domain "${type.name}" already exists`);
+    throw new PgError(
+      SqlState.duplicateObject,
+      `constraint "${constraint.conname}" for domain "${type.name}" already exists`,
+    );
   }
   const name = constraint.conname ?? chooseConstraintName(chooser, [type.name, null, 'check']);
   chooser.taken.add(name);
@@ -114,22 +158,40 @@ function domainCheck(
 }
 
 /** ALTER DOMAIN ... SET | DROP DEFAULT, SET | DROP NOT NULL, ADD | DROP CONSTRAINT. */
-export function alterDomainCommand({session, node, statement}: CommandInput<AlterDomainStmt>): Execution {
+export function alterDomainCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<AlterDomainStmt>): Execution {
   return ddlExecution(session, 'ALTER DOMAIN', async () => {
     const {catalog} = session.transaction;
     const type = typeDescriptorNamed(session, listName(stringList(node.typeName)), 'domain');
     checkOwner(catalog, session.currentRole, type, 'type');
     const base = catalog.typeByOid(type.baseType)!;
-    const isUsed = [...catalog.tables()].some(table => table.columns.some(column => column.typeOid === type.oid && !column.isDropped));
+    const isUsed = [...catalog.tables()].some(table =>
+      table.columns.some(column => column.typeOid === type.oid && !column.isDropped),
+    );
     switch (node.subtype) {
       case 'T':
-        change(session, puts({...type, defaultText: node.def === undefined ? null : domainDefault(session, statement.text, type, base, node.def)}));
+        change(
+          session,
+          puts({
+            ...type,
+            defaultText:
+              node.def === undefined
+                ? null
+                : domainDefault(session, statement.text, type, base, node.def),
+          }),
+        );
         return;
       case 'N':
         change(session, puts({...type, isNotNull: false}));
         return;
       case 'O':
-        if (isUsed) throw featureNotSupported('ALTER DOMAIN ... SET NOT NULL is not supported while tables use the domain');
+        if (isUsed)
+          throw featureNotSupported(
+            'ALTER DOMAIN ... SET NOT NULL is not supported while tables use the domain',
+          );
         change(session, puts({...type, isNotNull: true}));
         return;
       case 'C': {
@@ -137,18 +199,32 @@ export function alterDomainCommand({session, node, statement}: CommandInput<Alte
         const constraint = node.def.Constraint;
         if (constraint.contype !== 'CONSTR_CHECK') throw unsupported(statement.text, constraint);
         if (isUsed && constraint.skip_validation !== true) {
-          throw featureNotSupported('ALTER DOMAIN ... ADD CONSTRAINT is not supported while tables use the domain', {hint: 'Add it as NOT VALID.'});
+          throw featureNotSupported(
+            'ALTER DOMAIN ... ADD CONSTRAINT is not supported while tables use the domain',
+            {hint: 'Add it as NOT VALID.'},
+          );
         }
         const taken = new Set(catalog.constraintsOf(type.oid).map(each => each.name));
         const chooser: NameChooser = {catalog, schema: type.schema, taken};
-        change(session, puts(domainCheck(session, statement.text, type, base, {constraint, chooser})));
+        change(
+          session,
+          puts(domainCheck(session, statement.text, type, base, {constraint, chooser})),
+        );
         return;
       }
       case 'X': {
         const found = catalog.constraintsOf(type.oid).find(each => each.name === node.name);
         if (found !== undefined) change(session, [deletion(found)]);
-        else if (node.missing_ok === true) notice(session, `constraint "${node.name}" of domain "${type.name}" does not exist, skipping`);
-        else throw new PgError(SqlState.undefinedObject, `constraint "${node.name}" of domain "${type.name}" does not exist`);
+        else if (node.missing_ok === true)
+          notice(
+            session,
+            `constraint "${node.name}" of domain "${type.name}" does not exist, skipping`,
+          );
+        else
+          throw new PgError(
+            SqlState.undefinedObject,
+            `constraint "${node.name}" of domain "${type.name}" does not exist`,
+          );
         return;
       }
       default:

@@ -1,5 +1,9 @@
 import type {CatalogChange} from '../../catalog/contract.ts';
-import type {ColumnDescriptor, SequenceDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  SequenceDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {relationName, typeName} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import {PgError} from '../../common/errors.ts';
@@ -19,7 +23,11 @@ interface Target {
 }
 
 /** Drops objects and, with CASCADE, what depends on them; else 2BP01 when something does. Rights were checked before. */
-export async function dropObjects(session: SessionContext, roots: readonly DependencyNode[], isCascade: boolean): Promise<void> {
+export async function dropObjects(
+  session: SessionContext,
+  roots: readonly DependencyNode[],
+  isCascade: boolean,
+): Promise<void> {
   let targets = collect(session, roots);
   const locked = new Set<Oid>();
   for (;;) {
@@ -32,16 +40,24 @@ export async function dropObjects(session: SessionContext, roots: readonly Depen
     targets = collect(session, roots);
   }
   report(session, roots, targets, isCascade);
-  execute(session, targets.map(target => target.node));
+  execute(
+    session,
+    targets.map(target => target.node),
+  );
 }
 
-function lockedRelations(session: SessionContext, targets: readonly Target[]): {readonly oid: Oid; readonly name: string}[] {
+function lockedRelations(
+  session: SessionContext,
+  targets: readonly Target[],
+): {readonly oid: Oid; readonly name: string}[] {
   const {catalog} = session.transaction;
   return targets.flatMap(({node}) => {
     if (node.kind !== 'object') return [node.table];
     const {object} = node;
-    if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence') return [object];
-    if (object.kind === 'index' || (object.kind === 'constraint' && object.table !== NO_OID)) return [catalog.tableByOid(object.table)!];
+    if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence')
+      return [object];
+    if (object.kind === 'index' || (object.kind === 'constraint' && object.table !== NO_OID))
+      return [catalog.tableByOid(object.table)!];
     return [];
   });
 }
@@ -51,7 +67,11 @@ function collect(session: SessionContext, roots: readonly DependencyNode[]): Tar
   const targets: Target[] = [];
   const known = new Map<string, Target>();
   const isRoot = new Set(roots.map(nodeKey));
-  const visit = (node: DependencyNode, isSilent: boolean, dependee: DependencyNode | null): void => {
+  const visit = (
+    node: DependencyNode,
+    isSilent: boolean,
+    dependee: DependencyNode | null,
+  ): void => {
     const key = nodeKey(node);
     const seen = known.get(key);
     if (seen !== undefined) {
@@ -64,7 +84,9 @@ function collect(session: SessionContext, roots: readonly DependencyNode[]): Tar
     targets.push(target);
   };
   for (const root of roots) visit(root, true, null);
-  return targets.filter(({node}) => node.kind === 'object' || !known.has(`table:${node.table.oid}`));
+  return targets.filter(
+    ({node}) => node.kind === 'object' || !known.has(`table:${node.table.oid}`),
+  );
 }
 
 function nodeText(session: SessionContext, node: DependencyNode): string {
@@ -76,24 +98,41 @@ function nodeText(session: SessionContext, node: DependencyNode): string {
 }
 
 /** What a node depends on; a column of an array type depends on that type. */
-function dependeeText(session: SessionContext, node: DependencyNode, dependee: DependencyNode): string {
+function dependeeText(
+  session: SessionContext,
+  node: DependencyNode,
+  dependee: DependencyNode,
+): string {
   if (node.kind === 'column' && dependee.kind === 'object' && dependee.object.kind === 'type') {
     const column = node.table.columns.find(each => each.attnum === node.attnum);
-    if (column?.typeOid === dependee.object.arrayOid) return `type ${typeName(nameScope(session), column.typeOid)}`;
+    if (column?.typeOid === dependee.object.arrayOid)
+      return `type ${typeName(nameScope(session), column.typeOid)}`;
   }
   return nodeText(session, dependee);
 }
 
-function report(session: SessionContext, roots: readonly DependencyNode[], targets: readonly Target[], isCascade: boolean): void {
+function report(
+  session: SessionContext,
+  roots: readonly DependencyNode[],
+  targets: readonly Target[],
+  isCascade: boolean,
+): void {
   const loud = targets.filter(target => !target.isSilent).reverse();
   if (loud.length === 0) return;
   if (!isCascade) {
     const what = roots.length === 1 ? nodeText(session, roots[0]!) : 'desired object(s)';
     throw new PgError(
       SqlState.dependentObjectsStillExist,
-      roots.length === 1 ? `cannot drop ${what} because other objects depend on it` : 'cannot drop desired object(s) because other objects depend on them',
+      roots.length === 1
+        ? `cannot drop ${what} because other objects depend on it`
+        : 'cannot drop desired object(s) because other objects depend on them',
       {
-        detail: limited(loud.map(({node, dependee}) => `${nodeText(session, node)} depends on ${dependeeText(session, node, dependee!)}`)),
+        detail: limited(
+          loud.map(
+            ({node, dependee}) =>
+              `${nodeText(session, node)} depends on ${dependeeText(session, node, dependee!)}`,
+          ),
+        ),
         hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
       },
     );
@@ -121,7 +160,12 @@ function execute(session: SessionContext, nodes: readonly DependencyNode[]): voi
   for (const node of nodes) {
     if (node.kind !== 'object') {
       const table = edited.get(node.table.oid) ?? catalog.tableByOid(node.table.oid)!;
-      edited.set(table.oid, node.kind === 'column' ? withoutColumn(table, node.attnum) : withoutDefault(table, node.attnum));
+      edited.set(
+        table.oid,
+        node.kind === 'column'
+          ? withoutColumn(table, node.attnum)
+          : withoutDefault(table, node.attnum),
+      );
       touched.set(table.oid, catalog.tableByOid(table.oid)!);
       continue;
     }
@@ -131,7 +175,8 @@ function execute(session: SessionContext, nodes: readonly DependencyNode[]): voi
     else if (object.kind === 'sequence') {
       sequences.push(object);
       releaseSequence(session, object, edited, touched);
-    } else if (object.kind === 'index') touched.set(object.table, catalog.tableByOid(object.table)!);
+    } else if (object.kind === 'index')
+      touched.set(object.table, catalog.tableByOid(object.table)!);
   }
   for (const table of dropped) {
     edited.delete(table.oid);
@@ -141,46 +186,69 @@ function execute(session: SessionContext, nodes: readonly DependencyNode[]): voi
   const puts = [...edited.values()].map((descriptor): CatalogChange => ({op: 'put', descriptor}));
   transaction.ddl([...changes.values(), ...puts], []);
   for (const old of before) {
-    transaction.tx.ddl({kind: 'alterTable', before: old, after: storages.of(transaction.catalog, transaction.catalog.tableByOid(old.oid)!)});
+    transaction.tx.ddl({
+      kind: 'alterTable',
+      before: old,
+      after: storages.of(transaction.catalog, transaction.catalog.tableByOid(old.oid)!),
+    });
   }
   for (const table of dropped) transaction.tx.ddl({kind: 'dropTable', table});
   for (const sequence of sequences) transaction.tx.ddl({kind: 'dropSequence', oid: sequence.oid});
 }
 
 /** A column that names a dropped sequence forgets it. */
-function releaseSequence(session: SessionContext, sequence: SequenceDescriptor, edited: Map<Oid, TableDescriptor>, touched: Map<Oid, TableDescriptor>): void {
+function releaseSequence(
+  session: SessionContext,
+  sequence: SequenceDescriptor,
+  edited: Map<Oid, TableDescriptor>,
+  touched: Map<Oid, TableDescriptor>,
+): void {
   const {catalog} = session.transaction;
   const owner = catalog.tableByOid(sequence.ownedByTable);
   const table = owner === undefined ? undefined : (edited.get(owner.oid) ?? owner);
-  if (table === undefined || !table.columns.some(column => column.sequence === sequence.oid)) return;
+  if (table === undefined || !table.columns.some(column => column.sequence === sequence.oid))
+    return;
   edited.set(table.oid, {
     ...table,
-    columns: table.columns.map(column => (column.sequence === sequence.oid ? {...column, sequence: NO_OID} : column)),
+    columns: table.columns.map(column =>
+      column.sequence === sequence.oid ? {...column, sequence: NO_OID} : column,
+    ),
   });
   touched.set(table.oid, owner!);
 }
 
 /** A table without one of its columns: the column stays, marked, and rows take a new shape. */
 function withoutColumn(table: TableDescriptor, attnum: number): TableDescriptor {
-  return {...table, schemaVersion: table.schemaVersion + 1, columns: mapColumn(table, attnum, column => ({
-    ...column,
-    name: `........pg.dropped.${attnum}........`,
-    isDropped: true,
-    isNotNull: false,
-    defaultText: null,
-    identity: '',
-    generated: '',
-    sequence: NO_OID,
-    missingValue: null,
-    acl: null,
-    comment: null,
-  }))};
+  return {
+    ...table,
+    schemaVersion: table.schemaVersion + 1,
+    columns: mapColumn(table, attnum, column => ({
+      ...column,
+      name: `........pg.dropped.${attnum}........`,
+      isDropped: true,
+      isNotNull: false,
+      defaultText: null,
+      identity: '',
+      generated: '',
+      sequence: NO_OID,
+      missingValue: null,
+      acl: null,
+      comment: null,
+    })),
+  };
 }
 
 function withoutDefault(table: TableDescriptor, attnum: number): TableDescriptor {
-  return {...table, columns: mapColumn(table, attnum, column => ({...column, defaultText: null, sequence: NO_OID}))};
+  return {
+    ...table,
+    columns: mapColumn(table, attnum, column => ({...column, defaultText: null, sequence: NO_OID})),
+  };
 }
 
-function mapColumn(table: TableDescriptor, attnum: number, change: (column: ColumnDescriptor) => ColumnDescriptor): readonly ColumnDescriptor[] {
+function mapColumn(
+  table: TableDescriptor,
+  attnum: number,
+  change: (column: ColumnDescriptor) => ColumnDescriptor,
+): readonly ColumnDescriptor[] {
   return table.columns.map(column => (column.attnum === attnum ? change(column) : column));
 }

@@ -1,6 +1,10 @@
 import type {DropStmt, Node} from '@pgsql/types';
 import {ownsObject} from '../../catalog/acl.ts';
-import type {Descriptor, RelationDescriptor, SequenceDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  Descriptor,
+  RelationDescriptor,
+  SequenceDescriptor,
+} from '../../catalog/descriptors.ts';
 import {typeName} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid, type Oid} from '../../common/ids.ts';
@@ -40,10 +44,16 @@ const WORDS: Readonly<Record<string, string>> = {
 /** DROP TABLE, VIEW, INDEX, SEQUENCE, SCHEMA, TYPE, DOMAIN, FUNCTION ... [IF EXISTS] ... [CASCADE]. */
 export function dropCommand({session, node}: CommandInput<DropStmt>): Execution {
   const word = WORDS[node.removeType ?? ''];
-  if (word === undefined) throw featureNotSupported(`DROP ${(node.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`);
+  if (word === undefined)
+    throw featureNotSupported(
+      `DROP ${(node.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')} is not supported`,
+    );
   return ddlExecution(session, `DROP ${word.toUpperCase()}`, async () => {
     if (node.concurrent === true && session.transaction.isInBlock) {
-      throw new PgError(SqlState.activeSqlTransaction, 'DROP INDEX CONCURRENTLY cannot run inside a transaction block');
+      throw new PgError(
+        SqlState.activeSqlTransaction,
+        'DROP INDEX CONCURRENTLY cannot run inside a transaction block',
+      );
     }
     const found: DependencyNode[] = [];
     for (const item of node.objects ?? []) {
@@ -54,7 +64,12 @@ export function dropCommand({session, node}: CommandInput<DropStmt>): Execution 
   });
 }
 
-function resolve(session: SessionContext, node: DropStmt, item: Node, word: string): Descriptor | undefined {
+function resolve(
+  session: SessionContext,
+  node: DropStmt,
+  item: Node,
+  word: string,
+): Descriptor | undefined {
   switch (node.removeType) {
     case 'OBJECT_SCHEMA':
       return resolveSchema(session, node, constantText(item));
@@ -78,36 +93,67 @@ function resolve(session: SessionContext, node: DropStmt, item: Node, word: stri
 }
 
 function itemNames(item: Node): string[] {
-  return stringList('List' in item ? item.List.items : 'TypeName' in item ? item.TypeName.names : [item]);
+  return stringList(
+    'List' in item ? item.List.items : 'TypeName' in item ? item.TypeName.names : [item],
+  );
 }
 
 /** Missing: a notice with IF EXISTS, else an error. */
-function missing(session: SessionContext, node: DropStmt, code: string, message: string): undefined {
+function missing(
+  session: SessionContext,
+  node: DropStmt,
+  code: string,
+  message: string,
+): undefined {
   if (node.missing_ok !== true) throw new PgError(code, message);
   notice(session, `${message}, skipping`);
   return undefined;
 }
 
-function resolveRelation(session: SessionContext, node: DropStmt, name: QualifiedName, word: string): Descriptor | undefined {
+function resolveRelation(
+  session: SessionContext,
+  node: DropStmt,
+  name: QualifiedName,
+  word: string,
+): Descriptor | undefined {
   if (name.schema !== null && findSchema(session, name.schema) === undefined) {
-    return missing(session, node, SqlState.invalidSchemaName, `schema "${name.schema}" does not exist`);
+    return missing(
+      session,
+      node,
+      SqlState.invalidSchemaName,
+      `schema "${name.schema}" does not exist`,
+    );
   }
   const relation = findRelation(session, name, true);
   if (relation === undefined) {
     const code = word === 'index' ? SqlState.undefinedObject : SqlState.undefinedTable;
-    return missing(session, node, code, `${word} "${node.missing_ok === true ? name.name : nameText(name)}" does not exist`);
+    return missing(
+      session,
+      node,
+      code,
+      `${word} "${node.missing_ok === true ? name.name : nameText(name)}" does not exist`,
+    );
   }
   return checkedRelation(session, relation, word);
 }
 
-function checkedRelation(session: SessionContext, relation: RelationDescriptor, word: string): Descriptor {
-  const kind = relation.kind === 'systemRelation' ? (relation.isView ? 'view' : 'table') : relation.kind;
+function checkedRelation(
+  session: SessionContext,
+  relation: RelationDescriptor,
+  word: string,
+): Descriptor {
+  const kind =
+    relation.kind === 'systemRelation' ? (relation.isView ? 'view' : 'table') : relation.kind;
   if (kind !== word) throw wrongKind(relation.name, kind, word);
   if (relation.kind === 'systemRelation') {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied: "${relation.name}" is a system catalog`,
+    );
   }
   checkDropOwner(session, relation, `${kind} ${relation.name}`, relation.schema);
-  if (relation.kind === 'index' && relation.constraint !== NO_OID) throw requiredBy(session, relation.constraint, relation);
+  if (relation.kind === 'index' && relation.constraint !== NO_OID)
+    throw requiredBy(session, relation.constraint, relation);
   if (relation.kind === 'sequence') checkIdentity(session, relation);
   return relation;
 }
@@ -124,24 +170,39 @@ function requiredBy(session: SessionContext, constraint: Oid, index: Descriptor)
   const scope = nameScope(session);
   const owner = session.transaction.catalog.constraintByOid(constraint)!;
   const text = objectText(scope, owner);
-  return new PgError(SqlState.dependentObjectsStillExist, `cannot drop ${objectText(scope, index)} because ${text} requires it`, {
-    hint: `You can drop ${text} instead.`,
-  });
+  return new PgError(
+    SqlState.dependentObjectsStillExist,
+    `cannot drop ${objectText(scope, index)} because ${text} requires it`,
+    {
+      hint: `You can drop ${text} instead.`,
+    },
+  );
 }
 
 function checkIdentity(session: SessionContext, sequence: SequenceDescriptor): void {
   const table = session.transaction.catalog.tableByOid(sequence.ownedByTable);
-  const column = table?.columns.find(each => each.attnum === sequence.ownedByAttnum && each.identity !== '');
+  const column = table?.columns.find(
+    each => each.attnum === sequence.ownedByAttnum && each.identity !== '',
+  );
   if (table === undefined || column === undefined) return;
   const scope = nameScope(session);
   const text = columnText(scope, table.oid, column.attnum);
-  throw new PgError(SqlState.dependentObjectsStillExist, `cannot drop ${objectText(scope, sequence)} because ${text} requires it`, {
-    hint: `You can drop ${text} instead.`,
-  });
+  throw new PgError(
+    SqlState.dependentObjectsStillExist,
+    `cannot drop ${objectText(scope, sequence)} because ${text} requires it`,
+    {
+      hint: `You can drop ${text} instead.`,
+    },
+  );
 }
 
 /** The owner of the object or of its schema may drop it. */
-function checkDropOwner(session: SessionContext, object: {readonly owner: Oid}, text: string, schema: Oid | null): void {
+function checkDropOwner(
+  session: SessionContext,
+  object: {readonly owner: Oid},
+  text: string,
+  schema: Oid | null,
+): void {
   const {catalog} = session.transaction;
   if (ownsObject(session.currentRole, object.owner, catalog)) return;
   const container = schema === null ? undefined : catalog.schemaByOid(schema);
@@ -149,24 +210,49 @@ function checkDropOwner(session: SessionContext, object: {readonly owner: Oid}, 
   throw new PgError(SqlState.insufficientPrivilege, `must be owner of ${text}`);
 }
 
-function resolveSchema(session: SessionContext, node: DropStmt, name: string): Descriptor | undefined {
+function resolveSchema(
+  session: SessionContext,
+  node: DropStmt,
+  name: string,
+): Descriptor | undefined {
   const schema = findSchema(session, name);
-  if (schema === undefined) return missing(session, node, SqlState.invalidSchemaName, `schema "${name}" does not exist`);
+  if (schema === undefined)
+    return missing(session, node, SqlState.invalidSchemaName, `schema "${name}" does not exist`);
   checkDropOwner(session, schema, `schema ${name}`, null);
   if (schema.oid < oid(FIRST_NORMAL_OID) && schema.name !== 'public') {
-    throw new PgError(SqlState.dependentObjectsStillExist, `cannot drop schema ${name} because it is required by the database system`);
+    throw new PgError(
+      SqlState.dependentObjectsStillExist,
+      `cannot drop schema ${name} because it is required by the database system`,
+    );
   }
   return schema;
 }
 
-function resolveType(session: SessionContext, node: DropStmt, item: Node, word: string): Descriptor | undefined {
+function resolveType(
+  session: SessionContext,
+  node: DropStmt,
+  item: Node,
+  word: string,
+): Descriptor | undefined {
   const name = listName(itemNames(item));
   if (name.schema !== null && findSchema(session, name.schema) === undefined) {
-    return missing(session, node, SqlState.invalidSchemaName, `schema "${name.schema}" does not exist`);
+    return missing(
+      session,
+      node,
+      SqlState.invalidSchemaName,
+      `schema "${name.schema}" does not exist`,
+    );
   }
   const type = lookupType(session, name);
-  if (type === undefined) return missing(session, node, SqlState.undefinedObject, `type "${nameText(name)}" does not exist`);
-  if (word === 'domain' && type.kind !== 'd') throw new PgError(SqlState.wrongObjectType, `"${nameText(name)}" is not a domain`);
+  if (type === undefined)
+    return missing(
+      session,
+      node,
+      SqlState.undefinedObject,
+      `type "${nameText(name)}" does not exist`,
+    );
+  if (word === 'domain' && type.kind !== 'd')
+    throw new PgError(SqlState.wrongObjectType, `"${nameText(name)}" is not a domain`);
   const {catalog} = session.transaction;
   const descriptor = catalog.typeDescriptorByOid(type.oid);
   if (descriptor !== undefined) {
@@ -183,21 +269,39 @@ function requiredType(session: SessionContext, type: Oid, name: string): PgError
   for (const relation of [...catalog.tables(), ...catalog.views()]) {
     if (relation.rowType !== type) continue;
     const text = objectText(scope, relation);
-    return new PgError(SqlState.dependentObjectsStillExist, `cannot drop type ${name} because ${text} requires it`, {hint: `You can drop ${text} instead.`});
+    return new PgError(
+      SqlState.dependentObjectsStillExist,
+      `cannot drop type ${name} because ${text} requires it`,
+      {hint: `You can drop ${text} instead.`},
+    );
   }
   const shown = typeName(scope, type);
-  return new PgError(SqlState.dependentObjectsStillExist, `cannot drop type ${shown} because it is required by the database system`);
+  return new PgError(
+    SqlState.dependentObjectsStillExist,
+    `cannot drop type ${shown} because it is required by the database system`,
+  );
 }
 
-function resolveFunction(session: SessionContext, node: DropStmt, item: Node, word: string): Descriptor | undefined {
-  if (!('ObjectWithArgs' in item)) throw featureNotSupported('DROP of this object is not supported');
+function resolveFunction(
+  session: SessionContext,
+  node: DropStmt,
+  item: Node,
+  word: string,
+): Descriptor | undefined {
+  if (!('ObjectWithArgs' in item))
+    throw featureNotSupported('DROP of this object is not supported');
   const fn = word === 'aggregate' ? undefined : lookupFunction(session, item.ObjectWithArgs, word);
   if (fn === undefined) {
     const text = missingFunctionText(session, item.ObjectWithArgs, word);
     if (node.missing_ok !== true) throw new PgError(SqlState.undefinedFunction, text);
     const {objname, objargs} = item.ObjectWithArgs;
-    const args = (objargs ?? []).map(arg => ('TypeName' in arg ? stringList(arg.TypeName.names).join('.') : ''));
-    notice(session, `${word} ${nameText(listName(stringList(objname)))}(${args.join(',')}) does not exist, skipping`);
+    const args = (objargs ?? []).map(arg =>
+      'TypeName' in arg ? stringList(arg.TypeName.names).join('.') : '',
+    );
+    notice(
+      session,
+      `${word} ${nameText(listName(stringList(objname)))}(${args.join(',')}) does not exist, skipping`,
+    );
     return undefined;
   }
   checkDropOwner(session, fn, `${word} ${fn.name}`, fn.schema);
@@ -210,11 +314,27 @@ function resolveExtension(session: SessionContext, node: DropStmt, name: string)
 }
 
 /** Triggers, rules and policies: there are none yet. */
-function resolveOnRelation(session: SessionContext, node: DropStmt, names: readonly string[], word: string): undefined {
+function resolveOnRelation(
+  session: SessionContext,
+  node: DropStmt,
+  names: readonly string[],
+  word: string,
+): undefined {
   const name = names.at(-1) ?? '';
   const on = listName(names.slice(0, -1));
   const relation = findRelation(session, on, true);
-  if (relation === undefined) return missing(session, node, SqlState.undefinedTable, `relation "${nameText(on)}" does not exist`);
+  if (relation === undefined)
+    return missing(
+      session,
+      node,
+      SqlState.undefinedTable,
+      `relation "${nameText(on)}" does not exist`,
+    );
   const kind = node.missing_ok === true || word === 'rule' ? 'relation' : 'table';
-  return missing(session, node, SqlState.undefinedObject, `${word} "${name}" for ${kind} "${relation.name}" does not exist`);
+  return missing(
+    session,
+    node,
+    SqlState.undefinedObject,
+    `${word} "${name}" for ${kind} "${relation.name}" does not exist`,
+  );
 }

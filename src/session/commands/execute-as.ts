@@ -15,7 +15,12 @@ export class ExecuteAs implements Execution {
   readonly #inner: Execution;
   readonly #role: Oid;
 
-  constructor(session: SessionContext, statement: ParsedStatement, user: string, params: readonly Datum[]) {
+  constructor(
+    session: SessionContext,
+    statement: ParsedStatement,
+    user: string,
+    params: readonly Datum[],
+  ) {
     this.#session = session;
     this.#role = targetRole(session, user);
     const body: ParsedStatement = {...statement, custom: null};
@@ -76,11 +81,18 @@ function targetRole(session: SessionContext, user: string): Oid {
   const mayAny = hasServiceRight(catalog, session.currentRole);
   const isMember = role !== undefined && rolesOfMember(session.currentRole, catalog).has(role.oid);
   if (!mayAny && !isMember) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied to execute as user "${user}"`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied to execute as user "${user}"`,
+    );
   }
-  if (role === undefined) throw new PgError(SqlState.undefinedObject, `role "${user}" does not exist`);
+  if (role === undefined)
+    throw new PgError(SqlState.undefinedObject, `role "${user}" does not exist`);
   if (role.isSuperuser && !isSuperuser(session.currentRole, catalog)) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied to execute as user "${user}"`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied to execute as user "${user}"`,
+    );
   }
   return role.oid;
 }

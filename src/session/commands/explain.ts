@@ -37,7 +37,14 @@ export function explainCommand({session, node, statement}: CommandInput<ExplainS
 }
 
 function explainOptions(node: ExplainStmt): ExplainOptions {
-  let options: ExplainOptions = {analyze: false, verbose: false, costs: true, timing: true, summary: false, format: 'text'};
+  let options: ExplainOptions = {
+    analyze: false,
+    verbose: false,
+    costs: true,
+    timing: true,
+    summary: false,
+    format: 'text',
+  };
   let hasSummary = false;
   for (const option of defElems(node.options)) {
     const name = option.defname ?? '';
@@ -69,11 +76,19 @@ function explainOptions(node: ExplainStmt): ExplainOptions {
 
 function explainFormat(text: string): 'text' | 'json' {
   if (text === 'text' || text === 'json') return text;
-  if (text === 'xml' || text === 'yaml') throw featureNotSupported(`EXPLAIN (FORMAT ${text.toUpperCase()}) is not supported`);
-  throw new PgError(SqlState.invalidParameterValue, `unrecognized value for EXPLAIN option "format": "${text}"`);
+  if (text === 'xml' || text === 'yaml')
+    throw featureNotSupported(`EXPLAIN (FORMAT ${text.toUpperCase()}) is not supported`);
+  throw new PgError(
+    SqlState.invalidParameterValue,
+    `unrecognized value for EXPLAIN option "format": "${text}"`,
+  );
 }
 
-async function explain(session: SessionContext, statement: ParsedStatement, options: ExplainOptions): Promise<Datum[][]> {
+async function explain(
+  session: SessionContext,
+  statement: ParsedStatement,
+  options: ExplainOptions,
+): Promise<Datum[][]> {
   const planStart = performance.now();
   const {entry, slots, params} = plannedBody(session, statement);
   const planningMs = performance.now() - planStart;
@@ -94,19 +109,31 @@ async function explain(session: SessionContext, statement: ParsedStatement, opti
     executionMs = performance.now() - start;
   }
   const {catalog} = session.transaction;
-  const lines = explainPlan(entry.plan, {...options, counters, planningMs, executionMs, catalog, slots});
+  const lines = explainPlan(entry.plan, {
+    ...options,
+    counters,
+    planningMs,
+    executionMs,
+    catalog,
+    slots,
+  });
   return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
 }
 
-function plannedBody(session: SessionContext, statement: ParsedStatement): PlannedQuery & {readonly params: readonly Datum[]} {
+function plannedBody(
+  session: SessionContext,
+  statement: ParsedStatement,
+): PlannedQuery & {readonly params: readonly Datum[]} {
   const {ast} = statement;
   if (ast !== null && 'ExecuteStmt' in ast) {
     const prepared = preparedStatement(session, ast.ExecuteStmt.name ?? '');
-    if (prepared.statement === null) throw featureNotSupported('EXPLAIN of an empty statement is not supported');
+    if (prepared.statement === null)
+      throw featureNotSupported('EXPLAIN of an empty statement is not supported');
     const types = prepared.parameterTypes.map(type => type.oid);
     const params = executeArguments(session, prepared, ast.ExecuteStmt);
     return {...session.planner.plan(prepared.statement, types), params};
   }
-  if (!session.planner.isPlannable(statement)) throw featureNotSupported('EXPLAIN of this statement is not supported');
+  if (!session.planner.isPlannable(statement))
+    throw featureNotSupported('EXPLAIN of this statement is not supported');
   return {...session.planner.plan(statement, []), params: []};
 }

@@ -6,11 +6,15 @@ import type {CommandInput} from './command-types.ts';
 import {ddlExecution, notice} from './ddl.ts';
 
 /** CREATE EXTENSION: plpgsql is there; PostgreSQL's others are not. */
-export function createExtensionCommand({session, node}: CommandInput<CreateExtensionStmt>): Execution {
+export function createExtensionCommand({
+  session,
+  node,
+}: CommandInput<CreateExtensionStmt>): Execution {
   return ddlExecution(session, 'CREATE EXTENSION', async () => {
     const name = node.extname ?? '';
     if (session.transaction.catalog.builtin.data.table('pg_extension').byName(name).length > 0) {
-      if (node.if_not_exists !== true) throw new PgError(SqlState.duplicateObject, `extension "${name}" already exists`);
+      if (node.if_not_exists !== true)
+        throw new PgError(SqlState.duplicateObject, `extension "${name}" already exists`);
       notice(session, `extension "${name}" already exists, skipping`, {}, SqlState.duplicateObject);
       return;
     }

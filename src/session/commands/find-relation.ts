@@ -15,7 +15,10 @@ export function findRelation(session: SessionContext, range: RangeVar): Relation
 }
 
 /** The relation of a name, or undefined. */
-export function lookupRelation(session: SessionContext, range: RangeVar): RelationDescriptor | undefined {
+export function lookupRelation(
+  session: SessionContext,
+  range: RangeVar,
+): RelationDescriptor | undefined {
   const {catalog} = session.transaction;
   const name = range.relname ?? '';
   if (range.schemaname !== undefined) {
@@ -33,6 +36,7 @@ export function lookupRelation(session: SessionContext, range: RangeVar): Relati
 /** The table that a name means; 42809 for another kind of relation. */
 export function findTable(session: SessionContext, range: RangeVar): TableDescriptor {
   const relation = findRelation(session, range);
-  if (relation.kind !== 'table') throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table`);
+  if (relation.kind !== 'table')
+    throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table`);
   return relation;
 }

@@ -1,6 +1,11 @@
 import type {Constraint} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
-import type {ColumnDescriptor, ConstraintDescriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  ConstraintDescriptor,
+  IndexDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -14,22 +19,40 @@ import {lockTable} from './ddl.ts';
 import {relationNamed} from './object-names.ts';
 
 /** FOREIGN KEY (columns) REFERENCES table [(columns)]; the referenced table is locked against changes of its keys. */
-export async function defineForeignKey(place: ConstraintPlace, node: Constraint): Promise<ConstraintDescriptor> {
+export async function defineForeignKey(
+  place: ConstraintPlace,
+  node: Constraint,
+): Promise<ConstraintDescriptor> {
   const {session, table} = place;
   const target = relationNamed(session, node.pktable);
-  if (target.kind !== 'table') throw new PgError(SqlState.wrongObjectType, `referenced relation "${target.name}" is not a table`);
+  if (target.kind !== 'table')
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `referenced relation "${target.name}" is not a table`,
+    );
   await lockTable(session, target, 'shareRowExclusive');
   const referenced = session.transaction.catalog.tableByOid(target.oid) ?? target;
   checkKinds(table, referenced);
-  if (node.fk_del_set_cols !== undefined) throw featureNotSupported('a column list in ON DELETE SET is not supported');
-  if (node.fk_with_period === true || node.pk_with_period === true) throw featureNotSupported('PERIOD foreign keys are not supported');
+  if (node.fk_del_set_cols !== undefined)
+    throw featureNotSupported('a column list in ON DELETE SET is not supported');
+  if (node.fk_with_period === true || node.pk_with_period === true)
+    throw featureNotSupported('PERIOD foreign keys are not supported');
   const columns = stringList(node.fk_attrs).map(name => referencedColumn(table, name));
   const {index, columns: targets} = targetColumns(place, referenced, stringList(node.pk_attrs));
   if (columns.length !== targets.length) {
-    throw new PgError(SqlState.invalidForeignKey, 'number of referencing and referenced columns for foreign key disagree');
+    throw new PgError(
+      SqlState.invalidForeignKey,
+      'number of referencing and referenced columns for foreign key disagree',
+    );
   }
   checkReferences(place, referenced, targets);
-  const name = node.conname ?? chooseConstraintName(place.chooser, [table.name, columnsPart(columns.map(each => each.name)), 'fkey']);
+  const name =
+    node.conname ??
+    chooseConstraintName(place.chooser, [
+      table.name,
+      columnsPart(columns.map(each => each.name)),
+      'fkey',
+    ]);
   checkTypes(place, columns, targets, name);
   return {
     ...plainConstraint(place, 'f', name),
@@ -66,7 +89,8 @@ function checkKinds(table: TableDescriptor, referenced: TableDescriptor): void {
   if (table.persistence === 't' && referenced.persistence !== 't') {
     throw invalid('constraints on temporary tables may reference only temporary tables');
   }
-  if (referenced.tableKind === 'stream' && table.oid !== referenced.oid) throw featureNotSupported('foreign keys may not reference stream tables');
+  if (referenced.tableKind === 'stream' && table.oid !== referenced.oid)
+    throw featureNotSupported('foreign keys may not reference stream tables');
   if (table.tableKind === 'shared' && referenced.tableKind === 'user') {
     throw featureNotSupported('foreign keys of shared tables may reference only shared tables');
   }
@@ -75,48 +99,101 @@ function checkKinds(table: TableDescriptor, referenced: TableDescriptor): void {
 function referencedColumn(table: TableDescriptor, name: string): ColumnDescriptor {
   const column = columnNamed(table, name);
   if (column !== undefined) return column;
-  throw new PgError(SqlState.undefinedColumn, `column "${name}" referenced in foreign key constraint does not exist`);
+  throw new PgError(
+    SqlState.undefinedColumn,
+    `column "${name}" referenced in foreign key constraint does not exist`,
+  );
 }
 
-function targetColumns(place: ConstraintPlace, referenced: TableDescriptor, names: readonly string[]): {readonly index: IndexDescriptor; readonly columns: readonly ColumnDescriptor[]} {
+function targetColumns(
+  place: ConstraintPlace,
+  referenced: TableDescriptor,
+  names: readonly string[],
+): {readonly index: IndexDescriptor; readonly columns: readonly ColumnDescriptor[]} {
   const indexes = place.session.transaction.catalog.indexesOf(referenced.oid);
   if (names.length === 0) {
     const index = indexes.find(each => each.isPrimary);
-    if (index === undefined) throw new PgError(SqlState.undefinedObject, `there is no primary key for referenced table "${referenced.name}"`);
-    return {index, columns: index.keys.map(key => referenced.columns.find(column => column.attnum === key.attnum)!)};
+    if (index === undefined)
+      throw new PgError(
+        SqlState.undefinedObject,
+        `there is no primary key for referenced table "${referenced.name}"`,
+      );
+    return {
+      index,
+      columns: index.keys.map(
+        key => referenced.columns.find(column => column.attnum === key.attnum)!,
+      ),
+    };
   }
   const columns = names.map(name => referencedColumn(referenced, name));
   if (new Set(columns).size < columns.length) {
-    throw new PgError(SqlState.invalidForeignKey, 'foreign key referenced-columns list must not contain duplicates');
+    throw new PgError(
+      SqlState.invalidForeignKey,
+      'foreign key referenced-columns list must not contain duplicates',
+    );
   }
   const wanted = new Set<number>(columns.map(column => column.attnum));
   const index = indexes.find(
-    each => each.isUnique && each.predicateText === null && each.keys.length === wanted.size && each.keys.every(key => wanted.has(key.attnum)),
+    each =>
+      each.isUnique &&
+      each.predicateText === null &&
+      each.keys.length === wanted.size &&
+      each.keys.every(key => wanted.has(key.attnum)),
   );
   if (index !== undefined) return {index, columns};
-  throw new PgError(SqlState.invalidForeignKey, `there is no unique constraint matching given keys for referenced table "${referenced.name}"`);
+  throw new PgError(
+    SqlState.invalidForeignKey,
+    `there is no unique constraint matching given keys for referenced table "${referenced.name}"`,
+  );
 }
 
 /** The REFERENCES privilege, on the table or on each column. */
-function checkReferences(place: ConstraintPlace, referenced: TableDescriptor, columns: readonly ColumnDescriptor[]): void {
+function checkReferences(
+  place: ConstraintPlace,
+  referenced: TableDescriptor,
+  columns: readonly ColumnDescriptor[],
+): void {
   const {session} = place;
   const {catalog} = session.transaction;
   const role = session.currentRole;
-  if (hasPrivileges(catalog, role, {kind: 'r', owner: referenced.owner, acl: referenced.acl}, 'x')) return;
-  const isHeld = columns.every(column => column.acl !== null && hasPrivileges(catalog, role, {kind: 'c', owner: referenced.owner, acl: column.acl}, 'x'));
-  if (!isHeld) throw new PgError(SqlState.insufficientPrivilege, `permission denied for table ${referenced.name}`);
+  if (hasPrivileges(catalog, role, {kind: 'r', owner: referenced.owner, acl: referenced.acl}, 'x'))
+    return;
+  const isHeld = columns.every(
+    column =>
+      column.acl !== null &&
+      hasPrivileges(catalog, role, {kind: 'c', owner: referenced.owner, acl: column.acl}, 'x'),
+  );
+  if (!isHeld)
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for table ${referenced.name}`,
+    );
 }
 
-function checkTypes(place: ConstraintPlace, columns: readonly ColumnDescriptor[], targets: readonly ColumnDescriptor[], name: string): void {
+function checkTypes(
+  place: ConstraintPlace,
+  columns: readonly ColumnDescriptor[],
+  targets: readonly ColumnDescriptor[],
+  name: string,
+): void {
   const {session} = place;
   const binding = newBinding(session.planner.context([]), '');
   for (let i = 0; i < columns.length; i++) {
     const from = binding.type(columns[i]!.typeOid);
     const to = binding.type(targets[i]!.typeOid);
-    if (from.oid === to.oid || sameFamily(from.oid, to.oid) || coercionPath(binding, from, to, 'implicit') !== null) continue;
-    throw new PgError(SqlState.datatypeMismatch, `foreign key constraint "${name}" cannot be implemented`, {
-      detail: `Key columns "${columns[i]!.name}" and "${targets[i]!.name}" are of incompatible types: ${errorType(from)} and ${errorType(to)}.`,
-    });
+    if (
+      from.oid === to.oid ||
+      sameFamily(from.oid, to.oid) ||
+      coercionPath(binding, from, to, 'implicit') !== null
+    )
+      continue;
+    throw new PgError(
+      SqlState.datatypeMismatch,
+      `foreign key constraint "${name}" cannot be implemented`,
+      {
+        detail: `Key columns "${columns[i]!.name}" and "${targets[i]!.name}" are of incompatible types: ${errorType(from)} and ${errorType(to)}.`,
+      },
+    );
   }
 }
 

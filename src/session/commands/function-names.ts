@@ -14,7 +14,10 @@ import {nameScope} from './object-text.ts';
 function candidates(session: SessionContext, names: readonly string[]): FunctionDescriptor[] {
   const {catalog} = session.transaction;
   const {schema, name} = listName(names);
-  const schemas = schema === null ? session.searchPath() : [findSchema(session, schema)?.oid].filter(each => each !== undefined);
+  const schemas =
+    schema === null
+      ? session.searchPath()
+      : [findSchema(session, schema)?.oid].filter(each => each !== undefined);
   const found: FunctionDescriptor[] = [];
   for (const each of schemas) {
     for (const row of catalog.functionsByName(each, name)) {
@@ -28,35 +31,59 @@ function candidates(session: SessionContext, names: readonly string[]): Function
 
 /** Argument types of an ObjectWithArgs. */
 export function argumentTypes(session: SessionContext, args: readonly Node[] | undefined): Oid[] {
-  return (args ?? []).flatMap(arg => ('TypeName' in arg ? [typeRef(session, arg.TypeName, '').type.oid] : []));
+  return (args ?? []).flatMap(arg =>
+    'TypeName' in arg ? [typeRef(session, arg.TypeName, '').type.oid] : [],
+  );
 }
 
 /** A function by name and argument types; undefined when there is none. 42725 when a bare name is not unique. */
-export function lookupFunction(session: SessionContext, node: ObjectWithArgs, word: string): FunctionDescriptor | undefined {
+export function lookupFunction(
+  session: SessionContext,
+  node: ObjectWithArgs,
+  word: string,
+): FunctionDescriptor | undefined {
   const names = stringList(node.objname);
   const wantsProcedure = word === 'procedure';
-  const all = candidates(session, names).filter(each => word === 'routine' || (each.functionKind === 'p') === wantsProcedure);
+  const all = candidates(session, names).filter(
+    each => word === 'routine' || (each.functionKind === 'p') === wantsProcedure,
+  );
   if (node.args_unspecified === true) {
     if (all.length > 1) {
-      throw new PgError(SqlState.ambiguousFunction, `${word} name "${nameText(listName(names))}" is not unique`, {
-        hint: `Specify the argument list to select the ${word} unambiguously.`,
-      });
+      throw new PgError(
+        SqlState.ambiguousFunction,
+        `${word} name "${nameText(listName(names))}" is not unique`,
+        {
+          hint: `Specify the argument list to select the ${word} unambiguously.`,
+        },
+      );
     }
     return all[0];
   }
   const types = argumentTypes(session, node.objargs);
-  return all.find(each => each.argTypes.length === types.length && each.argTypes.every((type, at) => type === types[at]));
+  return all.find(
+    each =>
+      each.argTypes.length === types.length &&
+      each.argTypes.every((type, at) => type === types[at]),
+  );
 }
 
 /** The same; 42883 when there is none. */
-export function findFunction(session: SessionContext, node: ObjectWithArgs, word: string): FunctionDescriptor {
+export function findFunction(
+  session: SessionContext,
+  node: ObjectWithArgs,
+  word: string,
+): FunctionDescriptor {
   const found = lookupFunction(session, node, word);
   if (found !== undefined) return found;
   throw new PgError(SqlState.undefinedFunction, missingFunctionText(session, node, word));
 }
 
 /** `function f(integer) does not exist`, or `could not find a function named "f"`. */
-export function missingFunctionText(session: SessionContext, node: ObjectWithArgs, word: string): string {
+export function missingFunctionText(
+  session: SessionContext,
+  node: ObjectWithArgs,
+  word: string,
+): string {
   const name = nameText(listName(stringList(node.objname)));
   if (node.args_unspecified === true) return `could not find a ${word} named "${name}"`;
   const scope = nameScope(session);

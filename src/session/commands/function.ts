@@ -1,4 +1,10 @@
-import type {AlterFunctionStmt, CreateFunctionStmt, DefElem, FunctionParameter, Node} from '@pgsql/types';
+import type {
+  AlterFunctionStmt,
+  CreateFunctionStmt,
+  DefElem,
+  FunctionParameter,
+  Node,
+} from '@pgsql/types';
 import type {FunctionDescriptor} from '../../catalog/descriptors.ts';
 import {TypeOid} from '../../catalog/well-known.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
@@ -18,7 +24,11 @@ import {functionText, nameScope} from './object-text.ts';
 type Attributes = Pick<FunctionDescriptor, 'volatility' | 'isStrict' | 'isSecurityDefiner'>;
 
 /** CREATE [OR REPLACE] FUNCTION | PROCEDURE ... LANGUAGE sql. */
-export function createFunctionCommand({session, node, statement}: CommandInput<CreateFunctionStmt>): Execution {
+export function createFunctionCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CreateFunctionStmt>): Execution {
   const word = node.is_procedure === true ? 'PROCEDURE' : 'FUNCTION';
   return ddlExecution(session, `CREATE ${word}`, async () => {
     const name = listName(stringList(node.funcname));
@@ -30,10 +40,17 @@ export function createFunctionCommand({session, node, statement}: CommandInput<C
     const {catalog} = session.transaction;
     const same = catalog
       .functionsByName(schema.oid, name.name)
-      .find(row => row.argTypes.length === args.inputs.length && row.argTypes.every((type, at) => type === args.inputs[at]));
+      .find(
+        row =>
+          row.argTypes.length === args.inputs.length &&
+          row.argTypes.every((type, at) => type === args.inputs[at]),
+      );
     const existing = same === undefined ? undefined : catalog.get('function', same.oid);
     if (existing !== undefined && node.replace !== true) {
-      throw new PgError(SqlState.duplicateFunction, `function "${name.name}" already exists with same argument types`);
+      throw new PgError(
+        SqlState.duplicateFunction,
+        `function "${name.name}" already exists with same argument types`,
+      );
     }
     const old = existing?.kind === 'function' ? existing : null;
     if (old !== null) checkReplace(session, old, returns);
@@ -62,15 +79,28 @@ export function createFunctionCommand({session, node, statement}: CommandInput<C
 function checkReplace(session: SessionContext, old: FunctionDescriptor, returns: Returns): void {
   checkOwner(session.transaction.catalog, session.currentRole, old, 'function');
   if (old.returnType === returns.returnType && old.returnsSet === returns.returnsSet) return;
-  throw new PgError(SqlState.invalidFunctionDefinition, 'cannot change return type of existing function', {
-    hint: `Use DROP FUNCTION ${functionText(nameScope(session), old.oid)} first.`,
-  });
+  throw new PgError(
+    SqlState.invalidFunctionDefinition,
+    'cannot change return type of existing function',
+    {
+      hint: `Use DROP FUNCTION ${functionText(nameScope(session), old.oid)} first.`,
+    },
+  );
 }
 
-function languageOf(session: SessionContext, node: CreateFunctionStmt, options: readonly DefElem[]): string {
+function languageOf(
+  session: SessionContext,
+  node: CreateFunctionStmt,
+  options: readonly DefElem[],
+): string {
   const option = options.find(each => each.defname === 'language');
-  if (node.sql_body !== undefined) throw featureNotSupported('function bodies written as SQL (RETURN, BEGIN ATOMIC) are not supported', {hint: "Write the body as a string: AS 'SELECT ...'."});
-  if (option === undefined) throw new PgError(SqlState.invalidFunctionDefinition, 'no language specified');
+  if (node.sql_body !== undefined)
+    throw featureNotSupported(
+      'function bodies written as SQL (RETURN, BEGIN ATOMIC) are not supported',
+      {hint: "Write the body as a string: AS 'SELECT ...'."},
+    );
+  if (option === undefined)
+    throw new PgError(SqlState.invalidFunctionDefinition, 'no language specified');
   const language = constantText(option.arg).toLowerCase();
   if (language === 'sql') return language;
   if (session.transaction.catalog.builtin.data.table('pg_language').byName(language).length > 0) {
@@ -81,9 +111,17 @@ function languageOf(session: SessionContext, node: CreateFunctionStmt, options: 
 
 function bodyOf(options: readonly DefElem[]): string {
   const option = options.find(each => each.defname === 'as');
-  if (option?.arg === undefined) throw new PgError(SqlState.invalidFunctionDefinition, 'no function body specified');
-  const parts = 'List' in option.arg ? (option.arg.List.items ?? []).map(constantText) : [constantText(option.arg)];
-  if (parts.length > 1) throw new PgError(SqlState.invalidFunctionDefinition, 'only one AS item needed for language "sql"');
+  if (option?.arg === undefined)
+    throw new PgError(SqlState.invalidFunctionDefinition, 'no function body specified');
+  const parts =
+    'List' in option.arg
+      ? (option.arg.List.items ?? []).map(constantText)
+      : [constantText(option.arg)];
+  if (parts.length > 1)
+    throw new PgError(
+      SqlState.invalidFunctionDefinition,
+      'only one AS item needed for language "sql"',
+    );
   return parts[0] ?? '';
 }
 
@@ -135,7 +173,9 @@ const MODES: Readonly<Record<string, string>> = {
 };
 
 function readArguments(session: SessionContext, text: string, node: CreateFunctionStmt): Arguments {
-  const parameters = (node.parameters ?? []).flatMap(each => ('FunctionParameter' in each ? [each.FunctionParameter] : []));
+  const parameters = (node.parameters ?? []).flatMap(each =>
+    'FunctionParameter' in each ? [each.FunctionParameter] : [],
+  );
   const all = parameters.map(each => typeRef(session, each.argType!, text).type);
   const modes = parameters.map(each => MODES[each.mode ?? 'FUNC_PARAM_DEFAULT'] ?? 'i');
   const isInput = (mode: string): boolean => mode === 'i' || mode === 'b' || mode === 'v';
@@ -144,9 +184,15 @@ function readArguments(session: SessionContext, text: string, node: CreateFuncti
   const defaults: string[] = [];
   parameters.forEach((each, at) => {
     if (!isInput(modes[at]!)) return;
-    if (each.defexpr !== undefined) defaults.push(argumentDefault(session, text, all[at]!, each.defexpr));
+    if (each.defexpr !== undefined)
+      defaults.push(argumentDefault(session, text, all[at]!, each.defexpr));
     else if (defaults.length > 0) {
-      throw errorAt(text, each.location, SqlState.invalidFunctionDefinition, 'input parameters after one with a default value must also have defaults');
+      throw errorAt(
+        text,
+        each.location,
+        SqlState.invalidFunctionDefinition,
+        'input parameters after one with a default value must also have defaults',
+      );
     }
   });
   return {
@@ -155,7 +201,9 @@ function readArguments(session: SessionContext, text: string, node: CreateFuncti
     modes: modes.every(mode => mode === 'i') ? '' : modes.join(''),
     all: all.map(type => type.oid),
     defaults,
-    outputs: all.filter((_, at) => modes[at] === 'o' || modes[at] === 'b' || modes[at] === 't').map(type => type.oid),
+    outputs: all
+      .filter((_, at) => modes[at] === 'o' || modes[at] === 'b' || modes[at] === 't')
+      .map(type => type.oid),
     isTable: modes.includes('t'),
   };
 }
@@ -164,21 +212,53 @@ function checkNames(parameters: readonly FunctionParameter[], modes: readonly st
   for (let i = 0; i < parameters.length; i++) {
     const {name} = parameters[i]!;
     if (name === undefined || name === '') continue;
-    const clashes = parameters.slice(0, i).some((other, at) => other.name === name && (modes[at] === 't') === (modes[i] === 't'));
-    if (clashes) throw new PgError(SqlState.invalidFunctionDefinition, `parameter name "${name}" used more than once`);
+    const clashes = parameters
+      .slice(0, i)
+      .some((other, at) => other.name === name && (modes[at] === 't') === (modes[i] === 't'));
+    if (clashes)
+      throw new PgError(
+        SqlState.invalidFunctionDefinition,
+        `parameter name "${name}" used more than once`,
+      );
   }
 }
 
-function argumentDefault(session: SessionContext, text: string, type: Parameters<typeof bindColumnValue>[2]['type'], node: Node): string {
-  const place = {session, text, clause: 'DEFAULT expressions', columns: [], relationName: '', domainValue: null};
+function argumentDefault(
+  session: SessionContext,
+  text: string,
+  type: Parameters<typeof bindColumnValue>[2]['type'],
+  node: Node,
+): string {
+  const place = {
+    session,
+    text,
+    clause: 'DEFAULT expressions',
+    columns: [],
+    relationName: '',
+    domainValue: null,
+  };
   return bindColumnValue(place, node, {name: '', type, typmod: -1}).text;
 }
 
 type Returns = Pick<FunctionDescriptor, 'returnType' | 'returnsSet'>;
 
-function readReturns(session: SessionContext, text: string, node: CreateFunctionStmt, args: Arguments): Returns {
-  const fromOutputs = args.outputs.length === 0 ? TypeOid.void : args.outputs.length === 1 ? args.outputs[0]! : TypeOid.record;
-  if (node.is_procedure === true) return {returnType: args.outputs.length === 0 ? TypeOid.void : TypeOid.record, returnsSet: false};
+function readReturns(
+  session: SessionContext,
+  text: string,
+  node: CreateFunctionStmt,
+  args: Arguments,
+): Returns {
+  const fromOutputs =
+    args.outputs.length === 0
+      ? TypeOid.void
+      : args.outputs.length === 1
+        ? args.outputs[0]!
+        : TypeOid.record;
+  if (node.is_procedure === true)
+    return {
+      returnType: args.outputs.length === 0 ? TypeOid.void : TypeOid.record,
+      returnsSet: false,
+    };
   if (args.isTable) return {returnType: fromOutputs, returnsSet: true};
   if (node.returnType === undefined) {
     if (args.outputs.length > 0) return {returnType: fromOutputs, returnsSet: false};
@@ -187,7 +267,10 @@ function readReturns(session: SessionContext, text: string, node: CreateFunction
   const {type} = typeRef(session, node.returnType, text);
   if (args.outputs.length > 0 && type.oid !== fromOutputs) {
     const wanted = session.transaction.catalog.typeByOid(fromOutputs)?.name ?? 'record';
-    throw new PgError(SqlState.invalidFunctionDefinition, `function result type must be ${wanted} because of OUT parameters`);
+    throw new PgError(
+      SqlState.invalidFunctionDefinition,
+      `function result type must be ${wanted} because of OUT parameters`,
+    );
   }
   return {returnType: type.oid, returnsSet: node.returnType.setof === true};
 }

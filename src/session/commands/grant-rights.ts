@@ -1,4 +1,13 @@
-import {allRightsOf, defaultAcl, hasGrantOption, heldPrivileges, ownsObject, revokeFrom, rolesWithPrivilegesOf, type AclTarget} from '../../catalog/acl.ts';
+import {
+  allRightsOf,
+  defaultAcl,
+  hasGrantOption,
+  heldPrivileges,
+  ownsObject,
+  revokeFrom,
+  rolesWithPrivilegesOf,
+  type AclTarget,
+} from '../../catalog/acl.ts';
 import type {AclItem} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -24,27 +33,41 @@ export function grantableRights(
   const {catalog} = session.transaction;
   const role = session.currentRole;
   if (ownsObject(role, target.owner, catalog)) return {letters, grantor: target.owner};
-  const able = [...letters].filter(letter => hasGrantOption(catalog, role, target, letter)).join('');
+  const able = [...letters]
+    .filter(letter => hasGrantOption(catalog, role, target, letter))
+    .join('');
   if (able === '' && heldPrivileges(catalog, role, target, allRightsOf(target.kind)) === '') {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${words.word} ${words.name}`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for ${words.word} ${words.name}`,
+    );
   }
-  if (able.length < letters.length && (able === '' || !words.isAll)) warn(session, words, able === '');
+  if (able.length < letters.length && (able === '' || !words.isAll))
+    warn(session, words, able === '');
   return {letters: able, grantor: grantorOf(session, target, able)};
 }
 
 function grantorOf(session: SessionContext, target: AclTarget, letters: string): Oid {
   const roles = rolesWithPrivilegesOf(session.currentRole, session.transaction.catalog);
   const holds = (role: Oid): boolean =>
-    (target.acl ?? []).some(item => item.grantee === role && [...letters].every(letter => item.grantOptions.includes(letter)));
+    (target.acl ?? []).some(
+      item =>
+        item.grantee === role && [...letters].every(letter => item.grantOptions.includes(letter)),
+    );
   if (holds(session.currentRole)) return session.currentRole;
   for (const role of roles) if (holds(role)) return role;
   return session.currentRole;
 }
 
 function warn(session: SessionContext, words: GrantWords, isNone: boolean): void {
-  const object = words.column === undefined ? `"${words.name}"` : `column "${words.column}" of relation "${words.name}"`;
+  const object =
+    words.column === undefined
+      ? `"${words.name}"`
+      : `column "${words.column}" of relation "${words.name}"`;
   const verb = words.isGrant ? 'were granted' : 'could be revoked';
-  const text = isNone ? `no privileges ${verb} for ${object}` : `not all privileges ${verb} for ${object}`;
+  const text = isNone
+    ? `no privileges ${verb} for ${object}`
+    : `not all privileges ${verb} for ${object}`;
   session.warn(words.isGrant ? '01007' : '01006', text);
 }
 
@@ -67,12 +90,25 @@ export function revokeItems(target: AclTarget, what: Revocation): readonly AclIt
   if (what.grantee === target.owner) return acl;
   for (const item of before) {
     if (item.grantor !== what.grantee) continue;
-    const lost = [...item.privileges].filter(letter => what.letters.includes(letter) && !stillGrants(acl, what.grantee, letter)).join('');
+    const lost = [...item.privileges]
+      .filter(letter => what.letters.includes(letter) && !stillGrants(acl, what.grantee, letter))
+      .join('');
     if (lost === '') continue;
     if (!what.cascade) {
-      throw new PgError(SqlState.dependentObjectsStillExist, 'dependent privileges exist', {hint: 'Use CASCADE to revoke them too.'});
+      throw new PgError(SqlState.dependentObjectsStillExist, 'dependent privileges exist', {
+        hint: 'Use CASCADE to revoke them too.',
+      });
     }
-    acl = revokeItems({...target, acl}, {...what, grantee: item.grantee, grantor: what.grantee, letters: lost, grantOptionOnly: false});
+    acl = revokeItems(
+      {...target, acl},
+      {
+        ...what,
+        grantee: item.grantee,
+        grantor: what.grantee,
+        letters: lost,
+        grantOptionOnly: false,
+      },
+    );
   }
   return acl;
 }

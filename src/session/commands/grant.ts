@@ -1,6 +1,17 @@
 import type {AccessPriv, GrantRoleStmt, GrantStmt} from '@pgsql/types';
-import {allRightsOf, grantTo, privilegeLetters, type AclObjectKind, type AclTarget} from '../../catalog/acl.ts';
-import type {AclItem, ColumnDescriptor, TableDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
+import {
+  allRightsOf,
+  grantTo,
+  privilegeLetters,
+  type AclObjectKind,
+  type AclTarget,
+} from '../../catalog/acl.ts';
+import type {
+  AclItem,
+  ColumnDescriptor,
+  TableDescriptor,
+  ViewDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -31,8 +42,12 @@ export function grantCommand({session, node}: CommandInput<GrantStmt>): Executio
   const isGrant = node.is_grant === true;
   const tag = isGrant ? 'GRANT' : 'REVOKE';
   return ddlExecution(session, tag, async () => {
-    const specs = (node.grantees ?? []).flatMap(each => ('RoleSpec' in each ? [each.RoleSpec] : []));
-    const privileges = (node.privileges ?? []).flatMap(each => ('AccessPriv' in each ? [each.AccessPriv] : []));
+    const specs = (node.grantees ?? []).flatMap(each =>
+      'RoleSpec' in each ? [each.RoleSpec] : [],
+    );
+    const privileges = (node.privileges ?? []).flatMap(each =>
+      'AccessPriv' in each ? [each.AccessPriv] : [],
+    );
     checkGrantor(session, node);
     const grant: Grant = {
       session,
@@ -46,14 +61,18 @@ export function grantCommand({session, node}: CommandInput<GrantStmt>): Executio
     const targets = grantTargets(session, node);
     checkNames(grant);
     if (isGrant && grant.grantOption && grant.grantees.includes(NO_OID)) {
-      throw new PgError(SqlState.invalidGrantOperation, 'grant options can only be granted to roles');
+      throw new PgError(
+        SqlState.invalidGrantOperation,
+        'grant options can only be granted to roles',
+      );
     }
     for (const target of targets) applyGrant(grant, target);
   });
 }
 
 function checkGrantor(session: SessionContext, node: GrantStmt): void {
-  if (node.grantor === undefined || roleNamed(session, node.grantor).oid === session.currentRole) return;
+  if (node.grantor === undefined || roleNamed(session, node.grantor).oid === session.currentRole)
+    return;
   throw featureNotSupported('grantor must be current user');
 }
 
@@ -84,15 +103,20 @@ function checkNames(grant: Grant): void {
     const letter = letterOf(name);
     if (cols !== undefined) {
       if (grant.objtype !== 'OBJECT_TABLE') {
-        throw new PgError(SqlState.invalidGrantOperation, 'column privileges are only valid for relations');
+        throw new PgError(
+          SqlState.invalidGrantOperation,
+          'column privileges are only valid for relations',
+        );
       }
-      if (letter !== null && !allRightsOf('c').includes(letter)) throw invalidPrivilege(letter, 'column');
+      if (letter !== null && !allRightsOf('c').includes(letter))
+        throw invalidPrivilege(letter, 'column');
       continue;
     }
     if (letter === null) continue;
     const isAllowed = allRightsOf(KINDS[grant.objtype] ?? 'f').includes(letter);
     // GRANT USAGE ON TABLE may name a sequence: that is looked at per object.
-    if (!isAllowed && !(grant.objtype === 'OBJECT_TABLE' && letter === 'U')) throw invalidPrivilege(letter, WORDS[grant.objtype] ?? '');
+    if (!isAllowed && !(grant.objtype === 'OBJECT_TABLE' && letter === 'U'))
+      throw invalidPrivilege(letter, WORDS[grant.objtype] ?? '');
   }
 }
 
@@ -100,7 +124,8 @@ function checkNames(grant: Grant): void {
 function letterOf(name: string | undefined): string | null {
   if (name === undefined || name === '' || name.toLowerCase() === 'all') return null;
   const letter = privilegeLetters[name.toUpperCase()];
-  if (letter === undefined) throw new PgError(SqlState.syntaxError, `unrecognized privilege type "${name}"`);
+  if (letter === undefined)
+    throw new PgError(SqlState.syntaxError, `unrecognized privilege type "${name}"`);
   return letter;
 }
 
@@ -117,11 +142,19 @@ function applyGrant(grant: Grant, target: GrantTarget): void {
   const {object, kind, word} = target;
   const aclTarget: AclTarget = {kind, owner: object.owner, acl};
   if (letters !== '') {
-    const held = grantableRights(session, aclTarget, letters, {isGrant: grant.isGrant, isAll: grant.privileges === null, name: object.name, word});
+    const held = grantableRights(session, aclTarget, letters, {
+      isGrant: grant.isGrant,
+      isAll: grant.privileges === null,
+      name: object.name,
+      word,
+    });
     acl = changedAcl(grant, aclTarget, held.letters, held.grantor);
   }
   let next = acl === object.acl ? object : {...object, acl};
-  if ((next.kind === 'table' || next.kind === 'view') && (columns.size > 0 || (!grant.isGrant && letters !== ''))) {
+  if (
+    (next.kind === 'table' || next.kind === 'view') &&
+    (columns.size > 0 || (!grant.isGrant && letters !== ''))
+  ) {
     next = withColumnAcls(grant, next, columns, letters);
   }
   if (next !== object) change(session, puts(next));
@@ -138,10 +171,16 @@ function objectLetters(grant: Grant, target: GrantTarget): string {
   const kept = [...new Set(letters)].filter(letter => all.includes(letter)).join('');
   if (kept.length === new Set(letters).size) return kept;
   if (target.kind === 's') {
-    grant.session.warn(SqlState.invalidGrantOperation, `sequence "${target.object.name}" only supports USAGE, SELECT, and UPDATE privileges`);
+    grant.session.warn(
+      SqlState.invalidGrantOperation,
+      `sequence "${target.object.name}" only supports USAGE, SELECT, and UPDATE privileges`,
+    );
     return kept;
   }
-  throw invalidPrivilege([...letters].find(letter => !all.includes(letter)) ?? 'U', WORDS[grant.objtype] ?? '');
+  throw invalidPrivilege(
+    [...letters].find(letter => !all.includes(letter)) ?? 'U',
+    WORDS[grant.objtype] ?? '',
+  );
 }
 
 /** The letters asked for on columns, by attnum. */
@@ -151,42 +190,80 @@ function columnLetters(grant: Grant, target: GrantTarget): Map<number, string> {
   for (const {priv_name: name, cols} of grant.privileges ?? []) {
     if (cols === undefined) continue;
     for (const column of stringList(cols)) {
-      const known = object.kind === 'table' || object.kind === 'view' ? object.columns.find(each => each.name === column && !each.isDropped) : undefined;
+      const known =
+        object.kind === 'table' || object.kind === 'view'
+          ? object.columns.find(each => each.name === column && !each.isDropped)
+          : undefined;
       if (known === undefined) {
-        throw new PgError(SqlState.undefinedColumn, `column "${column}" of relation "${object.name}" does not exist`);
+        throw new PgError(
+          SqlState.undefinedColumn,
+          `column "${column}" of relation "${object.name}" does not exist`,
+        );
       }
-      found.set(known.attnum, (found.get(known.attnum) ?? '') + (letterOf(name) ?? allRightsOf('c')));
+      found.set(
+        known.attnum,
+        (found.get(known.attnum) ?? '') + (letterOf(name) ?? allRightsOf('c')),
+      );
     }
   }
   return found;
 }
 
-function changedAcl(grant: Grant, target: AclTarget, letters: string, grantor: Oid): readonly AclItem[] | null {
+function changedAcl(
+  grant: Grant,
+  target: AclTarget,
+  letters: string,
+  grantor: Oid,
+): readonly AclItem[] | null {
   if (letters === '') return target.acl;
   let {acl} = target;
   for (const grantee of grant.grantees) {
     const now = {...target, acl};
-    if (grant.isGrant) acl = grantTo(now, grantee, grantor, {privileges: letters, withGrantOption: grant.grantOption && grantee !== target.owner});
-    else acl = revokeItems(now, {grantee, grantor, letters, grantOptionOnly: grant.grantOption, cascade: grant.cascade});
+    if (grant.isGrant)
+      acl = grantTo(now, grantee, grantor, {
+        privileges: letters,
+        withGrantOption: grant.grantOption && grantee !== target.owner,
+      });
+    else
+      acl = revokeItems(now, {
+        grantee,
+        grantor,
+        letters,
+        grantOptionOnly: grant.grantOption,
+        cascade: grant.cascade,
+      });
   }
   return acl;
 }
 
 /** Columns with their acls changed; a REVOKE on the table takes the same letters from its columns. */
-function withColumnAcls<T extends TableDescriptor | ViewDescriptor>(grant: Grant, object: T, columns: ReadonlyMap<number, string>, letters: string): T {
+function withColumnAcls<T extends TableDescriptor | ViewDescriptor>(
+  grant: Grant,
+  object: T,
+  columns: ReadonlyMap<number, string>,
+  letters: string,
+): T {
   let hasChanged = false;
   const next = object.columns.map((column): ColumnDescriptor => {
-    const revoked = grant.isGrant || column.acl === null ? '' : [...letters].filter(letter => allRightsOf('c').includes(letter)).join('');
+    const revoked =
+      grant.isGrant || column.acl === null
+        ? ''
+        : [...letters].filter(letter => allRightsOf('c').includes(letter)).join('');
     const wanted = (columns.get(column.attnum) ?? '') + revoked;
     if (wanted === '') return column;
     const target: AclTarget = {kind: 'c', owner: object.owner, acl: column.acl};
-    const rights = grantableRights(grant.session, {...target, acl: [...(object.acl ?? []), ...(column.acl ?? [])]}, wanted, {
-      isGrant: grant.isGrant,
-      isAll: grant.privileges === null,
-      name: object.name,
-      word: object.kind,
-      column: column.name,
-    });
+    const rights = grantableRights(
+      grant.session,
+      {...target, acl: [...(object.acl ?? []), ...(column.acl ?? [])]},
+      wanted,
+      {
+        isGrant: grant.isGrant,
+        isAll: grant.privileges === null,
+        name: object.name,
+        word: object.kind,
+        column: column.name,
+      },
+    );
     const acl = changedAcl(grant, target, rights.letters, rights.grantor);
     if (acl === column.acl) return column;
     hasChanged = true;
@@ -199,15 +276,24 @@ function withColumnAcls<T extends TableDescriptor | ViewDescriptor>(grant: Grant
 export function grantRoleCommand({session, node}: CommandInput<GrantRoleStmt>): Execution {
   const isGrant = node.is_grant === true;
   return ddlExecution(session, isGrant ? 'GRANT ROLE' : 'REVOKE ROLE', async () => {
-    if (node.grantor !== undefined && roleNamed(session, node.grantor).oid !== session.currentRole && !session.isSuperuser) {
+    if (
+      node.grantor !== undefined &&
+      roleNamed(session, node.grantor).oid !== session.currentRole &&
+      !session.isSuperuser
+    ) {
       throw new PgError(SqlState.insufficientPrivilege, 'must be superuser to set grantor');
     }
     const admin = adminOption(node);
-    const grantees = (node.grantee_roles ?? []).flatMap(each => ('RoleSpec' in each ? [roleNamed(session, each.RoleSpec).oid] : []));
+    const grantees = (node.grantee_roles ?? []).flatMap(each =>
+      'RoleSpec' in each ? [roleNamed(session, each.RoleSpec).oid] : [],
+    );
     for (const item of node.granted_roles ?? []) {
       if (!('AccessPriv' in item)) continue;
       if (item.AccessPriv.cols !== undefined) {
-        throw new PgError(SqlState.invalidGrantOperation, 'column names cannot be included in GRANT/REVOKE ROLE');
+        throw new PgError(
+          SqlState.invalidGrantOperation,
+          'column names cannot be included in GRANT/REVOKE ROLE',
+        );
       }
       const role = roleByName(session.transaction.catalog, item.AccessPriv.priv_name ?? '');
       for (const grantee of grantees) {
@@ -222,7 +308,8 @@ export function grantRoleCommand({session, node}: CommandInput<GrantRoleStmt>): 
 function adminOption(node: GrantRoleStmt): boolean | null {
   let admin: boolean | null = null;
   for (const option of defElems(node.opt)) {
-    if (option.defname !== 'admin') throw new PgError(SqlState.syntaxError, `unrecognized role option "${option.defname ?? ''}"`);
+    if (option.defname !== 'admin')
+      throw new PgError(SqlState.syntaxError, `unrecognized role option "${option.defname ?? ''}"`);
     admin = booleanOption(option);
   }
   return admin;

@@ -9,7 +9,12 @@ import {hasServiceRight} from '../run-context.ts';
 import type {SessionContext} from '../session-context.ts';
 
 /** Starts a flush or compaction as a job. */
-export function startJob(session: SessionContext, type: 'flush' | 'compact', table: TableDescriptor, owner: OwnerId | null): Job {
+export function startJob(
+  session: SessionContext,
+  type: 'flush' | 'compact',
+  table: TableDescriptor,
+  owner: OwnerId | null,
+): Job {
   const storage = session.engine.storages.of(session.transaction.catalog, table);
   return session.engine.jobs.start({type, table: storage, owner, createdBy: session.currentUser});
 }
@@ -34,11 +39,14 @@ export async function runJob(
 /** KILL JOB id: asks a job to stop; it ends as `cancelled`. */
 export function killJobCommand(session: SessionContext, id: string): Execution {
   return new CommandExecution(() => {
-    if (!/^\d{1,15}$/.test(id)) throw new PgError(SqlState.invalidTextRepresentation, `invalid job id: "${id}"`);
+    if (!/^\d{1,15}$/.test(id))
+      throw new PgError(SqlState.invalidTextRepresentation, `invalid job id: "${id}"`);
     const job = findJob(session, Number(id));
     if (job === undefined) throw new PgError(SqlState.undefinedObject, `job ${id} does not exist`);
     if (!session.engine.jobs.cancel(job.id)) {
-      throw new PgError(SqlState.objectNotInPrerequisiteState, `job ${id} is not running`, {detail: `Its status is "${job.status}".`});
+      throw new PgError(SqlState.objectNotInPrerequisiteState, `job ${id} is not running`, {
+        detail: `Its status is "${job.status}".`,
+      });
     }
     return 'KILL JOB';
   });
@@ -49,5 +57,8 @@ export function findJob(session: SessionContext, id: number): Job | undefined {
   const job = session.engine.jobs.find(id);
   if (job === undefined || job.request.createdBy === session.currentUser) return job;
   if (hasServiceRight(session.transaction.catalog, session.currentRole)) return job;
-  throw new PgError(SqlState.insufficientPrivilege, 'permission denied to cancel a job of another role');
+  throw new PgError(
+    SqlState.insufficientPrivilege,
+    'permission denied to cancel a job of another role',
+  );
 }

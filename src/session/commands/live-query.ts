@@ -53,7 +53,10 @@ export function createLiveQueryCommand(
 }
 
 /** DROP LIVE QUERY [IF EXISTS] name [, ...]. */
-export function dropLiveQueryCommand(session: SessionContext, statement: ParsedStatement): Execution {
+export function dropLiveQueryCommand(
+  session: SessionContext,
+  statement: ParsedStatement,
+): Execution {
   return ddlExecution(session, 'DROP LIVE QUERY', async () => {
     const node = (statement.ast as {readonly DropStmt: DropStmt}).DropStmt;
     for (const object of node.objects ?? []) {

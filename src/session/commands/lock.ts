@@ -32,7 +32,10 @@ function neededRights(mode: number): string {
 export function lockCommand({session, node}: CommandInput<LockStmt>): Execution {
   return new CommandExecution(async () => {
     if (!session.transaction.isInBlock && !session.isInMultiStatement) {
-      throw new PgError(SqlState.noActiveSqlTransaction, 'LOCK TABLE can only be used in transaction blocks');
+      throw new PgError(
+        SqlState.noActiveSqlTransaction,
+        'LOCK TABLE can only be used in transaction blocks',
+      );
     }
     const mode = node.mode ?? 8;
     if (mode > 3) session.assertWritable('LOCK TABLE');
@@ -41,13 +44,22 @@ export function lockCommand({session, node}: CommandInput<LockStmt>): Execution 
       if (!('RangeVar' in item)) continue;
       const relation = relationNamed(session, item.RangeVar);
       checkRights(session, relation, mode);
-      await lockTable(session, relation, MODES[mode] ?? 'accessExclusive', node.nowait === true ? 'nowait' : 'wait');
+      await lockTable(
+        session,
+        relation,
+        MODES[mode] ?? 'accessExclusive',
+        node.nowait === true ? 'nowait' : 'wait',
+      );
     }
     return 'LOCK TABLE';
   });
 }
 
-function checkRights(session: SessionContext, relation: ReturnType<typeof relationNamed>, mode: number): void {
+function checkRights(
+  session: SessionContext,
+  relation: ReturnType<typeof relationNamed>,
+  mode: number,
+): void {
   if (relation.kind === 'systemRelation') return;
   if (relation.kind !== 'table' && relation.kind !== 'view') {
     throw new PgError(SqlState.wrongObjectType, `cannot lock relation "${relation.name}"`, {
@@ -56,6 +68,14 @@ function checkRights(session: SessionContext, relation: ReturnType<typeof relati
   }
   const {catalog} = session.transaction;
   const target = {kind: 'r', owner: relation.owner, acl: relation.acl} as const;
-  if ([...neededRights(mode)].some(letter => hasPrivileges(catalog, session.currentRole, target, letter))) return;
-  throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${relation.kind} ${relation.name}`);
+  if (
+    [...neededRights(mode)].some(letter =>
+      hasPrivileges(catalog, session.currentRole, target, letter),
+    )
+  )
+    return;
+  throw new PgError(
+    SqlState.insufficientPrivilege,
+    `permission denied for ${relation.kind} ${relation.name}`,
+  );
 }

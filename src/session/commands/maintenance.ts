@@ -19,7 +19,8 @@ export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execut
     for (const each of node.rels ?? []) {
       if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
       const table = maintained(session, each.VacuumRelation.relation, verb);
-      if (table === null || !isVacuum || table.tableKind === 'stream' || table.persistence === 't') continue;
+      if (table === null || !isVacuum || table.tableKind === 'stream' || table.persistence === 't')
+        continue;
       await runJob(session, 'compact', table, null);
     }
     return verb.toUpperCase();
@@ -27,23 +28,35 @@ export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execut
 }
 
 /** The table to work on; null, with PostgreSQL's warning, for what needs or allows no work. */
-function maintained(session: SessionContext, range: RangeVar, verb: string): TableDescriptor | null {
+function maintained(
+  session: SessionContext,
+  range: RangeVar,
+  verb: string,
+): TableDescriptor | null {
   const relation = findRelation(session, range);
   const {catalog} = session.transaction;
-  const isTable = relation.kind === 'table' || (relation.kind === 'systemRelation' && !relation.isView);
+  const isTable =
+    relation.kind === 'table' || (relation.kind === 'systemRelation' && !relation.isView);
   if (!isTable) {
-    session.warn(SqlState.warning, `skipping "${relation.name}" --- cannot ${verb} non-tables or special system tables`);
+    session.warn(
+      SqlState.warning,
+      `skipping "${relation.name}" --- cannot ${verb} non-tables or special system tables`,
+    );
     return null;
   }
-  if (relation.kind === 'table' && ownsObject(session.currentRole, relation.owner, catalog)) return relation;
-  if (!session.isSuperuser) session.warn(SqlState.warning, `permission denied to ${verb} "${relation.name}", skipping it`);
+  if (relation.kind === 'table' && ownsObject(session.currentRole, relation.owner, catalog))
+    return relation;
+  if (!session.isSuperuser)
+    session.warn(SqlState.warning, `permission denied to ${verb} "${relation.name}", skipping it`);
   return null;
 }
 
 /** REINDEX: indexes are kept by every change and never decay; names, rights and the rules of blocks are checked. */
 export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Execution {
   return new CommandExecution(() => {
-    const isConcurrent = (node.params ?? []).some(each => 'DefElem' in each && each.DefElem.defname === 'concurrently');
+    const isConcurrent = (node.params ?? []).some(
+      each => 'DefElem' in each && each.DefElem.defname === 'concurrently',
+    );
     if (isConcurrent) assertAlone(session, 'REINDEX CONCURRENTLY');
     switch (node.kind) {
       case 'REINDEX_OBJECT_INDEX':
@@ -53,7 +66,8 @@ export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Exec
       case 'REINDEX_OBJECT_SCHEMA': {
         if (!isConcurrent) assertAlone(session, 'REINDEX SCHEMA');
         const schema = session.transaction.catalog.schemaByName(node.name ?? '');
-        if (schema === undefined) throw new PgError(SqlState.invalidSchemaName, `schema "${node.name}" does not exist`);
+        if (schema === undefined)
+          throw new PgError(SqlState.invalidSchemaName, `schema "${node.name}" does not exist`);
         checkOwner(session.transaction.catalog, session.currentRole, schema, 'schema');
         return 'REINDEX';
       }
@@ -72,19 +86,30 @@ export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Exec
 
 function checkReindexed(session: SessionContext, range: RangeVar, isIndex: boolean): void {
   const relation = findRelation(session, range);
-  const {catalog, currentRole} = {catalog: session.transaction.catalog, currentRole: session.currentRole};
-  if (isIndex && relation.kind !== 'index') throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not an index`);
-  const isTable = relation.kind === 'table' || (relation.kind === 'systemRelation' && !relation.isView);
-  if (!isIndex && !isTable) throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table or materialized view`);
+  const {catalog, currentRole} = {
+    catalog: session.transaction.catalog,
+    currentRole: session.currentRole,
+  };
+  if (isIndex && relation.kind !== 'index')
+    throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not an index`);
+  const isTable =
+    relation.kind === 'table' || (relation.kind === 'systemRelation' && !relation.isView);
+  if (!isIndex && !isTable)
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `"${relation.name}" is not a table or materialized view`,
+    );
   if (relation.kind === 'table') checkOwner(catalog, currentRole, relation, 'table');
   else if (relation.kind === 'index') checkIndexOwner(session, relation);
-  else if (!session.isSuperuser) throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${relation.name}`);
+  else if (!session.isSuperuser)
+    throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${relation.name}`);
 }
 
 function checkIndexOwner(session: SessionContext, index: IndexDescriptor): void {
   const {catalog} = session.transaction;
   const table = catalog.tableByOid(index.table);
-  if (table !== undefined) checkOwner(catalog, session.currentRole, {name: index.name, owner: table.owner}, 'index');
+  if (table !== undefined)
+    checkOwner(catalog, session.currentRole, {name: index.name, owner: table.owner}, 'index');
 }
 
 /** CLUSTER without a name: no table is marked to be clustered. Rows cannot be put into the order of an index. */

@@ -18,7 +18,12 @@ export function tablePlacement(session: SessionContext, range: RangeVar, text: s
   const wanted = (range.relpersistence ?? 'p') as Placement['persistence'];
   if (wanted === 't') {
     if (name.schema !== null && name.schema !== 'pg_temp') {
-      throw errorAt(text, range.location, SqlState.invalidTableDefinition, 'cannot create temporary relation in non-temporary schema');
+      throw errorAt(
+        text,
+        range.location,
+        SqlState.invalidTableDefinition,
+        'cannot create temporary relation in non-temporary schema',
+      );
     }
     return {schema: temporarySchema(session), name: name.name, persistence: 't'};
   }

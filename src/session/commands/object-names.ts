@@ -1,7 +1,11 @@
 import type {RangeVar, RoleSpec} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
 import type {CatalogSnapshot} from '../../catalog/contract.ts';
-import type {RelationDescriptor, RoleDescriptor, SchemaDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  RelationDescriptor,
+  RoleDescriptor,
+  SchemaDescriptor,
+} from '../../catalog/descriptors.ts';
 import {SchemaOid} from '../../catalog/well-known.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -15,13 +19,16 @@ import {errorAt, newOid, puts} from './ddl.ts';
 /** The schema of an explicit name; `pg_temp` is the session's own. 3F000 when there is none. */
 export function schemaNamed(session: SessionContext, name: string): SchemaDescriptor {
   const found = findSchema(session, name);
-  if (found === undefined) throw new PgError(SqlState.invalidSchemaName, `schema "${name}" does not exist`);
+  if (found === undefined)
+    throw new PgError(SqlState.invalidSchemaName, `schema "${name}" does not exist`);
   return found;
 }
 
 /** The same, undefined when there is none. */
 export function findSchema(session: SessionContext, name: string): SchemaDescriptor | undefined {
-  return session.transaction.catalog.schemaByName(name === 'pg_temp' ? tempSchemaName(session.pid) : name);
+  return session.transaction.catalog.schemaByName(
+    name === 'pg_temp' ? tempSchemaName(session.pid) : name,
+  );
 }
 
 /** `schema.name` as error texts print it. */
@@ -33,22 +40,47 @@ export function nameText(name: QualifiedName): string {
 export function creationSchema(
   session: SessionContext,
   name: QualifiedName,
-  at: {readonly text: string; readonly location: number | undefined} = {text: '', location: undefined},
+  at: {readonly text: string; readonly location: number | undefined} = {
+    text: '',
+    location: undefined,
+  },
 ): SchemaDescriptor {
   if (name.schema === 'pg_temp') return temporarySchema(session);
-  const schema = name.schema === null ? firstOfPath(session) : session.transaction.catalog.schemaByName(name.schema);
+  const schema =
+    name.schema === null
+      ? firstOfPath(session)
+      : session.transaction.catalog.schemaByName(name.schema);
   if (schema === undefined) {
-    const message = name.schema === null ? 'no schema has been selected to create in' : `schema "${name.schema}" does not exist`;
+    const message =
+      name.schema === null
+        ? 'no schema has been selected to create in'
+        : `schema "${name.schema}" does not exist`;
     throw errorAt(at.text, at.location, SqlState.invalidSchemaName, message);
   }
   const {catalog} = session.transaction;
-  if (!hasPrivileges(catalog, session.currentRole, {kind: 'n', owner: schema.owner, acl: schema.acl}, 'C')) {
-    throw errorAt(at.text, at.location, SqlState.insufficientPrivilege, `permission denied for schema ${schema.name}`);
+  if (
+    !hasPrivileges(
+      catalog,
+      session.currentRole,
+      {kind: 'n', owner: schema.owner, acl: schema.acl},
+      'C',
+    )
+  ) {
+    throw errorAt(
+      at.text,
+      at.location,
+      SqlState.insufficientPrivilege,
+      `permission denied for schema ${schema.name}`,
+    );
   }
   if (schema.oid === SchemaOid.pgCatalog || schema.oid === SchemaOid.system) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied to create "${schema.name}.${name.name}"`, {
-      detail: 'System catalog modifications are currently disallowed.',
-    });
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied to create "${schema.name}.${name.name}"`,
+      {
+        detail: 'System catalog modifications are currently disallowed.',
+      },
+    );
   }
   return schema;
 }
@@ -63,7 +95,14 @@ export function temporarySchema(session: SessionContext): SchemaDescriptor {
   const name = tempSchemaName(session.pid);
   const known = session.transaction.catalog.schemaByName(name);
   if (known !== undefined) return known;
-  const made: SchemaDescriptor = {kind: 'schema', oid: newOid(session), name, owner: session.currentRole, acl: null, comment: null};
+  const made: SchemaDescriptor = {
+    kind: 'schema',
+    oid: newOid(session),
+    name,
+    owner: session.currentRole,
+    acl: null,
+    comment: null,
+  };
   session.transaction.ddl(puts(made), []);
   return made;
 }
@@ -74,7 +113,11 @@ export function isTemporary(schema: SchemaDescriptor | undefined): boolean {
 }
 
 /** A relation by its name, undefined when there is none; 3F000 for a schema that is missing unless `isMissingOk`. */
-export function findRelation(session: SessionContext, name: QualifiedName, isMissingOk: boolean): RelationDescriptor | undefined {
+export function findRelation(
+  session: SessionContext,
+  name: QualifiedName,
+  isMissingOk: boolean,
+): RelationDescriptor | undefined {
   const {catalog} = session.transaction;
   if (name.schema === null) {
     for (const schema of session.searchPath()) {
@@ -97,14 +140,21 @@ export function nameOf(session: SessionContext, range: RangeVar | undefined): Qu
     throw featureNotSupported(`cross-database references are not implemented: "${text}"`);
   }
   const schema = range?.schemaname;
-  return {schema: schema === undefined || schema === '' ? null : schema, name: range?.relname ?? ''};
+  return {
+    schema: schema === undefined || schema === '' ? null : schema,
+    name: range?.relname ?? '',
+  };
 }
 
 /** A relation that must exist: 42P01 `relation "x" does not exist`. */
-export function relationNamed(session: SessionContext, range: RangeVar | undefined): RelationDescriptor {
+export function relationNamed(
+  session: SessionContext,
+  range: RangeVar | undefined,
+): RelationDescriptor {
   const name = nameOf(session, range);
   const found = findRelation(session, name, false);
-  if (found === undefined) throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
+  if (found === undefined)
+    throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
   return found;
 }
 
@@ -127,7 +177,8 @@ export function roleNamed(session: SessionContext, spec: RoleSpec | undefined): 
 /** A role by name; 42704 when there is none. */
 export function roleByName(catalog: CatalogSnapshot, name: string): RoleDescriptor {
   const found = catalog.roleByName(name);
-  if (found === undefined) throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
+  if (found === undefined)
+    throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
   return found;
 }
 

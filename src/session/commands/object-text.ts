@@ -1,5 +1,12 @@
 import type {Descriptor} from '../../catalog/descriptors.ts';
-import {isFunctionVisible, formatType, qualifiedName, relationName, typeName, type NameScope} from '../../catalog/names.ts';
+import {
+  isFunctionVisible,
+  formatType,
+  qualifiedName,
+  relationName,
+  typeName,
+  type NameScope,
+} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -38,7 +45,10 @@ export function objectText(scope: NameScope, object: Descriptor): string {
 /** A column: `column a of table t`. */
 export function columnText(scope: NameScope, relation: Oid, attnum: number): string {
   const found = scope.snapshot.relationByOid(relation);
-  const column = found !== undefined && 'columns' in found ? found.columns.find(each => each.attnum === attnum) : undefined;
+  const column =
+    found !== undefined && 'columns' in found
+      ? found.columns.find(each => each.attnum === attnum)
+      : undefined;
   return `column ${quoteIdentifier(column?.name ?? '???')} of ${found?.kind ?? 'table'} ${relationName(scope, relation)}`;
 }
 
@@ -46,6 +56,8 @@ export function columnText(scope: NameScope, relation: Oid, attnum: number): str
 export function functionText(scope: NameScope, fn: Oid): string {
   const row = scope.snapshot.functionByOid(fn);
   if (row === undefined) return String(fn);
-  const name = isFunctionVisible(scope, row) ? quoteIdentifier(row.name) : qualifiedName(scope.snapshot, row.schema, row.name);
+  const name = isFunctionVisible(scope, row)
+    ? quoteIdentifier(row.name)
+    : qualifiedName(scope.snapshot, row.schema, row.name);
   return `${name}(${row.argTypes.map(type => formatType(scope, type, null)).join(',')})`;
 }

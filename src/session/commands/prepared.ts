@@ -14,12 +14,20 @@ export function prepareCommand({session, node, statement}: CommandInput<PrepareS
   return new CommandExecution(() => {
     const name = node.name ?? '';
     if (session.extended.statements.has(name)) {
-      throw new PgError(SqlState.duplicatePreparedStatement, `prepared statement "${name}" already exists`);
+      throw new PgError(
+        SqlState.duplicatePreparedStatement,
+        `prepared statement "${name}" already exists`,
+      );
     }
     const context = session.planner.context([]);
-    const types: Oid[] = (node.argtypes ?? []).map(type => ('TypeName' in type ? resolveTypeName(type.TypeName, context).type.oid : (0 as Oid)));
+    const types: Oid[] = (node.argtypes ?? []).map(type =>
+      'TypeName' in type ? resolveTypeName(type.TypeName, context).type.oid : (0 as Oid),
+    );
     const body = {...statement, ast: node.query ?? null, custom: null};
-    session.extended.statements.set(name, session.planner.prepare(name, statementText(session), body, types, true));
+    session.extended.statements.set(
+      name,
+      session.planner.prepare(name, statementText(session), body, types, true),
+    );
     return 'PREPARE';
   });
 }
@@ -32,7 +40,11 @@ function statementText(session: SessionContext): string {
 /** The prepared statement of a name; 26000. */
 export function preparedStatement(session: SessionContext, name: string): PreparedStatement {
   const found = session.extended.statements.get(name);
-  if (found === undefined) throw new PgError(SqlState.invalidSqlStatementName, `prepared statement "${name}" does not exist`);
+  if (found === undefined)
+    throw new PgError(
+      SqlState.invalidSqlStatementName,
+      `prepared statement "${name}" does not exist`,
+    );
   return found;
 }
 
@@ -43,17 +55,28 @@ export function executeCommand({session, node}: CommandInput<ExecuteStmt>): Exec
 }
 
 /** The values of EXECUTE's arguments (42601 when their number is wrong). */
-export function executeArguments(session: SessionContext, prepared: PreparedStatement, node: ExecuteStmt): Datum[] {
+export function executeArguments(
+  session: SessionContext,
+  prepared: PreparedStatement,
+  node: ExecuteStmt,
+): Datum[] {
   const given = node.params ?? [];
   const wanted = prepared.parameterTypes;
   if (given.length !== wanted.length) {
-    throw new PgError(SqlState.syntaxError, `wrong number of parameters for prepared statement "${prepared.name}"`, {
-      detail: `Expected ${wanted.length} parameters but got ${given.length}.`,
-    });
+    throw new PgError(
+      SqlState.syntaxError,
+      `wrong number of parameters for prepared statement "${prepared.name}"`,
+      {
+        detail: `Expected ${wanted.length} parameters but got ${given.length}.`,
+      },
+    );
   }
   const context = session.planner.context([]);
   return given.map((expr, i) => {
-    const bound = bindScalarExpression(expr, context, {columns: [], target: {type: wanted[i]!, typmod: -1}});
+    const bound = bindScalarExpression(expr, context, {
+      columns: [],
+      target: {type: wanted[i]!, typmod: -1},
+    });
     return session.planner.evaluate(bound, []);
   });
 }

@@ -12,10 +12,19 @@ import {statementWords} from './statement-words.ts';
 type NodeName = Node extends infer U ? (U extends unknown ? keyof U : never) : never;
 
 /** Statements that are planned, not commands. */
-const PLANNED: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
+const PLANNED: ReadonlySet<string> = new Set([
+  'InsertStmt',
+  'UpdateStmt',
+  'DeleteStmt',
+  'MergeStmt',
+]);
 
 /** The execution of a utility statement; null when the statement is a query to be planned. */
-export function makeCommand(session: SessionContext, statement: ParsedStatement, params: readonly Datum[]): Execution | null {
+export function makeCommand(
+  session: SessionContext,
+  statement: ParsedStatement,
+  params: readonly Datum[],
+): Execution | null {
   if (statement.custom !== null) {
     const custom = customCommand({session, node: statement.custom, statement, params});
     if (custom !== null) return custom;

@@ -1,6 +1,13 @@
 import type {RenameStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
-import type {CatalogObject, ConstraintDescriptor, Descriptor, IndexDescriptor, RelationDescriptor, RoleDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  CatalogObject,
+  ConstraintDescriptor,
+  Descriptor,
+  IndexDescriptor,
+  RelationDescriptor,
+  RoleDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TableStorage} from '../../storage/contract.ts';
@@ -12,7 +19,16 @@ import {alteredColumn, withColumn} from './alter-column.ts';
 import type {CommandInput} from './command-types.ts';
 import {checkColumnName} from './column-definitions.ts';
 import {columnNamed} from './constraint-definitions.ts';
-import {alterStored, change, currentTable, ddlExecution, lockTable, NO_OID, notice, puts} from './ddl.ts';
+import {
+  alterStored,
+  change,
+  currentTable,
+  ddlExecution,
+  lockTable,
+  NO_OID,
+  notice,
+  puts,
+} from './ddl.ts';
 import {dependentsOf} from './dependencies.ts';
 import {findRelation, nameOf, nameText, roleByName} from './object-names.ts';
 import {nameScope, objectText} from './object-text.ts';
@@ -26,7 +42,12 @@ type Relation = Exclude<RelationDescriptor, {kind: 'systemRelation'}>;
 export function renameCommand({session, node, statement}: CommandInput<RenameStmt>): Execution {
   const type = node.renameType;
   const isPart = type === 'OBJECT_COLUMN' || type === 'OBJECT_ATTRIBUTE';
-  const word = type === 'OBJECT_TABCONSTRAINT' ? 'table' : type === 'OBJECT_DOMCONSTRAINT' ? 'domain' : objectWord(isPart ? node.relationType : type);
+  const word =
+    type === 'OBJECT_TABCONSTRAINT'
+      ? 'table'
+      : type === 'OBJECT_DOMCONSTRAINT'
+        ? 'domain'
+        : objectWord(isPart ? node.relationType : type);
   return ddlExecution(session, `ALTER ${word.toUpperCase()}`, async () => {
     const to = node.newname ?? '';
     switch (type) {
@@ -38,23 +59,47 @@ export function renameCommand({session, node, statement}: CommandInput<RenameStm
       case 'OBJECT_COLUMN':
         return renameColumn(session, await relationOf(session, node, word), node.subname ?? '', to);
       case 'OBJECT_TABCONSTRAINT':
-        return renameConstraint(session, await relationOf(session, node, word), node.subname ?? '', to);
+        return renameConstraint(
+          session,
+          await relationOf(session, node, word),
+          node.subname ?? '',
+          to,
+        );
       case 'OBJECT_ATTRIBUTE':
         return renameAttribute(session, node, to);
       case 'OBJECT_ROLE':
-        return renameRole(session, roleByName(session.transaction.catalog, node.subname ?? ''), to, statement.text);
+        return renameRole(
+          session,
+          roleByName(session.transaction.catalog, node.subname ?? ''),
+          to,
+          statement.text,
+        );
       case 'OBJECT_DOMCONSTRAINT': {
         const domain = alterTarget(session, 'OBJECT_DOMAIN', node.object);
-        const constraint = session.transaction.catalog.constraintsOf(domain.oid).find(each => each.name === node.subname);
-        if (constraint === undefined) throw new PgError(SqlState.undefinedObject, `constraint "${node.subname}" for domain "${domain.name}" does not exist`);
+        const constraint = session.transaction.catalog
+          .constraintsOf(domain.oid)
+          .find(each => each.name === node.subname);
+        if (constraint === undefined)
+          throw new PgError(
+            SqlState.undefinedObject,
+            `constraint "${node.subname}" for domain "${domain.name}" does not exist`,
+          );
         checkOwner(session.transaction.catalog, session.currentRole, domain, 'type');
         change(session, puts({...constraint, name: to}));
         return;
       }
       case 'OBJECT_DATABASE':
-        return renameNamed(session, alterTarget(session, type, {String: {sval: node.subname ?? ''}}), to);
+        return renameNamed(
+          session,
+          alterTarget(session, type, {String: {sval: node.subname ?? ''}}),
+          to,
+        );
       case 'OBJECT_SCHEMA':
-        return renameNamed(session, alterTarget(session, type, {String: {sval: node.subname ?? ''}}), to);
+        return renameNamed(
+          session,
+          alterTarget(session, type, {String: {sval: node.subname ?? ''}}),
+          to,
+        );
       default:
         return renameNamed(session, alterTarget(session, type, node.object), to);
     }
@@ -62,7 +107,11 @@ export function renameCommand({session, node, statement}: CommandInput<RenameStm
 }
 
 /** The relation, locked and owned; undefined when it is missing and may be. */
-async function relationOf(session: SessionContext, node: RenameStmt, word: string): Promise<Relation | undefined> {
+async function relationOf(
+  session: SessionContext,
+  node: RenameStmt,
+  word: string,
+): Promise<Relation | undefined> {
   const name = nameOf(session, node.relation);
   const relation = findRelation(session, name, node.missing_ok === true);
   if (relation === undefined) {
@@ -72,20 +121,30 @@ async function relationOf(session: SessionContext, node: RenameStmt, word: strin
     return undefined;
   }
   if (relation.kind === 'systemRelation') {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied: "${relation.name}" is a system catalog`,
+    );
   }
   if ((word === 'view' || word === 'sequence') && relation.kind !== word) {
     throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a ${word}`);
   }
   checkOwner(session.transaction.catalog, session.currentRole, relation, relation.kind);
-  await lockTable(session, relation.kind === 'index' ? currentTable(session.transaction.catalog, relation.table) : relation, 'accessExclusive');
+  await lockTable(
+    session,
+    relation.kind === 'index'
+      ? currentTable(session.transaction.catalog, relation.table)
+      : relation,
+    'accessExclusive',
+  );
   return session.transaction.catalog.get(relation.kind, relation.oid) as Relation;
 }
 
 function renameRelation(session: SessionContext, relation: Relation | undefined, to: string): void {
   if (relation === undefined) return;
   const before = session.transaction.catalog;
-  if (before.relationByName(relation.schema, to) !== undefined) throw new PgError(SqlState.duplicateTable, `relation "${to}" already exists`);
+  if (before.relationByName(relation.schema, to) !== undefined)
+    throw new PgError(SqlState.duplicateTable, `relation "${to}" already exists`);
   if (relation.kind === 'table') alterStored(session, relation, puts({...relation, name: to}));
   else if (relation.kind === 'index') renameIndex(session, relation, to);
   else change(session, puts({...relation, name: to}));
@@ -100,17 +159,30 @@ function renameIndex(session: SessionContext, index: IndexDescriptor, to: string
   alterStored(session, currentTable(catalog, index.table), puts({...index, name: to}, ...parts));
 }
 
-function renameColumn(session: SessionContext, relation: Relation | undefined, from: string, to: string): void {
+function renameColumn(
+  session: SessionContext,
+  relation: Relation | undefined,
+  from: string,
+  to: string,
+): void {
   if (relation === undefined) return;
   if (relation.kind !== 'table' && relation.kind !== 'view') {
-    throw new PgError(SqlState.wrongObjectType, `cannot rename columns of relation "${relation.name}"`, {
-      detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
-    });
+    throw new PgError(
+      SqlState.wrongObjectType,
+      `cannot rename columns of relation "${relation.name}"`,
+      {
+        detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
+      },
+    );
   }
   const column = columnNamed(relation, from);
-  if (column === undefined) throw new PgError(SqlState.undefinedColumn, `column "${from}" does not exist`);
+  if (column === undefined)
+    throw new PgError(SqlState.undefinedColumn, `column "${from}" does not exist`);
   if (columnNamed(relation, to) !== undefined) {
-    throw new PgError(SqlState.duplicateColumn, `column "${to}" of relation "${relation.name}" already exists`);
+    throw new PgError(
+      SqlState.duplicateColumn,
+      `column "${to}" of relation "${relation.name}" already exists`,
+    );
   }
   checkColumnName(to);
   const before = session.transaction.catalog;
@@ -132,14 +204,24 @@ function renameColumn(session: SessionContext, relation: Relation | undefined, f
 function tellStorage(session: SessionContext, tables: readonly TableStorage[]): void {
   const {transaction, storages} = session;
   for (const before of tables) {
-    transaction.tx.ddl({kind: 'alterTable', before, after: storages.get(transaction.catalog, before.oid)});
+    transaction.tx.ddl({
+      kind: 'alterTable',
+      before,
+      after: storages.get(transaction.catalog, before.oid),
+    });
   }
 }
 
 /** Views are kept as text with the names of what they read. */
-function refuseViews(session: SessionContext, relation: Extract<Relation, {kind: 'table' | 'view'}>, attnum: number): void {
+function refuseViews(
+  session: SessionContext,
+  relation: Extract<Relation, {kind: 'table' | 'view'}>,
+  attnum: number,
+): void {
   const dependents =
-    relation.kind === 'table' ? dependentsOf(session, {kind: 'column', table: relation, attnum}) : dependentsOf(session, {kind: 'object', object: relation});
+    relation.kind === 'table'
+      ? dependentsOf(session, {kind: 'column', table: relation, attnum})
+      : dependentsOf(session, {kind: 'object', object: relation});
   for (const {node} of dependents) {
     if (node.kind !== 'object' || node.object.kind !== 'view') continue;
     throw featureNotSupported('renaming a column that a view uses is not supported', {
@@ -149,21 +231,36 @@ function refuseViews(session: SessionContext, relation: Extract<Relation, {kind:
   }
 }
 
-function renameConstraint(session: SessionContext, relation: Relation | undefined, from: string, to: string): void {
+function renameConstraint(
+  session: SessionContext,
+  relation: Relation | undefined,
+  from: string,
+  to: string,
+): void {
   if (relation === undefined) return;
   const {catalog} = session.transaction;
   const constraints = catalog.constraintsOf(relation.oid);
   const constraint = constraints.find(each => each.name === from);
-  if (constraint === undefined) throw new PgError(SqlState.undefinedObject, `constraint "${from}" for table "${relation.name}" does not exist`);
+  if (constraint === undefined)
+    throw new PgError(
+      SqlState.undefinedObject,
+      `constraint "${from}" for table "${relation.name}" does not exist`,
+    );
   if (constraints.some(each => each.name === to)) {
-    throw new PgError(SqlState.duplicateObject, `constraint "${to}" for relation "${relation.name}" already exists`);
+    throw new PgError(
+      SqlState.duplicateObject,
+      `constraint "${to}" for relation "${relation.name}" already exists`,
+    );
   }
   const index = ownIndex(session, constraint);
   if (index === undefined) change(session, puts({...constraint, name: to}));
   else renameRelation(session, index, to);
 }
 
-function ownIndex(session: SessionContext, constraint: ConstraintDescriptor): IndexDescriptor | undefined {
+function ownIndex(
+  session: SessionContext,
+  constraint: ConstraintDescriptor,
+): IndexDescriptor | undefined {
   if (constraint.type === 'f' || constraint.index === NO_OID) return undefined;
   const index = session.transaction.catalog.get('index', constraint.index);
   return index?.kind === 'index' ? index : undefined;
@@ -171,12 +268,29 @@ function ownIndex(session: SessionContext, constraint: ConstraintDescriptor): In
 
 function renameAttribute(session: SessionContext, node: RenameStmt, to: string): void {
   const name = nameOf(session, node.relation);
-  const type = alterTarget(session, 'OBJECT_TYPE', {List: {items: [name.schema, name.name].flatMap(each => (each === null ? [] : [{String: {sval: each}}]))}});
-  if (type.kind !== 'type' || type.typeKind !== 'c') throw new PgError(SqlState.wrongObjectType, `${name.name} is not a composite type`);
+  const type = alterTarget(session, 'OBJECT_TYPE', {
+    List: {
+      items: [name.schema, name.name].flatMap(each =>
+        each === null ? [] : [{String: {sval: each}}],
+      ),
+    },
+  });
+  if (type.kind !== 'type' || type.typeKind !== 'c')
+    throw new PgError(SqlState.wrongObjectType, `${name.name} is not a composite type`);
   checkOwner(session.transaction.catalog, session.currentRole, type, 'type');
   const column = alteredColumn(type, node.subname);
-  if (columnNamed(type, to) !== undefined) throw new PgError(SqlState.duplicateColumn, `column "${to}" of relation "${type.name}" already exists`);
-  change(session, puts({...type, columns: type.columns.map(each => (each === column ? {...each, name: to} : each))}));
+  if (columnNamed(type, to) !== undefined)
+    throw new PgError(
+      SqlState.duplicateColumn,
+      `column "${to}" of relation "${type.name}" already exists`,
+    );
+  change(
+    session,
+    puts({
+      ...type,
+      columns: type.columns.map(each => (each === column ? {...each, name: to} : each)),
+    }),
+  );
   refreshTables(session, type);
 }
 
@@ -185,23 +299,36 @@ function renameRole(session: SessionContext, role: RoleDescriptor, to: string, t
   if (role.oid === session.sessionRole) throw featureNotSupported('session user cannot be renamed');
   if (role.oid === session.currentRole) throw featureNotSupported('current user cannot be renamed');
   if (role.name.startsWith('pg_')) {
-    throw new PgError(SqlState.reservedName, `role name "${role.name}" is reserved`, {detail: 'Role names starting with "pg_" are reserved.'});
+    throw new PgError(SqlState.reservedName, `role name "${role.name}" is reserved`, {
+      detail: 'Role names starting with "pg_" are reserved.',
+    });
   }
   checkRoleName(to, text);
-  if (catalog.roleByName(to) !== undefined) throw new PgError(SqlState.duplicateObject, `role "${to}" already exists`);
+  if (catalog.roleByName(to) !== undefined)
+    throw new PgError(SqlState.duplicateObject, `role "${to}" already exists`);
   const mayCreate = catalog.roleByOid(session.currentRole)?.canCreateRole === true;
-  if (!session.isSuperuser && role.isSuperuser) throw new PgError(SqlState.insufficientPrivilege, 'must be superuser to rename superusers');
-  if (!session.isSuperuser && !mayCreate) throw new PgError(SqlState.insufficientPrivilege, 'permission denied to rename role');
+  if (!session.isSuperuser && role.isSuperuser)
+    throw new PgError(SqlState.insufficientPrivilege, 'must be superuser to rename superusers');
+  if (!session.isSuperuser && !mayCreate)
+    throw new PgError(SqlState.insufficientPrivilege, 'permission denied to rename role');
   change(session, puts({...role, name: to}));
 }
 
 /** Schemas, types, functions, databases. */
-function renameNamed(session: SessionContext, object: Extract<Descriptor, CatalogObject>, to: string): void {
+function renameNamed(
+  session: SessionContext,
+  object: Extract<Descriptor, CatalogObject>,
+  to: string,
+): void {
   const before = session.transaction.catalog;
   checkOwner(before, session.currentRole, object, object.kind);
   if (object.kind === 'schema') checkSchemaName(session, to);
-  if (object.kind === 'database' && object.oid === session.database.oid) throw featureNotSupported('current database cannot be renamed');
-  const inside = object.kind === 'schema' ? [...before.tables()].filter(table => table.schema === object.oid) : [];
+  if (object.kind === 'database' && object.oid === session.database.oid)
+    throw featureNotSupported('current database cannot be renamed');
+  const inside =
+    object.kind === 'schema'
+      ? [...before.tables()].filter(table => table.schema === object.oid)
+      : [];
   const stored = inside.map(table => session.storages.of(before, table));
   change(session, puts({...object, name: to}, ...inside.map(table => ({...table}))));
   if (object.kind !== 'database') new StoredTexts(session, before, object.name).rewrite();
@@ -213,9 +340,22 @@ function checkSchemaName(session: SessionContext, to: string): void {
   const {catalog} = session.transaction;
   for (const database of catalog.databases()) {
     if (database.oid !== catalog.databaseOid) continue;
-    if (hasPrivileges(catalog, session.currentRole, {kind: 'd', owner: database.owner, acl: database.acl}, 'C')) continue;
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for database ${database.name}`);
+    if (
+      hasPrivileges(
+        catalog,
+        session.currentRole,
+        {kind: 'd', owner: database.owner, acl: database.acl},
+        'C',
+      )
+    )
+      continue;
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for database ${database.name}`,
+    );
   }
   if (!to.startsWith('pg_')) return;
-  throw new PgError(SqlState.reservedName, `unacceptable schema name "${to}"`, {detail: 'The prefix "pg_" is reserved for system schemas.'});
+  throw new PgError(SqlState.reservedName, `unacceptable schema name "${to}"`, {
+    detail: 'The prefix "pg_" is reserved for system schemas.',
+  });
 }

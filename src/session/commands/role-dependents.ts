@@ -12,7 +12,8 @@ export function roleDependents(session: SessionContext, role: Oid): string[] {
     if (mentions(object.acl, role)) lines.push(`privileges for ${objectText(scope, object)}`);
     if (object.kind !== 'table') continue;
     for (const column of object.columns) {
-      if (!column.isDropped && mentions(column.acl, role)) lines.push(`privileges for ${columnText(scope, object.oid, column.attnum)}`);
+      if (!column.isDropped && mentions(column.acl, role))
+        lines.push(`privileges for ${columnText(scope, object.oid, column.attnum)}`);
     }
   }
   return lines;

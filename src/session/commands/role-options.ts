@@ -22,7 +22,14 @@ export interface RoleOptions {
   readonly admins: readonly Oid[];
 }
 
-type Flag = 'isSuperuser' | 'inherits' | 'canCreateRole' | 'canCreateDb' | 'canLogin' | 'canReplicate' | 'bypassesRls';
+type Flag =
+  | 'isSuperuser'
+  | 'inherits'
+  | 'canCreateRole'
+  | 'canCreateDb'
+  | 'canLogin'
+  | 'canReplicate'
+  | 'bypassesRls';
 
 const FLAGS: Readonly<Record<string, Flag>> = {
   superuser: 'isSuperuser',
@@ -35,34 +42,55 @@ const FLAGS: Readonly<Record<string, Flag>> = {
 };
 
 /** Reads the options; the same one twice is 42601. */
-export function readRoleOptions(session: SessionContext, nodes: readonly Node[] | undefined, text: string): RoleOptions {
+export function readRoleOptions(
+  session: SessionContext,
+  nodes: readonly Node[] | undefined,
+  text: string,
+): RoleOptions {
   const seen = new Set<string>();
-  const attributes: {-readonly [K in keyof RoleOptions['attributes']]: RoleOptions['attributes'][K]} = {};
+  const attributes: {
+    -readonly [K in keyof RoleOptions['attributes']]: RoleOptions['attributes'][K];
+  } = {};
   const lists: Record<string, Oid[]> = {};
   for (const option of defElems(nodes)) {
     const name = option.defname ?? '';
-    if (seen.has(name)) throw errorAt(text, option.location, SqlState.syntaxError, 'conflicting or redundant options');
+    if (seen.has(name))
+      throw errorAt(
+        text,
+        option.location,
+        SqlState.syntaxError,
+        'conflicting or redundant options',
+      );
     seen.add(name);
     const flag = FLAGS[name];
     if (flag !== undefined) attributes[flag] = constantText(option.arg) === 'true';
     else if (name === 'password') attributes.password = passwordOf(session, option);
     else if (name === 'connectionlimit') attributes.connectionLimit = limitOf(option);
     else if (name === 'validUntil') attributes.validUntil = validUntilOf(session, option);
-    else if (name === 'addroleto' || name === 'rolemembers' || name === 'adminmembers') lists[name] = rolesOf(session, option.arg);
+    else if (name === 'addroleto' || name === 'rolemembers' || name === 'adminmembers')
+      lists[name] = rolesOf(session, option.arg);
     else if (name === 'sysid') notice(session, 'SYSID can no longer be specified');
     else throw new PgError(SqlState.syntaxError, `unrecognized role option "${name}"`);
   }
-  return {attributes, joins: lists['addroleto'] ?? [], members: lists['rolemembers'] ?? [], admins: lists['adminmembers'] ?? []};
+  return {
+    attributes,
+    joins: lists['addroleto'] ?? [],
+    members: lists['rolemembers'] ?? [],
+    admins: lists['adminmembers'] ?? [],
+  };
 }
 
 function rolesOf(session: SessionContext, node: Node | undefined): Oid[] {
   if (node === undefined || !('List' in node)) return [];
-  return (node.List.items ?? []).flatMap(item => ('RoleSpec' in item ? [roleNamed(session, item.RoleSpec).oid] : []));
+  return (node.List.items ?? []).flatMap(item =>
+    'RoleSpec' in item ? [roleNamed(session, item.RoleSpec).oid] : [],
+  );
 }
 
 function limitOf(option: DefElem): number {
   const limit = Number(constantText(option.arg));
-  if (limit < -1) throw new PgError(SqlState.invalidParameterValue, `invalid connection limit: ${limit}`);
+  if (limit < -1)
+    throw new PgError(SqlState.invalidParameterValue, `invalid connection limit: ${limit}`);
   return limit;
 }
 
@@ -91,5 +119,7 @@ export function checkRoleName(name: string, text: string, location?: number): vo
     throw errorAt(text, location, SqlState.reservedName, `role name "${name}" is reserved`);
   }
   if (!name.startsWith('pg_')) return;
-  throw new PgError(SqlState.reservedName, `role name "${name}" is reserved`, {detail: 'Role names starting with "pg_" are reserved.'});
+  throw new PgError(SqlState.reservedName, `role name "${name}" is reserved`, {
+    detail: 'Role names starting with "pg_" are reserved.',
+  });
 }

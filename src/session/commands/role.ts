@@ -1,4 +1,10 @@
-import type {AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DropRoleStmt, VariableSetStmt} from '@pgsql/types';
+import type {
+  AlterRoleSetStmt,
+  AlterRoleStmt,
+  CreateRoleStmt,
+  DropRoleStmt,
+  VariableSetStmt,
+} from '@pgsql/types';
 import {isSuperuser} from '../../catalog/acl.ts';
 import type {RoleDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
@@ -37,19 +43,28 @@ function denied(message: string): PgError {
 }
 
 function mayCreateRoles(session: SessionContext): boolean {
-  return session.isSuperuser || session.transaction.catalog.roleByOid(session.currentRole)?.canCreateRole === true;
+  return (
+    session.isSuperuser ||
+    session.transaction.catalog.roleByOid(session.currentRole)?.canCreateRole === true
+  );
 }
 
 /** CREATE ROLE, USER or GROUP. */
-export function createRoleCommand({session, node, statement}: CommandInput<CreateRoleStmt>): Execution {
+export function createRoleCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CreateRoleStmt>): Execution {
   return ddlExecution(session, 'CREATE ROLE', async () => {
     const name = node.role ?? '';
     const options = readRoleOptions(session, node.options, statement.text);
     const {attributes} = options;
     if (!session.isSuperuser) {
       if (attributes.isSuperuser === true) throw denied('must be superuser to create superusers');
-      if (attributes.canReplicate === true) throw denied('must be superuser to create replication users');
-      if (attributes.bypassesRls === true) throw denied('must be superuser to create bypassrls users');
+      if (attributes.canReplicate === true)
+        throw denied('must be superuser to create replication users');
+      if (attributes.bypassesRls === true)
+        throw denied('must be superuser to create bypassrls users');
       if (!mayCreateRoles(session)) throw denied('permission denied to create role');
     }
     checkRoleName(name, statement.text);
@@ -70,13 +85,18 @@ function joinRoles(session: SessionContext, role: RoleDescriptor, options: RoleO
 }
 
 /** ALTER ROLE ... options; ALTER GROUP ... ADD | DROP USER. */
-export function alterRoleCommand({session, node, statement}: CommandInput<AlterRoleStmt>): Execution {
+export function alterRoleCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<AlterRoleStmt>): Execution {
   return ddlExecution(session, 'ALTER ROLE', async () => {
     const options = readRoleOptions(session, node.options, statement.text);
     const role = roleNamed(session, node.role);
     checkAlterable(role);
     checkMayAlter(session, role, options);
-    if (Object.keys(options.attributes).length > 0) change(session, puts({...role, ...options.attributes}));
+    if (Object.keys(options.attributes).length > 0)
+      change(session, puts({...role, ...options.attributes}));
     for (const member of options.members) {
       if ((node.action ?? 1) < 0) removeMember(session, role.oid, member, false);
       else addMember(session, role.oid, member, false);
@@ -86,7 +106,9 @@ export function alterRoleCommand({session, node, statement}: CommandInput<AlterR
 
 function checkAlterable(role: RoleDescriptor): void {
   if (!role.name.startsWith('pg_')) return;
-  throw new PgError(SqlState.reservedName, `role name "${role.name}" is reserved`, {detail: 'Cannot alter reserved roles.'});
+  throw new PgError(SqlState.reservedName, `role name "${role.name}" is reserved`, {
+    detail: 'Cannot alter reserved roles.',
+  });
 }
 
 function checkMayAlter(session: SessionContext, role: RoleDescriptor, options: RoleOptions): void {
@@ -98,10 +120,14 @@ function checkMayAlter(session: SessionContext, role: RoleDescriptor, options: R
   if (role.canReplicate || attributes.canReplicate !== undefined) {
     throw denied('must be superuser to alter replication roles or change replication attribute');
   }
-  if (attributes.bypassesRls !== undefined) throw denied('must be superuser to change bypassrls attribute');
+  if (attributes.bypassesRls !== undefined)
+    throw denied('must be superuser to change bypassrls attribute');
   if (mayCreateRoles(session)) return;
   const names = Object.keys(attributes);
-  const isOwnPassword = role.oid === session.currentRole && names.every(name => name === 'password') && options.members.length === 0;
+  const isOwnPassword =
+    role.oid === session.currentRole &&
+    names.every(name => name === 'password') &&
+    options.members.length === 0;
   if (!isOwnPassword) throw denied('permission denied');
 }
 
@@ -109,23 +135,34 @@ function checkMayAlter(session: SessionContext, role: RoleDescriptor, options: R
 export function alterRoleSetCommand({session, node}: CommandInput<AlterRoleSetStmt>): Execution {
   return ddlExecution(session, 'ALTER ROLE', async () => {
     if (node.role === undefined) throw featureNotSupported('ALTER ROLE ALL SET is not supported');
-    if (node.database !== undefined && node.database !== '') throw featureNotSupported('ALTER ROLE ... IN DATABASE is not supported');
+    if (node.database !== undefined && node.database !== '')
+      throw featureNotSupported('ALTER ROLE ... IN DATABASE is not supported');
     const role = roleNamed(session, node.role);
     checkAlterable(role);
     if (!session.isSuperuser) {
       if (role.isSuperuser) throw denied('must be superuser to alter superusers');
-      if (!mayCreateRoles(session) && role.oid !== session.currentRole) throw denied('permission denied');
+      if (!mayCreateRoles(session) && role.oid !== session.currentRole)
+        throw denied('permission denied');
     }
-    change(session, puts({...role, settings: changedSettings(session, role.settings, node.setstmt ?? {})}));
+    change(
+      session,
+      puts({...role, settings: changedSettings(session, role.settings, node.setstmt ?? {})}),
+    );
   });
 }
 
 /** Settings kept with a role or database after a SET or RESET of ALTER. */
-export function changedSettings(session: SessionContext, settings: readonly string[], set: VariableSetStmt): readonly string[] {
+export function changedSettings(
+  session: SessionContext,
+  settings: readonly string[],
+  set: VariableSetStmt,
+): readonly string[] {
   if (set.kind === 'VAR_RESET_ALL') return [];
   const name = settingName(session, set.name ?? '');
-  if (set.kind === 'VAR_RESET' || set.kind === 'VAR_SET_DEFAULT') return settings.filter(each => !each.startsWith(`${name}=`));
-  const value = set.kind === 'VAR_SET_CURRENT' ? (session.settings.raw(name) ?? '') : valueText(set);
+  if (set.kind === 'VAR_RESET' || set.kind === 'VAR_SET_DEFAULT')
+    return settings.filter(each => !each.startsWith(`${name}=`));
+  const value =
+    set.kind === 'VAR_SET_CURRENT' ? (session.settings.raw(name) ?? '') : valueText(set);
   const definition = session.settings.definition(name);
   if (definition !== undefined) checkSetting(definition, value);
   return replaceSetting(settings, name, `${name}=${value}`);
@@ -138,7 +175,11 @@ function settingName(session: SessionContext, name: string): string {
   throw new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
 }
 
-function replaceSetting(settings: readonly string[], name: string, text: string): readonly string[] {
+function replaceSetting(
+  settings: readonly string[],
+  name: string,
+  text: string,
+): readonly string[] {
   const at = settings.findIndex(each => each.startsWith(`${name}=`));
   return at < 0 ? [...settings, text] : settings.with(at, text);
 }
@@ -151,7 +192,10 @@ export function dropRoleCommand({session, node}: CommandInput<DropRoleStmt>): Ex
       if (!('RoleSpec' in item)) continue;
       const spec = item.RoleSpec;
       if (spec.roletype !== 'ROLESPEC_CSTRING') {
-        throw new PgError(SqlState.invalidParameterValue, 'cannot use special role specifier in DROP ROLE');
+        throw new PgError(
+          SqlState.invalidParameterValue,
+          'cannot use special role specifier in DROP ROLE',
+        );
       }
       const name = spec.rolename ?? '';
       const role = session.transaction.catalog.roleByName(name);
@@ -164,19 +208,34 @@ export function dropRoleCommand({session, node}: CommandInput<DropRoleStmt>): Ex
 
 function dropRole(session: SessionContext, role: RoleDescriptor): void {
   const {catalog} = session.transaction;
-  if (role.oid === session.currentRole) throw new PgError(SqlState.objectInUse, 'current user cannot be dropped');
-  if (role.oid === session.sessionRole) throw new PgError(SqlState.objectInUse, 'session user cannot be dropped');
-  if (role.isSuperuser && !isSuperuser(session.currentRole, catalog)) throw denied('must be superuser to drop superusers');
+  if (role.oid === session.currentRole)
+    throw new PgError(SqlState.objectInUse, 'current user cannot be dropped');
+  if (role.oid === session.sessionRole)
+    throw new PgError(SqlState.objectInUse, 'session user cannot be dropped');
+  if (role.isSuperuser && !isSuperuser(session.currentRole, catalog))
+    throw denied('must be superuser to drop superusers');
   if (role.oid < oid(FIRST_NORMAL_OID)) {
-    throw new PgError(SqlState.dependentObjectsStillExist, `cannot drop role ${role.name} because it is required by the database system`);
+    throw new PgError(
+      SqlState.dependentObjectsStillExist,
+      `cannot drop role ${role.name} because it is required by the database system`,
+    );
   }
   const dependents = roleDependents(session, role.oid);
   if (dependents.length > 0) {
-    throw new PgError(SqlState.dependentObjectsStillExist, `role "${role.name}" cannot be dropped because some objects depend on it`, {
-      detail: dependents.join('\n'),
-    });
+    throw new PgError(
+      SqlState.dependentObjectsStillExist,
+      `role "${role.name}" cannot be dropped because some objects depend on it`,
+      {
+        detail: dependents.join('\n'),
+      },
+    );
   }
-  const members = [...catalog.roles()].filter(each => each.memberOf.some(membership => membership.role === role.oid));
-  const left = members.map(each => ({...each, memberOf: each.memberOf.filter(membership => membership.role !== role.oid)}));
+  const members = [...catalog.roles()].filter(each =>
+    each.memberOf.some(membership => membership.role === role.oid),
+  );
+  const left = members.map(each => ({
+    ...each,
+    memberOf: each.memberOf.filter(membership => membership.role !== role.oid),
+  }));
   change(session, [deletion(role), ...puts(...left)]);
 }

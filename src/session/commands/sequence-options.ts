@@ -11,7 +11,10 @@ import {typeRef} from './definition-binding.ts';
 import {errorAt} from './ddl.ts';
 
 /** The settable part of a sequence. */
-export type SequenceShape = Pick<SequenceDescriptor, 'typeOid' | 'start' | 'increment' | 'min' | 'max' | 'cache' | 'isCycled'>;
+export type SequenceShape = Pick<
+  SequenceDescriptor,
+  'typeOid' | 'start' | 'increment' | 'min' | 'max' | 'cache' | 'isCycled'
+>;
 
 /** What a list of sequence options asks for. */
 export interface SequenceChange {
@@ -38,16 +41,33 @@ function invalid(message: string): PgError {
 export function readSequenceOptions(
   session: SessionContext,
   nodes: readonly Node[] | undefined,
-  from: {readonly before: SequenceShape | null; readonly type: Oid; readonly text: string; readonly isIdentity?: boolean},
+  from: {
+    readonly before: SequenceShape | null;
+    readonly type: Oid;
+    readonly text: string;
+    readonly isIdentity?: boolean;
+  },
 ): SequenceChange {
   const {before, text} = from;
   const given = new Map<string, DefElem>();
   for (const option of defElems(nodes)) {
     const name = option.defname ?? '';
-    if (given.has(name)) throw errorAt(text, option.location, SqlState.syntaxError, 'conflicting or redundant options');
+    if (given.has(name))
+      throw errorAt(
+        text,
+        option.location,
+        SqlState.syntaxError,
+        'conflicting or redundant options',
+      );
     given.set(name, option);
   }
-  const typeOid = sequenceType(session, given.get('as'), before?.typeOid ?? from.type, text, from.isIdentity === true);
+  const typeOid = sequenceType(
+    session,
+    given.get('as'),
+    before?.typeOid ?? from.type,
+    text,
+    from.isIdentity === true,
+  );
   const number = (name: string): bigint | null => {
     const arg = given.get(name)?.arg;
     return arg === undefined ? null : BigInt(constantText(arg));
@@ -55,7 +75,8 @@ export function readSequenceOptions(
   const increment = number('increment') ?? before?.increment ?? 1n;
   if (increment === 0n) throw invalid('INCREMENT must not be zero');
   const cycle = given.get('cycle');
-  const isCycled = cycle === undefined ? (before?.isCycled ?? false) : constantText(cycle.arg) === 'true';
+  const isCycled =
+    cycle === undefined ? (before?.isCycled ?? false) : constantText(cycle.arg) === 'true';
   const bounds = boundsOf(given, number, {before, typeOid, increment});
   const start = number('start') ?? before?.start ?? (increment > 0n ? bounds.min : bounds.max);
   checkWithin('START', start, bounds);
@@ -76,10 +97,23 @@ function namesOf(option: DefElem | undefined): readonly string[] | null {
   return (option.arg.List.items ?? []).map(constantText);
 }
 
-function sequenceType(session: SessionContext, option: DefElem | undefined, fallback: Oid, text: string, isIdentity: boolean): Oid {
-  const type = option?.arg !== undefined && 'TypeName' in option.arg ? typeRef(session, option.arg.TypeName, text).type.oid : fallback;
+function sequenceType(
+  session: SessionContext,
+  option: DefElem | undefined,
+  fallback: Oid,
+  text: string,
+  isIdentity: boolean,
+): Oid {
+  const type =
+    option?.arg !== undefined && 'TypeName' in option.arg
+      ? typeRef(session, option.arg.TypeName, text).type.oid
+      : fallback;
   if (RANGES.has(type)) return type;
-  throw invalid(isIdentity ? 'identity column type must be smallint, integer, or bigint' : 'sequence type must be smallint, integer, or bigint');
+  throw invalid(
+    isIdentity
+      ? 'identity column type must be smallint, integer, or bigint'
+      : 'sequence type must be smallint, integer, or bigint',
+  );
 }
 
 function boundsOf(
@@ -93,23 +127,41 @@ function boundsOf(
   const usualMax = increment > 0n ? high : -1n;
   const usualMin = increment > 0n ? 1n : low;
   // A change of type moves bounds that were the old type's own.
-  const keepMax = before !== null && !given.has('maxvalue') && !(old !== undefined && typeOid !== before.typeOid && before.max === old[1]);
-  const keepMin = before !== null && !given.has('minvalue') && !(old !== undefined && typeOid !== before.typeOid && before.min === old[0]);
+  const keepMax =
+    before !== null &&
+    !given.has('maxvalue') &&
+    !(old !== undefined && typeOid !== before.typeOid && before.max === old[1]);
+  const keepMin =
+    before !== null &&
+    !given.has('minvalue') &&
+    !(old !== undefined && typeOid !== before.typeOid && before.min === old[0]);
   const max = number('maxvalue') ?? (keepMax ? before.max : usualMax);
   const min = number('minvalue') ?? (keepMin ? before.min : usualMin);
-  if (max > high || max < low) throw invalid(`MAXVALUE (${max}) is out of range for sequence data type ${name}`);
-  if (min > high || min < low) throw invalid(`MINVALUE (${min}) is out of range for sequence data type ${name}`);
+  if (max > high || max < low)
+    throw invalid(`MAXVALUE (${max}) is out of range for sequence data type ${name}`);
+  if (min > high || min < low)
+    throw invalid(`MINVALUE (${min}) is out of range for sequence data type ${name}`);
   if (min >= max) throw invalid(`MINVALUE (${min}) must be less than MAXVALUE (${max})`);
   return {min, max};
 }
 
-function checkWithin(what: string, value: bigint, bounds: {readonly min: bigint; readonly max: bigint}): void {
-  if (value < bounds.min) throw invalid(`${what} value (${value}) cannot be less than MINVALUE (${bounds.min})`);
-  if (value > bounds.max) throw invalid(`${what} value (${value}) cannot be greater than MAXVALUE (${bounds.max})`);
+function checkWithin(
+  what: string,
+  value: bigint,
+  bounds: {readonly min: bigint; readonly max: bigint},
+): void {
+  if (value < bounds.min)
+    throw invalid(`${what} value (${value}) cannot be less than MINVALUE (${bounds.min})`);
+  if (value > bounds.max)
+    throw invalid(`${what} value (${value}) cannot be greater than MAXVALUE (${bounds.max})`);
 }
 
 /** Storage's state of a sequence that begins at a value. */
-export function sequenceState(shape: SequenceShape, lastValue: bigint = shape.start, isCalled = false): SequenceState {
+export function sequenceState(
+  shape: SequenceShape,
+  lastValue: bigint = shape.start,
+  isCalled = false,
+): SequenceState {
   const {increment, min, max, start, isCycled} = shape;
   return {increment, min, max, start, isCycled, lastValue, isCalled};
 }

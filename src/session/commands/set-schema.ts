@@ -1,5 +1,10 @@
 import type {AlterObjectSchemaStmt} from '@pgsql/types';
-import type {CatalogObject, Descriptor, SchemaDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  CatalogObject,
+  Descriptor,
+  SchemaDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
@@ -16,12 +21,19 @@ type Movable = Extract<Descriptor, CatalogObject & {readonly schema: unknown}>;
 /** ALTER ... SET SCHEMA. */
 export function setSchemaCommand({session, node}: CommandInput<AlterObjectSchemaStmt>): Execution {
   return ddlExecution(session, `ALTER ${objectWord(node.objectType).toUpperCase()}`, async () => {
-    const object = node.relation === undefined ? alterTarget(session, node.objectType, node.object) : relationOf(session, node);
+    const object =
+      node.relation === undefined
+        ? alterTarget(session, node.objectType, node.object)
+        : relationOf(session, node);
     if (object === undefined) return;
-    if (!('schema' in object)) throw featureNotSupported(`ALTER ${objectWord(node.objectType).toUpperCase()} ... SET SCHEMA is not supported`);
+    if (!('schema' in object))
+      throw featureNotSupported(
+        `ALTER ${objectWord(node.objectType).toUpperCase()} ... SET SCHEMA is not supported`,
+      );
     const schema = creationSchema(session, {schema: node.newschema ?? '', name: object.name});
     checkOwner(session.transaction.catalog, session.currentRole, object, object.kind);
-    if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence') await lockTable(session, object, 'accessExclusive');
+    if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence')
+      await lockTable(session, object, 'accessExclusive');
     if (object.schema !== schema.oid) move(session, object, schema);
   });
 }
@@ -35,9 +47,15 @@ function relationOf(session: SessionContext, node: AlterObjectSchemaStmt): Movab
     notice(session, `${message}, skipping`);
     return undefined;
   }
-  if (found.kind === 'systemRelation') throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${found.name}" is a system catalog`);
+  if (found.kind === 'systemRelation')
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied: "${found.name}" is a system catalog`,
+    );
   if (found.kind === 'index') {
-    throw new PgError(SqlState.wrongObjectType, `cannot change schema of index "${found.name}"`, {hint: 'Change the schema of the table instead.'});
+    throw new PgError(SqlState.wrongObjectType, `cannot change schema of index "${found.name}"`, {
+      hint: 'Change the schema of the table instead.',
+    });
   }
   if (found.kind === 'sequence' && found.ownedByTable !== 0) {
     throw featureNotSupported('cannot move an owned sequence into another schema', {
@@ -52,9 +70,13 @@ function move(session: SessionContext, object: Movable, schema: SchemaDescriptor
   if (isTemporary(schema) || isTemporary(before.schemaByOid(object.schema))) {
     throw featureNotSupported('cannot move objects into or out of temporary schemas');
   }
-  const isRelation = object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence';
+  const isRelation =
+    object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence';
   if (isRelation && before.relationByName(schema.oid, object.name) !== undefined) {
-    throw new PgError(SqlState.duplicateTable, `relation "${object.name}" already exists in schema "${schema.name}"`);
+    throw new PgError(
+      SqlState.duplicateTable,
+      `relation "${object.name}" already exists in schema "${schema.name}"`,
+    );
   }
   if (object.kind === 'table') moveTable(session, object, schema);
   else change(session, puts({...object, schema: schema.oid}));
@@ -62,12 +84,20 @@ function move(session: SessionContext, object: Movable, schema: SchemaDescriptor
 }
 
 /** A table takes its indexes, constraints and owned sequences along. */
-function moveTable(session: SessionContext, table: TableDescriptor, schema: SchemaDescriptor): void {
+function moveTable(
+  session: SessionContext,
+  table: TableDescriptor,
+  schema: SchemaDescriptor,
+): void {
   const {catalog} = session.transaction;
   const parts = [
     ...catalog.indexesOf(table.oid),
     ...catalog.constraintsOf(table.oid),
     ...[...catalog.sequences()].filter(each => each.ownedByTable === table.oid),
   ];
-  alterStored(session, table, puts(...[table, ...parts].map(each => ({...each, schema: schema.oid}))));
+  alterStored(
+    session,
+    table,
+    puts(...[table, ...parts].map(each => ({...each, schema: schema.oid}))),
+  );
 }

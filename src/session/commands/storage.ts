@@ -16,15 +16,29 @@ const TEXT = oid(25);
 const INT8 = oid(20);
 
 /** STORAGE FLUSH TABLE t | ALL: answers one row per table with what was moved. A plain user flushes only his own rows. */
-export function flushCommand(session: SessionContext, statement: ParsedStatement, all: boolean): Execution {
+export function flushCommand(
+  session: SessionContext,
+  statement: ParsedStatement,
+  all: boolean,
+): Execution {
   const {catalog} = session.transaction;
   const text = catalog.typeByOid(TEXT)!;
   const int8 = catalog.typeByOid(INT8)!;
-  const shape = computedShape([['namespace', text], ['table_name', text], ['rows', int8], ['segments', int8], ['bytes', int8]]);
+  const shape = computedShape([
+    ['namespace', text],
+    ['table_name', text],
+    ['rows', int8],
+    ['segments', int8],
+    ['bytes', int8],
+  ]);
   return new RowsExecution(shape, () => flush(session, statement, all), 'STORAGE FLUSH');
 }
 
-async function flush(session: SessionContext, statement: ParsedStatement, all: boolean): Promise<(string | bigint)[][]> {
+async function flush(
+  session: SessionContext,
+  statement: ParsedStatement,
+  all: boolean,
+): Promise<(string | bigint)[][]> {
   assertOutsideBlock(session, 'STORAGE FLUSH');
   const {catalog} = session.transaction;
   const tables = all ? [...catalog.tables()].filter(canFlush) : [namedTable(session, statement)];
@@ -34,7 +48,13 @@ async function flush(session: SessionContext, statement: ParsedStatement, all: b
     if (owner === undefined) continue;
     const result = await runJob(session, 'flush', table, owner);
     const namespace = catalog.schemaByOid(table.schema)?.name ?? '';
-    rows.push([namespace, table.name, BigInt(result.rows), BigInt(result.segments), BigInt(result.bytes)]);
+    rows.push([
+      namespace,
+      table.name,
+      BigInt(result.rows),
+      BigInt(result.segments),
+      BigInt(result.bytes),
+    ]);
   }
   return rows;
 }
@@ -44,9 +64,14 @@ function canFlush(table: TableDescriptor): boolean {
 }
 
 /** Whose rows this role may flush: null = everybody's, undefined = none (skipped under ALL). */
-export function flushOwner(session: SessionContext, table: TableDescriptor, all: boolean): OwnerId | null | undefined {
+export function flushOwner(
+  session: SessionContext,
+  table: TableDescriptor,
+  all: boolean,
+): OwnerId | null | undefined {
   const {catalog} = session.transaction;
-  const mayAll = hasServiceRight(catalog, session.currentRole) || table.owner === session.currentRole;
+  const mayAll =
+    hasServiceRight(catalog, session.currentRole) || table.owner === session.currentRole;
   if (mayAll) return null;
   if (table.tableKind === 'user') return session.effectiveOwner;
   if (all) return undefined;
@@ -63,12 +88,17 @@ function namedTable(session: SessionContext, statement: ParsedStatement): TableD
 /** 42809 for a stream table: its rows expire and are never moved to segments. */
 export function assertFlushable(table: TableDescriptor): void {
   if (table.tableKind === 'stream') {
-    throw new PgError(SqlState.wrongObjectType, `"${table.name}" is a stream table`, {detail: 'Rows of stream tables are never flushed.'});
+    throw new PgError(SqlState.wrongObjectType, `"${table.name}" is a stream table`, {
+      detail: 'Rows of stream tables are never flushed.',
+    });
   }
 }
 
 /** Our statements about a table carry it as the tree of `TABLE name`. */
-export function bodyRange(statement: ParsedStatement): {readonly schemaname?: string; readonly relname?: string} {
+export function bodyRange(statement: ParsedStatement): {
+  readonly schemaname?: string;
+  readonly relname?: string;
+} {
   const {ast} = statement;
   if (ast !== null && 'SelectStmt' in ast) {
     const item = ast.SelectStmt.fromClause?.[0];
@@ -83,11 +113,16 @@ function assertOutsideBlock(session: SessionContext, what: string): void {
 }
 
 /** STORAGE COMPACT TABLE t | ALL; ALL means the tables that the role owns. */
-export function compactCommand(session: SessionContext, statement: ParsedStatement, all: boolean): Execution {
+export function compactCommand(
+  session: SessionContext,
+  statement: ParsedStatement,
+  all: boolean,
+): Execution {
   return new CommandExecution(async () => {
     assertOutsideBlock(session, 'STORAGE COMPACT');
     const {catalog} = session.transaction;
-    const isOwn = (table: TableDescriptor): boolean => canFlush(table) && ownsObject(session.currentRole, table.owner, catalog);
+    const isOwn = (table: TableDescriptor): boolean =>
+      canFlush(table) && ownsObject(session.currentRole, table.owner, catalog);
     const tables = all ? [...catalog.tables()].filter(isOwn) : [namedTable(session, statement)];
     for (const table of tables) {
       checkOwner(catalog, session.currentRole, table, 'table');

@@ -1,5 +1,11 @@
 import type {CatalogChange, CatalogSnapshot} from '../../catalog/contract.ts';
-import type {ColumnDescriptor, ConstraintDescriptor, Descriptor, IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  ConstraintDescriptor,
+  Descriptor,
+  IndexDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {qualifiedScope} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import {SchemaOid} from '../../catalog/well-known.ts';
@@ -25,10 +31,16 @@ interface TextScope {
 
 type TypeOf = BoundExpr['type'];
 
-const NO_COLUMNS: Omit<TextScope, 'clause'> = {before: [], after: [], relationName: '', domain: null};
+const NO_COLUMNS: Omit<TextScope, 'clause'> = {
+  before: [],
+  after: [],
+  relationName: '',
+  domain: null,
+};
 
 /**
- * After a rename: texts in the catalog that mention the old name are bound as they were and printed with today's names. Texts are kept by name,
+ * After a rename: texts in the catalog that mention the old name are bound as they were and printed with today's names.
+ * Texts are kept by name,
  * PostgreSQL keeps trees; this makes both the same to a client.
  */
 export class StoredTexts {
@@ -42,7 +54,11 @@ export class StoredTexts {
     this.#session = session;
     this.#before = before;
     this.#name = name;
-    this.#context = {...session.planner.context([]), catalog: before, searchPath: [SchemaOid.pgCatalog]};
+    this.#context = {
+      ...session.planner.context([]),
+      catalog: before,
+      searchPath: [SchemaOid.pgCatalog],
+    };
   }
 
   /** Puts every descriptor whose text changes. */
@@ -58,16 +74,26 @@ export class StoredTexts {
       for (const each of catalog.indexesOf(table.oid)) put(each, this.#index(table, each));
     }
     for (const type of catalog.userTypes()) {
-      const defaultText = this.#text(type.defaultText, {...NO_COLUMNS, clause: 'DEFAULT expressions'});
+      const defaultText = this.#text(type.defaultText, {
+        ...NO_COLUMNS,
+        clause: 'DEFAULT expressions',
+      });
       if (defaultText !== type.defaultText) put(type, {...type, defaultText});
       for (const each of catalog.constraintsOf(type.oid)) {
         const domain = this.#before.typeByOid(type.baseType) ?? null;
-        const expressionText = this.#text(each.expressionText, {...NO_COLUMNS, domain, clause: 'check constraints'});
+        const expressionText = this.#text(each.expressionText, {
+          ...NO_COLUMNS,
+          domain,
+          clause: 'check constraints',
+        });
         if (expressionText !== each.expressionText) put(each, {...each, expressionText});
       }
     }
     for (const view of catalog.views()) {
-      const queryText = this.#query(view.queryText, view.columns.map(column => column.name));
+      const queryText = this.#query(
+        view.queryText,
+        view.columns.map(column => column.name),
+      );
       if (queryText !== view.queryText) put(view, {...view, queryText});
     }
     if (changes.length > 0) this.#session.transaction.ddl(changes, []);
@@ -77,7 +103,8 @@ export class StoredTexts {
     let hasChanged = false;
     const columns = table.columns.map(column => {
       if (column.defaultText === null) return column;
-      const clause = column.generated === '' ? 'DEFAULT expressions' : 'column generation expressions';
+      const clause =
+        column.generated === '' ? 'DEFAULT expressions' : 'column generation expressions';
       const defaultText = this.#text(column.defaultText, this.#tableScope(table, clause));
       if (defaultText === column.defaultText) return column;
       hasChanged = true;
@@ -87,21 +114,46 @@ export class StoredTexts {
   }
 
   #constraint(table: TableDescriptor, constraint: ConstraintDescriptor): ConstraintDescriptor {
-    const expressionText = this.#text(constraint.expressionText, this.#tableScope(table, 'check constraints'));
-    return expressionText === constraint.expressionText ? constraint : {...constraint, expressionText};
+    const expressionText = this.#text(
+      constraint.expressionText,
+      this.#tableScope(table, 'check constraints'),
+    );
+    return expressionText === constraint.expressionText
+      ? constraint
+      : {...constraint, expressionText};
   }
 
   #index(table: TableDescriptor, index: IndexDescriptor): IndexDescriptor {
-    const predicateText = this.#text(index.predicateText, this.#tableScope(table, 'index predicates'));
-    const texts = index.keys.map(key => this.#text(key.expressionText, this.#tableScope(table, 'index expressions')));
-    if (predicateText === index.predicateText && texts.every((text, at) => text === index.keys[at]!.expressionText)) return index;
-    return {...index, predicateText, keys: index.keys.map((key, at) => ({...key, expressionText: texts[at]!}))};
+    const predicateText = this.#text(
+      index.predicateText,
+      this.#tableScope(table, 'index predicates'),
+    );
+    const texts = index.keys.map(key =>
+      this.#text(key.expressionText, this.#tableScope(table, 'index expressions')),
+    );
+    if (
+      predicateText === index.predicateText &&
+      texts.every((text, at) => text === index.keys[at]!.expressionText)
+    )
+      return index;
+    return {
+      ...index,
+      predicateText,
+      keys: index.keys.map((key, at) => ({...key, expressionText: texts[at]!})),
+    };
   }
 
   #tableScope(table: TableDescriptor, clause: string): TextScope {
     const old = this.#before.tableByOid(table.oid);
-    const live = (columns: readonly ColumnDescriptor[]): ColumnDescriptor[] => columns.filter(column => !column.isDropped);
-    return {before: live(old?.columns ?? []), after: live(table.columns), relationName: old?.name ?? '', clause, domain: null};
+    const live = (columns: readonly ColumnDescriptor[]): ColumnDescriptor[] =>
+      columns.filter(column => !column.isDropped);
+    return {
+      before: live(old?.columns ?? []),
+      after: live(table.columns),
+      relationName: old?.name ?? '',
+      clause,
+      domain: null,
+    };
   }
 
   #text(text: string | null, scope: TextScope): string | null {
@@ -110,12 +162,25 @@ export class StoredTexts {
     binding.trace = new QueryTrace();
     const columns = scope.before.map((column, id) => ({
       name: column.name,
-      expr: binding.columnExpr({id, name: column.name, type: binding.type(column.typeOid), typmod: column.typmod}),
+      expr: binding.columnExpr({
+        id,
+        name: column.name,
+        type: binding.type(column.typeOid),
+        typmod: column.typmod,
+      }),
     }));
-    const domainValue: BoundExpr | null = scope.domain === null ? null : {kind: 'letRef', id: 0, type: scope.domain, typmod: -1, location: -1};
+    const domainValue: BoundExpr | null =
+      scope.domain === null
+        ? null
+        : {kind: 'letRef', id: 0, type: scope.domain, typmod: -1, location: -1};
     const {clause, relationName} = scope;
     const expr = binding.withoutPositions(() =>
-      binding.hooks.scalar(binding, expressionAst(binding, text), {columns, domainValue, clause, relationName}),
+      binding.hooks.scalar(binding, expressionAst(binding, text), {
+        columns,
+        domainValue,
+        clause,
+        relationName,
+      }),
     );
     const printed = deparseExpression(expr, {
       scope: qualifiedScope(this.#session.transaction.catalog),
@@ -132,7 +197,10 @@ export class StoredTexts {
   query(text: string, columnNames: readonly string[]): string {
     const ast = withAliases(queryAst(newBinding(this.#context, ''), text.trim().replace(/;$/, '')));
     const scope = qualifiedScope(this.#session.transaction.catalog);
-    return withRelationOids(this.#session, deparseQuery(ast, '', this.#context, {scope, columnNames}));
+    return withRelationOids(
+      this.#session,
+      deparseQuery(ast, '', this.#context, {scope, columnNames}),
+    );
   }
 }
 
@@ -140,7 +208,9 @@ export class StoredTexts {
 function withAliases<T>(tree: T): T {
   if (Array.isArray(tree)) return tree.map(withAliases) as T;
   if (typeof tree !== 'object' || tree === null) return tree;
-  const copy = Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, withAliases(value as unknown)]));
+  const copy = Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => [key, withAliases(value as unknown)]),
+  );
   if ('RangeVar' in copy) {
     const range = copy['RangeVar'] as {readonly relname?: string; readonly alias?: object};
     if (range.alias === undefined) copy['RangeVar'] = {...range, alias: {aliasname: range.relname}};

@@ -1,6 +1,11 @@
 import type {Constraint, TableLikeClause} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
-import type {ColumnDescriptor, ConstraintDescriptor, IndexDescriptor, SequenceDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  ColumnDescriptor,
+  ConstraintDescriptor,
+  IndexDescriptor,
+  SequenceDescriptor,
+} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {chooseRelationName} from './choose-name.ts';
@@ -29,19 +34,44 @@ export interface LikeDraft {
 }
 
 /** LIKE source [INCLUDING ...]. */
-export function likeTable(place: TablePlace, clause: TableLikeClause, firstAttnum: number): LikeDraft {
+export function likeTable(
+  place: TablePlace,
+  clause: TableLikeClause,
+  firstAttnum: number,
+): LikeDraft {
   const {session, text} = place;
   const {catalog} = session.transaction;
   const name = nameOf(session, clause.relation);
   const source = findRelation(session, name, true);
   if (source === undefined) {
-    throw errorAt(text, clause.relation?.location, SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
+    throw errorAt(
+      text,
+      clause.relation?.location,
+      SqlState.undefinedTable,
+      `relation "${nameText(name)}" does not exist`,
+    );
   }
   if (source.kind === 'index' || source.kind === 'sequence') {
-    throw errorAt(text, clause.relation?.location, SqlState.wrongObjectType, `relation "${source.name}" is invalid in LIKE clause`);
+    throw errorAt(
+      text,
+      clause.relation?.location,
+      SqlState.wrongObjectType,
+      `relation "${source.name}" is invalid in LIKE clause`,
+    );
   }
-  if (source.kind !== 'systemRelation' && !hasPrivileges(catalog, session.currentRole, {kind: 'r', owner: source.owner, acl: source.acl}, 'r')) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${source.kind} ${source.name}`);
+  if (
+    source.kind !== 'systemRelation' &&
+    !hasPrivileges(
+      catalog,
+      session.currentRole,
+      {kind: 'r', owner: source.owner, acl: source.acl},
+      'r',
+    )
+  ) {
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for ${source.kind} ${source.name}`,
+    );
   }
   const options = clause.options ?? 0;
   const live = source.columns.filter(column => !column.isDropped);
@@ -49,24 +79,41 @@ export function likeTable(place: TablePlace, clause: TableLikeClause, firstAttnu
   const sequences: SequenceDescriptor[] = [];
   const columns = live.map(column => {
     const attnum = attnums.get(column.attnum)!;
-    const sequence = column.identity !== '' && (options & IDENTITY) !== 0 ? copySequence(place, column, attnum) : null;
+    const sequence =
+      column.identity !== '' && (options & IDENTITY) !== 0
+        ? copySequence(place, column, attnum)
+        : null;
     if (sequence !== null) sequences.push(sequence);
     return copyColumn(column, attnum, options, sequence);
   });
-  const indexes = source.kind === 'table' && (options & INDEXES) !== 0 ? catalog.indexesOf(source.oid) : [];
-  const nameOfAttnum = (attnum: number): string => live.find(column => column.attnum === attnum)?.name ?? '';
-  const checks = (options & CONSTRAINTS) === 0 ? [] : catalog.constraintsOf(source.oid).filter(each => each.type === 'c');
+  const indexes =
+    source.kind === 'table' && (options & INDEXES) !== 0 ? catalog.indexesOf(source.oid) : [];
+  const nameOfAttnum = (attnum: number): string =>
+    live.find(column => column.attnum === attnum)?.name ?? '';
+  const checks =
+    (options & CONSTRAINTS) === 0
+      ? []
+      : catalog.constraintsOf(source.oid).filter(each => each.type === 'c');
   return {
     columns,
     sequences,
     checks,
-    keys: indexes.flatMap(index => (index.constraint === NO_OID ? [] : [keyNode(index, nameOfAttnum, catalog.constraintByOid(index.constraint))])),
+    keys: indexes.flatMap(index =>
+      index.constraint === NO_OID
+        ? []
+        : [keyNode(index, nameOfAttnum, catalog.constraintByOid(index.constraint))],
+    ),
     indexes: indexes.filter(index => index.constraint === NO_OID),
     attnums,
   };
 }
 
-function copyColumn(column: ColumnDescriptor, attnum: number, options: number, sequence: SequenceDescriptor | null): ColumnDescriptor {
+function copyColumn(
+  column: ColumnDescriptor,
+  attnum: number,
+  options: number,
+  sequence: SequenceDescriptor | null,
+): ColumnDescriptor {
   const isGenerated = column.generated !== '';
   const keepsText = isGenerated ? (options & GENERATED) !== 0 : (options & DEFAULTS) !== 0;
   return {
@@ -82,7 +129,11 @@ function copyColumn(column: ColumnDescriptor, attnum: number, options: number, s
   };
 }
 
-function copySequence(place: TablePlace, column: ColumnDescriptor, attnum: number): SequenceDescriptor | null {
+function copySequence(
+  place: TablePlace,
+  column: ColumnDescriptor,
+  attnum: number,
+): SequenceDescriptor | null {
   const source = place.session.transaction.catalog.get('sequence', column.sequence);
   if (source?.kind !== 'sequence') return null;
   return {
@@ -99,7 +150,11 @@ function copySequence(place: TablePlace, column: ColumnDescriptor, attnum: numbe
   };
 }
 
-function keyNode(index: IndexDescriptor, nameOfAttnum: (attnum: number) => string, constraint: ConstraintDescriptor | undefined): Constraint {
+function keyNode(
+  index: IndexDescriptor,
+  nameOfAttnum: (attnum: number) => string,
+  constraint: ConstraintDescriptor | undefined,
+): Constraint {
   return {
     contype: index.isPrimary ? 'CONSTR_PRIMARY' : 'CONSTR_UNIQUE',
     keys: index.keys.map(key => ({String: {sval: nameOfAttnum(key.attnum)}})),

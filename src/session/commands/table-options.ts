@@ -35,44 +35,77 @@ const OWN: Readonly<Record<string, (value: string) => string>> = {
 
 /** A duration in milliseconds: `10s`, `500ms`, `5m`, `1h`, `7d`; a bare number is seconds. */
 export function parseDuration(text: string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)?\s*$/i.exec(text);
-  if (match === null) throw new PgError(SqlState.invalidParameterValue, `invalid value for ttl: "${text}"`);
+  const match =
+    /^\s*(\d+(?:\.\d+)?)\s*(ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)?\s*$/i.exec(
+      text,
+    );
+  if (match === null)
+    throw new PgError(SqlState.invalidParameterValue, `invalid value for ttl: "${text}"`);
   const unit = (match[2] ?? 's').toLowerCase();
-  const factor = unit === 'ms' ? 1 : unit.startsWith('s') ? 1000 : unit.startsWith('m') ? 60_000 : unit.startsWith('h') ? 3_600_000 : 86_400_000;
+  const factor =
+    unit === 'ms'
+      ? 1
+      : unit.startsWith('s')
+        ? 1000
+        : unit.startsWith('m')
+          ? 60_000
+          : unit.startsWith('h')
+            ? 3_600_000
+            : 86_400_000;
   return Math.round(Number(match[1]) * factor);
 }
 
 function tableKindOf(value: string): TableKind {
   const kind = value.toLowerCase();
   if (kind === 'user' || kind === 'shared' || kind === 'stream') return kind;
-  throw new PgError(SqlState.invalidParameterValue, `invalid value for table option "type": "${value}"`, {
-    hint: 'Valid values are "user", "shared" and "stream".',
-  });
+  throw new PgError(
+    SqlState.invalidParameterValue,
+    `invalid value for table option "type": "${value}"`,
+    {
+      hint: 'Valid values are "user", "shared" and "stream".',
+    },
+  );
 }
 
 function positive(name: string): (value: string) => string {
   return value => {
     if (/^\d+$/.test(value)) return value;
-    throw new PgError(SqlState.invalidParameterValue, `invalid value for integer option "${name}": ${value}`);
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `invalid value for integer option "${name}": ${value}`,
+    );
   };
 }
 
 /** Options of one WITH list, checked and named in lower case; 22023 for unknown ones. */
-export function readOptions(session: SessionContext, nodes: readonly Node[] | undefined): Record<string, string> {
+export function readOptions(
+  session: SessionContext,
+  nodes: readonly Node[] | undefined,
+): Record<string, string> {
   const options: Record<string, string> = {};
   for (const option of defElems(nodes)) {
     const name = optionName(option);
     if (options[name] !== undefined) {
-      throw new PgError(SqlState.invalidParameterValue, `parameter "${name}" specified more than once`);
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `parameter "${name}" specified more than once`,
+      );
     }
-    options[name] = checkedValue(session, name, option.arg === undefined ? 'true' : constantText(option.arg));
+    options[name] = checkedValue(
+      session,
+      name,
+      option.arg === undefined ? 'true' : constantText(option.arg),
+    );
   }
   return options;
 }
 
 /** Lower-case name of an option, with its namespace. */
 export function optionName(option: DefElem): string {
-  const prefix = option.defnamespace === undefined || option.defnamespace === '' ? '' : `${option.defnamespace}.`;
+  const prefix =
+    option.defnamespace === undefined || option.defnamespace === ''
+      ? ''
+      : `${option.defnamespace}.`;
   return `${prefix}${option.defname ?? ''}`.toLowerCase();
 }
 
@@ -81,7 +114,11 @@ function checkedValue(session: SessionContext, name: string, value: string): str
   if (own !== undefined) {
     const checked = own(value);
     const isStorage = name === 'storage' || name === 'storage_id';
-    if (isStorage && value !== 'local' && session.transaction.catalog.storageByName(value) === undefined) {
+    if (
+      isStorage &&
+      value !== 'local' &&
+      session.transaction.catalog.storageByName(value) === undefined
+    ) {
       throw new PgError(SqlState.undefinedObject, `storage "${value}" does not exist`);
     }
     return checked;
@@ -94,11 +131,19 @@ function checkedValue(session: SessionContext, name: string, value: string): str
 }
 
 function checkRange(name: string, value: string, low: number, high: number): void {
-  if (!/^\d+$/.test(value)) throw new PgError(SqlState.invalidParameterValue, `invalid value for integer option "${name}": ${value}`);
+  if (!/^\d+$/.test(value))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `invalid value for integer option "${name}": ${value}`,
+    );
   if (Number(value) >= low && Number(value) <= high) return;
-  throw new PgError(SqlState.invalidParameterValue, `value ${value} out of bounds for option "${name}"`, {
-    detail: `Valid values are between "${low}" and "${high}".`,
-  });
+  throw new PgError(
+    SqlState.invalidParameterValue,
+    `value ${value} out of bounds for option "${name}"`,
+    {
+      detail: `Valid values are between "${low}" and "${high}".`,
+    },
+  );
 }
 
 /** The table kind and ttl that options and the CREATE USER | SHARED | STREAM TABLE form give. */
@@ -111,14 +156,22 @@ export function tableOptions(
   if (custom !== null && type !== undefined && tableKindOf(type) !== custom.tableKind) {
     throw new PgError(SqlState.syntaxError, 'conflicting or redundant options');
   }
-  const options: Record<string, string> = {...(tableKind === 'shared' && type === undefined ? {} : {type: tableKind}), ...rest};
-  const ttl = rest['ttl'] ?? ttlSeconds ?? (custom?.ttlSeconds == null ? undefined : `${custom.ttlSeconds}s`);
+  const options: Record<string, string> = {
+    ...(tableKind === 'shared' && type === undefined ? {} : {type: tableKind}),
+    ...rest,
+  };
+  const ttl =
+    rest['ttl'] ?? ttlSeconds ?? (custom?.ttlSeconds == null ? undefined : `${custom.ttlSeconds}s`);
   if (ttl !== undefined) options['ttl'] = ttl;
   if (storageId !== undefined) options['storage'] = storageId;
   if (tableKind === 'stream' && options['flush_policy'] !== undefined) {
-    throw new PgError(SqlState.invalidTableDefinition, 'flush_policy is not valid for stream tables', {
-      detail: 'Rows of stream tables are never flushed.',
-    });
+    throw new PgError(
+      SqlState.invalidTableDefinition,
+      'flush_policy is not valid for stream tables',
+      {
+        detail: 'Rows of stream tables are never flushed.',
+      },
+    );
   }
   return {tableKind, ttlMs: checkedTtl(tableKind, ttl), options};
 }
@@ -129,7 +182,9 @@ function checkedTtl(kind: TableKind, ttl: string | undefined): number {
     throw new PgError(SqlState.invalidTableDefinition, 'ttl is only valid for stream tables');
   }
   if (ttl === undefined) {
-    throw new PgError(SqlState.invalidTableDefinition, 'a stream table needs a ttl', {hint: "Write TTL 10 or WITH (type = 'stream', ttl = '10s')."});
+    throw new PgError(SqlState.invalidTableDefinition, 'a stream table needs a ttl', {
+      hint: "Write TTL 10 or WITH (type = 'stream', ttl = '10s').",
+    });
   }
   const ms = parseDuration(ttl);
   if (ms > 0) return ms;

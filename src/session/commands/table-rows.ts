@@ -6,12 +6,22 @@ import {readRow} from '../../exec/column-store.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {ExprCompiler} from '../../expr/compiler.ts';
 import type {ExprRun} from '../../expr/run.ts';
-import {END, PAUSE, type KeyConflict, type RowVersion, type ScanColumn, type TableStorage} from '../../storage/contract.ts';
+import {
+  END,
+  PAUSE,
+  type KeyConflict,
+  type RowVersion,
+  type ScanColumn,
+  type TableStorage,
+} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
 
 /** Expressions over stored rows of a table, compiled for the current catalog. */
-export function rowCode(session: SessionContext, exprs: readonly BoundExpr[]): (row: readonly Datum[]) => Datum[] {
+export function rowCode(
+  session: SessionContext,
+  exprs: readonly BoundExpr[],
+): (row: readonly Datum[]) => Datum[] {
   const {engine, transaction, evalContext} = session;
   const code = new ExprCompiler(engine.library, transaction.catalog, engine.factories).row(exprs);
   const run: ExprRun = {params: [], slots: [], outer: [], context: evalContext};
@@ -19,11 +29,23 @@ export function rowCode(session: SessionContext, exprs: readonly BoundExpr[]): (
 }
 
 /** Calls back with every newest row of a table, of all owners; the table is locked. */
-export async function eachRow(session: SessionContext, table: TableStorage, visit: (version: RowVersion) => void): Promise<void> {
+export async function eachRow(
+  session: SessionContext,
+  table: TableStorage,
+  visit: (version: RowVersion) => void,
+): Promise<void> {
   session.beginStatement(false);
   const width = table.columns.length;
   const columns: ScanColumn[] = [...table.columns.keys(), 'rid', 'owner', 'location', 'seq'];
-  const cursor = session.transaction.tx.scan({table, owner: null, columns, predicates: [], lookup: null, order: null, isNewest: true});
+  const cursor = session.transaction.tx.scan({
+    table,
+    owner: null,
+    columns,
+    predicates: [],
+    lookup: null,
+    order: null,
+    isNewest: true,
+  });
   try {
     for (;;) {
       const batch = cursor.next(1024);
@@ -68,37 +90,58 @@ export function storageOf(session: SessionContext, table: Oid): TableStorage {
 }
 
 /** Raises when a column of a row is NULL. */
-export async function checkNotNull(session: SessionContext, table: TableDescriptor, attnums: readonly number[]): Promise<void> {
+export async function checkNotNull(
+  session: SessionContext,
+  table: TableDescriptor,
+  attnums: readonly number[],
+): Promise<void> {
   const storage = storageOf(session, table.oid);
   const positions = attnums.map(attnum => positionOf(storage, attnum));
   await eachRow(session, storage, ({row}) => {
     const at = positions.find(position => row[position] === null);
     if (at === undefined) return;
     const column = storage.columns[at]!.name;
-    throw new PgError(SqlState.notNullViolation, `column "${column}" of relation "${table.name}" contains null values`, {
-      schema: storage.namespace,
-      table: table.name,
-      column,
-    });
+    throw new PgError(
+      SqlState.notNullViolation,
+      `column "${column}" of relation "${table.name}" contains null values`,
+      {
+        schema: storage.namespace,
+        table: table.name,
+        column,
+      },
+    );
   });
 }
 
 /** Raises when a row does not satisfy a condition. */
-export async function checkRows(session: SessionContext, table: TableDescriptor, constraint: string, condition: BoundExpr): Promise<void> {
+export async function checkRows(
+  session: SessionContext,
+  table: TableDescriptor,
+  constraint: string,
+  condition: BoundExpr,
+): Promise<void> {
   const storage = storageOf(session, table.oid);
   const test = rowCode(session, [condition]);
   await eachRow(session, storage, ({row}) => {
     if (test(row)[0] !== false) return;
-    throw new PgError(SqlState.checkViolation, `check constraint "${constraint}" of relation "${table.name}" is violated by some row`, {
-      schema: storage.namespace,
-      table: table.name,
-      constraint,
-    });
+    throw new PgError(
+      SqlState.checkViolation,
+      `check constraint "${constraint}" of relation "${table.name}" is violated by some row`,
+      {
+        schema: storage.namespace,
+        table: table.name,
+        constraint,
+      },
+    );
   });
 }
 
 /** Gives every row new values: `change` makes the new row of an old one. The table is locked. */
-export async function rewriteRows(session: SessionContext, table: TableDescriptor, change: (version: RowVersion) => readonly Datum[]): Promise<void> {
+export async function rewriteRows(
+  session: SessionContext,
+  table: TableDescriptor,
+  change: (version: RowVersion) => readonly Datum[],
+): Promise<void> {
   const storage = storageOf(session, table.oid);
   const versions: RowVersion[] = [];
   await eachRow(session, storage, version => versions.push(version));
@@ -117,9 +160,13 @@ export async function rewriteRows(session: SessionContext, table: TableDescripto
 }
 
 function notUnique(storage: TableStorage, conflict: KeyConflict): PgError {
-  return new PgError(SqlState.uniqueViolation, `could not create unique index "${conflict.index.name}"`, {
-    schema: storage.namespace,
-    table: storage.name,
-    constraint: conflict.index.name,
-  });
+  return new PgError(
+    SqlState.uniqueViolation,
+    `could not create unique index "${conflict.index.name}"`,
+    {
+      schema: storage.namespace,
+      table: storage.name,
+      constraint: conflict.index.name,
+    },
+  );
 }

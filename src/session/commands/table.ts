@@ -1,7 +1,12 @@
 import type {CommandMaker} from './command-types.ts';
 import {copyCommand} from './copy.ts';
 import {closeCommand, declareCommand, fetchCommand} from './cursor.ts';
-import {alterDatabaseCommand, alterDatabaseSetCommand, createDatabaseCommand, dropDatabaseCommand} from './database.ts';
+import {
+  alterDatabaseCommand,
+  alterDatabaseSetCommand,
+  createDatabaseCommand,
+  dropDatabaseCommand,
+} from './database.ts';
 import {ddlCommands} from './ddl-commands.ts';
 import {explainCommand} from './explain.ts';
 import {listenCommand, notifyCommand, unlistenCommand} from './notify.ts';

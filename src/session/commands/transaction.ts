@@ -52,7 +52,10 @@ const NO_MODES: TransactionModes = {};
 
 function requireBlock(session: SessionContext, what: string): void {
   if (session.transaction.isInBlock) return;
-  throw new PgError(SqlState.noActiveSqlTransaction, `${what} can only be used in transaction blocks`);
+  throw new PgError(
+    SqlState.noActiveSqlTransaction,
+    `${what} can only be used in transaction blocks`,
+  );
 }
 
 function currentModes(session: SessionContext): TransactionModes {
@@ -102,9 +105,12 @@ export function transactionModes(options: readonly Node[]): TransactionModes {
     if (!('DefElem' in option)) continue;
     const {defname, arg} = option.DefElem;
     const value = constantText(arg);
-    if (defname === 'transaction_isolation') modes = {...modes, isolation: value.toLowerCase() as IsolationLevel};
-    else if (defname === 'transaction_read_only') modes = {...modes, readOnly: value === '1' || value === 'true'};
-    else if (defname === 'transaction_deferrable') modes = {...modes, deferrable: value === '1' || value === 'true'};
+    if (defname === 'transaction_isolation')
+      modes = {...modes, isolation: value.toLowerCase() as IsolationLevel};
+    else if (defname === 'transaction_read_only')
+      modes = {...modes, readOnly: value === '1' || value === 'true'};
+    else if (defname === 'transaction_deferrable')
+      modes = {...modes, deferrable: value === '1' || value === 'true'};
   }
   return modes;
 }
@@ -112,11 +118,21 @@ export function transactionModes(options: readonly Node[]): TransactionModes {
 /** Applies modes to the running transaction with PostgreSQL's order rules (25001). */
 export function applyModes(session: SessionContext, modes: TransactionModes): void {
   const {transaction} = session;
-  if (modes.isolation !== undefined && modes.isolation !== transaction.isolation && transaction.hasRun) {
-    throw new PgError(SqlState.activeSqlTransaction, 'SET TRANSACTION ISOLATION LEVEL must be called before any query');
+  if (
+    modes.isolation !== undefined &&
+    modes.isolation !== transaction.isolation &&
+    transaction.hasRun
+  ) {
+    throw new PgError(
+      SqlState.activeSqlTransaction,
+      'SET TRANSACTION ISOLATION LEVEL must be called before any query',
+    );
   }
   if (modes.readOnly === false && transaction.isReadOnly && transaction.hasRun) {
-    throw new PgError(SqlState.activeSqlTransaction, 'transaction read-write mode must be set before any query');
+    throw new PgError(
+      SqlState.activeSqlTransaction,
+      'transaction read-write mode must be set before any query',
+    );
   }
   transaction.setModes(modes);
 }

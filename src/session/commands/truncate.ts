@@ -18,42 +18,63 @@ export function truncateCommand({session, node}: CommandInput<TruncateStmt>): Ex
     const tables = new Map<Oid, TableDescriptor>();
     for (const item of node.relations ?? []) {
       if (!('RangeVar' in item)) continue;
-      const table = await lockFound(session, 'accessExclusive', () => truncatable(session, relationNamed(session, item.RangeVar)));
+      const table = await lockFound(session, 'accessExclusive', () =>
+        truncatable(session, relationNamed(session, item.RangeVar)),
+      );
       tables.set(table.oid, table);
     }
     await addReferencing(session, tables, node.behavior === 'DROP_CASCADE');
     const {transaction, storages} = session;
     session.beginStatement(false);
-    for (const table of tables.values()) transaction.tx.truncate(storages.of(transaction.catalog, table));
+    for (const table of tables.values())
+      transaction.tx.truncate(storages.of(transaction.catalog, table));
     session.endStatement();
     if (node.restart_seqs === true) restartSequences(session, tables);
   });
 }
 
-function truncatable(session: SessionContext, relation: ReturnType<typeof relationNamed>): TableDescriptor {
+function truncatable(
+  session: SessionContext,
+  relation: ReturnType<typeof relationNamed>,
+): TableDescriptor {
   if (relation.kind === 'systemRelation') {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied: "${relation.name}" is a system catalog`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied: "${relation.name}" is a system catalog`,
+    );
   }
-  if (relation.kind !== 'table') throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table`);
+  if (relation.kind !== 'table')
+    throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table`);
   const target = {kind: 'r', owner: relation.owner, acl: relation.acl} as const;
   if (!hasPrivileges(session.transaction.catalog, session.currentRole, target, 'D')) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied for table ${relation.name}`);
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      `permission denied for table ${relation.name}`,
+    );
   }
   return relation;
 }
 
 /** Tables with foreign keys to the truncated ones go with them, or refuse. */
-async function addReferencing(session: SessionContext, tables: Map<Oid, TableDescriptor>, isCascade: boolean): Promise<void> {
+async function addReferencing(
+  session: SessionContext,
+  tables: Map<Oid, TableDescriptor>,
+  isCascade: boolean,
+): Promise<void> {
   const {catalog} = session.transaction;
   for (const table of tables.values()) {
     for (const constraint of catalog.referencingConstraints(table.oid)) {
       if (tables.has(constraint.table)) continue;
       const other = catalog.tableByOid(constraint.table)!;
       if (!isCascade) {
-        throw new PgError(SqlState.featureNotSupported, 'cannot truncate a table referenced in a foreign key constraint', {
-          detail: `Table "${other.name}" references "${table.name}".`,
-          hint: `Truncate table "${other.name}" at the same time, or use TRUNCATE ... CASCADE.`,
-        });
+        throw new PgError(
+          SqlState.featureNotSupported,
+          'cannot truncate a table referenced in a foreign key constraint',
+          {
+            detail: `Table "${other.name}" references "${table.name}".`,
+            hint: `Truncate table "${other.name}" at the same time, or use TRUNCATE ... CASCADE.`,
+          },
+        );
       }
       notice(session, `truncate cascades to table "${other.name}"`);
       await lockTable(session, other, 'accessExclusive');
@@ -62,7 +83,10 @@ async function addReferencing(session: SessionContext, tables: Map<Oid, TableDes
   }
 }
 
-function restartSequences(session: SessionContext, tables: ReadonlyMap<Oid, TableDescriptor>): void {
+function restartSequences(
+  session: SessionContext,
+  tables: ReadonlyMap<Oid, TableDescriptor>,
+): void {
   const {catalog, tx} = session.transaction;
   for (const sequence of catalog.sequences()) {
     if (!tables.has(sequence.ownedByTable)) continue;

@@ -16,13 +16,18 @@ import {creationSchema, nameText} from './object-names.ts';
 import {typeDescriptorNamed} from './type-names.ts';
 
 /** A new type in its schema; 42710 when the name is taken. */
-export function newType(session: SessionContext, name: QualifiedName, typeKind: TypeDescriptor['typeKind']): TypeDescriptor {
+export function newType(
+  session: SessionContext,
+  name: QualifiedName,
+  typeKind: TypeDescriptor['typeKind'],
+): TypeDescriptor {
   const schema = creationSchema(session, name);
   const {catalog} = session.transaction;
   const existing = catalog.typeByName(schema.oid, name.name);
   if (existing !== undefined && !(existing.category === 'A' && existing.element !== null)) {
     const relation = catalog.relationByName(schema.oid, name.name);
-    if (typeKind === 'c' && relation !== undefined) throw new PgError(SqlState.duplicateTable, `relation "${name.name}" already exists`);
+    if (typeKind === 'c' && relation !== undefined)
+      throw new PgError(SqlState.duplicateTable, `relation "${name.name}" already exists`);
     throw new PgError(SqlState.duplicateObject, `type "${name.name}" already exists`);
   }
   return {
@@ -52,12 +57,16 @@ export function createEnumCommand({session, node}: CommandInput<CreateEnumStmt>)
     const labels = stringList(node.vals).map((label, at) => {
       checkLabel(label);
       if (seen.has(label)) {
-        throw new PgError(SqlState.uniqueViolation, 'duplicate key value violates unique constraint "pg_enum_typid_label_index"', {
-          detail: `Key (enumtypid, enumlabel)=(${type.oid}, ${label}) already exists.`,
-          schema: 'pg_catalog',
-          table: 'pg_enum',
-          constraint: 'pg_enum_typid_label_index',
-        });
+        throw new PgError(
+          SqlState.uniqueViolation,
+          'duplicate key value violates unique constraint "pg_enum_typid_label_index"',
+          {
+            detail: `Key (enumtypid, enumlabel)=(${type.oid}, ${label}) already exists.`,
+            schema: 'pg_catalog',
+            table: 'pg_enum',
+            constraint: 'pg_enum_typid_label_index',
+          },
+        );
       }
       seen.add(label);
       return {oid: newOid(session), label, sortOrder: at + 1};
@@ -68,11 +77,17 @@ export function createEnumCommand({session, node}: CommandInput<CreateEnumStmt>)
 
 function checkLabel(label: string): void {
   if (Buffer.byteLength(label) <= 63) return;
-  throw new PgError(SqlState.invalidName, `invalid enum label "${label}"`, {detail: 'Labels must be 63 bytes or less.'});
+  throw new PgError(SqlState.invalidName, `invalid enum label "${label}"`, {
+    detail: 'Labels must be 63 bytes or less.',
+  });
 }
 
 /** CREATE TYPE ... AS (attributes). */
-export function createCompositeCommand({session, node, statement}: CommandInput<CompositeTypeStmt>): Execution {
+export function createCompositeCommand({
+  session,
+  node,
+  statement,
+}: CommandInput<CompositeTypeStmt>): Execution {
   return ddlExecution(session, 'CREATE TYPE', async () => {
     const type = newType(session, rangeVarName(node.typevar ?? {}), 'c');
     const columns: ColumnDescriptor[] = [];
@@ -95,9 +110,11 @@ export function alterEnumCommand({session, node}: CommandInput<AlterEnumStmt>): 
   return ddlExecution(session, 'ALTER TYPE', async () => {
     const name = listName(stringList(node.typeName));
     const type = typeDescriptorNamed(session, name, 'type');
-    if (type.typeKind !== 'e') throw new PgError(SqlState.wrongObjectType, `${nameText(name)} is not an enum`);
+    if (type.typeKind !== 'e')
+      throw new PgError(SqlState.wrongObjectType, `${nameText(name)} is not an enum`);
     checkOwner(session.transaction.catalog, session.currentRole, type, 'type');
-    if (node.oldVal !== undefined && node.oldVal !== '') renameLabel(session, type, node.oldVal, node.newVal ?? '');
+    if (node.oldVal !== undefined && node.oldVal !== '')
+      renameLabel(session, type, node.oldVal, node.newVal ?? '');
     else addLabel(session, type, node);
     refreshTables(session, type);
   });
@@ -107,21 +124,37 @@ function notALabel(label: string): PgError {
   return new PgError(SqlState.invalidParameterValue, `"${label}" is not an existing enum label`);
 }
 
-function renameLabel(session: SessionContext, type: TypeDescriptor, from: string, to: string): void {
+function renameLabel(
+  session: SessionContext,
+  type: TypeDescriptor,
+  from: string,
+  to: string,
+): void {
   checkLabel(to);
   if (!type.labels.some(each => each.label === from)) throw notALabel(from);
-  if (type.labels.some(each => each.label === to)) throw new PgError(SqlState.duplicateObject, `enum label "${to}" already exists`);
+  if (type.labels.some(each => each.label === to))
+    throw new PgError(SqlState.duplicateObject, `enum label "${to}" already exists`);
   const isStored = [...session.transaction.catalog.tables()].some(table => usesType(table, type));
   // Stored rows hold the label itself.
-  if (isStored) throw featureNotSupported('ALTER TYPE ... RENAME VALUE is not supported while tables use the type');
-  change(session, puts({...type, labels: type.labels.map(each => (each.label === from ? {...each, label: to} : each))}));
+  if (isStored)
+    throw featureNotSupported(
+      'ALTER TYPE ... RENAME VALUE is not supported while tables use the type',
+    );
+  change(
+    session,
+    puts({
+      ...type,
+      labels: type.labels.map(each => (each.label === from ? {...each, label: to} : each)),
+    }),
+  );
 }
 
 function addLabel(session: SessionContext, type: TypeDescriptor, node: AlterEnumStmt): void {
   const label = node.newVal ?? '';
   checkLabel(label);
   if (type.labels.some(each => each.label === label)) {
-    if (node.skipIfNewValExists !== true) throw new PgError(SqlState.duplicateObject, `enum label "${label}" already exists`);
+    if (node.skipIfNewValExists !== true)
+      throw new PgError(SqlState.duplicateObject, `enum label "${label}" already exists`);
     notice(session, `enum label "${label}" already exists, skipping`, {}, SqlState.duplicateObject);
     return;
   }
@@ -135,11 +168,18 @@ function addLabel(session: SessionContext, type: TypeDescriptor, node: AlterEnum
   }
   const before = sorted[at - 1]?.sortOrder ?? (sorted[0]?.sortOrder ?? 1) - 2;
   const after = sorted[at]?.sortOrder ?? before + 2;
-  const added = {oid: newOid(session), label, sortOrder: at === sorted.length ? before + 1 : (before + after) / 2};
+  const added = {
+    oid: newOid(session),
+    label,
+    sortOrder: at === sorted.length ? before + 1 : (before + after) / 2,
+  };
   change(session, puts({...type, labels: [...type.labels, added]}));
 }
 
-function usesType(table: {readonly columns: readonly ColumnDescriptor[]}, type: TypeDescriptor): boolean {
+function usesType(
+  table: {readonly columns: readonly ColumnDescriptor[]},
+  type: TypeDescriptor,
+): boolean {
   const isOf = (oid: Oid): boolean => oid === type.oid || oid === type.arrayOid;
   return table.columns.some(column => !column.isDropped && isOf(column.typeOid));
 }

@@ -24,7 +24,10 @@ function perform(session: SessionContext, node: VariableSetStmt): string {
   const name = node.name ?? '';
   const isLocal = node.is_local === true;
   if (isLocal && !session.transaction.isInBlock && !session.isInMultiStatement) {
-    session.warn(SqlState.noActiveSqlTransaction, 'SET LOCAL can only be used in transaction blocks');
+    session.warn(
+      SqlState.noActiveSqlTransaction,
+      'SET LOCAL can only be used in transaction blocks',
+    );
   }
   switch (node.kind) {
     case 'VAR_SET_MULTI':
@@ -58,14 +61,25 @@ export function valueText(node: VariableSetStmt): string {
 function setMulti(session: SessionContext, name: string, node: VariableSetStmt): string {
   const modes = transactionModes(node.args ?? []);
   if (name === 'SESSION CHARACTERISTICS') {
-    if (modes.isolation !== undefined) session.settings.set('default_transaction_isolation', modes.isolation, false);
-    if (modes.readOnly !== undefined) session.settings.set('default_transaction_read_only', modes.readOnly ? 'on' : 'off', false);
-    if (modes.deferrable !== undefined) session.settings.set('default_transaction_deferrable', modes.deferrable ? 'on' : 'off', false);
+    if (modes.isolation !== undefined)
+      session.settings.set('default_transaction_isolation', modes.isolation, false);
+    if (modes.readOnly !== undefined)
+      session.settings.set('default_transaction_read_only', modes.readOnly ? 'on' : 'off', false);
+    if (modes.deferrable !== undefined)
+      session.settings.set(
+        'default_transaction_deferrable',
+        modes.deferrable ? 'on' : 'off',
+        false,
+      );
     return 'SET';
   }
-  if (name === 'TRANSACTION SNAPSHOT') throw featureNotSupported('SET TRANSACTION SNAPSHOT is not supported');
+  if (name === 'TRANSACTION SNAPSHOT')
+    throw featureNotSupported('SET TRANSACTION SNAPSHOT is not supported');
   if (!session.transaction.isInBlock) {
-    session.warn(SqlState.noActiveSqlTransaction, 'SET TRANSACTION can only be used in transaction blocks');
+    session.warn(
+      SqlState.noActiveSqlTransaction,
+      'SET TRANSACTION can only be used in transaction blocks',
+    );
   }
   applyModes(session, modes);
   return 'SET';
@@ -113,8 +127,12 @@ function setRole(session: SessionContext, name: string, isLocal: boolean): void 
     return;
   }
   const role = catalog.roleByName(name);
-  if (role === undefined) throw new PgError(SqlState.invalidParameterValue, `role "${name}" does not exist`);
-  if (!isSuperuser(session.sessionRole, catalog) && !rolesOfMember(session.sessionRole, catalog).has(role.oid)) {
+  if (role === undefined)
+    throw new PgError(SqlState.invalidParameterValue, `role "${name}" does not exist`);
+  if (
+    !isSuperuser(session.sessionRole, catalog) &&
+    !rolesOfMember(session.sessionRole, catalog).has(role.oid)
+  ) {
     throw new PgError(SqlState.insufficientPrivilege, `permission denied to set role "${name}"`);
   }
   session.assignRole(role.oid, name, isLocal);
@@ -124,10 +142,14 @@ function setSessionAuthorization(session: SessionContext, name: string): void {
   const {catalog} = session.transaction;
   const target = name === 'default' ? session.options.user : name;
   const role = catalog.roleByName(target);
-  if (role === undefined) throw new PgError(SqlState.invalidParameterValue, `role "${target}" does not exist`);
+  if (role === undefined)
+    throw new PgError(SqlState.invalidParameterValue, `role "${target}" does not exist`);
   const loggedIn = catalog.roleByName(session.options.user);
   if (target !== session.options.user && loggedIn?.isSuperuser !== true) {
-    throw new PgError(SqlState.insufficientPrivilege, 'permission denied to set session authorization');
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      'permission denied to set session authorization',
+    );
   }
   session.assignSessionRole(role.oid, role.name);
 }
@@ -138,7 +160,11 @@ export function showCommand({session, node}: CommandInput<VariableShowStmt>): Ex
   const text = session.transaction.catalog.typeByOid(TEXT)!;
   if (name.toLowerCase() === 'tables') return showTablesCommand(session, null);
   if (name.toLowerCase() === 'all') {
-    const shape = computedShape([['name', text], ['setting', text], ['description', text]]);
+    const shape = computedShape([
+      ['name', text],
+      ['setting', text],
+      ['description', text],
+    ]);
     return new RowsExecution(shape, () => showAll(session), 'SHOW');
   }
   const definition = session.settings.definition(name);
@@ -192,7 +218,10 @@ export function discardCommand({session, node}: CommandInput<DiscardStmt>): Exec
 
 async function discardAll(session: SessionContext): Promise<string> {
   if (session.transaction.isInBlock) {
-    throw new PgError(SqlState.activeSqlTransaction, 'DISCARD ALL cannot run inside a transaction block');
+    throw new PgError(
+      SqlState.activeSqlTransaction,
+      'DISCARD ALL cannot run inside a transaction block',
+    );
   }
   session.extended.closeCursors();
   setSessionAuthorization(session, session.options.user);

@@ -17,12 +17,16 @@ export function viewUses(session: SessionContext, view: ViewDescriptor): readonl
 
 function planUses(session: SessionContext, view: ViewDescriptor): readonly ViewUse[] {
   const context = session.planner.context([]);
-  const searchPath = context.searchPath.includes(view.schema) ? context.searchPath : [...context.searchPath, view.schema];
+  const searchPath = context.searchPath.includes(view.schema)
+    ? context.searchPath
+    : [...context.searchPath, view.schema];
   try {
     const [statement] = session.engine.parser.parse(view.queryText);
     if (statement === undefined) return [];
     const {plan} = planStatement(statement, {...context, searchPath});
-    return plan.privileges.filter(each => each.asRole === 0).map(({relation, columns}) => ({relation, columns}));
+    return plan.privileges
+      .filter(each => each.asRole === 0)
+      .map(({relation, columns}) => ({relation, columns}));
   } catch (error) {
     if (error instanceof PgError) return [];
     throw error;

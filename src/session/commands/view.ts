@@ -21,37 +21,75 @@ import {optionName} from './table-options.ts';
 export function viewCommand({session, node, statement}: CommandInput<ViewStmt>): Execution {
   return ddlExecution(session, 'CREATE VIEW', async () => {
     const query = node.query;
-    if (query === undefined) throw featureNotSupported('CREATE VIEW without a query is not supported');
+    if (query === undefined)
+      throw featureNotSupported('CREATE VIEW without a query is not supported');
     rejectQueries(query);
     const {plan} = planStatement({ast: query, text: statement.text}, session.planner.context([]));
-    if (plan.parameterTypes.length > 0) throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1');
+    if (plan.parameterTypes.length > 0)
+      throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1');
     const usesTemporary = plan.privileges.some(each => isTemporaryRelation(session, each.relation));
-    const range = {...node.view, ...(usesTemporary && node.view?.relpersistence !== 't' ? {relpersistence: 't'} : {})};
-    if (range.relpersistence !== node.view?.relpersistence) notice(session, `view "${range.relname ?? ''}" will be a temporary view`);
+    const range = {
+      ...node.view,
+      ...(usesTemporary && node.view?.relpersistence !== 't' ? {relpersistence: 't'} : {}),
+    };
+    if (range.relpersistence !== node.view?.relpersistence)
+      notice(session, `view "${range.relname ?? ''}" will be a temporary view`);
     const {schema, name} = tablePlacement(session, range, statement.text);
     const columns = viewColumns(plan, stringList(node.aliases));
     const options = viewOptions(node);
-    const queryText = storedQuery(session, query, statement.text, columns.map(column => column.name));
+    const queryText = storedQuery(
+      session,
+      query,
+      statement.text,
+      columns.map(column => column.name),
+    );
     const existing = session.transaction.catalog.relationByName(schema.oid, name);
     const made = {columns, options, queryText};
     if (existing === undefined) {
       const oids = {oid: newOid(session), rowType: newTypePair(session)};
-      change(session, puts({kind: 'view', ...oids, name, owner: session.currentRole, acl: null, comment: null, schema: schema.oid, ...made}));
+      change(
+        session,
+        puts({
+          kind: 'view',
+          ...oids,
+          name,
+          owner: session.currentRole,
+          acl: null,
+          comment: null,
+          schema: schema.oid,
+          ...made,
+        }),
+      );
       return;
     }
-    if (node.replace !== true) throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
-    if (existing.kind !== 'view') throw new PgError(SqlState.wrongObjectType, `"${name}" is not a view`);
+    if (node.replace !== true)
+      throw new PgError(SqlState.duplicateTable, `relation "${name}" already exists`);
+    if (existing.kind !== 'view')
+      throw new PgError(SqlState.wrongObjectType, `"${name}" is not a view`);
     checkOwner(session.transaction.catalog, session.currentRole, existing, 'view');
     await lockTable(session, existing, 'accessExclusive');
-    change(session, puts({...existing, ...made, columns: replacedColumns(session, existing, columns)}));
+    change(
+      session,
+      puts({...existing, ...made, columns: replacedColumns(session, existing, columns)}),
+    );
   });
 }
 
 function rejectQueries(query: object): void {
-  const select = 'SelectStmt' in query ? (query.SelectStmt as {readonly intoClause?: unknown; readonly withClause?: {readonly ctes?: readonly object[]}}) : {};
-  if (select.intoClause !== undefined) throw featureNotSupported('views must not contain SELECT INTO');
-  const changesData = (select.withClause?.ctes ?? []).some(each => /"ctequery":\{"(?:Insert|Update|Delete|Merge)Stmt"/.test(JSON.stringify(each)));
-  if (changesData) throw featureNotSupported('views must not contain data-modifying statements in WITH');
+  const select =
+    'SelectStmt' in query
+      ? (query.SelectStmt as {
+          readonly intoClause?: unknown;
+          readonly withClause?: {readonly ctes?: readonly object[]};
+        })
+      : {};
+  if (select.intoClause !== undefined)
+    throw featureNotSupported('views must not contain SELECT INTO');
+  const changesData = (select.withClause?.ctes ?? []).some(each =>
+    /"ctequery":\{"(?:Insert|Update|Delete|Merge)Stmt"/.test(JSON.stringify(each)),
+  );
+  if (changesData)
+    throw featureNotSupported('views must not contain data-modifying statements in WITH');
 }
 
 function isTemporaryRelation(session: SessionContext, relation: number): boolean {
@@ -62,14 +100,19 @@ function isTemporaryRelation(session: SessionContext, relation: number): boolean
 }
 
 /** The columns of a plan as those of a new relation, renamed by an alias list. */
-export function viewColumns(plan: QueryPlan, aliases: readonly string[], excess = 'CREATE VIEW specifies more column names than columns'): ColumnDescriptor[] {
+export function viewColumns(
+  plan: QueryPlan,
+  aliases: readonly string[],
+  excess = 'CREATE VIEW specifies more column names than columns',
+): ColumnDescriptor[] {
   if (aliases.length > plan.columns.length) throw new PgError(SqlState.syntaxError, excess);
   const seen = new Set<string>();
   return plan.columns.map((column, at) => {
     const name = aliases[at] ?? column.name;
     checkColumnName(name);
     checkColumnType(name, column.type);
-    if (seen.has(name)) throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
+    if (seen.has(name))
+      throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
     seen.add(name);
     return plainColumn(at + 1, name, {type: column.type, typmod: column.typmod});
   });
@@ -80,7 +123,8 @@ function viewOptions(node: ViewStmt): Record<string, string> {
   for (const option of defElems(node.options)) {
     const name = optionName(option);
     if (name === 'check_option') options[name] = constantText(option.arg);
-    else if (name === 'security_barrier' || name === 'security_invoker') options[name] = String(booleanOption(option));
+    else if (name === 'security_barrier' || name === 'security_invoker')
+      options[name] = String(booleanOption(option));
     else throw new PgError(SqlState.invalidParameterValue, `unrecognized parameter "${name}"`);
   }
   if (node.withCheckOption === 'LOCAL_CHECK_OPTION') options['check_option'] = 'local';
@@ -89,8 +133,13 @@ function viewOptions(node: ViewStmt): Record<string, string> {
 }
 
 /** OR REPLACE: the old columns must stay as they are; new ones may follow. */
-function replacedColumns(session: SessionContext, view: ViewDescriptor, columns: readonly ColumnDescriptor[]): ColumnDescriptor[] {
-  const invalid = (message: string, hint?: string): PgError => new PgError(SqlState.invalidTableDefinition, message, {hint});
+function replacedColumns(
+  session: SessionContext,
+  view: ViewDescriptor,
+  columns: readonly ColumnDescriptor[],
+): ColumnDescriptor[] {
+  const invalid = (message: string, hint?: string): PgError =>
+    new PgError(SqlState.invalidTableDefinition, message, {hint});
   const scope = nameScope(session);
   if (columns.length < view.columns.length) throw invalid('cannot drop columns from view');
   return columns.map((column, at) => {

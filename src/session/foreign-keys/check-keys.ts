@@ -6,29 +6,54 @@ import {uniqueViolation} from '../../exec/row-errors.ts';
 import {END, PAUSE, type ScanRequest, type TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
-import {type DeferrableKey, convertKey, inIndexOrder, keyText, type Reference, type ReferencedKey, type ReferencingKey, typesAt} from './references.ts';
+import {
+  type DeferrableKey,
+  convertKey,
+  inIndexOrder,
+  keyText,
+  type Reference,
+  type ReferencedKey,
+  type ReferencingKey,
+  typesAt,
+} from './references.ts';
 
 /** 23503 unless the referenced row exists in the newest state; locks it FOR KEY SHARE. */
-export function checkReferencingKey(session: SessionContext, checked: ReferencingKey): Promise<void> | undefined {
+export function checkReferencingKey(
+  session: SessionContext,
+  checked: ReferencingKey,
+): Promise<void> | undefined {
   const {reference, key} = checked;
   if (key.includes(null)) throw mixedNulls(reference);
   const converted = parentKey(session, checked);
   if (converted === null) throw notPresent(session, checked);
   const {parent, parentIndex, parentColumns} = reference;
   const {tx} = session.transaction;
-  const found = tx.findNewest(parent, parentIndex, ownerIn(parent, checked.owner), inIndexOrder(converted, parentColumns, parentIndex));
+  const found = tx.findNewest(
+    parent,
+    parentIndex,
+    ownerIn(parent, checked.owner),
+    inIndexOrder(converted, parentColumns, parentIndex),
+  );
   if (found === null) throw notPresent(session, checked);
   if (found === undefined) return lockByScan(session, checked, converted);
   const lock = tx.lockRow(parent, found.rid, 'keyShare', 'wait');
   return lock instanceof Promise ? checkAgain(session, checked, lock) : undefined;
 }
 
-async function checkAgain(session: SessionContext, checked: ReferencingKey, lock: Promise<void>): Promise<void> {
+async function checkAgain(
+  session: SessionContext,
+  checked: ReferencingKey,
+  lock: Promise<void>,
+): Promise<void> {
   await session.wait(lock);
   await checkReferencingKey(session, checked);
 }
 
-async function lockByScan(session: SessionContext, checked: ReferencingKey, key: readonly Datum[]): Promise<void> {
+async function lockByScan(
+  session: SessionContext,
+  checked: ReferencingKey,
+  key: readonly Datum[],
+): Promise<void> {
   for (;;) {
     const rid = await findParent(session, checked, key);
     if (rid === null) throw notPresent(session, checked);
@@ -38,21 +63,33 @@ async function lockByScan(session: SessionContext, checked: ReferencingKey, key:
   }
 }
 
-async function findParent(session: SessionContext, checked: ReferencingKey, key: readonly Datum[]): Promise<Rid | null> {
+async function findParent(
+  session: SessionContext,
+  checked: ReferencingKey,
+  key: readonly Datum[],
+): Promise<Rid | null> {
   const {parent, parentColumns, parentIndex} = checked.reference;
   let rid: Rid | null = null;
-  await eachRow(session, {
-    ...newestOf(parent, checked.owner),
-    columns: ['rid'],
-    lookup: {index: parentIndex, keys: [inIndexOrder(key, parentColumns, parentIndex)]},
-  }, row => {
-    rid = row[0] as Rid;
-  });
+  await eachRow(
+    session,
+    {
+      ...newestOf(parent, checked.owner),
+      columns: ['rid'],
+      lookup: {index: parentIndex, keys: [inIndexOrder(key, parentColumns, parentIndex)]},
+    },
+    row => {
+      rid = row[0] as Rid;
+    },
+  );
   return rid;
 }
 
 /** 23503 while rows reference a key that is gone. `mayBeThereAgain` (NO ACTION): another row may have taken the key. */
-export async function checkReferencedKey(session: SessionContext, lost: ReferencedKey, mayBeThereAgain: boolean): Promise<void> {
+export async function checkReferencedKey(
+  session: SessionContext,
+  lost: ReferencedKey,
+  mayBeThereAgain: boolean,
+): Promise<void> {
   const {tx} = session.transaction;
   const {child} = lost.reference;
   if (mayBeThereAgain && (await findParent(session, lost, lost.key)) !== null) return;
@@ -67,30 +104,51 @@ export async function checkReferencedKey(session: SessionContext, lost: Referenc
 }
 
 /** 23505 when two rows have one key of a deferrable constraint. */
-export function checkUniqueKey(session: SessionContext, key: DeferrableKey): Promise<void> | undefined {
+export function checkUniqueKey(
+  session: SessionContext,
+  key: DeferrableKey,
+): Promise<void> | undefined {
   const result = session.transaction.tx.checkUnique(key.table, key.index);
   if (result === 'done') return undefined;
-  if (result instanceof Promise) return session.wait(result).then(() => checkUniqueKey(session, key));
+  if (result instanceof Promise)
+    return session.wait(result).then(() => checkUniqueKey(session, key));
   throw uniqueViolation({context: session.evalContext}, key.table, result);
 }
 
 /** A deferred check of a new key: the row may have gone meanwhile. */
-export async function checkDeferredKey(session: SessionContext, checked: ReferencingKey): Promise<void> {
+export async function checkDeferredKey(
+  session: SessionContext,
+  checked: ReferencingKey,
+): Promise<void> {
   try {
     await checkReferencingKey(session, checked);
   } catch (error) {
     if (!(error instanceof PgError) || error.code !== SqlState.foreignKeyViolation) throw error;
     const {childColumns, child} = checked.reference;
     let isThere = false;
-    await eachWithKey(session, checked.reference, {owner: ownerIn(child, checked.owner), key: checked.key}, () => (isThere = true));
+    await eachWithKey(
+      session,
+      checked.reference,
+      {owner: ownerIn(child, checked.owner), key: checked.key},
+      () => (isThere = true),
+    );
     if (isThere && childColumns.length > 0) throw error;
   }
 }
 
 /** Calls back with (rid, seq) of each row of the newest state that references a key. */
-export async function eachReferencing(session: SessionContext, lost: ReferencedKey, callback: (row: readonly Datum[]) => void): Promise<void> {
+export async function eachReferencing(
+  session: SessionContext,
+  lost: ReferencedKey,
+  callback: (row: readonly Datum[]) => void,
+): Promise<void> {
   const {child, childColumns, parent, parentColumns} = lost.reference;
-  const key = convertKey(lost.key, typesAt(parent, parentColumns), typesAt(child, childColumns), session.evalContext.format);
+  const key = convertKey(
+    lost.key,
+    typesAt(parent, parentColumns),
+    typesAt(child, childColumns),
+    session.evalContext.format,
+  );
   if (key === null) return;
   const owner = parent.kind === 'user' ? ownerIn(child, lost.owner) : null;
   await eachWithKey(session, lost.reference, {owner, key}, callback);
@@ -113,7 +171,9 @@ async function eachWithKey(
       ...{table: child, owner, order: null, isNewest: true},
       columns: ['rid', 'seq', ...childColumns],
       predicates: childColumns.map((column, i) => ({column, op: '=' as const, values: [key[i]!]})),
-      lookup: canLookUp ? {index: childIndex, keys: [inIndexOrder(key, childColumns, childIndex)]} : null,
+      lookup: canLookUp
+        ? {index: childIndex, keys: [inIndexOrder(key, childColumns, childIndex)]}
+        : null,
     },
     row => {
       if (keyText(row.slice(2), types, 0 as OwnerId) === text) callback(row);
@@ -122,7 +182,11 @@ async function eachWithKey(
 }
 
 /** Calls back with each row of a scan; the row is valid during the call. */
-export async function eachRow(session: SessionContext, request: ScanRequest, callback: (row: readonly Datum[]) => void): Promise<void> {
+export async function eachRow(
+  session: SessionContext,
+  request: ScanRequest,
+  callback: (row: readonly Datum[]) => void,
+): Promise<void> {
   const cursor = session.transaction.tx.scan(request);
   const row: Datum[] = [];
   try {
@@ -150,9 +214,17 @@ function ownerIn(table: TableStorage, owner: OwnerId): OwnerId | null {
   return table.kind === 'shared' ? null : owner;
 }
 
-function parentKey(session: SessionContext, {reference, key}: ReferencingKey): readonly Datum[] | null {
+function parentKey(
+  session: SessionContext,
+  {reference, key}: ReferencingKey,
+): readonly Datum[] | null {
   const {child, childColumns, parent, parentColumns} = reference;
-  return convertKey(key, typesAt(child, childColumns), typesAt(parent, parentColumns), session.evalContext.format);
+  return convertKey(
+    key,
+    typesAt(child, childColumns),
+    typesAt(parent, parentColumns),
+    session.evalContext.format,
+  );
 }
 
 function violation(reference: Reference, message: string, detail: string): PgError {
@@ -167,7 +239,11 @@ function insertOrUpdate({child, constraint}: Reference): string {
 }
 
 function mixedNulls(reference: Reference): PgError {
-  return violation(reference, insertOrUpdate(reference), 'MATCH FULL does not allow mixing of null and nonnull key values.');
+  return violation(
+    reference,
+    insertOrUpdate(reference),
+    'MATCH FULL does not allow mixing of null and nonnull key values.',
+  );
 }
 
 function notPresent(session: SessionContext, {reference, key}: ReferencingKey): PgError {
@@ -179,14 +255,25 @@ function notPresent(session: SessionContext, {reference, key}: ReferencingKey): 
 function stillReferenced(session: SessionContext, {reference, key}: ReferencedKey): PgError {
   const {child, constraint, parent, parentColumns} = reference;
   const message = `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`;
-  return violation(reference, message, `${keyDetail(session, parent, parentColumns, key)} is still referenced from table "${child.name}".`);
+  return violation(
+    reference,
+    message,
+    `${keyDetail(session, parent, parentColumns, key)} is still referenced from table "${child.name}".`,
+  );
 }
 
-function keyDetail(session: SessionContext, table: TableStorage, columns: readonly number[], key: readonly Datum[]): string {
+function keyDetail(
+  session: SessionContext,
+  table: TableStorage,
+  columns: readonly number[],
+  key: readonly Datum[],
+): string {
   const names = columns.map(column => table.columns[column]!.name);
   const values = columns.map((column, i) => {
     const value = key[i]!;
-    return value === null ? 'null' : table.columns[column]!.type.output(value, session.evalContext.format);
+    return value === null
+      ? 'null'
+      : table.columns[column]!.type.output(value, session.evalContext.format);
   });
   return `Key (${names.join(', ')})=(${values.join(', ')})`;
 }

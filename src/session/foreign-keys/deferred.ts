@@ -42,7 +42,9 @@ export class DeferredChecks {
 
   /** Notes that a unique key is to be checked; once is enough. */
   addUnique(key: DeferrableKey): void {
-    const isKnown = this.#checks.some(check => check.kind === 'unique' && check.key.constraint.oid === key.constraint.oid);
+    const isKnown = this.#checks.some(
+      check => check.kind === 'unique' && check.key.constraint.oid === key.constraint.oid,
+    );
     if (!isKnown) this.add({kind: 'unique', key});
   }
 

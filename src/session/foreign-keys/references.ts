@@ -74,13 +74,17 @@ export class ReferenceCache {
   byOid(catalog: CatalogSnapshot, constraint: Oid): Reference | undefined {
     const descriptor = catalog.constraintByOid(constraint);
     if (descriptor === undefined) return undefined;
-    return this.of(catalog, descriptor.table)?.referencing.find(each => each.constraint.oid === constraint);
+    return this.of(catalog, descriptor.table)?.referencing.find(
+      each => each.constraint.oid === constraint,
+    );
   }
 
   #make(catalog: CatalogSnapshot, table: Oid): TableReferences | null {
     const own = catalog.constraintsOf(table).filter(each => each.type === 'f');
     const others = catalog.referencingConstraints(table);
-    const keys = catalog.constraintsOf(table).filter(each => (each.type === 'u' || each.type === 'p') && each.isDeferrable);
+    const keys = catalog
+      .constraintsOf(table)
+      .filter(each => (each.type === 'u' || each.type === 'p') && each.isDeferrable);
     if (own.length === 0 && others.length === 0 && keys.length === 0) return null;
     return {
       referencing: byOid(own).map(each => this.#reference(catalog, each)),
@@ -101,9 +105,19 @@ export class ReferenceCache {
     const parent = this.#storages.get(catalog, constraint.referencedTable);
     const parentColumns = positions(parent, constraint.referencedColumns);
     const childColumns = positions(child, constraint.columns);
-    const parentIndex = parent.indexes.find(each => each.oid === constraint.index) ?? indexOver(parent, parentColumns, true);
+    const parentIndex =
+      parent.indexes.find(each => each.oid === constraint.index) ??
+      indexOver(parent, parentColumns, true);
     assert(parentIndex !== null, 'a referenced key has an index');
-    return {constraint, child, childColumns, parent, parentColumns, parentIndex, childIndex: indexOver(child, childColumns, false)};
+    return {
+      constraint,
+      child,
+      childColumns,
+      parent,
+      parentColumns,
+      parentIndex,
+      childIndex: indexOver(child, childColumns, false),
+    };
   }
 }
 
@@ -115,7 +129,11 @@ function positions(table: TableStorage, attnums: readonly number[]): readonly nu
   return attnums.map(attnum => table.columns.findIndex(column => column.attnum === attnum));
 }
 
-function indexOver(table: TableStorage, columns: readonly number[], isUnique: boolean): StorageIndex | null {
+function indexOver(
+  table: TableStorage,
+  columns: readonly number[],
+  isUnique: boolean,
+): StorageIndex | null {
   const found = table.indexes.find(
     index =>
       index.keyOf === null &&
@@ -133,12 +151,20 @@ export function keyOfRow(row: readonly Datum[], columns: readonly number[]): rea
 }
 
 /** The values of a key in the order of an index's columns. */
-export function inIndexOrder(key: readonly Datum[], columns: readonly number[], index: StorageIndex): readonly Datum[] {
+export function inIndexOrder(
+  key: readonly Datum[],
+  columns: readonly number[],
+  index: StorageIndex,
+): readonly Datum[] {
   return index.keyColumns.map(column => key[columns.indexOf(column)]!);
 }
 
 /** A key as a string: equal for keys that are equal, of one owner. */
-export function keyText(key: readonly Datum[], types: readonly TypeInstance[], owner: OwnerId): string {
+export function keyText(
+  key: readonly Datum[],
+  types: readonly TypeInstance[],
+  owner: OwnerId,
+): string {
   const out = new ByteWriter(64);
   out.int32(owner);
   for (let i = 0; i < key.length; i++) {
@@ -158,12 +184,18 @@ export function typesAt(table: TableStorage, columns: readonly number[]): readon
 }
 
 /** A key's values in the types of the other side; null when one has no equal there. */
-export function convertKey(key: readonly Datum[], from: readonly TypeInstance[], to: readonly TypeInstance[], format: FormatSettings): readonly Datum[] | null {
+export function convertKey(
+  key: readonly Datum[],
+  from: readonly TypeInstance[],
+  to: readonly TypeInstance[],
+  format: FormatSettings,
+): readonly Datum[] | null {
   if (from.every((type, i) => baseOf(type).oid === baseOf(to[i]!).oid)) return key;
   const result: Datum[] = [];
   for (let i = 0; i < key.length; i++) {
     const value = key[i]!;
-    const converted = value === null ? null : convert(value, baseOf(from[i]!), baseOf(to[i]!), format);
+    const converted =
+      value === null ? null : convert(value, baseOf(from[i]!), baseOf(to[i]!), format);
     if (converted === undefined) return null;
     result.push(converted);
   }
@@ -177,11 +209,20 @@ function baseOf(type: TypeInstance): TypeInstance {
 }
 
 /** Undefined when the value has no equal in the type. */
-function convert(value: Value, from: TypeInstance, to: TypeInstance, format: FormatSettings): Value | undefined {
+function convert(
+  value: Value,
+  from: TypeInstance,
+  to: TypeInstance,
+  format: FormatSettings,
+): Value | undefined {
   if (from.oid === to.oid) return value;
   const text = from.output(value, format);
   try {
-    return to.input(/^-?\d+\.0+$/.test(text) && to.category === 'N' ? text.slice(0, text.indexOf('.')) : text, -1, format);
+    return to.input(
+      /^-?\d+\.0+$/.test(text) && to.category === 'N' ? text.slice(0, text.indexOf('.')) : text,
+      -1,
+      format,
+    );
   } catch (error) {
     if (error instanceof PgError) return undefined;
     throw error;

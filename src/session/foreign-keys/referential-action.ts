@@ -9,7 +9,11 @@ import {eachReferencing} from './check-keys.ts';
 import type {ReferencedKey} from './references.ts';
 
 /** CASCADE, SET NULL, SET DEFAULT: a statement on the referencing table, under its owner's rights. */
-export async function performAction(session: SessionContext, lost: ReferencedKey, action: 'c' | 'n' | 'd'): Promise<void> {
+export async function performAction(
+  session: SessionContext,
+  lost: ReferencedKey,
+  action: 'c' | 'n' | 'd',
+): Promise<void> {
   const {catalog} = session.transaction;
   await refuseUnseenRows(session, lost);
   const {child, childColumns, parent, parentColumns} = lost.reference;

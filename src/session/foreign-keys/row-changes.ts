@@ -50,8 +50,10 @@ export class StatementChanges {
       for (const key of lost) {
         const {constraint} = key.reference;
         const action = key.replacement === null ? constraint.onDelete : constraint.onUpdate;
-        if (action === 'a' && deferred.isDeferred(constraint)) deferred.add({kind: 'referenced', key});
-        else if (action === 'a' || action === 'r') await checkReferencedKey(session, key, action === 'a');
+        if (action === 'a' && deferred.isDeferred(constraint))
+          deferred.add({kind: 'referenced', key});
+        else if (action === 'a' || action === 'r')
+          await checkReferencedKey(session, key, action === 'a');
         else await performAction(session, key, action);
       }
     }
@@ -83,12 +85,19 @@ export class StatementChanges {
     return undefined;
   }
 
-  async #checkAll(uniqueKeys: readonly DeferrableKey[], keys: readonly ReferencingKey[]): Promise<void> {
+  async #checkAll(
+    uniqueKeys: readonly DeferrableKey[],
+    keys: readonly ReferencingKey[],
+  ): Promise<void> {
     for (const key of uniqueKeys) await checkUniqueKey(this.#session, key);
     for (const key of keys) await checkReferencingKey(this.#session, key);
   }
 
-  async #checkRest(pending: Promise<void>, keys: readonly ReferencingKey[], from: number): Promise<void> {
+  async #checkRest(
+    pending: Promise<void>,
+    keys: readonly ReferencingKey[],
+    from: number,
+  ): Promise<void> {
     await pending;
     for (let i = from; i < keys.length; i++) await checkReferencingKey(this.#session, keys[i]!);
   }
@@ -108,9 +117,11 @@ class TableChanges implements RowChanges {
   note(owner: OwnerId, before: readonly Datum[] | null, after: readonly Datum[] | null): void {
     const {referencing, referenced} = this.references;
     if (after !== null) {
-      for (let i = 0; i < referencing.length; i++) this.#noteReferencing(referencing[i]!, this.#gained[i]!, owner, before, after);
+      for (let i = 0; i < referencing.length; i++)
+        this.#noteReferencing(referencing[i]!, this.#gained[i]!, owner, before, after);
     }
-    if (before !== null) for (const reference of referenced) this.#noteReferenced(reference, owner, before, after);
+    if (before !== null)
+      for (const reference of referenced) this.#noteReferenced(reference, owner, before, after);
   }
 
   #noteReferencing(
@@ -130,7 +141,12 @@ class TableChanges implements RowChanges {
     if (!gained.has(text)) gained.set(text, {reference, owner, key});
   }
 
-  #noteReferenced(reference: Reference, owner: OwnerId, before: readonly Datum[], after: readonly Datum[] | null): void {
+  #noteReferenced(
+    reference: Reference,
+    owner: OwnerId,
+    before: readonly Datum[],
+    after: readonly Datum[] | null,
+  ): void {
     const {parent, parentColumns} = reference;
     const key = keyOfRow(before, parentColumns);
     if (key.includes(null)) return;

@@ -15,14 +15,26 @@ export async function validateForeignKey(session: SessionContext, constraint: Oi
   const keys = new Map<string, ReferencingKey>();
   session.beginStatement(false);
   try {
-    await eachRow(session, {table: child, owner: null, columns: [...childColumns, 'owner'], predicates: [], lookup: null, order: null, isNewest: true}, row => {
-      const key: readonly Datum[] = row.slice(0, childColumns.length);
-      const nulls = key.filter(value => value === null).length;
-      if (nulls === key.length || (nulls > 0 && reference.constraint.match === 's')) return;
-      const owner = (row[childColumns.length] ?? 0) as OwnerId;
-      const text = keyText(key, types, owner);
-      if (!keys.has(text)) keys.set(text, {reference, owner, key});
-    });
+    await eachRow(
+      session,
+      {
+        table: child,
+        owner: null,
+        columns: [...childColumns, 'owner'],
+        predicates: [],
+        lookup: null,
+        order: null,
+        isNewest: true,
+      },
+      row => {
+        const key: readonly Datum[] = row.slice(0, childColumns.length);
+        const nulls = key.filter(value => value === null).length;
+        if (nulls === key.length || (nulls > 0 && reference.constraint.match === 's')) return;
+        const owner = (row[childColumns.length] ?? 0) as OwnerId;
+        const text = keyText(key, types, owner);
+        if (!keys.has(text)) keys.set(text, {reference, owner, key});
+      },
+    );
     for (const key of keys.values()) await checkReferencingKey(session, key);
   } finally {
     session.endStatement();

@@ -16,7 +16,10 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
   constructor(session: SessionContext) {
     this.#session = session;
     this.#port = createCatalogPort(() => this.context());
-    this.#names = createNameResolver(() => ({snapshot: session.transaction.catalog, searchPath: session.searchPath()}));
+    this.#names = createNameResolver(() => ({
+      snapshot: session.transaction.catalog,
+      searchPath: session.searchPath(),
+    }));
   }
 
   call(source: string, args: readonly Datum[]): Datum {
@@ -49,7 +52,8 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
       },
       databaseSize: database => {
         let bytes = 0n;
-        const measured = database === catalog.databaseOid ? catalog : session.engine.catalog(database);
+        const measured =
+          database === catalog.databaseOid ? catalog : session.engine.catalog(database);
         for (const table of measured.tables()) {
           const stats = storage.tableStats(storages.of(measured, table));
           bytes += BigInt(stats.hotBytes + stats.coldBytes);

@@ -13,18 +13,26 @@ const MAX_PAYLOAD = 8000;
 /** Functions of the session layer by prosrc: one line each. */
 const table: Readonly<Record<string, Extern>> = {
   pg_backend_pid: session => session.pid,
-  pg_notify: (session, [channel, payload]) => notify(session, channel as string | null, payload as string | null),
+  pg_notify: (session, [channel, payload]) =>
+    notify(session, channel as string | null, payload as string | null),
   pg_sleep: (session, [seconds]) => sleep(session, seconds as number),
   pg_sleep_for: (session, [span]) => sleep(session, secondsOf(span as unknown as Interval)),
   pg_cancel_backend: (session, [pid]) => signal(session, pid as number, target => target.cancel()),
   pg_terminate_backend: (session, [pid]) =>
     signal(session, pid as number, target =>
-      target.terminate(new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command', {severity: 'FATAL'})),
+      target.terminate(
+        new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command', {
+          severity: 'FATAL',
+        }),
+      ),
     ),
   pg_postmaster_start_time: session => session.engine.startedAt,
   pg_conf_load_time: session => session.engine.startedAt,
   pg_is_in_recovery: () => false,
-  inet_client_addr: session => (session.options.isLoopback && session.options.remoteAddress === '' ? null : session.options.remoteAddress),
+  inet_client_addr: session =>
+    session.options.isLoopback && session.options.remoteAddress === ''
+      ? null
+      : session.options.remoteAddress,
   inet_client_port: session => session.options.remotePort,
   pg_version: session => session.engine.versionText,
   pgsql_version: session => session.engine.versionText,
@@ -33,19 +41,27 @@ const table: Readonly<Record<string, Extern>> = {
   pg_advisory_lock_int8: (session, [key]) => advisory(session, key as bigint, false, true),
   pg_advisory_lock_shared_int8: (session, [key]) => advisory(session, key as bigint, true, true),
   pg_advisory_xact_lock_int8: (session, [key]) => advisory(session, key as bigint, false, false),
-  pg_advisory_xact_lock_shared_int8: (session, [key]) => advisory(session, key as bigint, true, false),
+  pg_advisory_xact_lock_shared_int8: (session, [key]) =>
+    advisory(session, key as bigint, true, false),
   pg_advisory_lock_int4: (session, [a, b]) => advisory(session, pairKey(a, b), false, true),
   pg_advisory_xact_lock_int4: (session, [a, b]) => advisory(session, pairKey(a, b), false, false),
   pg_try_advisory_lock_int8: (session, [key]) => tryAdvisory(session, key as bigint, false, true),
   pg_try_advisory_lock_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), false, true),
-  pg_try_advisory_xact_lock_int8: (session, [key]) => tryAdvisory(session, key as bigint, false, false),
-  pg_try_advisory_xact_lock_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), false, false),
+  pg_try_advisory_xact_lock_int8: (session, [key]) =>
+    tryAdvisory(session, key as bigint, false, false),
+  pg_try_advisory_xact_lock_int4: (session, [a, b]) =>
+    tryAdvisory(session, pairKey(a, b), false, false),
   pg_advisory_lock_shared_int4: (session, [a, b]) => advisory(session, pairKey(a, b), true, true),
-  pg_advisory_xact_lock_shared_int4: (session, [a, b]) => advisory(session, pairKey(a, b), true, false),
-  pg_try_advisory_lock_shared_int8: (session, [key]) => tryAdvisory(session, key as bigint, true, true),
-  pg_try_advisory_lock_shared_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), true, true),
-  pg_try_advisory_xact_lock_shared_int8: (session, [key]) => tryAdvisory(session, key as bigint, true, false),
-  pg_try_advisory_xact_lock_shared_int4: (session, [a, b]) => tryAdvisory(session, pairKey(a, b), true, false),
+  pg_advisory_xact_lock_shared_int4: (session, [a, b]) =>
+    advisory(session, pairKey(a, b), true, false),
+  pg_try_advisory_lock_shared_int8: (session, [key]) =>
+    tryAdvisory(session, key as bigint, true, true),
+  pg_try_advisory_lock_shared_int4: (session, [a, b]) =>
+    tryAdvisory(session, pairKey(a, b), true, true),
+  pg_try_advisory_xact_lock_shared_int8: (session, [key]) =>
+    tryAdvisory(session, key as bigint, true, false),
+  pg_try_advisory_xact_lock_shared_int4: (session, [a, b]) =>
+    tryAdvisory(session, pairKey(a, b), true, false),
   pg_advisory_unlock_int8: (session, [key]) => unlockAdvisory(session, key as bigint, false),
   pg_advisory_unlock_int4: (session, [a, b]) => unlockAdvisory(session, pairKey(a, b), false),
   pg_advisory_unlock_shared_int8: (session, [key]) => unlockAdvisory(session, key as bigint, true),
@@ -79,9 +95,12 @@ function notify(session: SessionContext, channel: string | null, payload: string
 
 /** Checks a NOTIFY as PostgreSQL does (22023). */
 export function checkNotify(channel: string, payload: string): void {
-  if (channel === '') throw new PgError(SqlState.invalidParameterValue, 'channel name cannot be empty');
-  if (Buffer.byteLength(channel) > 63) throw new PgError(SqlState.invalidParameterValue, 'channel name too long');
-  if (Buffer.byteLength(payload) >= MAX_PAYLOAD) throw new PgError(SqlState.invalidParameterValue, 'payload string too long');
+  if (channel === '')
+    throw new PgError(SqlState.invalidParameterValue, 'channel name cannot be empty');
+  if (Buffer.byteLength(channel) > 63)
+    throw new PgError(SqlState.invalidParameterValue, 'channel name too long');
+  if (Buffer.byteLength(payload) >= MAX_PAYLOAD)
+    throw new PgError(SqlState.invalidParameterValue, 'payload string too long');
 }
 
 /** Waits once per call: the first evaluation starts the timer and pauses, its repetition after the wait returns. */
@@ -93,10 +112,13 @@ function sleep(session: SessionContext, seconds: number): string {
   }
   if (!(seconds > 0)) return '';
   const {promise, resolve} = Promise.withResolvers<void>();
-  const timer = setTimeout(() => {
-    sleeping.isOver = true;
-    resolve();
-  }, Math.min(seconds * 1000, 0x7fffffff));
+  const timer = setTimeout(
+    () => {
+      sleeping.isOver = true;
+      resolve();
+    },
+    Math.min(seconds * 1000, 0x7fffffff),
+  );
   const sleeping = {isOver: false, cancel: () => clearTimeout(timer)};
   session.sleeping = sleeping;
   throw new WaitSignal(promise);
@@ -106,14 +128,21 @@ function secondsOf(span: Interval): number {
   return Number(span.micros) / 1e6 + span.days * 86400 + span.months * 30 * 86400;
 }
 
-function signal(session: SessionContext, pid: number, act: (target: SessionContext) => void): boolean {
+function signal(
+  session: SessionContext,
+  pid: number,
+  act: (target: SessionContext) => void,
+): boolean {
   const target = session.engine.sessions.get(pid);
   if (target === undefined) {
     session.warn(SqlState.warning, `PID ${pid} is not a PostgreSQL server process`);
     return false;
   }
   if (!session.isSuperuser && target.sessionUser !== session.currentUser) {
-    throw new PgError(SqlState.insufficientPrivilege, 'must be a member of the role whose process is being signaled or member of pg_signal_backend');
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      'must be a member of the role whose process is being signaled or member of pg_signal_backend',
+    );
   }
   act(target);
   return true;
@@ -123,20 +152,34 @@ function pairKey(high: Datum | undefined, low: Datum | undefined): bigint {
   return (BigInt(high as number) << 32n) | BigInt((low as number) >>> 0);
 }
 
-function advisory(session: SessionContext, key: bigint, shared: boolean, isSession: boolean): string {
+function advisory(
+  session: SessionContext,
+  key: bigint,
+  shared: boolean,
+  isSession: boolean,
+): string {
   const result = session.transaction.tx.lockAdvisory(key, shared, isSession, 'wait');
   if (result instanceof Promise) throw new WaitSignal(result);
   return '';
 }
 
-function tryAdvisory(session: SessionContext, key: bigint, shared: boolean, isSession: boolean): boolean {
+function tryAdvisory(
+  session: SessionContext,
+  key: bigint,
+  shared: boolean,
+  isSession: boolean,
+): boolean {
   return session.transaction.tx.lockAdvisory(key, shared, isSession, 'nowait') === 'granted';
 }
 
 /** False with a warning when the session does not hold the lock. */
 function unlockAdvisory(session: SessionContext, key: bigint, shared: boolean): boolean {
   const isHeld = session.transaction.tx.unlockAdvisory(key, shared);
-  if (!isHeld) session.warn(SqlState.warning, `you don't own a lock of type ${shared ? 'ShareLock' : 'ExclusiveLock'}`);
+  if (!isHeld)
+    session.warn(
+      SqlState.warning,
+      `you don't own a lock of type ${shared ? 'ShareLock' : 'ExclusiveLock'}`,
+    );
   return isHeld;
 }
 

@@ -29,7 +29,12 @@ export class SeededRandom implements RandomPort {
 
   seed(value: number): void {
     const words = new Uint32Array(new Float64Array([value, 0.5]).buffer);
-    this.#state = Uint32Array.of(words[0]! ^ 0x9e3779b9, words[1]! ^ 0x243f6a88, words[2]! ^ 0xb7e15162, words[3]! ^ 0xdeadbeef);
+    this.#state = Uint32Array.of(
+      words[0]! ^ 0x9e3779b9,
+      words[1]! ^ 0x243f6a88,
+      words[2]! ^ 0xb7e15162,
+      words[3]! ^ 0xdeadbeef,
+    );
     for (let i = 0; i < 20; i++) this.#step(this.#state);
   }
 

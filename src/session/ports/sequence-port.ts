@@ -19,8 +19,10 @@ export class SequenceAccess implements SequencePort {
   #find(sequence: number, privileges: string): SequenceDescriptor {
     const {catalog} = this.#session.transaction;
     const found = catalog.relationByOid(oid(sequence));
-    if (found === undefined) throw new PgError(SqlState.undefinedTable, `could not open relation with OID ${sequence}`);
-    if (found.kind !== 'sequence') throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a sequence`);
+    if (found === undefined)
+      throw new PgError(SqlState.undefinedTable, `could not open relation with OID ${sequence}`);
+    if (found.kind !== 'sequence')
+      throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a sequence`);
     if (!this.#session.isSuperuser) {
       checkSchemaUsage(catalog, this.#session.currentRole, found.schema);
       for (const each of privileges) if (this.#holds(found, each)) return found;
@@ -31,7 +33,14 @@ export class SequenceAccess implements SequencePort {
 
   #holds(sequence: SequenceDescriptor, privilege: string): boolean {
     try {
-      checkObject(this.#session.transaction.catalog, this.#session.currentRole, 's', sequence, privilege, 'sequence');
+      checkObject(
+        this.#session.transaction.catalog,
+        this.#session.currentRole,
+        's',
+        sequence,
+        privilege,
+        'sequence',
+      );
       return true;
     } catch {
       return false;
@@ -53,7 +62,11 @@ export class SequenceAccess implements SequencePort {
       return this.#session.nextSequenceValue(oid(sequence));
     } catch (error) {
       if (!(error instanceof PgError)) throw error;
-      throw new PgError(error.code, error.message.replace(`"${sequence}"`, `"${name}"`), error.fields);
+      throw new PgError(
+        error.code,
+        error.message.replace(`"${sequence}"`, `"${name}"`),
+        error.fields,
+      );
     }
   }
 
@@ -61,7 +74,10 @@ export class SequenceAccess implements SequencePort {
     const {name} = this.#find(sequence, 'Ur');
     const value = this.#current.get(sequence);
     if (value === undefined) {
-      throw new PgError(SqlState.objectNotInPrerequisiteState, `currval of sequence "${name}" is not yet defined in this session`);
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        `currval of sequence "${name}" is not yet defined in this session`,
+      );
     }
     return value;
   }
@@ -83,7 +99,10 @@ export class SequenceAccess implements SequencePort {
   lastval(): bigint {
     const value = this.#last === null ? undefined : this.#current.get(this.#last);
     if (value === undefined) {
-      throw new PgError(SqlState.objectNotInPrerequisiteState, 'lastval is not yet defined in this session');
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        'lastval is not yet defined in this session',
+      );
     }
     return value;
   }

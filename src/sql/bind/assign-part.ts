@@ -133,7 +133,11 @@ function assignJsonb(
   });
   const value = assignedValue(place, binding.type(TypeOid.jsonb), -1);
   const flag = binding.constant(binding.type(TypeOid.bool), isArray);
-  return internalCall('wadi_jsonb_assign', [current, value, flag, ...keys], binding.type(TypeOid.jsonb));
+  return internalCall(
+    'wadi_jsonb_assign',
+    [current, value, flag, ...keys],
+    binding.type(TypeOid.jsonb),
+  );
 }
 
 function assignField(place: Place, current: BoundExpr, at: number, name: string): BoundExpr {
@@ -160,17 +164,15 @@ function assignField(place: Place, current: BoundExpr, at: number, name: string)
       ...{arg: current, index},
     };
     if (each.name !== name) return field;
-    return at + 1 < steps.length ? assign(place, field, at + 1) : assignedValue(place, each.type, each.typmod);
+    return at + 1 < steps.length
+      ? assign(place, field, at + 1)
+      : assignedValue(place, each.type, each.typmod);
   });
   return {kind: 'row', type: current.type, typmod: -1, location: -1, fields};
 }
 
 /** A call of a function that has no SQL name. */
-function internalCall(
-  source: string,
-  args: readonly BoundExpr[],
-  type: TypeInstance,
-): BoundExpr {
+function internalCall(source: string, args: readonly BoundExpr[], type: TypeInstance): BoundExpr {
   return {
     ...{kind: 'call', type, typmod: -1, location: -1, function: oid(0), source, isStrict: false},
     ...{volatility: 'i', args, operatorName: '', functionName: source},

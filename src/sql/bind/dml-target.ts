@@ -9,7 +9,13 @@ import type {OutputColumn, TargetRow} from './logical.ts';
 import {findRelation, makeScan} from './relations.ts';
 import {pseudoColumn} from './system-columns.ts';
 import {bindTargets} from './targets.ts';
-import {type TargetVerb, throughView, type ViewChain, viewChain, type ViewRow} from './updatable-view.ts';
+import {
+  type TargetVerb,
+  throughView,
+  type ViewChain,
+  viewChain,
+  type ViewRow,
+} from './updatable-view.ts';
 
 /** What INSERT, UPDATE or DELETE changes: a table, perhaps through views. */
 export interface DmlTarget {

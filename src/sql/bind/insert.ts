@@ -65,13 +65,18 @@ export function bindInsert(
   binding.lockTable(table.oid, 'rowExclusive');
   const newRow = makeRow(block, table);
   const alias = targetAlias(statement.relation!);
-  const seen =
-    views === null ? null : rowThroughViews(block, views, newRow, alias, 'insert into');
+  const seen = views === null ? null : rowThroughViews(block, views, newRow, alias, 'insert into');
   const cols = statement.cols ?? [];
   const named =
     views === null
       ? cols
-      : renameTargets(block, views, seen!, cols.length > 0 ? cols : allTargets(seen!), 'insert into');
+      : renameTargets(
+          block,
+          views,
+          seen!,
+          cols.length > 0 ? cols : allTargets(seen!),
+          'insert into',
+        );
   const targets = insertTargets(context, named);
   const bound = bindSource(context, statement, targets, inner);
   if (views === null) {
@@ -83,12 +88,14 @@ export function bindInsert(
     statement.onConflictClause === undefined
       ? null
       : bindOnConflict(block, statement.onConflictClause, table, alias);
-  const item = seen?.item ?? scanItem(
-    block,
-    newRow,
-    alias,
-    statement.returningClause === undefined ? null : noteUse(binding, table.oid, 'r', true),
-  );
+  const item =
+    seen?.item ??
+    scanItem(
+      block,
+      newRow,
+      alias,
+      statement.returningClause === undefined ? null : noteUse(binding, table.oid, 'r', true),
+    );
   block.items = [item];
   const returning = bindReturning(block, statement.returningClause?.exprs ?? [], seen);
   const viewConditions = seen === null ? [] : viewChecks(views!, seen);

@@ -6,7 +6,13 @@ import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
-import {applySubqueries, Block, type PrivilegeUse, type RangeItem, type ScopeColumn} from './block.ts';
+import {
+  applySubqueries,
+  Block,
+  type PrivilegeUse,
+  type RangeItem,
+  type ScopeColumn,
+} from './block.ts';
 import {coerceBoolean} from './coerce.ts';
 import {replaceColumns} from './expr-map.ts';
 import type {DmlCheck, LogicalColumn, LogicalNode, ScanNode, SubqueryExpr} from './logical.ts';
@@ -37,7 +43,10 @@ export interface ViewRow {
   /** Subqueries that conditions and computed columns need. */
   readonly subqueries: readonly SubqueryExpr[];
   /** Columns of views that are expressions over the table's row. */
-  readonly computed: ReadonlyMap<number, {readonly column: LogicalColumn; readonly expr: BoundExpr}>;
+  readonly computed: ReadonlyMap<
+    number,
+    {readonly column: LogicalColumn; readonly expr: BoundExpr}
+  >;
   /** Items of the views, outermost last: to find a column's number in each. */
   readonly items: readonly RangeItem[];
 }
@@ -58,16 +67,20 @@ export function viewChain(binding: Binding, view: ViewDescriptor, verb: TargetVe
   });
 }
 
-const NOT_SINGLE = 'Views that do not select from a single table or view are not automatically updatable.';
+const NOT_SINGLE =
+  'Views that do not select from a single table or view are not automatically updatable.';
 
 function whyNotUpdatable(statement: SelectStmt): string | null {
-  const containing = (what: string): string => `Views containing ${what} are not automatically updatable.`;
+  const containing = (what: string): string =>
+    `Views containing ${what} are not automatically updatable.`;
   if (statement.distinctClause !== undefined) return containing('DISTINCT');
   if (statement.groupClause !== undefined) return containing('GROUP BY');
   if (statement.havingClause !== undefined) return containing('HAVING');
-  if (statement.op !== undefined && statement.op !== 'SETOP_NONE') return containing('UNION, INTERSECT, or EXCEPT');
+  if (statement.op !== undefined && statement.op !== 'SETOP_NONE')
+    return containing('UNION, INTERSECT, or EXCEPT');
   if (statement.withClause !== undefined) return containing('WITH');
-  if (statement.limitOffset !== undefined || statement.limitCount !== undefined) return containing('LIMIT or OFFSET');
+  if (statement.limitOffset !== undefined || statement.limitCount !== undefined)
+    return containing('LIMIT or OFFSET');
   const from = statement.fromClause ?? [];
   return from.length === 1 && 'RangeVar' in from[0]! ? null : NOT_SINGLE;
 }
@@ -78,12 +91,22 @@ const HINTS: Readonly<Record<TargetVerb, readonly [doing: string, event: string]
   'delete from': ['deleting from', 'DELETE'],
 };
 
-function notUpdatable(binding: Binding, view: ViewDescriptor, verb: TargetVerb, detail: string): PgError {
+function notUpdatable(
+  binding: Binding,
+  view: ViewDescriptor,
+  verb: TargetVerb,
+  detail: string,
+): PgError {
   const [doing, event] = HINTS[verb];
-  return binding.error(SqlState.objectNotInPrerequisiteState, `cannot ${verb} view "${view.name}"`, -1, {
-    detail,
-    hint: `To enable ${doing} the view, provide an INSTEAD OF ${event} trigger or an unconditional ON ${event} DO INSTEAD rule.`,
-  });
+  return binding.error(
+    SqlState.objectNotInPrerequisiteState,
+    `cannot ${verb} view "${view.name}"`,
+    -1,
+    {
+      detail,
+      hint: `To enable ${doing} the view, provide an INSTEAD OF ${event} trigger or an unconditional ON ${event} DO INSTEAD rule.`,
+    },
+  );
 }
 
 /** Shows a row of the table through the views, under the statement's name for the target. */
@@ -105,11 +128,20 @@ export function rowThroughViews(
     withViewQuery(binding, view, statement => {
       const below = items[items.length - 1]!;
       const level = new Block(binding, block.binders, null, null);
-      level.addItem(readBy(below, inner, noteUse(binding, below.columns[0]?.tableOid ?? row.relation.oid, 'r', true)), -1);
+      level.addItem(
+        readBy(
+          below,
+          inner,
+          noteUse(binding, below.columns[0]?.tableOid ?? row.relation.oid, 'r', true),
+        ),
+        -1,
+      );
       const targets = bindTargets(level, statement.targetList ?? [], true);
       rejectCalls(level, view, verb);
       if (statement.whereClause !== undefined) {
-        const where = level.within('WHERE', () => coerceBoolean(binding, level.expr(statement.whereClause!), 'WHERE'));
+        const where = level.within('WHERE', () =>
+          coerceBoolean(binding, level.expr(statement.whereClause!), 'WHERE'),
+        );
         conditions.push({view, condition: substitute(where)});
       }
       subqueries.push(...level.takeSubqueries());
@@ -117,7 +149,8 @@ export function rowThroughViews(
       const columns = live.map((named, at): ScopeColumn => {
         const expr = substitute(targets[at]!.expr);
         const origin = {name: named.name, tableOid: view.oid, attnum: named.attnum, use: null};
-        if (expr.kind === 'column') return {...origin, id: expr.index, type: expr.type, typmod: expr.typmod};
+        if (expr.kind === 'column')
+          return {...origin, id: expr.index, type: expr.type, typmod: expr.typmod};
         const column = binding.newColumn(named.name, expr.type, expr.typmod);
         computed.set(column.id, {column, expr});
         return {...column, ...origin};
@@ -147,7 +180,12 @@ function rejectCalls(level: Block, view: ViewDescriptor, verb: TargetVerb): void
           ? 'set-returning functions'
           : null;
   if (what === null) return;
-  throw notUpdatable(level.binding, view, verb, `Views that return ${what} are not automatically updatable.`);
+  throw notUpdatable(
+    level.binding,
+    view,
+    verb,
+    `Views that return ${what} are not automatically updatable.`,
+  );
 }
 
 /** The scan with the views' conditions and computed columns above it. */
@@ -155,7 +193,8 @@ export function viewInput(scan: ScanNode, row: ViewRow): LogicalNode {
   let node = applySubqueries(scan, row.subqueries);
   if (row.conditions.length > 0)
     node = {kind: 'filter', input: node, conditions: row.conditions.map(each => each.condition)};
-  if (row.computed.size > 0) node = {kind: 'compute', input: node, outputs: [...row.computed.values()]};
+  if (row.computed.size > 0)
+    node = {kind: 'compute', input: node, outputs: [...row.computed.values()]};
   return node;
 }
 
@@ -175,7 +214,8 @@ export function viewChecks(chain: ViewChain, row: ViewRow): DmlCheck[] {
     if (option === 'cascaded') isCascaded = true;
     if (!isCascaded && option !== 'local') continue;
     const found = row.conditions.find(each => each.view === view);
-    if (found !== undefined) checks.unshift({name: view.name, condition: found.condition, isView: true});
+    if (found !== undefined)
+      checks.unshift({name: view.name, condition: found.condition, isView: true});
   }
   if (checks.length > 0 && row.subqueries.length > 0)
     throw featureNotSupported('WITH CHECK OPTION with a subquery is not supported');
@@ -220,8 +260,15 @@ export function renameTargets(
   });
 }
 
-/** Notes the right to change rows of the table and of each view: the outermost by the invoker, what lies below by the owner of the view above. */
-export function noteWrites(binding: Binding, chain: ViewChain, privilege: 'a' | 'w' | 'd'): PrivilegeUse[] {
+/**
+ * Notes the right to change rows of the table and of each view: the outermost by the invoker, what lies below by the
+ * owner of the view above.
+ */
+export function noteWrites(
+  binding: Binding,
+  chain: ViewChain,
+  privilege: 'a' | 'w' | 'd',
+): PrivilegeUse[] {
   const {levels, table} = chain;
   const relations = [table.oid, ...levels.map(each => each.view.oid)];
   return relations.map((relation, at) => {

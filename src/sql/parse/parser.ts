@@ -75,8 +75,9 @@ export class SqlParser {
     } catch {
       this.#rebuild();
       throw new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {
-        hint: 'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the ' +
-          'platform\'s stack depth limit is adequate.',
+        hint:
+          'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the ' +
+          "platform's stack depth limit is adequate.",
       });
     }
     if (this.#instance.memoryBytes > maxMemoryBytes) this.#rebuild();
@@ -111,6 +112,7 @@ function syntaxError(message: string, position: number): PgError {
 }
 
 function codeOf(message: string): string {
+  if (/^invalid byte sequence for encoding/.test(message)) return SqlState.characterNotInRepertoire;
   if (/^invalid Unicode escape/.test(message)) return SqlState.invalidEscapeSequence;
   if (/only supported for|not (yet )?(implemented|supported)/.test(message))
     return SqlState.featureNotSupported;
@@ -118,7 +120,8 @@ function codeOf(message: string): string {
   if (/^role name ".*" is reserved|cannot be used as a role name here/.test(message))
     return SqlState.reservedName;
   if (/^Query cannot be empty/.test(message)) return SqlState.syntaxError;
-  if (/^frame (start|end) cannot be|^frame starting from/.test(message)) return SqlState.windowingError;
+  if (/^frame (start|end) cannot be|^frame starting from/.test(message))
+    return SqlState.windowingError;
   if (/cannot have more than \d+/.test(message)) return SqlState.programLimitExceeded;
   return SqlState.syntaxError;
 }

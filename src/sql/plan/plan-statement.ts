@@ -53,8 +53,9 @@ function withinStack<T>(work: () => T): T {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {
-      hint: 'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the ' +
-        'platform\'s stack depth limit is adequate.',
+      hint:
+        'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the ' +
+        "platform's stack depth limit is adequate.",
     });
   }
 }

@@ -43,7 +43,16 @@ export interface TableScanPlan extends PlanBase {
   readonly alias: string;
   readonly scope: OwnerScope;
   /** attnum, or a pseudo column. 'userId' is the text `_user_id` (owner's role name), 'tableoid' and 'ctid' as in PostgreSQL. */
-  readonly outputs: readonly (number | 'rid' | 'seq' | 'owner' | 'location' | 'userId' | 'tableoid' | 'ctid')[];
+  readonly outputs: readonly (
+    | number
+    | 'rid'
+    | 'seq'
+    | 'owner'
+    | 'location'
+    | 'userId'
+    | 'tableoid'
+    | 'ctid'
+  )[];
   readonly filter: BoundExpr | null;
   readonly pushed: readonly PushedPredicate[];
   readonly lookup: {readonly index: Oid; readonly keys: readonly (readonly BoundExpr[])[]} | null;
@@ -221,8 +230,14 @@ export interface AggregatePlan extends PlanBase {
 
 export interface WindowFrame {
   readonly mode: 'rows' | 'range' | 'groups';
-  readonly start: {readonly kind: 'unboundedPreceding' | 'preceding' | 'currentRow' | 'following'; readonly offset: BoundExpr | null};
-  readonly end: {readonly kind: 'preceding' | 'currentRow' | 'following' | 'unboundedFollowing'; readonly offset: BoundExpr | null};
+  readonly start: {
+    readonly kind: 'unboundedPreceding' | 'preceding' | 'currentRow' | 'following';
+    readonly offset: BoundExpr | null;
+  };
+  readonly end: {
+    readonly kind: 'preceding' | 'currentRow' | 'following' | 'unboundedFollowing';
+    readonly offset: BoundExpr | null;
+  };
   readonly exclude: 'noOthers' | 'currentRow' | 'group' | 'ties';
 }
 
@@ -462,6 +477,9 @@ export interface QueryPlan {
   /** Writes, locks rows or calls functions that do. */
   readonly isReadOnly: boolean;
   /** Tables locked at open with their mode. */
-  readonly tables: readonly {readonly oid: Oid; readonly mode: 'accessShare' | 'rowShare' | 'rowExclusive'}[];
+  readonly tables: readonly {
+    readonly oid: Oid;
+    readonly mode: 'accessShare' | 'rowShare' | 'rowExclusive';
+  }[];
   readonly hasVolatile: boolean;
 }

@@ -2,7 +2,10 @@ import type {Batch} from '../../columns/batch.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {END, PAUSE, ScanPredicate, ScanStats} from '../contract.ts';
 
-/** A column of a segment. System columns come first: `_rid` INT64 not null, `_seq` INT64, and (user tables of shared partitions) `_owner` INT64. */
+/**
+ * A column of a segment. System columns come first: `_rid` INT64 not null, `_seq` INT64, and (user tables of shared
+ * partitions) `_owner` INT64.
+ */
 export interface SegmentColumn {
   /** Stable id: attnum of a user column; negative for system columns (-101 rid, -102 seq, -103 owner). */
   readonly attnum: number;
@@ -18,7 +21,8 @@ export interface SegmentColumnStats {
   readonly attnum: number;
   readonly nullCount: number;
   /**
-   * Smallest and largest value as canonical key bytes in base64 of at most 64 bytes (max rounded up, flagged). Null when all rows are NULL, and when nothing is known
+   * Smallest and largest value as canonical key bytes in base64 of at most 64 bytes (max rounded up, flagged). Null
+   * when all rows are NULL, and when nothing is known
    * (a type without order, jsonb, arrays; a max that cannot be rounded up): ask `zone-map.ts`, which knows the difference by nullCount.
    */
   readonly minKey: string | null;
@@ -95,7 +99,10 @@ export interface Segment {
   readonly path: string;
   readonly rows: number;
   scan(options: SegmentScanOptions): SegmentCursor;
-  /** Row positions whose key columns equal the key: by zone map, bloom, page index, then exact compare. Sync when all is cached, else a promise. */
+  /**
+   * Row positions whose key columns equal the key: by zone map, bloom, page index, then exact compare. Sync when all is
+   * cached, else a promise.
+   */
   find(
     key: readonly {readonly attnum: number; readonly type: TypeInstance; readonly value: Datum}[],
     stats: ScanStats,

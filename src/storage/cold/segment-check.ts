@@ -16,7 +16,10 @@ import type {StoredValue} from './value-stats.ts';
 import {compareStored, fixedBytes} from './value-stats.ts';
 import {Xxhash64} from './xxhash64.ts';
 
-/** Reads everything again and compares it with the manifest: checksum, counts, bounds, statistics, filters. `pages` must have a cache of its own. */
+/**
+ * Reads everything again and compares it with the manifest: checksum, counts, bounds, statistics, filters. `pages` must
+ * have a cache of its own.
+ */
 export async function checkSegment(
   pages: SegmentPages,
   meta: SegmentMeta,

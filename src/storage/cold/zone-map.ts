@@ -24,7 +24,8 @@ export class ZoneMap {
   }
 
   /**
-   * Whether rows can pass. `keys` are the predicate's values without NULLs as canonical key bytes (`keyBytes` of segment-meta.ts), made once per scan.
+   * Whether rows can pass. `keys` are the predicate's values without NULLs as canonical key bytes (`keyBytes` of
+   * segment-meta.ts), made once per scan.
    * Only for columns that still have the type they were written with.
    */
   mayMatch(attnum: number, op: ScanPredicate['op'], keys: readonly Uint8Array[]): boolean {

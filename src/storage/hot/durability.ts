@@ -50,7 +50,12 @@ export class Durability {
   #waitingHead = 0;
   readonly #exited: Promise<void>;
 
-  constructor(walPath: string, snapshots: SnapshotRegistry, callers: Callers, logger: StorageLogger) {
+  constructor(
+    walPath: string,
+    snapshots: SnapshotRegistry,
+    callers: Callers,
+    logger: StorageLogger,
+  ) {
     const shared = new SharedArrayBuffer(16);
     this.#slots = new Int32Array(shared);
     this.#snapshots = snapshots;
@@ -62,7 +67,12 @@ export class Durability {
       workerData: {path: walPath, shared},
       name: 'wadi-durability',
       // The thread only waits and syncs.
-      resourceLimits: {maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16, codeRangeSizeMb: 2, stackSizeMb: 1},
+      resourceLimits: {
+        maxYoungGenerationSizeMb: 1,
+        maxOldGenerationSizeMb: 16,
+        codeRangeSizeMb: 2,
+        stackSizeMb: 1,
+      },
     });
     this.#exited = new Promise(resolve => this.#worker.once('exit', () => resolve()));
     this.#worker.on('error', error => this.#fail(String(error)));

@@ -5,15 +5,18 @@ import {type ManifestChange, NO_MANIFEST_CHANGE} from './commit-unit.ts';
 export async function submit(engine: Engine, change: Partial<ManifestChange>): Promise<void> {
   const {commits, durability} = engine;
   const seq = await new Promise<number>((resolve, reject) => {
-    commits.enqueue({
-      tables: [],
-      bulk: [],
-      ddl: [],
-      sequences: [],
-      manifest: {...NO_MANIFEST_CHANGE, ...change},
-      applied: resolve,
-      failed: reject,
-    }, false);
+    commits.enqueue(
+      {
+        tables: [],
+        bulk: [],
+        ddl: [],
+        sequences: [],
+        manifest: {...NO_MANIFEST_CHANGE, ...change},
+        applied: resolve,
+        failed: reject,
+      },
+      false,
+    );
   });
   await durability.whenDurable(seq);
 }

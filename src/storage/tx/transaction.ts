@@ -426,11 +426,7 @@ export class StorageTransaction implements Transaction {
     return undefined;
   }
 
-  #submit(
-    bulk: readonly BulkSegment[],
-    done: () => void,
-    failed: (error: Error) => void,
-  ): void {
+  #submit(bulk: readonly BulkSegment[], done: () => void, failed: (error: Error) => void): void {
     const unit = buildUnit(
       this.#tables,
       this.#ddl,

@@ -57,7 +57,8 @@ export class UniqueChecker {
       const key = ownKeys[i]!.codec.ofRow(row);
       if (key === null || (oldRow !== null && ownKeys[i]!.codec.ofRow(oldRow) === key)) continue;
       writes.noteKey(i, owner, key, rid, isJournaled);
-      if (ownKeys[i]!.codec.index.isDeferrable === true) writes.unchecked.push({at: i, owner, key, rid});
+      if (ownKeys[i]!.codec.index.isDeferrable === true)
+        writes.unchecked.push({at: i, owner, key, rid});
     }
   }
 
