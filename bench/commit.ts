@@ -21,15 +21,33 @@ export async function commit(options: SuiteOptions): Promise<void> {
   const rows: ReportRow[] = [];
   for (const target of [pair.postgres, pair.wadi]) await run(target, PGBENCH_TABLES);
   for (const clients of [1, 8, 64]) {
-    rows.push(compare(pair, `insert c=${clients}`, ['-M', 'prepared', '-f', script, '-c', String(clients)], options));
+    rows.push(
+      compare(
+        pair,
+        `insert c=${clients}`,
+        ['-M', 'prepared', '-f', script, '-c', String(clients)],
+        options,
+      ),
+    );
   }
   for (const clients of [1, 8, 32]) {
-    rows.push(compare(pair, `simple-update c=${clients}`, ['-M', 'prepared', '-N', '-c', String(clients)], options));
+    rows.push(
+      compare(
+        pair,
+        `simple-update c=${clients}`,
+        ['-M', 'prepared', '-N', '-c', String(clients)],
+        options,
+      ),
+    );
   }
   for (const clients of [1, 8]) {
-    rows.push(compare(pair, `tpcb-like c=${clients}`, ['-M', 'prepared', '-c', String(clients)], options));
+    rows.push(
+      compare(pair, `tpcb-like c=${clients}`, ['-M', 'prepared', '-c', String(clients)], options),
+    );
   }
   await pair.stop();
   folder.remove();
-  report('commit', rows, ['transactions per second, fsync before every answer on both; CPU: all threads of Wadi for one transaction']);
+  report('commit', rows, [
+    'transactions per second, fsync before every answer on both; CPU: all threads of Wadi for one transaction',
+  ]);
 }

@@ -18,14 +18,20 @@ export async function loop(options: SuiteOptions): Promise<void> {
   const queries = Object.values(MESSAGE_QUERIES);
   const phases: Readonly<Record<string, () => Promise<unknown>>> = {
     'tables of pgbench': () => run(wadi, PGBENCH_TABLES),
-    'select-only c=8': async () => pgbench(wadi, ['-S', '-M', 'prepared', '-c', '8', '-T', seconds]),
-    'simple-update c=8': async () => pgbench(wadi, ['-N', '-M', 'prepared', '-c', '8', '-T', seconds]),
+    'select-only c=8': async () =>
+      pgbench(wadi, ['-S', '-M', 'prepared', '-c', '8', '-T', seconds]),
+    'simple-update c=8': async () =>
+      pgbench(wadi, ['-N', '-M', 'prepared', '-c', '8', '-T', seconds]),
     'tpcb-like c=8': async () => pgbench(wadi, ['-M', 'prepared', '-c', '8', '-T', seconds]),
     'load 100k rows, 10 times': () => run(wadi, messageTables()),
     'scans, hot': () => run(wadi, queries),
     'insert 190k rows at once': () =>
-      run(wadi, ['create table big(id int primary key, text text)', "insert into big select g, md5(g::text) from generate_series(1, 190000) g"]),
-    'insert 500k rows at once': () => run(wadi, ["insert into big select g, md5(g::text) from generate_series(200001, 700000) g"]),
+      run(wadi, [
+        'create table big(id int primary key, text text)',
+        'insert into big select g, md5(g::text) from generate_series(1, 190000) g',
+      ]),
+    'insert 500k rows at once': () =>
+      run(wadi, ['insert into big select g, md5(g::text) from generate_series(200001, 700000) g']),
     'update 190k rows at once': () => run(wadi, ["update big set text = 'x' where id <= 190000"]),
     'delete 190k rows at once': () => run(wadi, ['delete from big where id <= 190000']),
     'flush of 1M rows': () => run(wadi, ['STORAGE FLUSH TABLE m']),

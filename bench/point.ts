@@ -11,7 +11,9 @@ export async function point(options: SuiteOptions): Promise<void> {
   for (const target of [pair.postgres, pair.wadi]) await run(target, PGBENCH_TABLES);
   for (const mode of ['prepared', 'simple']) {
     for (const clients of [1, 8, 32]) {
-      rows.push(compare(pair, `${mode} c=${clients}`, ['-S', '-M', mode, '-c', String(clients)], options));
+      rows.push(
+        compare(pair, `${mode} c=${clients}`, ['-S', '-M', mode, '-c', String(clients)], options),
+      );
     }
   }
   await pair.stop();

@@ -27,17 +27,30 @@ export async function scan(options: SuiteOptions): Promise<void> {
     for (const [name, query] of Object.entries(MESSAGE_QUERIES)) {
       const times = await measure(asks, query, options.rounds);
       const ratio = times['postgres ms']! / times['wadi ms']!;
-      rows.push({name: `${name} ${state}`, values: {...times, 'x postgres': ratio, 'of duckdb': times['wadi ms']! / times['duckdb ms']!}});
+      rows.push({
+        name: `${name} ${state}`,
+        values: {
+          ...times,
+          'x postgres': ratio,
+          'of duckdb': times['wadi ms']! / times['duckdb ms']!,
+        },
+      });
     }
   }
   await postgres.end();
   await wadi.end();
   duckdb.closeSync();
   await pair.stop();
-  report('scan', rows, ['x postgres: how much quicker than PostgreSQL; of duckdb: share of the time of DuckDB in memory on all cores']);
+  report('scan', rows, [
+    'x postgres: how much quicker than PostgreSQL; of duckdb: share of the time of DuckDB in memory on all cores',
+  ]);
 }
 
-async function measure(asks: Readonly<Record<string, Ask>>, query: string, rounds: number): Promise<Record<string, number>> {
+async function measure(
+  asks: Readonly<Record<string, Ask>>,
+  query: string,
+  rounds: number,
+): Promise<Record<string, number>> {
   const times: Record<string, number[]> = {};
   for (let round = -1; round < rounds; round++) {
     for (const [name, ask] of Object.entries(asks)) {

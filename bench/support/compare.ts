@@ -4,7 +4,12 @@ import {type Pair, pgbench} from './servers.ts';
 import type {SuiteOptions} from './suite-options.ts';
 
 /** Runs the same pgbench on both servers in turns; medians, their ratio, and Wadi's CPU time for one transaction. */
-export function compare(pair: Pair, name: string, args: readonly string[], options: SuiteOptions): ReportRow {
+export function compare(
+  pair: Pair,
+  name: string,
+  args: readonly string[],
+  options: SuiteOptions,
+): ReportRow {
   const postgres: number[] = [];
   const wadi: number[] = [];
   const cpu: number[] = [];

@@ -23,19 +23,20 @@ export function messageTables(): readonly string[] {
 /** The same rows in DuckDB. */
 export const DUCKDB_TABLES: readonly string[] = [
   "set timezone = 'UTC'",
-  "create table u as select g::int user_id, (['free', 'pro', 'team'])[1 + g % 3] plan from range(0, 9000) t(g)",
-  `create table m as select g id, ((g * 79) % 9000)::int user_id, (['user', 'assistant', 'system', 'tool'])[1 + g % 4] role,
-    'conv-' || ((g * 1047) % 100000) conv,
+  "create table u as select g::int as user_id, (['free', 'pro', 'team'])[1 + g % 3] as plan from range(0, 9000) t(g)",
+  `create table m as select g as id, ((g * 79) % 9000)::int as user_id, (['user', 'assistant', 'system', 'tool'])[1 + g % 4] as role,
+    'conv-' || ((g * 1047) % 100000) as conv,
     md5(g::text) || ' ' || md5((g * 3)::text) || ' ' || case when g % 97 = 0 then 'needle' else 'hay' end || ' ' || md5((g * 7)::text) as content,
-    (g % 1000)::int tokens, case when g % 20 = 0 then null else g * 0.5::double end as cost,
-    timestamptz '2020-01-01 00:00:00+00' + to_minutes(g) created_at from range(1, ${MESSAGE_ROWS + 1}) t(g)`,
+    (g % 1000)::int as tokens, case when g % 20 = 0 then null else g * 0.5::double end as cost,
+    timestamptz '2020-01-01 00:00:00+00' + to_minutes(g) as created_at from range(1, ${MESSAGE_ROWS + 1}) t(g)`,
 ];
 
 /** What is asked of them. */
 export const MESSAGE_QUERIES: Readonly<Record<string, string>> = {
   count: 'select count(*) from m where tokens < 500 and user_id > 3000',
   group: 'select role, count(*), sum(tokens), avg(tokens) from m group by role order by role',
-  filter: "select count(*), sum(cost) from m where created_at between '2020-06-01' and '2021-01-01' and cost > 1000",
+  filter:
+    "select count(*), sum(cost) from m where created_at between '2020-06-01' and '2021-01-01' and cost > 1000",
   join: 'select u.plan, m.role, count(*) from m join u on u.user_id = m.user_id group by 1, 2 order by 1, 2',
   like: "select count(*) from m where content like '%needle%'",
   'top 20': 'select id from m order by created_at desc limit 20',

@@ -13,15 +13,27 @@ export interface ReportRow {
 }
 
 /** Prints a suite's table and stores it with what one must know to compare it later. */
-export function report(suite: string, rows: readonly ReportRow[], notes: readonly string[] = []): void {
+export function report(
+  suite: string,
+  rows: readonly ReportRow[],
+  notes: readonly string[] = [],
+): void {
   const columns = [...new Set(rows.flatMap(row => Object.keys(row.values)))];
   const cell = (value: number | string | undefined): string =>
-    value === undefined ? '' : typeof value === 'string' ? value : value >= 100 ? value.toFixed(0) : value.toFixed(2);
+    value === undefined
+      ? ''
+      : typeof value === 'string'
+        ? value
+        : value >= 100
+          ? value.toFixed(0)
+          : value.toFixed(2);
   const width = Math.max(...rows.map(row => row.name.length), 4);
   const line = (cells: readonly string[]): string => cells.map(text => text.padStart(12)).join('');
   process.stdout.write(`\n${suite.padEnd(width)}${line(columns)}\n`);
   for (const row of rows) {
-    process.stdout.write(`${row.name.padEnd(width)}${line(columns.map(column => cell(row.values[column])))}\n`);
+    process.stdout.write(
+      `${row.name.padEnd(width)}${line(columns.map(column => cell(row.values[column])))}\n`,
+    );
   }
   for (const note of notes) process.stdout.write(`  ${note}\n`);
   const folder = join(root, 'bench', 'results');

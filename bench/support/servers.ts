@@ -2,7 +2,11 @@ import {spawnSync} from 'node:child_process';
 import {createServer} from 'node:net';
 import {join} from 'node:path';
 import pg from 'pg';
-import {findPostgres, type PostgresServer, startPostgres} from '../../test/support/postgres-server.ts';
+import {
+  findPostgres,
+  type PostgresServer,
+  startPostgres,
+} from '../../test/support/postgres-server.ts';
 import {startWadi, type WadiServer} from '../../test/support/wadi-server.ts';
 
 /** Something a client connects to by TCP on this machine. */
@@ -21,7 +25,10 @@ export interface Pair {
 
 /** Starts PostgreSQL 15 and Wadi as it is delivered (dist). */
 export async function startPair(env: Readonly<Record<string, string>> = {}): Promise<Pair> {
-  const postgres: PostgresServer = await startPostgres({tcpPort: await freePort(), isDurable: true});
+  const postgres: PostgresServer = await startPostgres({
+    tcpPort: await freePort(),
+    isDurable: true,
+  });
   const wadiServer = await startDelivered(env);
   return {
     postgres: {name: 'postgres', port: postgres.port},
@@ -42,7 +49,12 @@ export function startDelivered(env: Readonly<Record<string, string>> = {}): Prom
 
 /** A client of a target, connected. */
 export async function connect(target: Target): Promise<pg.Client> {
-  const client = new pg.Client({host: '127.0.0.1', port: target.port, user: 'postgres', database: 'postgres'});
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: target.port,
+    user: 'postgres',
+    database: 'postgres',
+  });
   await client.connect();
   return client;
 }
@@ -57,11 +69,16 @@ export async function run(target: Target, statements: readonly string[]): Promis
 /** Runs pgbench and returns transactions per second. */
 export function pgbench(target: Target, args: readonly string[]): number {
   const bin = join(findPostgres()!, 'pgbench');
-  const done = spawnSync(bin, ['-n', '-h', '127.0.0.1', '-p', String(target.port), '-U', 'postgres', ...args, 'postgres'], {
-    encoding: 'utf8',
-  });
+  const done = spawnSync(
+    bin,
+    ['-n', '-h', '127.0.0.1', '-p', String(target.port), '-U', 'postgres', ...args, 'postgres'],
+    {
+      encoding: 'utf8',
+    },
+  );
   const tps = /^tps = ([\d.]+)/m.exec(done.stdout);
-  if (tps === null || done.status !== 0) throw new Error(`pgbench on ${target.name}: ${done.stderr}`);
+  if (tps === null || done.status !== 0)
+    throw new Error(`pgbench on ${target.name}: ${done.stderr}`);
   return Number(tps[1]);
 }
 
@@ -82,7 +99,9 @@ function freePort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+      server.close(() =>
+        resolve(typeof address === 'object' && address !== null ? address.port : 0),
+      );
     });
   });
 }

@@ -70,7 +70,7 @@ t.test('with others at work the thread syncs; hurry does nothing', async test =>
 
 t.test('a commit that others wait for, or that is urgent, does not wait for a sync', async test => {
   const fixture = await setup(test);
-  const {storage, made} = fixture;
+  const {made} = fixture;
   await alone(fixture, waiter(1));
   await insert(fixture, waiter(2), 300).commit();
   const urgent = insert(fixture, waiter(3), 301);
