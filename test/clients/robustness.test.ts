@@ -263,7 +263,7 @@ t.test('timeouts of locks and of idle transactions', async t => {
     'a row',
   );
   t.equal(
-    errorOf(await b.query('LOCK TABLE kept')),
+    errorOf(await b.query('BEGIN; LOCK TABLE kept')),
     'ERROR 55P03 canceling statement due to lock timeout',
     'a table',
   );

@@ -1,4 +1,5 @@
 import type {Node, SelectStmt} from '@pgsql/types';
+import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {SortKey} from '../plan/plan.ts';
@@ -30,6 +31,9 @@ import {bindOrderBy, bindOutputRef, type TargetKey} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
 import {checkScopes} from './system-columns.ts';
 import {bindTargets, type Target} from './targets.ts';
+
+/** MaxTupleAttributeNumber. */
+const MAX_TARGETS = 1664;
 
 /** Parts of a SELECT between binding its clauses and building its nodes. */
 interface Parts {
@@ -69,6 +73,9 @@ export function bindSelect(
     columns: [],
   };
   const targets = bindTargets(block, statement.targetList ?? [], options.resolveUnknown);
+  if (targets.length > MAX_TARGETS) {
+    throw new PgError(SqlState.tooManyColumns, `target lists can have at most ${MAX_TARGETS} entries`);
+  }
   binding.trace?.level(statement.targetList ?? statement.fromClause ?? statement, block, targets);
   const targetSubqueries = block.takeSubqueries();
   const inputSubqueries = block.inputSubqueries;
