@@ -4,7 +4,7 @@ import type {Batch} from '../../columns/batch.ts';
 import type {Vector} from '../../columns/vector.ts';
 import {assertNever} from '../../common/errors.ts';
 import type {SqliteValue, TypeInstance, Value} from '../../types/contract.ts';
-import {textAt} from '../column-store.ts';
+import {textAt} from '../store-column.ts';
 
 /** Values whose type has no stored form (anonymous rows): they stay in memory, blocks hold their numbers. */
 export type KeptValues = (Value | null)[];
