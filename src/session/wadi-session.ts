@@ -1,10 +1,9 @@
-import {isSuperuser} from '../catalog/acl.ts';
 import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {DatabaseDescriptor, RoleDescriptor} from '../catalog/descriptors.ts';
 import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Notice} from '../common/errors.ts';
 import {internalError, PgError} from '../common/errors.ts';
-import type {Oid, OwnerId, Seq} from '../common/ids.ts';
+import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
@@ -21,7 +20,6 @@ import {PlanExecution} from './plan-execution.ts';
 import {Planner} from './planner.ts';
 import {checkPlanPrivileges} from './privileges.ts';
 import {makeCommand} from './commands/registry.ts';
-import {explicitSchemas, searchedSchemas} from './search-path.ts';
 import {ReferenceCache} from './foreign-keys/references.ts';
 import {runDeferred} from './foreign-keys/run-deferred.ts';
 import type {
@@ -32,6 +30,7 @@ import type {
   SessionContext,
   Sleeping,
 } from './session-context.ts';
+import {SessionIdentity} from './session-identity.ts';
 import {SessionNotifications} from './session-notifications.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
@@ -40,7 +39,7 @@ import {TransactionState} from './transaction-state.ts';
 import type {TableStorages} from './table-storages.ts';
 
 /** One client's session: settings, role, transaction, statements and portals. Delegates protocols, commands and planning. */
-export class WadiSession implements SessionContext, Listener {
+export class WadiSession extends SessionIdentity implements SessionContext, Listener {
   readonly engine: Engine;
   readonly options: SessionOptions;
   readonly sink: ResultSink;
@@ -60,10 +59,6 @@ export class WadiSession implements SessionContext, Listener {
   statementStartedAt = 0n;
   /** The role that logged in. */
   readonly loginRole: Oid;
-  /** The same, or that of SET SESSION AUTHORIZATION. */
-  sessionRole: Oid;
-  currentRole: Oid;
-  /** Owner whose rows user tables show; differs from currentRole only inside SECURITY DEFINER functions. */
   copyIn: CopyInReceiver | null = null;
   sleeping: Sleeping | null = null;
   readonly #interrupts = new Interrupts();
@@ -72,7 +67,6 @@ export class WadiSession implements SessionContext, Listener {
   #idleCallbacks: (() => void)[] = [];
   #hasEnded = false;
   #lastCommit = 0n as Seq;
-  #roleUndo: {readonly before: Oid; readonly isLocal: boolean}[] = [];
 
   constructor(
     engine: Engine,
@@ -81,14 +75,13 @@ export class WadiSession implements SessionContext, Listener {
     role: RoleDescriptor,
     database: DatabaseDescriptor,
   ) {
+    super(role.oid);
     this.engine = engine;
     this.options = options;
     this.sink = sink;
     this.pid = options.pid;
     this.database = database;
     this.loginRole = role.oid;
-    this.sessionRole = role.oid;
-    this.currentRole = role.oid;
     this.settings = new SessionSettings(engine.settingDefinitions, engine.settingDefaults);
     this.transaction = new TransactionState(engine, database.oid, this.settings, {
       pid: this.pid,
@@ -143,75 +136,9 @@ export class WadiSession implements SessionContext, Listener {
     return this.database.name;
   }
 
-  get currentUser(): string {
-    return this.#roleName(this.currentRole);
-  }
-
-  get sessionUser(): string {
-    return this.#roleName(this.sessionRole);
-  }
-
-  #roleName(role: Oid): string {
-    return this.transaction.catalog.roleByOid(role)?.name ?? `unknown (OID=${role})`;
-  }
-
-  get isSuperuser(): boolean {
-    return isSuperuser(this.currentRole, this.transaction.catalog);
-  }
-
-  get effectiveOwner(): OwnerId {
-    return this.currentRole;
-  }
-
-  /** SET ROLE and its undoing. */
-  setCurrentRole(role: Oid): void {
-    this.currentRole = role;
-    this.settings.force('is_superuser', isSuperuser(role, this.transaction.catalog) ? 'on' : 'off');
-  }
-
-  /** SET ROLE; undone by ROLLBACK, or at the end of the transaction when local. */
-  assignRole(role: Oid, name: string, isLocal: boolean): void {
-    const before = this.currentRole;
-    this.settings.set('role', name, isLocal);
-    this.#roleUndo.push({before, isLocal});
-    this.setCurrentRole(role);
-  }
-
-  /** SET SESSION AUTHORIZATION: both roles. */
-  assignSessionRole(role: Oid, name: string): void {
-    this.sessionRole = role;
-    this.settings.force('session_authorization', name);
-    this.setCurrentRole(role);
-  }
-
   /** Drops this session's temporary objects (DISCARD TEMP, end of session). */
   dropTemporary(): Promise<void> {
     return this.engine.sessionEnded(this);
-  }
-
-  /** Schemas of search_path that exist, as OIDs; with the implied ones in front. */
-  searchPath(): readonly Oid[] {
-    const {catalog} = this.transaction;
-    return searchedSchemas(catalog, this.explicitSchemas(), this.pid);
-  }
-
-  explicitSchemas(): readonly Oid[] {
-    return explicitSchemas(
-      this.transaction.catalog,
-      this.settings.raw('search_path') ?? '',
-      this.currentUser,
-      this.pid,
-    );
-  }
-
-  schemaExists(name: string): boolean {
-    return this.transaction.catalog.schemaByName(name) !== undefined;
-  }
-
-  schemaNames(includeImplicit: boolean): readonly string[] {
-    const {catalog} = this.transaction;
-    const oids = includeImplicit ? this.searchPath() : this.explicitSchemas();
-    return oids.map(schema => catalog.schemaByOid(schema)!.name);
   }
 
   /** Whether the running statement shares its query string with others: VACUUM and its kin refuse that. */
@@ -453,16 +380,9 @@ export class WadiSession implements SessionContext, Listener {
 
   #transactionEnded(isCommit: boolean): void {
     this.activity.transactionStart = null;
-    if (this.#roleUndo.length > 0) this.#undoRoles(isCommit);
+    this.undoRoles(isCommit);
     if (isCommit) this.#notifications.committed();
     this.extended.transactionEnded(isCommit);
-  }
-
-  #undoRoles(isCommit: boolean): void {
-    const undo = this.#roleUndo;
-    this.#roleUndo = [];
-    for (let i = undo.length - 1; i >= 0; i--)
-      if (!isCommit || undo[i]!.isLocal) this.setCurrentRole(undo[i]!.before);
   }
 
   // --- the protocol's doors
