@@ -267,6 +267,7 @@ t.test('timeouts of locks and of idle transactions', async t => {
     'ERROR 55P03 canceling statement due to lock timeout',
     'a table',
   );
+  await b.query('ROLLBACK');
   t.equal(
     errorOf(await b.query('ALTER TABLE kept ADD COLUMN w int')),
     'ERROR 55P03 canceling statement due to lock timeout',
