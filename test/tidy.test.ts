@@ -33,6 +33,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 const maxLines = 500;
+/** Files that are too long already, with their length: a list that only shrinks. */
+const longFiles: Readonly<Record<string, number>> = {
+  'src/exec/operators/hash-join.ts': 545,
+  'src/storage/tx/transaction.ts': 545,
+  'test/clients/node-postgres.test.ts': 565,
+};
 const maxColumns = 140;
 /** A line that is one literal cannot be broken. */
 const literal = /^\s*(?:\w+: )?['"`/][^*/]/;
@@ -91,7 +97,7 @@ function faultsOf(file: string): string[] {
     faults.push(`${file}: the name is not kebab-case`);
   }
   const lines = readFileSync(join(root, file), 'utf8').split('\n');
-  if (isCode && lines.length - 1 > maxLines) {
+  if (isCode && lines.length - 1 > (longFiles[file] ?? maxLines)) {
     faults.push(`${file}: ${lines.length - 1} lines, ${maxLines} are the most`);
   }
   lines.forEach((line, index) => {

@@ -312,6 +312,12 @@ export class ExtendedProtocol implements ClientStatements {
     }
     if (row.kind !== 'f' || row.returnsSet)
       throw featureNotSupported(`function ${row.name} cannot be called by a FunctionCall message`);
+    if (args.length !== row.argTypes.length) {
+      throw new PgError(
+        SqlState.protocolViolation,
+        `function call message contains ${args.length} arguments but function requires ${row.argTypes.length}`,
+      );
+    }
     const {catalog} = session.transaction;
     const params = args.map((arg, i): Datum => {
       if (arg === null) return null;

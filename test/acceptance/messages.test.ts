@@ -102,7 +102,8 @@ t.test(
       'postgres',
       `CREATE NAMESPACE chat;
      CREATE USER TABLE chat.messages (
-       id bigint PRIMARY KEY, conversation_id uuid NOT NULL, role text NOT NULL, content text NOT NULL, tokens integer, created_at timestamptz NOT NULL);
+       id bigint PRIMARY KEY, conversation_id uuid NOT NULL, role text NOT NULL,
+       content text NOT NULL, tokens integer, created_at timestamptz NOT NULL);
      CREATE ROLE people;
      GRANT USAGE ON SCHEMA chat TO people;
      GRANT SELECT, INSERT, UPDATE, DELETE ON chat.messages TO people;

@@ -235,7 +235,8 @@ export function defineKeys(place: ConstraintPlace, nodes: readonly Constraint[])
   const keys: KeyDefinition[] = [];
   const seen = new Set<string>();
   for (const node of [...primary, ...nodes.filter(each => each.contype === 'CONSTR_UNIQUE')]) {
-    const shape = `${stringList(node.keys).join('\0')}|${stringList(node.including).join('\0')}|${node.deferrable === true}|${node.initdeferred === true}`;
+    const columns = `${stringList(node.keys).join('\0')}|${stringList(node.including).join('\0')}`;
+    const shape = `${columns}|${node.deferrable === true}|${node.initdeferred === true}`;
     const isRepeated =
       seen.has(shape) &&
       node.nulls_not_distinct !== true &&

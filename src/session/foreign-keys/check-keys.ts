@@ -254,7 +254,9 @@ function notPresent(session: SessionContext, {reference, key}: ReferencingKey): 
 
 function stillReferenced(session: SessionContext, {reference, key}: ReferencedKey): PgError {
   const {child, constraint, parent, parentColumns} = reference;
-  const message = `update or delete on table "${parent.name}" violates foreign key constraint "${constraint.name}" on table "${child.name}"`;
+  const message =
+    `update or delete on table "${parent.name}" violates foreign key constraint ` +
+    `"${constraint.name}" on table "${child.name}"`;
   return violation(
     reference,
     message,
