@@ -49,7 +49,7 @@ export async function runCorpus(
   connect: () => Promise<pg.Client>,
 ): Promise<CorpusOutcome[]> {
   const outcomes: CorpusOutcome[] = [];
-  let session: {readonly client: string; readonly connection: pg.Client} | null = null;
+  let session = null as {readonly client: string; readonly connection: pg.Client} | null;
   for (const query of queries) {
     if (session?.client !== query.client) {
       await session?.connection.end();

@@ -24,7 +24,7 @@ async function setup(test: {teardown(run: () => Promise<void>): void}): Promise<
 
 function insert({storage, made}: Fixture, by: WaiterInfo, id: number): Transaction {
   const tx = storage.begin({isolation: 'read committed', isReadOnly: false, databaseOid: oid(5), waiter: by});
-  tx.insert(made, shared, [id, id, 'x']);
+  void tx.insert(made, shared, [id, id, 'x']);
   return tx;
 }
 
@@ -45,7 +45,7 @@ t.test('a session that is alone commits in its turn, and hurry makes it durable 
   storage.hurry();
   test.equal(storage.durableSeq, tx.commitSeq);
   const second = insert(fixture, by, 101);
-  second.commit();
+  void second.commit();
   await storage.whenDurable(second.commitSeq!);
   test.ok(storage.durableSeq >= second.commitSeq!, 'durable without hurry, too');
 });
