@@ -303,6 +303,7 @@ export class ExtendedProtocol implements ClientStatements {
     resultFormat: number,
   ): Promise<void> | undefined {
     const session = this.#session;
+    if (session.transaction.status === 'failed') throw inFailedTransaction();
     const row = session.transaction.catalog.functionByOid(functionOid as Oid);
     if (row === undefined) {
       throw new PgError(

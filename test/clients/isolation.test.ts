@@ -393,3 +393,33 @@ t.test('advisory locks', async t => {
   await b.query('COMMIT');
   t.same((await a.query('SELECT pg_try_advisory_lock(43) AS x')).rows, [{x: true}]);
 });
+
+t.test('DDL: cursors, COPY and INSERT that waited see the new table', async t => {
+  const {table, a, b} = await scene(t);
+  const change = `BEGIN; ALTER TABLE ${table} ADD COLUMN c${1} int DEFAULT 7`;
+  await a.query(change);
+  await b.query('BEGIN');
+  const declared = await waiting(b, `DECLARE cur CURSOR FOR SELECT * FROM ${table} ORDER BY id`);
+  await a.query('COMMIT');
+  await declared.result;
+  t.same((await b.query('FETCH 1 FROM cur')).rows, [{id: 1, n: 10, c1: 7}]);
+  await b.query('COMMIT');
+  await a.query(`BEGIN; ALTER TABLE ${table} ADD COLUMN c2 int DEFAULT 8`);
+  const inserted = await waiting(b, `INSERT INTO ${table} VALUES (3, 30) RETURNING *`);
+  await a.query('COMMIT');
+  t.same((await inserted.result).rows, [{id: 3, n: 30, c1: 7, c2: 8}]);
+  await a.query(`BEGIN; ALTER TABLE ${table} DROP COLUMN n`);
+  const prepared = await waiting(b, `UPDATE ${table} SET c1 = 0 WHERE id = 3 RETURNING *`);
+  await a.query('COMMIT');
+  t.same((await prepared.result).rows, [{id: 3, c1: 0, c2: 8}]);
+  await a.query(`BEGIN; ALTER TABLE ${table} ADD COLUMN c3 int DEFAULT 9`);
+  const made = await waiting(b, `CREATE TABLE ${table}copy AS SELECT * FROM ${table}`);
+  await a.query('COMMIT');
+  await made.result;
+  t.same((await b.query(`SELECT * FROM ${table}copy WHERE id = 3`)).rows, [{id: 3, c1: 0, c2: 8, c3: 9}]);
+  await a.query(`BEGIN; ALTER TABLE ${table} ADD COLUMN c4 int DEFAULT 10`);
+  const reader = b.query({text: `SELECT * FROM ${table} WHERE id = $1`, values: [3]});
+  await waits(b);
+  await a.query('COMMIT');
+  t.same((await reader).rows, [{id: 3, c1: 0, c2: 8, c3: 9, c4: 10}], 'by the extended protocol');
+});

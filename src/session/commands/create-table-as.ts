@@ -8,6 +8,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {OwnerId} from '../../common/ids.ts';
 import type {Execution, RowReceiver} from '../execution.ts';
+import type {QueryPlan} from '../../sql/plan/plan.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
 import {StoredPlan} from '../plan-store.ts';
 import type {PlanEntry, SessionContext} from '../session-context.ts';
@@ -75,10 +76,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
     ) {
       throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
     }
-    const plan = planStatement(
-      {ast: made.query, text: statement.text},
-      session.planner.context([]),
-    ).plan;
+    const plan = await lockedPlan(session, made);
     const entry = new StoredPlan(plan, session.transaction.catalog);
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
@@ -112,6 +110,19 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       ? 'CREATE TABLE AS'
       : `SELECT ${await fill(session, table, entry, made.params)}`;
   });
+}
+
+/** The query's plan with its tables locked: planned again as long as others held them, who may have changed them. */
+async function lockedPlan(session: SessionContext, made: TableAs): Promise<QueryPlan> {
+  for (;;) {
+    const {plan} = planStatement(
+      {ast: made.query, text: made.statement.text},
+      session.planner.context([]),
+    );
+    const waiting = session.lockTables(plan);
+    if (waiting === undefined) return plan;
+    await waiting;
+  }
 }
 
 /** Runs the query into the new table; returns the number of rows. */

@@ -6,7 +6,7 @@ import {ColumnStore} from '../../exec/column-store.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import {CommandExecution, type Execution, type RowReceiver, type RunResult} from '../execution.ts';
-import type {Portal} from '../session-context.ts';
+import type {PlannedQuery, Portal} from '../session-context.ts';
 import {textOf} from '../statement-text.ts';
 import type {CommandInput} from './command-types.ts';
 
@@ -41,8 +41,16 @@ export function declareCommand({
     const body: ParsedStatement = {...statement, ast: node.query ?? null, custom: null};
     if (!session.planner.isPlannable(body))
       throw featureNotSupported('a cursor can only be declared for a query');
-    const {entry, slots} = session.planner.plan(body, []);
-    const inner = session.executePlan(entry, params, slots);
+    const plan = (): PlannedQuery => session.planner.plan(body, []);
+    const {entry, slots} = plan();
+    const inner = session.executePlan(entry, params, slots, plan);
+    const locking = inner.lock?.();
+    return locking === undefined ? declare(inner) : locking.then(() => declare(inner));
+  });
+
+  function declare(inner: Execution): string {
+    const options = node.options ?? 0;
+    const name = node.portalname ?? '';
     const isBinary = (options & CURSOR_BINARY) !== 0;
     const portal: Portal = {
       name,
@@ -52,7 +60,7 @@ export function declareCommand({
       isDone: false,
       cursor: {
         text: textOf(statement),
-        isHoldable: isHold,
+        isHoldable: (options & CURSOR_HOLD) !== 0,
         isBinary,
         isScrollable: (options & CURSOR_SCROLL) !== 0 || (options & CURSOR_NO_SCROLL) === 0,
         createdAt: session.statementStartedAt,
@@ -61,7 +69,7 @@ export function declareCommand({
     };
     session.extended.portals.set(name, portal);
     return 'DECLARE CURSOR';
-  });
+  }
 }
 
 /** A cursor: rows are kept as they are read, so that FETCH can go back; moves over row positions 0 (before the first) to n + 1. */
