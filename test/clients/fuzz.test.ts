@@ -26,38 +26,84 @@ const rounds = 2000;
 /** Valid sequences as clients send them, each message by itself. */
 const recorded: readonly (readonly Buffer[])[] = [
   [
-    ...[query('SELECT 1'), query('BEGIN; INSERT INTO f VALUES (100, $$x$$); ROLLBACK'), query('SELECT * FROM f')],
+    ...[
+      query('SELECT 1'),
+      query('BEGIN; INSERT INTO f VALUES (100, $$x$$); ROLLBACK'),
+      query('SELECT * FROM f'),
+    ],
     ...[query('SELECT 1/0'), query(''), query('SELECT 1; SELECT 2'), query('SHOW server_version')],
   ],
   [
-    ...[parse('SELECT id, v FROM f WHERE id = $1', 's'), describe('S', 's'), flush, bind(['1'], 's', 'p', [1])],
-    ...[describe('P', 'p'), execute('p', 1), execute('p'), message('C', Buffer.from('P'), zero('p')), sync],
+    ...[
+      parse('SELECT id, v FROM f WHERE id = $1', 's'),
+      describe('S', 's'),
+      flush,
+      bind(['1'], 's', 'p', [1]),
+    ],
+    ...[
+      describe('P', 'p'),
+      execute('p', 1),
+      execute('p'),
+      message('C', Buffer.from('P'), zero('p')),
+      sync,
+    ],
     ...[bind([null], 's'), execute(), message('C', Buffer.from('S'), zero('s')), sync],
   ],
   [
-    parseTyped('INSERT INTO f VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING *', [23, 25]),
+    parseTyped(
+      'INSERT INTO f VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = excluded.v RETURNING *',
+      [23, 25],
+    ),
     message(
-      ...['B', zero(''), zero(''), int16(2), int16(1), int16(0), int16(2)] as const,
+      ...(['B', zero(''), zero(''), int16(2), int16(1), int16(0), int16(2)] as const),
       ...[int32(4), int32(7), int32(3), Buffer.from('abc'), int16(1), int16(1)],
     ),
     ...[describe('P'), execute('', 2), sync],
   ],
-  [query('COPY f FROM STDIN'), copyData('200\ta\n201\t\\N\n'), copyDone, query('COPY f TO STDOUT (FORMAT csv)')],
-  [query('COPY f FROM STDIN (FORMAT binary)'), copyData('PGCOPY\n'), copyFail('no'), query('SELECT 1')],
   [
-    ...[query('BEGIN'), query('DECLARE c CURSOR FOR SELECT * FROM f'), query('FETCH 1 FROM c'), query('SAVEPOINT a')],
+    query('COPY f FROM STDIN'),
+    copyData('200\ta\n201\t\\N\n'),
+    copyDone,
+    query('COPY f TO STDOUT (FORMAT csv)'),
+  ],
+  [
+    query('COPY f FROM STDIN (FORMAT binary)'),
+    copyData('PGCOPY\n'),
+    copyFail('no'),
+    query('SELECT 1'),
+  ],
+  [
+    ...[
+      query('BEGIN'),
+      query('DECLARE c CURSOR FOR SELECT * FROM f'),
+      query('FETCH 1 FROM c'),
+      query('SAVEPOINT a'),
+    ],
     ...[query('DELETE FROM f'), query('ROLLBACK TO a'), query('COMMIT')],
   ],
-  [query('LISTEN ch'), query("NOTIFY ch, 'x'"), query('UNLISTEN *'), query("SET client_encoding = 'LATIN1'"), query('SELECT 1')],
+  [
+    query('LISTEN ch'),
+    query("NOTIFY ch, 'x'"),
+    query('UNLISTEN *'),
+    query("SET client_encoding = 'LATIN1'"),
+    query('SELECT 1'),
+  ],
   [
     message('F', int32(1598), int16(0), int16(0), int16(0)),
     ...[query('PREPARE q(int) AS SELECT $1 + 1'), query('EXECUTE q(1)'), query('DEALLOCATE q')],
   ],
-  [query('SELECT array_agg(x), jsonb_build_object($$a$$, count(*)) FROM generate_series(1, 50) x GROUP BY x % 3 ORDER BY 1')],
+  [
+    query(
+      'SELECT array_agg(x), jsonb_build_object($$a$$, count(*)) FROM generate_series(1, 50) x GROUP BY x % 3 ORDER BY 1',
+    ),
+  ],
 ];
 
 /** Words that make other statements of those above. */
-const words = ['SELECT', 'FROM', 'NULL', '(', ')', "'", '$1', ',', '1', '::int[]', '::jsonb', ' OVER ()', ' ORDER BY', '--', '/*', '\\', '$$', 'f', 'UNION', '-', '*', '9223372036854775808', 'e400', "E'\\x'"];
+const words =
+  `SELECT|FROM|NULL|(|)|'|$1|,|1|::int[]|::jsonb| OVER ()| ORDER BY|--|/*|\\|$$|f|UNION|-|*|e400`.split(
+    '|',
+  );
 
 t.test('mutated sequences', {timeout: 60_000}, async t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
@@ -67,14 +113,20 @@ t.test('mutated sequences', {timeout: 60_000}, async t => {
   t.teardown(() => server.stop());
   const steady = await WireClient.login(server);
   t.teardown(() => steady.end());
-  await steady.query('CREATE TABLE f (id int PRIMARY KEY, v text); INSERT INTO f SELECT x, $$v$$ || x FROM generate_series(1, 20) x');
+  await steady.query(
+    'CREATE TABLE f (id int PRIMARY KEY, v text); INSERT INTO f SELECT x, $$v$$ || x FROM generate_series(1, 20) x',
+  );
   const internal = new Set<string>();
   for (let round = 0; round < rounds; round++) {
     const client = await WireClient.open(server);
     const settings = {user: 'postgres', database: 'postgres', options: '-c statement_timeout=2s'};
     const start = startup(settings);
     const body = mutate(recorded[random(recorded.length)]!, random);
-    client.send(random(40) === 0 ? garbled(start, random) : start, ...body, ...(random(4) === 0 ? [] : [copyDone, sync, terminate]));
+    client.send(
+      random(40) === 0 ? garbled(start, random) : start,
+      ...body,
+      ...(random(4) === 0 ? [] : [copyDone, sync, terminate]),
+    );
     client.socket.end();
     for (;;) {
       const next = await client.next();
@@ -83,13 +135,28 @@ t.test('mutated sequences', {timeout: 60_000}, async t => {
       const text = next.body.toString();
       if (/\0CXX000/.test(text)) internal.add(/\0M([^\0]*)/.exec(text)?.[1] ?? text);
     }
-    if (round % 100 === 0) t.same(texts(await steady.query('SELECT count(*) > 0 FROM pg_class')), [['t']], `alive after ${round}`);
+    if (round % 100 === 0)
+      t.same(
+        texts(await steady.query('SELECT count(*) > 0 FROM pg_class')),
+        [['t']],
+        `alive after ${round}`,
+      );
   }
   t.same([...internal], [], 'no internal errors');
   t.same(texts(await steady.query('SELECT 1')), [['1']]);
-  while (texts(await steady.query('SELECT count(*) FROM pg_stat_activity WHERE backend_type = $$client backend$$'))[0]![0] !== '1');
+  while (
+    texts(
+      await steady.query(
+        'SELECT count(*) FROM pg_stat_activity WHERE backend_type = $$client backend$$',
+      ),
+    )[0]![0] !== '1'
+  );
   t.pass('every session has ended');
-  t.same(texts(await steady.query(`SELECT count(*) FROM pg_locks WHERE relation = 'f'::regclass`)), [['0']], 'no lock is left');
+  t.same(
+    texts(await steady.query(`SELECT count(*) FROM pg_locks WHERE relation = 'f'::regclass`)),
+    [['0']],
+    'no lock is left',
+  );
 });
 
 function mutate(messages: readonly Buffer[], random: (below: number) => number): Buffer[] {
@@ -99,7 +166,8 @@ function mutate(messages: readonly Buffer[], random: (below: number) => number):
     const kind = random(9);
     if (kind === 0) list.splice(at, 1);
     else if (kind === 1) list.splice(random(list.length + 1), 0, list[at]!);
-    else if (kind === 2) [list[at], list[random(list.length)]] = [list[random(list.length)]!, list[at]!];
+    else if (kind === 2)
+      [list[at], list[random(list.length)]] = [list[random(list.length)]!, list[at]!];
     else if (kind === 3) list.splice(at, 0, ...recorded[random(recorded.length)]!);
     else if (kind <= 6) list[at] = reworded(list[at]!, random);
     else list[at] = garbled(list[at]!, random);
@@ -114,7 +182,12 @@ function reworded(bytes: Buffer, random: (below: number) => number): Buffer {
   const at = random(body.length);
   const word = Buffer.from(words[random(words.length)]!);
   const rest = body.subarray(Math.min(body.length, at + random(4)));
-  return message(bytes.toString('latin1', 0, 1), body.subarray(0, at), random(3) === 0 ? Buffer.alloc(0) : word, rest);
+  return message(
+    bytes.toString('latin1', 0, 1),
+    body.subarray(0, at),
+    random(3) === 0 ? Buffer.alloc(0) : word,
+    rest,
+  );
 }
 
 /** Bytes changed anywhere, the length too. */
@@ -123,7 +196,8 @@ function garbled(source: Buffer, random: (below: number) => number): Buffer {
   const at = random(bytes.length);
   const kind = random(4);
   if (kind === 0) bytes[at] = random(256);
-  else if (kind === 1) return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + random(9))]);
+  else if (kind === 1)
+    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + random(9))]);
   else if (kind === 2) bytes.fill(random(2) === 0 ? 0xff : 0, at, Math.min(at + 4, bytes.length));
   else bytes[at] = bytes[at]! ^ (1 << random(8));
   return bytes;

@@ -416,7 +416,9 @@ t.test('DDL: cursors, COPY and INSERT that waited see the new table', async t =>
   const made = await waiting(b, `CREATE TABLE ${table}copy AS SELECT * FROM ${table}`);
   await a.query('COMMIT');
   await made.result;
-  t.same((await b.query(`SELECT * FROM ${table}copy WHERE id = 3`)).rows, [{id: 3, c1: 0, c2: 8, c3: 9}]);
+  t.same((await b.query(`SELECT * FROM ${table}copy WHERE id = 3`)).rows, [
+    {id: 3, c1: 0, c2: 8, c3: 9},
+  ]);
   await a.query(`BEGIN; ALTER TABLE ${table} ADD COLUMN c4 int DEFAULT 10`);
   const reader = b.query({text: `SELECT * FROM ${table} WHERE id = $1`, values: [3]});
   await waits(b);

@@ -17,12 +17,16 @@ const sql = postgres({
 t.teardown(() => sql.end());
 
 t.test('tagged queries with every kind of value', async t => {
-  await sql`CREATE TABLE things (id serial PRIMARY KEY, b bool, i int, big int8, f float8, n numeric, s text, y bytea, d date, ts timestamptz, u uuid, j json, jb jsonb, ia int[], ta text[])`;
+  await sql`
+    CREATE TABLE things (
+      id serial PRIMARY KEY, b bool, i int, big int8, f float8, n numeric, s text, y bytea,
+      d date, ts timestamptz, u uuid, j json, jb jsonb, ia int[], ta text[])`;
   const when = new Date('2024-02-29T12:34:56.789Z');
   const [row] = await sql`
     INSERT INTO things (b, i, big, f, n, s, y, d, ts, u, j, jb, ia, ta)
-    VALUES (${true}, ${7}, ${'9007199254740993'}, ${0.1}, ${'1.10'}, ${'ä "x"'}, ${Buffer.from([0, 255])}, ${'2024-02-29'}, ${when},
-      ${'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'}, ${sql.json({a: [1, null]})}, ${sql.json({b: 'x'})}, ${[1, 2, 3]}, ${['a', 'b c', '', 'q"']})
+    VALUES (${true}, ${7}, ${'9007199254740993'}, ${0.1}, ${'1.10'}, ${'ä "x"'},
+      ${Buffer.from([0, 255])}, ${'2024-02-29'}, ${when}, ${'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'},
+      ${sql.json({a: [1, null]})}, ${sql.json({b: 'x'})}, ${[1, 2, 3]}, ${['a', 'b c', '', 'q"']})
     RETURNING *`;
   t.same(row, {
     ...{
