@@ -26,7 +26,8 @@ export const DUCKDB_TABLES: readonly string[] = [
   "create table u as select g::int as user_id, (['free', 'pro', 'team'])[1 + g % 3] as plan from range(0, 9000) t(g)",
   `create table m as select g as id, ((g * 79) % 9000)::int as user_id, (['user', 'assistant', 'system', 'tool'])[1 + g % 4] as role,
     'conv-' || ((g * 1047) % 100000) as conv,
-    md5(g::text) || ' ' || md5((g * 3)::text) || ' ' || case when g % 97 = 0 then 'needle' else 'hay' end || ' ' || md5((g * 7)::text) as content,
+    md5(g::text) || ' ' || md5((g * 3)::text) || ' ' ||
+    case when g % 97 = 0 then 'needle' else 'hay' end || ' ' || md5((g * 7)::text) as content,
     (g % 1000)::int as tokens, case when g % 20 = 0 then null else g * 0.5::double end as cost,
     timestamptz '2020-01-01 00:00:00+00' + to_minutes(g) as created_at from range(1, ${MESSAGE_ROWS + 1}) t(g)`,
 ];
