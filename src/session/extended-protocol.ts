@@ -160,7 +160,8 @@ export class ExtendedProtocol implements ClientStatements {
     if (format !== 0 && format !== 1)
       throw new PgError(SqlState.invalidParameterValue, `unsupported format code: ${format}`);
     try {
-      if (format === 0) return type.input(decodeUtf8(buffer, offset, offset + length), -1, settings);
+      if (format === 0)
+        return type.input(decodeUtf8(buffer, offset, offset + length), -1, settings);
       const reader = new ByteReader(buffer, offset, offset + length);
       const value = type.receive(reader, -1, settings);
       if (reader.remaining === 0) return value;

@@ -23,7 +23,12 @@ async function setup(test: {teardown(run: () => Promise<void>): void}): Promise<
 }
 
 function insert({storage, made}: Fixture, by: WaiterInfo, id: number): Transaction {
-  const tx = storage.begin({isolation: 'read committed', isReadOnly: false, databaseOid: oid(5), waiter: by});
+  const tx = storage.begin({
+    isolation: 'read committed',
+    isReadOnly: false,
+    databaseOid: oid(5),
+    waiter: by,
+  });
   void tx.insert(made, shared, [id, id, 'x']);
   return tx;
 }
@@ -33,22 +38,25 @@ async function alone(fixture: Fixture, by: WaiterInfo): Promise<void> {
   await fixture.storage.whenDurable(fixture.storage.lastSeq);
 }
 
-t.test('a session that is alone commits in its turn, and hurry makes it durable there', async test => {
-  const fixture = await setup(test);
-  const {storage} = fixture;
-  const by = waiter(1);
-  await alone(fixture, by);
-  const tx = insert(fixture, by, 100);
-  test.equal(tx.commit(), undefined, 'applied in the call');
-  test.equal(storage.lastSeq, tx.commitSeq);
-  test.ok(storage.durableSeq < tx.commitSeq!, 'not durable before it was synced');
-  storage.hurry();
-  test.equal(storage.durableSeq, tx.commitSeq);
-  const second = insert(fixture, by, 101);
-  void second.commit();
-  await storage.whenDurable(second.commitSeq!);
-  test.ok(storage.durableSeq >= second.commitSeq!, 'durable without hurry, too');
-});
+t.test(
+  'a session that is alone commits in its turn, and hurry makes it durable there',
+  async test => {
+    const fixture = await setup(test);
+    const {storage} = fixture;
+    const by = waiter(1);
+    await alone(fixture, by);
+    const tx = insert(fixture, by, 100);
+    test.equal(tx.commit(), undefined, 'applied in the call');
+    test.equal(storage.lastSeq, tx.commitSeq);
+    test.ok(storage.durableSeq < tx.commitSeq!, 'not durable before it was synced');
+    storage.hurry();
+    test.equal(storage.durableSeq, tx.commitSeq);
+    const second = insert(fixture, by, 101);
+    void second.commit();
+    await storage.whenDurable(second.commitSeq!);
+    test.ok(storage.durableSeq >= second.commitSeq!, 'durable without hurry, too');
+  },
+);
 
 t.test('with others at work the thread syncs; hurry does nothing', async test => {
   const fixture = await setup(test);
@@ -63,7 +71,11 @@ t.test('with others at work the thread syncs; hurry does nothing', async test =>
   const second = insert(fixture, waiter(3), 201);
   const third = insert(fixture, waiter(4), 202);
   await Promise.all([second.commit(), third.commit()]);
-  test.equal(storage.durableSeq >= first.commitSeq!, true, 'they waited for the end of the sync that was under way');
+  test.equal(
+    storage.durableSeq >= first.commitSeq!,
+    true,
+    'they waited for the end of the sync that was under way',
+  );
   await storage.whenDurable(third.commitSeq!);
   test.same(await storage.check(), []);
 });

@@ -74,7 +74,10 @@ export function bindSelect(
   };
   const targets = bindTargets(block, statement.targetList ?? [], options.resolveUnknown);
   if (targets.length > MAX_TARGETS) {
-    throw new PgError(SqlState.tooManyColumns, `target lists can have at most ${MAX_TARGETS} entries`);
+    throw new PgError(
+      SqlState.tooManyColumns,
+      `target lists can have at most ${MAX_TARGETS} entries`,
+    );
   }
   binding.trace?.level(statement.targetList ?? statement.fromClause ?? statement, block, targets);
   const targetSubqueries = block.takeSubqueries();
