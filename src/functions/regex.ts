@@ -1,5 +1,6 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {GuardedRegExp, isLinear} from './guarded-regexp.ts';
 import type {RegexOptions} from './regex-translate.ts';
 import {
   applyOption,
@@ -35,7 +36,8 @@ export class CompiledRegex {
     const source = bodyOf(this.#pattern, options, isAscii);
     if (isAscii && options.isCaseInsensitive && /\(\?:\\\d/.test(source)) return null;
     try {
-      return new RegExp(source, isAscii ? 'g' : options.isCaseInsensitive ? 'gui' : 'gu');
+      if (isAscii && isLinear(source)) return new RegExp(source, 'g');
+      return new GuardedRegExp(source, isAscii ? 'g' : options.isCaseInsensitive ? 'gui' : 'gu');
     } catch (error) {
       throw invalidRegex(error instanceof Error ? error.message : 'unknown');
     }
