@@ -11,7 +11,10 @@ const longText = 4096;
 /** A time limit holds for a script only, and a script reaches the search through a global alone. */
 const code = new Script('wadiRegexSearch()');
 
-/** A search that V8 cannot leave for its linear engine (look-around, back-references, flags u and i): one that runs away ends with an error. */
+/**
+ * A search that V8 cannot leave for its linear engine (look-around, back-references, flags u and i):
+ * one that runs away ends with an error.
+ */
 export class GuardedRegExp extends RegExp {
   readonly #nests: boolean;
 
