@@ -35,7 +35,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const maxLines = 500;
 /** Files that are too long already, with their length: a list that only shrinks. */
 const longFiles: Readonly<Record<string, number>> = {
-  'src/exec/operators/hash-join.ts': 545,
+  'src/exec/operators/hash-join.ts': 535,
   'src/storage/tx/transaction.ts': 545,
   'test/clients/node-postgres.test.ts': 565,
 };

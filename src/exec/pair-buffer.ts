@@ -91,11 +91,26 @@ export class PairBuffer {
     return vector;
   }
 
-  /** Right rows beside NULLs for the left columns. */
-  rightOnly(rows: Int32Array, count: number, leftColumns: readonly PlanColumn[]): Vector[] {
+  /**
+   * Right rows that no left row has met, from row `from` on and at most `wanted`, beside NULLs for the left
+   * columns; `next` is where to go on. Null when there are none left.
+   */
+  unmatched(
+    matched: Uint8Array,
+    from: number,
+    wanted: number,
+    leftColumns: readonly PlanColumn[],
+  ): {readonly batch: Batch; readonly next: number} | null {
+    const rows = new Int32Array(wanted);
+    let count = 0;
+    let next = from;
+    for (; next < this.#store.size && count < wanted; next++) {
+      if (matched[next] === 0) rows[count++] = next;
+    }
+    if (count === 0) return null;
     const vectors: Vector[] = leftColumns.map(column => nullVector(column, count));
     for (let c = 0; c < this.#store.width; c++) vectors.push(this.#store.gather(c, rows, 0, count));
-    return vectors;
+    return {batch: {vectors, selection: null, count}, next};
   }
 }
 

@@ -515,17 +515,11 @@ export class HashJoin implements Operator {
   }
 
   #emitUnmatched(wanted: number): Batch | null {
-    const rows = new Int32Array(wanted);
-    let count = 0;
-    while (this.#unmatchedAt < this.#store.size && count < wanted) {
-      if (this.#rightMatched[this.#unmatchedAt] === 0) rows[count++] = this.#unmatchedAt;
-      this.#unmatchedAt++;
-    }
-    if (count === 0) return null;
-    this.#out.vectors = this.#pairs.rightOnly(rows, count, this.#plan.left.columns);
-    this.#out.selection = null;
-    this.#out.count = count;
-    return this.#out;
+    const {left} = this.#plan;
+    const rest = this.#pairs.unmatched(this.#rightMatched, this.#unmatchedAt, wanted, left.columns);
+    if (rest === null) return null;
+    this.#unmatchedAt = rest.next;
+    return rest.batch;
   }
 
   close(): void {
