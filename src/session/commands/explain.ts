@@ -62,7 +62,9 @@ function explainOptions(node: ExplainStmt): ExplainOptions {
       case 'buffers':
       case 'wal':
       case 'settings':
-        booleanOption(option);
+        if (booleanOption(option)) {
+          throw featureNotSupported(`EXPLAIN option ${name.toUpperCase()} is not supported`);
+        }
         break;
       case 'format':
         options = {...options, format: explainFormat(constantText(option.arg))};
