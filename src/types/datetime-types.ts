@@ -110,17 +110,22 @@ function timestampForm(isAdjustedToUTC: boolean): ParquetForm {
   );
 }
 
-/** From the year 294247 on the count from 1970 leaves 64 bits: it wraps, into values that no early timestamp has. */
+/**
+ * From the year 294247 on the count from 1970 leaves 64 bits: it wraps, into values that no early timestamp has. Two more keep it off
+ * the infinities.
+ */
 function encodeTimestamp(value: bigint): bigint {
   if (isInfiniteTimestamp(value)) return value;
-  return BigInt.asIntN(64, value + UNIX_EPOCH_MICROS);
+  const stored = value + UNIX_EPOCH_MICROS;
+  return stored < TIMESTAMP_INFINITY ? stored : BigInt.asIntN(64, stored + 2n);
 }
 
 function decodeTimestamp(stored: unknown): Value {
   if (stored instanceof Date) return BigInt(stored.getTime()) * 1000n - UNIX_EPOCH_MICROS;
   const value = typeof stored === 'bigint' ? stored : BigInt(stored as number);
   if (value === TIMESTAMP_INFINITY || value === TIMESTAMP_MINUS_INFINITY) return value;
-  return BigInt.asIntN(64, value - UNIX_EPOCH_MICROS);
+  const isWrapped = value <= TIMESTAMP_MINUS_INFINITY + UNIX_EPOCH_MICROS;
+  return BigInt.asIntN(64, value - UNIX_EPOCH_MICROS - (isWrapped ? 2n : 0n));
 }
 
 function receiveTimestamp(reader: ByteReader, typmod: number): bigint {

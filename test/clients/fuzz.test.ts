@@ -193,6 +193,7 @@ function reworded(bytes: Buffer, random: (below: number) => number): Buffer {
 /** Bytes changed anywhere, the length too. */
 function garbled(source: Buffer, random: (below: number) => number): Buffer {
   const bytes = Buffer.from(source);
+  if (bytes.length === 0) return bytes;
   const at = random(bytes.length);
   const kind = random(4);
   if (kind === 0) bytes[at] = random(256);

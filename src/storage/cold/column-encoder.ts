@@ -12,6 +12,7 @@ import {bitsFor, writeDeltaPacked, writeHybrid} from './encodings.ts';
 import type {PageSink} from './page-sink.ts';
 import {Encoding, PageType, pageHeader} from './parquet-format.ts';
 import type {StoredRange} from './value-stats.ts';
+import {shifted} from './integer-shift.ts';
 import {mergeRange, rangeOfNumbers, statBytes} from './value-stats.ts';
 import {Xxhash64} from './xxhash64.ts';
 
@@ -167,7 +168,9 @@ export class ColumnEncoder {
     if (plan.kind === 'bool') packBooleans(out, values as Uint8Array);
     else out.bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     if (plan.valueBloom !== null) this.#hashFixed(values);
-    const range = plan.hasStats ? rangeOfNumbers(values) : {min: null, max: null, hasNan: false};
+    const range = plan.hasStats
+      ? rangeOfNumbers(values, plan.shift)
+      : {min: null, max: null, hasNan: false};
     this.#finishPage(from, to, Encoding.plain, range);
   }
 
@@ -343,25 +346,6 @@ function compact(
   let count = 0;
   for (let i = from; i < to; i++) if (nulls[i] === 0) dense[count++] = (values as Float64Array)[i]!;
   return dense.subarray(0, count);
-}
-
-function shifted(values: FixedArray, shift: bigint): FixedArray {
-  if (values instanceof BigInt64Array) {
-    const out = new BigInt64Array(values.length);
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i]!;
-      const isExtreme = value === 0x7fffffffffffffffn || value === -0x8000000000000000n;
-      out[i] = isExtreme ? value : BigInt.asIntN(64, value + shift);
-    }
-    return out;
-  }
-  const by = Number(shift);
-  const out = new Int32Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    out[i] = value === 0x7fffffff || value === -0x80000000 ? value : value + by;
-  }
-  return out;
 }
 
 function packBooleans(out: ByteWriter, values: Uint8Array): void {

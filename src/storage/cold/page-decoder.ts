@@ -1,4 +1,5 @@
 // Hot path: turns a page's bytes into vectors' arrays.
+import {unshifted32, unshifted64} from './integer-shift.ts';
 import type {NullMask} from '../../columns/vector.ts';
 import type {Reading} from './column-forms.ts';
 import type {DecodedPage} from './decoded-page.ts';
@@ -227,26 +228,6 @@ function readBytes(
     }
   }
   return {kind: 'bytes', data, offsets};
-}
-
-function unshifted32(values: Int32Array, shift: number): Int32Array {
-  if (shift === 0) return values;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (value !== 0x7fffffff && value !== -0x80000000) values[i] = value - shift;
-  }
-  return values;
-}
-
-function unshifted64(values: BigInt64Array, shift: bigint): BigInt64Array {
-  if (shift === 0n) return values;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
-    if (value !== 0x7fffffffffffffffn && value !== -0x8000000000000000n) {
-      values[i] = BigInt.asIntN(64, value - shift);
-    }
-  }
-  return values;
 }
 
 /** NULL rows hold zero, also after a shift. */

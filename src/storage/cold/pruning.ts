@@ -114,7 +114,12 @@ function probeOf(type: TypeInstance, value: Value): Probe {
   const stored = typeof encoded === 'boolean' ? Number(encoded) : (encoded as StoredValue);
   const bytes = typeof stored === 'object' ? stored : fixedBytes(form, stored);
   hash.bytes(bytes, 0, bytes.length);
-  return {stored, hash: [hash.low, hash.high]};
+  return {stored: hasWrapped(value, stored) ? null : stored, hash: [hash.low, hash.high]};
+}
+
+/** A timestamp at the end of its range has wrapped below all others: bounds say nothing of it. */
+function hasWrapped(value: Value, stored: StoredValue): boolean {
+  return typeof value === 'bigint' && typeof stored === 'bigint' && value > 0n && stored < 0n;
 }
 
 /** Whether a row group can hold rows that pass, by null counts, bounds and bloom filters. */

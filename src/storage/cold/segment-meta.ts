@@ -63,6 +63,7 @@ function valueRange(plan: ColumnPlan, type: TypeInstance, range: StoredRange): V
     const only = range.hasNan ? NaN : null;
     return {min: only, max: only, isKnown: true};
   }
+  if (range.hasNan && plan.kind === 'int64') return {min: null, max: null, isKnown: false};
   return {
     min: datumOfStored(plan, type, range.min),
     max: range.hasNan ? NaN : datumOfStored(plan, type, range.max),

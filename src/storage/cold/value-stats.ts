@@ -1,7 +1,10 @@
 import type {ColumnPlan} from './column-plan.ts';
+import {hasWrapped} from './integer-shift.ts';
 
 /** A stored value as statistics hold it. */
 export type StoredValue = number | bigint | Uint8Array;
+
+const LOWEST = -0x8000000000000000n;
 
 /** Longest min or max that is written whole. */
 export const MAX_STAT_BYTES = 64;
@@ -10,6 +13,7 @@ export const MAX_STAT_BYTES = 64;
 export interface StoredRange {
   min: StoredValue | null;
   max: StoredValue | null;
+  /** Values outside of Parquet's order are among them: NaN, or a timestamp that has wrapped. */
   hasNan: boolean;
 }
 
@@ -30,11 +34,14 @@ export function mergeRange(into: StoredRange, other: StoredRange): void {
   }
 }
 
-/** Range of dense (no NULL) numbers; NaN is left out and flagged. */
-export function rangeOfNumbers(values: ArrayLike<number> | ArrayLike<bigint>): StoredRange {
+/** Range of dense (no NULL) stored numbers, `shift` from their values; NaN is left out and flagged, a wrapped value flagged. */
+export function rangeOfNumbers(
+  values: ArrayLike<number> | ArrayLike<bigint>,
+  shift: bigint,
+): StoredRange {
   const range: StoredRange = {min: null, max: null, hasNan: false};
   if (values.length === 0) return range;
-  if (values instanceof BigInt64Array) return rangeOfInt64(values);
+  if (values instanceof BigInt64Array) return rangeOfInt64(values, shift);
   const numbers = values as ArrayLike<number>;
   let min = Infinity;
   let max = -Infinity;
@@ -54,7 +61,7 @@ export function rangeOfNumbers(values: ArrayLike<number> | ArrayLike<bigint>): S
   return range;
 }
 
-function rangeOfInt64(values: BigInt64Array): StoredRange {
+function rangeOfInt64(values: BigInt64Array, shift: bigint): StoredRange {
   let min = values[0]!;
   let max = min;
   for (let i = 1; i < values.length; i++) {
@@ -62,7 +69,7 @@ function rangeOfInt64(values: BigInt64Array): StoredRange {
     if (value < min) min = value;
     if (value > max) max = value;
   }
-  return {min, max, hasNan: false};
+  return {min, max, hasNan: min <= LOWEST + shift && hasWrapped(values, shift)};
 }
 
 /** Min and max as they lie in footers and page indexes, cut to MAX_STAT_BYTES. */
