@@ -33,6 +33,8 @@ export class Frame {
   readonly reason: string;
   /** Encodings shared by the subscribers, made by the first that needs them. */
   encoded: readonly string[] | null = null;
+  /** Operations as JSON texts, uncut. */
+  operations: readonly string[] | null = null;
   /** More than one subscriber gets it: then encodings are worth keeping. */
   isShared = false;
   /** The whole frame as a batch with the columns of a SUBSCRIBE. */

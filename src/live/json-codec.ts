@@ -108,6 +108,17 @@ function partsOf(operations: readonly string[], maxBytes: number): string[][] {
 
 type JsonRow = readonly (string | null)[];
 
+/** The operations of a frame as JSON texts, uncut; made once for all subscribers of the group. */
+export function jsonOperations(frame: Frame, columnNames: readonly string[]): readonly string[] {
+  frame.operations ??= operations(frame, columnNames, Infinity);
+  return frame.operations;
+}
+
+/** A row of this codec as `[key,row]`. */
+export function jsonRow(row: readonly (string | null)[], width: number): string {
+  return `[${arrayText(row, width, row.length)},${arrayText(row, 0, width)}]`;
+}
+
 /** `["+",key,row]`, `["~",key,new,old values that changed]`, `["-",key]`; `["?",key]` for a row that no payload can hold. */
 function operations(frame: Frame, columnNames: readonly string[], maxBytes: number): string[] {
   const width = columnNames.length;

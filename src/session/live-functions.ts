@@ -5,6 +5,7 @@ import type {LiveQueryDescriptor} from '../catalog/descriptors.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {PgRecord} from '../types/record-value.ts';
 import type {SetFunctionCode} from '../functions/contract.ts';
+import type {ParsedStatement} from '../sql/contract.ts';
 import {SessionEvalContext} from './eval-context.ts';
 import {liveOptions} from './live-query-options.ts';
 import type {SessionContext} from './session-context.ts';
@@ -76,14 +77,9 @@ export function findLiveQuery(session: SessionContext, name: string): LiveQueryD
   throw new PgError(SqlState.undefinedObject, `live query "${name}" does not exist`);
 }
 
-interface QueryText {
-  readonly text: string;
-  readonly name: string;
-  readonly types: readonly Oid[];
-}
-
-function openText(session: SessionContext, query: QueryText, argsText: string): PgRecord {
-  const statements = session.engine.parser.parse(query.text);
+/** The one SELECT of a text; 22023 when it is anything else. */
+export function liveStatement(session: SessionContext, text: string): ParsedStatement {
+  const statements = session.engine.parser.parse(text);
   const [statement] = statements;
   if (
     statement === undefined ||
@@ -94,6 +90,17 @@ function openText(session: SessionContext, query: QueryText, argsText: string): 
   ) {
     throw new PgError(SqlState.invalidParameterValue, 'a live query must be one SELECT statement');
   }
+  return statement;
+}
+
+interface QueryText {
+  readonly text: string;
+  readonly name: string;
+  readonly types: readonly Oid[];
+}
+
+function openText(session: SessionContext, query: QueryText, argsText: string): PgRecord {
+  const statement = liveStatement(session, query.text);
   const {entry, slots} = session.planner.plan(statement, query.types);
   const params = readArguments(session, argsText, entry.plan.parameterTypes);
   const options = liveOptions(session, {
@@ -127,6 +134,15 @@ function readArguments(
       SqlState.invalidParameterValue,
       'the arguments of a live query must be a JSON array',
     );
+  return readArgumentList(session, values, types);
+}
+
+/** Arguments as JSON values; each is read by its type's text input. */
+export function readArgumentList(
+  session: SessionContext,
+  values: readonly unknown[],
+  types: readonly TypeInstance[],
+): Datum[] {
   if (values.length !== types.length) {
     throw new PgError(
       SqlState.invalidParameterValue,

@@ -15,6 +15,8 @@ import {ExtendedProtocol} from './extended-protocol.ts';
 import {Interrupts} from './interrupts.ts';
 import type {Listener} from './notify-hub.ts';
 import {endsTransaction, inFailedTransaction} from './failed-block.ts';
+import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
+import {openLive} from './live-door.ts';
 import {isShown} from './message-level.ts';
 import {PlanExecution} from './plan-execution.ts';
 import {Planner} from './planner.ts';
@@ -45,6 +47,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   readonly sink: ResultSink;
   readonly pid: number;
   readonly database: DatabaseDescriptor;
+  auditPending: Promise<void> | null = null;
   readonly settings: SessionSettings;
   readonly transaction: TransactionState;
   readonly evalContext: SessionEvalContext;
@@ -448,6 +451,10 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
       'unexpected error in a statement',
     );
     return internalError(cause.message, cause);
+  }
+
+  subscribe(request: LiveRequest, receiver: LiveReceiver): Promise<LiveHandle> {
+    return openLive(this, request, receiver).finally(() => this.leave());
   }
 
   readyAfterError(): void {

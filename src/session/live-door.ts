@@ -1,0 +1,120 @@
+import type {Batch} from '../columns/batch.ts';
+import type {PgError} from '../common/errors.ts';
+import type {Seq} from '../common/ids.ts';
+import {datumAt} from '../columns/vector-builder.ts';
+import {type Frame, MARK, RESET} from '../live/frame.ts';
+import {jsonOperations, jsonRow} from '../live/json-codec.ts';
+import {tokenAt} from '../live/resume-token.ts';
+import type {LiveSink} from '../live/subscription-types.ts';
+import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
+import {findLiveQuery, liveStatement, readArgumentList} from './live-functions.ts';
+import {liveOptions} from './live-query-options.ts';
+import type {SessionContext} from './session-context.ts';
+
+/** Opens a live query for a client that is not in a statement: WebSocket, embedded use. The caller then calls `leave`. */
+export async function openLive(
+  session: SessionContext,
+  request: LiveRequest,
+  receiver: LiveReceiver,
+): Promise<LiveHandle> {
+  session.enter(request.sql ?? request.name ?? '');
+  try {
+    const handle = await subscribe(session, request, receiver);
+    if (session.transaction.status === 'implicit') await session.transaction.commit();
+    return handle;
+  } catch (error) {
+    throw session.failed(error);
+  }
+}
+
+async function subscribe(
+  session: SessionContext,
+  request: LiveRequest,
+  receiver: LiveReceiver,
+): Promise<LiveHandle> {
+  session.enterPlan();
+  const named = request.name === null ? null : findLiveQuery(session, request.name);
+  const text = named?.queryText ?? request.sql ?? '';
+  const statement = liveStatement(session, text);
+  const plan = () => session.planner.plan(statement, named?.argTypes ?? []);
+  const locking = session.lockTables(plan().entry.plan);
+  if (locking !== undefined) await locking;
+  const {entry, slots} = plan();
+  const params = readArgumentList(session, request.args, entry.plan.parameterTypes);
+  const name = named?.name ?? '';
+  const query = liveOptions(session, {entry, params, slots, name, text, codec: 'json'});
+  const {columns} = query.shape;
+  const sink = new ReceiverSink(
+    receiver,
+    columns.map(column => column.name),
+  );
+  const {snapshot, lastRows, resume, from} = request;
+  const subscription = session.engine.live.hub.subscribe({
+    ...query,
+    sink,
+    surface: 'websocket',
+    pid: session.pid,
+    start: {snapshot, lastRows, resume, from},
+  });
+  return {
+    id: subscription.id,
+    class: query.shape.class,
+    columns: columns.map(({name: columnName, type}) => ({
+      name: columnName,
+      typeOid: type.oid,
+      typeName: type.name,
+    })),
+    get token() {
+      return subscription.token;
+    },
+    get seq() {
+      return subscription.position;
+    },
+    wake: () => subscription.wake(),
+    close: () => subscription.close(),
+  };
+}
+
+/** Frames as JSON texts. */
+class ReceiverSink implements LiveSink {
+  readonly #receiver: LiveReceiver;
+  readonly #names: readonly string[];
+
+  constructor(receiver: LiveReceiver, names: readonly string[]) {
+    this.#receiver = receiver;
+    this.#names = names;
+  }
+
+  get wanted(): number {
+    return this.#receiver.wanted;
+  }
+
+  snapshot(seq: Seq, batch: Batch): void {
+    const rows: string[] = [];
+    const width = this.#names.length;
+    for (let i = 0; i < batch.count; i++) {
+      const at = batch.selection === null ? i : batch.selection[i]!;
+      const row = batch.vectors.map(vector => datumAt(vector, at) as string | null);
+      rows.push(jsonRow(row, width));
+    }
+    this.#receiver.rows(seq, rows);
+  }
+
+  frame(frame: Frame): void {
+    const token = tokenAt(frame.seq, frame.tokenTail);
+    if (frame.ops[0] === MARK) this.#receiver.mark(frame.seq, token);
+    else if (frame.ops[0] === RESET) this.#receiver.reset(frame.seq, frame.reason);
+    else {
+      const operations = jsonOperations(frame, this.#names);
+      this.#receiver.changes(frame.seq, operations, token, frame.reason === 'lag');
+    }
+  }
+
+  closed(error: PgError): void {
+    this.#receiver.closed(error);
+  }
+
+  flush(): void {
+    this.#receiver.flush();
+  }
+}
