@@ -45,6 +45,7 @@ import {SessionFacts} from './session/runtime-facts.ts';
 import {defaultSettings, loadSettingDefinitions} from './session/setting-defaults.ts';
 import {TableStorages} from './session/table-storages.ts';
 import {dropTemporaryObjects, leftoverTemporarySchemas} from './session/temporary.ts';
+import {AuditLog} from './session/audit-log.ts';
 import {WadiSession} from './session/wadi-session.ts';
 import {SqlParser} from './sql/parse/parser.ts';
 import {PlanCache} from './sql/plan/plan-cache.ts';
@@ -120,6 +121,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     const parts = {base, catalogs, storage, storages, logger, parser: await parser, options};
     opened = new Database(parts);
     await opened.dropLeftovers();
+    await opened.makeAuditTables();
     opened.engine.jobs.open();
     return opened;
   } catch (error) {
@@ -229,9 +231,18 @@ export class Database implements SessionHost {
     const feeds = new Map<string, () => readonly (readonly Datum[])[]>([
       ['system.live_queries', () => live.rows()],
     ]);
+    const audit = new AuditLog({
+      storage,
+      storages,
+      catalog: database => this.#catalog(database),
+      publishCatalogChanges: (database, changes) =>
+        this.engine.publishCatalogChanges(database, changes),
+      now: nowMicros,
+    });
     return {
       storage,
       storages,
+      audit,
       library: new EngineLibrary(
         createFunctionLibrary(),
         new Set([...LIVE_FUNCTIONS, ...JOB_FUNCTIONS]),
@@ -320,6 +331,9 @@ export class Database implements SessionHost {
     const own = loadCatalog(this.#base, descriptor.oid, this.#storage.catalogRecords());
     const common = this.#catalogs.get(DatabaseOid.postgres);
     this.#catalogs.set(descriptor.oid, common === undefined ? own : own.withCommonOf(common));
+    this.engine.audit.ensure(descriptor.oid).catch((error: unknown) => {
+      this.engine.logger.error({error}, 'the audit log of a new database');
+    });
   }
 
   loginRole(name: string): LoginRole | undefined {
@@ -398,6 +412,11 @@ export class Database implements SessionHost {
       if (schemas.length > 0)
         await dropTemporaryObjects({engine: this.engine, databaseOid: database, schemas});
     }
+  }
+
+  /** Each database has its audit log. */
+  async makeAuditTables(): Promise<void> {
+    for (const database of this.#catalogs.keys()) await this.engine.audit.ensure(database);
   }
 
   /** Ends what runs in the background, checkpoints, releases the directory. */

@@ -47,6 +47,8 @@ export interface RunContext extends ExprRun {
   tableStorage(table: Oid): TableStorage;
   /** Whether the current role may reach other owners' rows of user tables. */
   readonly hasServiceRight: boolean;
+  /** Takes note that the statement reaches rows of another owner (null: of all), for the audit log. */
+  noteCrossing(act: 'read' | 'write', table: TableStorage, owner: OwnerId | null): void;
   /** Owner id of a role name; undefined when no such role. */
   ownerByName(name: string): OwnerId | undefined;
   ownerName(owner: OwnerId): string;

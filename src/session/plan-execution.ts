@@ -154,12 +154,22 @@ export class PlanExecution implements Execution {
       }
       if (batch === PAUSE) return this.#resume(run.pause, maxRows, receiver);
       assert(batch.count > 0, 'a batch has rows');
+      if (this.#session.auditPending !== null) return this.#afterAudit(batch, maxRows, receiver);
       if (this.shape !== null) receiver.rows(batch);
       this.sent += batch.count;
       if (this.sent >= maxRows) return 'suspended';
       if (receiver.isFull) return this.#resume(receiver.drained(), maxRows, receiver);
       if (run.sliceUsed()) return this.#resume(null, maxRows, receiver);
     }
+  }
+
+  /** A record of crossing users comes before the rows. */
+  async #afterAudit(batch: Batch, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
+    await this.#session.auditPending;
+    if (this.shape !== null) receiver.rows(batch);
+    this.sent += batch.count;
+    if (this.sent >= maxRows) return 'suspended';
+    return this.#resume(receiver.isFull ? receiver.drained() : null, maxRows, receiver);
   }
 
   async #resume(

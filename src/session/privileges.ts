@@ -5,6 +5,7 @@ import {
   type AclObjectKind,
   type AclTarget,
 } from '../catalog/acl.ts';
+import {isAuditTable} from '../catalog/audit-table.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {ColumnDescriptor, RelationDescriptor} from '../catalog/descriptors.ts';
 import {relationTarget} from '../catalog/object-acl.ts';
@@ -22,6 +23,9 @@ export function checkPlanPrivileges(
   if (required.length === 0) return;
   for (const need of required) {
     const asRole = need.asRole === 0 ? role : need.asRole;
+    const isWrite = need.privilege !== 'r';
+    const table = isWrite ? catalog.tableByOid(need.relation) : undefined;
+    if (table !== undefined && isAuditTable(table)) throw isSystemCatalog(table.name);
     if (isSuperuser(asRole, catalog)) continue;
     const relation = catalog.relationByOid(need.relation);
     if (relation === undefined || relation.kind === 'index') continue;
@@ -32,6 +36,14 @@ export function checkPlanPrivileges(
     checkSchemaUsage(catalog, asRole, relation.schema);
     checkRelation(catalog, asRole, relation, need);
   }
+}
+
+/** 42501: nobody changes what the server itself writes. */
+export function isSystemCatalog(name: string): PgError {
+  return new PgError(
+    SqlState.insufficientPrivilege,
+    `permission denied: "${name}" is a system catalog`,
+  );
 }
 
 /** Catalogs that initdb closes to PUBLIC (pg_authid, pg_statistic ...), views of `system` about other users; the rest are open. */

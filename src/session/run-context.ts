@@ -6,6 +6,7 @@ import type {NodeCounters, RowChanges} from '../exec/operator.ts';
 import type {EvalContext, FunctionLibrary} from '../functions/contract.ts';
 import type {TableStorage, Transaction} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
+import {recordCrossing} from './crossing.ts';
 import {StatementChanges} from './foreign-keys/row-changes.ts';
 import type {PlanRun, SessionContext} from './session-context.ts';
 
@@ -29,6 +30,8 @@ export class ExecutionRun implements PlanRun {
   affectedRows = 0;
   /** Changes noted for the checks at the end of the statement. */
   changes: StatementChanges | null = null;
+  /** Crossings of this execution that are recorded already. */
+  #crossed: Set<string> | null = null;
   #deadline = 0;
   #polls = 0;
 
@@ -48,6 +51,7 @@ export class ExecutionRun implements PlanRun {
     this.pause = null;
     this.affectedRows = 0;
     this.changes = null;
+    this.#crossed = null;
   }
 
   /** Prepares for an execution outside of the session's transaction, as a role that was fixed before: the first rows of a live query. */
@@ -71,6 +75,7 @@ export class ExecutionRun implements PlanRun {
     this.pause = null;
     this.affectedRows = 0;
     this.changes = null;
+    this.#crossed = null;
   }
 
   get context(): EvalContext {
@@ -99,6 +104,18 @@ export class ExecutionRun implements PlanRun {
 
   get hasServiceRight(): boolean {
     return hasServiceRight(this.catalog, this.currentRole);
+  }
+
+  noteCrossing(act: 'read' | 'write', table: TableStorage, owner: OwnerId | null): void {
+    const key = `${act} ${table.oid} ${owner}`;
+    this.#crossed ??= new Set();
+    if (this.#crossed.has(key)) return;
+    this.#crossed.add(key);
+    recordCrossing(this.#session, {
+      action: owner === null ? 'read all owners' : `${act} as user`,
+      subject: owner === null ? null : this.ownerName(owner),
+      target: `${table.namespace}.${table.name}`,
+    });
   }
 
   tableStorage(table: Oid): TableStorage {

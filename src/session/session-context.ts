@@ -1,3 +1,4 @@
+import type {AuditLog} from './audit-log.ts';
 import type {
   CatalogChange,
   CatalogSnapshot,
@@ -61,6 +62,8 @@ export interface Engine {
   readonly notifications: NotifyHub;
   /** Subscriptions and live channels. */
   readonly live: LiveService;
+  /** Records of acts on other users' data. */
+  readonly audit: AuditLog;
   /** Background work: flush, compaction, expiry. */
   readonly jobs: JobService;
   readonly settingDefinitions: SettingDefinitions;
@@ -119,6 +122,8 @@ export interface SessionContext extends Session {
   readonly options: SessionOptions;
   readonly sink: ResultSink;
   readonly database: DatabaseDescriptor;
+  /** An audit record that is not in place yet: rows wait for it. */
+  auditPending: Promise<void> | null;
   /** The role that logged in. */
   readonly loginRole: Oid;
   readonly settings: SessionSettings;
@@ -265,6 +270,8 @@ export interface PlanEntry {
   readonly shape: ResultShape | null;
   /** Catalog that the plan was bound against. */
   readonly catalog: CatalogSnapshot;
+  /** The role and row_security that it is for, under row-level security; null = any. */
+  readonly roleKey: string | null;
   /** Evaluated at Bind for their errors. */
   readonly bindChecks: readonly BoundExpr[];
   /** A free instance, or a new one. */
@@ -283,6 +290,8 @@ export interface PlannedQuery {
 export interface StatementPlanner {
   /** What binding sees of the session now. */
   context(parameterTypes: readonly Oid[]): BindContext;
+  /** What plans under row-level security depend on: the role and row_security. */
+  readonly roleKey: string;
   /** Evaluates an expression without columns now. */
   evaluate(expr: BoundExpr, params: readonly Datum[]): Datum;
   /**

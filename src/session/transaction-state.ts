@@ -1,4 +1,6 @@
+import {findAuditTable} from '../catalog/audit-table.ts';
 import type {CatalogChange, CatalogSnapshot} from '../catalog/contract.ts';
+import type {Descriptor, TableDescriptor} from '../catalog/descriptors.ts';
 import {descriptorKey, descriptorToJson} from '../catalog/descriptor-json.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
@@ -12,6 +14,7 @@ import type {
 } from '../storage/contract.ts';
 import type {PendingNotify} from './notify-hub.ts';
 import {DeferredChecks, type DeferredMark} from './foreign-keys/deferred.ts';
+import {isSystemCatalog} from './privileges.ts';
 import type {SessionSettings} from './settings.ts';
 
 /** none: no transaction. implicit: begun by a statement outside a block. block: after BEGIN. failed: a block after an error. */
@@ -183,6 +186,7 @@ export class TransactionState {
 
   /** Applies DDL: the private catalog at once, the rest with the commit. */
   ddl(changes: readonly CatalogChange[], effects: readonly DdlEffect[]): void {
+    for (const change of changes) checkMayChange(this.catalog, change);
     const next = this.catalog.apply(changes);
     const {tx} = this;
     for (const change of changes) tx.ddl(this.#catalogEffect(change, next));
@@ -333,4 +337,26 @@ const NO_MODES: TransactionModes = {};
 function isEmpty(modes: TransactionModes): boolean {
   for (const _ in modes) return false;
   return true;
+}
+
+/** The audit log, which the server alone writes, keeps its shape; rights to read it can be given. */
+function checkMayChange(catalog: CatalogSnapshot, change: CatalogChange): void {
+  const audit = findAuditTable(catalog);
+  if (audit === undefined) return;
+  if (change.op === 'delete' ? change.oid === audit.oid : changesTable(audit, change.descriptor))
+    throw isSystemCatalog(audit.name);
+}
+
+function changesTable(table: TableDescriptor, change: Descriptor): boolean {
+  if ('table' in change && change.table === table.oid) return true;
+  if (change.kind !== 'table' || change.oid !== table.oid) return false;
+  return (
+    change.name !== table.name ||
+    change.schema !== table.schema ||
+    change.owner !== table.owner ||
+    change.schemaVersion !== table.schemaVersion ||
+    change.rowSecurity !== table.rowSecurity ||
+    change.columns.length !== table.columns.length ||
+    change.columns.some((column, i) => column.name !== table.columns[i]!.name)
+  );
 }

@@ -4,8 +4,12 @@ import type {WadiServer} from '../support/wadi-server.ts';
 const LIMIT = 50_000;
 
 /** A client of a test's server. */
-export async function connect(server: WadiServer, user = 'postgres'): Promise<pg.Client> {
-  const client = new pg.Client({host: server.host, port: server.port, user, database: 'postgres'});
+export async function connect(
+  server: WadiServer,
+  user = 'postgres',
+  database = 'postgres',
+): Promise<pg.Client> {
+  const client = new pg.Client({host: server.host, port: server.port, user, database});
   client.on('error', () => {});
   await client.connect();
   return client;

@@ -70,11 +70,13 @@ export function startWadi(options: WadiServerOptions = {}): Promise<WadiServer> 
     };
     const timer = setTimeout(() => fail('no ready line in time'), startLimitMs);
     child.once('error', error => fail(error.message));
-    child.once('close', code => fail(`it ended with ${code}`));
+    const early = (code: number | null): void => fail(`it ended with ${code}`);
+    child.once('close', early);
     createInterface({input: child.stdout}).on('line', line => {
       const match = /^wadi ready (postgres:\/\/\S+) (http:\/\/\S+)/.exec(line);
       if (match === null) return;
       clearTimeout(timer);
+      child.off('close', early);
       const postgresUrl = match[1] ?? '';
       const {hostname, port} = new URL(postgresUrl);
       resolve({

@@ -1,4 +1,5 @@
 import type {Oid} from '../../common/ids.ts';
+import {findAuditTable} from '../audit-table.ts';
 import {wadiFunctionComments} from '../data/wadi-functions.ts';
 import type {Descriptor, TableDescriptor, ViewDescriptor} from '../descriptors.ts';
 import {FIRST_NORMAL_OID} from '../../common/ids.ts';
@@ -162,11 +163,13 @@ function extensionMembers(snapshot: CatalogSnapshot): Row[] {
     0,
     'e',
   ];
+  const audit = findAuditTable(snapshot);
   const functions = wadiFunctions.filter(fn => fn.schema === SchemaOid.system);
   return [
     member(NAMESPACE, SchemaOid.system),
     ...systemSchemaRelations.map(relation => member(CLASS, relation.oid)),
     ...functions.map(fn => member(PROC, fn.oid)),
+    ...(audit === undefined ? [] : [member(CLASS, audit.oid)]),
   ];
 }
 

@@ -94,14 +94,23 @@ const relations: readonly (readonly [name: string, comment: string, columns: str
   ],
 ];
 
-/** The relations of schema `system` with their OIDs. */
-export const systemSchemaRelations: readonly SystemSchemaRelation[] = relations.map(
+const numbered: readonly SystemSchemaRelation[] = relations.map(
   ([name, comment, columns], index) => ({
     oid: FIRST_OID + index * OIDS_EACH,
     name,
     comment,
     columns: columns.split(', '),
   }),
+);
+
+/** The log of crossings: no view but a table (catalog/audit-table.ts). */
+export const auditRelation: SystemSchemaRelation = numbered.find(
+  each => each.name === 'audit_log',
+)!;
+
+/** The views of schema `system` with their OIDs. */
+export const systemSchemaRelations: readonly SystemSchemaRelation[] = numbered.filter(
+  each => each !== auditRelation,
 );
 
 /** Type OIDs of the column types used above. */

@@ -13,7 +13,8 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
-import {concurrentUpdate, RowConstraints, uniqueViolation} from '../row-errors.ts';
+import {concurrentUpdate, RowConstraints} from '../row-errors.ts';
+import {RowPolicies} from '../row-policies.ts';
 
 /** INSERT, with ON CONFLICT. Runs to its end before the first RETURNING row leaves. */
 export class Insert implements Operator {
@@ -22,6 +23,13 @@ export class Insert implements Operator {
   readonly #defaults: readonly (CompiledScalar | null)[];
   readonly #generated: CompiledRow;
   readonly #constraints: RowConstraints;
+  readonly #policies: RowPolicies;
+  readonly #existingPolicies: RowPolicies;
+  readonly #updatePolicies: RowPolicies;
+  /** The batch being prepared while a policy is asked, its next row, and that row's values once made. */
+  #pending: Batch | null = null;
+  #pendingAt = 0;
+  #pendingRow: Datum[] | null = null;
   readonly #conflictSet: CompiledRow;
   readonly #conflictWhere: CompiledRow | null;
   readonly #returning: Returning;
@@ -47,6 +55,10 @@ export class Insert implements Operator {
     );
     this.#generated = env.compiler.row(plan.generated.map(column => column.expr));
     this.#constraints = new RowConstraints(plan.checks, env);
+    this.#policies = new RowPolicies(plan.checks, env);
+    const conflict = plan.onConflict;
+    this.#existingPolicies = new RowPolicies(conflict?.existingChecks ?? [], env, true);
+    this.#updatePolicies = new RowPolicies(conflict?.updateChecks ?? [], env);
     this.#conflictSet = env.compiler.row(
       plan.onConflict === null ? [] : plan.onConflict.set.map(entry => entry.expr),
     );
@@ -65,6 +77,7 @@ export class Insert implements Operator {
     this.#pendingConflict = null;
     this.#touched = null;
     this.#inserted = null;
+    this.#forgetPending();
     this.#returning.reset();
     this.#input.open(run);
   }
@@ -76,29 +89,39 @@ export class Insert implements Operator {
 
   /** One batch of work; false = paused. */
   #work(): boolean {
-    if (this.#at >= this.#rows.length) {
+    if (this.#pending === null && this.#at >= this.#rows.length) {
       const batch = this.#input.next(BATCH_CAPACITY);
       if (batch === PAUSE) return false;
       if (batch === END) {
         this.#isDone = true;
         return true;
       }
-      this.#prepare(batch);
+      this.#rows = [];
+      this.#owners = [];
+      this.#at = 0;
+      this.#pending = batch;
+      this.#pendingAt = 0;
     }
+    if (this.#pending !== null && !this.#prepare(this.#pending)) return false;
     return this.#plan.onConflict === null ? this.#insertAll() : this.#insertEach();
   }
 
-  #prepare(batch: Batch): void {
-    this.#rows = [];
-    this.#owners = [];
-    this.#at = 0;
-    for (let i = 0; i < batch.count; i++) {
-      readRow(batch, i, this.#values);
-      const row = this.#newRow(this.#values);
+  /** Makes and checks the rows of a batch; false = a policy paused. */
+  #prepare(batch: Batch): boolean {
+    for (; this.#pendingAt < batch.count; this.#pendingAt++) {
+      readRow(batch, this.#pendingAt, this.#values);
+      const row = this.#pendingRow ?? this.#newRow(this.#values);
+      if (!this.#policies.isEmpty) {
+        this.#pendingRow = row;
+        if (!this.#policies.verify(this.#run, this.#table, row)) return false;
+        this.#pendingRow = null;
+      }
       this.#constraints.verify(this.#run, this.#table, row);
       this.#rows.push(row);
       this.#owners.push(this.#ownerOf(this.#values));
     }
+    this.#pending = null;
+    return true;
   }
 
   #newRow(values: readonly Datum[]): Datum[] {
@@ -120,14 +143,7 @@ export class Insert implements Operator {
     if (this.#table.kind === 'shared') return 0 as OwnerId;
     const {ownerColumn} = this.#plan;
     if (ownerColumn === null) return this.#run.owner;
-    const name = values[ownerColumn]!;
-    if (name === null) {
-      throw new PgError(
-        SqlState.notNullViolation,
-        `null value in column "_user_id" of relation "${this.#table.name}"`,
-      );
-    }
-    return resolveOwner(this.#run, this.#table, name as string);
+    return resolveOwner(this.#run, this.#table, values[ownerColumn]!);
   }
 
   #insertAll(): boolean {
@@ -140,7 +156,7 @@ export class Insert implements Operator {
       this.#run.pause = result;
       return false;
     }
-    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
     return !this.#run.sliceUsed();
   }
 
@@ -183,7 +199,7 @@ export class Insert implements Operator {
   #resolve(conflict: KeyConflict, row: readonly Datum[]): boolean {
     const onConflict = this.#plan.onConflict!;
     if (onConflict.arbiters.length > 0 && !onConflict.arbiters.includes(conflict.index.oid)) {
-      throw uniqueViolation(this.#run, this.#table, conflict);
+      throw this.#constraints.duplicate(this.#run, this.#table, conflict);
     }
     if (onConflict.action === 'nothing') {
       this.#finishRow();
@@ -234,6 +250,7 @@ export class Insert implements Operator {
       this.#finishRow();
       return true;
     }
+    if (!this.#existingPolicies.verify(this.#run, this.#table, existing.row)) return false;
     const next = existing.row.slice();
     const values = this.#conflictSet(this.#run, both);
     const {set} = this.#plan.onConflict!;
@@ -241,26 +258,42 @@ export class Insert implements Operator {
     const computed = this.#generated(this.#run, next);
     for (let i = 0; i < computed.length; i++)
       next[this.#plan.generated[i]!.position] = computed[i]!;
+    if (!this.#updatePolicies.verify(this.#run, this.#table, next)) return false;
     this.#constraints.verify(this.#run, this.#table, next);
     const result = this.#run.tx.update(this.#table, existing, next);
     if (result instanceof Promise) return this.#wait(result);
-    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
     this.#touched.add(existing.rid);
     this.#took(next, existing.owner, existing.rid, existing.row);
     this.#finishRow();
     return true;
   }
 
+  #forgetPending(): void {
+    this.#pending = null;
+    this.#pendingRow = null;
+    this.#policies.reset();
+    this.#existingPolicies.reset();
+    this.#updatePolicies.reset();
+  }
+
   close(): void {
     this.#input.close();
+    this.#forgetPending();
     this.#returning.reset();
     this.#rows = [];
   }
 }
 
-/** The owner that `_user_id` names: another's needs the service right (42501), an unknown role is 42704. */
-export function resolveOwner(run: RunContext, table: TableStorage, name: string): OwnerId {
-  const owner = run.ownerByName(name);
+/** The owner that `_user_id` names: another's needs the service right (42501), an unknown role is 42704, NULL 23502. */
+export function resolveOwner(run: RunContext, table: TableStorage, name: Datum): OwnerId {
+  if (name === null) {
+    throw new PgError(
+      SqlState.notNullViolation,
+      `null value in column "_user_id" of relation "${table.name}"`,
+    );
+  }
+  const owner = run.ownerByName(name as string);
   if (owner === run.owner) return owner;
   if (!run.hasServiceRight) {
     throw new PgError(
@@ -270,5 +303,6 @@ export function resolveOwner(run: RunContext, table: TableStorage, name: string)
   }
   if (owner === undefined)
     throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
+  run.noteCrossing('write', table, owner);
   return owner;
 }

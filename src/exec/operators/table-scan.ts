@@ -94,12 +94,16 @@ export class TableScan implements Operator {
       return true;
     }
     this.#owner = run.hasServiceRight ? null : run.owner;
-    if (this.#ownerEquals === null) return true;
+    if (this.#ownerEquals === null) {
+      if (this.#owner === null) run.noteCrossing('read', this.#table!, null);
+      return true;
+    }
     const name = this.#ownerEquals(run);
     const wanted = name === null ? undefined : run.ownerByName(name as string);
     if (wanted === undefined) return false;
     if (this.#owner !== null && this.#owner !== wanted) return false;
     this.#owner = wanted;
+    if (wanted !== run.owner) run.noteCrossing('read', this.#table!, wanted);
     return true;
   }
 

@@ -5,6 +5,7 @@ import type {
   DefElem,
   DropdbStmt,
 } from '@pgsql/types';
+import {isAuditTable} from '../../catalog/audit-table.ts';
 import {ownsObject, rolesOfMember} from '../../catalog/acl.ts';
 import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import {descriptorKey, descriptorToJson} from '../../catalog/descriptor-json.ts';
@@ -91,7 +92,8 @@ export function createDatabaseCommand({
 
 function copyOf(session: SessionContext, template: DatabaseDescriptor, into: Oid): DdlEffect[] {
   const source = session.engine.catalog(template.oid);
-  return ownObjects(source).map(descriptor => {
+  const own = ownObjects(source).filter(each => !isAuditTable(each));
+  return own.map(descriptor => {
     if (descriptor.kind === 'table' || descriptor.kind === 'sequence') {
       throw featureNotSupported(
         `database "${template.name}" cannot be a template: it has tables or sequences`,

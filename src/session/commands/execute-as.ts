@@ -6,6 +6,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import type {Execution, RowReceiver, RunResult} from '../execution.ts';
+import {recordCrossing} from '../crossing.ts';
 import {hasServiceRight} from '../run-context.ts';
 import type {SessionContext} from '../session-context.ts';
 
@@ -14,6 +15,7 @@ export class ExecuteAs implements Execution {
   readonly #session: SessionContext;
   readonly #inner: Execution;
   readonly #role: Oid;
+  #isRecorded = false;
 
   constructor(
     session: SessionContext,
@@ -47,6 +49,7 @@ export class ExecuteAs implements Execution {
 
   run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
     const session = this.#session;
+    this.#record();
     const before = session.currentRole;
     session.currentRole = this.#role;
     let result: RunResult | Promise<RunResult>;
@@ -63,6 +66,14 @@ export class ExecuteAs implements Execution {
     return result.finally(() => {
       session.currentRole = before;
     });
+  }
+
+  /** Once per execution, whatever the number of fetches. */
+  #record(): void {
+    if (this.#isRecorded || this.#role === this.#session.currentRole) return;
+    this.#isRecorded = true;
+    const subject = this.#session.transaction.catalog.roleByOid(this.#role)?.name ?? '';
+    recordCrossing(this.#session, {action: 'execute as user', subject, target: null});
   }
 
   tag(rowCount: number): string {

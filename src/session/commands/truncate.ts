@@ -1,5 +1,6 @@
 import type {TruncateStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
+import {isAuditTable} from '../../catalog/audit-table.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -37,7 +38,7 @@ function truncatable(
   session: SessionContext,
   relation: ReturnType<typeof relationNamed>,
 ): TableDescriptor {
-  if (relation.kind === 'systemRelation') {
+  if (relation.kind === 'systemRelation' || isAuditTable(relation)) {
     throw new PgError(
       SqlState.insufficientPrivilege,
       `permission denied: "${relation.name}" is a system catalog`,

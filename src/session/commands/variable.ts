@@ -7,6 +7,7 @@ import {quoteIdentifier} from '../../catalog/quote.ts';
 import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
 import {displaySetting} from '../setting-values.ts';
+import {recordCrossing} from '../crossing.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText} from './ast-values.ts';
 import {showTablesCommand} from './describe.ts';
@@ -135,6 +136,8 @@ function setRole(session: SessionContext, name: string, isLocal: boolean): void 
   ) {
     throw new PgError(SqlState.insufficientPrivilege, `permission denied to set role "${name}"`);
   }
+  if (role.oid !== session.sessionRole)
+    recordCrossing(session, {action: 'set role', subject: name, target: null});
   session.assignRole(role.oid, name, isLocal);
 }
 
@@ -151,6 +154,12 @@ function setSessionAuthorization(session: SessionContext, name: string): void {
       'permission denied to set session authorization',
     );
   }
+  if (target !== session.options.user)
+    recordCrossing(session, {
+      action: 'set session authorization',
+      subject: role.name,
+      target: null,
+    });
   session.assignSessionRole(role.oid, role.name);
 }
 
