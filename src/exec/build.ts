@@ -19,6 +19,7 @@ import {Insert} from './operators/insert.ts';
 import {Limit} from './operators/limit.ts';
 import {LockRows} from './operators/lock-rows.ts';
 import {MaterialisedLoop} from './operators/materialised-loop.ts';
+import {MergeRows} from './operators/merge-rows.ts';
 import {ModifyRows} from './operators/modify-rows.ts';
 import {NestedLoop} from './operators/nested-loop.ts';
 import {Project} from './operators/project.ts';
@@ -117,6 +118,8 @@ function makeOperator(plan: Plan, env: ExecEnv): Operator {
     case 'update':
     case 'delete':
       return new ModifyRows(plan, env);
+    case 'merge':
+      return new MergeRows(plan, env);
     default:
       return assertNever(plan);
   }

@@ -30,6 +30,9 @@ export function splitWaiting(plan: Plan): Plan {
     case 'delete':
       if (ownExprs({...plan, recheck: null}).some(mayWait)) throw cannotWaitHere();
       return plan;
+    case 'merge':
+      if (ownExprs({...plan, actions: [], recheck: null}).some(mayWait)) throw cannotWaitHere();
+      return plan;
     default:
       throw cannotWaitHere();
   }

@@ -130,6 +130,7 @@ const CAUSES: Readonly<Record<Exclude<Plan['kind'], 'tableScan' | 'filter' | 'pr
     insert: 'INSERT',
     update: 'UPDATE',
     delete: 'DELETE',
+    merge: 'MERGE',
   };
 
 function cause(plan: Exclude<Plan, {kind: 'tableScan' | 'filter' | 'project'}>): PgError {

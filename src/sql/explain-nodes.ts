@@ -77,7 +77,7 @@ export class PlanDescriber implements PlanNames {
     const inputCost = children.reduce((sum, child) => sum + child.node.totalCost, 0);
     const isBlocking =
       plan.kind === 'sort' || plan.kind === 'aggregate' || plan.kind === 'hashJoin';
-    const isModify = plan.kind === 'insert' || plan.kind === 'update' || plan.kind === 'delete';
+    const isModify = shape.type === 'ModifyTable';
     const node: ExplainNode = {
       ids: [plan.id],
       label: shape.label,
@@ -243,6 +243,7 @@ export class PlanDescriber implements PlanNames {
       case 'insert':
       case 'update':
       case 'delete':
+      case 'merge':
         return this.#modify(plan, own);
       default:
         return this.#single(plan);
@@ -393,10 +394,13 @@ export class PlanDescriber implements PlanNames {
     };
   }
 
-  #modify(plan: Plan & {kind: 'insert' | 'update' | 'delete'}, own: readonly string[]): Shape {
-    const operation =
-      plan.kind === 'insert' ? 'Insert' : plan.kind === 'update' ? 'Update' : 'Delete';
+  #modify(
+    plan: Plan & {kind: 'insert' | 'update' | 'delete' | 'merge'},
+    own: readonly string[],
+  ): Shape {
+    const operation = OPERATIONS[plan.kind];
     const table = this.catalog.tableByOid(plan.table)?.name ?? String(plan.table);
+    const alias = plan.kind === 'merge' ? plan.alias : table;
     const properties: Property[] = [];
     if (plan.kind === 'insert' && plan.onConflict !== null) {
       properties.push(['Conflict Resolution', plan.onConflict.action.toUpperCase()]);
@@ -408,12 +412,12 @@ export class PlanDescriber implements PlanNames {
         ]);
     }
     return {
-      label: `${operation} on ${quoteIdentifier(table)}`,
+      label: `${operation} on ${quoteIdentifier(table)}${alias === table ? '' : ` ${quoteIdentifier(alias)}`}`,
       type: 'ModifyTable',
       facts: [
         ['Operation', operation],
         ['Relation Name', table],
-        ['Alias', table],
+        ['Alias', alias],
       ],
       properties,
       children: [outer(this.describe(plan.input).node)],
@@ -444,6 +448,8 @@ export class PlanDescriber implements PlanNames {
     return quoteIdentifier(column?.name ?? `column${attnum}`);
   }
 }
+
+const OPERATIONS = {insert: 'Insert', update: 'Update', delete: 'Delete', merge: 'Merge'} as const;
 
 function widthOf(plan: Plan): number {
   return plan.columns.reduce(

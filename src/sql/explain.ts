@@ -169,6 +169,13 @@ function counterLines(counted: ExplainCounters): string[] {
     const [first, second] = [counted.extra[read] ?? 0, counted.extra[skipped] ?? 0];
     if (first !== 0 || second !== 0) lines.push(`${title}: read ${first}, skipped ${second}`);
   }
+  const tuples = ['Inserted', 'Updated', 'Deleted', 'Skipped'].flatMap(kind => {
+    const name = `tuples${kind}`;
+    shown.add(name);
+    const count = counted.extra[name] ?? 0;
+    return count === 0 ? [] : [`${kind.toLowerCase()}=${count}`];
+  });
+  if (tuples.length > 0) lines.push(`Tuples: ${tuples.join(' ')}`);
   for (const [name, value] of Object.entries(counted.extra))
     if (value !== 0 && !shown.has(name)) lines.push(`${titleOf(name)}: ${value}`);
   if (counted.spilledBytes > 0) lines.push(`Spilled: ${Math.ceil(counted.spilledBytes / 1024)}kB`);

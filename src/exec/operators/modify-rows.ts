@@ -1,7 +1,7 @@
 // Hot path: UPDATE and DELETE.
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
-import type {OwnerId, Rid, Seq} from '../../common/ids.ts';
+import type {Rid} from '../../common/ids.ts';
 import type {DeletePlan, UpdatePlan} from '../../sql/plan/plan.ts';
 import type {RowVersion, TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -17,6 +17,7 @@ import {
   RowConstraints,
   uniqueViolation,
 } from '../row-errors.ts';
+import {refreshTarget, seenVersion} from '../target-version.ts';
 import {isVolatileExpr, waitingCode, type Replay} from '../waiting.ts';
 
 /**
@@ -116,7 +117,7 @@ export class ModifyRows implements Operator {
     const mode = plan.kind === 'update' && !plan.changesKey ? 'noKeyUpdate' : 'update';
     const lock = tx.lockRow(this.#table, rid as Rid, mode, 'wait');
     if (lock instanceof Promise) return this.#wait(lock);
-    const seen = this.#seenVersion(input);
+    const seen = seenVersion(plan, input);
     const newest = tx.newestVersion(this.#table, rid as Rid, seen);
     if (newest instanceof Promise) return this.#wait(newest);
     const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
@@ -126,30 +127,10 @@ export class ModifyRows implements Operator {
     }
     if (newest !== seen && newest.seq !== seen.seq) {
       if (isFrozen) throw concurrentUpdate();
-      this.#refresh(input, newest);
+      refreshTarget(plan, input, newest);
       if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return true;
     }
     return this.#apply(input, newest);
-  }
-
-  #seenVersion(input: readonly Datum[]): RowVersion {
-    const {rid, seq, owner, location, oldColumns} = this.#plan;
-    const row: Datum[] = new Array<Datum>(oldColumns.length);
-    for (let i = 0; i < row.length; i++) row[i] = input[oldColumns[i]!]!;
-    return {
-      rid: input[rid] as Rid,
-      owner: input[owner] as OwnerId,
-      row,
-      location: input[location] as number,
-      seq: (input[seq] ?? 0n) as Seq,
-    };
-  }
-
-  #refresh(input: Datum[], newest: RowVersion): void {
-    const {seq, location, oldColumns} = this.#plan;
-    for (let i = 0; i < oldColumns.length; i++) input[oldColumns[i]!] = newest.row[i]!;
-    input[seq] = newest.seq;
-    input[location] = newest.location;
   }
 
   #apply(input: readonly Datum[], old: RowVersion): boolean {

@@ -10,6 +10,7 @@ import {applySubqueries} from './block.ts';
 import {coerceBoolean, coerceImplicit} from './coerce.ts';
 import {commonType} from './common-type.ts';
 import {splitAnd} from './conjuncts.ts';
+import {collectColumns} from './expr-map.ts';
 import {freeColumnsOfQuery, producedIds} from './logical-walk.ts';
 import type {LogicalColumn, LogicalNode, SubqueryExpr} from './logical.ts';
 import {useColumn} from './names.ts';
@@ -120,7 +121,7 @@ function bindOn(
 }
 
 /** Subqueries of ON run below the join: on the side that they need, or (left join) in a lateral right side. */
-function joinWithSubqueries(
+export function joinWithSubqueries(
   joinType: JoinType,
   left: LogicalNode,
   right: LogicalNode,
@@ -136,6 +137,7 @@ function joinWithSubqueries(
   const needsOnly = (ids: ReadonlySet<number>, other: ReadonlySet<number>): boolean =>
     subqueries.every(subquery => {
       const used = freeColumnsOfQuery(subquery.query);
+      if (subquery.test !== null) collectColumns(subquery.test, used);
       return ![...used].some(id => other.has(id) && !ids.has(id));
     });
   if (needsOnly(leftIds, producedIds(right))) {

@@ -24,14 +24,15 @@ import {allTargets, renameTargets, rowThroughViews, viewChecks} from './updatabl
 import {bindWith} from './with.ts';
 
 /** A column of the INSERT's column list: a table column, or the hidden `_user_id`. */
-interface InsertTarget {
+export interface InsertTarget {
   /** Position among live columns, -1 for `_user_id`. */
   readonly position: number;
   readonly column: ColumnDescriptor | null;
   readonly location: number;
 }
 
-interface InsertContext {
+/** What binding the values of an INSERT needs. */
+export interface InsertContext {
   readonly binding: Binding;
   readonly block: Block;
   readonly table: TableDescriptor;
@@ -55,12 +56,7 @@ export function bindInsert(
   if (views !== null && statement.onConflictClause !== undefined)
     throw featureNotSupported('ON CONFLICT on a view is not supported');
   const block = new Block(binding, binders, inner.parent, inner.ctes);
-  const overriding =
-    statement.override === 'OVERRIDING_USER_VALUE'
-      ? 'user'
-      : statement.override === 'OVERRIDING_SYSTEM_VALUE'
-        ? 'system'
-        : 'none';
+  const overriding = overridingOf(statement.override);
   const context: InsertContext = {binding, block, table, live: liveColumns(table), overriding};
   binding.lockTable(table.oid, 'rowExclusive');
   const newRow = makeRow(block, table);
@@ -121,11 +117,18 @@ export function bindInsert(
   };
 }
 
+/** OVERRIDING of INSERT. */
+export function overridingOf(kind: InsertStmt['override']): InsertContext['overriding'] {
+  if (kind === 'OVERRIDING_USER_VALUE') return 'user';
+  return kind === 'OVERRIDING_SYSTEM_VALUE' ? 'system' : 'none';
+}
+
 function withoutOwner(source: BoundQuery): BoundQuery {
   return source;
 }
 
-function insertTargets(context: InsertContext, nodes: readonly Node[]): InsertTarget[] {
+/** The column list of an INSERT; without one all columns. */
+export function insertTargets(context: InsertContext, nodes: readonly Node[]): InsertTarget[] {
   const {binding, table, live} = context;
   if (nodes.length === 0) {
     return live.map((column, position) => ({position, column, location: -1}));
@@ -179,21 +182,22 @@ function bindSource(
     select.SelectStmt.limitCount === undefined &&
     select.SelectStmt.limitOffset === undefined &&
     select.SelectStmt.withClause === undefined;
-  if (isPlainValues) return bindInsertValues(context, select.SelectStmt, statement, targets);
+  const isNamed = (statement.cols ?? []).length > 0;
+  if (isPlainValues) return bindInsertValues(context, select.SelectStmt, isNamed, targets);
   const query = context.block.binders.query(context.binding, select.SelectStmt, {
     ...options,
     resolveUnknown: false,
   });
-  const given = takeTargets(context, targets, query.columns.length, statement, []);
+  const given = takeTargets(context, targets, query.columns.length, isNamed, []);
   return assignQuery(context, query, given, select.SelectStmt.targetList ?? []);
 }
 
 /** The targets that `count` expressions fill; too many or too few are errors. */
-function takeTargets(
+export function takeTargets(
   context: InsertContext,
   targets: readonly InsertTarget[],
   count: number,
-  statement: InsertStmt,
+  isNamed: boolean,
   items: readonly Node[],
 ): readonly InsertTarget[] {
   const {binding} = context;
@@ -204,7 +208,7 @@ function takeTargets(
       locationOf(items[targets.length]),
     );
   }
-  if (count < targets.length && (statement.cols ?? []).length > 0) {
+  if (count < targets.length && isNamed) {
     throw binding.error(
       SqlState.syntaxError,
       'INSERT has more target columns than expressions',
@@ -261,7 +265,7 @@ function assign(context: InsertContext, target: InsertTarget, expr: BoundExpr): 
 }
 
 /** OVERRIDING USER VALUE: values given for identity columns are not used. */
-function isIgnored(context: InsertContext, target: InsertTarget): boolean {
+export function isIgnored(context: InsertContext, target: InsertTarget): boolean {
   return context.overriding === 'user' && target.column !== null && target.column.identity !== '';
 }
 
@@ -285,14 +289,14 @@ function checkGenerated(context: InsertContext, target: InsertTarget): void {
 function bindInsertValues(
   context: InsertContext,
   select: SelectStmt,
-  statement: InsertStmt,
+  isNamed: boolean,
   targets: readonly InsertTarget[],
 ): BoundSource {
   const {binding, block} = context;
   const lists = (select.valuesLists ?? []).map(list =>
     'List' in list ? (list.List.items ?? []) : [],
   );
-  const given = takeTargets(context, targets, lists[0]!.length, statement, lists[0]!);
+  const given = takeTargets(context, targets, lists[0]!.length, isNamed, lists[0]!);
   const kept = given
     .map((target, index) => ({target, index}))
     .filter(({target, index}) => {
@@ -347,7 +351,8 @@ function isDefault(node: Node | undefined): boolean {
   return node !== undefined && 'SetToDefault' in node;
 }
 
-function rowValue(
+/** One value of a VALUES row for its target; DEFAULT is the column's. */
+export function rowValue(
   context: InsertContext,
   target: InsertTarget,
   node: Node,

@@ -47,10 +47,10 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
 
 /** Whether a WITH query changes data. */
 export function isDml(node: LogicalNode | DmlNode): node is DmlNode {
-  return node.kind === 'insert' || node.kind === 'modify';
+  return node.kind === 'insert' || node.kind === 'modify' || node.kind === 'merge';
 }
 
-/** The relational input of INSERT, UPDATE, DELETE. */
+/** The relational input of INSERT, UPDATE, DELETE, MERGE. */
 export function dmlInputs(node: DmlNode): readonly LogicalNode[] {
   return [node.kind === 'insert' ? node.source.node : node.input];
 }

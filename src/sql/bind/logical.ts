@@ -193,7 +193,7 @@ export interface CteDefinition {
   readonly isDataModifying: boolean;
 }
 
-/** Subquery whose rows come from RETURNING of INSERT, UPDATE or DELETE. */
+/** INSERT, UPDATE, DELETE or MERGE; in WITH, a subquery whose rows come from RETURNING. */
 export interface DmlQuery {
   /** WITH queries of the statement itself. */
   readonly ctes: readonly CteDefinition[];
@@ -295,7 +295,36 @@ export interface ModifyNode {
   readonly changesKey: boolean;
 }
 
-export type DmlNode = InsertNode | ModifyNode;
+/** WHEN ... THEN ... of MERGE. */
+export interface MergeAction {
+  readonly kind: 'update' | 'delete' | 'insert' | 'nothing';
+  readonly isMatched: boolean;
+  readonly condition: BoundExpr | null;
+  /** UPDATE: the assignments. INSERT: a value for each stored column. */
+  readonly set: readonly PositionExpr[];
+  /** INSERT (_user_id, ...): the owner's name. */
+  readonly owner: BoundExpr | null;
+  readonly changesKey: boolean;
+}
+
+/** MERGE: `input` is the source joined with the target scan; where its rid is NULL nothing matched. */
+export interface MergeNode {
+  readonly kind: 'merge';
+  readonly table: TableDescriptor;
+  readonly target: ScanNode;
+  readonly alias: string;
+  readonly input: LogicalNode;
+  readonly recheck: readonly BoundExpr[];
+  /** Subqueries of the row are only right for the version of the target's row that was read. */
+  readonly isRowBound: boolean;
+  readonly actions: readonly MergeAction[];
+  readonly generated: readonly PositionExpr[];
+  readonly checks: readonly DmlCheck[];
+  readonly newRow: TargetRow;
+  readonly returning: null;
+}
+
+export type DmlNode = InsertNode | ModifyNode | MergeNode;
 
 export type LogicalNode =
   | ScanNode

@@ -6,7 +6,7 @@ import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
 import {bindReturning, type DmlTarget, makeRow, targetAlias, targetTable} from './dml-target.ts';
 import {bindFromItem} from './from.ts';
-import type {DmlQuery, LogicalNode, ModifyNode, ScanNode} from './logical.ts';
+import type {DmlQuery, LogicalNode, ModifyNode, PositionExpr, ScanNode} from './logical.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
 import {bindWhere} from './select.ts';
 import {bindSetClause} from './set-clause.ts';
@@ -67,13 +67,7 @@ export function bindUpdate(
   }
   const newRow = makeRow(block, table);
   const generated = generatedColumns(binding, table, newRow);
-  const changed = new Set([...set, ...generated].map(item => live[item.position]!.attnum));
-  const changesKey = binding.context.catalog
-    .indexesOf(table.oid)
-    .some(
-      index =>
-        index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)),
-    );
+  const changesKey = changesUniqueKey(binding, table, [...set, ...generated]);
   return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
     kind: 'modify',
     action: 'update',
@@ -88,6 +82,22 @@ export function bindUpdate(
     returning: null,
     changesKey,
   });
+}
+
+/** Whether assignments may change a key of a unique index. */
+export function changesUniqueKey(
+  binding: Binding,
+  table: TableDescriptor,
+  set: readonly PositionExpr[],
+): boolean {
+  const live = liveColumns(table);
+  const changed = new Set(set.map(item => live[item.position]!.attnum));
+  return binding.context.catalog
+    .indexesOf(table.oid)
+    .some(
+      index =>
+        index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)),
+    );
 }
 
 /** Binds DELETE. */

@@ -12,16 +12,23 @@ export function suggestion(
   relation: string | null,
   name: string,
 ): {readonly hint?: string} {
-  const exactElsewhere: string[] = [];
   const guesses: Guess[] = [];
   for (let level: Block | null = block; level !== null; level = level.parent) {
+    const hidden = level.unseen.find(
+      item =>
+        item.isNamed &&
+        (relation === null || relation === item.alias) &&
+        item.columns.some(column => column.name === name),
+    );
+    if (hidden !== undefined)
+      return {
+        hint: `There is a column named "${name}" in table "${hidden.alias}", but it cannot be referenced from this part of the query.`,
+      };
     for (const item of level.items) {
       if (!item.isNamed || item.alias === '') continue;
       const penalty =
         relation === null || relation === item.alias ? 0 : distance(relation, item.alias);
       for (const column of item.columns) {
-        if (column.name === name && penalty === 0 && !item.showsColumns)
-          exactElsewhere.push(item.alias);
         const cost = distance(name, column.name) + penalty;
         guesses.push({alias: item.alias, column: column.name, distance: cost});
       }

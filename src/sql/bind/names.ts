@@ -172,14 +172,13 @@ export function missingRelation(block: Block, relation: string, location: number
       },
     );
   }
-  if (block.unseen.some(item => item.isNamed && item.alias === relation)) {
+  if (isUnseen(block, relation)) {
     return binding.error(
       SqlState.undefinedTable,
       `invalid reference to FROM-clause entry for table "${relation}"`,
       location,
       {
-        detail: `There is an entry for table "${relation}", but it cannot be referenced from this part of the query.`,
-        hint: 'To reference that table, you must mark this subquery with LATERAL.',
+        hint: `There is an entry for table "${relation}", but it cannot be referenced from this part of the query.`,
       },
     );
   }
@@ -188,6 +187,12 @@ export function missingRelation(block: Block, relation: string, location: number
     `missing FROM-clause entry for table "${relation}"`,
     location,
   );
+}
+
+function isUnseen(block: Block, relation: string): boolean {
+  for (let level: Block | null = block; level !== null; level = level.parent)
+    if (level.unseen.some(item => item.isNamed && item.alias === relation)) return true;
+  return false;
 }
 
 /** The item of one level that a qualifier names. */

@@ -1,11 +1,12 @@
 import type {Node, SelectStmt} from '@pgsql/types';
-import {featureNotSupported} from '../../common/errors.ts';
+import {featureNotSupported, internalError} from '../../common/errors.ts';
 import type {BindContext} from '../contract.ts';
 import {Binding, type BinderHooks} from './binding.ts';
 import type {Binders, QueryOptions} from './block.ts';
 import {bindExpr} from './expr.ts';
 import {bindInsert} from './insert.ts';
 import type {BoundQuery, DmlQuery} from './logical.ts';
+import {bindMerge} from './merge.ts';
 import {bindDelete, bindUpdate} from './modify.ts';
 import {bindQuery} from './query.ts';
 import {bindScalar} from './scalar-block.ts';
@@ -25,7 +26,7 @@ export function intoClause(statement: SelectStmt): SelectStmt['intoClause'] | nu
 
 /** A statement whose names and types are resolved. */
 export interface BoundStatement {
-  readonly kind: 'select' | 'insert' | 'update' | 'delete';
+  readonly kind: 'select' | 'insert' | 'update' | 'delete' | 'merge';
   readonly query: BoundQuery | DmlQuery;
   readonly binding: Binding;
 }
@@ -44,7 +45,8 @@ function bindDml(binding: Binding, statement: Node, options: QueryOptions): DmlQ
   if ('InsertStmt' in statement) return bindInsert(binding, binders, statement.InsertStmt, options);
   if ('UpdateStmt' in statement) return bindUpdate(binding, binders, statement.UpdateStmt, options);
   if ('DeleteStmt' in statement) return bindDelete(binding, binders, statement.DeleteStmt, options);
-  throw featureNotSupported('MERGE is not supported');
+  if ('MergeStmt' in statement) return bindMerge(binding, binders, statement.MergeStmt, options);
+  throw internalError('not a statement that changes rows');
 }
 
 /** A fresh state for binding one statement text. */
@@ -78,7 +80,7 @@ export function bindStatementWith(binding: Binding, ast: Node): BoundQuery {
   });
 }
 
-/** Binds a SELECT, INSERT, UPDATE or DELETE; raises PostgreSQL's errors with positions in `text`. */
+/** Binds a SELECT, INSERT, UPDATE, DELETE or MERGE; raises PostgreSQL's errors with positions in `text`. */
 export function bindStatement(
   ast: Node,
   text: string,
@@ -92,7 +94,7 @@ export function bindStatement(
   if ('SelectStmt' in ast)
     return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
   const query = bindDml(binding, ast, options);
-  const kind = query.node.kind === 'insert' ? 'insert' : query.node.action;
+  const kind = query.node.kind === 'modify' ? query.node.action : query.node.kind;
   return {kind, query, binding};
 }
 

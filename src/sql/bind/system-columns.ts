@@ -1,4 +1,5 @@
 import {featureNotSupported} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {oid} from '../../common/ids.ts';
 import type {Block, RangeItem} from './block.ts';
@@ -8,6 +9,7 @@ import type {ScanColumn, ScanNode, ScanSource} from './logical.ts';
 import {TypeOid} from './type-oids.ts';
 
 const xidFromXid8 = oid(5071);
+const refusedInWhen: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax']);
 
 /** A hidden or system column of a FROM item by name; null when it has none of that name (DESIGN.md 3, STORAGE.md 6.2). */
 export function systemColumn(
@@ -20,6 +22,13 @@ export function systemColumn(
   if (scan === null) return null;
   const binding = level.binding;
   const isStored = scan.relation.kind === 'table';
+  if (level.clause === 'MERGE WHEN conditions' && refusedInWhen.has(name)) {
+    throw binding.error(
+      SqlState.invalidColumnReference,
+      `cannot use system column "${name}" in MERGE WHEN condition`,
+      location,
+    );
+  }
   switch (name) {
     case '_seq':
       return isStored ? pseudo(level, scan, 'seq', name, location) : null;
@@ -59,10 +68,17 @@ export function systemColumn(
   }
 }
 
-/** A reference to `_user_id` makes the item address all owners; for the target of UPDATE and DELETE only in WHERE and ON. */
+const neverWidens: ReadonlySet<string> = new Set([
+  'UPDATE',
+  'RETURNING',
+  'MERGE WHEN conditions',
+  'VALUES',
+]);
+
+/** A reference to `_user_id` makes the item address all owners; for the target of UPDATE, DELETE and MERGE only in WHERE and ON. */
 function widenScope(level: Block, item: RangeItem): void {
   if (item.scan === null) return;
-  if (item.isTarget && (level.clause === 'UPDATE' || level.clause === 'RETURNING')) return;
+  if (item.isTarget && neverWidens.has(level.clause)) return;
   item.scan.scope = 'all';
 }
 

@@ -67,6 +67,12 @@ function bindPlain(
   options: QueryOptions,
 ): BoundWith['ctes'][number] {
   const statement = cte.ctequery!;
+  if ('MergeStmt' in statement)
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'MERGE not supported in WITH query',
+      cte.location ?? -1,
+    );
   const inner = {parent: options.parent, ctes: scope, resolveUnknown: true};
   const isDataModifying = !('SelectStmt' in statement);
   const query =

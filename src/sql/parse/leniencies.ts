@@ -5,9 +5,10 @@ import {tokenize} from './tokens.ts';
 
 /**
  * Rejects what libpg_query accepts beyond PostgreSQL: parameters where the grammar wants a literal (SET x = $1, interval $1,
- * extract($1 from x), PASSWORD $1) and `$1junk`. Costs a search for '$' when the text has no parameter.
+ * extract($1 from x), PASSWORD $1), `$1junk`, and MERGE as later versions have it. Costs two searches when the text has none of them.
  */
 export function rejectLeniencies(text: string, statements: readonly RawStmt[]): void {
+  if (/\bmerge\b/i.test(text)) rejectLaterMerge(text);
   if (!text.includes('$')) return;
   if (/\$\d+[A-Za-z_\u0080-\uffff]/.test(text)) rejectJunk(text);
   for (const {stmt} of statements) {
@@ -28,6 +29,28 @@ function rejectJunk(text: string): void {
       const junk = text.slice(previous.start, token.start + 1);
       throw near(text, previous.start, junk, 'trailing junk after parameter');
     }
+  }
+}
+
+/** WHEN NOT MATCHED BY ... and RETURNING of MERGE, which PostgreSQL 15 does not have. */
+function rejectLaterMerge(text: string): void {
+  let depth = 0;
+  let inside = -1;
+  let before = '';
+  for (const token of tokenize(text)) {
+    if (token.kind === 'punctuation') {
+      if (token.text === '(') depth++;
+      else if (token.text === ')') depth--;
+      if (token.text === ';' || depth < inside) inside = -1;
+    }
+    const isWord = token.kind === 'word';
+    if (isWord && before === 'merge' && token.text === 'into') inside = depth;
+    else if (isWord && inside === depth) {
+      const isLater = token.text === 'returning' || (token.text === 'by' && before === 'matched');
+      if (isLater)
+        throw near(text, token.start, text.slice(token.start, token.end), 'syntax error');
+    }
+    before = isWord ? token.text : '';
   }
 }
 

@@ -7,6 +7,7 @@ import type {
   LogicalNode,
   LogicalSetCall,
 } from '../bind/logical.ts';
+import {isDml} from '../bind/logical-walk.ts';
 import type {AggregateCall, SortKey} from './plan.ts';
 
 type MapNode = (node: LogicalNode) => LogicalNode;
@@ -131,7 +132,7 @@ export function mapAggregate(call: AggregateCall, expr: MapExpr): AggregateCall 
 
 function mapCte(cte: CteDefinition, input: MapNode, expr: MapExpr): CteDefinition {
   const {node} = cte.query;
-  if (node.kind === 'insert' || node.kind === 'modify') {
+  if (isDml(node)) {
     const own = 'ctes' in cte.query ? cte.query.ctes : [];
     const ctes = own.map(inner => mapCte(inner, input, expr));
     return {...cte, query: {columns: cte.query.columns, ctes, node: mapDml(node, input, expr)}};
@@ -139,13 +140,28 @@ function mapCte(cte: CteDefinition, input: MapNode, expr: MapExpr): CteDefinitio
   return {...cte, query: {...cte.query, node: input(node)} as BoundQuery};
 }
 
-/** A copy of INSERT, UPDATE or DELETE with its inputs and expressions replaced. */
+/** A copy of INSERT, UPDATE, DELETE or MERGE with its inputs and expressions replaced. */
 export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
   const positions = (list: readonly {readonly position: number; readonly expr: BoundExpr}[]) =>
     list.map(item => ({position: item.position, expr: expr(item.expr)}));
   const checks = node.checks.map(check => ({...check, condition: expr(check.condition)}));
-  const returning = node.returning === null ? null : node.returning.map(expr);
   const generated = positions(node.generated);
+  if (node.kind === 'merge') {
+    return {
+      ...node,
+      input: input(node.input),
+      recheck: node.recheck.map(expr),
+      actions: node.actions.map(action => ({
+        ...action,
+        condition: action.condition === null ? null : expr(action.condition),
+        set: positions(action.set),
+        owner: action.owner === null ? null : expr(action.owner),
+      })),
+      generated,
+      checks,
+    };
+  }
+  const returning = node.returning === null ? null : node.returning.map(expr);
   if (node.kind === 'modify') {
     return {
       ...node,

@@ -1,6 +1,6 @@
 import {featureNotSupported} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {DmlQuery, InsertNode, ModifyNode, TargetRow} from '../bind/logical.ts';
+import type {DmlNode, DmlQuery, InsertNode, ModifyNode, TargetRow} from '../bind/logical.ts';
 import {joinAnd} from '../bind/conjuncts.ts';
 import {producedIds} from '../bind/logical-walk.ts';
 import {
@@ -12,9 +12,10 @@ import {
   noLayout,
   type OuterSlots,
 } from './planner.ts';
+import {planMerge} from './physical-merge.ts';
 import type {Plan, PlanColumn} from './plan.ts';
 
-/** INSERT, UPDATE, DELETE as a plan node; its WITH queries around it. */
+/** INSERT, UPDATE, DELETE, MERGE as a plan node; its WITH queries around it. */
 export function planDml(planner: PhysicalPlanner, query: DmlQuery, outer: OuterSlots): Plan {
   const ctes = query.ctes.map(cte => ({
     id: cte.id,
@@ -25,12 +26,25 @@ export function planDml(planner: PhysicalPlanner, query: DmlQuery, outer: OuterS
   const columns = query.columns.map(
     (column): PlanColumn => ({name: column.name, type: column.type, typmod: column.typmod}),
   );
-  const plan =
-    query.node.kind === 'insert'
-      ? planInsert(planner, query.node, columns, outer)
-      : planModify(planner, query.node, columns, outer);
+  const plan = planChange(planner, query.node, columns, outer);
   if (ctes.length === 0) return plan;
   return {kind: 'with', ...planner.state.base(columns, plan.estimatedRows), ctes, body: plan};
+}
+
+function planChange(
+  planner: PhysicalPlanner,
+  node: DmlNode,
+  columns: readonly PlanColumn[],
+  outer: OuterSlots,
+): Plan {
+  switch (node.kind) {
+    case 'insert':
+      return planInsert(planner, node, columns, outer);
+    case 'modify':
+      return planModify(planner, node, columns, outer);
+    case 'merge':
+      return planMerge(planner, node, layoutOf(rowLayout(node.newRow)), outer);
+  }
 }
 
 /** Live columns in order, then rid, seq, owner, userId: what RETURNING and CHECK see of a row. */

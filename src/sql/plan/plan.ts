@@ -1,6 +1,9 @@
 import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
+import type {AggregateCall, SortKey, WindowCall, WindowFrame} from './plan-calls.ts';
+
+export type {AggregateCall, SortKey, WindowCall, WindowFrame};
 
 /** An output column of a plan node. */
 export interface PlanColumn {
@@ -176,12 +179,6 @@ export interface ApplyPlan extends PlanBase {
   readonly runOnce: boolean;
 }
 
-export interface SortKey {
-  readonly expr: BoundExpr;
-  readonly descending: boolean;
-  readonly nullsFirst: boolean;
-}
-
 /** `limit` (column-free, may be null) lets a top-N heap replace a full sort. */
 export interface SortPlan extends PlanBase {
   readonly kind: 'sort';
@@ -199,20 +196,6 @@ export interface LimitPlan extends PlanBase {
   readonly tieKeys: readonly SortKey[] | null;
 }
 
-export interface AggregateCall {
-  readonly function: Oid;
-  readonly source: string;
-  readonly name: string;
-  readonly type: TypeInstance;
-  /** Over the input. Empty for count(*). Direct arguments of ordered-set aggregates come first. */
-  readonly args: readonly BoundExpr[];
-  readonly isDistinct: boolean;
-  readonly filter: BoundExpr | null;
-  readonly orderBy: readonly SortKey[];
-  readonly kind: 'n' | 'o' | 'h';
-  readonly directArgCount: number;
-}
-
 /**
  * Output: group keys, then aggregates, then (with several grouping sets) one int4 column per GROUPING() call. No
  * keys: exactly one row per empty grouping set.
@@ -226,29 +209,6 @@ export interface AggregatePlan extends PlanBase {
   readonly groupingSets: readonly (readonly number[])[] | null;
   /** Per GROUPING(...) call the key indices. */
   readonly groupings: readonly (readonly number[])[];
-}
-
-export interface WindowFrame {
-  readonly mode: 'rows' | 'range' | 'groups';
-  readonly start: {
-    readonly kind: 'unboundedPreceding' | 'preceding' | 'currentRow' | 'following';
-    readonly offset: BoundExpr | null;
-  };
-  readonly end: {
-    readonly kind: 'preceding' | 'currentRow' | 'following' | 'unboundedFollowing';
-    readonly offset: BoundExpr | null;
-  };
-  readonly exclude: 'noOthers' | 'currentRow' | 'group' | 'ties';
-}
-
-export interface WindowCall {
-  readonly function: Oid;
-  readonly source: string;
-  readonly name: string;
-  readonly type: TypeInstance;
-  readonly isAggregate: boolean;
-  readonly args: readonly BoundExpr[];
-  readonly filter: BoundExpr | null;
 }
 
 /**
@@ -419,6 +379,41 @@ export interface DeletePlan extends PlanBase {
   readonly returning: readonly BoundExpr[] | null;
 }
 
+/** WHEN [NOT] MATCHED [AND condition] THEN ...; expressions over the input row. */
+export interface MergeActionPlan {
+  readonly kind: 'update' | 'delete' | 'insert' | 'nothing';
+  readonly isMatched: boolean;
+  readonly condition: BoundExpr | null;
+  /** update: the assignments. insert: a value for each column that is not generated. */
+  readonly set: readonly {readonly position: number; readonly expr: BoundExpr}[];
+  /** insert: the `_user_id` text, or null = run.owner. */
+  readonly owner: BoundExpr | null;
+  /** update: a column of a unique key may change. */
+  readonly changesKey: boolean;
+}
+
+/**
+ * MERGE. Input: as of UPDATE, joined with the source; rid NULL = not matched. Of the actions that fit a row the first whose condition is
+ * true is done. With READ COMMITTED a row changed meanwhile is re-read; when `recheck` (the join condition) fails it is not matched.
+ */
+export interface MergePlan extends PlanBase {
+  readonly kind: 'merge';
+  readonly table: Oid;
+  readonly alias: string;
+  readonly input: Plan;
+  readonly rid: number;
+  readonly seq: number;
+  readonly owner: number;
+  readonly location: number;
+  readonly oldColumns: readonly number[];
+  readonly recheck: BoundExpr | null;
+  /** The input row holds values of subqueries that a newer version of the target's row would change: 40001 instead of a re-check. */
+  readonly isRowBound: boolean;
+  readonly actions: readonly MergeActionPlan[];
+  readonly generated: readonly {readonly position: number; readonly expr: BoundExpr}[];
+  readonly checks: readonly RowCheck[];
+}
+
 /** A node of an executable plan: readonly data, no role, owner, setting, snapshot or function object in it. */
 export type Plan =
   | TableScanPlan
@@ -445,7 +440,8 @@ export type Plan =
   | LockRowsPlan
   | InsertPlan
   | UpdatePlan
-  | DeletePlan;
+  | DeletePlan
+  | MergePlan;
 
 /** Checked at open, for the invoker: (relation, columns, privilege letter of aclitem). */
 export interface RequiredPrivilege {

@@ -91,9 +91,7 @@ export class PushDown {
   ): LogicalNode {
     const all = [...node.conditions, ...conditions].flatMap(splitAnd);
     const decorrelated = decorrelate(this.#binding, node.input, all);
-    const kept = decorrelated.conditions.filter(
-      condition => !(condition.kind === 'constant' && condition.value === true),
-    );
+    const kept = decorrelated.conditions.filter(condition => !isTrue(condition));
     const never = kept.find(condition => condition.kind === 'constant');
     if (never !== undefined && kept.every(condition => !isVolatile(condition))) {
       return {kind: 'values', rows: [], columns: producedBy(node.input)};
@@ -173,7 +171,11 @@ export class PushDown {
       return this.#innerJoins({...node, joinType: 'inner'}, conditions);
     }
     const [leftConditions, above] = split(conditions, onlyLeft);
-    const [rightOn, restOn] = split(node.on.flatMap(splitAnd), onlyRight);
+    const terms = node.on.flatMap(splitAnd);
+    const [rightOn, restOn] = split(
+      node.joinType === 'left' ? terms.filter(term => !isTrue(term)) : terms,
+      onlyRight,
+    );
     const [semiLeft, on] = node.joinType === 'semi' ? split(restOn, onlyLeft) : [[], restOn];
     const left = this.push(node.left, [...leftConditions, ...semiLeft]);
     const right = this.push(node.right, node.isNullAware ? [] : rightOn);
@@ -225,6 +227,10 @@ export function filtered(node: LogicalNode, conditions: readonly BoundExpr[]): L
   if (conditions.length === 0) return node;
   if (node.kind === 'filter') return {...node, conditions: [...node.conditions, ...conditions]};
   return {kind: 'filter', input: node, conditions};
+}
+
+function isTrue(condition: BoundExpr): boolean {
+  return condition.kind === 'constant' && condition.value === true;
 }
 
 function split(

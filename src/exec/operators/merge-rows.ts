@@ -1,0 +1,292 @@
+// Hot path: MERGE.
+import type {Batch} from '../../columns/batch.ts';
+import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import {PgError} from '../../common/errors.ts';
+import type {OwnerId, Rid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {MergeActionPlan, MergePlan} from '../../sql/plan/plan.ts';
+import type {RowVersion, TableStorage} from '../../storage/contract.ts';
+import type {Datum} from '../../types/contract.ts';
+import {readRow} from '../column-store.ts';
+import type {CompiledRow, PlanCompiler} from '../compiler.ts';
+import type {ExecEnv} from '../environment.ts';
+import type {Operator, RowChanges, RunContext} from '../operator.ts';
+import {END, PAUSE} from '../operator.ts';
+import {
+  concurrentDelete,
+  concurrentUpdate,
+  RowConstraints,
+  uniqueViolation,
+} from '../row-errors.ts';
+import {refreshTarget, seenVersion} from '../target-version.ts';
+import {isVolatileExpr, type Replay, waitingCode} from '../waiting.ts';
+import {resolveOwner} from './insert.ts';
+
+interface Action {
+  readonly plan: MergeActionPlan;
+  readonly condition: CompiledRow | null;
+  readonly set: CompiledRow;
+  readonly owner: CompiledRow | null;
+}
+
+interface Counts {
+  tuplesInserted: number;
+  tuplesUpdated: number;
+  tuplesDeleted: number;
+  tuplesSkipped: number;
+}
+
+/**
+ * MERGE: for each input row the first action that fits. A matched row is locked when its action changes it; when it was changed meanwhile
+ * the join condition and then the actions are tried again on the newest version (READ COMMITTED), and when it is gone or no longer joins,
+ * the row counts as not matched (PostgreSQL ExecMerge).
+ */
+export class MergeRows implements Operator {
+  readonly #plan: MergePlan;
+  readonly #input: Operator;
+  readonly #matched: readonly Action[];
+  readonly #notMatched: readonly Action[];
+  readonly #generated: CompiledRow;
+  readonly #recheck: CompiledRow | null;
+  readonly #constraints: RowConstraints;
+  /** Keeps volatile results while a row waits: none is evaluated twice. */
+  readonly #replay: Replay | null;
+  #run!: RunContext;
+  #changes: RowChanges | null = null;
+  #table!: TableStorage;
+  #rows: Datum[][] = [];
+  #at = 0;
+  #isDone = false;
+  #touched = new Set<Rid>();
+  #counts: Counts = noCounts();
+
+  constructor(plan: MergePlan, env: ExecEnv) {
+    this.#plan = plan;
+    this.#input = env.build(plan.input);
+    const exprs = [
+      ...plan.actions.flatMap(({condition, set, owner}) => [
+        ...(condition === null ? [] : [condition]),
+        ...set.map(item => item.expr),
+        ...(owner === null ? [] : [owner]),
+      ]),
+      ...plan.generated.map(item => item.expr),
+      ...(plan.recheck === null ? [] : [plan.recheck]),
+    ];
+    const waiting = exprs.some(isVolatileExpr) ? waitingCode(exprs, env) : null;
+    const compiler = waiting?.compiler ?? env.compiler;
+    this.#replay = waiting?.replay ?? null;
+    const actions = plan.actions.map(action => compiled(action, compiler));
+    this.#matched = actions.filter(action => action.plan.isMatched);
+    this.#notMatched = actions.filter(action => !action.plan.isMatched);
+    this.#generated = compiler.row(plan.generated.map(item => item.expr));
+    this.#recheck = plan.recheck === null ? null : compiler.row([plan.recheck]);
+    this.#constraints = new RowConstraints(plan.checks, env);
+  }
+
+  open(run: RunContext): void {
+    this.#run = run;
+    this.#table = run.tableStorage(this.#plan.table);
+    this.#changes = run.rowChanges(this.#plan.table);
+    this.#rows = [];
+    this.#at = 0;
+    this.#isDone = false;
+    this.#touched = new Set();
+    this.#counts = noCounts();
+    this.#replay?.clear();
+    this.#input.open(run);
+  }
+
+  next(_wanted: number): Batch | typeof END | typeof PAUSE {
+    while (!this.#isDone) if (!this.#work()) return PAUSE;
+    return END;
+  }
+
+  /** One batch of work; false = paused. */
+  #work(): boolean {
+    if (this.#at >= this.#rows.length) {
+      const batch = this.#input.next(BATCH_CAPACITY);
+      if (batch === PAUSE) return false;
+      if (batch === END) {
+        this.#isDone = true;
+        const counters = this.#run.counters?.get(this.#plan.id);
+        if (counters !== undefined) Object.assign(counters.extra, this.#counts);
+        return true;
+      }
+      this.#rows = [];
+      this.#at = 0;
+      for (let i = 0; i < batch.count; i++) {
+        const row: Datum[] = [];
+        readRow(batch, i, row);
+        this.#rows.push(row);
+      }
+    }
+    while (this.#at < this.#rows.length) {
+      const row = this.#rows[this.#at]!;
+      if (
+        !(this.#replay === null
+          ? this.#merge(row)
+          : this.#replay.attemptStep(this.#run, () => this.#merge(row)))
+      )
+        return false;
+      this.#at++;
+      if (this.#run.sliceUsed()) return false;
+    }
+    return true;
+  }
+
+  /** Does the action of one input row; false = waiting, repeat. */
+  #merge(input: Datum[]): boolean {
+    if (input[this.#plan.rid] !== null) {
+      const outcome = this.#changeMatched(input);
+      if (outcome !== 'gone') return outcome === 'done';
+      // Remembered in the row: repeated after a wait, it is not matched from the start.
+      input[this.#plan.rid] = null;
+    }
+    const action = this.#choose(this.#notMatched, input);
+    if (action === null) return this.#skip();
+    return this.#insert(action, input);
+  }
+
+  #changeMatched(input: Datum[]): 'done' | 'paused' | 'gone' {
+    const {plan, tx} = {plan: this.#plan, tx: this.#run.tx};
+    const rid = input[plan.rid] as Rid;
+    for (;;) {
+      const action = this.#choose(this.#matched, input);
+      if (action === null) {
+        this.#skip();
+        return 'done';
+      }
+      if (this.#touched.has(rid)) throw secondTime();
+      const {kind, changesKey} = action.plan;
+      const mode = kind === 'update' && !changesKey ? 'noKeyUpdate' : 'update';
+      const lock = tx.lockRow(this.#table, rid, mode, 'wait');
+      if (lock instanceof Promise) return this.#pauseFor(lock);
+      const seen = seenVersion(plan, input);
+      const newest = tx.newestVersion(this.#table, rid, seen);
+      if (newest instanceof Promise) return this.#pauseFor(newest);
+      const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
+      if (newest === null) {
+        if (isFrozen || (plan.isRowBound && this.#notMatched.length > 0)) throw concurrentDelete();
+        return 'gone';
+      }
+      if (newest === seen || newest.seq === seen.seq) {
+        const isDone =
+          kind === 'delete' ? this.#delete(newest) : this.#update(action, input, newest);
+        return isDone ? 'done' : 'paused';
+      }
+      if (isFrozen || plan.isRowBound) throw concurrentUpdate();
+      refreshTarget(plan, input, newest);
+      this.#replay?.clear();
+      if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return 'gone';
+    }
+  }
+
+  /** The first action whose condition is true; null for none, and for DO NOTHING. */
+  #choose(actions: readonly Action[], input: readonly Datum[]): Action | null {
+    for (let i = 0; i < actions.length; i++) {
+      const action = actions[i]!;
+      if (action.condition !== null && action.condition(this.#run, input)[0] !== true) continue;
+      return action.plan.kind === 'nothing' ? null : action;
+    }
+    return null;
+  }
+
+  #skip(): boolean {
+    this.#counts.tuplesSkipped++;
+    return true;
+  }
+
+  #delete(old: RowVersion): boolean {
+    const result = this.#run.tx.delete(this.#table, old);
+    if (result instanceof Promise) return this.#wait(result);
+    this.#touched.add(old.rid);
+    this.#counts.tuplesDeleted++;
+    return this.#changed(old.owner, old.row, null);
+  }
+
+  #update(action: Action, input: readonly Datum[], old: RowVersion): boolean {
+    const row = old.row.slice();
+    this.#assign(action, input, row);
+    const result = this.#run.tx.update(this.#table, old, row);
+    if (result instanceof Promise) return this.#wait(result);
+    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    this.#touched.add(old.rid);
+    this.#counts.tuplesUpdated++;
+    return this.#changed(old.owner, old.row, row);
+  }
+
+  #insert(action: Action, input: readonly Datum[]): boolean {
+    const row: Datum[] = new Array<Datum>(this.#plan.oldColumns.length).fill(null);
+    this.#assign(action, input, row);
+    const owner = this.#ownerOf(action, input);
+    const result = this.#run.tx.insert(this.#table, owner, row);
+    if (result instanceof Promise) return this.#wait(result);
+    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    this.#counts.tuplesInserted++;
+    return this.#changed(owner, null, row);
+  }
+
+  #assign({plan, set}: Action, input: readonly Datum[], row: Datum[]): void {
+    const values = set(this.#run, input);
+    for (let i = 0; i < values.length; i++) row[plan.set[i]!.position] = values[i]!;
+    const {generated} = this.#plan;
+    if (generated.length > 0) {
+      const computed = this.#generated(this.#run, row);
+      for (let i = 0; i < computed.length; i++) row[generated[i]!.position] = computed[i]!;
+    }
+    this.#constraints.verify(this.#run, this.#table, row);
+  }
+
+  #ownerOf({owner}: Action, input: readonly Datum[]): OwnerId {
+    if (this.#table.kind === 'shared') return 0 as OwnerId;
+    if (owner === null) return this.#run.owner;
+    return resolveOwner(this.#run, this.#table, owner(this.#run, input)[0]!);
+  }
+
+  #changed(
+    owner: OwnerId,
+    before: readonly Datum[] | null,
+    after: readonly Datum[] | null,
+  ): boolean {
+    if (this.#changes !== null) this.#changes.note(owner, before, after);
+    this.#run.affectedRows++;
+    return true;
+  }
+
+  #wait(promise: Promise<void>): boolean {
+    this.#run.pause = promise;
+    return false;
+  }
+
+  #pauseFor(promise: Promise<void>): 'paused' {
+    this.#run.pause = promise;
+    return 'paused';
+  }
+
+  close(): void {
+    this.#input.close();
+    this.#rows = [];
+  }
+}
+
+function noCounts(): Counts {
+  return {tuplesInserted: 0, tuplesUpdated: 0, tuplesDeleted: 0, tuplesSkipped: 0};
+}
+
+function compiled(plan: MergeActionPlan, compiler: PlanCompiler): Action {
+  const {condition, owner} = plan;
+  return {
+    plan,
+    condition: condition === null ? null : compiler.row([condition]),
+    set: compiler.row(plan.set.map(item => item.expr)),
+    owner: owner === null ? null : compiler.row([owner]),
+  };
+}
+
+function secondTime(): PgError {
+  return new PgError(
+    SqlState.cardinalityViolation,
+    'MERGE command cannot affect row a second time',
+    {hint: 'Ensure that not more than one source row matches any one target row.'},
+  );
+}

@@ -1,0 +1,50 @@
+import type {Oid} from '../../common/ids.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+
+/** A key of ORDER BY. */
+export interface SortKey {
+  readonly expr: BoundExpr;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** An aggregate with its arguments over the input. */
+export interface AggregateCall {
+  readonly function: Oid;
+  readonly source: string;
+  readonly name: string;
+  readonly type: TypeInstance;
+  /** Over the input. Empty for count(*). Direct arguments of ordered-set aggregates come first. */
+  readonly args: readonly BoundExpr[];
+  readonly isDistinct: boolean;
+  readonly filter: BoundExpr | null;
+  readonly orderBy: readonly SortKey[];
+  readonly kind: 'n' | 'o' | 'h';
+  readonly directArgCount: number;
+}
+
+/** Which rows of the partition a window call sees. */
+export interface WindowFrame {
+  readonly mode: 'rows' | 'range' | 'groups';
+  readonly start: {
+    readonly kind: 'unboundedPreceding' | 'preceding' | 'currentRow' | 'following';
+    readonly offset: BoundExpr | null;
+  };
+  readonly end: {
+    readonly kind: 'preceding' | 'currentRow' | 'following' | 'unboundedFollowing';
+    readonly offset: BoundExpr | null;
+  };
+  readonly exclude: 'noOthers' | 'currentRow' | 'group' | 'ties';
+}
+
+/** A window function or aggregate over a window. */
+export interface WindowCall {
+  readonly function: Oid;
+  readonly source: string;
+  readonly name: string;
+  readonly type: TypeInstance;
+  readonly isAggregate: boolean;
+  readonly args: readonly BoundExpr[];
+  readonly filter: BoundExpr | null;
+}
