@@ -35,7 +35,7 @@ async function main(): Promise<void> {
     .option('--http-port <port>', 'HTTP port, 0 for a free one (default: 5480)')
     .option('--listen <address>', 'address of both listeners (default: 127.0.0.1)')
     .option('--config <file>', 'configuration in TOML')
-    .option('--auth <mode>', 'trust-loopback (default) or scram')
+    .option('--auth <mode>', 'trust-loopback (default), scram or password')
     .option('--log-level <level>', `${LOG_LEVELS.join(', ')} (default: warn)`)
     .option('-V, --version', 'print the version and end')
     .exitOverride()
@@ -66,7 +66,8 @@ async function serve(flags: ConfigSource & {version?: boolean}): Promise<void> {
   const {listen} = config.server;
   const host = connectHost(listen);
   const url = `postgres://postgres@${host}:${running.port}/postgres`;
-  process.stdout.write(`wadi ready ${url} http://${host}:${running.httpPort}\n`);
+  const scheme = config.http.usesTls ? 'https' : 'http';
+  process.stdout.write(`wadi ready ${url} ${scheme}://${host}:${running.httpPort}\n`);
   process.stderr.write(
     `${await versionLine()}, data in ${config.dataDir}\n` +
       `connect: psql -h ${unbracketed(host)} -p ${running.port} -U postgres postgres\n` +
@@ -79,20 +80,23 @@ async function start(config: Config): Promise<Running> {
   const [{createLogger}, {PostgresServer}, {HttpServer}, {openDatabase}] = await Promise.all([
     import('./server/logger.ts'),
     import('./server/postgres-server.ts'),
-    import('./server/http.ts'),
+    import('./server/http/http-server.ts'),
     import('./database.ts'),
   ]);
   const logger = createLogger(config.logLevel);
   const database = await openDatabase({dataDir: config.dataDir, logger});
-  const server = new PostgresServer(database, config.server, logger);
+  const server = new PostgresServer(database, config.server, logger, config.tokens);
   const http = new HttpServer({
     listen: config.server.listen,
     port: config.httpPort,
+    auth: config.server.auth,
+    tls: config.server.tls,
+    settings: config.http,
     isReady: () => server.isReady,
+    engine: {database, credentials: server.credentials, processes: server, logger},
   });
   const stop = async (): Promise<void> => {
-    await server.close();
-    await http.close();
+    await Promise.all([server.close(), http.close()]);
     await database.close();
   };
   try {

@@ -132,6 +132,7 @@ export const SqlState = {
   diskFull: '53100',
   outOfMemory: '53200',
   tooManyConnections: '53300',
+  configurationLimitExceeded: '53400',
   programLimitExceeded: '54000',
   statementTooComplex: '54001',
   tooManyColumns: '54011',

@@ -1,5 +1,8 @@
 import {readFileSync} from 'node:fs';
 import {dirname, resolve} from 'node:path';
+import {DEFAULT_TOKEN_SETTINGS, type TokenSettings} from './auth/credentials.ts';
+import type {HttpFileConfig, TokenFileConfig} from './http/http-config.ts';
+import {DEFAULT_HTTP_SETTINGS, type HttpSettings} from './http/http-options.ts';
 import {DEFAULT_SERVER_OPTIONS, type AuthMode, type ServerOptions} from './server-options.ts';
 
 /** Levels of the log on stderr. */
@@ -11,6 +14,8 @@ export interface Config {
   readonly httpPort: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly server: ServerOptions;
+  readonly http: HttpSettings;
+  readonly tokens: TokenSettings;
 }
 
 /** A flag, variable or file that cannot be used; the message is one line for the operator. */
@@ -37,12 +42,14 @@ interface FileConfig {
   readonly max_connections?: number | undefined;
   readonly superuser_reserved_connections?: number | undefined;
   readonly authentication_timeout?: number | undefined;
+  readonly http?: HttpFileConfig | undefined;
+  readonly tokens?: TokenFileConfig | undefined;
   readonly tls?: {readonly cert_file: string; readonly key_file: string} | undefined;
 }
 
 const defaultHttpPort = 5480;
 const defaultDataDir = 'wadi-data';
-const authModes: readonly AuthMode[] = ['trust-loopback', 'scram'];
+const authModes: readonly AuthMode[] = ['trust-loopback', 'scram', 'password'];
 
 /** Puts flags over the environment over the file over the defaults. */
 export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv): Promise<Config> {
@@ -57,10 +64,13 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
   };
   const defaults = DEFAULT_SERVER_OPTIONS;
   const tls = file.tls === undefined ? null : readTls(file.tls, dirname(path ?? ''));
+  const {http, tokens} = await readHttp(file, path ?? '');
+  if (http.usesTls && tls === null) throw new ConfigError(`${path}: http.tls: needs a table tls`);
   return {
     dataDir: resolve(pick('dataDir')?.value ?? file.data_dir ?? defaultDataDir),
     httpPort: port(pick('httpPort')) ?? file.http_port ?? defaultHttpPort,
     logLevel: oneOf(pick('logLevel'), LOG_LEVELS) ?? file.log_level ?? 'warn',
+    ...{http, tokens},
     server: {
       listen: pick('listen')?.value ?? file.listen ?? defaults.listen,
       port: port(pick('port')) ?? file.port ?? defaults.port,
@@ -124,18 +134,25 @@ async function readConfigFile(path: string): Promise<FileConfig> {
     throw new ConfigError(`${path}: ${reason(error)}`);
   }
   // Loaded here, because most starts have no file and should not wait for them.
-  const [{parse}, {z}] = await Promise.all([import('smol-toml'), import('zod')]);
+  const [{parse}, {z}, {httpSchemas}] = await Promise.all([
+    import('smol-toml'),
+    import('zod'),
+    import('./http/http-config.ts'),
+  ]);
+  const schemas = httpSchemas(z);
   const portNumber = z.int().min(0).max(65_535);
   const schema = z.strictObject({
     data_dir: z.string().min(1).optional(),
     port: portNumber.optional(),
     http_port: portNumber.optional(),
     listen: z.string().min(1).optional(),
-    auth: z.enum(['trust-loopback', 'scram']).optional(),
+    auth: z.enum(['trust-loopback', 'scram', 'password']).optional(),
     log_level: z.enum(LOG_LEVELS).optional(),
     max_connections: z.int().min(1).max(262_143).optional(),
     superuser_reserved_connections: z.int().min(0).max(262_143).optional(),
     authentication_timeout: z.int().min(1).max(600).optional(),
+    http: schemas.http.optional(),
+    tokens: schemas.tokens.optional(),
     tls: z.strictObject({cert_file: z.string(), key_file: z.string()}).optional(),
   });
   let values: unknown;
@@ -149,6 +166,20 @@ async function readConfigFile(path: string): Promise<FileConfig> {
   const [issue] = result.error.issues;
   const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
   throw new ConfigError(`${path}: ${where}${issue?.message ?? 'cannot be used'}`);
+}
+
+async function readHttp(
+  file: FileConfig,
+  path: string,
+): Promise<{http: HttpSettings; tokens: TokenSettings}> {
+  if (file.http === undefined && file.tokens === undefined)
+    return {http: DEFAULT_HTTP_SETTINGS, tokens: DEFAULT_TOKEN_SETTINGS};
+  const {httpSettings, tokenSettings} = await import('./http/http-config.ts');
+  try {
+    return {http: httpSettings(file.http), tokens: tokenSettings(file.tokens, dirname(path))};
+  } catch (error) {
+    throw new ConfigError(`${path}: ${reason(error)}`);
+  }
 }
 
 function readTls(

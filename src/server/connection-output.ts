@@ -1,5 +1,5 @@
 // Hot path: all bytes to a client pass here.
-import type {Socket} from 'node:net';
+import type {ClientSocket} from './client-socket.ts';
 import {ByteWriter} from '../common/byte-writer.ts';
 import type {Seq} from '../common/ids.ts';
 
@@ -21,7 +21,7 @@ interface Hold {
 /** The one growing buffer of a connection, its holds, and what the socket has not sent yet. */
 export class ConnectionOutput {
   readonly writer = new ByteWriter(initialSize);
-  readonly #socket: Socket;
+  readonly #socket: ClientSocket;
   readonly #onDurable: (seq: Seq, callback: () => void) => void;
   /** Bytes handed to the socket so far: the position of the buffer's first byte. */
   #sent = 0;
@@ -36,7 +36,7 @@ export class ConnectionOutput {
 
   /** `onRoom` is called when a full output has room again. */
   constructor(
-    socket: Socket,
+    socket: ClientSocket,
     onDurable: (seq: Seq, callback: () => void) => void,
     onRoom: () => void,
   ) {

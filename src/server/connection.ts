@@ -1,4 +1,4 @@
-import type {Socket} from 'node:net';
+import type {ClientSocket} from './client-socket.ts';
 import {PgError, internalError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {SingleByteEncoding} from '../common/client-encoding.ts';
@@ -6,7 +6,12 @@ import type {Session} from '../session/contract.ts';
 import {writeError} from '../wire/error-message.ts';
 import {Frame, FrameReader} from '../wire/frame-reader.ts';
 import {MessageCursor} from '../wire/message-cursor.ts';
-import {FrontendType, MAX_STATEMENT_LENGTH, SESSION_LIMITS} from '../wire/protocol.ts';
+import {
+  FIRST_LIMITS,
+  FrontendType,
+  MAX_STATEMENT_LENGTH,
+  SESSION_LIMITS,
+} from '../wire/protocol.ts';
 import {ConnectionOutput} from './connection-output.ts';
 import {CopyInput} from './copy-input.ts';
 import {answersReady, dispatchMessage} from './message-dispatch.ts';
@@ -25,7 +30,7 @@ export interface ConnectionServer extends StartUpServer {
   /** The connection needs nothing of the server any more. */
   forget(connection: PostgresConnection): void;
   /** Goes on with the socket over TLS in a new connection. */
-  startTls(connection: PostgresConnection, socket: Socket): void;
+  startTls(connection: PostgresConnection, socket: ClientSocket): void;
 }
 
 /** Bytes of unread messages at which reading stops while a statement runs. */
@@ -43,7 +48,7 @@ const lingerMs = 10_000;
 
 /** One client: cuts frames, logs in, gives messages to the session, and is the one place where errors become bytes. */
 export class PostgresConnection implements SinkOwner, StartUpOwner {
-  readonly #socket: Socket;
+  readonly #socket: ClientSocket;
   readonly #server: ConnectionServer;
   readonly isTls: boolean;
   readonly #reader = new FrameReader();
@@ -57,6 +62,7 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
   #isPaused = false;
   #isSkipping = false;
   #inputEnded = false;
+  #limits = SESSION_LIMITS;
   /** Type of the message whose promise is pending, 0 if none. */
   #pendingType = 0;
   #pending: Promise<void> | null = null;
@@ -66,7 +72,7 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
   readonly #onDone = (): void => this.#settled();
   readonly #onFailed = (error: unknown): void => this.#settled({error});
 
-  constructor(socket: Socket, server: ConnectionServer, isTls: boolean) {
+  constructor(socket: ClientSocket, server: ConnectionServer, isTls: boolean) {
     this.#socket = socket;
     this.#server = server;
     this.isTls = isTls;
@@ -176,6 +182,18 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
 
   // --- start-up
 
+  resumed(): void {
+    this.#pump();
+  }
+
+  failed(error: unknown): void {
+    this.fatal(this.#known(error));
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === 'closed';
+  }
+
   get remoteAddress(): string {
     return this.#socket.remoteAddress ?? '';
   }
@@ -191,6 +209,7 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
   opened(session: Session): void {
     this.#session = session;
     this.#phase = 'ready';
+    if (this.#socket.sendsPasswordUnasked === true) this.#limits = FIRST_LIMITS;
     this.#stopTimer();
   }
 
@@ -209,7 +228,7 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
   /** Handles one message; false when there is none. */
   #readyStep(): boolean {
     const reader = this.#reader;
-    const frame = reader.next(SESSION_LIMITS);
+    const frame = reader.next(this.#limits);
     if (frame === Frame.incomplete) return false;
     if (frame === Frame.badLength) {
       this.disconnect();
@@ -218,6 +237,7 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
     const {type} = reader;
     const receiver = this.#pendingType === 0 ? null : this.#copy.receiver(this.#session);
     if (frame === Frame.message) {
+      this.#limits = SESSION_LIMITS;
       this.#cursor.reset(reader.buffer, reader.bodyStart, reader.bodyEnd);
       if (receiver !== null) this.#copy.message(receiver, type, this.#cursor);
       else this.#message(type);

@@ -1,22 +1,29 @@
 import type {ByteWriter} from '../common/byte-writer.ts';
 import {PgError} from '../common/errors.ts';
-import {parseScramVerifier, type ScramVerifier} from '../common/scram.ts';
+import {parseScramVerifier} from '../common/scram.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {LoginRole} from '../session/contract.ts';
 import {writeAuthentication, writeSaslMechanisms} from '../wire/backend-messages.ts';
 import type {MessageCursor} from '../wire/message-cursor.ts';
 import {SCRAM_SHA_256, ScramServer} from '../wire/scram-server.ts';
 import type {StartupRequest} from '../wire/startup-packet.ts';
+import type {Credentials} from './auth/credentials.ts';
+import {currentVerifier} from './auth/role-login.ts';
 import type {ServedDatabase} from './server-options.ts';
 
 /** What a login is checked against. */
 export interface LoginContext {
   readonly database: ServedDatabase;
-  readonly isTrusted: boolean;
+  readonly method: LoginMethod;
   readonly mockSecret: Buffer;
+  readonly credentials: Credentials;
+  readonly remoteAddress: string;
 }
 
-/** The authentication of one connection: SCRAM, or trust. Every error is the end of the connection. */
+/** How a client proves itself: not at all, by SCRAM, or by a password (or a token in its place) in clear text. */
+export type LoginMethod = 'trust' | 'scram' | 'password';
+
+/** The authentication of one connection. Every error is the end of the connection. */
 export class Login {
   readonly request: StartupRequest;
   readonly #context: LoginContext;
@@ -32,16 +39,38 @@ export class Login {
 
   /** Asks for the password; true when none is needed and AuthenticationOk is written. */
   begin(): boolean {
-    if (this.#context.isTrusted) {
+    if (this.method === 'trust') {
       writeAuthentication(this.#out, 0);
       return true;
     }
+    if (this.method === 'password') {
+      writeAuthentication(this.#out, 3);
+      return false;
+    }
     const {user} = this.request;
-    const role = this.#context.database.loginRole(user);
-    const verifier = role === undefined ? null : currentVerifier(role);
+    const text = currentVerifier(this.#context.database.loginRole(user));
+    const verifier = text === null ? null : parseScramVerifier(text);
     this.#scram = new ScramServer({user, verifier, mockSecret: this.#context.mockSecret});
     writeSaslMechanisms(this.#out, [SCRAM_SHA_256]);
     return false;
+  }
+
+  get method(): LoginMethod {
+    return this.#context.method;
+  }
+
+  /** Takes the password message; resolves when it is right and AuthenticationOk is written. */
+  async password(cursor: MessageCursor): Promise<void> {
+    const password = cursor.cstring();
+    cursor.finish();
+    const {user} = this.request;
+    const {credentials, remoteAddress} = this.#context;
+    if (password === '') {
+      throw new PgError(SqlState.invalidPassword, 'empty password returned by client');
+    }
+    const role = await credentials.checkPassword(user, password, remoteAddress);
+    if (role === null) throw passwordFailed(user);
+    writeAuthentication(this.#out, 0);
   }
 
   /** Takes a SASL message; true when the password is right and AuthenticationOk is written. */
@@ -104,19 +133,6 @@ export class Login {
 /** The one answer to every failed login. */
 export function passwordFailed(user: string): PgError {
   return new PgError(SqlState.invalidPassword, `password authentication failed for user "${user}"`);
-}
-
-function currentVerifier(role: LoginRole): ScramVerifier | null {
-  if (role.password === null || isExpired(role.validUntil)) return null;
-  return parseScramVerifier(role.password);
-}
-
-function isExpired(validUntil: string | null): boolean {
-  if (validUntil === null || validUntil === 'infinity') return false;
-  if (validUntil === '-infinity') return true;
-  const time = Date.parse(validUntil.replace(/([+-]\d\d)$/, '$1:00'));
-  // What cannot be read lets nobody in.
-  return Number.isNaN(time) || time <= Date.now();
 }
 
 function readMessage(cursor: MessageCursor): string {

@@ -3,7 +3,9 @@ import {createServer, type AddressInfo, type Server, type Socket} from 'node:net
 import type {SecureContext} from 'node:tls';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {Credentials, DEFAULT_TOKEN_SETTINGS, type TokenSettings} from './auth/credentials.ts';
 import {FULL_SIZE} from './connection-output.ts';
+import type {ClientSocket} from './client-socket.ts';
 import {PostgresConnection, type ConnectionServer} from './connection.ts';
 import {ResultEncoders} from './result-encoders.ts';
 import type {ServedDatabase, ServerLogger, ServerOptions} from './server-options.ts';
@@ -25,10 +27,13 @@ export class PostgresServer implements ConnectionServer {
   readonly logger: ServerLogger;
   readonly encoders = new ResultEncoders();
   readonly mockSecret: Buffer;
+  readonly credentials: Credentials;
   readonly #listener: Server;
   readonly #connections = new Set<PostgresConnection>();
   readonly #unauthenticated = new Set<PostgresConnection>();
   readonly #registered = new Map<number, Registered>();
+  /** Process ids of sessions over HTTP. */
+  readonly #reserved = new Set<number>();
   readonly #pids = new Map<PostgresConnection, number>();
   readonly #ending = new Set<Promise<void>>();
   #nextPid = firstPid;
@@ -36,11 +41,17 @@ export class PostgresServer implements ConnectionServer {
   #TLSSocket: typeof import('node:tls').TLSSocket | null = null;
   #isClosing = false;
 
-  constructor(database: ServedDatabase, options: ServerOptions, logger: ServerLogger) {
+  constructor(
+    database: ServedDatabase,
+    options: ServerOptions,
+    logger: ServerLogger,
+    tokens: TokenSettings = DEFAULT_TOKEN_SETTINGS,
+  ) {
     this.database = database;
     this.options = options;
     this.logger = logger;
     this.mockSecret = database.authSecret ?? randomBytes(32);
+    this.credentials = new Credentials(database, this.mockSecret, tokens);
     this.#listener = createServer(
       {
         ...{allowHalfOpen: true, noDelay: true, highWaterMark: FULL_SIZE},
@@ -106,16 +117,36 @@ export class PostgresServer implements ConnectionServer {
     }
   }
 
-  register(connection: PostgresConnection): {readonly pid: number; readonly key: Buffer} {
+  #freePid(): number {
     do {
       this.#nextPid = this.#nextPid >= maxPid ? firstPid : this.#nextPid + 1;
-    } while (this.#registered.has(this.#nextPid));
-    const pid = this.#nextPid;
+    } while (this.#registered.has(this.#nextPid) || this.#reserved.has(this.#nextPid));
+    return this.#nextPid;
+  }
+
+  register(connection: PostgresConnection): {readonly pid: number; readonly key: Buffer} {
+    const pid = this.#freePid();
     const key = randomBytes(cancelKeyLength);
     this.#registered.set(pid, {connection, key});
     this.#pids.set(connection, pid);
     this.#unauthenticated.delete(connection);
     return {pid, key};
+  }
+
+  /** A process id for a session that comes another way than by this listener. */
+  reservePid(): number {
+    const pid = this.#freePid();
+    this.#reserved.add(pid);
+    return pid;
+  }
+
+  releasePid(pid: number): void {
+    this.#reserved.delete(pid);
+  }
+
+  /** Serves a client over a stream that is no socket of this listener. */
+  adopt(stream: ClientSocket, isTls: boolean): void {
+    this.#accept(stream, isTls);
   }
 
   cancel(pid: number, key: Buffer): void {
@@ -148,7 +179,7 @@ export class PostgresServer implements ConnectionServer {
     this.#accept(secure, true);
   }
 
-  #accept(socket: Socket, isTls: boolean): void {
+  #accept(socket: ClientSocket, isTls: boolean): void {
     if (this.#isClosing) {
       socket.destroy();
       return;

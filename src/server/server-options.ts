@@ -19,8 +19,11 @@ export interface ServedDatabase extends SessionHost {
   readonly authSecret?: Buffer;
 }
 
-/** Who must prove himself: `trust-loopback` lets loopback connections in as any existing role. */
-export type AuthMode = 'trust-loopback' | 'scram';
+/**
+ * Who must prove himself, and how: `trust-loopback` lets loopback connections in as any existing role, others by SCRAM;
+ * `password` asks for the password, or a token in its place, in clear text, over TLS or on this machine only.
+ */
+export type AuthMode = 'trust-loopback' | 'scram' | 'password';
 
 /** How the PostgreSQL listener runs. */
 export interface ServerOptions {

@@ -11,9 +11,11 @@ import {
 import {writeOldProtocolError} from '../wire/error-message.ts';
 import {Frame, type FrameReader} from '../wire/frame-reader.ts';
 import {MessageCursor} from '../wire/message-cursor.ts';
-import {PROTOCOL_3_0, SASL_LIMITS} from '../wire/protocol.ts';
+import {PASSWORD_LIMITS, PROTOCOL_3_0, SASL_LIMITS} from '../wire/protocol.ts';
 import {OldProtocolError, parseStartupPacket, type StartupRequest} from '../wire/startup-packet.ts';
-import {Login, passwordFailed} from './login.ts';
+import type {Credentials} from './auth/credentials.ts';
+import {isLoopback} from './auth/role-login.ts';
+import {Login, type LoginMethod, passwordFailed} from './login.ts';
 import type {ServedDatabase, ServerOptions} from './server-options.ts';
 
 /** What the start of a connection needs of the server. */
@@ -21,6 +23,7 @@ export interface StartUpServer {
   readonly database: ServedDatabase;
   readonly options: ServerOptions;
   readonly mockSecret: Buffer;
+  readonly credentials: Credentials;
   /** Raises 53300 when no slot is left; null before the role is known. */
   requireSlot(isSuperuser: boolean | null): void;
   cancel(pid: number, key: Buffer): void;
@@ -41,6 +44,11 @@ export interface StartUpOwner {
   finish(): void;
   /** Closes without a word. */
   disconnect(): void;
+  /** A step that waited is done. */
+  resumed(): void;
+  /** A step that waited failed: writes the error and closes. */
+  failed(error: unknown): void;
+  readonly isClosed: boolean;
 }
 
 /** From the first packet to ReadyForQuery (PostgreSQL 55.2.1). */
@@ -50,6 +58,8 @@ export class StartUp {
   readonly #out: ByteWriter;
   readonly #sink: ResultSink;
   #login: Login | null = null;
+  /** A password is checked: the next message waits. */
+  #isChecking = false;
   #sawSslRequest = false;
   #sawGssRequest = false;
 
@@ -62,6 +72,8 @@ export class StartUp {
 
   /** Handles one packet; false when it is not complete. What it throws is FATAL. */
   step(reader: FrameReader): boolean {
+    if (this.#isChecking) return false;
+    if (this.#login?.method === 'password') return this.#passwordStep(this.#login, reader);
     if (this.#login !== null) return this.#loginStep(this.#login, reader);
     const frame = reader.nextStartup();
     if (frame === Frame.incomplete) return false;
@@ -112,15 +124,54 @@ export class StartUp {
 
   #begin(request: StartupRequest): void {
     const {minorVersion, protocolOptions} = request;
-    const {database, mockSecret, options} = this.#server;
+    const {database, mockSecret, credentials} = this.#server;
     if (minorVersion > 0 || protocolOptions.length > 0) {
       writeNegotiateProtocolVersion(this.#out, PROTOCOL_3_0, protocolOptions);
     }
     this.#server.requireSlot(null);
-    const isTrusted = options.auth === 'trust-loopback' && isLoopback(this.#owner.remoteAddress);
-    const login = new Login(request, {database, isTrusted, mockSecret}, this.#out);
+    const method = this.#method();
+    const {remoteAddress} = this.#owner;
+    const context = {database, method, mockSecret, credentials, remoteAddress};
+    const login = new Login(request, context, this.#out);
     this.#login = login;
     if (login.begin()) this.#open(login);
+  }
+
+  /** Passwords in clear text are taken over TLS or on this machine only. */
+  #method(): LoginMethod {
+    const {auth} = this.#server.options;
+    const {remoteAddress, isTls} = this.#owner;
+    const isLocal = isLoopback(remoteAddress);
+    if (auth === 'trust-loopback' && isLocal) return 'trust';
+    if (auth !== 'password') return 'scram';
+    if (isTls || isLocal) return 'password';
+    throw new PgError(
+      SqlState.invalidAuthorizationSpecification,
+      'password authentication requires an encrypted connection',
+    );
+  }
+
+  #passwordStep(login: Login, reader: FrameReader): boolean {
+    const frame = reader.next(PASSWORD_LIMITS);
+    if (frame === Frame.incomplete) return false;
+    if (frame === Frame.unknownType) {
+      throw new PgError(
+        SqlState.protocolViolation,
+        `expected password response, got message type ${reader.type}`,
+      );
+    }
+    if (frame !== Frame.message) throw passwordFailed(login.request.user);
+    const cursor = new MessageCursor();
+    cursor.reset(reader.buffer, reader.bodyStart, reader.bodyEnd);
+    this.#isChecking = true;
+    const opened = login.password(cursor).then(() => {
+      this.#isChecking = false;
+      if (this.#owner.isClosed) return;
+      this.#open(login);
+      this.#owner.resumed();
+    });
+    opened.catch((error: unknown) => this.#owner.failed(error));
+    return false;
   }
 
   #loginStep(login: Login, reader: FrameReader): boolean {
@@ -155,10 +206,6 @@ export class StartUp {
     writeBackendKeyData(this.#out, pid, key);
     writeReadyForQuery(this.#out, 'I');
   }
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
 }
 
 /** Each request for encryption may come once; again, its code is taken for a version. */

@@ -48,6 +48,13 @@ export const SESSION_LIMITS: FrameLimits = frameLimits([
   ['CDEHSXcf', smallLimit],
 ]);
 
+/** Limits of the first message of a client that may send a password without being asked. */
+export const FIRST_LIMITS: FrameLimits = frameLimits([
+  ['BPQFd', largeLimit],
+  ['CDEHSXcf', smallLimit],
+  ['p', MAX_PASSWORD_LENGTH],
+]);
+
 /** Limits while a SASL answer is awaited. */
 export const SASL_LIMITS: FrameLimits = frameLimits([['p', MAX_SASL_LENGTH + 4]]);
 

@@ -1,11 +1,15 @@
 import {connect} from 'node:net';
 import {once} from 'node:events';
 import t from 'tap';
-import {HttpServer} from '../../src/server/http.ts';
+import {DEFAULT_HTTP_SETTINGS} from '../../src/server/http/http-options.ts';
+import {HttpServer} from '../../src/server/http/http-server.ts';
 
 t.test('health and readiness', async t => {
   let isReady = false;
-  const http = new HttpServer({listen: '127.0.0.1', port: 0, isReady: () => isReady});
+  const http = new HttpServer({
+    ...{listen: '127.0.0.1', port: 0, isReady: () => isReady, auth: 'scram', tls: null},
+    ...{settings: DEFAULT_HTTP_SETTINGS, engine: null},
+  });
   await http.listen();
   t.teardown(() => http.close());
   const url = `http://127.0.0.1:${http.port}`;

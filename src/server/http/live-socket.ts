@@ -1,0 +1,304 @@
+import type {IncomingMessage} from 'node:http';
+import type {WebSocket} from 'ws';
+import {internalError, PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {Access, Identity} from './access.ts';
+import {claimOf} from './access.ts';
+import {errorObject} from './answer-sink.ts';
+import {FrameOutput} from './frame-output.ts';
+import {HeldOutput} from './held-output.ts';
+import {HttpError} from './http-error.ts';
+import type {HttpEngine, HttpOptions} from './http-options.ts';
+import {HttpSession} from './http-session.ts';
+import {type LiveMessage, readLiveMessage, type RequestId} from './live-message.ts';
+import {LiveSubscriptions} from './live-subscriptions.ts';
+import {runStatements} from './run-statements.ts';
+import {SocketSink} from './socket-sink.ts';
+
+/** What a live WebSocket needs of its server. */
+export interface LiveSocketHost {
+  readonly options: HttpOptions;
+  readonly engine: HttpEngine;
+  readonly access: Access;
+  /** The socket is closed; the promise resolves when its sessions have ended. */
+  onEnd(ended: Promise<void>): void;
+}
+
+/** Close codes of our own (RFC 6455 7.4.2). */
+export const CloseCode = {
+  protocolError: 1002,
+  unsupportedData: 1003,
+  unauthenticated: 4001,
+  expired: 4003,
+  ended: 4004,
+} as const;
+
+const protocolVersion = 1;
+/** Requests that wait for their turn at which no more are read. */
+const maxQueued = 64;
+const maxTimerMs = 0x7fff_ffff;
+
+type Hello = Extract<LiveMessage, {type: 'hello'}>;
+
+/** One client of `/ws`: who it is, its session, its requests one after another, its live queries. */
+export class LiveSocket {
+  readonly webSocket: WebSocket;
+  readonly #request: IncomingMessage;
+  readonly #host: LiveSocketHost;
+  readonly #frames: FrameOutput;
+  readonly #output: HeldOutput;
+  readonly #sink: SocketSink;
+  readonly #subscriptions: LiveSubscriptions;
+  #identity: Identity | null = null;
+  #opened: HttpSession | null = null;
+  #timer: NodeJS.Timeout;
+  #tail: Promise<void> = Promise.resolve();
+  #queued = 0;
+  #isHelloing = false;
+  #isClosed = false;
+
+  constructor(webSocket: WebSocket, request: IncomingMessage, host: LiveSocketHost) {
+    this.webSocket = webSocket;
+    this.#request = request;
+    this.#host = host;
+    const {database} = host.engine;
+    this.#frames = new FrameOutput(webSocket, () => this.#onRoom());
+    const frames = this.#frames;
+    const target = {
+      write: (chunk: string | Uint8Array) => frames.data(chunk as string),
+      get isFull() {
+        return frames.isFull;
+      },
+    };
+    this.#output = new HeldOutput(target, (seq, callback) => {
+      database.onDurable(seq, callback);
+      database.hurry?.();
+    });
+    this.#sink = new SocketSink(this.#output, error => this.#sessionEnded(error));
+    this.#subscriptions = new LiveSubscriptions(frames, host.options.settings.maxSubscriptions);
+    this.#timer = setTimeout(
+      () => this.end('no hello in time', CloseCode.unauthenticated),
+      host.options.settings.helloTimeoutMs,
+    ).unref();
+    webSocket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
+    webSocket.on('close', () => this.#onClose());
+  }
+
+  get subscriptionCount(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** Says goodbye and closes. */
+  end(reason: string, code: number): void {
+    this.#subscriptions.flush();
+    this.#send({type: 'bye', reason});
+    this.webSocket.close(code, reason);
+    // Who does not answer the closing frame is not waited for.
+    setTimeout(() => this.webSocket.terminate(), 2000).unref();
+    this.#onClose();
+  }
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.#isClosed) return;
+    if (isBinary) {
+      this.end('text frames only', CloseCode.unsupportedData);
+      return;
+    }
+    let message: LiveMessage;
+    try {
+      message = readLiveMessage(data.toString());
+      this.#dispatch(message);
+    } catch (error) {
+      this.#fail(null, error);
+      this.end('protocol error', CloseCode.protocolError);
+    }
+  }
+
+  #dispatch(message: LiveMessage): void {
+    if (message.type === 'hello') {
+      if (this.#isHelloing) throw protocolError('hello was said');
+      this.#isHelloing = true;
+      void this.#hello(message);
+      return;
+    }
+    if (message.type === 'ping') {
+      this.#send({type: 'pong'});
+      return;
+    }
+    if (!this.#isHelloing) throw protocolError('the first message must be hello');
+    switch (message.type) {
+      case 'ack':
+        if (!this.#frames.acknowledge(message.bytes))
+          throw protocolError('more bytes acknowledged than were sent');
+        return;
+      case 'cancel':
+        this.#opened?.session.cancel();
+        return;
+      case 'auth':
+        void this.#renew(message.token);
+        return;
+      case 'sql':
+        this.#inTurn(message.id, () => this.#sql(message));
+        return;
+      case 'sub':
+        this.#inTurn(message.id, async () => {
+          const answer = await this.#subscriptions.open(this.#opened!.session, message);
+          // It may be gone while the query was planned.
+          if (this.#isClosed) this.#subscriptions.closeAll();
+          else this.#send(answer);
+        });
+        return;
+      case 'unsub':
+        this.#inTurn(message.id, async () => {
+          this.#subscriptions.close(message.id);
+          this.#send({type: 'unsubscribed', id: message.id});
+        });
+    }
+  }
+
+  // --- who it is
+
+  async #hello(hello: Hello): Promise<void> {
+    try {
+      const {user, password, token} = hello;
+      const isNamed = user !== null || token !== null;
+      const claim = isNamed ? {user, password, token} : claimOf(this.#request);
+      const identity = await this.#host.access.identify(claim, this.#request);
+      if (this.#isClosed) return;
+      this.#frames.window = hello.window;
+      this.#opened = new HttpSession(
+        ...([this.#host.engine, identity, hello.database, this.#request, this.#sink] as const),
+      );
+      this.#welcome(identity, hello);
+    } catch (error) {
+      this.#fail(null, error);
+      this.end('authentication failed', CloseCode.unauthenticated);
+    }
+  }
+
+  #welcome(identity: Identity, hello: Hello): void {
+    const {settings} = this.#host.options;
+    this.#accept(identity);
+    this.#send({
+      ...{type: 'welcome', version: protocolVersion, session: this.#opened!.session.pid},
+      ...{user: identity.role.name, database: hello.database, window: hello.window},
+      expires: expiryText(identity),
+      limits: {subscriptions: settings.maxSubscriptions, message_bytes: 1024 * 1024},
+    });
+  }
+
+  /** From now on it is this role, until its token ends. */
+  #accept(identity: Identity): void {
+    this.#identity = identity;
+    clearTimeout(this.#timer);
+    if (identity.expiresAt === null) return;
+    const ms = Math.min(Math.max(0, identity.expiresAt - Date.now()), maxTimerMs);
+    this.#timer = setTimeout(
+      () => this.end('the token has expired', CloseCode.expired),
+      ms,
+    ).unref();
+  }
+
+  /** Another token of the same role: nothing that is open is touched. */
+  async #renew(token: string): Promise<void> {
+    try {
+      const claim = {user: null, password: null, token};
+      const identity = await this.#host.access.identify(claim, this.#request);
+      if (this.#isClosed) return;
+      if (this.#identity === null || identity.role.oid !== this.#identity.role.oid) {
+        throw new PgError(
+          SqlState.invalidAuthorizationSpecification,
+          'the token is not of the role of this connection',
+        );
+      }
+      this.#accept(identity);
+      this.#send({type: 'auth', user: identity.role.name, expires: expiryText(identity)});
+    } catch (error) {
+      this.#fail(null, error);
+    }
+  }
+
+  // --- requests
+
+  /** The session does one thing at a time: requests wait for each other, and reading stops when many do. */
+  #inTurn(id: RequestId, work: () => Promise<void>): void {
+    if (++this.#queued >= maxQueued) this.webSocket.pause();
+    this.#tail = this.#tail.then(async () => {
+      try {
+        if (this.#isClosed) return;
+        if (this.#opened === null) throw protocolError('wait for welcome first');
+        await work();
+      } catch (error) {
+        this.#fail(id, error);
+      } finally {
+        if (--this.#queued < maxQueued && this.webSocket.isPaused) this.webSocket.resume();
+      }
+    });
+  }
+
+  async #sql({id, sql, params}: Extract<LiveMessage, {type: 'sql'}>): Promise<void> {
+    const startedAt = performance.now();
+    this.#sink.begin(JSON.stringify(id));
+    try {
+      await runStatements(this.#opened!.session, sql, params);
+    } finally {
+      await this.#output.settled();
+    }
+    const ms = Number((performance.now() - startedAt).toFixed(3));
+    this.#send({type: 'done', id, ms});
+  }
+
+  #onRoom(): void {
+    this.#output.wake();
+    this.#subscriptions.wake();
+  }
+
+  // --- the end
+
+  #sessionEnded(error: PgError): void {
+    if (this.#isClosed) return;
+    this.#fail(null, error);
+    this.end('the session has ended', CloseCode.ended);
+  }
+
+  #onClose(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#subscriptions.closeAll();
+    this.#output.close();
+    this.#host.onEnd(this.#endSession());
+  }
+
+  async #endSession(): Promise<void> {
+    this.#opened?.session.cancel();
+    await this.#tail;
+    await this.#opened?.end();
+  }
+
+  #fail(id: RequestId | null, thrown: unknown): void {
+    const error = this.#known(thrown);
+    const object = {type: 'error', ...(id === null ? {} : {id}), error: errorObject(error)};
+    this.#send(object);
+  }
+
+  #known(thrown: unknown): PgError {
+    if (thrown instanceof HttpError) return thrown.error;
+    if (thrown instanceof PgError) return thrown;
+    this.#host.engine.logger.error({err: thrown}, 'internal error of a WebSocket');
+    return internalError(thrown instanceof Error ? thrown.message : String(thrown), thrown);
+  }
+
+  #send(message: object): void {
+    this.#subscriptions.flush();
+    this.#frames.control(JSON.stringify(message));
+  }
+}
+
+function expiryText({expiresAt}: Identity): string | null {
+  return expiresAt === null ? null : new Date(expiresAt).toISOString();
+}
+
+function protocolError(message: string): PgError {
+  return new PgError(SqlState.protocolViolation, message);
+}
