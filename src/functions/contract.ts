@@ -16,6 +16,18 @@ export interface EvalContext {
   readonly random: RandomPort;
   /** Functions of upper layers by prosrc (pg_notify, pg_backend_pid, system.flush ...). */
   readonly extern: ExternPort;
+  /** Who evaluates now, for functions that may take long; missing: nobody can repeat. */
+  readonly repeat?: RepeatPort;
+}
+
+/** Kept by operators that repeat an evaluation after a WaitSignal. */
+export interface RepeatPort {
+  /** Whether the evaluation under way is repeated when a function throws WaitSignal. */
+  isRepeatable: boolean;
+  /** Counts evaluations that came to their end. */
+  evaluation: number;
+  /** Time that slow functions have held the process in this turn. */
+  spentMs: number;
 }
 
 /** Microseconds since 2000-01-01 UTC. */

@@ -7,7 +7,8 @@ import {characterCount} from '../types/text-compare.ts';
 import type {FunctionCode, SetFunctionCode} from './contract.ts';
 import type {LikePattern} from './like.ts';
 import {compileLike} from './like.ts';
-import {invalidOption, RegexCache} from './regex.ts';
+import type {RegexMatch} from './regex.ts';
+import {groupCount, groupText, invalidOption, RegexCache} from './regex.ts';
 import {similarToRegex} from './similar.ts';
 import type {FunctionTable} from './table.ts';
 import {alias} from './table.ts';
@@ -41,8 +42,8 @@ function bytesLike(isNegated: boolean): FunctionCode {
 
 function regex(isNegated: boolean, flags: string): FunctionCode {
   return {
-    fnTyped: () => {
-      const cache = new RegexCache();
+    fnTyped: types => {
+      const cache = new RegexCache(types.context);
       return (text: string, pattern: string) => cache.test(text, pattern, flags) !== isNegated;
     },
   };
@@ -101,24 +102,22 @@ function* matchesOf(
   pattern: string,
   options: string,
   start = 0,
-): Generator<RegExpExecArray> {
-  const search = cache.get(pattern, options).for(text);
+): Generator<RegexMatch> {
   let at = start;
-  while (at <= text.length) {
-    search.lastIndex = at;
-    const match = search.exec(text);
+  for (;;) {
+    const match = cache.find(text, pattern, options, at);
     if (match === null) return;
     yield match;
-    const end = match.index + match[0].length;
-    at =
-      match[0] === ''
-        ? end + (text.codePointAt(end) !== undefined && text.codePointAt(end)! > 0xffff ? 2 : 1)
-        : end;
+    const [from, end] = match.places as [number, number];
+    const isWide = from === end && (text.codePointAt(end) ?? 0) > 0xffff;
+    at = from < end ? end : isWide ? end + 2 : end + 1;
   }
 }
 
-function groupsOf(match: RegExpExecArray): PgArray {
-  return PgArray.of(match.length === 1 ? [match[0]] : match.slice(1).map(group => group ?? null));
+function groupsOf(match: RegexMatch): PgArray {
+  const count = groupCount(match);
+  if (count === 0) return PgArray.of([groupText(match, 0)]);
+  return PgArray.of(Array.from({length: count}, (_, index) => groupText(match, index + 1)));
 }
 
 function regexpMatch(cache: RegexCache, text: string, pattern: string, flags: string): Datum {
@@ -135,12 +134,12 @@ function regexpMatch(cache: RegexCache, text: string, pattern: string, flags: st
 }
 
 /** The replacement text: \1 to \9, \& and \\. */
-function expand(replacement: string, match: RegExpExecArray): string {
+function expand(replacement: string, match: RegexMatch): string {
   if (!replacement.includes('\\')) return replacement;
   return replacement.replace(/\\([1-9&\\])?/g, (whole, what: string | undefined) => {
     if (what === undefined) return whole;
     if (what === '\\') return '\\';
-    return what === '&' ? match[0] : (match[Number(what)] ?? '');
+    return groupText(match, what === '&' ? 0 : Number(what)) ?? '';
   });
 }
 
@@ -164,8 +163,8 @@ function replaceMatches(
   for (const match of matchesOf(cache, text, pattern, how.flags, offsetOf(text, how.start))) {
     number++;
     if (how.nth !== 0 && number < how.nth) continue;
-    result += text.slice(from, match.index) + expand(replacement, match);
-    from = match.index + match[0].length;
+    result += text.slice(from, match.places[0]) + expand(replacement, match);
+    from = match.places[1]!;
     if (how.nth !== 0) break;
   }
   return result + text.slice(from);
@@ -189,7 +188,7 @@ function checkAtLeast(name: string, value: number, least: number): void {
 }
 
 const withCache = (make: (cache: RegexCache) => (...args: never[]) => Datum): FunctionCode => ({
-  fnTyped: () => make(new RegexCache()),
+  fnTyped: types => make(new RegexCache(types.context)),
 });
 
 function replaceFlagged(
@@ -259,29 +258,12 @@ function instr(
       nth,
     });
     if (found === null) return 0;
-    const group = found.length === 1 && subexpr === 1 ? 0 : subexpr;
-    if (group >= found.length) return 0;
-    const part = groupStart(cache, text, found, pattern, flags, group);
-    return part === -1
-      ? 0
-      : characterCount(text.slice(0, end === 1 ? part + found[group]!.length : part)) + 1;
+    const count = groupCount(found);
+    const group = count === 0 && subexpr === 1 ? 0 : subexpr;
+    if (group > count) return 0;
+    const place = found.places[2 * group + (end === 1 ? 1 : 0)]!;
+    return place === -1 ? 0 : characterCount(text.slice(0, place)) + 1;
   };
-}
-
-function groupStart(
-  cache: RegexCache,
-  text: string,
-  match: RegExpExecArray,
-  pattern: string,
-  flags: string,
-  group: number,
-): number {
-  if (group === 0) return match.index;
-  if (match[group] === undefined) return -1;
-  const search = cache.get(pattern, flags).for(text);
-  const indexed = new RegExp(search.source, `${search.flags}d`);
-  indexed.lastIndex = match.index;
-  return indexed.exec(text)!.indices![group]![0];
 }
 
 function nthMatch(
@@ -289,7 +271,7 @@ function nthMatch(
   text: string,
   pattern: string,
   how: ReplaceOptions,
-): RegExpExecArray | null {
+): RegexMatch | null {
   let number = 0;
   for (const match of matchesOf(cache, text, pattern, how.flags, offsetOf(text, how.start)))
     if (++number === how.nth) return match;
@@ -308,7 +290,8 @@ function substr(
       start,
       nth,
     });
-    return found?.[found.length === 1 && group === 1 ? 0 : group] ?? null;
+    if (found === null) return null;
+    return groupText(found, groupCount(found) === 0 && group === 1 ? 0 : group);
   };
 }
 
@@ -323,13 +306,9 @@ function split(
   const parts: string[] = [];
   let from = 0;
   for (const match of matchesOf(cache, text, pattern, noGlobal(flags, name))) {
-    const end = match.index + match[0].length;
-    if (
-      match[0] === '' &&
-      (match.index === 0 || match.index >= text.length || match.index === from)
-    )
-      continue;
-    parts.push(text.slice(from, match.index));
+    const [start, end] = match.places as [number, number];
+    if (start === end && (start === 0 || start >= text.length || start === from)) continue;
+    parts.push(text.slice(from, start));
     from = end;
   }
   parts.push(text.slice(from));
@@ -338,7 +317,7 @@ function split(
 
 const textSubstring = withCache(cache => (text: string, pattern: string): Datum => {
   for (const match of matchesOf(cache, text, pattern, ''))
-    return (match.length > 1 ? match[1] : match[0]) ?? null;
+    return groupText(match, groupCount(match) > 0 ? 1 : 0);
   return null;
 });
 
@@ -423,6 +402,7 @@ export const patternFunctions: FunctionTable = {
 
 const matches: SetFunctionCode = {
   create: () => {
+    // Rows are pulled one by one: nobody repeats a pull.
     const cache = new RegexCache();
     return function* rows(args): Generator<Datum> {
       const [text, pattern, flags] = args as [string, string, string?];
@@ -437,6 +417,7 @@ const matches: SetFunctionCode = {
 
 const splitTable: SetFunctionCode = {
   create: () => {
+    // Rows are pulled one by one: nobody repeats a pull.
     const cache = new RegexCache();
     return args =>
       split(
