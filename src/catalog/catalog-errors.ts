@@ -29,6 +29,13 @@ export function clashError(descriptor: Descriptor, relation?: string): PgError {
       );
     case 'liveQuery':
       return new PgError(SqlState.duplicateObject, `live query "${name}" already exists`);
+    case 'policy':
+      return new PgError(
+        SqlState.duplicateObject,
+        `policy "${name}" for table "${relation ?? ''}" already exists`,
+      );
+    case 'defaultAcl':
+      return new PgError(SqlState.duplicateObject, 'these default privileges were changed already');
     case 'type':
     case 'role':
     case 'storage':

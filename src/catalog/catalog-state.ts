@@ -5,6 +5,7 @@ import type {
   Descriptor,
   FunctionDescriptor,
   IndexDescriptor,
+  PolicyDescriptor,
   RelationDescriptor,
 } from './descriptors.ts';
 import {clashError} from './catalog-errors.ts';
@@ -35,6 +36,7 @@ export interface CatalogState {
   readonly indexes: PersistentMap<Oid, readonly IndexDescriptor[]>;
   readonly constraints: PersistentMap<Oid, readonly ConstraintDescriptor[]>;
   readonly referencing: PersistentMap<Oid, readonly ConstraintDescriptor[]>;
+  readonly policies: PersistentMap<Oid, readonly PolicyDescriptor[]>;
 }
 
 /** A state without objects. */
@@ -53,6 +55,8 @@ export function emptyState(): CatalogState {
       function: PersistentMap.empty(),
       liveQuery: PersistentMap.empty(),
       storage: PersistentMap.empty(),
+      policy: PersistentMap.empty(),
+      defaultAcl: PersistentMap.empty(),
     },
     relations: PersistentMap.empty(),
     relationNames: PersistentMap.empty(),
@@ -63,6 +67,7 @@ export function emptyState(): CatalogState {
     indexes: PersistentMap.empty(),
     constraints: PersistentMap.empty(),
     referencing: PersistentMap.empty(),
+    policies: PersistentMap.empty(),
   };
 }
 
@@ -127,6 +132,9 @@ function removeObject(draft: Draft, old: Descriptor): void {
         draft.referencing = withoutOid(draft.referencing, old.referencedTable, old.oid);
       }
       break;
+    case 'policy':
+      draft.policies = withoutOid(draft.policies, old.table, old.oid);
+      break;
     default:
       draft.names = draft.names.delete(nameKey(old));
   }
@@ -162,6 +170,13 @@ function addObject(draft: Draft, descriptor: Descriptor): void {
       if (descriptor.type === 'f') {
         draft.referencing = withItem(draft.referencing, descriptor.referencedTable, descriptor);
       }
+      break;
+    }
+    case 'policy': {
+      const siblings = draft.policies.get(descriptor.table) ?? [];
+      if (siblings.some(other => other.name === descriptor.name))
+        throw clashError(descriptor, draft.relations.get(descriptor.table)?.name);
+      draft.policies = withItem(draft.policies, descriptor.table, descriptor);
       break;
     }
     default: {

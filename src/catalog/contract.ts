@@ -4,10 +4,12 @@ import type {StaticData} from './static-data.ts';
 import type {
   ConstraintDescriptor,
   DatabaseDescriptor,
+  DefaultAclDescriptor,
   Descriptor,
   FunctionDescriptor,
   IndexDescriptor,
   LiveQueryDescriptor,
+  PolicyDescriptor,
   RelationDescriptor,
   RoleDescriptor,
   SchemaDescriptor,
@@ -121,6 +123,11 @@ export interface CatalogSnapshot extends TypeLookup {
   /** Foreign keys of other tables (and itself) that reference this table. */
   referencingConstraints(table: Oid): readonly ConstraintDescriptor[];
   constraintByOid(oid: Oid): ConstraintDescriptor | undefined;
+  /** Row-level security policies of a table. */
+  policiesOf(table: Oid): readonly PolicyDescriptor[];
+  policies(): readonly PolicyDescriptor[];
+  /** What ALTER DEFAULT PRIVILEGES left. */
+  defaultAcls(): readonly DefaultAclDescriptor[];
   typeByName(schema: Oid, name: string): TypeInstance | undefined;
   typeDescriptorByOid(oid: Oid): TypeDescriptor | undefined;
   /** Schema of any type, built-in (pg_catalog) or user-made. */

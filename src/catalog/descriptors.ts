@@ -157,6 +157,32 @@ export interface TableDescriptor extends CatalogObject {
   readonly forceRowSecurity: boolean;
 }
 
+/** A row-level security policy of a table (pg_policy); `owner` is the table's at its making, rights follow the table. */
+export interface PolicyDescriptor extends CatalogObject {
+  readonly kind: 'policy';
+  readonly table: Oid;
+  /** '*' ALL, 'r' SELECT, 'a' INSERT, 'w' UPDATE, 'd' DELETE. */
+  readonly command: '*' | 'r' | 'a' | 'w' | 'd';
+  readonly isPermissive: boolean;
+  /** Role OIDs, 0 = PUBLIC. */
+  readonly roles: readonly Oid[];
+  /** The name of its table when it was made: its expressions qualify columns of the row by it. */
+  readonly rowName: string;
+  /** Deparsed USING expression, names outside pg_catalog with their schema; null if none. */
+  readonly usingText: string | null;
+  /** Deparsed WITH CHECK expression or null. */
+  readonly checkText: string | null;
+}
+
+/** What ALTER DEFAULT PRIVILEGES left for objects that `owner` will make (pg_default_acl). */
+export interface DefaultAclDescriptor extends CatalogObject {
+  readonly kind: 'defaultAcl';
+  /** 0 = in any schema. */
+  readonly schema: Oid;
+  /** 'r' tables and views, 'S' sequences, 'f' functions, 'T' types, 'n' schemas. */
+  readonly objectType: 'r' | 'S' | 'f' | 'T' | 'n';
+}
+
 export interface ViewDescriptor extends CatalogObject {
   readonly kind: 'view';
   readonly schema: Oid;
@@ -253,7 +279,9 @@ export type Descriptor =
   | TypeDescriptor
   | FunctionDescriptor
   | LiveQueryDescriptor
-  | StorageDescriptor;
+  | StorageDescriptor
+  | PolicyDescriptor
+  | DefaultAclDescriptor;
 
 /** A built-in relation (pg_catalog, information_schema, system): rows are computed from the snapshot. */
 export interface SystemRelationDescriptor {

@@ -10,7 +10,9 @@ import type {
   Descriptor,
   FunctionDescriptor,
   IndexDescriptor,
+  DefaultAclDescriptor,
   LiveQueryDescriptor,
+  PolicyDescriptor,
   RelationDescriptor,
   RoleDescriptor,
   SchemaDescriptor,
@@ -168,6 +170,15 @@ export class Snapshot implements CatalogSnapshot {
   }
   referencingConstraints(table: Oid): readonly ConstraintDescriptor[] {
     return this.#state.referencing.get(table) ?? none;
+  }
+  policiesOf(table: Oid): readonly PolicyDescriptor[] {
+    return this.#state.policies.get(table) ?? none;
+  }
+  policies(): readonly PolicyDescriptor[] {
+    return this.list('policy');
+  }
+  defaultAcls(): readonly DefaultAclDescriptor[] {
+    return this.list('defaultAcl');
   }
   constraintByOid(constraint: Oid): ConstraintDescriptor | undefined {
     return this.#find('constraint', constraint);

@@ -10,30 +10,44 @@ import type {RunContext} from './operator.ts';
 /** Longest text of a value in a failing-row detail, in characters (PostgreSQL cuts at 64 bytes). */
 const VALUE_LIMIT = 64;
 
-/** NOT NULL and CHECK constraints of a target table over its new rows. */
+/** NOT NULL and CHECK constraints of a target table over its new rows. Where policies bind, no error shows a row. */
 export class RowConstraints {
   readonly #checks: readonly RowCheck[];
   readonly #conditions: CompiledRow;
+  readonly #hidesRows: boolean;
 
   constructor(checks: readonly RowCheck[], env: ExecEnv) {
-    this.#checks = checks;
-    this.#conditions = env.compiler.row(checks.map(check => check.condition));
+    this.#checks = checks.filter(check => check.isPolicy !== true);
+    this.#conditions = env.compiler.row(this.#checks.map(check => check.condition));
+    this.#hidesRows = this.#checks.length < checks.length;
   }
 
   /** Throws 23502 or 23514 as PostgreSQL words them. */
   verify(run: RunContext, table: TableStorage, row: readonly Datum[]): void {
     const {columns} = table;
     for (let i = 0; i < columns.length; i++) {
-      if (columns[i]!.isNotNull && row[i] === null) throw notNullViolation(run, table, row, i);
+      if (columns[i]!.isNotNull && row[i] === null)
+        throw this.#shown(notNullViolation(run, table, row, i));
     }
     if (this.#checks.length === 0) return;
     const results = this.#conditions(run, row);
     for (let i = 0; i < results.length; i++) {
       const check = this.#checks[i]!;
       if (check.isView === true) {
-        if (results[i] !== true) throw viewCheckViolation(run, table, row, check.name);
-      } else if (results[i] === false) throw checkViolation(run, table, row, check.name);
+        if (results[i] !== true) throw this.#shown(viewCheckViolation(run, table, row, check.name));
+      } else if (results[i] === false)
+        throw this.#shown(checkViolation(run, table, row, check.name));
     }
+  }
+
+  /** 23505; its key is a part of a row, too. */
+  duplicate(run: RunContext, table: TableStorage, conflict: KeyConflict): PgError {
+    return this.#shown(uniqueViolation(run, table, conflict));
+  }
+
+  #shown(error: PgError): PgError {
+    if (!this.#hidesRows) return error;
+    return new PgError(error.code, error.message, {...error.fields, detail: undefined});
   }
 }
 

@@ -2,6 +2,7 @@ import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {IndexDescriptor, TableDescriptor} from '../catalog/descriptors.ts';
 import {SchemaOid} from '../catalog/well-known.ts';
 import {featureNotSupported} from '../common/errors.ts';
+import {oid} from '../common/ids.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
 import type {ExprRun} from '../expr/run.ts';
@@ -73,6 +74,8 @@ function indexBinding(engine: Engine, catalog: CatalogSnapshot): Binding {
       searchPath: [SchemaOid.pgCatalog],
       format: defaultFormatSettings,
       parameterTypes: [],
+      role: oid(0),
+      rowSecurity: 'ignored',
       library: engine.library,
       evaluate: (expr): Datum =>
         new ExprCompiler(engine.library, catalog, engine.factories).scalar(expr)({

@@ -16,10 +16,13 @@ export class StoredPlan implements PlanEntry {
   readonly catalog: CatalogSnapshot;
   /** Evaluated at Bind for their errors. */
   readonly bindChecks: readonly BoundExpr[];
+  /** The role and row_security that it is for; null = any. */
+  readonly roleKey: string | null;
   readonly #free: PlanInstance[] = [];
 
-  constructor(plan: QueryPlan, catalog: CatalogSnapshot) {
+  constructor(plan: QueryPlan, catalog: CatalogSnapshot, roleKey: string) {
     this.plan = plan;
+    this.roleKey = plan.dependsOnRole ? roleKey : null;
     this.catalog = catalog;
     this.shape = plan.returnsRows ? shapeOf(plan.columns) : null;
     this.bindChecks = plan.parameterTypes.length === 0 ? [] : bindTimeExpressions(plan.root);

@@ -41,6 +41,8 @@ export class Planner implements StatementPlanner {
     return {
       catalog,
       searchPath: session.searchPath(),
+      role: session.currentRole,
+      rowSecurity: this.#rowSecurity(),
       format: session.evalContext.format,
       parameterTypes,
       library: engine.library,
@@ -51,6 +53,24 @@ export class Planner implements StatementPlanner {
     };
   }
 
+  /** What plans under row-level security depend on: the role and row_security. */
+  get roleKey(): string {
+    this.#environmentKey();
+    return this.#roleKey;
+  }
+
+  #isForRole(entry: PlanEntry): boolean {
+    return entry.roleKey === null || entry.roleKey === this.roleKey;
+  }
+
+  #makeRoleKey(): string {
+    return `${this.#session.currentRole}${this.#rowSecurity()}`;
+  }
+
+  #rowSecurity(): 'on' | 'off' {
+    return this.#session.settings.raw('row_security') === 'off' ? 'off' : 'on';
+  }
+
   /** Evaluates an expression without columns now. */
   evaluate(expr: BoundExpr, params: readonly Datum[], slots: readonly Datum[] = NO_SLOTS): Datum {
     const {engine, transaction, evalContext} = this.#session;
@@ -59,6 +79,7 @@ export class Planner implements StatementPlanner {
   }
 
   #keyBase = '';
+  #roleKey = '';
   #keyCatalog: object | null = null;
   #keyRole = -1;
   #keyVersion = -1;
@@ -81,6 +102,7 @@ export class Planner implements StatementPlanner {
           ? session.currentUser
           : '';
       const temp = session.schemaExists(tempSchemaName(session.pid)) ? session.pid : '';
+      this.#roleKey = this.#makeRoleKey();
       this.#keyBase = `${session.database.oid}|${temp}|${path}|${user}`;
     }
     return this.#keyBase;
@@ -90,6 +112,7 @@ export class Planner implements StatementPlanner {
     const {transaction, evalContext} = this.#session;
     return {
       key: `${this.#environmentKey()}|${kind}|${parameterTypes.join(',')}`,
+      roleKey: this.#roleKey,
       catalog: transaction.catalog,
       format: evalContext.format,
       estimateRows: table => this.#estimateRows(table),
@@ -114,13 +137,13 @@ export class Planner implements StatementPlanner {
     const context = this.context(parameterTypes);
     if (transaction.hasDdl || !isWholeText(statement)) {
       const {plan} = planStatement(statement, context, {noParameters: isSimple});
-      return {entry: new StoredPlan(plan, catalog), slots: NO_SLOTS};
+      return {entry: new StoredPlan(plan, catalog, this.roleKey), slots: NO_SLOTS};
     }
     return engine.plans.get(
       statement.text,
       this.#environment(isSimple ? 'simple' : '', parameterTypes),
       literals => planStatement(statement, context, {literals, noParameters: isSimple}),
-      planned => new StoredPlan(planned.plan, catalog),
+      planned => new StoredPlan(planned.plan, catalog, this.roleKey),
     );
   }
 
@@ -206,7 +229,8 @@ export class Planner implements StatementPlanner {
     const session = this.#session;
     const statement = prepared.statement!;
     const {catalog} = session.transaction;
-    if (prepared.entry === null || prepared.entry.catalog !== catalog) {
+    const {entry: known} = prepared;
+    if (known === null || known.catalog !== catalog || !this.#isForRole(known)) {
       const command = makeCommand(session, statement, params);
       if (command !== null) return command;
       this.#planAgain(prepared, statement);

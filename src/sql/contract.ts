@@ -43,11 +43,27 @@ export type CustomStatement =
   | {readonly kind: 'namespace'}
   /** ast: SelectStmt `TABLE t`, or null for ALL. */
   | {readonly kind: 'storageFlush' | 'storageCompact'; readonly all: boolean}
+  /** Storages; ast: an empty SelectStmt. `options`: keyword in lower case and value. */
+  | {
+      readonly kind: 'createStorage';
+      readonly name: string;
+      readonly ifNotExists: boolean;
+      readonly options: readonly (readonly [string, string])[];
+    }
+  | {
+      readonly kind: 'alterStorage';
+      readonly name: string;
+      readonly options: readonly (readonly [string, string])[];
+    }
+  | {readonly kind: 'dropStorage'; readonly name: string; readonly ifExists: boolean}
+  | {readonly kind: 'storageCheck'; readonly name: string; readonly extended: boolean}
   /** ast: SelectStmt `TABLE t`. */
   | {readonly kind: 'describe' | 'showStats'}
   | {readonly kind: 'showTables'; readonly schema: string | null}
   /** ast: SelectStmt. */
   | {readonly kind: 'subscribe'; readonly options: Readonly<Record<string, string>>}
+  /** ast: CreateRoleStmt or AlterRoleStmt: the verifier of its password is an argon2id hash. */
+  | {readonly kind: 'argon2idPassword'}
   /** ast: the inner statement, of any kind. */
   | {readonly kind: 'executeAs'; readonly user: string}
   /** ast: ViewStmt named as the live query; `args`: name and type text. */
@@ -58,13 +74,25 @@ export type CustomStatement =
     }
   /** ast: DropStmt of a view of that name. */
   | {readonly kind: 'dropLiveQuery'}
-  | {readonly kind: 'killJob' | 'killLiveQuery'; readonly id: string};
+  | {readonly kind: 'killJob' | 'killLiveQuery'; readonly id: string}
+  /** BACKUP DATABASE TO, RESTORE DATABASE FROM. */
+  | {readonly kind: 'backup' | 'restore'; readonly path: string}
+  /** EXPORT USER DATA [FOR user] [TO path], IMPORT USER DATA FROM path [FOR user], DROP USER DATA FOR user. */
+  | {
+      readonly kind: 'exportUserData' | 'importUserData' | 'dropUserData';
+      readonly user: string | null;
+      readonly path: string | null;
+    };
 
 /** What binding and planning read; everything else they must not know. */
 export interface BindContext {
   readonly catalog: CatalogSnapshot;
   /** Schema OIDs searched for unqualified names, in order, pg_temp and pg_catalog included where they are implied. */
   readonly searchPath: readonly Oid[];
+  /** The current role, whose row-level security policies bind what is read. */
+  readonly role: Oid;
+  /** The setting `row_security`; 'ignored' while a definition is only printed or looked into. */
+  readonly rowSecurity: 'on' | 'off' | 'ignored';
   readonly format: FormatSettings;
   /** Declared parameter types; 0 = to be inferred. */
   readonly parameterTypes: readonly Oid[];

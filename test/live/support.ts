@@ -13,8 +13,8 @@ import {analyzeLive} from '../../src/live/analyze.ts';
 import {CHANGE_DELETE, type Frame, MARK, RESET} from '../../src/live/frame.ts';
 import {LiveHub} from '../../src/live/hub.ts';
 import {ResumeTokens, tokenAt} from '../../src/live/resume-token.ts';
-import type {LiveSubscription} from '../../src/live/subscription.ts';
 import type {
+  LiveCursor,
   LiveSink,
   SnapshotRows,
   SnapshotSource,
@@ -129,7 +129,14 @@ export function planOf(
     columns: output.map(each => ({...each, tableOid: oid(0), attnum: 0})),
     returnsRows: true,
     parameterTypes: parameterTypes.map(typeOf),
-    ...{outerCount: 0, privileges: [], isReadOnly: true, tables: [], hasVolatile: false},
+    ...{
+      outerCount: 0,
+      privileges: [],
+      isReadOnly: true,
+      tables: [],
+      hasVolatile: false,
+      dependsOnRole: false,
+    },
   };
 }
 
@@ -227,7 +234,7 @@ export interface Asked {
 }
 
 /** Subscribes a client to a plan over real storage. */
-export function subscribe(hub: LiveHub, asked: Asked, client: Client): LiveSubscription {
+export function subscribe(hub: LiveHub, asked: Asked, client: Client): LiveCursor {
   return hub.subscribe(optionsOf(hub, asked, client));
 }
 
@@ -248,7 +255,9 @@ export function optionsOf(hub: LiveHub, asked: Asked, client: Client): Subscribe
     },
     ...{
       databaseOid: oid(5),
-      tableOf: () => table,
+      storageOf: () => table,
+      scopeOwner: () => owner,
+      maxResultRows: 1000,
       catalog,
       newest: () => catalog,
       owner,
@@ -322,7 +331,7 @@ class TestSnapshots implements SnapshotSource {
 export async function settle(
   storage: Storage,
   client: Client | null = null,
-  subscription: LiveSubscription | null = null,
+  subscription: LiveCursor | null = null,
 ): Promise<void> {
   await storage.whenDurable(storage.lastSeq);
   for (let i = 0; i < 200; i++) {

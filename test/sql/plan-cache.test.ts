@@ -6,7 +6,13 @@ import {defaultFormatSettings} from '../../src/types/format-settings.ts';
 import {TestDatabase} from './support.ts';
 
 const database = await TestDatabase.create();
-const environment = {key: '', catalog: {}, format: defaultFormatSettings, estimateRows: () => 0};
+const environment = {
+  key: '',
+  roleKey: '',
+  catalog: {},
+  format: defaultFormatSettings,
+  estimateRows: () => 0,
+};
 
 function ask(cache: PlanCache<PlannedStatement>, text: string) {
   let planned = false;

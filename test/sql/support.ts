@@ -120,6 +120,8 @@ export class TestDatabase {
     return {
       catalog: this.catalog,
       searchPath: [oid(11), oid(2200)],
+      role: oid(10),
+      rowSecurity: 'on',
       format,
       parameterTypes: parameterTypes.map(oid),
       library: this.#library,

@@ -21,7 +21,8 @@ import {
   typeFacts,
 } from '../names.ts';
 import {wadiFunctionComments} from '../data/wadi-functions.ts';
-import {regLookup} from '../reg-names.ts';
+import {regIn, regLookup} from '../reg-names.ts';
+import {policiesBind} from '../row-security.ts';
 import {ClassOid, SchemaOid, TypeOid} from '../well-known.ts';
 import {encodingNumber, encodingName} from './encodings.ts';
 import {intArg, oidArg, textArg, type InfoContext, type InfoFunction} from './context.ts';
@@ -75,6 +76,7 @@ const commentKinds: Readonly<Record<string, readonly Descriptor['kind'][]>> = {
   pg_type: ['type'],
   pg_proc: ['function'],
   pg_namespace: ['schema'],
+  pg_policy: ['policy'],
 };
 
 /** Comment of an object; `catalog` null means any class. */
@@ -304,6 +306,11 @@ const FIRST_NORMAL_XID = 3;
 /** Age of the special transaction ids; others never wrap here and have age 0. */
 const MAX_AGE = 2147483647;
 
+function isRowSecurityActive(context: InfoContext, relation: Oid): boolean {
+  const table = context.snapshot.tableByOid(relation);
+  return table !== undefined && policiesBind(context.snapshot, table, context.currentRole, 'on');
+}
+
 /** Functions about objects that print no definition. */
 export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
   ...visibilityFunctions,
@@ -357,6 +364,7 @@ export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
   pg_collation_actual_version: () => null,
   pg_stat_get_numscans: () => 0n,
   xid_age: (_context, args) => (intArg(args, 0) < FIRST_NORMAL_XID ? MAX_AGE : 0),
-  row_security_active: (context, args) =>
-    context.snapshot.tableByOid(oidArg(args, 0))?.rowSecurity === true,
+  row_security_active: (context, args) => isRowSecurityActive(context, oidArg(args, 0)),
+  row_security_active_name: (context, args) =>
+    isRowSecurityActive(context, regIn(context, 'regclass', textArg(args, 0)) as Oid),
 };

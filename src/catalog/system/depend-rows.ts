@@ -28,6 +28,7 @@ const commented: readonly (readonly [kind: Descriptor['kind'], catalog: string])
   ['type', 'pg_type'],
   ['function', 'pg_proc'],
   ['schema', 'pg_namespace'],
+  ['policy', 'pg_policy'],
 ];
 
 /** pg_description. */
@@ -70,6 +71,7 @@ function userObjects(context: SystemContext): readonly Descriptor[] {
       table,
       ...snapshot.indexesOf(table.oid),
       ...snapshot.constraintsOf(table.oid),
+      ...snapshot.policiesOf(table.oid),
     ]),
     ...[...snapshot.userTypes()].flatMap(type => [...snapshot.constraintsOf(type.oid)]),
   ];

@@ -61,6 +61,7 @@ import {
   pgShadow,
   pgUser,
 } from './role-rows.ts';
+import {pgDefaultAcl, pgPolicies, pgPolicy} from './security-rows.ts';
 import type {SystemSource} from './source.ts';
 import {pgEnum, pgType} from './type-rows.ts';
 import {
@@ -104,6 +105,7 @@ export const catalogSources: Readonly<Record<string, SystemSource>> = {
   pg_constraint: pgConstraint,
   pg_database: pgDatabase,
   pg_db_role_setting: pgDbRoleSetting,
+  pg_default_acl: pgDefaultAcl,
   pg_depend: pgDepend,
   pg_description: pgDescription,
   pg_enum: pgEnum,
@@ -111,6 +113,8 @@ export const catalogSources: Readonly<Record<string, SystemSource>> = {
   pg_index: pgIndex,
   pg_indexes: pgIndexes,
   pg_namespace: pgNamespace,
+  pg_policies: pgPolicies,
+  pg_policy: pgPolicy,
   pg_proc: pgProc,
   pg_rewrite: pgRewrite,
   pg_roles: pgRoles,

@@ -11,12 +11,8 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
-import {
-  concurrentDelete,
-  concurrentUpdate,
-  RowConstraints,
-  uniqueViolation,
-} from '../row-errors.ts';
+import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
+import {RowPolicies} from '../row-policies.ts';
 import {refreshTarget, seenVersion} from '../target-version.ts';
 import {isVolatileExpr, waitingCode, type Replay} from '../waiting.ts';
 
@@ -32,6 +28,7 @@ export class ModifyRows implements Operator {
   readonly #generated: CompiledRow;
   readonly #recheck: CompiledRow | null;
   readonly #constraints: RowConstraints;
+  readonly #policies: RowPolicies;
   readonly #returning: Returning;
   /** Keeps volatile results while a row waits (for a lock, for a call): none is evaluated twice. */
   readonly #replay: Replay | null;
@@ -57,6 +54,7 @@ export class ModifyRows implements Operator {
     this.#generated = compiler.row(generated);
     this.#recheck = plan.recheck === null ? null : compiler.row([plan.recheck]);
     this.#constraints = new RowConstraints(isUpdate ? plan.checks : [], env);
+    this.#policies = new RowPolicies(isUpdate ? plan.checks : [], env);
     this.#returning = new Returning(plan.returning, plan.columns, env);
   }
 
@@ -70,6 +68,7 @@ export class ModifyRows implements Operator {
     this.#touched = new Set();
     this.#returning.reset();
     this.#replay?.clear();
+    this.#policies.reset();
     this.#input.open(run);
   }
 
@@ -141,9 +140,11 @@ export class ModifyRows implements Operator {
       if (result instanceof Promise) return this.#wait(result);
     } else {
       const next = this.#newRow(plan, input, old);
+      if (!this.#policies.verify(this.#run, this.#table, next)) return false;
+      this.#constraints.verify(this.#run, this.#table, next);
       const result = this.#run.tx.update(this.#table, old, next);
       if (result instanceof Promise) return this.#wait(result);
-      if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+      if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
       row = next;
     }
     this.#touched.add(old.rid);
@@ -162,7 +163,6 @@ export class ModifyRows implements Operator {
       const computed = this.#generated(this.#run, next);
       for (let i = 0; i < computed.length; i++) next[plan.generated[i]!.position] = computed[i]!;
     }
-    this.#constraints.verify(this.#run, this.#table, next);
     return next;
   }
 
@@ -173,6 +173,7 @@ export class ModifyRows implements Operator {
 
   close(): void {
     this.#input.close();
+    this.#policies.reset();
     this.#returning.reset();
     this.#rows = [];
   }

@@ -7,6 +7,7 @@ import type {TableAlteration} from './table-alteration.ts';
 import {constantText} from './ast-values.ts';
 import {chooseRelationName} from './choose-name.ts';
 import {change, newOid, NO_OID, notice, puts, deletion} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {readSequenceOptions, sequenceState} from './sequence-options.ts';
 import {changeSequence} from './sequence.ts';
 
@@ -39,7 +40,7 @@ export async function addIdentity({session, text, table, cmd}: TableAlteration):
     oid: newOid(session),
     name: name?.at(-1) ?? chooseRelationName(chooser, [table.name, column.name, 'seq']),
     owner: table.owner,
-    acl: null,
+    acl: newObjectAcl(session, 'S', table.schema, table.owner),
     comment: null,
     schema: table.schema,
     ...shape,

@@ -2,6 +2,7 @@ import type {AlterTableCmd, AlterTableStmt} from '@pgsql/types';
 import type {
   IndexDescriptor,
   RelationDescriptor,
+  TableDescriptor,
   ViewDescriptor,
 } from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
@@ -28,7 +29,7 @@ import {addIdentity, dropIdentity, setIdentity} from './alter-identity.ts';
 import {alterColumnType} from './alter-column-type.ts';
 import {resetIndexOptions, resetOptions, setIndexOptions, setOptions} from './alter-options.ts';
 import type {CommandInput} from './command-types.ts';
-import {ddlExecution, lockFound, notice} from './ddl.ts';
+import {change, ddlExecution, lockFound, notice, puts} from './ddl.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
 import {changeRelationOwner} from './owner.ts';
 import type {TableAlteration} from './table-alteration.ts';
@@ -188,6 +189,12 @@ async function alterTable(alteration: TableAlteration): Promise<void> {
       return setIdentity(alteration);
     case 'AT_DropIdentity':
       return dropIdentity(alteration);
+    case 'AT_EnableRowSecurity':
+    case 'AT_DisableRowSecurity':
+      return setSecurity(alteration, {rowSecurity: cmd.subtype === 'AT_EnableRowSecurity'});
+    case 'AT_ForceRowSecurity':
+    case 'AT_NoForceRowSecurity':
+      return setSecurity(alteration, {forceRowSecurity: cmd.subtype === 'AT_ForceRowSecurity'});
     case 'AT_SetRelOptions':
       return setOptions(session, alteration.table, cmd);
     case 'AT_ResetRelOptions':
@@ -206,6 +213,13 @@ async function alterTable(alteration: TableAlteration): Promise<void> {
     default:
       throw unsupported(cmd);
   }
+}
+
+function setSecurity(
+  {session, table}: TableAlteration,
+  flags: Partial<Pick<TableDescriptor, 'rowSecurity' | 'forceRowSecurity'>>,
+): void {
+  change(session, puts({...table, ...flags}));
 }
 
 function unsupported({subtype}: AlterTableCmd): PgError {

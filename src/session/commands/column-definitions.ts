@@ -12,6 +12,7 @@ import {stringList} from './ast-values.ts';
 import {chooseRelationName, type NameChooser} from './choose-name.ts';
 import {typeRef} from './definition-binding.ts';
 import {errorAt, newOid, NO_OID} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {readSequenceOptions} from './sequence-options.ts';
 
 /** The table whose columns are defined. */
@@ -274,7 +275,7 @@ function columnSequence(
     oid: newOid(session),
     name: name?.at(-1) ?? chooseRelationName(chooser, [place.name, column, 'seq']),
     owner,
-    acl: null,
+    acl: newObjectAcl(session, 'S', schema, owner),
     comment: null,
     schema,
     ...shape,

@@ -1,5 +1,5 @@
 import type {CommentStmt, Node} from '@pgsql/types';
-import type {CatalogObject, Descriptor} from '../../catalog/descriptors.ts';
+import type {CatalogObject, Descriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
@@ -10,6 +10,7 @@ import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, puts} from './ddl.ts';
 import {findFunction} from './function-names.ts';
 import {findRelation, nameText, roleByName, schemaNamed} from './object-names.ts';
+import {policyNamed} from './policy.ts';
 import {typeDescriptorNamed} from './type-names.ts';
 
 const RELATIONS: Readonly<Record<string, string>> = {
@@ -86,6 +87,11 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
     case 'OBJECT_ROUTINE':
       if (!('ObjectWithArgs' in object)) break;
       return owned(findFunction(session, object.ObjectWithArgs, 'function'), 'function');
+    case 'OBJECT_POLICY': {
+      const table = relation(session, names(object).slice(0, -1), 'table') as TableDescriptor;
+      checkOwner(catalog, session.currentRole, table, 'table');
+      return policyNamed(session, table, names(object).at(-1) ?? '');
+    }
     case 'OBJECT_TABCONSTRAINT':
       return constraintOf(session, names(object));
     case 'OBJECT_DOMCONSTRAINT':

@@ -4,6 +4,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {makeCopyOptions, type CopyOption, type CopyOptions} from '../../copy/copy-options.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {policiesBind} from '../../catalog/row-security.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {shapeOf} from '../result-shape.ts';
@@ -44,6 +45,8 @@ async function to(
     node.query === undefined
       ? tableQuery(session, node)
       : {...statement, ast: node.query, custom: null};
+  if (source.ast !== null && 'MergeStmt' in source.ast)
+    throw featureNotSupported('MERGE not supported in COPY');
   if (!session.planner.isPlannable(source))
     throw featureNotSupported('COPY of this statement is not supported');
   const {entry, slots} = session.planner.plan(source, []);
@@ -71,6 +74,12 @@ async function from(session: SessionContext, node: CopyStmt): Promise<string> {
   const waiting = session.transaction.tx.lockTable(found.table.oid, 'rowExclusive', 'wait');
   if (waiting instanceof Promise) await session.wait(waiting);
   const {table, columns} = waiting instanceof Promise ? target(session, node) : found;
+  const {catalog, role, rowSecurity} = session.planner.context([]);
+  if (policiesBind(catalog, table, role, rowSecurity === 'off' ? 'off' : 'on')) {
+    throw featureNotSupported('COPY FROM not supported with row-level security', {
+      hint: 'Use INSERT statements instead.',
+    });
+  }
   const options: CopyOptions = makeCopyOptions(copyOptions(node), 'from', columns);
   return copyIn(session, table, columns, options);
 }

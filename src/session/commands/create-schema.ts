@@ -7,7 +7,8 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import {discardRows, type Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
-import {change, ddlExecution, newOid, notice, puts} from './ddl.ts';
+import {change, ddlExecution, newOid, NO_OID, notice, puts} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {roleNamed} from './object-names.ts';
 
 /** CREATE SCHEMA [IF NOT EXISTS] [name] [AUTHORIZATION role] [element ...]; CREATE NAMESPACE is the same. */
@@ -32,7 +33,7 @@ export function createSchemaCommand({
       oid: newOid(session),
       name,
       owner: owner.oid,
-      acl: null,
+      acl: newObjectAcl(session, 'n', NO_OID, owner.oid),
       comment: null,
     };
     change(session, puts(schema));

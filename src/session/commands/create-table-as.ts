@@ -16,6 +16,7 @@ import {stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {putTable} from './create-table.ts';
 import {ddlExecution, newOid, newTypePair, notice} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 import {viewColumns} from './view.ts';
@@ -77,7 +78,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
     }
     const plan = await lockedPlan(session, made);
-    const entry = new StoredPlan(plan, session.transaction.catalog);
+    const entry = new StoredPlan(plan, session.transaction.catalog, session.planner.roleKey);
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
       if (!made.isIfNotExists)
@@ -92,7 +93,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       oid: newOid(session),
       name,
       owner: session.currentRole,
-      acl: null,
+      acl: newObjectAcl(session, 'r', schema.oid, session.currentRole),
       comment: null,
       schema: schema.oid,
       tableKind: options.tableKind,

@@ -29,6 +29,7 @@ import {
   type ConstraintPlace,
 } from './constraint-definitions.ts';
 import {change, ddlExecution, newOid, newTypePair, notice, puts} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {defineForeignKey} from './foreign-key.ts';
 import {tablePlacement} from './new-relation.ts';
 import {sequenceState} from './sequence-options.ts';
@@ -117,7 +118,7 @@ async function createTable(
     oid: place.table,
     name,
     owner: place.owner,
-    acl: null,
+    acl: newObjectAcl(session, 'r', schema.oid, place.owner),
     comment: null,
     schema: schema.oid,
     tableKind: options.tableKind,

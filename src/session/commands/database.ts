@@ -34,6 +34,8 @@ const OWN_KINDS: readonly Descriptor['kind'][] = [
   'type',
   'function',
   'liveQuery',
+  'policy',
+  'defaultAcl',
 ];
 
 /** What the options of CREATE or ALTER DATABASE ask for. */

@@ -5,6 +5,7 @@ import {createIndexCommand} from './create-index.ts';
 import {createSchemaCommand} from './create-schema.ts';
 import {createTableAsCommand, selectIntoCommand} from './create-table-as.ts';
 import {createTableCommand} from './create-table.ts';
+import {alterDefaultPrivilegesCommand} from './default-privileges.ts';
 import {alterDomainCommand, createDomainCommand} from './domain.ts';
 import {dropCommand} from './drop.ts';
 import {createExtensionCommand} from './extension.ts';
@@ -12,6 +13,7 @@ import {alterFunctionCommand, createFunctionCommand} from './function.ts';
 import {grantCommand, grantRoleCommand} from './grant.ts';
 import {lockCommand} from './lock.ts';
 import {alterOwnerCommand, dropOwnedCommand, reassignOwnedCommand} from './owner.ts';
+import {alterPolicyCommand, createPolicyCommand} from './policy.ts';
 import {renameCommand} from './rename.ts';
 import {alterRoleCommand, alterRoleSetCommand, createRoleCommand, dropRoleCommand} from './role.ts';
 import {alterSequenceCommand, createSequenceCommand} from './sequence.ts';
@@ -22,11 +24,13 @@ import {viewCommand} from './view.ts';
 
 /** Statements that change the catalog, by the name of their tree node. */
 export const ddlCommands = {
+  AlterDefaultPrivilegesStmt: alterDefaultPrivilegesCommand,
   AlterDomainStmt: alterDomainCommand,
   AlterEnumStmt: alterEnumCommand,
   AlterFunctionStmt: alterFunctionCommand,
   AlterObjectSchemaStmt: setSchemaCommand,
   AlterOwnerStmt: alterOwnerCommand,
+  AlterPolicyStmt: alterPolicyCommand,
   AlterRoleSetStmt: alterRoleSetCommand,
   AlterRoleStmt: alterRoleCommand,
   AlterSeqStmt: alterSequenceCommand,
@@ -37,6 +41,7 @@ export const ddlCommands = {
   CreateEnumStmt: createEnumCommand,
   CreateExtensionStmt: createExtensionCommand,
   CreateFunctionStmt: createFunctionCommand,
+  CreatePolicyStmt: createPolicyCommand,
   CreateRoleStmt: createRoleCommand,
   CreateSchemaStmt: createSchemaCommand,
   CreateSeqStmt: createSequenceCommand,

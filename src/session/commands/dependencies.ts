@@ -10,6 +10,7 @@ import {rowArrayOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';
 import {NO_OID} from './ddl.ts';
+import {policiesUsing} from './policy-text.ts';
 import {viewUses} from './view-uses.ts';
 
 /** Something that can depend and be depended on. */
@@ -68,6 +69,7 @@ function ofObject(session: SessionContext, object: Descriptor): Dependent[] {
     case 'view':
       return [
         ...viewsUsing(session, object.oid, object.name, null),
+        ...policiesUsing(session, object.oid, null).flatMap(each => dependent(each, 'normal')),
         ...typeUsers(session, object.rowType, rowArrayOid(object.rowType)),
       ];
     case 'index':
@@ -102,7 +104,11 @@ function inSchema(catalog: CatalogSnapshot, schema: Oid): Dependent[] {
     ...catalog.userFunctions(),
     ...catalog.liveQueries(),
   ];
-  return members.filter(each => each.schema === schema).flatMap(each => dependent(each, 'normal'));
+  const defaults = catalog.defaultAcls().filter(each => each.schema === schema);
+  const inside = members
+    .filter(each => each.schema === schema)
+    .flatMap(each => dependent(each, 'normal'));
+  return [...inside, ...defaults.flatMap(each => dependent(each, 'auto'))];
 }
 
 function ofTable(session: SessionContext, table: TableDescriptor): Dependent[] {
@@ -113,7 +119,9 @@ function ofTable(session: SessionContext, table: TableDescriptor): Dependent[] {
       .flatMap(each => (each.constraint === NO_OID ? dependent(each, 'auto') : [])),
     ...catalog.constraintsOf(table.oid).flatMap(each => dependent(each, 'auto')),
     ...ownedSequences(catalog, table.oid, null),
+    ...catalog.policiesOf(table.oid).flatMap(each => dependent(each, 'auto')),
     ...referencing(catalog, each => each.referencedTable === table.oid && each.table !== table.oid),
+    ...policiesUsing(session, table.oid, null).flatMap(each => dependent(each, 'normal')),
     ...viewsUsing(session, table.oid, table.name, null),
     ...typeUsers(session, table.rowType, rowArrayOid(table.rowType)).filter(
       each => each.node.kind !== 'column' || each.node.table.oid !== table.oid,
@@ -159,6 +167,7 @@ function ofColumn(session: SessionContext, table: TableDescriptor, attnum: numbe
         }),
       ),
     ...viewsUsing(session, table.oid, table.name, attnum),
+    ...policiesUsing(session, table.oid, attnum).flatMap(each => dependent(each, 'normal')),
   ];
 }
 
@@ -259,6 +268,9 @@ function functionUsers(
   }
   for (const view of catalog.views())
     if (calls(view.queryText)) found.push(...dependent(view, 'normal'));
+  for (const policy of catalog.policies())
+    if (calls(policy.usingText) || calls(policy.checkText))
+      found.push(...dependent(policy, 'normal'));
   return found;
 }
 

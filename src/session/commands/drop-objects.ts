@@ -56,6 +56,7 @@ function lockedRelations(
     const {object} = node;
     if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence')
       return [object];
+    if (object.kind === 'policy') return [catalog.tableByOid(object.table)!];
     if (object.kind === 'index' || (object.kind === 'constraint' && object.table !== NO_OID))
       return [catalog.tableByOid(object.table)!];
     return [];
@@ -157,6 +158,7 @@ function execute(session: SessionContext, nodes: readonly DependencyNode[]): voi
   const sequences: SequenceDescriptor[] = [];
   const edited = new Map<Oid, TableDescriptor>();
   const touched = new Map<Oid, TableDescriptor>();
+  const policyTables = new Set<Oid>();
   for (const node of nodes) {
     if (node.kind !== 'object') {
       const table = edited.get(node.table.oid) ?? catalog.tableByOid(node.table.oid)!;
@@ -171,13 +173,17 @@ function execute(session: SessionContext, nodes: readonly DependencyNode[]): voi
     }
     const {object} = node;
     changes.set(nodeKey(node), deletion(object));
-    if (object.kind === 'table') dropped.push(storages.of(catalog, object));
+    // The table is put anew, so that plans of it which wait for its lock are made again.
+    if (object.kind === 'policy') policyTables.add(object.table);
+    else if (object.kind === 'table') dropped.push(storages.of(catalog, object));
     else if (object.kind === 'sequence') {
       sequences.push(object);
       releaseSequence(session, object, edited, touched);
     } else if (object.kind === 'index')
       touched.set(object.table, catalog.tableByOid(object.table)!);
   }
+  for (const table of policyTables)
+    if (!edited.has(table)) edited.set(table, {...catalog.tableByOid(table)!});
   for (const table of dropped) {
     edited.delete(table.oid);
     touched.delete(table.oid);

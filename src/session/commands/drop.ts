@@ -10,6 +10,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
+import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList, type QualifiedName} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
@@ -313,13 +314,13 @@ function resolveExtension(session: SessionContext, node: DropStmt, name: string)
   return missing(session, node, SqlState.undefinedObject, `extension "${name}" does not exist`);
 }
 
-/** Triggers, rules and policies: there are none yet. */
+/** Policies; of triggers and rules there are none yet. */
 function resolveOnRelation(
   session: SessionContext,
   node: DropStmt,
   names: readonly string[],
   word: string,
-): undefined {
+): Descriptor | undefined {
   const name = names.at(-1) ?? '';
   const on = listName(names.slice(0, -1));
   const relation = findRelation(session, on, true);
@@ -330,6 +331,13 @@ function resolveOnRelation(
       SqlState.undefinedTable,
       `relation "${nameText(on)}" does not exist`,
     );
+  const policy = session.transaction.catalog
+    .policiesOf(relation.oid)
+    .find(each => word === 'policy' && each.name === name);
+  if (policy !== undefined && relation.kind === 'table') {
+    checkOwner(session.transaction.catalog, session.currentRole, relation, 'table');
+    return policy;
+  }
   const kind = node.missing_ok === true || word === 'rule' ? 'relation' : 'table';
   return missing(
     session,

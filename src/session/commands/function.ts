@@ -16,6 +16,7 @@ import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, listName, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, errorAt, newOid, puts} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {bindColumnValue, typeRef} from './definition-binding.ts';
 import {findFunction} from './function-names.ts';
 import {creationSchema} from './object-names.ts';
@@ -59,7 +60,7 @@ export function createFunctionCommand({
       oid: old?.oid ?? newOid(session),
       name: name.name,
       owner: old?.owner ?? session.currentRole,
-      acl: old?.acl ?? null,
+      acl: old === null ? newObjectAcl(session, 'f', schema.oid, session.currentRole) : old.acl,
       comment: old?.comment ?? null,
       schema: schema.oid,
       language,

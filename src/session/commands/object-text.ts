@@ -34,12 +34,31 @@ export function objectText(scope: NameScope, object: Descriptor): string {
       return `${object.functionKind === 'p' ? 'procedure' : 'function'} ${functionText(scope, object.oid)}`;
     case 'liveQuery':
       return `live query ${qualifiedName(scope.snapshot, object.schema, object.name)}`;
+    case 'policy':
+      return `policy ${quoteIdentifier(object.name)} on table ${relationName(scope, object.table)}`;
+    case 'defaultAcl':
+      return defaultAclText(scope, object);
     case 'schema':
     case 'database':
     case 'role':
     case 'storage':
       return `${object.kind} ${quoteIdentifier(object.name)}`;
   }
+}
+
+const DEFAULT_OBJECTS = {
+  r: 'relations',
+  S: 'sequences',
+  f: 'functions',
+  T: 'types',
+  n: 'schemas',
+} as const;
+
+function defaultAclText(scope: NameScope, acl: Extract<Descriptor, {kind: 'defaultAcl'}>): string {
+  const role = quoteIdentifier(scope.snapshot.roleByOid(acl.owner)?.name ?? String(acl.owner));
+  const schema = scope.snapshot.schemaByOid(acl.schema);
+  const place = schema === undefined ? '' : ` in schema ${quoteIdentifier(schema.name)}`;
+  return `default privileges on new ${DEFAULT_OBJECTS[acl.objectType]} belonging to role ${role}${place}`;
 }
 
 /** A column: `column a of table t`. */

@@ -14,7 +14,8 @@ import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
-import {change, ddlExecution, puts} from './ddl.ts';
+import {change, ddlExecution, deletion, puts} from './ddl.ts';
+import {dropDefaultAclsOf} from './default-privileges.ts';
 import {objectNode} from './dependencies.ts';
 import {dropObjects} from './drop-objects.ts';
 import {alterTarget, objectWord} from './alter-target.ts';
@@ -145,7 +146,20 @@ export function dropOwnedCommand({session, node}: CommandInput<DropOwnedStmt>): 
       }
       if (next !== object) change(session, puts(next));
     }
+    dropPoliciesOf(session, oids);
+    dropDefaultAclsOf(session, oids);
   });
+}
+
+/** The roles leave the policies that are for them; a policy for nobody else goes. */
+function dropPoliciesOf(session: SessionContext, roles: ReadonlySet<Oid>): void {
+  for (const policy of session.transaction.catalog.policies()) {
+    const left = policy.roles.filter(role => !roles.has(role));
+    if (left.length === policy.roles.length) continue;
+    const table = session.transaction.catalog.tableByOid(policy.table)!;
+    const changed = left.length === 0 ? deletion(policy) : puts({...policy, roles: left})[0]!;
+    change(session, [changed, ...puts({...table})]);
+  }
 }
 
 function without(

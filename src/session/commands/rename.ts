@@ -32,6 +32,7 @@ import {
 import {dependentsOf} from './dependencies.ts';
 import {findRelation, nameOf, nameText, roleByName} from './object-names.ts';
 import {nameScope, objectText} from './object-text.ts';
+import {renamePolicy} from './policy.ts';
 import {checkRoleName} from './role-options.ts';
 import {StoredTexts} from './stored-texts.ts';
 import {refreshTables} from './type.ts';
@@ -67,6 +68,8 @@ export function renameCommand({session, node, statement}: CommandInput<RenameStm
         );
       case 'OBJECT_ATTRIBUTE':
         return renameAttribute(session, node, to);
+      case 'OBJECT_POLICY':
+        return renamePolicy(session, node);
       case 'OBJECT_ROLE':
         return renameRole(
           session,

@@ -16,6 +16,13 @@ export function roleDependents(session: SessionContext, role: Oid): string[] {
         lines.push(`privileges for ${columnText(scope, object.oid, column.attnum)}`);
     }
   }
+  for (const policy of session.transaction.catalog.policies()) {
+    if (policy.roles.includes(role)) lines.push(`target of ${objectText(scope, policy)}`);
+  }
+  for (const entry of session.transaction.catalog.defaultAcls()) {
+    if (entry.owner === role) lines.push(`owner of ${objectText(scope, entry)}`);
+    else if (mentions(entry.acl, role)) lines.push(`privileges for ${objectText(scope, entry)}`);
+  }
   return lines;
 }
 

@@ -9,6 +9,7 @@ import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {columnNamed} from './constraint-definitions.ts';
 import {change, ddlExecution, lockTable, newOid, NO_OID, notice, puts} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
 import {readSequenceOptions, sequenceState} from './sequence-options.ts';
@@ -41,7 +42,7 @@ export function createSequenceCommand({
       oid: newOid(session),
       name,
       owner: session.currentRole,
-      acl: null,
+      acl: newObjectAcl(session, 'S', schema.oid, session.currentRole),
       comment: null,
       schema: schema.oid,
       ...shape,

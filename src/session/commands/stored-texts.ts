@@ -4,6 +4,7 @@ import type {
   ConstraintDescriptor,
   Descriptor,
   IndexDescriptor,
+  PolicyDescriptor,
   TableDescriptor,
 } from '../../catalog/descriptors.ts';
 import {qualifiedScope} from '../../catalog/names.ts';
@@ -19,6 +20,7 @@ import {QueryTrace} from '../../sql/deparse/query-trace.ts';
 import type {SessionContext} from '../session-context.ts';
 import {withRelationOids} from './definition-binding.ts';
 import {mentionsName} from './dependencies.ts';
+import {policyText} from './policy-text.ts';
 
 /** What a stored expression may read. */
 interface TextScope {
@@ -58,6 +60,7 @@ export class StoredTexts {
       ...session.planner.context([]),
       catalog: before,
       searchPath: [SchemaOid.pgCatalog],
+      rowSecurity: 'ignored',
     };
   }
 
@@ -96,6 +99,7 @@ export class StoredTexts {
       );
       if (queryText !== view.queryText) put(view, {...view, queryText});
     }
+    for (const policy of catalog.policies()) put(policy, this.#policy(policy));
     if (changes.length > 0) this.#session.transaction.ddl(changes, []);
   }
 
@@ -141,6 +145,21 @@ export class StoredTexts {
       predicateText,
       keys: index.keys.map((key, at) => ({...key, expressionText: texts[at]!})),
     };
+  }
+
+  #policy(policy: PolicyDescriptor): PolicyDescriptor {
+    const table = this.#before.tableByOid(policy.table);
+    if (table === undefined) return policy;
+    const rewritten = (text: string | null): string | null => {
+      if (text === null || !mentionsName(text, this.#name)) return text;
+      const place = {session: this.#session, context: this.#context, text: '', table};
+      const node = withAliases(expressionAst(newBinding(this.#context, ''), text));
+      return policyText({...place, rowName: policy.rowName}, node);
+    };
+    const usingText = rewritten(policy.usingText);
+    const checkText = rewritten(policy.checkText);
+    const isSame = usingText === policy.usingText && checkText === policy.checkText;
+    return isSame ? policy : {...policy, usingText, checkText};
   }
 
   #tableScope(table: TableDescriptor, clause: string): TextScope {

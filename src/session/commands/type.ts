@@ -11,6 +11,7 @@ import {listName, rangeVarName, stringList, type QualifiedName} from './ast-valu
 import {checkColumnType, plainColumn} from './column-definitions.ts';
 import type {CommandInput} from './command-types.ts';
 import {alterStored, change, ddlExecution, newOid, NO_OID, notice, puts} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {typeRef} from './definition-binding.ts';
 import {creationSchema, nameText} from './object-names.ts';
 import {typeDescriptorNamed} from './type-names.ts';
@@ -35,7 +36,7 @@ export function newType(
     oid: newOid(session),
     name: name.name,
     owner: session.currentRole,
-    acl: null,
+    acl: newObjectAcl(session, 'T', schema.oid, session.currentRole),
     comment: null,
     schema: schema.oid,
     typeKind,

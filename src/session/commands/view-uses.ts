@@ -23,7 +23,7 @@ function planUses(session: SessionContext, view: ViewDescriptor): readonly ViewU
   try {
     const [statement] = session.engine.parser.parse(view.queryText);
     if (statement === undefined) return [];
-    const {plan} = planStatement(statement, {...context, searchPath});
+    const {plan} = planStatement(statement, {...context, searchPath, rowSecurity: 'ignored'});
     return plan.privileges
       .filter(each => each.asRole === 0)
       .map(({relation, columns}) => ({relation, columns}));

@@ -12,6 +12,7 @@ import {booleanOption, constantText, defElems, stringList} from './ast-values.ts
 import {checkColumnName, checkColumnType, plainColumn} from './column-definitions.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, lockTable, newOid, newTypePair, notice, puts} from './ddl.ts';
+import {newObjectAcl} from './default-privileges.ts';
 import {storedQuery} from './definition-binding.ts';
 import {tablePlacement} from './new-relation.ts';
 import {nameScope} from './object-text.ts';
@@ -24,7 +25,13 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
     if (query === undefined)
       throw featureNotSupported('CREATE VIEW without a query is not supported');
     rejectQueries(query);
-    const {plan} = planStatement({ast: query, text: statement.text}, session.planner.context([]));
+    const {plan} = planStatement(
+      {ast: query, text: statement.text},
+      {
+        ...session.planner.context([]),
+        rowSecurity: 'ignored',
+      },
+    );
     if (plan.parameterTypes.length > 0)
       throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1');
     const usesTemporary = plan.privileges.some(each => isTemporaryRelation(session, each.relation));
@@ -54,7 +61,7 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
           ...oids,
           name,
           owner: session.currentRole,
-          acl: null,
+          acl: newObjectAcl(session, 'r', schema.oid, session.currentRole),
           comment: null,
           schema: schema.oid,
           ...made,

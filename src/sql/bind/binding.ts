@@ -9,7 +9,7 @@ import type {BindContext} from '../contract.ts';
 import {characterPosition} from '../parse/positions.ts';
 import type {RequiredPrivilege, SetFunctionCall} from '../plan/plan.ts';
 import {LiteralTracker} from './literals.ts';
-import type {ColumnId, LogicalColumn} from './logical.ts';
+import type {ColumnId, LogicalColumn, ScanNode, SecurityFilter} from './logical.ts';
 import {ParameterTypes} from './parameters.ts';
 import {TypeOid} from './type-oids.ts';
 
@@ -84,6 +84,12 @@ export class Binding {
   /** Depth of view and function expansion. */
   depth = 0;
   hasVolatile = false;
+  /** Policies were looked at: the plan is for this role and this row_security only. */
+  dependsOnRole = false;
+  /** Scans under their table's policies, with the role whose policies they are. */
+  readonly secured = new Map<ScanNode, {readonly filter: SecurityFilter; readonly asRole: Oid}>();
+  /** Tables whose policies with subqueries are being bound. */
+  readonly policyTables: Oid[] = [];
   trace: BindTrace | null = null;
   locksRows = false;
   #text: string | null;

@@ -16,6 +16,7 @@ import {
   viewChain,
   type ViewRow,
 } from './updatable-view.ts';
+import {withViewQuery} from './view-query.ts';
 
 /** What INSERT, UPDATE or DELETE changes: a table, perhaps through views. */
 export interface DmlTarget {
@@ -56,6 +57,12 @@ export function targetTable(binding: Binding, name: RangeVar, verb: TargetVerb):
         },
       );
   }
+}
+
+/** Binds something with the rights under which the target table is used: those of the innermost view's owner, or the invoker's. */
+export function asTableReader<T>(binding: Binding, found: DmlTarget, work: () => T): T {
+  const inner = found.views?.levels[0]?.view;
+  return inner === undefined ? work() : withViewQuery(binding, inner, work);
 }
 
 /** Columns for one version of a table's row: live columns, then rid, seq, owner, userId. */

@@ -18,6 +18,7 @@ import {
   renameColumns,
   scanItem,
 } from './relations.ts';
+import {securedScan} from './row-security.ts';
 import {TypeOid} from './type-oids.ts';
 import {withViewQuery} from './view-query.ts';
 
@@ -69,7 +70,8 @@ function bindRangeVar(block: Block, name: RangeVar): FromItem {
     case 'systemRelation': {
       const scan = makeScan(binding, relation, shown);
       const item = scanItem(block, scan, shown, noteUse(binding, relation.oid, 'r'));
-      return {node: scan, items: [withAlias(binding, item, alias, location)]};
+      const node = securedScan(block, scan, 'r');
+      return {node, items: [withAlias(binding, item, alias, location)]};
     }
     case 'view':
       return viewItem(block, relation, shown, alias, location);

@@ -1,17 +1,18 @@
 import type {InsertStmt, Node, ResTarget, SelectStmt} from '@pgsql/types';
 import type {ColumnDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported} from '../../common/errors.ts';
-import {oid} from '../../common/ids.ts';
+import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {locationOf} from './ast.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
 import {coerce} from './coerce.ts';
-import {bindReturning, makeRow, targetAlias, targetTable} from './dml-target.ts';
+import {asTableReader, bindReturning, makeRow, targetAlias, targetTable} from './dml-target.ts';
 import type {BoundQuery, DmlQuery, LogicalColumn, LogicalNode, OutputColumn} from './logical.ts';
 import {bindOnConflict} from './on-conflict.ts';
 import {noteUse, scanItem} from './relations.ts';
+import {conflictPolicies, insertPolicies} from './row-security.ts';
 import {
   assignTo,
   columnDefault,
@@ -80,6 +81,7 @@ export function bindInsert(
     for (const target of bound.targets)
       if (target.column !== null) use.columns.add(target.column.attnum);
   }
+  const firstUse = binding.uses.length;
   const onConflict =
     statement.onConflictClause === undefined
       ? null
@@ -95,6 +97,11 @@ export function bindInsert(
   block.items = [item];
   const returning = bindReturning(block, statement.returningClause?.exprs ?? [], seen);
   const viewConditions = seen === null ? [] : viewChecks(views!, seen);
+  const reads = binding.uses.slice(firstUse).some(isReadOf([item.use?.relation, table.oid]));
+  const policies = asTableReader(binding, {table, views}, () => ({
+    checks: insertPolicies(block, table, newRow, reads),
+    conflict: onConflict?.action === 'update' && conflictPolicies(block, table, newRow, reads),
+  }));
   const ownerColumn = bound.targets.findIndex(target => target.position === -1);
   return {
     ctes: own?.ctes ?? [],
@@ -109,8 +116,8 @@ export function bindInsert(
       defaults: context.live.map(column => columnDefault(binding, column)),
       generated: generatedColumns(binding, table, newRow),
       ownerColumn: ownerColumn === -1 ? null : ownerColumn,
-      checks: [...tableChecks(binding, table, newRow), ...viewConditions],
-      onConflict,
+      checks: [...policies.checks, ...tableChecks(binding, table, newRow), ...viewConditions],
+      onConflict: onConflict === null ? null : {...onConflict, ...policies.conflict},
       newRow,
       returning: returning?.exprs ?? null,
     },
@@ -121,6 +128,14 @@ export function bindInsert(
 export function overridingOf(kind: InsertStmt['override']): InsertContext['overriding'] {
   if (kind === 'OVERRIDING_USER_VALUE') return 'user';
   return kind === 'OVERRIDING_SYSTEM_VALUE' ? 'system' : 'none';
+}
+
+/** Whether a use reads columns of one of the relations. */
+function isReadOf(
+  relations: readonly (Oid | undefined)[],
+): (use: InsertContext['binding']['uses'][number]) => boolean {
+  return ({relation, privilege, columns}) =>
+    privilege === 'r' && columns.size > 0 && relations.includes(relation);
 }
 
 function withoutOwner(source: BoundQuery): BoundQuery {

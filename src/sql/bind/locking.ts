@@ -4,6 +4,7 @@ import type {RowMark} from '../plan/plan.ts';
 import type {Block} from './block.ts';
 import type {LogicalNode, ScanNode} from './logical.ts';
 import {noteUse} from './relations.ts';
+import {addUsing} from './row-security.ts';
 import {pseudoColumn} from './system-columns.ts';
 
 const modes: Readonly<Record<string, {readonly mode: RowMark['mode']; readonly text: string}>> = {
@@ -62,6 +63,7 @@ export function lockRows(
       scan.lock = {mode, wait};
       for (const source of ['rid', 'seq', 'owner', 'location'] as const)
         pseudoColumn(block, scan, source, `_${source}`);
+      if (!scans.includes(scan)) addUsing(block, scan, 'w', true);
       noteUse(block.binding, scan.relation.oid, 'w');
       block.binding.lockTable(scan.relation.oid, 'rowShare');
       block.binding.locksRows = true;

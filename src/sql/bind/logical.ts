@@ -74,7 +74,12 @@ export interface FilterNode {
   readonly kind: 'filter';
   readonly input: LogicalNode;
   readonly conditions: readonly BoundExpr[];
+  /** Row-level security: what may leak the rows it reads is evaluated above, on the rows that are kept. */
+  readonly isBarrier?: boolean;
 }
+
+/** The filter of a table's policies, which grows while the statement is bound. */
+export type SecurityFilter = {-readonly [K in keyof FilterNode]: FilterNode[K]};
 
 /** Adds computed columns to the input's. */
 export interface ComputeNode {
@@ -240,8 +245,12 @@ export interface DmlCheck {
   readonly name: string;
   /** WITH CHECK OPTION of a view of that name. */
   readonly isView?: boolean;
+  /** A row-level security policy: the name of a restrictive one, '' for the permissive ones together. */
+  readonly isPolicy?: boolean;
   /** Over the new row. */
   readonly condition: BoundExpr;
+  /** The condition with its subqueries, one row of one column; the new row is an outer one. Instead of `condition`. */
+  readonly query?: BoundQuery | null;
 }
 
 /**
@@ -273,6 +282,9 @@ export interface InsertNode {
     readonly excluded: TargetRow;
     readonly set: readonly PositionExpr[];
     readonly where: BoundExpr | null;
+    /** Policies over `newRow`: of the row that is there (USING), and of what it becomes. */
+    readonly existingChecks: readonly DmlCheck[];
+    readonly updateChecks: readonly DmlCheck[];
   } | null;
   readonly newRow: TargetRow;
   readonly returning: readonly BoundExpr[] | null;

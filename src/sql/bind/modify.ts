@@ -4,10 +4,25 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
-import {bindReturning, type DmlTarget, makeRow, targetAlias, targetTable} from './dml-target.ts';
+import {
+  asTableReader,
+  bindReturning,
+  type DmlTarget,
+  makeRow,
+  targetAlias,
+  targetTable,
+} from './dml-target.ts';
 import {bindFromItem} from './from.ts';
-import type {DmlQuery, LogicalNode, ModifyNode, PositionExpr, ScanNode} from './logical.ts';
+import type {
+  DmlCheck,
+  DmlQuery,
+  LogicalNode,
+  ModifyNode,
+  PositionExpr,
+  ScanNode,
+} from './logical.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
+import {addUsing, policyChecks, securedScan} from './row-security.ts';
 import {bindWhere} from './select.ts';
 import {bindSetClause} from './set-clause.ts';
 import {checkScopes, pseudoColumn} from './system-columns.ts';
@@ -66,9 +81,10 @@ export function bindUpdate(
     for (const item of set) write.columns.add(live[item.position]!.attnum);
   }
   const newRow = makeRow(block, table);
+  const policies = targetPolicies(target, 'w', newRow);
   const generated = generatedColumns(binding, table, newRow);
   const changesKey = changesUniqueKey(binding, table, [...set, ...generated]);
-  return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
+  const made = finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
     kind: 'modify',
     action: 'update',
     table,
@@ -77,11 +93,12 @@ export function bindUpdate(
     recheck: target.recheck,
     set,
     generated,
-    checks: tableChecks(binding, table, newRow),
+    checks: [...policies, ...tableChecks(binding, table, newRow)],
     newRow,
     returning: null,
     changesKey,
   });
+  return underReadPolicies(target, made);
 }
 
 /** Whether assignments may change a key of a unique index. */
@@ -120,7 +137,7 @@ export function bindDelete(
   addFrom(target, statement.usingClause ?? []);
   addWhere(target, statement.whereClause);
   const newRow = makeRow(target.block, table);
-  return finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
+  const made = finish(target, own?.ctes ?? [], newRow, statement.returningClause?.exprs ?? [], {
     kind: 'modify',
     action: 'delete',
     table,
@@ -134,6 +151,7 @@ export function bindDelete(
     returning: null,
     changesKey: false,
   });
+  return underReadPolicies(target, made);
 }
 
 function bindTarget(
@@ -145,6 +163,7 @@ function bindTarget(
   verb: TargetVerb,
 ): Target {
   const {table, views} = found;
+  const command = verb === 'update' ? 'w' : 'd';
   const block = new Block(binding, binders, options.parent, options.ctes);
   const alias = targetAlias(name);
   const scan = makeScan(binding, table, alias);
@@ -156,12 +175,45 @@ function bindTarget(
       scanItem(block, scan, alias, noteUse(binding, table.oid, 'r', true), true),
       name.location ?? -1,
     );
-    return {block, table, scan, alias, found, seen: null, node: scan, recheck: []};
+    const node = securedScan(block, scan, command);
+    return {block, table, scan, alias, found, seen: null, node, recheck: conditionsOf(node)};
   }
   const seen = rowThroughViews(block, views, scan, alias, verb);
   block.addItem(seen.item, name.location ?? -1);
-  const recheck = seen.conditions.map(each => each.condition);
-  return {block, table, scan, alias, found, seen, node: viewInput(scan, seen), recheck};
+  const secured = asTableReader(binding, found, () => securedScan(block, scan, command));
+  const recheck = [...conditionsOf(secured), ...seen.conditions.map(each => each.condition)];
+  return {block, table, scan, alias, found, seen, node: viewInput(secured, seen), recheck};
+}
+
+function conditionsOf(node: LogicalNode): readonly BoundExpr[] {
+  return node.kind === 'filter' ? node.conditions : [];
+}
+
+/** Policies of a command as checks of the target's new row. */
+function targetPolicies(target: Target, command: 'r' | 'w', newRow: ScanNode): DmlCheck[] {
+  const {block, found, table} = target;
+  return asTableReader(block.binding, found, () =>
+    policyChecks(block, table, newRow, command, command === 'r'),
+  );
+}
+
+/** Where columns of the target are read, its SELECT policies bind both the row that is there and the new one. */
+function underReadPolicies(target: Target, made: DmlQuery): DmlQuery {
+  const {node} = made;
+  const {block, scan, found} = target;
+  if (node.kind !== 'modify' || !block.binding.secured.has(scan)) return made;
+  const uses = [target.seen?.item.use ?? null, block.items[0]!.use];
+  if (!uses.some(use => use !== null && use.columns.size > 0)) return made;
+  const conditions = asTableReader(block.binding, found, () => addUsing(block, scan, 'r'));
+  const checks = node.action === 'update' ? targetPolicies(target, 'r', node.newRow) : [];
+  return {
+    ...made,
+    node: {
+      ...node,
+      recheck: [...node.recheck, ...conditions],
+      checks: [...checks, ...node.checks],
+    },
+  };
 }
 
 function addFrom(target: Target, nodes: readonly Node[]): void {

@@ -35,7 +35,9 @@ export function bindOnConflict(
   const excluded = makeScan(binding, table, 'excluded');
   const arbiters =
     clause.infer === undefined ? [] : inferArbiters(block, clause.infer, table, existing);
-  if (!isUpdate) return {action: 'nothing', arbiters, existing, excluded, set: [], where: null};
+  const checks = {existingChecks: [], updateChecks: []};
+  if (!isUpdate)
+    return {action: 'nothing', arbiters, existing, excluded, set: [], where: null, ...checks};
   noteUse(binding, table.oid, 'w');
   const outer = block.items;
   block.items = [
@@ -52,7 +54,7 @@ export function bindOnConflict(
   if (block.takeSubqueries().length > 0)
     throw featureNotSupported('subqueries in ON CONFLICT DO UPDATE are not supported');
   block.items = outer;
-  return {action: 'update', arbiters, existing, excluded, set, where};
+  return {action: 'update', arbiters, existing, excluded, set, where, ...checks};
 }
 
 function inferArbiters(
@@ -80,11 +82,15 @@ function inferArbiters(
         'constraint in ON CONFLICT clause has no associated index',
         -1,
       );
+    const use = noteUse(binding, table.oid, 'r', true);
+    for (const attnum of constraint.columns) use.columns.add(attnum);
     return [constraint.index];
   }
   const outer = block.items;
-  block.items = [scanItem(block, row, table.name, null)];
+  const use = noteUse(binding, table.oid, 'r', true);
+  block.items = [scanItem(block, row, table.name, use)];
   const keys = (infer.indexElems ?? []).map(node => inferenceKey(block, node, table));
+  for (const key of keys) if (key.attnum !== 0) use.columns.add(key.attnum);
   const where =
     infer.whereClause === undefined
       ? null

@@ -1,14 +1,16 @@
 import type {Node, SelectStmt} from '@pgsql/types';
 import {featureNotSupported, internalError} from '../../common/errors.ts';
+import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import type {BindContext} from '../contract.ts';
 import {Binding, type BinderHooks} from './binding.ts';
-import type {Binders, QueryOptions} from './block.ts';
+import {Block, type Binders, type QueryOptions} from './block.ts';
 import {bindExpr} from './expr.ts';
 import {bindInsert} from './insert.ts';
 import type {BoundQuery, DmlQuery} from './logical.ts';
 import {bindMerge} from './merge.ts';
 import {bindDelete, bindUpdate} from './modify.ts';
 import {bindQuery} from './query.ts';
+import {bindPolicyDefinition} from './row-security.ts';
 import {bindScalar} from './scalar-block.ts';
 
 /** Whether a statement is planned and executed by operators; every other statement is a utility. */
@@ -105,6 +107,16 @@ export function bindScalarWith(
   scope: Parameters<BinderHooks['scalar']>[2],
 ): BoundExpr {
   return hooks.scalar(binding, ast, scope);
+}
+
+/** Binds the expression of a policy over a row of its table, which it knows under `rowName`; what it reads is in `binding.uses`. */
+export function bindPolicyWith(
+  binding: Binding,
+  ast: Node,
+  table: TableDescriptor,
+  rowName: string,
+): BoundExpr {
+  return bindPolicyDefinition(new Block(binding, binders, null, null), table, rowName, ast);
 }
 
 type BoundExpr = ReturnType<BinderHooks['scalar']>;

@@ -8,6 +8,7 @@ import {relabel} from './coerce.ts';
 import type {ScanColumn, ScanNode, ScanSource} from './logical.ts';
 import {TypeOid} from './type-oids.ts';
 
+const hidden: ReadonlySet<string> = new Set(['_seq', '_user_id', 'tableoid', 'ctid', 'xmin']);
 const xidFromXid8 = oid(5071);
 const refusedInWhen: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax']);
 
@@ -21,6 +22,8 @@ export function systemColumn(
   const scan = item.scan;
   if (scan === null) return null;
   const binding = level.binding;
+  if (level.clause === 'policy expressions' && hidden.has(name))
+    throw featureNotSupported(`column "${name}" in policy expressions is not supported`);
   const isStored = scan.relation.kind === 'table';
   if (level.clause === 'MERGE WHEN conditions' && refusedInWhen.has(name)) {
     throw binding.error(

@@ -189,7 +189,7 @@ function rejectCalls(level: Block, view: ViewDescriptor, verb: TargetVerb): void
 }
 
 /** The scan with the views' conditions and computed columns above it. */
-export function viewInput(scan: ScanNode, row: ViewRow): LogicalNode {
+export function viewInput(scan: LogicalNode, row: ViewRow): LogicalNode {
   let node = applySubqueries(scan, row.subqueries);
   if (row.conditions.length > 0)
     node = {kind: 'filter', input: node, conditions: row.conditions.map(each => each.condition)};

@@ -35,6 +35,8 @@ function bindContextOf(context: Binding['context']): Binding['context'] {
   return {
     catalog: context.catalog,
     searchPath: context.searchPath,
+    role: context.role,
+    rowSecurity: context.rowSecurity,
     format: context.format,
     parameterTypes: context.parameterTypes,
     library: context.library,

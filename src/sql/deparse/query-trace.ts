@@ -1,4 +1,6 @@
 import type {FuncCall, GroupingFunc, Node, SubLink} from '@pgsql/types';
+import type {CatalogSnapshot} from '../../catalog/contract.ts';
+import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {BindTrace, QueryLevel} from '../bind/binding.ts';
 import {Block, type BoundWindow, type RangeItem} from '../bind/block.ts';
@@ -143,29 +145,51 @@ export class QueryTrace implements BindTrace {
     block: Block,
     column: ColumnId,
     aliasOf: (level: Block, item: RangeItem) => string,
-  ): {readonly alias: string; readonly name: string} | null {
+  ): NamedColumn | null {
     for (let level: Block | null = block; level !== null; level = level.parent) {
       const at = level;
       const found = nameIn(level, column, item => aliasOf(at, item));
       if (found !== null) return found;
     }
-    return this.#origins.has(column) ? null : (this.#names.get(column) ?? null);
+    const known = this.#origins.has(column) ? undefined : this.#names.get(column);
+    return known === undefined ? null : {...known, origin: null};
   }
+}
+
+/** A column as a query knows it, with the table's column that it is, if it is one. */
+export interface NamedColumn {
+  readonly alias: string;
+  readonly name: string;
+  readonly origin: {readonly tableOid: Oid; readonly attnum: number} | null;
+}
+
+/** A column's name in the catalog where names must be found again: it may have had another one in that where the query was bound. */
+export function nameToday(
+  {name, origin}: NamedColumn,
+  bound: CatalogSnapshot,
+  today: CatalogSnapshot,
+): string {
+  if (origin === null || bound === today) return name;
+  const columnIn = (catalog: CatalogSnapshot): string | undefined => {
+    const relation = catalog.relationByOid(origin.tableOid);
+    if (relation === undefined || !('columns' in relation)) return undefined;
+    return relation.columns.find(column => column.attnum === origin.attnum)?.name;
+  };
+  return columnIn(bound) === name ? (columnIn(today) ?? name) : name;
 }
 
 function nameIn(
   level: Block,
   column: ColumnId,
   aliasOf: (item: RangeItem) => string,
-): {readonly alias: string; readonly name: string} | null {
+): NamedColumn | null {
   let unnamed: string | null = null;
   for (const item of level.items) {
-    const found =
-      item.columns.find(each => each.id === column) ??
-      item.scan?.columns.find(each => each.id === column);
+    const shown = item.columns.find(each => each.id === column);
+    const found = shown ?? item.scan?.columns.find(each => each.id === column);
     if (found === undefined) continue;
-    if (item.isNamed) return {alias: aliasOf(item), name: found.name};
+    if (item.isNamed) return {alias: aliasOf(item), name: found.name, origin: shown ?? null};
     unnamed = found.name;
   }
-  return unnamed === null ? null : {alias: '', name: unnamed};
+  return unnamed === null ? null : {alias: '', name: unnamed, origin: null};
 }

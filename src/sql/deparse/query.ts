@@ -13,7 +13,7 @@ import {ExpressionPrinter} from './expression.ts';
 import {printFrom} from './from-clause.ts';
 import {printGroupBy, printLocking, printOrderBy} from './query-clauses.ts';
 import {printSubLink} from './sublink-text.ts';
-import {QueryTrace, type TracedLevel} from './query-trace.ts';
+import {type NamedColumn, nameToday, QueryTrace, type TracedLevel} from './query-trace.ts';
 import type {QueryWriter, ResultNames} from './query-writer.ts';
 import {TextBuilder} from './text-builder.ts';
 
@@ -56,11 +56,15 @@ export class QueryPrinter implements QueryWriter {
   readonly out = new TextBuilder(true);
   readonly exprs: ExpressionPrinter;
   #block: Block | null = null;
+  readonly #isPlain: boolean;
+  /** The level whose target alone is printed. */
+  #outermost: Block | null = null;
   readonly #aliases = new Map<Block, ReadonlyMap<string, string>>();
   /** Aliases of the queries around what is being printed. */
   #usedAliases: string[] = [];
 
-  constructor(trace: QueryTrace, scope: NameScope, context: BindContext) {
+  constructor(trace: QueryTrace, scope: NameScope, context: BindContext, isPlain = false) {
+    this.#isPlain = isPlain;
     this.trace = trace;
     this.scope = scope;
     this.context = context;
@@ -94,7 +98,7 @@ export class QueryPrinter implements QueryWriter {
   }
 
   /** Alias and name of a column here, null when it is no column of FROM. */
-  nameOf(column: number): {readonly alias: string; readonly name: string} | null {
+  nameOf(column: number): NamedColumn | null {
     return this.trace.nameOf(this.block, column, (level, item) => this.aliasOf(item, level));
   }
 
@@ -120,9 +124,9 @@ export class QueryPrinter implements QueryWriter {
   #column(index: number): string {
     const found = this.nameOf(index);
     if (found !== null)
-      return found.alias === ''
-        ? quoteIdentifier(found.name)
-        : `${quoteIdentifier(found.alias)}.${quoteIdentifier(found.name)}`;
+      return found.alias === '' || (this.#isPlain && this.#block === this.#outermost)
+        ? quoteIdentifier(nameToday(found, this.context.catalog, this.scope.snapshot))
+        : `${quoteIdentifier(found.alias)}.${quoteIdentifier(nameToday(found, this.context.catalog, this.scope.snapshot))}`;
     const origin = this.trace.originOf(index);
     switch (origin?.kind) {
       case 'call':
@@ -193,6 +197,15 @@ export class QueryPrinter implements QueryWriter {
     this.#block = outer;
     this.#usedAliases = usedAliases;
     out.indentLevel = indent;
+  }
+
+  /** Prints the first target of a query at its own level. */
+  target(statement: SelectStmt): void {
+    const level = this.#levelOf(keyOf(statement));
+    this.#outermost = level.block;
+    this.#nameItems(level.block);
+    this.#block = level.block;
+    this.expr(level.targets[0]!.expr, false);
   }
 
   #levelOf(key: object): TracedLevel {

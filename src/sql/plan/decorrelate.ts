@@ -135,7 +135,7 @@ function pullCorrelated(node: LogicalNode, outer: ReadonlySet<number>): Decorrel
       const local = conditions.filter(condition => !isCorrelated(condition));
       const pulled = conditions.filter(isCorrelated);
       const kept: LogicalNode =
-        local.length === 0 ? inner.node : {kind: 'filter', input: inner.node, conditions: local};
+        local.length === 0 ? inner.node : {...node, input: inner.node, conditions: local};
       return {node: kept, conditions: [...inner.conditions, ...pulled]};
     }
     case 'compute':

@@ -3,6 +3,7 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import type {
   BoundQuery,
   CteDefinition,
+  DmlCheck,
   DmlNode,
   LogicalNode,
   LogicalSetCall,
@@ -140,11 +141,24 @@ function mapCte(cte: CteDefinition, input: MapNode, expr: MapExpr): CteDefinitio
   return {...cte, query: {...cte.query, node: input(node)} as BoundQuery};
 }
 
+/** Checks of a row with their queries and conditions replaced; where there is a query the condition is left alone. */
+function mapChecks(
+  checks: readonly DmlCheck[],
+  input: MapNode,
+  expr: MapExpr,
+): readonly DmlCheck[] {
+  return checks.map(check => {
+    const query = check.query ?? null;
+    if (query === null) return {...check, condition: expr(check.condition)};
+    return {...check, query: {...query, node: input(query.node)}};
+  });
+}
+
 /** A copy of INSERT, UPDATE, DELETE or MERGE with its inputs and expressions replaced. */
 export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
   const positions = (list: readonly {readonly position: number; readonly expr: BoundExpr}[]) =>
     list.map(item => ({position: item.position, expr: expr(item.expr)}));
-  const checks = node.checks.map(check => ({...check, condition: expr(check.condition)}));
+  const checks = mapChecks(node.checks, input, expr);
   const generated = positions(node.generated);
   if (node.kind === 'merge') {
     return {
@@ -188,6 +202,8 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
             ...conflict,
             set: positions(conflict.set),
             where: conflict.where === null ? null : expr(conflict.where),
+            existingChecks: mapChecks(conflict.existingChecks, input, expr),
+            updateChecks: mapChecks(conflict.updateChecks, input, expr),
           },
   };
 }

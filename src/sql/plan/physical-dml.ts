@@ -13,6 +13,7 @@ import {
   type OuterSlots,
 } from './planner.ts';
 import {planMerge} from './physical-merge.ts';
+import {planChecks} from './physical-checks.ts';
 import type {Plan, PlanColumn} from './plan.ts';
 
 /** INSERT, UPDATE, DELETE, MERGE as a plan node; its WITH queries around it. */
@@ -123,10 +124,7 @@ function planInsert(
       expr: state.expr(item.expr, row, outer),
     })),
     ownerColumn: node.ownerColumn === null ? null : input.columns.length - 1,
-    checks: node.checks.map(check => ({
-      ...check,
-      condition: state.expr(check.condition, row, outer),
-    })),
+    checks: planChecks(planner, node.checks, row, outer),
     onConflict:
       conflict === null
         ? null
@@ -138,6 +136,8 @@ function planInsert(
               expr: state.expr(item.expr, pair, outer),
             })),
             where: conflict.where === null ? null : state.expr(conflict.where, pair, outer),
+            existingChecks: planChecks(planner, conflict.existingChecks, row, outer),
+            updateChecks: planChecks(planner, conflict.updateChecks, row, outer),
           },
     returning: returningExprs(planner, node.newRow, node.returning, row, outer),
   };
@@ -212,10 +212,7 @@ function planModify(
       expr: state.expr(item.expr, newRow, outer),
     })),
     recheck,
-    checks: node.checks.map(check => ({
-      ...check,
-      condition: state.expr(check.condition, newRow, outer),
-    })),
+    checks: planChecks(planner, node.checks, newRow, outer),
     returning,
     changesKey: node.changesKey,
   };

@@ -3,6 +3,7 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import {joinAnd} from '../bind/conjuncts.ts';
 import {producedIds} from '../bind/logical-walk.ts';
 import type {MergeAction, MergeNode} from '../bind/logical.ts';
+import {planChecks} from './physical-checks.ts';
 import {
   idsIn,
   type Layout,
@@ -69,7 +70,7 @@ export function planMerge(
       position: item.position,
       expr: onNewRow(item.expr),
     })),
-    checks: node.checks.map(check => ({...check, condition: onNewRow(check.condition)})),
+    checks: planChecks(planner, node.checks, newRow, outer),
   };
 }
 

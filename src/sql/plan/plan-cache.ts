@@ -10,6 +10,8 @@ import type {PlannedStatement} from './plan-statement.ts';
 export interface PlanEnvironment {
   /** Database, search_path, parameter types, planner settings, as one string. */
   readonly key: string;
+  /** What plans under row-level security depend on beside: role and row_security. */
+  readonly roleKey: string;
   /** The catalog snapshot; plans made over another one are not found. */
   readonly catalog: object;
   readonly format: FormatSettings;
@@ -35,11 +37,14 @@ interface Variant<E> {
 const maxVariants = 8;
 const entryBytes = 6 * 1024;
 const checkEvery = 64;
+const maxPerRole = 5000;
 
 /** Plans by the tokens of their text with literals taken out (ENGINE.md 3.2); least recently used goes first. */
 export class PlanCache<E> {
   readonly #maxBytes: number;
   readonly #variants = new Map<string, Variant<E>[]>();
+  /** Keys of texts that are planned per role. */
+  readonly #perRole = new Set<string>();
   #bytes = 0;
 
   constructor(maxBytes = 32 * 1024 * 1024) {
@@ -53,7 +58,7 @@ export class PlanCache<E> {
   /** The plan kept for a text of one statement, or null. Raises the errors of reading its literals (22P02), at their positions. */
   find(text: string, environment: PlanEnvironment): CachedPlan<E> | null {
     const scanned = scanKey(text);
-    return this.#find(text, scanned, mapKey(text, scanned, environment), environment);
+    return this.#find(text, scanned, this.#keyOf(text, scanned, environment), environment);
   }
 
   /** As find, else plans: `plan` is given the text's literals (null = no slots), `make` turns the plan into what is kept. */
@@ -64,7 +69,7 @@ export class PlanCache<E> {
     make: (planned: PlannedStatement) => E,
   ): CachedPlan<E> {
     const scanned = scanKey(text);
-    const key = mapKey(text, scanned, environment);
+    const key = this.#keyOf(text, scanned, environment);
     const known = this.#find(text, scanned, key, environment);
     if (known !== null) return known;
     const planned = plan(scanned?.literals ?? null);
@@ -90,11 +95,28 @@ export class PlanCache<E> {
       ),
       rows: planned.plan.tables.map(({oid}) => [oid, environment.estimateRows(oid)] as const),
     };
-    this.#keep(key, variant);
+    this.#keep(
+      planned.plan.dependsOnRole ? this.#roleKey(text, scanned, environment) : key,
+      variant,
+    );
     return {entry: variant.entry, slots: slotValues(text, literals, slots, environment.format)};
   }
 
+  #keyOf(text: string, scanned: TokenKey | null, environment: PlanEnvironment): string {
+    const key = mapKey(text, scanned, environment);
+    return this.#perRole.has(key) ? `${key}|${environment.roleKey}` : key;
+  }
+
+  /** The key of a text for this role alone, under which it is looked for from now on. */
+  #roleKey(text: string, scanned: TokenKey | null, environment: PlanEnvironment): string {
+    const key = mapKey(text, scanned, environment);
+    if (this.#perRole.size >= maxPerRole) this.#perRole.clear();
+    this.#perRole.add(key);
+    return `${key}|${environment.roleKey}`;
+  }
+
   clear(): void {
+    this.#perRole.clear();
     this.#variants.clear();
     this.#bytes = 0;
   }

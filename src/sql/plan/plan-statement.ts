@@ -119,6 +119,7 @@ export function planBound(bound: BoundStatement): PlannedStatement {
     outerCount: state.outerCount,
     privileges: privileges(binding),
     isReadOnly: !isWriting && !binding.locksRows && !callsWriter(root),
+    dependsOnRole: binding.dependsOnRole,
     tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})),
     hasVolatile: binding.hasVolatile,
   };

@@ -61,7 +61,7 @@ export interface TableScanPlan extends PlanBase {
   readonly lookup: {readonly index: Oid; readonly keys: readonly (readonly BoundExpr[])[]} | null;
   /** Equality on `_user_id` pushed down: role name expression; narrows scope 'all' to one owner. */
   readonly ownerEquals: BoundExpr | null;
-  /** Rows wanted in index order. */
+  /** Index order that the sort above would like; the scan says at execution whether it gives it (RunContext.orderedScans). */
   readonly order: {readonly index: Oid; readonly descending: boolean} | null;
 }
 
@@ -307,7 +307,14 @@ export interface RowCheck {
   readonly name: string;
   /** WITH CHECK OPTION of a view of that name: anything but true fails (44000). */
   readonly isView?: boolean;
+  /** A row-level security policy (42501): the name of a restrictive one, '' for the permissive ones together. */
+  readonly isPolicy?: boolean;
   readonly condition: BoundExpr;
+  /** A condition with subqueries: a plan of one row and one column, run after `run.outer[slot]` := the new row's value at `position`. */
+  readonly query?: {
+    readonly plan: Plan;
+    readonly bindings: readonly {readonly slot: number; readonly position: number}[];
+  } | null;
 }
 
 /**
@@ -337,6 +344,9 @@ export interface OnConflictPlan {
   /** Over [existing row's live columns..., excluded row's live columns...]. */
   readonly set: readonly {readonly position: number; readonly expr: BoundExpr}[];
   readonly where: BoundExpr | null;
+  /** Policies: over the row that is there, and over what it becomes (instead of those of the inserted row). */
+  readonly existingChecks: readonly RowCheck[];
+  readonly updateChecks: readonly RowCheck[];
 }
 
 /**
@@ -473,6 +483,8 @@ export interface QueryPlan {
   /** Writes, locks rows or calls functions that do. */
   readonly isReadOnly: boolean;
   /** Tables locked at open with their mode. */
+  /** Row-level security decided: the plan is for the role and the row_security that it was bound under. */
+  readonly dependsOnRole: boolean;
   readonly tables: readonly {
     readonly oid: Oid;
     readonly mode: 'accessShare' | 'rowShare' | 'rowExclusive';

@@ -3,6 +3,7 @@ import {isVolatile} from '../../expr/analyze.ts';
 import type {Binding} from '../bind/binding.ts';
 import {splitAnd} from '../bind/conjuncts.ts';
 import {collectColumns, replaceColumns} from '../bind/expr-map.ts';
+import {mayLeak} from '../bind/leakproof.ts';
 import {producedBy, producedIds} from '../bind/logical-walk.ts';
 import type {BoundQuery, ColumnId, JoinNode, LogicalNode} from '../bind/logical.ts';
 import {decorrelate} from './decorrelate.ts';
@@ -27,7 +28,9 @@ export class PushDown {
   push(node: LogicalNode, conditions: readonly BoundExpr[]): LogicalNode {
     switch (node.kind) {
       case 'filter':
-        return this.#filter(node, conditions);
+        return node.isBarrier === true
+          ? this.#barrier(node, conditions)
+          : this.#filter(node, conditions);
       case 'compute':
         return this.#compute(node, conditions);
       case 'join':
@@ -97,6 +100,19 @@ export class PushDown {
       return {kind: 'values', rows: [], columns: producedBy(node.input)};
     }
     return this.push(decorrelated.node, kept);
+  }
+
+  /** Policies of a table: below them goes what cannot leak the rows that they hide, the rest is decided on the rows they keep. */
+  #barrier(
+    node: LogicalNode & {readonly kind: 'filter'},
+    conditions: readonly BoundExpr[],
+  ): LogicalNode {
+    const {catalog} = this.#binding.context;
+    const [above, below] = split(
+      conditions.flatMap(splitAnd),
+      condition => isVolatile(condition) || mayLeak(condition, catalog),
+    );
+    return filtered(this.#filter({...node, isBarrier: false}, below), above);
   }
 
   #compute(
