@@ -85,6 +85,8 @@ export class SessionEvalContext implements SessionEval {
     },
   };
 
+  readonly repeat = {isRepeatable: false, evaluation: 0, spentMs: 0};
+
   readonly extern = {
     call: (source: string, args: readonly Datum[]): Datum =>
       externCall(this.#session, source, args),

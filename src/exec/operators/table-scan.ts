@@ -19,6 +19,7 @@ import {RowBatchBuilder} from '../column-store.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
+import {Repeats} from '../repeat.ts';
 import {selected} from './filter.ts';
 
 interface CompiledPushed {
@@ -30,6 +31,7 @@ interface CompiledPushed {
 export class TableScan implements Operator {
   readonly #plan: TableScanPlan;
   readonly #filter: CompiledFilter | null;
+  readonly #repeats: Repeats | null;
   readonly #pushed: readonly CompiledPushed[];
   readonly #keys: readonly (readonly CompiledScalar[])[];
   readonly #ownerEquals: CompiledScalar | null;
@@ -45,10 +47,13 @@ export class TableScan implements Operator {
   #index: StorageIndex | null = null;
   #owner: OwnerId | null = null;
   #keyValues: Datum[][] = [];
+  /** A batch whose evaluation was interrupted. */
+  #kept: Batch | null = null;
 
   constructor(plan: TableScanPlan, env: ExecEnv) {
     this.#plan = plan;
     this.#filter = plan.filter === null ? null : env.compiler.filter(plan.filter);
+    this.#repeats = plan.filter === null ? null : Repeats.of([plan.filter]);
     this.#pushed = plan.pushed.map(pushed => ({
       plan: pushed,
       values: pushed.values.map(value => env.compiler.scalar(value)),
@@ -123,6 +128,10 @@ export class TableScan implements Operator {
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
+    if (this.#kept !== null) {
+      const found = this.#select(this.#kept);
+      if (found !== null) return found;
+    }
     if (this.#state === 'end') return END;
     if (this.#state === 'point') {
       const found = this.#point();
@@ -141,14 +150,33 @@ export class TableScan implements Operator {
       }
       const decorated = this.#decorate(batch);
       if (this.#filter === null) return decorated;
-      const count = this.#filter.select(this.#run, decorated, this.#selection);
-      if (count > 0) return selected(this.#out, decorated, this.#selection, count);
+      const found = this.#select(decorated);
+      if (found !== null) return found;
       if (this.#run.sliceUsed()) return PAUSE;
     }
   }
 
+  /** The rows of a batch that the filter lets through: null = none, PAUSE = it was interrupted and is to be repeated. */
+  #select(batch: Batch): Batch | typeof PAUSE | null {
+    const repeats = this.#repeats;
+    let count: number;
+    if (repeats === null) count = this.#filter!.select(this.#run, batch, this.#selection);
+    else {
+      this.#kept = batch;
+      repeats.begin(this.#run);
+      try {
+        count = this.#filter!.select(this.#run, batch, this.#selection);
+        repeats.end(this.#run);
+        this.#kept = null;
+      } catch (error) {
+        return repeats.failed(this.#run, error);
+      }
+    }
+    return count > 0 ? selected(this.#out, batch, this.#selection, count) : null;
+  }
+
   /** Reads one row by key without a cursor; undefined when storage cannot in this turn. */
-  #point(): Batch | typeof END | undefined {
+  #point(): Batch | typeof END | typeof PAUSE | undefined {
     const owner = this.#plan.scope === 'none' ? null : this.#owner;
     const row = this.#run.tx.getByKey(this.#table!, this.#index!, owner, this.#keyValues[0]!);
     if (row === undefined) {
@@ -164,7 +192,7 @@ export class TableScan implements Operator {
     const batch = this.#builder.finish();
     batch.count = 1;
     if (this.#filter === null) return batch;
-    return this.#filter.select(this.#run, batch, this.#selection) === 1 ? batch : END;
+    return this.#select(batch) ?? END;
   }
 
   #valueOf(version: RowVersion, output: number): Datum {
@@ -280,6 +308,7 @@ export class TableScan implements Operator {
   }
 
   close(): void {
+    this.#kept = null;
     if (this.#cursor !== null) this.#finish();
   }
 }

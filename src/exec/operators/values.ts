@@ -6,6 +6,7 @@ import {RowBatchBuilder} from '../column-store.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
+import {Repeats} from '../repeat.ts';
 import {mayWait, waitingCode, type Replay} from '../waiting.ts';
 
 const NO_ROW: readonly never[] = [];
@@ -14,6 +15,7 @@ const NO_ROW: readonly never[] = [];
 export class Values implements Operator {
   readonly #rows: readonly CompiledRow[];
   readonly #builder: RowBatchBuilder;
+  readonly #repeats: Repeats | null;
   #run!: RunContext;
   #position = 0;
   /** Where a row may wait: rows are then evaluated one by one. */
@@ -24,6 +26,7 @@ export class Values implements Operator {
     const waiting = exprs.some(mayWait) ? waitingCode(exprs, env) : null;
     const compiler = waiting === null ? env.compiler : waiting.compiler;
     this.#replay = waiting === null ? null : waiting.replay;
+    this.#repeats = Repeats.of(exprs);
     this.#rows = plan.rows.map(row => compiler.row(row));
     this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
   }
@@ -39,12 +42,25 @@ export class Values implements Operator {
     if (this.#position === to) return END;
     this.#builder.reset();
     if (this.#replay !== null) return this.#waitingRow(this.#replay);
-    for (let i = this.#position; i < to; i++) this.#builder.push(this.#rows[i]!(this.#run, NO_ROW));
+    if (this.#repeats === null) this.#evaluate(to);
+    else {
+      this.#repeats.begin(this.#run);
+      try {
+        this.#evaluate(to);
+        this.#repeats.end(this.#run);
+      } catch (error) {
+        return this.#repeats.failed(this.#run, error);
+      }
+    }
     const count = to - this.#position;
     this.#position = to;
     const batch = this.#builder.finish();
     batch.count = count;
     return batch;
+  }
+
+  #evaluate(to: number): void {
+    for (let i = this.#position; i < to; i++) this.#builder.push(this.#rows[i]!(this.#run, NO_ROW));
   }
 
   #waitingRow(replay: Replay): Batch | typeof PAUSE {

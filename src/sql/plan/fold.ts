@@ -42,7 +42,7 @@ export class Folder {
       return this.#null(expr);
     if (!childrenOf(expr).every(child => child.kind === 'constant')) return expr;
     if (childrenOf(expr).length === 0) return expr;
-    if (this.#isLiteralCast(expr)) return expr;
+    if (this.#isLiteralCast(expr) || isSlowSearch(expr)) return expr;
     this.#pin(expr);
     const value = this.#binding.context.evaluate(expr);
     return {kind: 'constant', type: expr.type, typmod: expr.typmod, location: expr.location, value};
@@ -149,6 +149,15 @@ function isFoldable(expr: BoundExpr): boolean {
     default:
       return false;
   }
+}
+
+/** A search by a regular expression that may take long: a running statement can be cancelled, planning cannot. */
+function isSlowSearch(expr: BoundExpr): boolean {
+  if (expr.kind !== 'call' || !expr.source.includes('regex')) return false;
+  return expr.args.some(arg => {
+    const value = arg.kind === 'constant' ? arg.value : null;
+    return typeof value === 'string' && (value.length > 1000 || /\\[1-9]/.test(value));
+  });
 }
 
 /** A conversion function: named as a type, or a length coercion. */
