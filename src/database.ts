@@ -22,6 +22,7 @@ import {SqlState} from './common/sqlstate.ts';
 import {removeSpillFiles} from './exec/spill/spill-file.ts';
 import {FactoryCache} from './expr/factory-cache.ts';
 import {createFunctionLibrary} from './functions/library.ts';
+import {ArchiveKeeper} from './jobs/archive-keeper.ts';
 import {JobService} from './jobs/service.ts';
 import {LiveService} from './live/service.ts';
 import {checkAdmission} from './session/admission.ts';
@@ -40,6 +41,8 @@ import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-funct
 import {JOB_FUNCTIONS, jobCall} from './session/job-functions.ts';
 import {makeIndexKey} from './session/index-keys.ts';
 import {NotifyHub} from './session/notify-hub.ts';
+import {STORAGE_FUNCTIONS, storageCall} from './session/storage-functions.ts';
+import {storageParts, type StorageParts, type StoragesConfig} from './session/storage-parts.ts';
 import {SESSION_SET_FUNCTIONS} from './session/session-set-functions.ts';
 import {SessionFacts} from './session/runtime-facts.ts';
 import {defaultSettings, loadSettingDefinitions} from './session/setting-defaults.ts';
@@ -51,6 +54,7 @@ import {SqlParser} from './sql/parse/parser.ts';
 import {PlanCache} from './sql/plan/plan-cache.ts';
 import {createSegmentStore} from './storage/cold/segment-store.ts';
 import type {Storage, TableStorage} from './storage/contract.ts';
+import {openFileObjectStore} from './storage/objects/file-object-store.ts';
 import {openStorage} from './storage/open-storage.ts';
 import type {Datum, TypeLookup} from './types/contract.ts';
 import {VERSION} from './common/version.ts';
@@ -78,6 +82,14 @@ export interface OpenDatabaseOptions {
   readonly flushOnShutdown?: boolean;
   /** Test mode: every operator pauses before every batch. */
   readonly injectsPauses?: boolean;
+  /** Directory that gets the change log as it grows, for a restore to a point in time; absent: none is kept. */
+  readonly archiveDir?: string;
+  /** Only looks at what is stored: no background work begins and no file is removed. */
+  readonly inspects?: boolean;
+  /** A running job that tells of no progress for so long is ended; half an hour without it. */
+  readonly jobStuckMs?: number;
+  /** What storages beside the data directory need. */
+  readonly storages?: StoragesConfig;
 }
 
 /** Kinds of objects that all databases of a cluster share. */
@@ -97,6 +109,10 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     assert(opened !== null, 'tables are used after the database is open');
     return makeIndexKey(opened.engine, table, index, catalog);
   });
+  const remote = storageParts(options.dataDir, options.storages ?? {}, {
+    definition: name => catalogs.get(DatabaseOid.postgres)?.storageByName(name),
+    ownerName: owner => catalogs.get(DatabaseOid.postgres)?.roleByOid(owner)?.name ?? '',
+  });
   const storage = openStorage({
     dataDir: options.dataDir,
     logger: {
@@ -104,7 +120,16 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
       warn: message => logger.warn({}, message),
       error: message => logger.error({}, message),
     },
-    segments: createSegmentStore({cacheBytes: options.coldCacheBytes ?? DEFAULT_COLD_CACHE}),
+    segments: createSegmentStore({
+      cacheBytes: options.coldCacheBytes ?? DEFAULT_COLD_CACHE,
+      remote: remote.remote,
+    }),
+    places: remote.places,
+    // Tests with pauses take the paths of large tables for small ones.
+    settings: {
+      archives: options.archiveDir !== undefined,
+      ...(injectsPauses(options) ? {orderedRows: 0} : {}),
+    },
     types: clusterTypes(base, catalogs),
     resolveTable: table => {
       for (const catalog of catalogs.values()) {
@@ -118,16 +143,26 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     await loadAllCatalogs(base, storage, catalogs);
     mkdirSync(join(options.dataDir, 'spill'), {recursive: true});
     removeSpillFiles(join(options.dataDir, 'spill'));
-    const parts = {base, catalogs, storage, storages, logger, parser: await parser, options};
+    const archive =
+      options.archiveDir === undefined
+        ? null
+        : new ArchiveKeeper(storage, await openFileObjectStore(options.archiveDir), logger);
+    const shared = {base, catalogs, storage, storages, logger, remote, archive};
+    const parts = {...shared, parser: await parser, options};
     opened = new Database(parts);
     await opened.dropLeftovers();
     await opened.makeAuditTables();
-    opened.engine.jobs.open();
+    if (options.inspects === true) storage.admin.keepFiles();
+    else opened.engine.jobs.open();
     return opened;
   } catch (error) {
     await storage.close();
     throw error;
   }
+}
+
+function injectsPauses(options: OpenDatabaseOptions): boolean {
+  return options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1';
 }
 
 /** Types by OID in any database: built-in ones before the catalogs are loaded. */
@@ -188,6 +223,8 @@ interface DatabaseParts {
   readonly storage: Storage;
   readonly storages: TableStorages;
   readonly logger: SessionLogger;
+  readonly remote: StorageParts;
+  readonly archive: ArchiveKeeper | null;
   readonly parser: SqlParser;
   readonly options: OpenDatabaseOptions;
 }
@@ -227,6 +264,7 @@ export class Database implements SessionHost {
       resolveTable: table => this.#tableStorage(table),
       tables: () => this.#tableStorages(),
       now: nowMicros,
+      ...(options.jobStuckMs === undefined ? {} : {stuckMs: options.jobStuckMs}),
     });
     const feeds = new Map<string, () => readonly (readonly Datum[])[]>([
       ['system.live_queries', () => live.rows()],
@@ -245,7 +283,7 @@ export class Database implements SessionHost {
       audit,
       library: new EngineLibrary(
         createFunctionLibrary(),
-        new Set([...LIVE_FUNCTIONS, ...JOB_FUNCTIONS]),
+        new Set([...LIVE_FUNCTIONS, ...STORAGE_FUNCTIONS, ...JOB_FUNCTIONS]),
         new Map([...LIVE_SET_FUNCTIONS, ...SESSION_SET_FUNCTIONS]),
       ),
       parser,
@@ -254,8 +292,11 @@ export class Database implements SessionHost {
       bindCache: new ParsedTexts(),
       systemRelations: new CatalogRelations(base),
       notifications: new NotifyHub(),
+      objectStores: parts.remote.objectStores,
+      definitionContext: parts.remote.definitionContext,
       live,
       jobs,
+      archive: parts.archive,
       settingDefinitions: loadSettingDefinitions(),
       settingDefaults: defaultSettings(options.dataDir),
       sessions: new Map(),
@@ -263,10 +304,12 @@ export class Database implements SessionHost {
       startedAt: nowMicros(),
       spillDir: join(options.dataDir, 'spill'),
       versionText: `PostgreSQL 15.20 (Wadi ${VERSION}) on ${process.arch}-${process.platform}, Node ${process.versions.node}, 64-bit`,
-      injectsPauses: options.injectsPauses ?? process.env['WADI_TEST_PAUSE'] === '1',
+      injectsPauses: injectsPauses(options),
       extensions: {
         call: (session, source, args) =>
-          liveCall(session, source, args) ?? jobCall(session, source, args),
+          liveCall(session, source, args) ??
+          storageCall(session, source, args) ??
+          jobCall(session, source, args),
         checkListen: (session, channel) => live.channels.checkListen(channel, session.currentRole),
       },
       catalog: database => this.#catalog(database),
@@ -424,7 +467,9 @@ export class Database implements SessionHost {
     this.engine.live.close();
     await Promise.all([...this.engine.sessions.values()].map(session => session.end()));
     await this.engine.jobs.close(this.#flushOnShutdown);
+    await this.engine.archive?.close();
     await this.#storage.close();
+    await this.engine.objectStores.close();
   }
 }
 

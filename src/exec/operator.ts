@@ -4,7 +4,7 @@ import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/co
 import type {Oid, OwnerId} from '../common/ids.ts';
 import type {Datum} from '../types/contract.ts';
 import type {FunctionLibrary} from '../functions/contract.ts';
-import type {TableStorage, Transaction} from '../storage/contract.ts';
+import type {StorageIndex, TableStorage, Transaction} from '../storage/contract.ts';
 import {END, PAUSE} from '../storage/contract.ts';
 
 export {END, PAUSE};
@@ -49,6 +49,10 @@ export interface RunContext extends ExprRun {
   readonly hasServiceRight: boolean;
   /** Takes note that the statement reaches rows of another owner (null: of all), for the audit log. */
   noteCrossing(act: 'read' | 'write', table: TableStorage, owner: OwnerId | null): void;
+  /** Whether storage gives an owner's rows (null: a shared table's) in the order of an index, and reading so pays for few rows. */
+  canOrder(table: TableStorage, index: StorageIndex, owner: OwnerId | null): boolean;
+  /** Ids of the scan plans that give the order that their plan wishes, in this execution. */
+  readonly orderedScans: Set<number>;
   /** Owner id of a role name; undefined when no such role. */
   ownerByName(name: string): OwnerId | undefined;
   ownerName(owner: OwnerId): string;

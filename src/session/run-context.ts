@@ -4,7 +4,7 @@ import {RoleOid} from '../catalog/well-known.ts';
 import type {Oid, OwnerId} from '../common/ids.ts';
 import type {NodeCounters, RowChanges} from '../exec/operator.ts';
 import type {EvalContext, FunctionLibrary} from '../functions/contract.ts';
-import type {TableStorage, Transaction} from '../storage/contract.ts';
+import type {StorageIndex, TableStorage, Transaction} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import {recordCrossing} from './crossing.ts';
 import {StatementChanges} from './foreign-keys/row-changes.ts';
@@ -32,6 +32,7 @@ export class ExecutionRun implements PlanRun {
   changes: StatementChanges | null = null;
   /** Crossings of this execution that are recorded already. */
   #crossed: Set<string> | null = null;
+  readonly orderedScans = new Set<number>();
   #deadline = 0;
   #polls = 0;
 
@@ -118,6 +119,10 @@ export class ExecutionRun implements PlanRun {
     });
   }
 
+  canOrder(table: TableStorage, index: StorageIndex, owner: OwnerId | null): boolean {
+    return this.#session.engine.storage.canOrder(table, index, true, owner);
+  }
+
   tableStorage(table: Oid): TableStorage {
     return this.#session.storages.get(this.catalog, table);
   }
@@ -159,4 +164,11 @@ export function hasServiceRight(catalog: CatalogSnapshot, role: Oid): boolean {
   if (isSuperuser(role, catalog)) return true;
   const roles = rolesWithPrivilegesOf(role, catalog);
   return roles.has(RoleOid.service) || roles.has(RoleOid.dba);
+}
+
+/** Whether a role may do the work of operators: superusers, members of wadi_dba. */
+export function isMaintainer(catalog: CatalogSnapshot, role: Oid): boolean {
+  return (
+    isSuperuser(role, catalog) || rolesWithPrivilegesOf(role, catalog).has(RoleOid.dba)
+  );
 }

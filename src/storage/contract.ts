@@ -1,6 +1,8 @@
 import type {Batch} from '../columns/batch.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../common/ids.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
+import type {StorageAdmin} from './backup/contract.ts';
+import type {StorageDefinition} from './objects/storage-definition.ts';
 
 /** A stored column. Stored rows are Datum[] in the order of TableStorage.columns (dropped columns are not in it). */
 export interface StorageColumn {
@@ -361,6 +363,8 @@ export interface MaintenanceOptions {
   readonly minRows?: number;
   /** Compaction leaves partitions with at most so many segments alone, unless many rows are deleted. */
   readonly maxSegments?: number;
+  /** Compaction looks at this owner's partition only. */
+  readonly owner?: OwnerId;
   /** Ends the work with the signal's reason; nothing is published then. */
   readonly signal?: AbortSignal;
   /** Told from time to time how much is done, from 0 to 1. */
@@ -412,6 +416,12 @@ export interface Storage {
     options?: MaintenanceOptions,
   ): Promise<FlushResult>;
   compact(table: TableStorage, options?: MaintenanceOptions): Promise<FlushResult>;
+  /** Brings the segments of a table into its storage. */
+  move(table: TableStorage, options?: MaintenanceOptions): Promise<FlushResult>;
+  /** How many segments of a table do not lie in its storage. */
+  misplaced(table: TableStorage): number;
+  /** Files that lie in a storage, those that are being written or still to be removed included. */
+  filesIn(storage: StorageDefinition): Promise<number>;
   /**
    * Deletes rows of a stream table last written at or before `upTo`, oldest first, at most `limit`, in a
    * commit applied in this turn. Rows that open transactions hold are left.
@@ -420,9 +430,15 @@ export interface Storage {
   /**
    * Whether scans can answer in the order of an index. `isLimited`: the reader stops early (LIMIT,
    * merge of few rows); then tables with segments can, too, when the
-   * segments are sorted by that key. A full read in that order would be slower than a sort of batches.
+   * segments are sorted by that key. A full read in that order would be slower than a sort of batches, and so is one of an `owner` with
+   * few rows (null: a shared table).
    */
-  canOrder(table: TableStorage, index: StorageIndex, isLimited?: boolean): boolean;
+  canOrder(
+    table: TableStorage,
+    index: StorageIndex,
+    isLimited?: boolean,
+    owner?: OwnerId | null,
+  ): boolean;
   /** Rough live row count, for planning and stats. */
   estimateRows(table: TableStorage, owner: OwnerId | null): number;
   logReader(table: TableStorage, owner: OwnerId | null): LogReader;
@@ -433,6 +449,8 @@ export interface Storage {
     readonly hotBytes: number;
     readonly coldBytes: number;
   };
+  /** Backup, archive, checks: what operators ask for. */
+  readonly admin: StorageAdmin;
   segments(): readonly SegmentInfo[];
   locks(): readonly LockInfo[];
   /** Checks every file, checksum, count and statistic against the manifest; one line per finding. */

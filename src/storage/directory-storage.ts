@@ -15,6 +15,7 @@ import type {
   Transaction,
   WaiterInfo,
 } from './contract.ts';
+import {DirectoryAdmin} from './backup/admin.ts';
 import type {DirectoryLock} from './directory-lock.ts';
 import type {Engine} from './engine.ts';
 import {expireRows} from './expire.ts';
@@ -24,10 +25,14 @@ import type {Checkpointer} from './hot/checkpoint.ts';
 import type {WalReserve} from './hot/wal-reserve.ts';
 import {TableLogReader} from './hot/log-reader.ts';
 import {LogRetention} from './hot/log-retention.ts';
+import {misplaced} from './move.ts';
+import {lies} from './objects/segment-places.ts';
+import type {StorageDefinition} from './objects/storage-definition.ts';
 import {type BeginOptions, StorageTransaction} from './tx/transaction.ts';
 
 /** The store of an open data directory. */
 export class DirectoryStorage implements Storage {
+  readonly admin: DirectoryAdmin;
   readonly #engine: Engine;
   readonly #checkpointer: Checkpointer;
   readonly #walReserve: WalReserve;
@@ -46,6 +51,7 @@ export class DirectoryStorage implements Storage {
   ) {
     this.#walReserve = walReserve;
     this.#engine = engine;
+    this.admin = new DirectoryAdmin(engine);
     this.#checkpointer = checkpointer;
     this.#lock = lock;
     this.#flusher = new Flusher(engine);
@@ -127,19 +133,55 @@ export class DirectoryStorage implements Storage {
     return this.#flusher.compact(table, options);
   }
 
+  move(table: TableStorage, options: MaintenanceOptions = {}): Promise<FlushResult> {
+    return this.#flusher.move(table, options);
+  }
+
+  misplaced(table: TableStorage): number {
+    return misplaced(this.#engine, table).length;
+  }
+
+  async filesIn(storage: StorageDefinition): Promise<number> {
+    const {cold, garbage, db} = this.#engine;
+    this.#unlinker.sweep();
+    await garbage.settle();
+    const paths = db
+      .prepare('SELECT path FROM intents UNION SELECT path FROM unlinks')
+      .pluck()
+      .all() as string[];
+    for (const table of cold.manifest.tables.values())
+      for (const entry of table.byId.values()) paths.push(entry.path);
+    return paths.filter(path => lies(path, storage)).length;
+  }
+
   expire(table: TableStorage, upTo: Seq, limit: number): ExpireResult {
     return expireRows(this.#engine, ++this.#transactions, table, Number(upTo), limit);
   }
 
-  canOrder(table: TableStorage, index: StorageIndex, isLimited = false): boolean {
+  canOrder(
+    table: TableStorage,
+    index: StorageIndex,
+    isLimited = false,
+    owner: OwnerId | null = null,
+  ): boolean {
     if (index.method !== 'btree' || index.keyOf !== null || index.keyColumns.includes(-1))
       return false;
+    if (isLimited && !this.#paysOrder(table, index, owner)) return false;
     const cold = this.#engine.cold.manifest.table(table.oid);
     if (cold === undefined) return true;
     return (
       isLimited &&
       index.keyColumns.every((column, i) => table.columns[column]!.attnum === cold.sortedBy[i])
     );
+  }
+
+  /** Few rows are sorted faster than a sorted index is made and read. */
+  #paysOrder(table: TableStorage, index: StorageIndex, owner: OwnerId | null): boolean {
+    const image = this.#engine.hot.image(table);
+    const hot = owner === null ? image.liveRows : (image.owners.get(owner)?.live ?? 0);
+    const segments = this.#engine.cold.manifest.segments(table.oid, owner);
+    if (hot < this.#engine.settings.orderedRows && segments.length === 0) return false;
+    return image.sortedIfWorth(index) !== null;
   }
 
   estimateRows(table: TableStorage, owner: OwnerId | null): number {
@@ -193,22 +235,14 @@ export class DirectoryStorage implements Storage {
     return this.#engine.locks.infos();
   }
 
-  async check(): Promise<readonly string[]> {
-    const findings: string[] = [];
-    for (const row of this.#engine.db.pragma('integrity_check') as {integrity_check: string}[]) {
-      if (row.integrity_check !== 'ok') findings.push(`wadi.db: ${row.integrity_check}`);
-    }
-    for (const table of this.#engine.cold.manifest.tables.values()) {
-      for (const entry of table.byId.values())
-        findings.push(...(await this.#engine.cold.open(entry).check(entry.meta)));
-    }
-    return findings;
+  check(): Promise<readonly string[]> {
+    return this.admin.check();
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const {commits, durability, db, sequences, segments} = this.#engine;
+    const {commits, durability, db, sequences, segments, garbage} = this.#engine;
     await this.#flusher.close();
     this.#retention.close();
     await this.#checkpointer.close();
@@ -236,6 +270,7 @@ export class DirectoryStorage implements Storage {
     await durability.close();
     this.#walReserve.close();
     this.#unlinker.close();
+    await garbage.close();
     await segments.close();
     db.close();
     this.#lock.release();

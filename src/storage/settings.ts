@@ -10,12 +10,16 @@ export interface StorageSettings {
   readonly logRetentionCommits: number;
   /** New rows of one owner in one transaction from which they are written to a segment before the commit. */
   readonly bulkRows: number;
+  /** Hot rows of an owner from which the first ones in the order of an index are read through a sorted index. */
+  readonly orderedRows: number;
   /** Rows of one row group of a segment. */
   readonly rowGroupRows: number;
   /** Directory below which segment files lie; null = `segments` in the data directory. */
   readonly segmentDirectory: string | null;
   /** Segments of one partition above which flush asks for compaction. */
   readonly maxSegmentsPerPartition: number;
+  /** Whether the change log is archived: entries and segments that the archive lacks are kept until it has them. */
+  readonly archives: boolean;
 }
 
 /** The settings of a directory opened without any. */
@@ -25,9 +29,11 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
   bulkRows: 200_000,
+  orderedRows: 500,
   rowGroupRows: 65_536,
   segmentDirectory: null,
   maxSegmentsPerPartition: 12,
+  archives: false,
 };
 
 /** Where storage writes what an operator should read. */

@@ -82,6 +82,7 @@ class Life {
   #open(): Storage {
     return open(this.#path, [this.#made], {
       bulkRows: 60,
+      orderedRows: 0,
       rowGroupRows: 64,
       checkpointBytes: 100_000,
     });

@@ -20,7 +20,7 @@ const TOP_N_LIMIT = 10_000;
 /** Runs that are merged at once; more are merged in several passes. */
 const MERGE_RUNS = 64;
 
-type Phase = 'collect' | 'prune' | 'order' | 'write' | 'reduce' | 'emit' | 'merge' | 'end';
+type Phase = 'collect' | 'pass' | 'prune' | 'order' | 'write' | 'reduce' | 'emit' | 'merge' | 'end';
 
 /**
  * ORDER BY: materialises columns (computed keys behind the input's), orders row numbers, gathers in order. With a small
@@ -30,6 +30,8 @@ type Phase = 'collect' | 'prune' | 'order' | 'write' | 'reduce' | 'emit' | 'merg
 export class Sort implements Operator {
   readonly #id: number;
   readonly #input: Operator;
+  /** Id of the scan below when it may give the order itself, else -1. */
+  readonly #inputScan: number;
   readonly #keys: readonly OrderKey[];
   readonly #types: readonly TypeInstance[];
   readonly #width: number;
@@ -59,6 +61,8 @@ export class Sort implements Operator {
     this.#id = plan.id;
     this.#input = env.build(plan.input);
     this.#width = plan.input.columns.length;
+    const isOrderable = plan.input.kind === 'tableScan' && plan.input.order !== null;
+    this.#inputScan = isOrderable ? plan.input.id : -1;
     const exprs = plan.input.columns.map(
       (column, index): BoundExpr => ({
         kind: 'column',
@@ -88,6 +92,8 @@ export class Sort implements Operator {
     this.#topN =
       limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
     this.#input.open(run);
+    const isOrdered = run.orderedScans.has(this.#inputScan);
+    if (isOrdered && this.#projection === null && this.#topN !== Infinity) this.#phase = 'pass';
   }
 
   #reset(): void {
@@ -108,6 +114,8 @@ export class Sort implements Operator {
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     for (;;) {
       switch (this.#phase) {
+        case 'pass':
+          return this.#pass(wanted);
         case 'collect':
           if (!this.#collect()) return PAUSE;
           break;
@@ -129,6 +137,15 @@ export class Sort implements Operator {
           return END;
       }
     }
+  }
+
+  /** The first rows of an input that comes in order. */
+  #pass(wanted: number): Batch | typeof END | typeof PAUSE {
+    const left = this.#topN - this.#position;
+    if (left <= 0) return END;
+    const batch = this.#input.next(Math.min(wanted, left));
+    if (batch !== END && batch !== PAUSE) this.#position += batch.count;
+    return batch;
   }
 
   #collect(): boolean {

@@ -11,6 +11,7 @@ import type {
   ScanPredicate,
   StorageIndex,
   TableStorage,
+  ScanRequest,
 } from '../../storage/contract.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -46,6 +47,7 @@ export class TableScan implements Operator {
   #columns: ScanColumn[] = [];
   #index: StorageIndex | null = null;
   #owner: OwnerId | null = null;
+  #order: ScanRequest['order'] = null;
   #keyValues: Datum[][] = [];
   /** A batch whose evaluation was interrupted. */
   #kept: Batch | null = null;
@@ -72,11 +74,23 @@ export class TableScan implements Operator {
     const table = run.tableStorage(this.#plan.table);
     if (table !== this.#table) this.#bindTable(table);
     this.#state = this.#resolveOwner(run) ? 'scan' : 'end';
+    this.#chooseOrder(run, table);
     if (this.#plan.lookup === null || this.#state === 'end') return;
     this.#keyValues = this.#evaluateKeys(run);
     if (this.#keyValues.length === 0) this.#state = 'end';
     else if (this.#keyValues.length === 1 && this.#index!.isUnique && this.#owner !== null)
       this.#state = 'point';
+  }
+
+  #chooseOrder(run: RunContext, table: TableStorage): void {
+    const {order, id} = this.#plan;
+    if (order === null) return;
+    const index = table.indexes.find(each => each.oid === order.index);
+    const owner = this.#plan.scope === 'none' ? null : this.#owner;
+    const isOrdered = index !== undefined && run.canOrder(table, index, owner);
+    this.#order = isOrdered ? {index, descending: order.descending} : null;
+    if (isOrdered) run.orderedScans.add(id);
+    else run.orderedScans.delete(id);
   }
 
   #bindTable(table: TableStorage): void {
@@ -217,20 +231,15 @@ export class TableScan implements Operator {
   }
 
   #openCursor(): ScanCursor {
-    const {lookup, order} = this.#plan;
+    const {lookup} = this.#plan;
     const table = this.#table!;
-    const orderIndex =
-      order === null ? undefined : table.indexes.find(index => index.oid === order.index);
     return this.#run.tx.scan({
       table,
       owner: this.#plan.scope === 'none' ? null : this.#owner,
       columns: this.#columns,
       predicates: this.#predicates(),
       lookup: lookup === null ? null : {index: this.#index!, keys: this.#keyValues},
-      order:
-        order === null || orderIndex === undefined
-          ? null
-          : {index: orderIndex, descending: order.descending},
+      order: this.#order,
     });
   }
 

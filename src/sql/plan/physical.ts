@@ -22,7 +22,8 @@ import {
   type PlanState,
   unique,
 } from './planner.ts';
-import type {CtePlan, Plan, PlanColumn} from './plan.ts';
+import {indexOrder} from './index-order.ts';
+import type {CtePlan, Plan, PlanColumn, TableScanPlan} from './plan.ts';
 
 /** Turns optimized logical nodes into plan nodes. */
 export class Physical implements PhysicalPlanner {
@@ -335,12 +336,14 @@ export class Physical implements PhysicalPlanner {
       ),
       outer,
     );
-    const layout = layoutOf(input.layout);
+    const keys = this.state.keys(node.keys, layoutOf(input.layout), outer);
+    const {catalog} = this.state.binding.context;
+    const order = limit === null ? null : indexOrder(catalog, input.plan, keys);
     const plan: Plan = {
       kind: 'sort',
       ...this.#base(node, input.layout),
-      input: input.plan,
-      keys: this.state.keys(node.keys, layout, outer),
+      input: order === null ? input.plan : {...(input.plan as TableScanPlan), order},
+      keys,
       limit,
     };
     return this.#made(plan, input.layout);
@@ -444,6 +447,7 @@ export class Physical implements PhysicalPlanner {
         id: cte.id,
         name: cte.name,
         isDataModifying: cte.isDataModifying,
+        isMain: cte.isMain === true,
         plan: 'ctes' in cte.query ? this.dml(cte.query, outer) : this.outputs(cte.query, outer),
       }),
     );
