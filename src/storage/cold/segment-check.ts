@@ -18,17 +18,18 @@ import {Xxhash64} from './xxhash64.ts';
 
 /**
  * Reads everything again and compares it with the manifest: checksum, counts, bounds, statistics, filters. `pages` must
- * have a cache of its own.
+ * have a cache of its own; `file` is where its bytes lie.
  */
 export async function checkSegment(
   pages: SegmentPages,
   meta: SegmentMeta,
   types: ReadonlyMap<number, TypeInstance>,
+  file: string = pages.path,
 ): Promise<readonly string[]> {
   const findings: string[] = [];
   const {path} = pages;
   try {
-    const checksum = hex(await fileChecksum(path));
+    const checksum = hex(await fileChecksum(file));
     if (checksum !== meta.checksum)
       findings.push(`${path}: the checksum is ${checksum} instead of ${meta.checksum}`);
     const layout = pages.layout();

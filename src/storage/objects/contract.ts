@@ -13,12 +13,20 @@ export type PutResult = 'stored' | 'exists';
 /** Content to be stored: bytes, or parts one after another. */
 export type ObjectBody = Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+/** How an object is put. */
+export interface PutOptions {
+  /** Never replaces an object that is there. */
+  readonly ifAbsent?: boolean;
+  /** Ends the work with the signal's reason; nothing is left behind. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Where files lie that are written once: a directory, later S3. Keys are relative paths with `/`, without empty, `.` or `..` parts.
+ * Where files lie that are written once: a directory or S3. Keys are relative paths with `/`, without empty, `.` or `..` parts.
  * A put is atomic and durable when it resolves: a reader sees the whole object or none.
  */
 export interface ObjectStore {
-  put(key: string, body: ObjectBody, options?: {readonly ifAbsent?: boolean}): Promise<PutResult>;
+  put(key: string, body: ObjectBody, options?: PutOptions): Promise<PutResult>;
   /** All bytes, or those of a range (cut at the object's end); null when there is no such object. */
   get(
     key: string,
@@ -30,7 +38,7 @@ export interface ObjectStore {
     prefix: string,
     options?: {readonly after?: string; readonly limit?: number},
   ): Promise<readonly ObjectInfo[]>;
-  /** Durable when it resolves; false when there was no such object. */
+  /** Durable when it resolves; false when there was no such object (S3 does not tell: true). */
   delete(key: string): Promise<boolean>;
   close(): Promise<void>;
 }

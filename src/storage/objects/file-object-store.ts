@@ -6,12 +6,12 @@ import {dirname, join} from 'node:path';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {DurableDirectories} from '../cold/durable-directories.ts';
-import type {ObjectBody, ObjectInfo, ObjectStore, PutResult} from './contract.ts';
+import type {ObjectBody, ObjectInfo, ObjectStore, PutOptions, PutResult} from './contract.ts';
+import {checkObjectKey} from './object-key.ts';
 
 /** Uploads in progress. Another process can be at work here, so that only what is too old to be one is removed. */
 const STAGING = '.staging';
 const STALE_MS = 24 * 60 * 60 * 1000;
-const MAX_KEY_BYTES = 1024;
 
 /** Objects as files below a directory. */
 export async function openFileObjectStore(root: string): Promise<ObjectStore> {
@@ -36,15 +36,12 @@ class FileObjectStore implements ObjectStore {
     this.#directories = directories;
   }
 
-  async put(
-    key: string,
-    body: ObjectBody,
-    options: {readonly ifAbsent?: boolean} = {},
-  ): Promise<PutResult> {
+  async put(key: string, body: ObjectBody, options: PutOptions = {}): Promise<PutResult> {
     const path = this.#pathOf(key);
     const staged = join(this.#root, STAGING, randomUUID());
     try {
       await writeDurably(staged, body);
+      options.signal?.throwIfAborted();
       await this.#directories.ensure(dirname(path));
       if (options.ifAbsent === true) await link(staged, path);
       else await rename(staged, path);
@@ -53,6 +50,7 @@ class FileObjectStore implements ObjectStore {
       return 'stored';
     } catch (error) {
       await rm(staged, {force: true});
+      if (options.signal?.aborted === true) throw options.signal.reason;
       if (options.ifAbsent === true && codeOf(error) === 'EEXIST') return 'exists';
       throw failure('store', key, error);
     }
@@ -161,18 +159,10 @@ class FileObjectStore implements ObjectStore {
   }
 
   #pathOf(key: string): string {
+    checkObjectKey(key);
     const parts = key.split('/');
-    const isSafe = parts.every(
-      part =>
-        part !== '' &&
-        part !== '.' &&
-        part !== '..' &&
-        !part.includes('\0') &&
-        !part.includes('\\'),
-    );
-    if (!isSafe || parts[0] === STAGING || Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    if (parts[0] === STAGING)
       throw new PgError(SqlState.invalidParameterValue, `invalid object key "${key}"`);
-    }
     return join(this.#root, ...parts);
   }
 }
