@@ -1,23 +1,79 @@
-import {createHash} from 'node:crypto';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {TableDescriptor} from '../catalog/descriptors.ts';
-import {featureNotSupported, type PgError} from '../common/errors.ts';
+import {assertNever} from '../common/errors.ts';
 import {columnsOf} from '../expr/analyze.ts';
 import type {BoundExpr, ColumnExpr} from '../expr/bound.ts';
-import {walkExpr} from '../expr/children.ts';
-import type {Plan, QueryPlan, TableScanPlan} from '../sql/plan/plan.ts';
+import type {LimitPlan, Plan, QueryPlan, SortKey, TableScanPlan} from '../sql/plan/plan.ts';
 import {type FoundAccess, findAccess} from './access-key.ts';
 import {conjunction, conjunctsOf, replaceColumns} from './expr-columns.ts';
 import {exprText} from './expr-text.ts';
 import {ConstantLifter} from './lift-constants.ts';
-import {type LiveShape, PSEUDO_COLUMNS, type ValueRef} from './live-shape.ts';
+import {type AnyShape, type LiveShape, PSEUDO_COLUMNS, type WindowShape} from './live-shape.ts';
+import {checkExpression, hashOf, unsupported, valuesOf} from './determinism.ts';
+import {resultShape} from './analyze-result.ts';
 
 /** Decides how a planned SELECT is kept live; 0A000 with the cause when it cannot be. */
-export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShape {
+export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): AnyShape {
   if (plan.kind !== 'select') throw unsupported(`${plan.kind.toUpperCase()} statements`);
-  const {scan, conditions, projection} = unfold(plan.root);
-  const table = catalog.tableByOid(scan.table);
-  if (table === undefined) throw unsupported('system relations');
+  const below = unfold(plan.root);
+  if ('cause' in below) return resultShape(plan, catalog, below.cause);
+  if (catalog.tableByOid(below.scan.table) === undefined) throw unsupported('system relations');
+  const cause = rowCause(below, catalog);
+  if (cause !== null) return resultShape(plan, catalog, cause);
+  const shape = rowShape(plan, catalog, below);
+  return below.limit === null ? shape : windowShape(shape, below.limit);
+}
+
+function windowShape(shape: LiveShape, limit: LimitPlan): WindowShape {
+  const id = hashOf([
+    shape.queryId,
+    'window',
+    ...shape.order.map(key => `${exprText(key.expr)} ${key.descending} ${key.nullsFirst}`),
+    limit.limit === null ? '' : exprText(limit.limit),
+    limit.offset === null ? '' : exprText(limit.offset),
+  ]);
+  const bounds = [limit.limit, limit.offset].filter(expr => expr !== null);
+  const values = new Map(
+    [...shape.values, ...valuesOf([...bounds, ...shape.order.map(key => key.expr)])].map(value => [
+      `${value.kind}${value.index}`,
+      value,
+    ]),
+  );
+  return {
+    class: 'B',
+    queryId: id,
+    id: hashOf([id, shape.id]),
+    inner: {...shape, id: hashOf([shape.id, id])},
+    keys: shape.order,
+    limit: limit.limit,
+    offset: limit.offset,
+    columns: shape.columns,
+    values: [...values.values()],
+    constants: shape.constants,
+    parameterCount: shape.parameterCount,
+    schemaVersion: shape.schemaVersion,
+  };
+}
+
+/** Why a query of one table is not kept row by row: what it reads changes without a change of the row. Null when it is. */
+function rowCause(below: Unfolded, catalog: CatalogSnapshot): string | null {
+  const table = catalog.tableByOid(below.scan.table)!;
+  const attnums = table.columns.filter(column => !column.isDropped).map(column => column.attnum);
+  const overRow = scanToRow(below.scan, attnums);
+  for (const condition of below.conditions) {
+    for (const position of columnsOf([replaceColumns(condition, overRow)])) {
+      const pseudo = PSEUDO_COLUMNS[position - attnums.length];
+      // The old image does not know what its _seq was.
+      if (pseudo === 'seq') return 'a condition on _seq';
+      if (pseudo === 'ctid' || pseudo === 'rid') return 'a condition on ctid';
+    }
+  }
+  return null;
+}
+
+function rowShape(plan: QueryPlan, catalog: CatalogSnapshot, below: Unfolded): LiveShape {
+  const {scan, conditions, projection, order} = below;
+  const table = catalog.tableByOid(scan.table)!;
   const attnums = table.columns.filter(column => !column.isDropped).map(column => column.attnum);
   const overRow = scanToRow(scan, attnums);
   const lifter = new ConstantLifter(plan.parameterTypes.length);
@@ -25,8 +81,9 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
     lifter.conjunct(replaceColumns(condition, overRow)),
   );
   const targets = projection.map(expr => replaceColumns(expr, overRow));
-  for (const condition of conjuncts) checkCondition(condition, attnums.length);
-  for (const target of targets) checkExpression(target);
+  const keys = order.map(key => ({...key, expr: replaceColumns(key.expr, overRow)}));
+  for (const expr of [...conjuncts, ...targets, ...keys.map(key => key.expr)])
+    checkExpression(expr);
   const found = liftedAccess(findAccess(scan, conjuncts, attnums, catalog), lifter);
   const filter = conjunction(conjuncts);
   const filterPositions = columnsOf([
@@ -45,15 +102,23 @@ export function analyzeLive(plan: QueryPlan, catalog: CatalogSnapshot): LiveShap
     access: found === null ? null : found.access,
     residual: found === null ? filter : conjunction(found.rest),
     projection: targets,
+    order: keys,
     columns: plan.columns,
     attnums,
     filterPositions: [...new Set([...filterPositions, ...accessPositions])],
-    projectionPositions,
+    projectionPositions: [
+      ...new Set([...projectionPositions, ...columnsOf(keys.map(key => key.expr))]),
+    ],
     readsPseudo: [...filterPositions, ...projectionPositions].some(
       position => position >= attnums.length,
     ),
     keyPositions: primaryKey(scan, attnums, catalog),
-    values: valuesOf([...conjuncts, ...targets, ...accessValues(found, scan)]),
+    values: valuesOf([
+      ...conjuncts,
+      ...targets,
+      ...keys.map(key => key.expr),
+      ...accessValues(found, scan),
+    ]),
     constants: lifter.values,
     parameterCount: plan.parameterTypes.length,
     schemaVersion: table.schemaVersion,
@@ -76,72 +141,80 @@ interface Unfolded {
   /** Over the scan's outputs. */
   readonly conditions: readonly BoundExpr[];
   readonly projection: readonly BoundExpr[];
+  readonly order: readonly SortKey[];
+  readonly limit: LimitPlan | null;
 }
 
-/** Follows projections and filters down to the one scan, writing every expression over its outputs. */
-function unfold(root: Plan): Unfolded {
-  if (root.kind === 'tableScan') {
-    return {
-      scan: root,
-      conditions: conjunctsOf(root.filter),
-      projection: root.columns.map(
-        (column, index): ColumnExpr => ({kind: 'column', index, ...column, location: -1}),
-      ),
-    };
-  }
-  if (root.kind === 'filter') {
-    const below = unfold(root.input);
-    const condition = replaceColumns(root.condition, column => below.projection[column.index]!);
-    return {...below, conditions: [...below.conditions, ...conjunctsOf(condition)]};
-  }
-  if (root.kind === 'project') {
-    const below = unfold(root.input);
-    return {
-      ...below,
-      projection: root.exprs.map(expr =>
-        replaceColumns(expr, column => below.projection[column.index]!),
-      ),
-    };
-  }
-  throw cause(root);
+interface Cause {
+  readonly cause: string;
 }
 
-const CAUSES: Readonly<Record<Exclude<Plan['kind'], 'tableScan' | 'filter' | 'project'>, string>> =
-  {
-    systemScan: 'system relations',
-    values: 'VALUES or without FROM',
-    projectSet: 'set-returning functions',
-    functionScan: 'functions in FROM',
-    hashJoin: 'joins',
-    nestedLoop: 'joins',
-    apply: 'subqueries',
-    sort: 'ORDER BY',
-    limit: 'LIMIT or OFFSET',
-    aggregate: 'aggregates or GROUP BY',
-    window: 'window functions',
-    distinct: 'DISTINCT',
-    append: 'UNION',
-    setOp: 'INTERSECT or EXCEPT',
-    with: 'WITH',
-    cteScan: 'WITH',
-    recursiveUnion: 'WITH RECURSIVE',
-    workTableScan: 'WITH RECURSIVE',
-    lockRows: 'FOR UPDATE or FOR SHARE',
-    insert: 'INSERT',
-    update: 'UPDATE',
-    delete: 'DELETE',
-    merge: 'MERGE',
+/** Follows a plan down to its one scan, writing every expression over that scan's outputs; else what is in the way. */
+function unfold(root: Plan): Unfolded | Cause {
+  if (root.kind === 'tableScan') return scanned(root);
+  if (
+    root.kind !== 'filter' &&
+    root.kind !== 'project' &&
+    root.kind !== 'sort' &&
+    root.kind !== 'limit'
+  )
+    return {cause: CAUSES[root.kind] ?? root.kind};
+  const below = unfold(root.input);
+  if ('cause' in below) return below;
+  const over = (expr: BoundExpr): BoundExpr =>
+    replaceColumns(expr, column => below.projection[column.index]!);
+  switch (root.kind) {
+    case 'filter':
+      if (below.limit !== null) return {cause: 'LIMIT in a subquery'};
+      return {
+        ...below,
+        conditions: [...below.conditions, ...conjunctsOf(over(root.condition))],
+      };
+    case 'project':
+      return {...below, projection: root.exprs.map(over)};
+    case 'sort':
+      if (below.limit !== null) return {cause: 'LIMIT in a subquery'};
+      return {...below, order: root.keys.map(key => ({...key, expr: over(key.expr)}))};
+    case 'limit':
+      if (below.limit !== null) return {cause: 'LIMIT in a subquery'};
+      if (root.tieKeys !== null) return {cause: 'WITH TIES'};
+      return {...below, limit: root};
+    default:
+      return assertNever(root);
+  }
+}
+
+function scanned(scan: TableScanPlan): Unfolded {
+  return {
+    scan,
+    conditions: conjunctsOf(scan.filter),
+    projection: scan.columns.map(
+      (column, index): ColumnExpr => ({kind: 'column', index, ...column, location: -1}),
+    ),
+    order: [],
+    limit: null,
   };
-
-function cause(plan: Exclude<Plan, {kind: 'tableScan' | 'filter' | 'project'}>): PgError {
-  return unsupported(CAUSES[plan.kind]);
 }
 
-function unsupported(what: string): PgError {
-  return featureNotSupported(`live queries with ${what} are not supported yet`, {
-    hint: 'A live query selects from one table, with a WHERE clause and expressions over the columns of that table.',
-  });
-}
+/** What makes a query one of class E, by plan node. */
+const CAUSES: Readonly<Partial<Record<Plan['kind'], string>>> = {
+  systemScan: 'system relations',
+  values: 'VALUES or without FROM',
+  projectSet: 'set-returning functions',
+  functionScan: 'functions in FROM',
+  hashJoin: 'joins',
+  nestedLoop: 'joins',
+  apply: 'subqueries',
+  aggregate: 'aggregates or GROUP BY',
+  window: 'window functions',
+  distinct: 'DISTINCT',
+  append: 'UNION',
+  setOp: 'INTERSECT or EXCEPT',
+  with: 'WITH',
+  cteScan: 'WITH',
+  recursiveUnion: 'WITH RECURSIVE',
+  workTableScan: 'WITH RECURSIVE',
+};
 
 /** Columns of the scan's batches as columns of the stored row. */
 function scanToRow(
@@ -150,46 +223,10 @@ function scanToRow(
 ): (column: ColumnExpr) => BoundExpr {
   return column => {
     const output = scan.outputs[column.index]!;
-    if (typeof output === 'number') return {...column, index: attnums.indexOf(output)};
     if (output === 'location') throw unsupported('row locations');
+    if (typeof output === 'number') return {...column, index: attnums.indexOf(output)};
     return {...column, index: attnums.length + PSEUDO_COLUMNS.indexOf(output)};
   };
-}
-
-function checkCondition(condition: BoundExpr, storedCount: number): void {
-  checkExpression(condition);
-  for (const position of columnsOf([condition])) {
-    const pseudo = PSEUDO_COLUMNS[position - storedCount];
-    // The old image does not know what its _seq was.
-    if (pseudo === 'seq') throw unsupported('a condition on _seq');
-    if (pseudo === 'ctid' || pseudo === 'rid') throw unsupported('a condition on ctid');
-  }
-}
-
-/** STABLE functions whose result depends on settings only, which a subscription keeps as they were at its start. */
-const SETTING_ONLY: readonly RegExp[] = [
-  /^(text_concat|text_format|textanycat|anytextcat|concat|array_to_text|format_type)/,
-  /^(to_json|row_to_json|array_to_json|jsonb?_build)/,
-  /^(\w+_to_char|to_timestamp|to_date|cash_)/,
-  /^(timestamptz_(?!age)|timestamp_timestamptz|date_timestamptz|extract_timestamptz)/,
-  /^(date|timestamp)_(eq|ne|lt|le|gt|ge|cmp)_timestamptz/,
-  /^(record_|enum_|array_(eq|ne|lt|le|gt|ge))/,
-];
-
-function checkExpression(expr: BoundExpr): void {
-  walkExpr(expr, node => {
-    if (node.kind === 'outer') throw unsupported('outer references');
-    if (
-      node.kind === 'sessionValue' &&
-      (node.name.startsWith('current_') || node.name.startsWith('local'))
-    ) {
-      if (/date|time/.test(node.name)) throw unsupported(`${node.name.toUpperCase()}`);
-    }
-    if (node.kind !== 'call' || node.volatility === 'i') return;
-    if (node.volatility === 'v') throw unsupported(`the volatile function ${node.functionName}()`);
-    if (!SETTING_ONLY.some(known => known.test(node.source)))
-      throw unsupported(`the function ${node.functionName}(), which is not immutable,`);
-  });
 }
 
 /** The constants of a planned key lookup are lifted, too; those of conjuncts are already. */
@@ -209,18 +246,6 @@ function accessValues(found: FoundAccess | null, scan: TableScanPlan): readonly 
   return scan.ownerEquals === null ? keys : [...keys, scan.ownerEquals];
 }
 
-function valuesOf(exprs: readonly BoundExpr[]): ValueRef[] {
-  const found = new Map<string, ValueRef>();
-  for (const expr of exprs) {
-    walkExpr(expr, node => {
-      if (node.kind !== 'param' && node.kind !== 'slot') return;
-      const key = `${node.kind}${node.index}`;
-      if (!found.has(key)) found.set(key, {kind: node.kind, index: node.index, type: node.type});
-    });
-  }
-  return [...found.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
-}
-
 /** What the query means, with columns by attnum: equal before and after a change of the table that it does not notice. */
 function queryText(shape: Omit<LiveShape, 'id' | 'queryId'>, table: TableDescriptor): string {
   const {attnums, access, scan} = shape;
@@ -238,11 +263,8 @@ function queryText(shape: Omit<LiveShape, 'id' | 'queryId'>, table: TableDescrip
       ? ''
       : `${access.positions.map(position => attnums[position]).join(',')}=${access.keys.flat().map(exprText).join(',')}`,
     ...shape.projection.map(text),
+    ...shape.order.map(key => `${text(key.expr)} ${key.descending} ${key.nullsFirst}`),
     shape.columns.map(column => `${column.name} ${column.type.oid} ${column.typmod}`).join(','),
   ];
   return parts.join('\n');
-}
-
-function hashOf(parts: readonly string[]): string {
-  return createHash('sha256').update(parts.join('\n')).digest('base64url').slice(0, 22);
 }

@@ -6,8 +6,7 @@ import {type Frame, MARK} from './frame.ts';
 import type {LiveHub} from './hub.ts';
 import {jsonPayloads} from './json-codec.ts';
 import {tokenAt} from './resume-token.ts';
-import type {LiveSubscription} from './subscription.ts';
-import type {LiveSink, SubscribeOptions} from './subscription-types.ts';
+import type {LiveCursor, LiveSink, SubscribeOptions} from './subscription-types.ts';
 
 /** Live channels begin so; no other channel may. */
 export const CHANNEL_PREFIX = 'lq_';
@@ -36,7 +35,7 @@ interface Channel {
   readonly role: Oid;
   readonly seq: Seq;
   readonly query: ChannelQuery;
-  readonly listeners: Map<ChannelListener, LiveSubscription>;
+  readonly listeners: Map<ChannelListener, LiveCursor>;
   usedAt: bigint;
 }
 
@@ -189,7 +188,7 @@ export class LiveChannels {
 
 /** Frames as notifications of one session. */
 class ChannelSink implements LiveSink {
-  subscription: LiveSubscription | null = null;
+  subscription: LiveCursor | null = null;
   readonly #channel: string;
   readonly #names: readonly string[];
   readonly #listener: ChannelListener;

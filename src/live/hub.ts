@@ -9,15 +9,17 @@ import type {Datum, FormatSettings} from '../types/contract.ts';
 import {datumText} from './expr-text.ts';
 import type {Frame} from './frame.ts';
 import {paramsWith} from './lift-constants.ts';
-import type {LiveShape} from './live-shape.ts';
+import type {AnyShape, LiveShape} from './live-shape.ts';
 import {CompiledShape} from './match/compiled-shape.ts';
-import {Group} from './match/group.ts';
+import {Group, type GroupMember} from './match/group.ts';
 import {Matcher, matchOne} from './match/matcher.ts';
 import type {RowKey} from './match/row-key.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
-import type {LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
+import {recheck} from './recheck.ts';
+import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
+import type {LiveCursor, LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
 
 /** What the hub is made with. */
 export interface LiveHubOptions {
@@ -42,7 +44,8 @@ export class LiveHub implements SubscriptionHost {
   readonly #matcher = new Matcher();
   readonly #groups = new Map<string, Group>();
   readonly #shapes = new Map<string, SharedShape>();
-  readonly #subscriptions = new Map<number, LiveSubscription>();
+  readonly #subscriptions = new Map<number, LiveCursor>();
+  readonly #results: ResultHub;
   readonly #touchedSinks = new Set<LiveSink>();
   readonly #stopListening: () => void;
   readonly #drain = (): void => this.#dispatchDurable();
@@ -58,6 +61,7 @@ export class LiveHub implements SubscriptionHost {
     this.storage = options.storage;
     this.tokens = options.tokens;
     this.#options = options;
+    this.#results = new ResultHub(this.#resultHost());
     this.#stopListening = options.storage.onCommit(event => this.#committed(event));
   }
 
@@ -68,7 +72,8 @@ export class LiveHub implements SubscriptionHost {
   // --- commits
 
   #committed(event: CommitEvent): void {
-    if (this.#matcher.size === 0 || !this.#matcher.concerns(event)) return;
+    if (this.#subscriptions.size === 0) return;
+    if (!this.#matcher.concerns(event) && !this.#results.concerns(event)) return;
     this.#pending.push(event);
     for (let i = 0; i < event.parts.length; i++) {
       const {table} = event.parts[i]!;
@@ -96,6 +101,7 @@ export class LiveHub implements SubscriptionHost {
   }
 
   #dispatch(event: CommitEvent): void {
+    this.#results.dispatch(event);
     const groups = this.#matcher.match(event);
     if (groups.length === 0) return;
     // All frames are taken before the first is given: giving may replay the log, which uses the same groups.
@@ -146,8 +152,8 @@ export class LiveHub implements SubscriptionHost {
    * Opens a subscription: its snapshot (or its place in the log) and its entry in the matcher are of this turn. Nothing
    * is delivered before the next one.
    */
-  subscribe(options: SubscribeOptions): LiveSubscription {
-    const {shape, start} = options;
+  subscribe(options: SubscribeOptions): LiveCursor {
+    const {shape} = options;
     const refusal = recheck(options, options.newest());
     if (refusal !== null) throw refusal;
     const run = runOf(options);
@@ -157,9 +163,47 @@ export class LiveHub implements SubscriptionHost {
       query: `${shape.queryId}\n${options.owner}\n${values}`,
       schemaVersion: shape.schemaVersion,
     };
-    const resume = start.resume === null ? null : this.tokens.read(start.resume, scope);
+    if (shape.class === 'A') return this.#subscribeRows({...options, shape}, run, values, scope);
+    if (options.start.lastRows !== null)
+      throw new PgError(
+        SqlState.featureNotSupported,
+        'last_rows is not supported for a live query with ORDER BY and LIMIT, or of several tables',
+        {hint: 'Use ORDER BY ... LIMIT.'},
+      );
+    const numbers = [
+      ...[shape.id, options.codec.name, options.databaseOid, options.owner, options.role],
+      ...[options.scopeOwner('all'), options.maxResultRows],
+      this.#settingsNumber(options.context.format),
+    ];
+    const {session} = options.context;
+    const text = `${numbers.join(' ')} ${session.sessionUser()} ${session.currentSchemas(true).join()}\n${values}`;
+    const identity = {text, tokenTail: this.tokens.tail(scope)};
+    const start = this.#startOf(options, scope);
+    const id = this.#nextId++;
+    const opening = {identity, run, start, createdAt: this.#options.now()};
+    const subscription = this.#results.subscribe(id, {...options, shape}, opening);
+    this.#subscriptions.set(id, subscription);
+    return subscription;
+  }
+
+  #startOf({start}: SubscribeOptions, scope: TokenScope): Seq | 'now' | 'snapshot' | 'reset' {
+    if (start.resume !== null) {
+      const resume = this.tokens.read(start.resume, scope);
+      return resume.isCurrent && resume.seq <= this.storage.lastSeq ? resume.seq : 'reset';
+    }
+    if (start.from !== null) return start.from > this.storage.lastSeq ? 'now' : start.from;
+    return start.snapshot ? 'snapshot' : 'now';
+  }
+
+  #subscribeRows(
+    options: SubscribeOptions<LiveShape>,
+    run: ExprRun,
+    values: string,
+    scope: TokenScope,
+  ): LiveSubscription {
+    const start = this.#startOf(options, scope);
     const group = this.#group(options, run, values, scope);
-    const table = options.tableOf(options.catalog);
+    const table = options.storageOf(options.catalog, options.shape.table);
     if (isMemoryTable(table)) this.#memoryLog(table.oid);
     const subscription = new LiveSubscription(
       this.#nextId++,
@@ -168,18 +212,40 @@ export class LiveHub implements SubscriptionHost {
       this,
       this.#options.now(),
     );
-    subscription.memberAt = group.members.length;
-    group.members.push(subscription);
+    joinGroup(group, subscription);
     this.#subscriptions.set(subscription.id, subscription);
     try {
-      if (resume !== null) subscription.open(resume.isCurrent ? resume.seq : 'reset');
-      else if (start.from !== null) subscription.open(start.from);
-      else subscription.open(start.snapshot ? 'snapshot' : 'now');
+      subscription.open(start);
     } catch (error) {
       subscription.close();
       throw error;
     }
     return subscription;
+  }
+
+  #resultHost(): ResultHubHost {
+    const {storage} = this.#options;
+    return {
+      get durableSeq() {
+        return storage.durableSeq;
+      },
+      onDurable: (seq, callback) => storage.onDurable(seq, callback),
+      settled: () => this.settled(),
+      logReader: (options, table, owner) =>
+        this.logReader(options.storageOf(options.newest(), table), owner),
+      joinGroup: (options, of) => {
+        const run = runOf(options);
+        const values = valuesText(options.shape, run);
+        const scope = {role: options.role, query: '', schemaVersion: 0};
+        const group = this.#group(options, run, values, scope);
+        const {shape} = options;
+        const table = options.storageOf(options.catalog, shape.table);
+        if (isMemoryTable(table)) this.#memoryLog(table.oid);
+        joinGroup(group, of(group));
+      },
+      leaveGroup: (group, member, codecName) => this.#leaveGroup(group, member, codecName),
+      removed: id => this.#subscriptions.delete(id),
+    };
   }
 
   /**
@@ -193,14 +259,27 @@ export class LiveHub implements SubscriptionHost {
   ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
     const refusal = recheck(options, options.newest());
     if (refusal !== null) throw refusal;
+    const {shape} = options;
+    if (shape.class !== 'A')
+      throw new PgError(
+        SqlState.featureNotSupported,
+        'live_changes() is not supported for a live query with ORDER BY and LIMIT, or of several tables',
+        {hint: 'Read the rows anew, or resume with SUBSCRIBE.'},
+      );
+    return this.#changesOfRows({...options, shape}, since, limit);
+  }
+
+  #changesOfRows(
+    options: SubscribeOptions<LiveShape>,
+    since: Seq,
+    limit: number,
+  ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
     const run = runOf(options);
     const compiled = this.#compile(options);
     const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
     const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
-    const {entries, gap} = this.logReader(options.tableOf(options.catalog), options.owner).read(
-      since,
-      limit,
-    );
+    const table = options.storageOf(options.newest(), options.shape.table);
+    const {entries, gap} = this.logReader(table, options.owner).read(since, limit);
     const frames: Frame[] = [];
     if (gap) return {frames, gap};
     for (const entry of entries) {
@@ -225,7 +304,12 @@ export class LiveHub implements SubscriptionHost {
     });
   }
 
-  #group(options: SubscribeOptions, run: ExprRun, values: string, scope: TokenScope): Group {
+  #group(
+    options: SubscribeOptions<LiveShape>,
+    run: ExprRun,
+    values: string,
+    scope: TokenScope,
+  ): Group {
     const {shape} = options;
     const shapeKey = `${shape.id}/${options.codec.name}`;
     const numbers = [
@@ -271,30 +355,35 @@ export class LiveHub implements SubscriptionHost {
     return number;
   }
 
-  #compile(options: SubscribeOptions): CompiledShape {
+  #compile(options: SubscribeOptions<LiveShape>): CompiledShape {
     return new CompiledShape(options.shape, {
       compiler: options.compiler,
       projection: options.codec.projection(options.shape),
-      types: options.tableOf(options.catalog).columns.map(column => column.type),
+      types: options
+        .storageOf(options.catalog, options.shape.table)
+        .columns.map(column => column.type),
       ownerName: this.#options.ownerName,
     });
   }
 
   removed(subscription: LiveSubscription): void {
-    const {group} = subscription;
     if (!this.#subscriptions.delete(subscription.id)) return;
-    const members = group.members as LiveSubscription[];
+    this.#leaveGroup(subscription.group, subscription, subscription.options.codec.name);
+  }
+
+  #leaveGroup(group: Group, member: GroupMember, codecName: string): void {
+    const {members} = group;
     const last = members.pop()!;
-    if (last !== subscription) {
-      members[subscription.memberAt] = last;
-      last.memberAt = subscription.memberAt;
+    if (last !== member) {
+      members[member.memberAt] = last;
+      last.memberAt = member.memberAt;
     }
     if (members.length > 0) return;
     this.#groups.delete(group.text);
     this.#matcher.remove(group);
     const {shape} = group.compiled;
     if (!this.#matcher.hasTable(shape.table)) this.#memoryLogs.delete(shape.table);
-    const shapeKey = `${shape.id}/${subscription.options.codec.name}`;
+    const shapeKey = `${shape.id}/${codecName}`;
     const shared = this.#shapes.get(shapeKey)!;
     if (--shared.users === 0) this.#shapes.delete(shapeKey);
   }
@@ -317,11 +406,12 @@ export class LiveHub implements SubscriptionHost {
         answers.set(key, error);
       }
       if (error !== null) subscription.fail(error);
-      else subscription.tableChanged(options.tableOf(catalog));
+      else if (subscription instanceof LiveSubscription)
+        subscription.tableChanged(options.storageOf(catalog, subscription.options.shape.table));
     }
   }
 
-  subscription(id: number): LiveSubscription | undefined {
+  subscription(id: number): LiveCursor | undefined {
     return this.#subscriptions.get(id);
   }
 
@@ -373,49 +463,15 @@ export class LiveHub implements SubscriptionHost {
   }
 }
 
-/** Null when the subscription may go on; else why not. */
-function recheck(options: SubscribeOptions, catalog: CatalogSnapshot): unknown {
-  const {shape} = options;
-  const table = catalog.tableByOid(shape.table);
-  if (table === undefined)
-    return new PgError(SqlState.undefinedTable, `relation "${shape.tableName}" does not exist`);
-  const attnums = table.columns.filter(column => !column.isDropped).map(column => column.attnum);
-  const reads = [...new Set([...shape.filterPositions, ...shape.projectionPositions])];
-  const isSame = reads.every(position =>
-    position < shape.attnums.length
-      ? attnums[position] === shape.attnums[position]
-      : attnums.length === shape.attnums.length,
-  );
-  const isSameType = isSame && sameTypes(options, catalog, reads);
-  if (!isSameType)
-    return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
-  try {
-    options.authorize(catalog);
-    return null;
-  } catch (error) {
-    return error;
-  }
-}
-
-function sameTypes(
-  options: SubscribeOptions,
-  catalog: CatalogSnapshot,
-  positions: readonly number[],
-): boolean {
-  const now = options.tableOf(catalog).columns;
-  const before = options.tableOf(options.catalog).columns;
-  return positions.every(position => {
-    const column = now[position];
-    const old = before[position];
-    if (column === undefined || old === undefined) return column === old;
-    return column.type.oid === old.type.oid && column.typmod === old.typmod;
-  });
+function joinGroup(group: Group, member: GroupMember): void {
+  member.memberAt = group.members.length;
+  group.members.push(member);
 }
 
 function accessKeys(
   shape: LiveShape,
   compiled: CompiledShape,
-  options: SubscribeOptions,
+  options: SubscribeOptions<LiveShape>,
   run: ExprRun,
 ): readonly RowKey[] | null {
   const {access} = shape;
@@ -442,7 +498,7 @@ function runOf(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'c
   };
 }
 
-function valuesText(shape: LiveShape, run: ExprRun): string {
+function valuesText(shape: AnyShape, run: ExprRun): string {
   return shape.values
     .map(
       ({kind, index, type}) =>

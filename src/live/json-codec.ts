@@ -10,12 +10,26 @@ import type {Codec} from './subscription-types.ts';
 
 /**
  * Rows as JSON texts of their values (to_json of the column's type), followed by those of the row's key: the primary
- * key, or the hidden row id.
+ * key (of a user table read across users with the user's name before it), or the hidden row id. Exact: int8 and numeric are strings, because JavaScript's JSON rounds them.
  */
-export function jsonCodec(shape: LiveShape, catalog: CatalogSnapshot): Codec {
-  const keys = keyExpressions(shape, catalog);
-  const exprs = [...shape.projection, ...keys].map(expr => toJson(expr, catalog));
-  return {name: 'json', projection: () => exprs};
+export function jsonCodec(catalog: CatalogSnapshot, isExact = false): Codec {
+  const encode = (expr: BoundExpr): BoundExpr =>
+    toJson(isExact ? exact(expr, catalog) : expr, catalog);
+  return {
+    name: isExact ? 'exactJson' : 'json',
+    projection: shape => [...shape.projection, ...keyExpressions(shape, catalog)].map(encode),
+    results: ({columns, keyColumns}) => {
+      const values = columns.map(
+        (column, index): BoundExpr => ({kind: 'column', index, ...column, location: -1}),
+      );
+      const keys = (keyColumns ?? []).map(index => values[index]!);
+      return {
+        exprs: [...values, ...keys].map(encode),
+        keys: keyColumns === null ? null : keys.map((_, index) => columns.length + index),
+        addsKey: keyColumns === null,
+      };
+    },
+  };
 }
 
 function keyExpressions(shape: LiveShape, catalog: CatalogSnapshot): BoundExpr[] {
@@ -31,7 +45,14 @@ function keyExpressions(shape: LiveShape, catalog: CatalogSnapshot): BoundExpr[]
     return [{kind: 'ioCast', arg: rid, type: builtin(catalog, 25), typmod: -1, location: -1}];
   }
   const columns = catalog.tableByOid(shape.table)!.columns;
-  return primary.keys.map(key => {
+  const owner: BoundExpr = {
+    kind: 'column',
+    index: shape.attnums.length + PSEUDO_COLUMNS.indexOf('userId'),
+    type: builtin(catalog, 25),
+    typmod: -1,
+    location: -1,
+  };
+  const keys = primary.keys.map((key): BoundExpr => {
     const column = columns.find(each => each.attnum === key.attnum)!;
     return {
       kind: 'column',
@@ -41,6 +62,15 @@ function keyExpressions(shape: LiveShape, catalog: CatalogSnapshot): BoundExpr[]
       location: -1,
     };
   });
+  // The key of a user table is one for each of its owners.
+  return shape.scope === 'all' ? [owner, ...keys] : keys;
+}
+
+/** int8 and numeric as their text. */
+function exact(expr: BoundExpr, catalog: CatalogSnapshot): BoundExpr {
+  const type = (expr.type.base ?? expr.type).oid as number;
+  if (type !== 20 && type !== 1700) return expr;
+  return {kind: 'ioCast', arg: expr, type: builtin(catalog, 25), typmod: -1, location: -1};
 }
 
 function toJson(expr: BoundExpr, catalog: CatalogSnapshot): BoundExpr {

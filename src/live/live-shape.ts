@@ -1,6 +1,6 @@
 import type {Oid} from '../common/ids.ts';
 import type {BoundExpr} from '../expr/bound.ts';
-import type {ResultColumn, TableScanPlan} from '../sql/plan/plan.ts';
+import type {QueryPlan, ResultColumn, SortKey, TableScanPlan} from '../sql/plan/plan.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 
 /** Pseudo columns as the matcher lays them behind the stored columns of a row, in this order. */
@@ -46,6 +46,8 @@ export interface LiveShape {
   /** What remains of the condition once the access key matched. */
   readonly residual: BoundExpr | null;
   readonly projection: readonly BoundExpr[];
+  /** Order of the first rows (ORDER BY without LIMIT); changes come in commit order. Empty = any. */
+  readonly order: readonly SortKey[];
   readonly columns: readonly ResultColumn[];
   /** attnums of the table's live columns in stored order when it was analysed. */
   readonly attnums: readonly number[];
@@ -61,3 +63,51 @@ export interface LiveShape {
   readonly parameterCount: number;
   readonly schemaVersion: number;
 }
+
+/** A query of class B: one of class A with ORDER BY and LIMIT. The window is kept, with some rows behind its end. */
+export interface WindowShape {
+  readonly class: 'B';
+  readonly queryId: string;
+  readonly id: string;
+  /** The query without order and limit. Values, constants and schema version are its own. */
+  readonly inner: LiveShape;
+  /** Over the stored row; ties go by row id. */
+  readonly keys: readonly SortKey[];
+  readonly limit: BoundExpr | null;
+  readonly offset: BoundExpr | null;
+  readonly columns: readonly ResultColumn[];
+  readonly values: readonly ValueRef[];
+  readonly constants: readonly Datum[];
+  readonly parameterCount: number;
+  readonly schemaVersion: number;
+}
+
+/** A table that a query of class E reads. */
+export interface ReadTable {
+  readonly table: Oid;
+  readonly tableName: string;
+  readonly scope: TableScanPlan['scope'];
+  /** attnums that the query reads. */
+  readonly attnums: readonly number[];
+}
+
+/** A query of class E: run again after changes of the tables that it reads, and compared with what it was. */
+export interface ResultShape {
+  readonly class: 'E';
+  readonly queryId: string;
+  readonly id: string;
+  readonly plan: QueryPlan;
+  readonly tables: readonly ReadTable[];
+  /** Result columns that no two rows share; null when none are known: then equal rows are counted. */
+  readonly keyColumns: readonly number[] | null;
+  /** What makes it more than class A or B, for EXPLAIN (LIVE). */
+  readonly cause: string;
+  readonly columns: readonly ResultColumn[];
+  readonly values: readonly ValueRef[];
+  readonly constants: readonly Datum[];
+  readonly parameterCount: number;
+  readonly schemaVersion: number;
+}
+
+/** How a query is kept live. */
+export type AnyShape = LiveShape | WindowShape | ResultShape;

@@ -16,13 +16,16 @@ export interface SnapshotPlanOptions {
   readonly types: TypeLookup;
   /** Only the newest rows by commit, oldest of them first; null = all. */
   readonly lastRows: number | null;
+  /** Only so many in the order of the query, ties by row id. */
+  readonly limit?: number;
 }
 
 /** The plan of a live query's first rows: the same scan, with the columns that matching reads. */
 export function snapshotPlan(shape: LiveShape, options: SnapshotPlanOptions): Plan {
   const {projection, table} = options;
   const filters = shape.filter === null ? [] : [shape.filter];
-  const positions = columnsOf([...filters, ...projection]);
+  const sortExprs = shape.order.map(key => key.expr);
+  const positions = columnsOf([...filters, ...projection, ...sortExprs]);
   const outputs = positions.map(position => outputAt(shape, position));
   const columns = positions.map(position => columnAt(shape, position, options));
   const seqAt = outputs.length;
@@ -48,6 +51,8 @@ export function snapshotPlan(shape: LiveShape, options: SnapshotPlanOptions): Pl
   assert(table.oid === shape.table, 'the snapshot reads the table of the query');
   const newest =
     options.lastRows === null ? scan : newestRows(scan, seqAt, options.lastRows, options.types);
+  const keys = shape.order.map(key => ({...key, expr: replaceColumns(key.expr, toOutput)}));
+  const input = sortedRows(newest, keys, ridKey(shape, positions, options), options);
   return {
     kind: 'project',
     id: -1,
@@ -57,7 +62,7 @@ export function snapshotPlan(shape: LiveShape, options: SnapshotPlanOptions): Pl
       type: expr.type,
       typmod: expr.typmod,
     })),
-    input: newest,
+    input,
     exprs: projection.map(expr => replaceColumns(expr, toOutput)),
   };
 }
@@ -94,16 +99,47 @@ function typeOf(types: TypeLookup, wanted: number): PlanColumn['type'] {
   return type;
 }
 
+/** The row id as the last sort key, where the projection has it. */
+function ridKey(
+  shape: LiveShape,
+  positions: readonly number[],
+  options: SnapshotPlanOptions,
+): SortKey | null {
+  const index = positions.indexOf(shape.attnums.length + PSEUDO_COLUMNS.indexOf('rid'));
+  if (index === -1) return null;
+  const type = typeOf(options.types, 20);
+  const expr: BoundExpr = {kind: 'column', index, type, typmod: -1, location: -1};
+  return {expr, descending: false, nullsFirst: false};
+}
+
+function sortedRows(
+  input: Plan,
+  keys: readonly SortKey[],
+  rid: SortKey | null,
+  options: SnapshotPlanOptions,
+): Plan {
+  const all = rid === null || options.limit === undefined ? keys : [...keys, rid];
+  if (all.length === 0) return input;
+  const {columns} = input;
+  const limit = options.limit === undefined ? null : int8Constant(options.limit, options.types);
+  const estimatedRows = options.limit ?? input.estimatedRows;
+  const sorted: Plan = {kind: 'sort', id: -5, columns, estimatedRows, input, keys: all, limit};
+  if (limit === null) return sorted;
+  return {
+    ...{kind: 'limit', id: -6, columns, estimatedRows},
+    ...{input: sorted, limit, offset: null, tieKeys: null},
+  };
+}
+
+function int8Constant(value: number, types: TypeLookup): BoundExpr {
+  const type = typeOf(types, 20);
+  return {kind: 'constant', value: BigInt(value), type, typmod: -1, location: -1};
+}
+
 function newestRows(scan: TableScanPlan, seqAt: number, count: number, types: TypeLookup): Plan {
   const int8 = typeOf(types, 20);
   const seq: BoundExpr = {kind: 'column', index: seqAt, type: int8, typmod: -1, location: -1};
-  const limit: BoundExpr = {
-    kind: 'constant',
-    value: BigInt(count),
-    type: int8,
-    typmod: -1,
-    location: -1,
-  };
+  const limit = int8Constant(count, types);
   const base = {columns: scan.columns, estimatedRows: count};
   const newestFirst: SortKey[] = [{expr: seq, descending: true, nullsFirst: false}];
   const oldestFirst: SortKey[] = [{expr: seq, descending: false, nullsFirst: false}];

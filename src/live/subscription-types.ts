@@ -6,11 +6,11 @@ import type {END, PAUSE} from '../exec/operator.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import type {ExprCompiler} from '../expr/compiler.ts';
 import type {ExprRun} from '../expr/run.ts';
-import type {Plan} from '../sql/plan/plan.ts';
+import type {Plan, TableScanPlan} from '../sql/plan/plan.ts';
 import type {TableStorage} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import type {Frame} from './frame.ts';
-import type {LiveShape} from './live-shape.ts';
+import type {AnyShape, LiveShape, ResultShape} from './live-shape.ts';
 
 /** Rows of a query at one seq. */
 export interface SnapshotRows {
@@ -23,7 +23,12 @@ export interface SnapshotRows {
 
 /** Opens a plan over a new snapshot, without the session's own uncommitted writes. The snapshot is taken in the call. */
 export interface SnapshotSource {
-  open(plan: Plan, params: readonly Datum[], slots: readonly Datum[]): SnapshotRows;
+  open(
+    plan: Plan,
+    params: readonly Datum[],
+    slots: readonly Datum[],
+    outerCount: number,
+  ): SnapshotRows;
 }
 
 /** Where a subscription delivers. When it cannot take more it says `wanted` 0 and later calls `subscription.wake()`. */
@@ -40,8 +45,8 @@ export interface LiveSink {
 }
 
 /** Who subscribes, to what, from where. */
-export interface SubscribeOptions {
-  readonly shape: LiveShape;
+export interface SubscribeOptions<S extends AnyShape = AnyShape> {
+  readonly shape: S;
   readonly params: readonly Datum[];
   readonly slots: readonly Datum[];
   /** Settings and names as they stay for the subscription. */
@@ -49,19 +54,23 @@ export interface SubscribeOptions {
   readonly compiler: ExprCompiler;
   readonly databaseOid: Oid;
   /** The table as a catalog has it. Throws when it is gone. */
-  tableOf(catalog: CatalogSnapshot): TableStorage;
+  storageOf(catalog: CatalogSnapshot, table: Oid): TableStorage;
   /** The catalog that the query was planned against. */
   readonly catalog: CatalogSnapshot;
   /** The newest one. */
   newest(): CatalogSnapshot;
-  /** Whose rows: null = all owners, or a shared table. */
+  /** Whose rows: null = all owners, or a shared table. Of class E: whose own rows. */
   readonly owner: OwnerId | null;
+  /** Whose rows a table of a scope shows; null = everybody's. */
+  scopeOwner(scope: TableScanPlan['scope']): OwnerId | null;
+  /** More rows than these are not kept (classes B and E). */
+  readonly maxResultRows: number;
   readonly role: Oid;
   readonly userName: string;
   readonly pid: number;
   /** Name of the live query, or ''. */
   readonly name: string;
-  readonly surface: 'subscribe' | 'channel' | 'websocket';
+  readonly surface: 'subscribe' | 'channel' | 'websocket' | 'copy' | 'cursor';
   readonly queryText: string;
   readonly codec: Codec;
   readonly sink: LiveSink;
@@ -75,10 +84,49 @@ export interface SubscribeOptions {
 export interface Codec {
   readonly name: string;
   projection(shape: LiveShape): readonly BoundExpr[];
+  /** For class E: the target list over the query's columns, which of it are a key, and whether rows without one get one. */
+  results(shape: ResultShape): ResultTargets;
+}
+
+/** Rows of class E as a codec gives them. */
+export interface ResultTargets {
+  readonly exprs: readonly BoundExpr[];
+  readonly keys: readonly number[] | null;
+  readonly addsKey: boolean;
+}
+
+/** An open subscription, of any class. */
+export interface LiveCursor {
+  readonly id: number;
+  readonly options: SubscribeOptions;
+  readonly state: string;
+  readonly changes: bigint;
+  readonly resets: number;
+  readonly createdAt: bigint;
+  /** Everything up to here was given, or had nothing for this query. */
+  readonly position: Seq;
+  /** Where to resume; undefined while the first rows are not all given. */
+  readonly token: string | undefined;
+  /** The receiver can take more. */
+  wake(): void;
+  /** Says how far it is, when it is live and the receiver takes it. */
+  mark(): void;
+  /** Ends with an error that the receiver is told. */
+  fail(error: unknown): void;
+  /** Ends without a word. */
+  close(): void;
 }
 
 /** Target list as asked: rows of Datums. */
-export const ROW_CODEC: Codec = {name: 'rows', projection: shape => shape.projection};
+export const ROW_CODEC: Codec = {
+  name: 'rows',
+  projection: shape => shape.projection,
+  results: ({columns, keyColumns}) => ({
+    exprs: columns.map((column, index) => ({kind: 'column', index, ...column, location: -1})),
+    keys: keyColumns,
+    addsKey: false,
+  }),
+};
 
 /** Where a subscription begins. */
 export interface SubscribeStart {

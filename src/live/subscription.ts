@@ -10,7 +10,8 @@ import type {Group, GroupMember} from './match/group.ts';
 import {matchOne} from './match/matcher.ts';
 import {tokenAt} from './resume-token.ts';
 import {snapshotPlan} from './snapshot-plan.ts';
-import type {LiveSink, SnapshotRows, SubscribeOptions} from './subscription-types.ts';
+import type {LiveShape} from './live-shape.ts';
+import type {LiveCursor, LiveSink, SnapshotRows, SubscribeOptions} from './subscription-types.ts';
 
 /** What a subscription needs of its hub. */
 export interface SubscriptionHost {
@@ -41,10 +42,10 @@ const LOG_PORTION = 64;
 const BATCHES_PER_TURN = 16;
 
 /** A cursor into the change log: nothing is buffered here, a slow receiver only stays behind. */
-export class LiveSubscription implements GroupMember {
+export class LiveSubscription implements GroupMember, LiveCursor {
   readonly id: number;
   readonly group: Group;
-  readonly options: SubscribeOptions;
+  readonly options: SubscribeOptions<LiveShape>;
   readonly sink: LiveSink;
   readonly createdAt: bigint;
   /** Place among the group's members. */
@@ -70,7 +71,7 @@ export class LiveSubscription implements GroupMember {
   constructor(
     id: number,
     group: Group,
-    options: SubscribeOptions,
+    options: SubscribeOptions<LiveShape>,
     host: SubscriptionHost,
     createdAt: bigint,
   ) {
@@ -80,7 +81,7 @@ export class LiveSubscription implements GroupMember {
     this.sink = options.sink;
     this.createdAt = createdAt;
     this.#host = host;
-    this.#table = options.tableOf(options.catalog);
+    this.#table = options.storageOf(options.catalog, options.shape.table);
     this.#params = paramsWith(options.shape, options.params);
   }
 
@@ -110,6 +111,7 @@ export class LiveSubscription implements GroupMember {
         }),
         this.#params,
         this.options.slots,
+        0,
       );
       this.#cursor = this.#rows.seq;
       this.#hasMissed = this.#rows.seq < this.#barrier;

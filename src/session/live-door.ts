@@ -42,7 +42,7 @@ async function subscribe(
   const {entry, slots} = plan();
   const params = readArgumentList(session, request.args, entry.plan.parameterTypes);
   const name = named?.name ?? '';
-  const query = liveOptions(session, {entry, params, slots, name, text, codec: 'json'});
+  const query = liveOptions(session, {entry, params, slots, name, text, codec: 'exactJson'});
   const {columns} = query.shape;
   const sink = new ReceiverSink(
     receiver,

@@ -2,11 +2,12 @@ import type {CatalogSnapshot} from '../catalog/contract.ts';
 import {PgError} from '../common/errors.ts';
 import type {OwnerId} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
 import {analyzeLive} from '../live/analyze.ts';
 import type {ChannelQuery} from '../live/channels.ts';
 import {jsonCodec} from '../live/json-codec.ts';
-import type {LiveShape} from '../live/live-shape.ts';
+import type {AnyShape, LiveShape} from '../live/live-shape.ts';
 import {ROW_CODEC} from '../live/subscription-types.ts';
 import type {EvalContext} from '../functions/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
@@ -24,12 +25,12 @@ export interface LiveRequest {
   /** Name of the live query, or ''. */
   readonly name: string;
   readonly text: string;
-  readonly codec: 'rows' | 'json';
+  readonly codec: 'rows' | 'json' | 'exactJson';
 }
 
 /** How a plan is kept live; 0A000 when it cannot be. Kept beside the plan's catalog snapshot. */
-export function liveShapeOf(entry: PlanEntry): LiveShape {
-  const shapes = entry.catalog.memo('live.shapes', () => new WeakMap<QueryPlan, LiveShape>());
+export function liveShapeOf(entry: PlanEntry): AnyShape {
+  const shapes = entry.catalog.memo('live.shapes', () => new WeakMap<QueryPlan, AnyShape>());
   let shape = shapes.get(entry.plan);
   if (shape === undefined) {
     shape = analyzeLive(entry.plan, entry.catalog);
@@ -47,12 +48,14 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
   const role = session.currentRole;
   const context = frozenContext(session.evalContext);
   const compiler = new ExprCompiler(engine.library, catalog, engine.factories);
-  const owner = ownerOf(
-    session,
-    shape,
-    catalog,
-    name => compiler.scalar(name)({params, slots, outer: [], context}) as string | null,
-  );
+  const evaluate = (name: BoundExpr): string | null =>
+    compiler.scalar(name)({params, slots, outer: [], context}) as string | null;
+  const own = session.effectiveOwner;
+  const everybody = hasServiceRight(catalog, role) ? null : own;
+  const owner =
+    shape.class === 'E'
+      ? own
+      : ownerOf(session, shape.class === 'A' ? shape : shape.inner, catalog, evaluate);
   return {
     shape,
     params,
@@ -60,17 +63,19 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
     context,
     compiler,
     databaseOid: session.database.oid,
-    tableOf: at => engine.storages.get(at, shape.table),
+    storageOf: (at, table) => engine.storages.get(at, table),
     catalog,
     newest: () => engine.catalog(session.database.oid),
     owner,
+    scopeOwner: scope => (scope === 'none' ? null : scope === 'own' ? own : everybody),
+    maxResultRows: session.settings.number('live_max_result_rows'),
     role,
     userName: session.currentUser,
     name: request.name,
     queryText: request.text,
-    codec: request.codec === 'json' ? jsonCodec(shape, catalog) : ROW_CODEC,
-    source: new SessionSnapshots(session, catalog),
-    authorize: at => authorize(at, role, plan, owner, shape),
+    codec: request.codec === 'rows' ? ROW_CODEC : jsonCodec(catalog, request.codec === 'exactJson'),
+    source: new SessionSnapshots(session, context),
+    authorize: at => authorize(at, role, plan, shape, shape.class === 'E' ? everybody : owner),
   };
 }
 
@@ -98,24 +103,28 @@ function authorize(
   catalog: CatalogSnapshot,
   role: SessionContext['currentRole'],
   plan: QueryPlan,
+  shape: AnyShape,
   owner: OwnerId | null,
-  shape: LiveShape,
 ): void {
   if (catalog.roleByOid(role) === undefined) {
     throw new PgError(SqlState.insufficientPrivilege, `role with OID ${role} was dropped`);
   }
   checkPlanPrivileges(catalog, role, plan.privileges);
-  if (
-    shape.scope === 'all' &&
-    owner !== role &&
-    owner !== NOBODY &&
-    !hasServiceRight(catalog, role)
-  ) {
+  const crossing = crossedTable(shape);
+  if (crossing !== null && owner !== role && owner !== NOBODY && !hasServiceRight(catalog, role)) {
     throw new PgError(
       SqlState.insufficientPrivilege,
-      `permission denied for rows of other users in table ${shape.tableName}`,
+      `permission denied for rows of other users in table ${crossing}`,
     );
   }
+}
+
+/** Name of a table that is read across its owners; null when there is none. */
+function crossedTable(shape: AnyShape): string | null {
+  if (shape.class === 'E')
+    return shape.tables.find(table => table.scope === 'all')?.tableName ?? null;
+  const row = shape.class === 'A' ? shape : shape.inner;
+  return row.scope === 'all' ? row.tableName : null;
 }
 
 /** The session's context as it is now: what a subscription computes does not change with a later SET. */

@@ -1,7 +1,7 @@
-import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {Batch} from '../columns/batch.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {buildOperator} from '../exec/build.ts';
+import type {EvalContext} from '../functions/contract.ts';
 import type {END, Operator, PAUSE} from '../exec/operator.ts';
 import type {SnapshotRows, SnapshotSource} from '../live/subscription-types.ts';
 import type {Plan} from '../sql/plan/plan.ts';
@@ -13,21 +13,27 @@ import type {SessionContext} from './session-context.ts';
 /** Reads the first rows of a live query for a session: over a snapshot of their own, without the session's uncommitted writes. */
 export class SessionSnapshots implements SnapshotSource {
   readonly #session: SessionContext;
-  readonly #catalog: CatalogSnapshot;
+  readonly #context: EvalContext;
   readonly #role: Oid;
   readonly #owner: OwnerId;
 
   /** Role and owner stay those of the moment in which the subscription is opened. */
-  constructor(session: SessionContext, catalog: CatalogSnapshot) {
+  constructor(session: SessionContext, context: EvalContext) {
     this.#session = session;
-    this.#catalog = catalog;
+    this.#context = context;
     this.#role = session.currentRole;
     this.#owner = session.effectiveOwner;
   }
 
-  open(plan: Plan, params: readonly Datum[], slots: readonly Datum[]): SnapshotRows {
+  open(
+    plan: Plan,
+    params: readonly Datum[],
+    slots: readonly Datum[],
+    outerCount: number,
+  ): SnapshotRows {
     const session = this.#session;
     const {engine} = session;
+    const catalog = engine.catalog(session.database.oid);
     const tx = engine.storage.begin({
       isolation: 'repeatable read',
       isReadOnly: true,
@@ -38,15 +44,15 @@ export class SessionSnapshots implements SnapshotSource {
       tx.beginStatement();
       const operator = buildOperator(plan, {
         library: engine.library,
-        types: this.#catalog,
+        types: catalog,
         factories: engine.factories,
         isInstrumented: false,
         injectsPauses: engine.injectsPauses,
       });
-      const run = new ExecutionRun(0);
+      const run = new DetachedRun(outerCount, this.#context);
       run.startAt(
         session,
-        {catalog: this.#catalog, tx, currentRole: this.#role, owner: this.#owner},
+        {catalog, tx, currentRole: this.#role, owner: this.#owner},
         {params, slots},
       );
       run.startSlice();
@@ -57,6 +63,22 @@ export class SessionSnapshots implements SnapshotSource {
       throw error;
     }
   }
+}
+
+/** A run that outlives the statement which began it: no cancel of the session ends it, no SET changes it. */
+class DetachedRun extends ExecutionRun {
+  readonly #context: EvalContext;
+
+  constructor(outerCount: number, context: EvalContext) {
+    super(outerCount);
+    this.#context = context;
+  }
+
+  override get context(): EvalContext {
+    return this.#context;
+  }
+
+  override checkInterrupts(): void {}
 }
 
 /** An operator tree with its transaction, closed together. */

@@ -137,7 +137,10 @@ t.test('SUBSCRIBE: rows, a mark, then changes; the detail of a cancel resumes it
   await t.rejects(admin.query('SUBSCRIBE (SELECT id FROM s1) WITH (nonsense = 1)'), {
     code: '22023',
   });
-  await t.rejects(admin.query('SUBSCRIBE (SELECT max(id) FROM s1)'), {code: '0A000'});
+  await t.rejects(admin.query('SUBSCRIBE (SELECT random() FROM s1)'), {
+    code: '0A000',
+    message: /random/,
+  });
   await t.rejects(admin.query('SUBSCRIBE (SELECT id FROM nothing)'), {code: '42P01'});
 });
 
@@ -233,7 +236,7 @@ t.test('live queries as channels', async t => {
   await t.rejects(admin.query('CREATE LIVE QUERY inbox(uid text) AS SELECT id FROM inboxes'), {
     code: '42710',
   });
-  await t.rejects(admin.query('CREATE LIVE QUERY bad AS SELECT count(*) FROM inboxes'), {
+  await t.rejects(admin.query('CREATE LIVE QUERY bad AS SELECT now() FROM inboxes'), {
     code: '0A000',
   });
   const carol = await connect('lcarol');

@@ -7,6 +7,8 @@ import type {RowKey} from './row-key.ts';
 
 /** Who gets a group's frames. */
 export interface GroupMember {
+  /** Its place among the group's members. */
+  memberAt: number;
   deliver(frame: Frame): void;
   fail(error: unknown): void;
   reset(reason: string): void;

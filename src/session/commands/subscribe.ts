@@ -7,8 +7,7 @@ import {RowBatchBuilder} from '../../exec/column-store.ts';
 import {type Frame, OP_NAMES} from '../../live/frame.ts';
 import type {ChannelQuery} from '../../live/channels.ts';
 import {tokenAt} from '../../live/resume-token.ts';
-import type {LiveSubscription} from '../../live/subscription.ts';
-import type {LiveSink, SubscribeStart} from '../../live/subscription-types.ts';
+import type {LiveCursor, LiveSink, SubscribeStart} from '../../live/subscription-types.ts';
 import type {CustomStatement, ParsedStatement} from '../../sql/contract.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
@@ -39,7 +38,7 @@ export class SubscribeExecution implements Execution, LiveSink {
   readonly #blank: readonly null[];
   readonly #progressMs: number;
   #query: ChannelQuery | null = null;
-  #subscription: LiveSubscription | null = null;
+  #subscription: LiveCursor | null = null;
   #receiver: RowReceiver | null = null;
   #maxRows = 0;
   #leftover: Frame | null = null;

@@ -1,0 +1,137 @@
+import type {Seq} from '../../common/ids.ts';
+import type {TypeInstance} from '../../types/contract.ts';
+import {Frame} from '../frame.ts';
+import type {SubscribeOptions} from '../subscription-types.ts';
+import {QueryRun} from './run-query.ts';
+import {changeBetween, type ResultChange, type ResultRow, type ResultRows} from './result-rows.ts';
+import type {ResultSubscription} from './result-subscription.ts';
+
+/** What a group needs of its hub. */
+export interface ResultHost {
+  readonly durableSeq: Seq;
+  onDurable(seq: Seq, callback: () => void): void;
+  /** Commits up to here were dispatched. */
+  settled(): Seq;
+  /** A subscription has gone. */
+  left(id: number): void;
+  /** The last one has. */
+  emptied(group: ResultGroup): void;
+}
+
+/** Who shares a result, and how tokens of it end. */
+export interface ResultIdentity {
+  readonly text: string;
+  readonly tokenTail: string;
+}
+
+/** A result that is kept for all who subscribe to the same query with the same values as the same role. */
+export abstract class ResultGroup {
+  readonly text: string;
+  readonly tokenTail: string;
+  readonly options: SubscribeOptions;
+  readonly members = new Set<ResultSubscription>();
+  /** Of the rows as the codec gives them. */
+  abstract readonly types: readonly TypeInstance[];
+  /** Null until it was read first. */
+  rows: ResultRows | null = null;
+  /** `rows` is the result at this commit. */
+  seq = 0n as Seq;
+  protected readonly host: ResultHost;
+  #run: QueryRun | null = null;
+  #isClosed = false;
+
+  constructor(options: SubscribeOptions, identity: ResultIdentity, host: ResultHost) {
+    this.options = options;
+    this.text = identity.text;
+    this.tokenTail = identity.tokenTail;
+    this.host = host;
+  }
+
+  /** Reads the query again, at a commit not before now. Not while `isReading`. */
+  protected abstract read(): QueryRun;
+  /** The rows of a finished read, as of its commit, which is durable. */
+  protected abstract wasRead(seq: Seq, rows: readonly ResultRow[], workMs: number): void;
+  /** What the result became since a commit up to `seq`: null = nothing, undefined = not known. */
+  abstract changeSince(since: Seq): ResultChange | null | undefined;
+  /** Everything up to here is in `rows`, or did not concern it. */
+  abstract readonly position: Seq;
+  /** Whether the result of that commit, or of a later one, is known; if not it is read, and members are told. */
+  abstract reaches(seq: Seq): boolean;
+
+  protected get isReading(): boolean {
+    return this.#run !== null;
+  }
+
+  protected get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  protected beginRead(): void {
+    if (this.#run !== null || this.#isClosed) return;
+    try {
+      this.#run = this.read();
+    } catch (error) {
+      setImmediate(() => this.fail(error));
+    }
+  }
+
+  /** For `read`: what its run is to report to. */
+  protected readonly receiver = {
+    done: (seq: Seq, rows: readonly ResultRow[], workMs: number): void => {
+      const finish = (): void => {
+        this.#run = null;
+        if (this.#isClosed) return;
+        try {
+          this.wasRead(seq, rows, workMs);
+        } catch (error) {
+          this.fail(error);
+        }
+      };
+      if (this.host.durableSeq >= seq) finish();
+      else this.host.onDurable(seq, finish);
+    },
+    failed: (error: unknown): void => {
+      this.#run = null;
+      this.fail(error);
+    },
+  };
+
+  /** The result at a commit: members get what is different. */
+  protected publish(seq: Seq, rows: ResultRows): void {
+    const before = this.rows;
+    this.rows = rows;
+    this.seq = seq;
+    if (before === null) {
+      for (const member of this.members) member.later();
+      return;
+    }
+    const change = changeBetween(before, rows, this.types);
+    if (change !== null) {
+      const frame = new Frame(seq, change.ops, change.rows, change.olds, this.tokenTail);
+      frame.isShared = this.members.size > 1;
+      for (const member of [...this.members]) member.deliver(seq, change, frame);
+    }
+    for (const member of this.members) {
+      if (member.state === 'live') member.sink.flush();
+      else member.wake();
+    }
+  }
+
+  fail(error: unknown): void {
+    for (const member of [...this.members]) member.fail(error);
+  }
+
+  left(member: ResultSubscription): void {
+    if (!this.members.delete(member)) return;
+    this.host.left(member.id);
+    if (this.members.size > 0) return;
+    this.close();
+    this.host.emptied(this);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#run?.close();
+    this.#run = null;
+  }
+}
