@@ -251,3 +251,18 @@ export function conflictPolicies(
     updateChecks: [...policyChecks(block, table, newRow, 'w'), ...seen],
   };
 }
+
+/** UPDATE of MERGE by policies: the row that is there must pass USING, the new one WITH CHECK, and be visible. */
+export function mergePolicies(
+  block: Block,
+  table: TableDescriptor,
+  newRow: TargetRow,
+): {readonly existingChecks: readonly DmlCheck[]; readonly updateChecks: readonly DmlCheck[]} {
+  return {
+    existingChecks: policyChecks(block, table, newRow, 'w', true),
+    updateChecks: [
+      ...policyChecks(block, table, newRow, 'w'),
+      ...policyChecks(block, table, newRow, 'r', true),
+    ],
+  };
+}
