@@ -9,7 +9,8 @@ import {PlanCompiler} from './compiler.ts';
 import type {RunContext} from './operator.ts';
 
 /** prosrc of functions that may throw WaitSignal or answer a promise. */
-const waitingSource = /^(pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact)$)/;
+const waitingSource =
+  /^(pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact|(create|alter|drop|check)_storage|backup|fsck|archive|\w+_user_data)$)/;
 
 /** Whether evaluating an expression may have to wait (ENGINE 1.2): it is then evaluated row by row. */
 export function mayWait(expr: BoundExpr): boolean {

@@ -4,6 +4,7 @@ import type {CommitEvent, Storage, TableStorage} from '../storage/contract.ts';
 import {FlushScheduler} from './flush-scheduler.ts';
 import {type Job, type JobRequest, type JobRow, JobTable} from './job-table.ts';
 import {type JobLogger, Maintenance} from './maintenance.ts';
+import {SegmentMover} from './segment-mover.ts';
 import {StreamExpiry} from './stream-expiry.ts';
 
 /** What background work needs of an open data directory. */
@@ -16,6 +17,8 @@ export interface JobServiceOptions {
   readonly tables: () => Iterable<TableStorage>;
   /** Microseconds since 2000-01-01 UTC. */
   readonly now: () => bigint;
+  /** A running job that tells of no progress for so long is ended; half an hour without it. */
+  readonly stuckMs?: number;
 }
 
 const LONGEST_TIMER_MS = 0x7fff_ffff;
@@ -31,6 +34,7 @@ export class JobService {
   readonly #maintenance: Maintenance;
   readonly #flushes: FlushScheduler;
   readonly #expiry: StreamExpiry;
+  readonly #mover: SegmentMover;
   #unlisten: (() => void) | null = null;
   #timer: NodeJS.Timeout | null = null;
   #armedFor = Infinity;
@@ -39,10 +43,15 @@ export class JobService {
   constructor(options: JobServiceOptions) {
     const {storage, logger, now} = options;
     this.#options = options;
-    this.#table = new JobTable(now);
-    this.#maintenance = new Maintenance({storage, jobs: this.#table, logger, now});
+    this.#table = new JobTable(now, undefined, storage.admin);
+    const {stuckMs} = options;
+    this.#maintenance = new Maintenance({
+      ...{storage, jobs: this.#table, logger, now},
+      ...(stuckMs === undefined ? {} : {stuckMs}),
+    });
     this.#flushes = new FlushScheduler(storage, this.#maintenance, () => this.#arm());
     this.#expiry = new StreamExpiry(storage, this.#table, now);
+    this.#mover = new SegmentMover(storage, this.#maintenance, logger);
   }
 
   /** Begins to follow commits; tables with a policy are known from here on. */
@@ -50,6 +59,7 @@ export class JobService {
     this.#unlisten = this.#options.storage.onCommit(event => this.#committed(event));
     for (const table of this.#options.tables()) {
       if (table.options['flush_policy'] !== undefined) this.#flushes.refresh(table.oid, table);
+      this.#mover.opened(table);
     }
     this.#arm();
   }
@@ -66,6 +76,11 @@ export class JobService {
   /** Asks a job to stop; false when it has ended or is not known. */
   cancel(id: number): boolean {
     return this.#table.cancel(id);
+  }
+
+  /** All tables of all databases. */
+  tables(): Iterable<TableStorage> {
+    return this.#options.tables();
   }
 
   /** All jobs that are remembered, oldest first. */
@@ -127,6 +142,7 @@ export class JobService {
         const table = this.#options.resolveTable(oid);
         this.#flushes.refresh(oid, table);
         this.#expiry.refresh(oid, table);
+        this.#mover.refresh(oid, table);
       }
       this.#arm();
     });

@@ -18,6 +18,7 @@ import type {
   RandomPort,
   SequencePort,
 } from '../functions/contract.ts';
+import type {ArchiveKeeper} from '../jobs/archive-keeper.ts';
 import type {JobService} from '../jobs/service.ts';
 import type {LiveService} from '../live/service.ts';
 import type {BindCache, BindContext, ParsedStatement} from '../sql/contract.ts';
@@ -25,6 +26,8 @@ import type {SqlParser} from '../sql/parse/parser.ts';
 import type {PlanCache} from '../sql/plan/plan-cache.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Storage} from '../storage/contract.ts';
+import type {ObjectStores} from '../storage/objects/object-stores.ts';
+import type {DefinitionContext} from '../storage/objects/storage-definition.ts';
 import type {Datum, NameResolver, TypeInstance} from '../types/contract.ts';
 import type {
   CopyInReceiver,
@@ -66,6 +69,12 @@ export interface Engine {
   readonly audit: AuditLog;
   /** Background work: flush, compaction, expiry. */
   readonly jobs: JobService;
+  /** The archive of the change log; null = none is kept. */
+  readonly archive: ArchiveKeeper | null;
+  /** Where segments of storages beside `local` lie. */
+  readonly objectStores: ObjectStores;
+  /** What definitions of storages are checked against. */
+  readonly definitionContext: DefinitionContext;
   readonly settingDefinitions: SettingDefinitions;
   readonly settingDefaults: ReadonlyMap<string, string>;
   readonly sessions: Map<number, SessionContext>;

@@ -73,9 +73,9 @@ export class ColdTables {
     return (entry.file.segment ??= this.#store.open(entry.path, entry.meta, entry.schema));
   }
 
-  /** Forgets a segment that is in no manifest any more. */
-  forget(entry: SegmentEntry): void {
-    this.#sidecars.delete(entry.id);
+  /** Forgets a segment that is in no manifest any more; one that was moved keeps what is known of its rows. */
+  forget(entry: SegmentEntry, isMoved = false): void {
+    if (!isMoved) this.#sidecars.delete(entry.id);
     this.#store.forget(entry.path);
   }
 

@@ -1,4 +1,3 @@
-import {rmSync} from 'node:fs';
 import type {Datum} from '../types/contract.ts';
 import type {SegmentRowSource} from './cold/contract.ts';
 import {RID_ATTNUM, scanColumns, SEQ_ATTNUM} from './cold-tables.ts';
@@ -46,7 +45,9 @@ export class Compactor {
 
   async compact(table: TableStorage, options: MaintenanceOptions): Promise<FlushResult> {
     const {signal, onProgress, maxSegments = 0} = options;
-    const owners = [...(this.#engine.cold.manifest.table(table.oid)?.owners.keys() ?? [])];
+    const owners = [...(this.#engine.cold.manifest.table(table.oid)?.owners.keys() ?? [])].filter(
+      owner => options.owner === undefined || owner === options.owner,
+    );
     const result = {rows: 0, segments: 0, bytes: 0};
     for (const [at, owner] of owners.entries()) {
       const entries = this.#engine.cold.manifest.segments(table.oid, owner);
@@ -122,7 +123,7 @@ export class Compactor {
       await done;
       return {rows: rows.length - dead.length, segments: put.length, bytes: meta?.bytes ?? 0};
     } catch (error) {
-      rmSync(path, {force: true});
+      engine.garbage.discard(path);
       await submit(engine, {doneIntents: [id]});
       throw error;
     }

@@ -1,12 +1,15 @@
 import type Database from 'better-sqlite3';
 import type {Oid, Rid} from '../common/ids.ts';
 import type {TypeLookup} from '../types/contract.ts';
+import type {Holds} from './backup/holds.ts';
 import type {ColdTables} from './cold-tables.ts';
 import type {SegmentStore} from './cold/contract.ts';
 import type {CommitEvent, TableStorage} from './contract.ts';
 import type {Durability} from './hot/durability.ts';
 import type {HotStore} from './hot/hot-store.ts';
 import type {LockManager} from './locks/lock-manager.ts';
+import type {FileGarbage} from './file-garbage.ts';
+import type {SegmentPlaces} from './objects/segment-places.ts';
 import type {Sequences} from './sequences.ts';
 import type {StorageLogger, StorageSettings} from './settings.ts';
 import type {Callers} from './tx/callers.ts';
@@ -26,6 +29,8 @@ export interface Engine {
   readonly hot: HotStore;
   readonly cold: ColdTables;
   readonly segments: SegmentStore;
+  readonly places: SegmentPlaces;
+  readonly garbage: FileGarbage;
   readonly locks: LockManager;
   readonly snapshots: SnapshotRegistry;
   readonly durability: Durability;
@@ -34,6 +39,8 @@ export interface Engine {
   readonly sequences: Sequences;
   readonly unique: UniqueChecker;
   readonly counters: Counters;
+  /** What backups and the archive still need. */
+  readonly holds: Holds;
   readonly listeners: Set<(event: CommitEvent) => void>;
 }
 

@@ -1,4 +1,3 @@
-import {rmSync} from 'node:fs';
 import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {OwnerId} from '../common/ids.ts';
 import {PgError} from '../common/errors.ts';
@@ -15,6 +14,7 @@ import {type Drain, isMemoryOnly} from './hot/hot-store.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
 import {DeletionPages, type SegmentEntry} from './manifest.ts';
+import {moveSegments} from './move.ts';
 import {
   clusterColumns,
   segmentColumns,
@@ -77,6 +77,14 @@ export class Flusher {
     );
   }
 
+  /** Brings the segments of a table into its storage; the lock is taken anew for each. */
+  async move(table: TableStorage, options: MaintenanceOptions): Promise<FlushResult> {
+    if (isMemoryOnly(table)) return NOTHING;
+    return moveSegments(this.#engine, table, options, run =>
+      withMaintenanceLock(this.#engine, table, options.signal, run),
+    );
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true;
     await Promise.all(this.#drains);
@@ -114,7 +122,7 @@ export class Flusher {
       onProgress?.(0.9);
       return await this.#publish(table, image, partitions, metas, columns, snapshot.number);
     } catch (error) {
-      for (const {path} of partitions) rmSync(path, {force: true});
+      for (const {path} of partitions) this.#engine.garbage.discard(path);
       if (partitions.length > 0)
         await submit(this.#engine, {doneIntents: partitions.map(({id}) => id)});
       throw error;

@@ -4,6 +4,8 @@ import Database from 'better-sqlite3';
 import {FIRST_NORMAL_OID, type Oid, oid} from '../common/ids.ts';
 import {assert} from '../common/errors.ts';
 import type {TypeLookup} from '../types/contract.ts';
+import {archiveStart, stopArchive} from './backup/archive-state.ts';
+import {Holds} from './backup/holds.ts';
 import {ColdTables} from './cold-tables.ts';
 import type {SegmentStore} from './cold/contract.ts';
 import type {Storage, TableStorage} from './contract.ts';
@@ -16,6 +18,8 @@ import {WalReserve} from './hot/wal-reserve.ts';
 import {openSchema} from './hot/schema.ts';
 import {LockManager} from './locks/lock-manager.ts';
 import {finishDrains, loadManifest, removeUnpublished, syncLeftWal} from './recovery.ts';
+import {FileGarbage} from './file-garbage.ts';
+import {SegmentPlaces, type SegmentPlacesOptions} from './objects/segment-places.ts';
 import {Sequences} from './sequences.ts';
 import {DEFAULT_STORAGE_SETTINGS, type StorageLogger, type StorageSettings} from './settings.ts';
 import {DirectoryStorage} from './directory-storage.ts';
@@ -28,6 +32,12 @@ const PG_EPOCH_MS = 946_684_800_000;
 const SHRINK_EVERY_GROUPS = 256;
 const INT8_OID = oid(20);
 
+const NO_PLACES: NonNullable<OpenStorageOptions['places']> = {
+  definition: () => undefined,
+  ownerName: String,
+  shards: new Map(),
+};
+
 /** What a data directory is opened with. */
 export interface OpenStorageOptions {
   readonly dataDir: string;
@@ -38,6 +48,8 @@ export interface OpenStorageOptions {
   /** The table of an OID as of the newest catalog: names in errors, change log readers. */
   readonly resolveTable: (table: Oid) => TableStorage | undefined;
   readonly settings?: Partial<StorageSettings>;
+  /** Storages beside `local`; without them there are none. */
+  readonly places?: Omit<SegmentPlacesOptions, 'localRoot' | 'incarnation'>;
 }
 
 /** Opens (or makes) a data directory: one process at a time, recovered before the first read. */
@@ -64,7 +76,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   db.pragma('wal_autocheckpoint = 0');
   db.pragma('cache_size = -65536');
   const meta = openSchema(db, FIRST_NORMAL_OID);
-  const removed = removeUnpublished(db);
+  const removed = removeUnpublished(db, settings.archives);
   finishDrains(db);
   if (removed > 0)
     options.logger.info(`removed ${removed} segment files that were never published`);
@@ -153,6 +165,12 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     hot,
     cold,
     segments,
+    places: new SegmentPlaces({
+      localRoot: settings.segmentDirectory ?? join(dataDir, 'segments'),
+      incarnation: meta.incarnation,
+      ...(options.places ?? NO_PLACES),
+    }),
+    garbage: new FileGarbage({db, segments, logger}),
     locks,
     snapshots,
     durability,
@@ -161,6 +179,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     sequences,
     unique: new UniqueChecker(cold),
     counters,
+    holds: new Holds(settings.archives ? archiveStart(db) : stopArchive(db)),
     listeners,
   };
   return new DirectoryStorage(engine, checkpointer, walReserve, lock);

@@ -4,6 +4,7 @@ import type {TypeLookup} from '../types/contract.ts';
 import {oid} from '../common/ids.ts';
 import {internalError} from '../common/errors.ts';
 import type {SegmentColumn, SegmentMeta} from './cold/contract.ts';
+import {isRemote} from './objects/storage-url.ts';
 import {generationName} from './hot/hot-table.ts';
 import {DeletionPages, Manifest, type SegmentEntry} from './manifest.ts';
 import type {StoredSegmentColumn} from './tx/manifest-writer.ts';
@@ -22,19 +23,31 @@ export function syncLeftWal(walPath: string): void {
   }
 }
 
-/** Removes the files of intents that did not reach the manifest; nothing else is ever removed at start. */
-export function removeUnpublished(db: Database): number {
+/**
+ * Removes the files of intents that did not reach the manifest, and of segments that left it unless an archive may need
+ * them; nothing else is ever removed at start.
+ */
+export function removeUnpublished(db: Database, keepsUnlinks = false): number {
   const intents = db
     .prepare(
       'SELECT i.path FROM intents i WHERE NOT EXISTS (SELECT 1 FROM segments s WHERE s.path = i.path)',
     )
     .pluck()
     .all() as string[];
-  for (const path of intents) rmSync(path, {force: true});
-  for (const path of db.prepare('SELECT path FROM unlinks').pluck().all() as string[])
-    rmSync(path, {force: true});
-  if (db.prepare('SELECT 1 FROM unlinks LIMIT 1').get() !== undefined)
-    db.exec('DELETE FROM unlinks');
+  // What lies in remote storages stays listed until it can be removed there.
+  const remember = db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)');
+  for (const path of intents) {
+    if (isRemote(path)) remember.run(path);
+    else rmSync(path, {force: true});
+  }
+  if (!keepsUnlinks) {
+    const forget = db.prepare('DELETE FROM unlinks WHERE path = ?');
+    for (const path of db.prepare('SELECT path FROM unlinks').pluck().all() as string[]) {
+      if (isRemote(path)) continue;
+      rmSync(path, {force: true});
+      forget.run(path);
+    }
+  }
   if (db.prepare('SELECT 1 FROM intents LIMIT 1').get() !== undefined)
     db.exec('DELETE FROM intents');
   return intents.length;

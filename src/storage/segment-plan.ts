@@ -1,4 +1,3 @@
-import {join} from 'node:path';
 import type {TypeInstance} from '../types/contract.ts';
 import type {SegmentColumn, WriteSegmentOptions} from './cold/contract.ts';
 import {RID_ATTNUM, SEQ_ATTNUM} from './cold-tables.ts';
@@ -71,27 +70,14 @@ export function sortAttnums(table: TableStorage): readonly number[] {
   return clusterColumns(table).map(column => table.columns[column]!.attnum);
 }
 
-/**
- * The path of a new segment of a partition; it holds the directory's incarnation and ids, never a
- * name that could leave its directory.
- */
+/** The path of a new segment of a partition; it holds the directory's incarnation and ids, never a name that could leave its directory. */
 export function segmentPath(
   engine: Engine,
   table: TableStorage,
   owner: number,
   id: number,
 ): string {
-  const root = engine.settings.segmentDirectory ?? join(engine.dataDir, 'segments');
-  const namespace = encodeURIComponent(table.namespace).replace(/\./g, '%2E').slice(0, 200);
-  return join(
-    root,
-    engine.incarnation,
-    String(table.databaseOid),
-    namespace,
-    String(table.oid),
-    String(owner),
-    `${id}.parquet`,
-  );
+  return engine.places.pathOf(table, owner, id);
 }
 
 /** Options of a segment file. */

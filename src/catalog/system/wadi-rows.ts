@@ -139,7 +139,16 @@ export const systemSchemaVersions: SystemSource = {
         ]),
       );
       const schema = schemaName(snapshot, table.schema);
-      return [table.oid, schema, table.name, table.schemaVersion, true, textObject(columns), null];
+      return [
+        table.oid,
+        schema,
+        table.name,
+        table.schemaVersion,
+        true,
+        textObject(columns),
+        null,
+        null,
+      ];
     });
   },
 };
@@ -152,7 +161,8 @@ export const systemStorages: SystemSource = {
       const shown = Object.fromEntries(
         Object.entries(storage.options).map(([name, value]) => [
           name,
-          isSecret(name) ? '***' : value,
+          // What the catalog keeps as credentials is a reference.
+          name !== 'credentials' && isSecret(name) ? '***' : value,
         ]),
       );
       const tables = [...snapshot.tables()].filter(

@@ -2,12 +2,20 @@ import {assertNever} from '../../common/errors.ts';
 import type {CustomStatement} from '../../sql/contract.ts';
 import type {Execution} from '../execution.ts';
 import type {CommandInput} from './command-types.ts';
+import {backupCommand, restoreCommand} from './backup.ts';
 import {describeCommand, showStatsCommand, showTablesCommand} from './describe.ts';
 import {ExecuteAs} from './execute-as.ts';
 import {killJobCommand} from './job.ts';
 import {createLiveQueryCommand, dropLiveQueryCommand, killLiveQueryCommand} from './live-query.ts';
 import {compactCommand, flushCommand} from './storage.ts';
+import {storageCheckCommand} from './storage-check.ts';
+import {
+  alterStorageCommand,
+  createStorageCommand,
+  dropStorageCommand,
+} from './storage-definition.ts';
 import {SubscribeExecution} from './subscribe.ts';
+import {dropUserDataCommand, exportUserDataCommand, importUserDataCommand} from './user-data.ts';
 
 /**
  * The execution of one of our own statements; null when its body is an ordinary statement (CREATE USER TABLE is CREATE
@@ -22,11 +30,20 @@ export function customCommand({
   switch (node.kind) {
     case 'createTable':
     case 'namespace':
+    case 'argon2idPassword':
       return null;
     case 'storageFlush':
       return flushCommand(session, statement, node.all);
     case 'storageCompact':
       return compactCommand(session, statement, node.all);
+    case 'createStorage':
+      return createStorageCommand(session, node);
+    case 'alterStorage':
+      return alterStorageCommand(session, node);
+    case 'dropStorage':
+      return dropStorageCommand(session, node);
+    case 'storageCheck':
+      return storageCheckCommand(session, node.name, node.extended);
     case 'describe':
       return describeCommand(session, statement);
     case 'showStats':
@@ -43,6 +60,16 @@ export function customCommand({
       return killLiveQueryCommand(session, node.id);
     case 'killJob':
       return killJobCommand(session, node.id);
+    case 'backup':
+      return backupCommand(session, node.path);
+    case 'restore':
+      return restoreCommand();
+    case 'exportUserData':
+      return exportUserDataCommand(session, node.user, node.path);
+    case 'importUserData':
+      return importUserDataCommand(session, node.user, node.path ?? '');
+    case 'dropUserData':
+      return dropUserDataCommand(session, node.user ?? '');
     case 'executeAs':
       return new ExecuteAs(session, statement, node.user, params);
     default:

@@ -3,6 +3,9 @@ import type {TableKind} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {parseFlushPolicy} from '../../jobs/flush-policy.ts';
+import {checkTemplate} from '../../storage/objects/path-template.ts';
+import {shardFunction} from '../../storage/objects/shard.ts';
+import {LOCAL_STORAGE} from '../../storage/objects/storage-definition.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems} from './ast-values.ts';
 
@@ -27,10 +30,9 @@ const OWN: Readonly<Record<string, (value: string) => string>> = {
   flush_policy: value => (parseFlushPolicy(value), value),
   flush_min_rows: positive('flush_min_rows'),
   cluster_by: value => value,
+  path_template: value => value,
   storage: value => value,
   storage_id: value => value,
-  shard: value => value,
-  path_template: value => value,
 };
 
 /** A duration in milliseconds: `10s`, `500ms`, `5m`, `1h`, `7d`; a bare number is seconds. */
@@ -110,17 +112,14 @@ export function optionName(option: DefElem): string {
 }
 
 function checkedValue(session: SessionContext, name: string, value: string): string {
+  if (name === 'shard') {
+    shardFunction(value, session.engine.definitionContext.shards);
+    return value;
+  }
   const own = OWN[name];
   if (own !== undefined) {
     const checked = own(value);
-    const isStorage = name === 'storage' || name === 'storage_id';
-    if (
-      isStorage &&
-      value !== 'local' &&
-      session.transaction.catalog.storageByName(value) === undefined
-    ) {
-      throw new PgError(SqlState.undefinedObject, `storage "${value}" does not exist`);
-    }
+    if (name === 'storage' || name === 'storage_id') checkStorageOption(session, value);
     return checked;
   }
   if (!POSTGRES.some(pattern => pattern.test(name))) {
@@ -128,6 +127,17 @@ function checkedValue(session: SessionContext, name: string, value: string): str
   }
   if (name === 'fillfactor') checkRange(name, value, 10, 100);
   return value;
+}
+
+/** The storage exists, and goes on existing until this transaction ends. */
+function checkStorageOption(session: SessionContext, name: string): void {
+  if (name === LOCAL_STORAGE) return;
+  const {catalog, tx} = session.transaction;
+  const storage = catalog.storageByName(name);
+  if (storage === undefined)
+    throw new PgError(SqlState.undefinedObject, `storage "${name}" does not exist`);
+  if (tx.lockTable(storage.oid, 'accessShare', 'nowait') !== 'granted')
+    throw new PgError(SqlState.objectInUse, `storage "${name}" is being dropped`);
 }
 
 function checkRange(name: string, value: string, low: number, high: number): void {
@@ -164,6 +174,9 @@ export function tableOptions(
     rest['ttl'] ?? ttlSeconds ?? (custom?.ttlSeconds == null ? undefined : `${custom.ttlSeconds}s`);
   if (ttl !== undefined) options['ttl'] = ttl;
   if (storageId !== undefined) options['storage'] = storageId;
+  const template = options['path_template'];
+  if (template !== undefined)
+    options['path_template'] = checkTemplate('path_template', template, tableKind !== 'shared');
   if (tableKind === 'stream' && options['flush_policy'] !== undefined) {
     throw new PgError(
       SqlState.invalidTableDefinition,

@@ -11,6 +11,7 @@ import {recordCrossing} from '../crossing.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText} from './ast-values.ts';
 import {showTablesCommand} from './describe.ts';
+import {showStoragesCommand} from './storage-check.ts';
 import type {CommandInput} from './command-types.ts';
 import {applyModes, transactionModes} from './transaction.ts';
 
@@ -168,6 +169,7 @@ export function showCommand({session, node}: CommandInput<VariableShowStmt>): Ex
   const name = node.name ?? '';
   const text = session.transaction.catalog.typeByOid(TEXT)!;
   if (name.toLowerCase() === 'tables') return showTablesCommand(session, null);
+  if (name.toLowerCase() === 'storages') return showStoragesCommand(session);
   if (name.toLowerCase() === 'all') {
     const shape = computedShape([
       ['name', text],

@@ -1,4 +1,5 @@
 import type {CustomStatement} from '../contract.ts';
+import {storageDefinition} from './custom-storage-rules.ts';
 import type {SqlToken} from './tokens.ts';
 
 /** A stretch of the text (UTF-16 offsets) and what stands there instead, padded with spaces. */
@@ -20,7 +21,9 @@ type Rule = (tokens: readonly SqlToken[], text: string) => Rewrite | null;
 export const customRules: readonly Rule[] = [
   createTable,
   namespace,
+  argon2idPassword,
   storageCommand,
+  storageDefinition,
   describe,
   subscribe,
   executeAs,
@@ -29,6 +32,8 @@ export const customRules: readonly Rule[] = [
   createLiveQuery,
   dropLiveQuery,
   kill,
+  backup,
+  userData,
 ];
 
 function isWord(token: SqlToken | undefined, ...words: readonly string[]): boolean {
@@ -81,6 +86,20 @@ function createTable(tokens: readonly SqlToken[]): Rewrite | null {
 function namespace(tokens: readonly SqlToken[]): Rewrite | null {
   if (!isWord(tokens[0], 'create', 'drop', 'alter') || !isWord(tokens[1], 'namespace')) return null;
   return {custom: {kind: 'namespace'}, edits: [cover(tokens[1]!, tokens[1]!, 'SCHEMA')]};
+}
+
+/** CREATE or ALTER ROLE ... PASSWORD 'secret' USING argon2id. */
+function argon2idPassword(tokens: readonly SqlToken[]): Rewrite | null {
+  if (!isWord(tokens[0], 'create', 'alter') || !isWord(tokens[1], 'role', 'user')) return null;
+  const at = tokens.findIndex(
+    (token, index) =>
+      isWord(token, 'using') &&
+      isWord(tokens[index + 1], 'argon2id') &&
+      isWord(tokens[index - 2], 'password') &&
+      tokens[index - 1]?.kind === 'string',
+  );
+  if (at < 0) return null;
+  return {custom: {kind: 'argon2idPassword'}, edits: [cover(tokens[at]!, tokens[at + 1]!)]};
 }
 
 function storageCommand(tokens: readonly SqlToken[]): Rewrite | null {
@@ -235,4 +254,41 @@ function kill(tokens: readonly SqlToken[]): Rewrite | null {
   if (ids.length === 0) return null;
   const id = ids.map(token => token.text).join('');
   return {custom: {kind: isJob ? 'killJob' : 'killLiveQuery', id}, edits: replaceAll(tokens)};
+}
+
+/** BACKUP DATABASE TO 'path', RESTORE DATABASE FROM 'path'. */
+function backup(tokens: readonly SqlToken[]): Rewrite | null {
+  const kind = isWord(tokens[0], 'backup') ? 'backup' : 'restore';
+  if (!startsWith(tokens, kind, 'database', kind === 'backup' ? 'to' : 'from')) return null;
+  const path = tokens[3];
+  if (path?.kind !== 'string' || tokens.length !== 4) return null;
+  return {custom: {kind, path: path.text}, edits: replaceAll(tokens)};
+}
+
+const USER_DATA: Readonly<Record<string, 'exportUserData' | 'importUserData' | 'dropUserData'>> = {
+  export: 'exportUserData',
+  import: 'importUserData',
+  drop: 'dropUserData',
+};
+
+/** EXPORT | IMPORT | DROP USER DATA with its clauses in any order: FOR user, TO path (export), FROM path (import). */
+function userData(tokens: readonly SqlToken[]): Rewrite | null {
+  const verb = tokens[0]?.text ?? '';
+  const kind = Object.hasOwn(USER_DATA, verb) ? USER_DATA[verb] : undefined;
+  if (kind === undefined || !startsWith(tokens, verb, 'user', 'data')) return null;
+  let user: string | null = null;
+  let path: string | null = null;
+  for (let at = 3; at < tokens.length; at += 2) {
+    const value = tokens[at + 1];
+    if (value === undefined) return null;
+    const isName = value.kind === 'string' || value.kind === 'word' || value.kind === 'quotedWord';
+    if (isWord(tokens[at], 'for') && isName && user === null) user = value.text;
+    else if (value.kind !== 'string' || path !== null) return null;
+    else if (kind === 'exportUserData' && isWord(tokens[at], 'to')) path = value.text;
+    else if (kind === 'importUserData' && isWord(tokens[at], 'from')) path = value.text;
+    else return null;
+  }
+  if (kind === 'importUserData' && path === null) return null;
+  if (kind === 'dropUserData' && user === null) return null;
+  return {custom: {kind, user, path}, edits: replaceAll(tokens)};
 }

@@ -48,7 +48,7 @@ export interface SegmentMeta {
 export type SegmentRowSource = () => readonly (readonly Datum[])[] | null;
 
 export interface WriteSegmentOptions {
-  /** Absolute path; must not exist. The file and its directory are fsynced before the promise resolves. */
+  /** Absolute path, or one in a storage (`objects/storage-url.ts`); must not exist. The file and its directory are fsynced before the promise resolves. */
   readonly path: string;
   readonly columns: readonly SegmentColumn[];
   readonly schemaVersion: number;
@@ -124,6 +124,10 @@ export interface SegmentStore {
   writeMany(
     items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
   ): Promise<readonly SegmentMeta[]>;
+  /** A segment's bytes under another path, which must be new; compared with the checksum on the way, durable when it resolves. */
+  copy(from: string, to: string, meta: SegmentMeta, signal?: AbortSignal): Promise<void>;
+  /** Removes a segment's file; durable or not, it is repeated until it succeeds. */
+  remove(path: string): Promise<void>;
   /** `schema` = the columns as they were when the segment was written. */
   open(path: string, meta: SegmentMeta, schema: readonly SegmentColumn[]): Segment;
   /** Forgets cached pages of a path (before unlink). */

@@ -6,7 +6,13 @@ const MAX_OPEN = 256;
 /** Reads ranges of segment files; keeps the most recently used files open. */
 export class FileReader {
   readonly #files = new Map<string, {readonly file: number; readonly size: number}>();
+  readonly #locate: (path: string) => string;
   #scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+  /** `locate`: the file of this machine that a segment's path means. */
+  constructor(locate: (path: string) => string = path => path) {
+    this.#locate = locate;
+  }
 
   /** Bytes of the file now. */
   size(path: string): number {
@@ -36,26 +42,32 @@ export class FileReader {
   }
 
   forget(path: string): void {
-    const open = this.#files.get(path);
+    this.forgetFile(this.#locate(path));
+  }
+
+  /** Closes a file by the name that `locate` gave. */
+  forgetFile(local: string): void {
+    const open = this.#files.get(local);
     if (open === undefined) return;
-    this.#files.delete(path);
+    this.#files.delete(local);
     closeSync(open.file);
   }
 
   close(): void {
-    for (const path of [...this.#files.keys()]) this.forget(path);
+    for (const local of [...this.#files.keys()]) this.forgetFile(local);
   }
 
   #open(path: string): {readonly file: number; readonly size: number} {
-    const known = this.#files.get(path);
+    const local = this.#locate(path);
+    const known = this.#files.get(local);
     if (known !== undefined) return known;
     try {
-      const file = openSync(path, 'r');
+      const file = openSync(local, 'r');
       const opened = {file, size: fstatSync(file).size};
-      this.#files.set(path, opened);
+      this.#files.set(local, opened);
       if (this.#files.size > MAX_OPEN) {
         for (const oldest of this.#files.keys()) {
-          this.forget(oldest);
+          this.forgetFile(oldest);
           break;
         }
       }

@@ -1,4 +1,5 @@
 import {setImmediate as nextTurn} from 'node:timers/promises';
+import {assert} from '../../common/errors.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ScanStats} from '../contract.ts';
 import type {
@@ -11,6 +12,8 @@ import type {
   SegmentStore,
   WriteSegmentOptions,
 } from './contract.ts';
+import {SegmentCache, type SegmentCacheOptions} from '../objects/segment-cache.ts';
+import {isRemote} from '../objects/storage-url.ts';
 import {DurableDirectories} from './durable-directories.ts';
 import {EncodeThread} from './encode-thread.ts';
 import {FileReader} from './file-reader.ts';
@@ -19,6 +22,8 @@ import {checkSegment} from './segment-check.ts';
 import {PagesCursor} from './segment-cursor.ts';
 import type {KeyPart} from './segment-lookup.ts';
 import {findPositions, RowReader} from './segment-lookup.ts';
+import {RemoteSegment} from './remote-segment.ts';
+import {copySegment, removeSegment, writeRemote} from './segment-transfer.ts';
 import {SegmentPages} from './segment-pages.ts';
 import {writeSegments} from './segment-writer.ts';
 
@@ -29,21 +34,30 @@ const CHECK_CACHE_BYTES = 8 * 1024 * 1024;
 export interface SegmentStoreOptions {
   /** Bound of decoded pages, dictionaries, filters and footers of all segments together. */
   readonly cacheBytes: number;
+  /** Copies of segments in remote storages; without it there are none of these. */
+  readonly remote?: SegmentCacheOptions;
 }
 
-/** The cold side of storage over local files. */
+/** The cold side of storage over local files, and over local copies of remote ones. */
 export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
-  return new LocalSegmentStore(options.cacheBytes);
+  return new LocalSegmentStore(options);
 }
 
 class LocalSegmentStore implements SegmentStore {
-  readonly #files = new FileReader();
+  readonly #files: FileReader;
+  readonly #locate: (path: string) => string;
   readonly #cache: PageCache;
+  readonly #copies: SegmentCache | null;
   readonly #thread = new EncodeThread();
   readonly #directories = new DurableDirectories();
   readonly #open = new Map<string, SegmentPages>();
 
-  constructor(cacheBytes: number) {
+  constructor({cacheBytes, remote}: SegmentStoreOptions) {
+    const copies = remote === undefined ? null : new SegmentCache(remote);
+    this.#copies = copies;
+    this.#locate = path => (copies !== null && isRemote(path) ? copies.localPath(path) : path);
+    this.#files = new FileReader(this.#locate);
+    if (copies !== null) copies.onEvict = local => this.#files.forgetFile(local);
     this.#cache = new PageCache(cacheBytes);
   }
 
@@ -59,7 +73,26 @@ class LocalSegmentStore implements SegmentStore {
   async writeMany(
     items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
   ): Promise<readonly SegmentMeta[]> {
-    return writeSegments(items, this.#thread, this.#directories);
+    const write = (some: typeof items): Promise<readonly SegmentMeta[]> =>
+      writeSegments(some, this.#thread, this.#directories);
+    return items.some(({options}) => isRemote(options.path))
+      ? writeRemote(items, this.#remote(), write)
+      : write(items);
+  }
+
+  copy(from: string, to: string, meta: SegmentMeta, signal?: AbortSignal): Promise<void> {
+    return copySegment({
+      from,
+      to,
+      meta,
+      signal,
+      copies: this.#copies,
+      directories: this.#directories,
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    return removeSegment(path, this.#copies);
   }
 
   open(path: string, meta: SegmentMeta, schema: readonly SegmentColumn[]): Segment {
@@ -69,17 +102,30 @@ class LocalSegmentStore implements SegmentStore {
       pages = new SegmentPages(path, meta, types, {files: this.#files, cache: this.#cache});
       this.#open.set(path, pages);
     }
-    return new LocalSegment(pages, meta, types);
+    const segment = new LocalSegment(pages, meta, types, this.#locate);
+    return isRemote(path) ? new RemoteSegment(segment, this.#remote(), meta, types) : segment;
   }
 
   forget(path: string): void {
     this.#open.get(path)?.forget();
     this.#open.delete(path);
     this.#files.forget(path);
+    if (isRemote(path)) this.#copies?.forget(path);
+  }
+
+  #remote(): SegmentCache {
+    assert(this.#copies !== null, 'a remote segment is used where storages are configured');
+    return this.#copies;
   }
 
   async close(): Promise<void> {
-    for (const path of [...this.#open.keys()]) this.forget(path);
+    // Copies of remote segments stay for the next start.
+    for (const [path, pages] of this.#open) {
+      pages.forget();
+      this.#files.forget(path);
+    }
+    this.#open.clear();
+    await this.#copies?.close();
     this.#files.close();
     await this.#thread.close();
   }
@@ -90,8 +136,15 @@ class LocalSegment implements Segment {
   readonly rows: number;
   readonly #pages: SegmentPages;
   readonly #types: ReadonlyMap<number, TypeInstance>;
+  readonly #locate: (path: string) => string;
 
-  constructor(pages: SegmentPages, meta: SegmentMeta, types: ReadonlyMap<number, TypeInstance>) {
+  constructor(
+    pages: SegmentPages,
+    meta: SegmentMeta,
+    types: ReadonlyMap<number, TypeInstance>,
+    locate: (path: string) => string,
+  ) {
+    this.#locate = locate;
     this.path = pages.path;
     this.rows = meta.rows;
     this.#pages = pages;
@@ -125,11 +178,11 @@ class LocalSegment implements Segment {
   }
 
   async check(meta: SegmentMeta): Promise<readonly string[]> {
-    const files = new FileReader();
+    const files = new FileReader(this.#locate);
     try {
       const cache = new PageCache(CHECK_CACHE_BYTES);
       const pages = new SegmentPages(this.path, meta, this.#types, {files, cache});
-      return await checkSegment(pages, meta, this.#types);
+      return await checkSegment(pages, meta, this.#types, this.#locate(this.path));
     } finally {
       files.close();
     }

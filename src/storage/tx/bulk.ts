@@ -1,4 +1,3 @@
-import {rmSync} from 'node:fs';
 import type {OwnerId, Rid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SegmentRowSource} from '../cold/contract.ts';
@@ -109,7 +108,7 @@ export async function dropBulk(
   engine: Engine,
   files: readonly {readonly id: number; readonly path: string}[],
 ): Promise<void> {
-  for (const {path} of files) rmSync(path, {force: true});
+  for (const {path} of files) engine.garbage.discard(path);
   await submit(engine, {doneIntents: files.map(({id}) => id)});
 }
 

@@ -30,6 +30,8 @@ export interface ManifestChange {
   readonly moved: readonly {readonly table: number; readonly positions: readonly number[]}[];
   /** Files that will be written: recorded before they exist. */
   readonly newIntents: readonly {readonly id: number; readonly path: string}[];
+  /** Paths that entries of `put` had before: their segments were moved. */
+  readonly left: readonly string[];
   /** Intents that this commit fulfils or gives up. */
   readonly doneIntents: readonly number[];
 }
@@ -41,6 +43,7 @@ export const NO_MANIFEST_CHANGE: ManifestChange = {
   drains: [],
   moved: [],
   newIntents: [],
+  left: [],
   doneIntents: [],
 };
 

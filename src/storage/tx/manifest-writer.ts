@@ -54,6 +54,7 @@ export class ManifestWriter {
       for (const entry of unit.manifest.put) this.#put(entry);
       for (const intent of unit.manifest.newIntents)
         this.#putIntent.run(BigInt(intent.id), intent.path);
+      for (const path of unit.manifest.left) this.#putUnlink.run(path);
       for (const intent of unit.manifest.doneIntents) this.#deleteIntent.run(BigInt(intent));
       for (const drain of unit.manifest.drains) {
         this.#putDrain.run(
@@ -145,7 +146,8 @@ export interface StoredSegmentColumn {
   readonly bloom: SegmentColumn['bloom'];
 }
 
-function storedColumn(column: SegmentColumn): StoredSegmentColumn {
+/** A segment's column as it is stored. */
+export function storedColumn(column: SegmentColumn): StoredSegmentColumn {
   return {
     attnum: column.attnum,
     name: column.name,

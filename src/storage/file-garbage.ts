@@ -1,0 +1,112 @@
+import {rmSync} from 'node:fs';
+import type Database from 'better-sqlite3';
+import type {SegmentStore} from './cold/contract.ts';
+import {isRemote} from './objects/storage-url.ts';
+import type {StorageLogger} from './settings.ts';
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 5 * 60 * 1000;
+const AT_ONCE = 8;
+
+/** What the removal of files needs. */
+export interface FileGarbageOptions {
+  readonly db: Database;
+  readonly segments: SegmentStore;
+  readonly logger: StorageLogger;
+}
+
+/**
+ * Files that nobody reads any more. Local ones are removed at once; those in remote storages when they can be reached: SQLite lists
+ * them (`unlinks`) until they are gone, over restarts, too.
+ */
+export class FileGarbage {
+  readonly #options: FileGarbageOptions;
+  readonly #waiting = new Set<string>();
+  #pauseMs = FIRST_PAUSE_MS;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(options: FileGarbageOptions) {
+    this.#options = options;
+  }
+
+  /** Paths in remote storages that are still to be removed. */
+  get waiting(): ReadonlySet<string> {
+    return this.#waiting;
+  }
+
+  /** Removes a file that `unlinks` lists. */
+  remove(path: string): void {
+    if (isRemote(path)) {
+      this.#waiting.add(path);
+      this.#arm(0);
+      return;
+    }
+    rmSync(path, {force: true});
+    this.#options.db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
+  }
+
+  /** Lists and removes a file that was written for nothing. */
+  discard(path: string): void {
+    const {db} = this.#options;
+    if (isRemote(path) && db.open)
+      db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)').run(path);
+    this.remove(path);
+  }
+
+  /** Waits until no removal is under way and every path was tried once. */
+  async settle(): Promise<void> {
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+    }
+    if (this.#running === null && this.#waiting.size > 0) this.#start();
+    await this.#running;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #arm(pauseMs: number): void {
+    if (this.#isClosed || this.#timer !== null || this.#running !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#start();
+    }, pauseMs);
+    this.#timer.unref();
+  }
+
+  #start(): void {
+    this.#running = this.#sweep().finally(() => {
+      this.#running = null;
+      if (this.#waiting.size > 0) this.#arm(this.#pauseMs);
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    const {segments, db, logger} = this.#options;
+    const paths = [...this.#waiting];
+    const forget = db.prepare('DELETE FROM unlinks WHERE path = ?');
+    let failed = 0;
+    const work = async (): Promise<void> => {
+      for (let path = paths.shift(); path !== undefined && !this.#isClosed; path = paths.shift()) {
+        try {
+          await segments.remove(path);
+          if (db.open) forget.run(path);
+          this.#waiting.delete(path);
+        } catch (error) {
+          if (failed++ === 0)
+            logger.warn(
+              `segment file "${path}" cannot be removed yet: ${error instanceof Error ? error.message : String(error)}`,
+            );
+        }
+      }
+    };
+    await Promise.all(Array.from({length: AT_ONCE}, work));
+    this.#pauseMs = failed === 0 ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2);
+  }
+}
