@@ -57,7 +57,7 @@ export class Insert implements Operator {
     this.#constraints = new RowConstraints(plan.checks, env);
     this.#policies = new RowPolicies(plan.checks, env);
     const conflict = plan.onConflict;
-    this.#existingPolicies = new RowPolicies(conflict?.existingChecks ?? [], env, true);
+    this.#existingPolicies = new RowPolicies(conflict?.existingChecks ?? [], env, 'existing');
     this.#updatePolicies = new RowPolicies(conflict?.updateChecks ?? [], env);
     this.#conflictSet = env.compiler.row(
       plan.onConflict === null ? [] : plan.onConflict.set.map(entry => entry.expr),
