@@ -9,6 +9,7 @@ export class CteBuffer {
   readonly store: ColumnStore;
   readonly isDataModifying: boolean;
   readonly #operator: Operator;
+  readonly #isMain: boolean;
   #run!: RunContext;
   #isOpen = false;
   #isDone = false;
@@ -16,6 +17,7 @@ export class CteBuffer {
   constructor(plan: CtePlan, operator: Operator) {
     this.#operator = operator;
     this.isDataModifying = plan.isDataModifying;
+    this.#isMain = plan.isMain;
     this.store = new ColumnStore(plan.plan.columns.map(column => column.type));
   }
 
@@ -38,7 +40,7 @@ export class CteBuffer {
       const batch = this.#operator.next(
         this.isDataModifying ? BATCH_CAPACITY : Math.min(wanted, BATCH_CAPACITY),
       );
-      this.#run.affectedRows = affected;
+      if (!this.#isMain) this.#run.affectedRows = affected;
       if (batch === PAUSE) return false;
       if (batch === END) this.#isDone = true;
       else this.store.append(batch);

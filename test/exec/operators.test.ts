@@ -304,7 +304,13 @@ t.test('the command tag does not count rows of data-modifying WITH queries', t =
   const plan: Plan = {
     kind: 'with',
     ...base([int4]),
-    ctes: [0, 1].map(i => ({id: i, name: `w${i}`, plan: plans[i]!, isDataModifying: true})),
+    ctes: [0, 1].map(i => ({
+      id: i,
+      name: `w${i}`,
+      plan: plans[i]!,
+      isDataModifying: true,
+      isMain: false,
+    })),
     body: {
       kind: 'append',
       inputs: [{kind: 'cteScan', cte: 0, name: 'w0', ...base([int4])}, plans[2]!],

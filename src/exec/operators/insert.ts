@@ -13,6 +13,7 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
+import {RowQuery} from '../row-query.ts';
 import {concurrentUpdate, RowConstraints} from '../row-errors.ts';
 import {RowPolicies} from '../row-policies.ts';
 
@@ -32,6 +33,9 @@ export class Insert implements Operator {
   #pendingRow: Datum[] | null = null;
   readonly #conflictSet: CompiledRow;
   readonly #conflictWhere: CompiledRow | null;
+  readonly #conflictQuery: RowQuery | null;
+  /** Values of SET for the conflict under way: kept while its update waits. */
+  #conflictValues: readonly Datum[] | null = null;
   readonly #returning: Returning;
   readonly #values: Datum[] = [];
   #run!: RunContext;
@@ -64,6 +68,8 @@ export class Insert implements Operator {
     );
     const where = plan.onConflict?.where ?? null;
     this.#conflictWhere = where === null ? null : env.compiler.row([where]);
+    const query = plan.onConflict?.query ?? null;
+    this.#conflictQuery = query === null ? null : new RowQuery(query, env);
     this.#returning = new Returning(plan.returning, plan.columns, env);
   }
 
@@ -75,6 +81,8 @@ export class Insert implements Operator {
     this.#at = 0;
     this.#isDone = false;
     this.#pendingConflict = null;
+    this.#conflictValues = null;
+    this.#conflictQuery?.reset();
     this.#touched = null;
     this.#inserted = null;
     this.#forgetPending();
@@ -213,6 +221,7 @@ export class Insert implements Operator {
     if (existing === null) {
       // The row that held the key is gone: insert again.
       this.#pendingConflict = null;
+      this.#conflictValues = null;
       return true;
     }
     if (
@@ -230,8 +239,21 @@ export class Insert implements Operator {
   }
 
   #finishRow(): void {
+    this.#conflictValues = null;
     this.#pendingConflict = null;
     this.#at++;
+  }
+
+  /** The values of SET for a row pair; 'skip' where WHERE is not true, null = paused. */
+  #askConflict(both: readonly Datum[]): readonly Datum[] | 'skip' | null {
+    if (this.#conflictQuery !== null) {
+      const row = this.#conflictQuery.ask(this.#run, both);
+      if (row === PAUSE) return null;
+      return row[0] === true ? row.slice(1) : 'skip';
+    }
+    const where = this.#conflictWhere;
+    if (where !== null && where(this.#run, both)[0] !== true) return 'skip';
+    return this.#conflictSet(this.#run, both);
   }
 
   #updateExisting(existing: RowVersion, excluded: readonly Datum[]): boolean {
@@ -246,13 +268,15 @@ export class Insert implements Operator {
       );
     }
     const both = [...existing.row, ...excluded];
-    if (this.#conflictWhere !== null && this.#conflictWhere(this.#run, both)[0] !== true) {
+    const values = this.#conflictValues ?? this.#askConflict(both);
+    if (values === null) return false;
+    if (values === 'skip') {
       this.#finishRow();
       return true;
     }
+    this.#conflictValues = values;
     if (!this.#existingPolicies.verify(this.#run, this.#table, existing.row)) return false;
     const next = existing.row.slice();
-    const values = this.#conflictSet(this.#run, both);
     const {set} = this.#plan.onConflict!;
     for (let i = 0; i < set.length; i++) next[set[i]!.position] = values[i]!;
     const computed = this.#generated(this.#run, next);
@@ -279,6 +303,7 @@ export class Insert implements Operator {
 
   close(): void {
     this.#input.close();
+    this.#conflictQuery?.reset();
     this.#forgetPending();
     this.#returning.reset();
     this.#rows = [];

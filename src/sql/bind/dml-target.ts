@@ -1,21 +1,12 @@
-import type {Alias, Node, RangeVar} from '@pgsql/types';
+import type {Alias, RangeVar} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
-import {featureNotSupported} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 import type {Block} from './block.ts';
-import type {OutputColumn, TargetRow} from './logical.ts';
+import type {TargetRow} from './logical.ts';
 import {findRelation, makeScan} from './relations.ts';
 import {pseudoColumn} from './system-columns.ts';
-import {bindTargets} from './targets.ts';
-import {
-  type TargetVerb,
-  throughView,
-  type ViewChain,
-  viewChain,
-  type ViewRow,
-} from './updatable-view.ts';
+import {type TargetVerb, type ViewChain, viewChain} from './updatable-view.ts';
 import {withViewQuery} from './view-query.ts';
 
 /** What INSERT, UPDATE or DELETE changes: a table, perhaps through views. */
@@ -81,26 +72,4 @@ export function targetAlias(name: RangeVar): string {
 
 function aliasName(alias: Alias | undefined): string | undefined {
   return alias?.aliasname;
-}
-
-/** RETURNING as expressions and output columns. */
-export function bindReturning(
-  block: Block,
-  nodes: readonly Node[],
-  seen: ViewRow | null = null,
-): {readonly exprs: BoundExpr[]; readonly columns: OutputColumn[]} | null {
-  if (nodes.length === 0) return null;
-  const targets = block.within('RETURNING', () => bindTargets(block, nodes, true));
-  if (block.takeSubqueries().length > 0)
-    throw featureNotSupported('subqueries in RETURNING are not supported');
-  const columns = targets.map(
-    (target): OutputColumn => ({
-      ...block.binding.newColumn(target.name, target.expr.type, target.expr.typmod),
-      tableOid: target.tableOid,
-      attnum: target.attnum,
-    }),
-  );
-  if (seen !== null && seen.subqueries.length > 0)
-    throw featureNotSupported('RETURNING of a view with subqueries is not supported');
-  return {exprs: targets.map(target => throughView(seen, target.expr)), columns};
 }

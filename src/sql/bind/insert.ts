@@ -8,10 +8,11 @@ import {locationOf} from './ast.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
 import {coerce} from './coerce.ts';
-import {asTableReader, bindReturning, makeRow, targetAlias, targetTable} from './dml-target.ts';
+import {asTableReader, makeRow, targetAlias, targetTable} from './dml-target.ts';
 import type {BoundQuery, DmlQuery, LogicalColumn, LogicalNode, OutputColumn} from './logical.ts';
 import {bindOnConflict} from './on-conflict.ts';
 import {noteUse, scanItem} from './relations.ts';
+import {bindReturning} from './returning.ts';
 import {conflictPolicies, insertPolicies} from './row-security.ts';
 import {
   assignTo,
@@ -106,6 +107,7 @@ export function bindInsert(
   return {
     ctes: own?.ctes ?? [],
     columns: returning?.columns ?? [],
+    above: returning?.above ?? null,
     node: {
       kind: 'insert',
       table,

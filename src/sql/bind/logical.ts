@@ -196,6 +196,8 @@ export interface CteDefinition {
   readonly name: string;
   readonly query: BoundQuery | DmlQuery;
   readonly isDataModifying: boolean;
+  /** The statement itself, whose RETURNING is computed above it: the command tag counts its rows. */
+  readonly isMain?: boolean;
 }
 
 /** INSERT, UPDATE, DELETE or MERGE; in WITH, a subquery whose rows come from RETURNING. */
@@ -204,6 +206,12 @@ export interface DmlQuery {
   readonly ctes: readonly CteDefinition[];
   readonly node: DmlNode;
   readonly columns: readonly OutputColumn[];
+  /** RETURNING with subqueries: the columns that the node returns for it, and what is computed of them. */
+  readonly above?: {
+    readonly read: readonly LogicalColumn[];
+    readonly subqueries: readonly SubqueryExpr[];
+    readonly exprs: readonly BoundExpr[];
+  } | null;
 }
 
 export interface WithNode {
@@ -282,6 +290,8 @@ export interface InsertNode {
     readonly excluded: TargetRow;
     readonly set: readonly PositionExpr[];
     readonly where: BoundExpr | null;
+    /** When SET or WHERE have subqueries: the condition and the values as a row over existing and excluded. */
+    readonly query: BoundQuery | null;
     /** Policies over `newRow`: of the row that is there (USING), and of what it becomes. */
     readonly existingChecks: readonly DmlCheck[];
     readonly updateChecks: readonly DmlCheck[];
@@ -317,6 +327,9 @@ export interface MergeAction {
   /** INSERT (_user_id, ...): the owner's name. */
   readonly owner: BoundExpr | null;
   readonly changesKey: boolean;
+  /** Policies: of the row that is there (USING), and of the one that is written. */
+  readonly existingChecks: readonly DmlCheck[];
+  readonly writtenChecks: readonly DmlCheck[];
 }
 
 /** MERGE: `input` is the source joined with the target scan; where its rid is NULL nothing matched. */

@@ -4,14 +4,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
-import {
-  asTableReader,
-  bindReturning,
-  type DmlTarget,
-  makeRow,
-  targetAlias,
-  targetTable,
-} from './dml-target.ts';
+import {asTableReader, type DmlTarget, makeRow, targetAlias, targetTable} from './dml-target.ts';
 import {bindFromItem} from './from.ts';
 import type {
   DmlCheck,
@@ -23,6 +16,7 @@ import type {
 } from './logical.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
 import {addUsing, policyChecks, securedScan} from './row-security.ts';
+import {bindReturning} from './returning.ts';
 import {bindWhere} from './select.ts';
 import {bindSetClause} from './set-clause.ts';
 import {checkScopes, pseudoColumn} from './system-columns.ts';
@@ -267,6 +261,7 @@ function finish(
   return {
     ctes,
     columns: returning?.columns ?? [],
+    above: returning?.above ?? null,
     node: {...node, checks: [...node.checks, ...checks], returning: returning?.exprs ?? null},
   };
 }

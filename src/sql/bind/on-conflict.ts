@@ -1,13 +1,14 @@
 import type {InferClause, Node, OnConflictClause} from '@pgsql/types';
 import type {IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
-import type {Oid} from '../../common/ids.ts';
+import {oid, type Oid} from '../../common/ids.ts';
 import {featureNotSupported} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {isVolatile} from '../../expr/analyze.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {Block} from './block.ts';
+import {applySubqueries, type Block} from './block.ts';
 import {coerceBoolean} from './coerce.ts';
 import {sameExpr} from './expr-equal.ts';
-import type {InsertNode, TargetRow} from './logical.ts';
+import type {BoundQuery, InsertNode, PositionExpr, SubqueryExpr, TargetRow} from './logical.ts';
 import {expressionAst} from './parsed-text.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
 import {bindSetClause} from './set-clause.ts';
@@ -35,7 +36,7 @@ export function bindOnConflict(
   const excluded = makeScan(binding, table, 'excluded');
   const arbiters =
     clause.infer === undefined ? [] : inferArbiters(block, clause.infer, table, existing);
-  const checks = {existingChecks: [], updateChecks: []};
+  const checks = {query: null, existingChecks: [], updateChecks: []};
   if (!isUpdate)
     return {action: 'nothing', arbiters, existing, excluded, set: [], where: null, ...checks};
   noteUse(binding, table.oid, 'w');
@@ -45,16 +46,46 @@ export function bindOnConflict(
     scanItem(block, excluded, 'excluded', null),
   ];
   const set = block.within('UPDATE', () => bindSetClause(block, clause.targetList ?? [], table));
+  const setSubqueries = block.takeSubqueries();
   const where =
     clause.whereClause === undefined
       ? null
       : block.within('WHERE', () =>
           coerceBoolean(binding, block.expr(clause.whereClause!), 'WHERE'),
         );
-  if (block.takeSubqueries().length > 0)
-    throw featureNotSupported('subqueries in ON CONFLICT DO UPDATE are not supported');
+  // Those of WHERE first: the others are asked only where it is true.
+  const subqueries = [...block.takeSubqueries(), ...setSubqueries];
   block.items = outer;
-  return {action: 'update', arbiters, existing, excluded, set, where, ...checks};
+  const query = subqueries.length === 0 ? null : conflictQuery(block, set, where, subqueries);
+  return {action: 'update', arbiters, existing, excluded, set, where, ...checks, query};
+}
+
+/** WHERE and SET as one row over (existing, excluded): the condition, then the values, which are computed only where it is true. */
+function conflictQuery(
+  block: Block,
+  set: readonly PositionExpr[],
+  where: BoundExpr | null,
+  subqueries: readonly SubqueryExpr[],
+): BoundQuery {
+  const {binding} = block;
+  const bool = binding.boolType;
+  const condition = where ?? binding.constant(bool, true);
+  const guarded = (expr: BoundExpr): BoundExpr => {
+    if (where === null || isVolatile(where)) return expr;
+    const {type, typmod} = expr;
+    const otherwise = binding.constant(type, null);
+    const whens = [{condition: where, result: expr}];
+    return {kind: 'case', type, typmod, location: -1, whens, otherwise};
+  };
+  const outputs = [condition, ...set.map(item => guarded(item.expr))].map(expr => ({
+    column: binding.newColumn('value', expr.type, expr.typmod),
+    expr,
+  }));
+  const input = applySubqueries({kind: 'values', rows: [[]], columns: []}, subqueries);
+  return {
+    node: {kind: 'compute', input, outputs},
+    columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
+  };
 }
 
 function inferArbiters(

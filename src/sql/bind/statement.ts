@@ -10,6 +10,7 @@ import type {BoundQuery, DmlQuery} from './logical.ts';
 import {bindMerge} from './merge.ts';
 import {bindDelete, bindUpdate} from './modify.ts';
 import {bindQuery} from './query.ts';
+import {withReturning} from './returning.ts';
 import {bindPolicyDefinition} from './row-security.ts';
 import {bindScalar} from './scalar-block.ts';
 
@@ -43,7 +44,11 @@ const hooks: BinderHooks = {
   scalar: (binding, ast, scope) => bindScalar(binding, binders, ast, scope),
 };
 
-function bindDml(binding: Binding, statement: Node, options: QueryOptions): DmlQuery {
+function bindDml(binding: Binding, statement: Node, options: QueryOptions): DmlQuery | BoundQuery {
+  return withReturning(binding, bindChange(binding, statement, options));
+}
+
+function bindChange(binding: Binding, statement: Node, options: QueryOptions): DmlQuery {
   if ('InsertStmt' in statement) return bindInsert(binding, binders, statement.InsertStmt, options);
   if ('UpdateStmt' in statement) return bindUpdate(binding, binders, statement.UpdateStmt, options);
   if ('DeleteStmt' in statement) return bindDelete(binding, binders, statement.DeleteStmt, options);
@@ -96,8 +101,13 @@ export function bindStatement(
   if ('SelectStmt' in ast)
     return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
   const query = bindDml(binding, ast, options);
-  const kind = query.node.kind === 'modify' ? query.node.action : query.node.kind;
-  return {kind, query, binding};
+  return {kind: kindOf(ast), query, binding};
+}
+
+function kindOf(ast: Node): BoundStatement['kind'] {
+  if ('InsertStmt' in ast) return 'insert';
+  if ('UpdateStmt' in ast) return 'update';
+  return 'DeleteStmt' in ast ? 'delete' : 'merge';
 }
 
 /** Binds a stand-alone expression tree. */

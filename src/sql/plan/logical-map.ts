@@ -170,6 +170,8 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
         condition: action.condition === null ? null : expr(action.condition),
         set: positions(action.set),
         owner: action.owner === null ? null : expr(action.owner),
+        existingChecks: mapChecks(action.existingChecks, input, expr),
+        writtenChecks: mapChecks(action.writtenChecks, input, expr),
       })),
       generated,
       checks,
@@ -202,6 +204,10 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
             ...conflict,
             set: positions(conflict.set),
             where: conflict.where === null ? null : expr(conflict.where),
+            query:
+              conflict.query === null
+                ? null
+                : {...conflict.query, node: input(conflict.query.node)},
             existingChecks: mapChecks(conflict.existingChecks, input, expr),
             updateChecks: mapChecks(conflict.updateChecks, input, expr),
           },

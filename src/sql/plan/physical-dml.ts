@@ -2,7 +2,7 @@ import {featureNotSupported} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {DmlNode, DmlQuery, InsertNode, ModifyNode, TargetRow} from '../bind/logical.ts';
 import {joinAnd} from '../bind/conjuncts.ts';
-import {producedIds} from '../bind/logical-walk.ts';
+import {freeColumnsOfQuery, producedIds} from '../bind/logical-walk.ts';
 import {
   idsIn,
   type PhysicalPlanner,
@@ -14,7 +14,7 @@ import {
 } from './planner.ts';
 import {planMerge} from './physical-merge.ts';
 import {planChecks} from './physical-checks.ts';
-import type {Plan, PlanColumn} from './plan.ts';
+import type {OnConflictPlan, Plan, PlanColumn} from './plan.ts';
 
 /** INSERT, UPDATE, DELETE, MERGE as a plan node; its WITH queries around it. */
 export function planDml(planner: PhysicalPlanner, query: DmlQuery, outer: OuterSlots): Plan {
@@ -22,6 +22,7 @@ export function planDml(planner: PhysicalPlanner, query: DmlQuery, outer: OuterS
     id: cte.id,
     name: cte.name,
     isDataModifying: cte.isDataModifying,
+    isMain: false,
     plan: 'ctes' in cte.query ? planner.dml(cte.query, outer) : planner.outputs(cte.query, outer),
   }));
   const columns = query.columns.map(
@@ -131,15 +132,44 @@ function planInsert(
         : {
             action: conflict.action,
             arbiters: conflict.arbiters,
-            set: conflict.set.map(item => ({
-              position: item.position,
-              expr: state.expr(item.expr, pair, outer),
-            })),
-            where: conflict.where === null ? null : state.expr(conflict.where, pair, outer),
+            ...planConflictUpdate(planner, conflict, pair, outer),
             existingChecks: planChecks(planner, conflict.existingChecks, row, outer),
             updateChecks: planChecks(planner, conflict.updateChecks, row, outer),
           },
     returning: returningExprs(planner, node.newRow, node.returning, row, outer),
+  };
+}
+
+/** SET and WHERE of ON CONFLICT DO UPDATE over (existing, excluded), or the query that computes them. */
+function planConflictUpdate(
+  planner: PhysicalPlanner,
+  {set, where, query}: NonNullable<InsertNode['onConflict']>,
+  pair: Layout,
+  outer: OuterSlots,
+): Pick<OnConflictPlan, 'set' | 'where' | 'query'> {
+  const {state} = planner;
+  if (query === null) {
+    const over = (expr: BoundExpr): BoundExpr => state.expr(expr, pair, outer);
+    return {
+      set: set.map(item => ({position: item.position, expr: over(item.expr)})),
+      where: where === null ? null : over(where),
+      query: null,
+    };
+  }
+  const slots = new Map(outer);
+  const bindings: {readonly slot: number; readonly position: number}[] = [];
+  for (const id of freeColumnsOfQuery(query)) {
+    const position = pair.get(id);
+    if (position === undefined) continue;
+    const slot = state.newOuter();
+    slots.set(id, slot);
+    bindings.push({slot, position});
+  }
+  const none = state.binding.constant(state.binding.boolType, null);
+  return {
+    set: set.map(({position}) => ({position, expr: none})),
+    where: null,
+    query: {plan: planner.outputs(query, slots), bindings},
   };
 }
 

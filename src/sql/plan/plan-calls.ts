@@ -48,3 +48,19 @@ export interface WindowCall {
   readonly args: readonly BoundExpr[];
   readonly filter: BoundExpr | null;
 }
+
+/** What FOR UPDATE and its kin lock. */
+export interface RowMark {
+  readonly table: Oid;
+  /** Index of the rid, seq, owner and location columns in the input. */
+  readonly rid: number;
+  readonly seq: number;
+  readonly owner: number;
+  readonly location: number;
+  readonly mode: 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
+  readonly wait: 'wait' | 'nowait' | 'skip';
+  /** Scan node whose columns are refreshed for the re-check: index in the input of each of the scan's outputs. */
+  readonly columns: readonly {readonly input: number; readonly output: number | 'userId'}[];
+  /** Condition re-checked over the refreshed input row; null = none. */
+  readonly recheck: BoundExpr | null;
+}

@@ -1,9 +1,9 @@
 import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {AggregateCall, SortKey, WindowCall, WindowFrame} from './plan-calls.ts';
+import type {AggregateCall, RowMark, SortKey, WindowCall, WindowFrame} from './plan-calls.ts';
 
-export type {AggregateCall, SortKey, WindowCall, WindowFrame};
+export type {AggregateCall, RowMark, SortKey, WindowCall, WindowFrame};
 
 /** An output column of a plan node. */
 export interface PlanColumn {
@@ -258,6 +258,8 @@ export interface CtePlan {
   readonly name: string;
   readonly plan: Plan;
   readonly isDataModifying: boolean;
+  /** The statement itself below its RETURNING: the command tag counts its rows. */
+  readonly isMain: boolean;
 }
 
 export interface CteScanPlan extends PlanBase {
@@ -287,21 +289,6 @@ export interface LockRowsPlan extends PlanBase {
   readonly marks: readonly RowMark[];
 }
 
-export interface RowMark {
-  readonly table: Oid;
-  /** Index of the rid, seq, owner and location columns in the input. */
-  readonly rid: number;
-  readonly seq: number;
-  readonly owner: number;
-  readonly location: number;
-  readonly mode: 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
-  readonly wait: 'wait' | 'nowait' | 'skip';
-  /** Scan node whose columns are refreshed for the re-check: index in the input of each of the scan's outputs. */
-  readonly columns: readonly {readonly input: number; readonly output: number | 'userId'}[];
-  /** Condition re-checked over the refreshed input row; null = none. */
-  readonly recheck: BoundExpr | null;
-}
-
 /** A CHECK or NOT NULL of the target, over the new row (columns = table's columns in storage order). */
 export interface RowCheck {
   readonly name: string;
@@ -315,6 +302,12 @@ export interface RowCheck {
     readonly plan: Plan;
     readonly bindings: readonly {readonly slot: number; readonly position: number}[];
   } | null;
+}
+
+/** A plan of one row for a row of values: run after `run.outer[slot]` := the value at `position`. */
+export interface RowQueryPlan {
+  readonly plan: Plan;
+  readonly bindings: readonly {readonly slot: number; readonly position: number}[];
 }
 
 /**
@@ -344,6 +337,8 @@ export interface OnConflictPlan {
   /** Over [existing row's live columns..., excluded row's live columns...]. */
   readonly set: readonly {readonly position: number; readonly expr: BoundExpr}[];
   readonly where: BoundExpr | null;
+  /** With subqueries, instead of `where` and the values of `set`: the condition, then a value for each of `set`. */
+  readonly query: RowQueryPlan | null;
   /** Policies: over the row that is there, and over what it becomes (instead of those of the inserted row). */
   readonly existingChecks: readonly RowCheck[];
   readonly updateChecks: readonly RowCheck[];
@@ -400,6 +395,9 @@ export interface MergeActionPlan {
   readonly owner: BoundExpr | null;
   /** update: a column of a unique key may change. */
   readonly changesKey: boolean;
+  /** Policies: over the row that is there, and over the one that is written. */
+  readonly existingChecks: readonly RowCheck[];
+  readonly writtenChecks: readonly RowCheck[];
 }
 
 /**
