@@ -402,7 +402,8 @@ export class Database implements SessionHost {
     if (database === undefined || !this.#catalogs.has(database.oid)) {
       throw fatal(SqlState.invalidCatalogName, `database "${options.database}" does not exist`);
     }
-    checkAdmission(role, database, catalog, this.engine.sessions.values());
+    const {isAnonymous = false} = options;
+    checkAdmission(role, database, catalog, this.engine.sessions.values(), isAnonymous);
     try {
       const session = new WadiSession(this.engine, options, sink, role, database);
       this.engine.sessions.set(session.pid, session);

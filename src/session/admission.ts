@@ -17,8 +17,9 @@ export function checkAdmission(
   database: DatabaseDescriptor,
   catalog: CatalogSnapshot,
   sessions: Iterable<AdmittedSession>,
+  isAnonymous = false,
 ): void {
-  if (!role.canLogin) {
+  if (!role.canLogin && !isAnonymous) {
     throw fatal(
       SqlState.invalidAuthorizationSpecification,
       `role "${role.name}" is not permitted to log in`,

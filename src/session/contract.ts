@@ -148,6 +148,8 @@ export interface SessionOptions {
   readonly remotePort: number;
   readonly isLoopback: boolean;
   readonly pid: number;
+  /** Came without a login, as a role that need not be permitted one. */
+  readonly isAnonymous?: boolean;
 }
 
 /** What login needs to know of a role. */

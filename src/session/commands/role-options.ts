@@ -41,11 +41,12 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   bypassrls: 'bypassesRls',
 };
 
-/** Reads the options; the same one twice is 42601. */
+/** Reads the options; the same one twice is 42601. A kept password is given as it is, for another kind of verifier. */
 export function readRoleOptions(
   session: SessionContext,
   nodes: readonly Node[] | undefined,
   text: string,
+  keepsPassword = false,
 ): RoleOptions {
   const seen = new Set<string>();
   const attributes: {
@@ -64,7 +65,7 @@ export function readRoleOptions(
     seen.add(name);
     const flag = FLAGS[name];
     if (flag !== undefined) attributes[flag] = constantText(option.arg) === 'true';
-    else if (name === 'password') attributes.password = passwordOf(session, option);
+    else if (name === 'password') attributes.password = passwordOf(session, option, keepsPassword);
     else if (name === 'connectionlimit') attributes.connectionLimit = limitOf(option);
     else if (name === 'validUntil') attributes.validUntil = validUntilOf(session, option);
     else if (name === 'addroleto' || name === 'rolemembers' || name === 'adminmembers')
@@ -95,7 +96,7 @@ function limitOf(option: DefElem): number {
 }
 
 /** A verifier is kept as it is; anything else becomes a SCRAM verifier. */
-function passwordOf(session: SessionContext, option: DefElem): string | null {
+function passwordOf(session: SessionContext, option: DefElem, isKept: boolean): string | null {
   if (option.arg === undefined) return null;
   const password = constantText(option.arg);
   if (parseScramVerifier(password) !== null || password.startsWith('$argon2id$')) return password;
@@ -103,7 +104,7 @@ function passwordOf(session: SessionContext, option: DefElem): string | null {
     notice(session, 'empty string is not a valid password, clearing password');
     return null;
   }
-  return makeScramVerifier(password);
+  return isKept ? password : makeScramVerifier(password);
 }
 
 function validUntilOf(session: SessionContext, option: DefElem): string | null {

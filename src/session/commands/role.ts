@@ -11,7 +11,9 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {checkSetting} from '../setting-values.ts';
+import {argon2idVerifier} from '../argon2id-verifier.ts';
 import type {Execution} from '../execution.ts';
+import type {ParsedStatement} from '../../sql/contract.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, deletion, newOid, notice, puts} from './ddl.ts';
@@ -49,6 +51,19 @@ function mayCreateRoles(session: SessionContext): boolean {
   );
 }
 
+async function roleOptions(
+  session: SessionContext,
+  nodes: CreateRoleStmt['options'],
+  {text, custom}: ParsedStatement,
+): Promise<RoleOptions> {
+  if (custom?.kind !== 'argon2idPassword') return readRoleOptions(session, nodes, text);
+  const options = readRoleOptions(session, nodes, text, true);
+  const {password} = options.attributes;
+  if (password === undefined || password === null) return options;
+  const verifier = await argon2idVerifier(password);
+  return {...options, attributes: {...options.attributes, password: verifier}};
+}
+
 /** CREATE ROLE, USER or GROUP. */
 export function createRoleCommand({
   session,
@@ -57,7 +72,7 @@ export function createRoleCommand({
 }: CommandInput<CreateRoleStmt>): Execution {
   return ddlExecution(session, 'CREATE ROLE', async () => {
     const name = node.role ?? '';
-    const options = readRoleOptions(session, node.options, statement.text);
+    const options = await roleOptions(session, node.options, statement);
     const {attributes} = options;
     if (!session.isSuperuser) {
       if (attributes.isSuperuser === true) throw denied('must be superuser to create superusers');
@@ -91,7 +106,7 @@ export function alterRoleCommand({
   statement,
 }: CommandInput<AlterRoleStmt>): Execution {
   return ddlExecution(session, 'ALTER ROLE', async () => {
-    const options = readRoleOptions(session, node.options, statement.text);
+    const options = await roleOptions(session, node.options, statement);
     const role = roleNamed(session, node.role);
     checkAlterable(role);
     checkMayAlter(session, role, options);
