@@ -11,6 +11,8 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 /** How the command runs. */
 export interface Config {
   readonly dataDir: string;
+  /** Where the change log is archived; null = nowhere. */
+  readonly archiveDir: string | null;
   readonly httpPort: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly server: ServerOptions;
@@ -24,6 +26,7 @@ export class ConfigError extends Error {}
 /** Settings as one source gives them, unset where it does not. */
 export interface ConfigSource {
   readonly dataDir?: string | undefined;
+  readonly archiveDir?: string | undefined;
   readonly port?: string | undefined;
   readonly httpPort?: string | undefined;
   readonly listen?: string | undefined;
@@ -34,6 +37,7 @@ export interface ConfigSource {
 
 interface FileConfig {
   readonly data_dir?: string | undefined;
+  readonly archive_dir?: string | undefined;
   readonly port?: number | undefined;
   readonly http_port?: number | undefined;
   readonly listen?: string | undefined;
@@ -68,6 +72,7 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
   if (http.usesTls && tls === null) throw new ConfigError(`${path}: http.tls: needs a table tls`);
   return {
     dataDir: resolve(pick('dataDir')?.value ?? file.data_dir ?? defaultDataDir),
+    archiveDir: optionalPath(pick('archiveDir')?.value ?? file.archive_dir),
     httpPort: port(pick('httpPort')) ?? file.http_port ?? defaultHttpPort,
     logLevel: oneOf(pick('logLevel'), LOG_LEVELS) ?? file.log_level ?? 'warn',
     ...{http, tokens},
@@ -88,12 +93,25 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
   };
 }
 
+function optionalPath(path: string | undefined): string | null {
+  return path === undefined ? null : resolve(path);
+}
+
 interface Given {
   readonly value: string;
   readonly from: string;
 }
 
-const names = ['dataDir', 'port', 'httpPort', 'listen', 'config', 'auth', 'logLevel'] as const;
+const names = [
+  'dataDir',
+  'archiveDir',
+  'port',
+  'httpPort',
+  'listen',
+  'config',
+  'auth',
+  'logLevel',
+] as const;
 
 function fromEnvironment(env: NodeJS.ProcessEnv): ConfigSource {
   const entries = names.map(name => [name, env[variableName(name)]] as const);
@@ -143,6 +161,7 @@ async function readConfigFile(path: string): Promise<FileConfig> {
   const portNumber = z.int().min(0).max(65_535);
   const schema = z.strictObject({
     data_dir: z.string().min(1).optional(),
+    archive_dir: z.string().min(1).optional(),
     port: portNumber.optional(),
     http_port: portNumber.optional(),
     listen: z.string().min(1).optional(),

@@ -11,6 +11,8 @@ export interface Identity {
   readonly role: LoginRole;
   /** When its token ends, in milliseconds since 1970; null: never. */
   readonly expiresAt: number | null;
+  /** It did not say who it is. */
+  readonly isAnonymous: boolean;
 }
 
 /** What a client says of itself, from a header or a message. */
@@ -38,14 +40,14 @@ export class Access {
     if (claim.token !== null) {
       const identity = await this.#engine.credentials.checkToken(claim.token);
       if (identity === null) throw unauthorized();
-      return identity;
+      return {...identity, isAnonymous: false};
     }
     if (claim.user === null) return this.#anonymous();
-    if (isTrusted) return {role: this.#existing(claim.user), expiresAt: null};
+    if (isTrusted) return known(this.#existing(claim.user));
     const {credentials} = this.#engine;
     const role = await credentials.checkPassword(claim.user, claim.password ?? '', address);
     if (role === null || !role.canLogin) throw unauthorized();
-    return {role, expiresAt: null};
+    return known(role);
   }
 
   #isTrusted(address: string): boolean {
@@ -64,7 +66,7 @@ export class Access {
     if (!this.#options.settings.allowsAnonymous) throw unauthorized('authentication is required');
     const role = this.#engine.database.loginRole('wadi_anonymous');
     if (role === undefined) throw unauthorized('authentication is required');
-    return {role, expiresAt: null};
+    return {role, expiresAt: null, isAnonymous: true};
   }
 
   /** 403 when what it says could be read on its way. */
@@ -80,6 +82,10 @@ export class Access {
       ),
     );
   }
+}
+
+function known(role: LoginRole): Identity {
+  return {role, expiresAt: null, isAnonymous: false};
 }
 
 /** The client's address, or ''. */

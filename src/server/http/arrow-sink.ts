@@ -15,6 +15,8 @@ import {AnswerSink} from './answer-sink.ts';
 import {arrowData, arrowType} from './arrow-columns.ts';
 import type {HeldOutput} from './held-output.ts';
 
+const chunkSize = 64 * 1024;
+
 /** Writes one result as an Arrow IPC stream: a record batch for each of ours. */
 export class ArrowSink extends AnswerSink {
   readonly #writer: ChunkWriter;
@@ -66,6 +68,7 @@ export class ArrowSink extends AnswerSink {
     if (error !== null) return false;
     this.#writer.begin(this.#schema ?? new Schema([]));
     this.#writer.finish();
+    this.#writer.flush();
     return true;
   }
 }
@@ -73,6 +76,8 @@ export class ArrowSink extends AnswerSink {
 /** Hands the pieces of the stream on as they are made. */
 class ChunkWriter extends RecordBatchStreamWriter {
   readonly #output: HeldOutput;
+  #chunks: Uint8Array[] = [];
+  #size = 0;
 
   constructor(output: HeldOutput) {
     super({autoDestroy: false});
@@ -84,10 +89,20 @@ class ChunkWriter extends RecordBatchStreamWriter {
     if (this._schema === null) this.reset(undefined, schema);
   }
 
+  /** What is kept goes out: before that an error can still be told. */
+  flush(): void {
+    if (this.#size === 0) return;
+    this.#output.push(Buffer.concat(this.#chunks));
+    this.#chunks = [];
+    this.#size = 0;
+  }
+
   protected override _write(chunk: ArrayBufferView): this {
     const {buffer, byteOffset, byteLength} = chunk;
     if (byteLength === 0) return this;
-    this.#output.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+    this.#chunks.push(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+    this.#size += byteLength;
+    if (this.#size >= chunkSize) this.flush();
     this._position += byteLength;
     return this;
   }

@@ -28,6 +28,7 @@ export class HttpSession {
           ...{user: identity.role.name, database, settings: [], pid: this.#pid},
           ...{remoteAddress, remotePort: request.socket.remotePort ?? 0},
           isLoopback: isLoopback(remoteAddress),
+          isAnonymous: identity.isAnonymous,
         },
         sink,
       );

@@ -18,6 +18,9 @@ interface Route {
 }
 
 const preflightSeconds = 600;
+/** How much of a refused body is read, and for how long. */
+const discardBytes = 16 * 1024 * 1024;
+const discardMs = 5000;
 
 /** What answers a path: statements, logins, metrics, WebSockets. Errors become answers here, and nowhere else. */
 export class Routes {
@@ -65,6 +68,7 @@ export class Routes {
     try {
       await this.#route(path, request, response);
     } catch (error) {
+      if (!request.complete) await discardBody(request);
       this.#fail(error, request, response);
     }
   }
@@ -202,6 +206,25 @@ export class Routes {
     this.#isClosing = true;
     await Promise.all([this.#sql.close(), (await this.#webSockets)?.close()]);
   }
+}
+
+/** Reads what a client still sends, within limits, so that it hears the answer; then the connection ends. */
+function discardBody(request: IncomingMessage): Promise<void> {
+  return new Promise(resolve => {
+    let size = 0;
+    const timer = setTimeout(resolve, discardMs).unref();
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > discardBytes) done();
+    });
+    request.on('end', done);
+    request.on('close', done);
+    request.resume();
+  });
 }
 
 function shuttingDown(): HttpError {
