@@ -2,7 +2,7 @@ import type {Seq} from '../../common/ids.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {Frame} from '../frame.ts';
 import type {SubscribeOptions} from '../subscription-types.ts';
-import {QueryRun} from './run-query.ts';
+import type {QueryRun} from './run-query.ts';
 import {changeBetween, type ResultChange, type ResultRow, type ResultRows} from './result-rows.ts';
 import type {ResultSubscription} from './result-subscription.ts';
 

@@ -135,7 +135,7 @@ export class WindowGroup extends ResultGroup implements GroupMember {
     const {width, keyCount} = this.#codec;
     const rid = values[width + keyCount] as bigint;
     return {
-      id: String(rid),
+      id: this.#codec.idOf(values),
       row: values.slice(0, width),
       keys: values.slice(width, width + keyCount),
       rid,
