@@ -31,6 +31,7 @@ async function main(): Promise<void> {
     .command('serve', {isDefault: true})
     .description('start the server (the default command)')
     .option('--data-dir <folder>', 'where everything is stored (default: ./wadi-data)')
+    .option('--archive-dir <folder>', 'where the change log is archived (default: nowhere)')
     .option('--port <port>', 'PostgreSQL port, 0 for a free one (default: 5433)')
     .option('--http-port <port>', 'HTTP port, 0 for a free one (default: 5480)')
     .option('--listen <address>', 'address of both listeners (default: 127.0.0.1)')
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
     .exitOverride()
     .configureOutput({outputError: (text, write) => write(text.replace(/^error: /, 'wadi: '))})
     .action((flags: ConfigSource & {version?: boolean}) => serve(flags));
+  await addCommands(program);
   program.addHelpText('after', () => `\n${serveCommand.helpInformation()}`);
   try {
     await program.parseAsync();
@@ -49,6 +51,20 @@ async function main(): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else fail(error);
   }
+}
+
+/** Commands without a server are loaded only when one of them is asked for, or help. */
+async function addCommands(program: Command): Promise<void> {
+  const isAsked = process.argv
+    .slice(2)
+    .some(word => ['backup', 'restore', 'fsck', 'help', '--help', '-h'].includes(word));
+  if (!isAsked) return;
+  const {addMaintenanceCommands} = await import('./maintenance-commands.ts');
+  addMaintenanceCommands(program, command => {
+    command
+      .exitOverride()
+      .configureOutput({outputError: (text, write) => write(text.replace(/^error: /, 'wadi: '))});
+  });
 }
 
 async function serve(flags: ConfigSource & {version?: boolean}): Promise<void> {
@@ -84,7 +100,12 @@ async function start(config: Config): Promise<Running> {
     import('./database.ts'),
   ]);
   const logger = createLogger(config.logLevel);
-  const database = await openDatabase({dataDir: config.dataDir, logger});
+  const database = await openDatabase({
+    dataDir: config.dataDir,
+    logger,
+    storages: config.storages,
+    ...(config.archiveDir === null ? {} : {archiveDir: config.archiveDir}),
+  });
   const server = new PostgresServer(database, config.server, logger, config.tokens);
   const http = new HttpServer({
     listen: config.server.listen,

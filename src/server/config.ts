@@ -3,6 +3,8 @@ import {dirname, resolve} from 'node:path';
 import {DEFAULT_TOKEN_SETTINGS, type TokenSettings} from './auth/credentials.ts';
 import type {HttpFileConfig, TokenFileConfig} from './http/http-config.ts';
 import {DEFAULT_HTTP_SETTINGS, type HttpSettings} from './http/http-options.ts';
+import type {StorageFileConfig} from './storage-config.ts';
+import type {StoragesConfig} from '../session/storage-parts.ts';
 import {DEFAULT_SERVER_OPTIONS, type AuthMode, type ServerOptions} from './server-options.ts';
 
 /** Levels of the log on stderr. */
@@ -18,6 +20,7 @@ export interface Config {
   readonly server: ServerOptions;
   readonly http: HttpSettings;
   readonly tokens: TokenSettings;
+  readonly storages: StoragesConfig;
 }
 
 /** A flag, variable or file that cannot be used; the message is one line for the operator. */
@@ -35,7 +38,7 @@ export interface ConfigSource {
   readonly logLevel?: string | undefined;
 }
 
-interface FileConfig {
+interface FileConfig extends StorageFileConfig {
   readonly data_dir?: string | undefined;
   readonly archive_dir?: string | undefined;
   readonly port?: number | undefined;
@@ -75,7 +78,7 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
     archiveDir: optionalPath(pick('archiveDir')?.value ?? file.archive_dir),
     httpPort: port(pick('httpPort')) ?? file.http_port ?? defaultHttpPort,
     logLevel: oneOf(pick('logLevel'), LOG_LEVELS) ?? file.log_level ?? 'warn',
-    ...{http, tokens},
+    ...{http, tokens, storages: await readStorages(file, path ?? '')},
     server: {
       listen: pick('listen')?.value ?? file.listen ?? defaults.listen,
       port: port(pick('port')) ?? file.port ?? defaults.port,
@@ -152,12 +155,13 @@ async function readConfigFile(path: string): Promise<FileConfig> {
     throw new ConfigError(`${path}: ${reason(error)}`);
   }
   // Loaded here, because most starts have no file and should not wait for them.
-  const [{parse}, {z}, {httpSchemas}] = await Promise.all([
+  const [{parse}, {z}, {httpSchemas}, {storageSchemas}] = await Promise.all([
     import('smol-toml'),
     import('zod'),
     import('./http/http-config.ts'),
+    import('./storage-config.ts'),
   ]);
-  const schemas = httpSchemas(z);
+  const schemas = {...httpSchemas(z), ...storageSchemas(z)};
   const portNumber = z.int().min(0).max(65_535);
   const schema = z.strictObject({
     data_dir: z.string().min(1).optional(),
@@ -172,6 +176,9 @@ async function readConfigFile(path: string): Promise<FileConfig> {
     authentication_timeout: z.int().min(1).max(600).optional(),
     http: schemas.http.optional(),
     tokens: schemas.tokens.optional(),
+    storage: schemas.storage.optional(),
+    credentials: schemas.credentials.optional(),
+    shard_functions: schemas.shard_functions.optional(),
     tls: z.strictObject({cert_file: z.string(), key_file: z.string()}).optional(),
   });
   let values: unknown;
@@ -185,6 +192,17 @@ async function readConfigFile(path: string): Promise<FileConfig> {
   const [issue] = result.error.issues;
   const where = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
   throw new ConfigError(`${path}: ${where}${issue?.message ?? 'cannot be used'}`);
+}
+
+async function readStorages(file: FileConfig, path: string): Promise<StoragesConfig> {
+  const {storage, credentials, shard_functions: shards} = file;
+  if (storage === undefined && credentials === undefined && shards === undefined) return {};
+  const {storagesConfig} = await import('./storage-config.ts');
+  try {
+    return await storagesConfig(file, dirname(path));
+  } catch (error) {
+    throw new ConfigError(`${path}: ${reason(error)}`);
+  }
 }
 
 async function readHttp(

@@ -16,9 +16,8 @@ interface CredentialFileConfig {
   readonly session_token?: string | undefined;
 }
 
-type ShardFunction = NonNullable<StoragesConfig['shards']> extends ReadonlyMap<string, infer F>
-  ? F
-  : never;
+type ShardFunction =
+  NonNullable<StoragesConfig['shards']> extends ReadonlyMap<string, infer F> ? F : never;
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,

@@ -52,3 +52,29 @@ t.test('what cannot be used is one line', async t => {
   await refused({config: file('[tls]\ncert_file = "a"')}, {}, /wadi\.toml: tls\.key_file: /);
   await refused({config: file('[tls]\ncert_file = "a"\nkey_file = "b"')}, {}, /^a: ENOENT/);
 });
+
+t.test('storages: a cache, keys, shard functions', async t => {
+  const folder = temporaryFolder('config');
+  t.teardown(() => folder.remove());
+  const path = join(folder.path, 'wadi.toml');
+  writeFileSync(join(folder.path, 'region.mjs'), 'export default ({name, id}) => `${name}-${id}`;');
+  const keys = '[credentials.main]\naccess_key_id = "a"\nsecret_access_key = "never-shown"\n';
+  writeFileSync(
+    path,
+    `${keys}[storage]\nsegment_cache = "3MB"\n[shard_functions]\nregion = "region.mjs"\n`,
+  );
+  const {storages} = await resolveConfig({config: path}, {});
+  t.equal(storages.cacheBytes, 3 * 1024 * 1024);
+  t.match(storages.credentials?.get('main'), {accessKeyId: 'a', sessionToken: null});
+  t.equal(storages.shards?.get('region')?.({name: 'bob', id: 7}), 'bob-7');
+  for (const more of [
+    'colour = "red"',
+    '[storage]\nsegment_cache = "many"',
+    '[shard_functions]\nx = "none.mjs"',
+  ]) {
+    writeFileSync(path, `${keys}${more}\n`);
+    const error = await resolveConfig({config: path}, {}).catch((thrown: unknown) => thrown);
+    t.ok(error instanceof ConfigError, more);
+    t.notMatch((error as Error).message, /never-shown|\n/);
+  }
+});
