@@ -30,6 +30,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'database.ts': [''],
   'main.ts': [''],
   'command.ts': [''],
+  'maintenance-commands.ts': [''],
 };
 
 const maxLines = 500;

@@ -15,7 +15,10 @@ export type AuditAction =
   | 'read all owners'
   | 'read as user'
   | 'write as user'
-  | 'subscribe all owners';
+  | 'subscribe all owners'
+  | 'export user data'
+  | 'import user data'
+  | 'delete user data';
 
 /** One record: who (`actor`, the session's user) did what, to whose data (`subject`, null = everybody's) in which table. */
 export interface AuditRecord {

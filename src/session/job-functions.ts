@@ -2,6 +2,7 @@ import {splitName} from '../catalog/reg-names.ts';
 import type {TableDescriptor} from '../catalog/descriptors.ts';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {ADMIN_FUNCTIONS, adminCall} from './admin-functions.ts';
 import {findJob, startJob} from './commands/job.ts';
 import {findTable} from './commands/find-relation.ts';
 import {assertFlushable, flushOwner} from './commands/storage.ts';
@@ -13,6 +14,7 @@ export const JOB_FUNCTIONS: ReadonlySet<string> = new Set([
   'system.flush',
   'system.compact',
   'system.cancel_job',
+  ...ADMIN_FUNCTIONS,
 ]);
 
 /** Answers a function about jobs; undefined when the prosrc is not one. A promise is awaited by the caller's operator. */
@@ -20,7 +22,7 @@ export function jobCall(
   session: SessionContext,
   source: string,
   args: readonly unknown[],
-): boolean | Promise<bigint> | undefined {
+): unknown {
   const [first] = args;
   switch (source) {
     case 'system.flush':
@@ -30,7 +32,7 @@ export function jobCall(
     case 'system.cancel_job':
       return cancelJob(session, first as bigint);
     default:
-      return undefined;
+      return adminCall(session, source, args);
   }
 }
 

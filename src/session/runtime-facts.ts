@@ -6,6 +6,7 @@ import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
 import {viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
+import {schemaVersionRows} from './schema-version-rows.ts';
 import type {SessionContext} from './session-context.ts';
 
 type Row = readonly Datum[];
@@ -20,6 +21,7 @@ const feeds: Readonly<Record<string, Feed>> = {
   'pg_catalog.pg_cursors': cursorRows,
   'system.segments': segmentRows,
   'system.jobs': jobRows,
+  'system.schema_versions': schemaVersionRows,
   'system.stats': statsRows,
   'system.sessions': sessionRows,
   'system.transactions': transactionRows,
@@ -213,6 +215,7 @@ function jobRows(session: SessionContext): readonly Row[] {
       job.createdAt,
       job.startedAt,
       job.finishedAt,
+      job.retries,
     ]);
 }
 

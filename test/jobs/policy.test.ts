@@ -149,7 +149,7 @@ t.test('a failed policy job is tried again', async t => {
   await client.query('INSERT INTO unlucky SELECT generate_series(1, 10)');
   const firstJob =
     "SELECT status, message FROM system.jobs WHERE table_name = 'unlucky' ORDER BY job_id LIMIT 1";
-  await until(client, firstJob, 'failed to be tried again in 1 s');
+  await until(client, firstJob, 'retrying to be tried again in 1 s');
   t.same(await rows(client, 'SELECT count(*) FROM unlucky'), [['10']]);
   rmSync(blocker);
   await until(client, sizes('unlucky'), '0 10');

@@ -35,7 +35,7 @@ const relations: readonly (readonly [name: string, comment: string, columns: str
   [
     'schema_versions',
     'physical shapes that tables have had',
-    'table_id oid, namespace text, table_name text, version int4, is_current bool, columns jsonb, created_at timestamptz',
+    'table_id oid, namespace text, table_name text, version int4, is_current bool, columns jsonb, created_at timestamptz, seq int8',
   ],
   [
     'storages',
@@ -52,7 +52,7 @@ const relations: readonly (readonly [name: string, comment: string, columns: str
     'jobs',
     'background work: flush, compaction, retention, export',
     'job_id int8, type text, status text, namespace text, table_name text, progress float8, message text, error text, created_by text, ' +
-      'created_at timestamptz, started_at timestamptz, finished_at timestamptz',
+      'created_at timestamptz, started_at timestamptz, finished_at timestamptz, retry_count int4',
   ],
   [
     'live_queries',

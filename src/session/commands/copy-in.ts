@@ -83,7 +83,7 @@ export async function copyIn(
 }
 
 /** Which COPY column each input column of the INSERT takes. */
-function parameterOrder(plan: InsertPlan): readonly number[] {
+export function parameterOrder(plan: InsertPlan): readonly number[] {
   const values = innermost(plan.input);
   return values.rows[0]!.map(expr => {
     const parameter = findParameter(expr);

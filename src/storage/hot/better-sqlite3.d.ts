@@ -28,6 +28,15 @@ declare module 'better-sqlite3' {
     exec(sql: string): this;
     pragma(sql: string, options?: {simple?: boolean}): unknown;
     defaultSafeIntegers(toggle?: boolean): this;
+    backup(
+      path: string,
+      options?: {
+        readonly progress?: (info: {
+          readonly totalPages: number;
+          readonly remainingPages: number;
+        }) => number;
+      },
+    ): Promise<unknown>;
     close(): this;
   }
 

@@ -21,7 +21,10 @@ export class LogRetention {
 
   #prune(): void {
     const {db, settings, commits, logger} = this.#engine;
-    const floor = commits.lastSeq - settings.logRetentionCommits;
+    const floor = Math.min(
+      commits.lastSeq - settings.logRetentionCommits,
+      this.#engine.holds.droppableSeq,
+    );
     if (floor <= 0 || db.inTransaction) return;
     try {
       db.exec('BEGIN IMMEDIATE');

@@ -22,7 +22,9 @@ import type {Manifest} from '../manifest.ts';
 import type {StorageLogger} from '../settings.ts';
 import {applyToMemory} from './apply-memory.ts';
 import {type CommitUnit, type FinalChange, partsOf, type TableChanges} from './commit-unit.ts';
+import {logJson} from './log-json.ts';
 import {ManifestWriter} from './manifest-writer.ts';
+import {ShapeRecorder} from './shape-recorder.ts';
 import type {SnapshotRegistry} from './snapshot.ts';
 
 const RID_RESERVE = 1 << 20;
@@ -79,6 +81,7 @@ export class CommitQueue {
   readonly #deleteCatalog: Statement;
   readonly #putSequence: Statement;
   readonly #deleteSequence: Statement;
+  readonly #shapes: ShapeRecorder;
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #manifestWriter: ManifestWriter;
@@ -110,6 +113,7 @@ export class CommitQueue {
     this.#putSequence = db.prepare('INSERT OR REPLACE INTO sequences(oid, state) VALUES (?, ?)');
     this.#deleteSequence = db.prepare('DELETE FROM sequences WHERE oid = ?');
     this.#manifestWriter = new ManifestWriter(db);
+    this.#shapes = new ShapeRecorder(db);
   }
 
   get lastSeq(): number {
@@ -248,7 +252,10 @@ export class CommitQueue {
     };
     // A commit that leaves nothing in the log at the end of a group needs its seq reserved.
     if (isMemoryUnit(unit) && seq > this.#context.counters.storedSeq) this.#reserveSeqs(0);
-    for (const effect of unit.ddl) this.#applyDdl(effect);
+    for (const effect of unit.ddl) {
+      this.#applyDdl(effect);
+      this.#shapes.record(effect, seq, member.timestamp);
+    }
     for (const [oid, json] of unit.sequences) {
       if (json === null) this.#deleteSequence.run(BigInt(oid));
       else this.#putSequence.run(BigInt(oid), json);
@@ -265,7 +272,7 @@ export class CommitQueue {
       unit.bulk.length > 0
     ) {
       this.#log.begin(FLAG_JSON, 0, member.timestamp);
-      this.#log.json(logJson(unit));
+      this.#log.json(logJson(unit, this.#context.counters));
       putPart(0, 0);
     }
     for (const {entry, part} of unit.bulk) {
@@ -454,31 +461,4 @@ function isMemoryUnit(unit: CommitUnit): boolean {
   return unit.tables.every(
     ({table, changes, isTruncate}) => isMemoryOnly(table) || (changes.length === 0 && !isTruncate),
   );
-}
-
-function logJson(unit: CommitUnit): string {
-  return JSON.stringify({
-    catalog: unit.ddl.flatMap(effect =>
-      effect.kind === 'catalog' ? [[effect.key, effect.json]] : [],
-    ),
-    tables: unit.ddl.flatMap(loggedTable),
-    sequences: unit.sequences,
-    segments: [...(unit.manifest?.put ?? []), ...unit.bulk.map(({entry}) => entry)].map(entry => ({
-      id: entry.id,
-      table: entry.table,
-      owner: entry.owner,
-      path: entry.path,
-      meta: entry.meta,
-      schema: entry.schema.length,
-    })),
-    removed: unit.manifest === null ? [] : unit.manifest.removed.map(entry => entry.id),
-  });
-}
-
-function loggedTable(effect: CommitUnit['ddl'][number]): (readonly (string | number)[])[] {
-  if (effect.kind === 'createTable' || effect.kind === 'dropTable')
-    return [[effect.kind, effect.table.oid, effect.table.schemaVersion]];
-  return effect.kind === 'alterTable'
-    ? [[effect.kind, effect.after.oid, effect.after.schemaVersion]]
-    : [];
 }

@@ -1,0 +1,98 @@
+import type {DdlEffect} from '../contract.ts';
+import type {SegmentMeta} from '../cold/contract.ts';
+import {generationOf, type GenerationColumn} from '../hot/hot-table.ts';
+import {isMemoryOnly} from '../hot/hot-store.ts';
+import type {SegmentEntry} from '../manifest.ts';
+import type {CommitUnit} from './commit-unit.ts';
+import {storedColumn, type StoredSegmentColumn} from './manifest-writer.ts';
+
+/** A change of a table's storage: 'new' = a generation begins, `columns` with the affinity of each. */
+export interface LoggedTable {
+  readonly kind: 'new' | 'drop';
+  readonly table: number;
+  readonly version: number;
+  readonly columns: readonly (GenerationColumn & {
+    readonly sqliteType: string;
+    readonly name: string;
+  })[];
+}
+
+/** A segment as the log names it: all that the manifest has of it. */
+export interface LoggedSegment {
+  readonly id: number;
+  readonly table: number;
+  readonly owner: number;
+  readonly path: string;
+  readonly meta: SegmentMeta;
+  readonly schema: readonly StoredSegmentColumn[];
+  readonly createdAt: string;
+  readonly sortedBy: readonly number[];
+}
+
+/** The part of a log entry that holds no rows: with the rows' parts all that a replay needs. */
+export interface LoggedJson {
+  readonly catalog: readonly (readonly [key: string, json: string | null])[];
+  /** Absent in entries of older servers, which cannot be replayed. */
+  readonly changes?: readonly LoggedTable[];
+  readonly sequences: readonly (readonly [oid: number, json: string | null])[];
+  /** Segments of rows that the commit wrote itself: their rows are in no other part. */
+  readonly bulk?: readonly LoggedSegment[];
+  /** Segments that a flush or compaction published and removed: no row changes by that. */
+  readonly segments: readonly LoggedSegment[];
+  readonly removed: readonly number[];
+  readonly nextRid?: number;
+  readonly nextOid?: number;
+  readonly nextSegment?: number;
+}
+
+/** What a commit does beside rows, as its log entry has it. */
+export function logJson(
+  unit: CommitUnit,
+  counters: {readonly nextRid: number; readonly nextOid: number; readonly nextSegment: number},
+): string {
+  const logged: LoggedJson = {
+    catalog: unit.ddl.flatMap(effect =>
+      effect.kind === 'catalog' ? [[effect.key, effect.json] as const] : [],
+    ),
+    changes: unit.ddl.flatMap(loggedTable),
+    sequences: unit.sequences,
+    bulk: unit.bulk.map(({entry}) => loggedSegment(entry)),
+    segments: (unit.manifest?.put ?? []).map(loggedSegment),
+    removed: unit.manifest === null ? [] : unit.manifest.removed.map(entry => entry.id),
+    nextRid: counters.nextRid,
+    nextOid: counters.nextOid,
+    nextSegment: counters.nextSegment,
+  };
+  return JSON.stringify(logged);
+}
+
+function loggedTable(effect: DdlEffect): LoggedTable[] {
+  if (effect.kind === 'dropTable')
+    return [{kind: 'drop', table: effect.table.oid, version: 0, columns: []}];
+  const table =
+    effect.kind === 'createTable'
+      ? effect.table
+      : effect.kind === 'alterTable' && effect.after.schemaVersion !== effect.before.schemaVersion
+        ? effect.after
+        : null;
+  if (table === null || isMemoryOnly(table)) return [];
+  const columns = generationOf(table).columns.map((column, i) => ({
+    ...column,
+    sqliteType: table.columns[i]!.type.sqliteType,
+    name: table.columns[i]!.name,
+  }));
+  return [{kind: 'new', table: table.oid, version: table.schemaVersion, columns}];
+}
+
+function loggedSegment(entry: SegmentEntry): LoggedSegment {
+  return {
+    id: entry.id,
+    table: entry.table,
+    owner: entry.owner,
+    path: entry.path,
+    meta: entry.meta,
+    schema: entry.schema.map(storedColumn),
+    createdAt: String(entry.createdAt),
+    sortedBy: entry.sortedBy,
+  };
+}
