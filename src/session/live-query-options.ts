@@ -12,6 +12,7 @@ import {ROW_CODEC} from '../live/subscription-types.ts';
 import type {EvalContext} from '../functions/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
+import {securityOf} from './live-security.ts';
 import {SessionSnapshots} from './live-source.ts';
 import {checkPlanPrivileges} from './privileges.ts';
 import {hasServiceRight} from './run-context.ts';
@@ -51,6 +52,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
   const evaluate = (name: BoundExpr): string | null =>
     compiler.scalar(name)({params, slots, outer: [], context}) as string | null;
   const own = session.effectiveOwner;
+  const security = securityOf(catalog, role, plan);
   const everybody = hasServiceRight(catalog, role) ? null : own;
   const owner =
     shape.class === 'E'
@@ -75,7 +77,10 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
     queryText: request.text,
     codec: request.codec === 'rows' ? ROW_CODEC : jsonCodec(catalog, request.codec === 'exactJson'),
     source: new SessionSnapshots(session, context),
-    authorize: at => authorize(at, role, plan, shape, shape.class === 'E' ? everybody : owner),
+    authorize: at => {
+      if (securityOf(at, role, plan) !== security) throw securityChanged();
+      authorize(at, role, plan, shape, shape.class === 'E' ? everybody : owner);
+    },
   };
 }
 
@@ -98,6 +103,14 @@ function ownerOf(
 
 /** An owner that no row has. */
 const NOBODY = 0xffffffff as OwnerId;
+
+function securityChanged(): PgError {
+  return new PgError(
+    SqlState.objectNotInPrerequisiteState,
+    'the row-level security policies of this live query have changed',
+    {hint: 'Subscribe again.'},
+  );
+}
 
 function authorize(
   catalog: CatalogSnapshot,

@@ -18,9 +18,11 @@ export class StoredPlan implements PlanEntry {
   readonly bindChecks: readonly BoundExpr[];
   /** The role and row_security that it is for; null = any. */
   readonly roleKey: string | null;
+  readonly isSecurityOff: boolean;
   readonly #free: PlanInstance[] = [];
 
-  constructor(plan: QueryPlan, catalog: CatalogSnapshot, roleKey: string) {
+  constructor(plan: QueryPlan, catalog: CatalogSnapshot, roleKey: string, isSecurityOff = false) {
+    this.isSecurityOff = isSecurityOff;
     this.plan = plan;
     this.roleKey = plan.dependsOnRole ? roleKey : null;
     this.catalog = catalog;

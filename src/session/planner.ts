@@ -60,7 +60,9 @@ export class Planner implements StatementPlanner {
   }
 
   #isForRole(entry: PlanEntry): boolean {
-    return entry.roleKey === null || entry.roleKey === this.roleKey;
+    const now = this.roleKey;
+    if (entry.roleKey !== null) return entry.roleKey === now;
+    return entry.isSecurityOff === this.#isSecurityOff;
   }
 
   #makeRoleKey(): string {
@@ -80,6 +82,7 @@ export class Planner implements StatementPlanner {
 
   #keyBase = '';
   #roleKey = '';
+  #isSecurityOff = false;
   #keyCatalog: object | null = null;
   #keyRole = -1;
   #keyVersion = -1;
@@ -103,7 +106,8 @@ export class Planner implements StatementPlanner {
           : '';
       const temp = session.schemaExists(tempSchemaName(session.pid)) ? session.pid : '';
       this.#roleKey = this.#makeRoleKey();
-      this.#keyBase = `${session.database.oid}|${temp}|${path}|${user}`;
+      this.#isSecurityOff = this.#rowSecurity() === 'off';
+      this.#keyBase = `${session.database.oid}|${temp}|${path}|${user}${this.#isSecurityOff ? '|off' : ''}`;
     }
     return this.#keyBase;
   }
@@ -137,13 +141,16 @@ export class Planner implements StatementPlanner {
     const context = this.context(parameterTypes);
     if (transaction.hasDdl || !isWholeText(statement)) {
       const {plan} = planStatement(statement, context, {noParameters: isSimple});
-      return {entry: new StoredPlan(plan, catalog, this.roleKey), slots: NO_SLOTS};
+      return {
+        entry: new StoredPlan(plan, catalog, this.roleKey, this.#isSecurityOff),
+        slots: NO_SLOTS,
+      };
     }
     return engine.plans.get(
       statement.text,
       this.#environment(isSimple ? 'simple' : '', parameterTypes),
       literals => planStatement(statement, context, {literals, noParameters: isSimple}),
-      planned => new StoredPlan(planned.plan, catalog, this.roleKey),
+      planned => new StoredPlan(planned.plan, catalog, this.roleKey, this.#isSecurityOff),
     );
   }
 

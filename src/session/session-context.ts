@@ -281,6 +281,8 @@ export interface PlanEntry {
   readonly catalog: CatalogSnapshot;
   /** The role and row_security that it is for, under row-level security; null = any. */
   readonly roleKey: string | null;
+  /** Made while row_security was off. */
+  readonly isSecurityOff: boolean;
   /** Evaluated at Bind for their errors. */
   readonly bindChecks: readonly BoundExpr[];
   /** A free instance, or a new one. */

@@ -12,12 +12,8 @@ import type {CompiledRow, PlanCompiler} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
-import {
-  concurrentDelete,
-  concurrentUpdate,
-  RowConstraints,
-  uniqueViolation,
-} from '../row-errors.ts';
+import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
+import {RowPolicies} from '../row-policies.ts';
 import {refreshTarget, seenVersion} from '../target-version.ts';
 import {isVolatileExpr, type Replay, waitingCode} from '../waiting.ts';
 import {resolveOwner} from './insert.ts';
@@ -27,6 +23,8 @@ interface Action {
   readonly condition: CompiledRow | null;
   readonly set: CompiledRow;
   readonly owner: CompiledRow | null;
+  readonly existing: RowPolicies;
+  readonly written: RowPolicies;
 }
 
 interface Counts {
@@ -75,12 +73,13 @@ export class MergeRows implements Operator {
     const waiting = exprs.some(isVolatileExpr) ? waitingCode(exprs, env) : null;
     const compiler = waiting?.compiler ?? env.compiler;
     this.#replay = waiting?.replay ?? null;
-    const actions = plan.actions.map(action => compiled(action, compiler));
+    const actions = plan.actions.map(action => compiled(action, compiler, env));
     this.#matched = actions.filter(action => action.plan.isMatched);
     this.#notMatched = actions.filter(action => !action.plan.isMatched);
     this.#generated = compiler.row(plan.generated.map(item => item.expr));
     this.#recheck = plan.recheck === null ? null : compiler.row([plan.recheck]);
-    this.#constraints = new RowConstraints(plan.checks, env);
+    const policies = plan.actions.flatMap(action => action.writtenChecks);
+    this.#constraints = new RowConstraints([...plan.checks, ...policies], env);
   }
 
   open(run: RunContext): void {
@@ -93,6 +92,7 @@ export class MergeRows implements Operator {
     this.#touched = new Set();
     this.#counts = noCounts();
     this.#replay?.clear();
+    this.#resetPolicies();
     this.#input.open(run);
   }
 
@@ -170,6 +170,7 @@ export class MergeRows implements Operator {
         return 'gone';
       }
       if (newest === seen || newest.seq === seen.seq) {
+        if (!action.existing.verify(this.#run, this.#table, newest.row)) return 'paused';
         const isDone =
           kind === 'delete' ? this.#delete(newest) : this.#update(action, input, newest);
         return isDone ? 'done' : 'paused';
@@ -206,10 +207,10 @@ export class MergeRows implements Operator {
 
   #update(action: Action, input: readonly Datum[], old: RowVersion): boolean {
     const row = old.row.slice();
-    this.#assign(action, input, row);
+    if (!this.#assign(action, input, row)) return false;
     const result = this.#run.tx.update(this.#table, old, row);
     if (result instanceof Promise) return this.#wait(result);
-    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
     this.#touched.add(old.rid);
     this.#counts.tuplesUpdated++;
     return this.#changed(old.owner, old.row, row);
@@ -217,16 +218,17 @@ export class MergeRows implements Operator {
 
   #insert(action: Action, input: readonly Datum[]): boolean {
     const row: Datum[] = new Array<Datum>(this.#plan.oldColumns.length).fill(null);
-    this.#assign(action, input, row);
+    if (!this.#assign(action, input, row)) return false;
     const owner = this.#ownerOf(action, input);
     const result = this.#run.tx.insert(this.#table, owner, row);
     if (result instanceof Promise) return this.#wait(result);
-    if (result !== 'done') throw uniqueViolation(this.#run, this.#table, result);
+    if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
     this.#counts.tuplesInserted++;
     return this.#changed(owner, null, row);
   }
 
-  #assign({plan, set}: Action, input: readonly Datum[], row: Datum[]): void {
+  /** Makes and checks the row that an action writes; false = a policy paused. */
+  #assign({plan, set, written}: Action, input: readonly Datum[], row: Datum[]): boolean {
     const values = set(this.#run, input);
     for (let i = 0; i < values.length; i++) row[plan.set[i]!.position] = values[i]!;
     const {generated} = this.#plan;
@@ -234,7 +236,9 @@ export class MergeRows implements Operator {
       const computed = this.#generated(this.#run, row);
       for (let i = 0; i < computed.length; i++) row[generated[i]!.position] = computed[i]!;
     }
+    if (!written.verify(this.#run, this.#table, row)) return false;
     this.#constraints.verify(this.#run, this.#table, row);
+    return true;
   }
 
   #ownerOf({owner}: Action, input: readonly Datum[]): OwnerId {
@@ -263,8 +267,16 @@ export class MergeRows implements Operator {
     return 'paused';
   }
 
+  #resetPolicies(): void {
+    for (const action of [...this.#matched, ...this.#notMatched]) {
+      action.existing.reset();
+      action.written.reset();
+    }
+  }
+
   close(): void {
     this.#input.close();
+    this.#resetPolicies();
     this.#rows = [];
   }
 }
@@ -273,13 +285,15 @@ function noCounts(): Counts {
   return {tuplesInserted: 0, tuplesUpdated: 0, tuplesDeleted: 0, tuplesSkipped: 0};
 }
 
-function compiled(plan: MergeActionPlan, compiler: PlanCompiler): Action {
+function compiled(plan: MergeActionPlan, compiler: PlanCompiler, env: ExecEnv): Action {
   const {condition, owner} = plan;
   return {
     plan,
     condition: condition === null ? null : compiler.row([condition]),
     set: compiler.row(plan.set.map(item => item.expr)),
     owner: owner === null ? null : compiler.row([owner]),
+    existing: new RowPolicies(plan.existingChecks, env, 'target'),
+    written: new RowPolicies(plan.writtenChecks, env),
   };
 }
 

@@ -88,6 +88,8 @@ export class Binding {
   dependsOnRole = false;
   /** Scans under their table's policies, with the role whose policies they are. */
   readonly secured = new Map<ScanNode, {readonly filter: SecurityFilter; readonly asRole: Oid}>();
+  /** Scans of user tables while row_security is off. */
+  readonly ownScans: ScanNode[] = [];
   /** Tables whose policies with subqueries are being bound. */
   readonly policyTables: Oid[] = [];
   trace: BindTrace | null = null;

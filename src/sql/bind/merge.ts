@@ -30,6 +30,7 @@ import type {
 } from './logical.ts';
 import {changesUniqueKey} from './modify.ts';
 import {findRelation, makeScan, noteUse, scanItem} from './relations.ts';
+import {mergePolicies, policyChecks, securedScan} from './row-security.ts';
 import {bindSetClause} from './set-clause.ts';
 import {checkScopes, pseudoColumn} from './system-columns.ts';
 import {columnDefault, generatedColumns, liveColumns, tableChecks} from './table-exprs.ts';
@@ -41,6 +42,9 @@ interface MergeTarget {
   readonly table: TableDescriptor;
   readonly scan: ScanNode;
   readonly item: RangeItem;
+  /** The scan under the SELECT policies of its table, and their conditions. */
+  readonly node: LogicalNode;
+  readonly policies: readonly BoundExpr[];
 }
 
 /** Binds MERGE (PostgreSQL transformMergeStmt). */
@@ -66,12 +70,12 @@ export function bindMerge(
   const target = bindMergeTarget(binding, binders, statement.relation!, inner);
   const source = bindSource(target, statement);
   const joined = bindCondition(target, source, statement, clauses.some(isInsert));
-  const actions = clauses.map(clause => bindAction(target, source.items, clause));
+  const newRow = makeRow(target.block, target.table);
+  const actions = clauses.map(clause => bindAction(target, source.items, newRow, clause));
   target.block.items = [target.item, ...source.items];
   checkScopes(target.block);
   const subqueries = target.block.takeSubqueries();
   const isConditional = actions.length > 1 || actions.some(action => action.condition !== null);
-  const newRow = makeRow(target.block, target.table);
   return {
     ctes: own?.ctes ?? [],
     columns: [],
@@ -81,7 +85,7 @@ export function bindMerge(
       target: target.scan,
       alias: targetAlias(statement.relation!),
       input: applySubqueries(joined.node, subqueries),
-      recheck: joined.conditions,
+      recheck: [...target.policies, ...joined.conditions],
       isRowBound:
         joined.subqueries.some(each => reads(each, target.scan)) ||
         subqueries.some(each => isConditional || reads(each, target.scan)),
@@ -138,7 +142,9 @@ function bindMergeTarget(
   for (const source of ['rid', 'seq', 'owner', 'location'] as const)
     pseudoColumn(block, scan, source, `_${source}`);
   const item = scanItem(block, scan, alias, noteUse(binding, table.oid, 'r', true), true);
-  return {block, table, scan, item};
+  const node = securedScan(block, scan, 'r');
+  const policies = node.kind === 'filter' ? node.conditions : [];
+  return {block, table, scan, item, node, policies};
 }
 
 function targetOf(binding: Binding, name: RangeVar): TableDescriptor {
@@ -190,7 +196,7 @@ function bindSource({block, item}: MergeTarget, statement: MergeStmt): Source {
 
 /** The source joined with the target; with an INSERT every source row comes out, the target's columns NULL where nothing matches. */
 function bindCondition(
-  {block, scan, item}: MergeTarget,
+  {block, node: target, item}: MergeTarget,
   source: Source,
   statement: MergeStmt,
   isOuter: boolean,
@@ -202,7 +208,7 @@ function bindCondition(
   const conditions = splitAnd(condition);
   const subqueries = block.takeSubqueries();
   const joinType = isOuter ? 'left' : 'inner';
-  const node = joinWithSubqueries(joinType, source.node, scan, conditions, subqueries);
+  const node = joinWithSubqueries(joinType, source.node, target, conditions, subqueries);
   return {node, conditions, subqueries};
 }
 
@@ -210,6 +216,7 @@ function bindCondition(
 function bindAction(
   target: MergeTarget,
   source: readonly RangeItem[],
+  newRow: ScanNode,
   clause: MergeWhenClause,
 ): MergeAction {
   const {block, item, table} = target;
@@ -223,7 +230,8 @@ function bindAction(
       : block.within('MERGE WHEN conditions', () =>
           coerceBoolean(binding, block.expr(clause.condition!), 'WHEN'),
         );
-  const base = {isMatched, condition, set: [], owner: null, changesKey: false};
+  const checks = {existingChecks: [], writtenChecks: []};
+  const base = {isMatched, condition, set: [], owner: null, changesKey: false, ...checks};
   switch (clause.commandType) {
     case 'CMD_UPDATE': {
       const set = block.within('UPDATE', () =>
@@ -232,13 +240,31 @@ function bindAction(
       const write = noteUse(binding, table.oid, 'w');
       const live = liveColumns(table);
       for (const each of set) write.columns.add(live[each.position]!.attnum);
-      return {...base, kind: 'update', set, changesKey: changesUniqueKey(binding, table, set)};
+      const changesKey = changesUniqueKey(binding, table, set);
+      const {existingChecks, updateChecks} = mergePolicies(block, table, newRow);
+      return {
+        ...base,
+        kind: 'update',
+        set,
+        changesKey,
+        existingChecks,
+        writtenChecks: updateChecks,
+      };
     }
     case 'CMD_DELETE':
       noteUse(binding, table.oid, 'd');
-      return {...base, kind: 'delete'};
+      return {
+        ...base,
+        kind: 'delete',
+        existingChecks: policyChecks(block, table, newRow, 'd', true),
+      };
     case 'CMD_INSERT':
-      return {...base, kind: 'insert', ...bindInsertion(target, clause)};
+      return {
+        ...base,
+        kind: 'insert',
+        ...bindInsertion(target, clause),
+        writtenChecks: policyChecks(block, table, newRow, 'a'),
+      };
     default:
       return {...base, kind: 'nothing'};
   }

@@ -134,11 +134,30 @@ function usingConditions(
 /** A scan under the policies of its table for reading or changing its rows; the scan itself when none bind the role. */
 export function securedScan(block: Block, scan: ScanNode, command: PolicyCommand): LogicalNode {
   const {relation} = scan;
+  if (scan.scope === 'own' && block.binding.context.rowSecurity === 'off')
+    block.binding.ownScans.push(scan);
   if (relation.kind !== 'table' || !isSecured(block.binding, relation)) return scan;
   const filter: SecurityFilter = {kind: 'filter', input: scan, conditions: [], isBarrier: true};
   block.binding.secured.set(scan, {filter, asRole: block.binding.asRole});
   addUsing(block, scan, command);
   return filter;
+}
+
+/**
+ * 42501 for user tables in own scope while row_security is off, as for tables with policies: what is read so would be taken for all
+ * rows. Called when every name is resolved, which fixes the scopes.
+ */
+export function rejectOwnScans(binding: Binding): void {
+  if (binding.trace !== null) return;
+  const scan = binding.ownScans.find(each => each.scope === 'own');
+  if (scan === undefined) return;
+  throw new PgError(
+    SqlState.insufficientPrivilege,
+    `query would be affected by row-level security policy for table "${scan.relation.name}"`,
+    {
+      hint: 'A user table shows the current user its own rows: set row_security to on to read them.',
+    },
+  );
 }
 
 /** Adds the policies of another command to a scan that is secured; `isFirst` puts them before those it has. */

@@ -11,7 +11,7 @@ import {bindMerge} from './merge.ts';
 import {bindDelete, bindUpdate} from './modify.ts';
 import {bindQuery} from './query.ts';
 import {withReturning} from './returning.ts';
-import {bindPolicyDefinition} from './row-security.ts';
+import {bindPolicyDefinition, rejectOwnScans} from './row-security.ts';
 import {bindScalar} from './scalar-block.ts';
 
 /** Whether a statement is planned and executed by operators; every other statement is a utility. */
@@ -98,10 +98,12 @@ export function bindStatement(
   binding.parameters.isForbidden = given.noParameters;
   binding.literals.places = given.literals;
   const options: QueryOptions = {parent: null, ctes: null, resolveUnknown: true};
-  if ('SelectStmt' in ast)
-    return {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding};
-  const query = bindDml(binding, ast, options);
-  return {kind: kindOf(ast), query, binding};
+  const bound: BoundStatement =
+    'SelectStmt' in ast
+      ? {kind: 'select', query: bindQuery(binding, binders, ast.SelectStmt, options), binding}
+      : {kind: kindOf(ast), query: bindDml(binding, ast, options), binding};
+  rejectOwnScans(binding);
+  return bound;
 }
 
 function kindOf(ast: Node): BoundStatement['kind'] {

@@ -65,6 +65,8 @@ export function planMerge(
       condition: action.condition === null ? null : over(action.condition),
       set: action.set.map(item => ({position: item.position, expr: over(item.expr)})),
       owner: action.owner === null ? null : over(action.owner),
+      existingChecks: planChecks(planner, action.existingChecks, newRow, outer),
+      writtenChecks: planChecks(planner, action.writtenChecks, newRow, outer),
     })),
     generated: node.generated.map(item => ({
       position: item.position,
