@@ -83,6 +83,5 @@ export class JsonSink extends AnswerSink {
     this.output.push(`${this.#text}]${problem},"ms":${ms}}\n`);
     this.#text = '';
     return true;
-    return true;
   }
 }

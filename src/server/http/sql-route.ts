@@ -67,13 +67,14 @@ export class SqlRoute {
     );
     const sink: BodySink = isArrow ? await arrowSink(output) : new JsonSink(output);
     const opened = new HttpSession(this.#engine, identity, asked.database, request, sink);
-    const work = this.#run(opened, asked, sink, output, response).finally(() => opened.end());
-    const done = work.catch(() => undefined);
+    const work = this.#run(opened, asked, sink, output, response);
+    const done = settled(work, opened);
     this.#running.add(done);
     this.#sessions.add(opened.session);
     try {
       await work;
     } finally {
+      await done;
       this.#running.delete(done);
       this.#sessions.delete(opened.session);
     }
@@ -114,6 +115,11 @@ export class SqlRoute {
     for (const session of this.#sessions) session.cancel();
     await Promise.all(this.#running);
   }
+}
+
+async function settled(work: Promise<void>, opened: HttpSession): Promise<void> {
+  await work.catch(() => undefined);
+  await opened.end();
 }
 
 function sqlRequest(body: Readonly<Record<string, unknown>>): SqlRequest {
