@@ -8,6 +8,7 @@ import type {AggregateTable} from './aggregate.ts';
 import {aggregateOf} from './aggregate.ts';
 import {jsonbNode, jsonbOf, jsonText, keyText} from './json-build.ts';
 import {jsonContext} from './json.ts';
+import {checkRoom} from './room.ts';
 
 interface TextState {
   readonly parts: string[];
@@ -35,6 +36,7 @@ export const jsonAggregates: AggregateTable = {
         const isComplex =
           value !== null && typeof value === 'object' && ('dims' in value || 'fieldTypes' in value);
         const separator = parts.length === 0 ? '' : isComplex ? ', \n ' : ', ';
+        checkRoom(parts.length);
         parts.push(separator + jsonText(value, type, jsonContext(types)));
         return state;
       },
@@ -45,6 +47,7 @@ export const jsonAggregates: AggregateTable = {
   jsonb_agg: aggregateOf(false, types => ({
     init: (): JsonbNode[] => [],
     step: (state, args) => {
+      checkRoom((state as JsonbNode[]).length);
       (state as JsonbNode[]).push(jsonbNode(args[0]!, types.args[0]!, jsonContext(types)));
       return state;
     },
@@ -57,6 +60,7 @@ export const jsonAggregates: AggregateTable = {
       noKey(args[0]!);
       const context = jsonContext(types);
       const key = keyText(args[0]!, types.args[0]!, context, 'field name must not be null');
+      checkRoom((state as TextState).parts.length);
       (state as TextState).parts.push(
         `${quoteJson(key)} : ${jsonText(args[1]!, types.args[1]!, context)}`,
       );
@@ -72,6 +76,7 @@ export const jsonAggregates: AggregateTable = {
     step: (state, args) => {
       noKey(args[0]!);
       const context = jsonContext(types);
+      checkRoom((state as NodeState).keys.length);
       (state as NodeState).keys.push(
         keyText(args[0]!, types.args[0]!, context, 'field name must not be null'),
       );

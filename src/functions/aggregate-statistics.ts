@@ -17,6 +17,7 @@ import {Numeric} from '../types/numeric-value.ts';
 import type {AggregateTable} from './aggregate.ts';
 import {aggregateOf, baseName} from './aggregate.ts';
 import type {AggregateCode, CallTypes} from './contract.ts';
+import {checkRoom} from './room.ts';
 
 /** Youngs-Cramer sums of float8_accum. */
 interface FloatSpread {
@@ -170,6 +171,7 @@ function ordered(
     step: (state, args) => {
       const rows = state as Ordered;
       if (rows.direct.length === 0) rows.direct = args.slice(0, directCount);
+      checkRoom(rows.values.length);
       if (args[directCount] !== null) rows.values.push(args[directCount]!);
       return rows;
     },

@@ -10,6 +10,7 @@ import type {AggregateCode, AggregateRun, CallTypes} from './contract.ts';
 import {intervalDivide} from '../types/datetime-math.ts';
 import {checkInt8} from './int-arith.ts';
 import {checkFloatSum, float4Sum} from './float-sum.ts';
+import {checkRoom} from './room.ts';
 
 /** An aggregate's table entry. */
 export type AggregateTable = Readonly<Record<string, AggregateCode>>;
@@ -278,6 +279,7 @@ export function collect(
   return aggregateOf(skipsNull, types => ({
     init: (): Datum[][] => [],
     step: (state, args) => {
+      checkRoom((state as Datum[][]).length);
       (state as Datum[][]).push(args.slice());
       return state;
     },
@@ -285,14 +287,24 @@ export function collect(
   }));
 }
 
-function arrayAgg(rows: readonly (readonly Datum[])[], types: CallTypes): Datum {
-  if (rows.length === 0) return null;
+const arrayAgg: AggregateCode = aggregateOf(false, types => ({
+  init: (): Datum[] => [],
+  step: (state, args) => {
+    const values = state as Datum[];
+    checkRoom(values.length);
+    values.push(args[0]!);
+    return state;
+  },
+  final: state => arrayOf(state as Datum[], types),
+}));
+
+function arrayOf(values: Datum[], types: CallTypes): Datum {
+  if (values.length === 0) return null;
   const isArray =
     types.args[0]!.element !== null &&
     types.args[0]!.length === -1 &&
     types.args[0]!.category === 'A';
-  if (!isArray) return PgArray.of(rows.map(row => row[0]!));
-  return stackArrays(rows.map(row => row[0]!));
+  return isArray ? stackArrays(values) : PgArray.of(values.slice());
 }
 
 function stackArrays(parts: readonly Datum[]): PgArray {
@@ -330,6 +342,7 @@ const stringAgg: AggregateCode = aggregateOf(false, types => {
       const parts = (state as StringState).parts;
       const value = args[0] as string | Uint8Array | null;
       if (value === null) return state;
+      checkRoom(parts.length);
       const delimiter = args[1] as string | Uint8Array | null | undefined;
       if (parts.length > 0 && delimiter !== null && delimiter !== undefined) parts.push(delimiter);
       else if (parts.length > 0) parts.push(isBytes ? new Uint8Array(0) : '');
@@ -367,7 +380,7 @@ export const basicAggregates: AggregateTable = {
     (a, b) => a ^ b,
   ),
   string_agg: stringAgg,
-  array_agg: collect(false, arrayAgg),
+  array_agg: arrayAgg,
 };
 
 function arrayAggError(code: string, text: string): PgError {

@@ -1,5 +1,6 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {characterCount} from '../types/text-compare.ts';
 
 /** Words that an identifier must be quoted for: keywords that are not unreserved. */
 const reserved: ReadonlySet<string> = new Set(
@@ -93,7 +94,8 @@ function converted(kind: string, value: string | null): string {
 }
 
 function padded(text: string, width: number): string {
-  const missing = Math.abs(width) - [...text].length;
+  if (width === 0) return text;
+  const missing = Math.abs(width) - characterCount(text);
   if (missing <= 0) return text;
   return width < 0 ? text + ' '.repeat(missing) : ' '.repeat(missing) + text;
 }

@@ -9,7 +9,15 @@ export function hasSurrogates(text: string): boolean {
 export function sliceChars(text: string, start: number, end: number): string {
   if (end <= start) return '';
   if (!hasSurrogates(text)) return text.slice(start, end);
-  return [...text].slice(start, end).join('');
+  let from = 0;
+  let at = 0;
+  let count = 0;
+  while (at < text.length && count < end) {
+    if (count === start) from = at;
+    at += text.codePointAt(at)! > 0xffff ? 2 : 1;
+    count++;
+  }
+  return count <= start ? '' : text.slice(from, at);
 }
 
 /** Upper case, one character for one as towupper does. */

@@ -49,18 +49,43 @@ export function pad(text: string, size: number, fill: string, isLeft: boolean): 
 export function trimSet(text: string, set: string, atStart: boolean, atEnd: boolean): string {
   if (set === ' ' && !atStart) return trimBlanks(text);
   const members = new Set(set);
-  const chars = [...text];
   let start = 0;
-  let end = chars.length;
-  if (atStart) while (start < end && members.has(chars[start]!)) start++;
-  if (atEnd) while (end > start && members.has(chars[end - 1]!)) end--;
-  return chars.slice(start, end).join('');
+  let end = text.length;
+  while (atStart && start < end) {
+    const char = String.fromCodePoint(text.codePointAt(start)!);
+    if (!members.has(char)) break;
+    start += char.length;
+  }
+  while (atEnd && end > start) {
+    const isPair = end - start > 1 && text.codePointAt(end - 2)! > 0xffff;
+    const char = text.slice(end - (isPair ? 2 : 1), end);
+    if (!members.has(char)) break;
+    end -= char.length;
+  }
+  return text.slice(start, end);
 }
 
 /** strpos: 1-based, in characters; 0 when absent. */
 export function position(text: string, part: string): number {
   const at = text.indexOf(part);
   return at === -1 ? 0 : characterCount(text.slice(0, at)) + 1;
+}
+
+/** Characters that are turned round at once. */
+const SOME = 65_536;
+
+/** The characters from last to first. */
+function reversed(text: string): string {
+  let result = '';
+  let end = text.length;
+  while (end > 0) {
+    let start = Math.max(0, end - SOME);
+    // A pair of surrogates stays together.
+    if (start > 0 && text.codePointAt(start - 1)! > 0xffff) start--;
+    result += [...text.slice(start, end)].reverse().join('');
+    end = start;
+  }
+  return result;
 }
 
 function translate(text: string, from: string, to: string): string {
@@ -191,7 +216,7 @@ export const textFunctions: FunctionTable = {
   split_part: {fn: splitPart},
   text_left: {fn: left},
   text_right: {fn: right},
-  text_reverse: {fn: (text: string) => [...text].reverse().join('')},
+  text_reverse: {fn: (text: string) => reversed(text)},
   textpos: {fn: position},
   text_substr: {fn: substring},
   text_substr_no_len: {fn: (text: string, start: number) => substring(text, start, null)},

@@ -5,6 +5,7 @@ import type {Notice} from '../common/errors.ts';
 import {internalError, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {isTooLong, stringTooLong} from '../functions/room.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
@@ -446,6 +447,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     if (cause instanceof RangeError && cause.message.includes('call stack')) {
       return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {cause});
     }
+    if (isTooLong(cause)) return stringTooLong();
     this.engine.logger.error(
       {err: cause, query: this.activity.query},
       'unexpected error in a statement',

@@ -10,6 +10,7 @@ import {PgRecord} from '../../types/record-value.ts';
 import {ColumnStore, readRow} from '../column-store.ts';
 import type {CompiledRow} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
+import {checkRoom} from '../../functions/room.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 
@@ -191,6 +192,7 @@ export class Apply implements Operator {
       case 'array':
         for (let i = 0; i < rows.count; i++) {
           readRow(rows, i, this.#subRow);
+          checkRoom(this.#accumulated.length);
           this.#accumulated.push(this.#subRow[0]!);
         }
         return false;

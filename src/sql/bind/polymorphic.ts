@@ -42,6 +42,23 @@ interface Chosen {
   readonly range: TypeInstance | null;
 }
 
+/** Built-in ranges with their multiranges. */
+const multiranges: readonly (readonly [range: number, multirange: number])[] = [
+  [3904, 4451],
+  [3906, 4532],
+  [3908, 4533],
+  [3910, 4534],
+  [3912, 4535],
+  [3926, 4536],
+];
+
+/** The range or multirange, as `type` asks, that goes with an actual range or multirange. */
+function rangeFor(binding: Binding, type: Oid, actual: TypeInstance): TypeInstance {
+  const isMulti = type === TypeOid.anymultirange || type === TypeOid.anycompatiblemultirange;
+  const pair = multiranges.find(each => each.includes(actual.oid));
+  return pair === undefined ? actual : binding.type(pair[isMulti ? 1 : 0] as Oid);
+}
+
 function substitute(
   binding: Binding,
   type: Oid,
@@ -69,7 +86,7 @@ function substitute(
     case TypeOid.anymultirange:
     case TypeOid.anycompatiblemultirange:
       if (from !== null && from.oid !== TypeOid.unknown) return baseType(from);
-      if (chosen.range !== null) return chosen.range;
+      if (chosen.range !== null) return rangeFor(binding, type, chosen.range);
       throw undetermined(binding, location);
     default:
       if (chosen.element === null) throw undetermined(binding, location);

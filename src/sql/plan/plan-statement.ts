@@ -51,7 +51,7 @@ function withinStack<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof RangeError) || !error.message.includes('call stack')) throw error;
     throw new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {
       hint:
         'Increase the configuration parameter "max_stack_depth" (currently 2048kB), after ensuring the ' +
