@@ -30,6 +30,7 @@ import {toCharDateFunctions} from './to-char-date.ts';
 import {toCharNumberFunctions} from './to-char-number.ts';
 import {toTimestampFunctions} from './to-timestamp.ts';
 import {textFunctions} from './text.ts';
+import {variadicAnyFunctions} from './variadic-any.ts';
 
 /** Code of upper layers, to be found beside the built-in functions. */
 export interface LibraryExtension {
@@ -92,6 +93,7 @@ const scalarFamilies = [
   networkFunctions,
   geometryFunctions,
   assignFunctions,
+  variadicAnyFunctions,
 ];
 const setFamilies = [
   patternSets,

@@ -119,9 +119,10 @@ export function resolveCall(
   location: number,
   isVariadicCall = false,
 ): ResolvedCall {
-  const {row} = match;
-  if (isVariadicCall && row.variadic === TypeOid.any)
-    throw featureNotSupported(`VARIADIC call of ${row.name} is not supported`);
+  const row =
+    isVariadicCall && match.row.variadic === TypeOid.any
+      ? spreadRow(binding, match.row, given.at(-1)!)
+      : match.row;
   const defaults = match.order.some(index => index === -1) ? bindDefaults(binding, row) : [];
   const firstDefault = row.argTypes.length - row.defaultCount;
   const ordered = match.order.map((index, position) =>
@@ -151,6 +152,19 @@ export function resolveCall(
     isMultiDimensional: false,
   };
   return {row, args: [...fixed, array], type: types.result};
+}
+
+/** A function of VARIADIC "any" called with an array: its code for that has a name of its own. */
+function spreadRow(binding: Binding, row: FunctionRow, array: BoundExpr): FunctionRow {
+  if (array.type.element === null)
+    throw binding.error(
+      SqlState.datatypeMismatch,
+      'VARIADIC argument must be an array',
+      array.location,
+    );
+  if (row.kind !== 'f')
+    throw featureNotSupported(`VARIADIC call of the aggregate ${row.name} is not supported`);
+  return {...row, source: `variadic ${row.source}`};
 }
 
 function argument(binding: Binding, arg: BoundExpr, target: BoundExpr['type']): BoundExpr {

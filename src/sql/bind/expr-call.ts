@@ -82,7 +82,7 @@ function finishCall(
   if (row.returnsSet) return bindSetCall(block, call, location);
   if (row.sqlBody !== null && binding.trace === null)
     return inlineSqlFunction(block, call, location);
-  const made = makeCall(binding, row, call.args, call.type, location);
+  const made = makeCall(binding, call.row, call.args, call.type, location);
   return node.funcformat === 'COERCE_SQL_SYNTAX' ? {...made, form: 'syntax'} : made;
 }
 

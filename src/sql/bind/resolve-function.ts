@@ -100,7 +100,7 @@ function shapeOf(row: FunctionRow, call: CallShape): FunctionMatch | null {
       variadicCount: row.variadic === TypeOid.any ? -1 : count - fixed,
     };
   }
-  if (row.variadic === TypeOid.any && count >= declared.length) {
+  if (row.variadic === TypeOid.any && count >= declared.length && !call.isVariadicCall) {
     const argTypes = [
       ...declared,
       ...Array.from({length: count - declared.length}, () => TypeOid.any),

@@ -236,7 +236,8 @@ export class ExpressionPrinter {
       sqlSyntax(call, (text, expr, implicit) => this.#piece(text, expr, implicit))
     )
       return;
-    this.functionCall(call.function, call.functionName, call.args);
+    const isSpread = call.source.startsWith('variadic ');
+    this.functionCall(call.function, call.functionName, call.args, '', isSpread);
   }
 
   #piece(text: string, expr: BoundExpr | null, showsImplicit: boolean): void {
@@ -253,7 +254,13 @@ export class ExpressionPrinter {
   }
 
   /** name(args) with VARIADIC, and without arguments that are their declared defaults. */
-  functionCall(functionOid: Oid, name: string, args: readonly BoundExpr[], before = ''): void {
+  functionCall(
+    functionOid: Oid,
+    name: string,
+    args: readonly BoundExpr[],
+    before = '',
+    isSpread = false,
+  ): void {
     const row = this.options.scope.snapshot.functionByOid(functionOid);
     this.out.append(`${this.functionName(functionOid, name)}(${before}`);
     const firstDefault = row === undefined ? args.length : row.argTypes.length - row.defaultCount;
@@ -269,7 +276,7 @@ export class ExpressionPrinter {
       const isVariadic =
         row !== undefined &&
         row.variadic !== 0 &&
-        row.variadic !== ANY_TYPE &&
+        (row.variadic !== ANY_TYPE || isSpread) &&
         at === args.length - 1;
       if (isNamed) this.out.append(`${quoteIdentifier(row!.argNames[at] ?? '')} => `);
       else if (isVariadic) this.out.append('VARIADIC ');
