@@ -48,7 +48,10 @@ export interface SegmentMeta {
 export type SegmentRowSource = () => readonly (readonly Datum[])[] | null;
 
 export interface WriteSegmentOptions {
-  /** Absolute path, or one in a storage (`objects/storage-url.ts`); must not exist. The file and its directory are fsynced before the promise resolves. */
+  /**
+   * Absolute path, or one in a storage (`objects/storage-url.ts`); must not exist. The file and its directory are fsynced before the
+   * promise resolves.
+   */
   readonly path: string;
   readonly columns: readonly SegmentColumn[];
   readonly schemaVersion: number;
