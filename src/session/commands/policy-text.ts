@@ -11,21 +11,21 @@ import type {SessionContext} from '../session-context.ts';
 import {withRelationOids} from './definition-binding.ts';
 import type {ViewUse} from './view-uses.ts';
 
-/** Where a policy's expression stands: `text` is the statement's, for positions; '' = none. */
+/** Where a policy's expression stands. */
 export interface PolicyPlace {
   readonly session: SessionContext;
   readonly context: BindContext;
-  readonly text: string;
   readonly table: TableDescriptor;
   /** The name under which the expression knows the row. */
   readonly rowName: string;
 }
 
-/** A policy's expression as it is kept, printed as PostgreSQL prints it; raises the errors of binding it. */
+/** A policy's expression as it is kept, printed as PostgreSQL prints it; raises the errors of binding it, as PostgreSQL without position. */
 export function policyText(place: PolicyPlace, node: Node): string {
-  const {session, text, table, rowName} = place;
+  const {session, table, rowName} = place;
   const context: BindContext = {...place.context, rowSecurity: 'ignored'};
-  bindPolicyWith(newBinding(context, text), node, table, rowName);
+  const binding = newBinding(context, '');
+  binding.withoutPositions(() => bindPolicyWith(binding, node, table, rowName));
   const schema = context.catalog.schemaByOid(table.schema)!.name;
   const query: {SelectStmt: SelectStmt} = {
     SelectStmt: {
@@ -46,7 +46,7 @@ export function policyText(place: PolicyPlace, node: Node): string {
     },
   };
   const scope = qualifiedScope(session.transaction.catalog);
-  return withRelationOids(session, deparseTarget(query, text, context, scope));
+  return withRelationOids(session, deparseTarget(query, '', context, scope));
 }
 
 /** What a policy's expressions read, kept for as long as the catalog does not change. */

@@ -20,18 +20,14 @@ const COMMANDS: Readonly<Record<string, PolicyDescriptor['command']>> = {
 };
 
 /** CREATE POLICY. */
-export function createPolicyCommand({
-  session,
-  node,
-  statement,
-}: CommandInput<CreatePolicyStmt>): Execution {
+export function createPolicyCommand({session, node}: CommandInput<CreatePolicyStmt>): Execution {
   return ddlExecution(session, 'CREATE POLICY', async () => {
     const command = COMMANDS[node.cmd_name ?? 'all']!;
     checkExpressions(command, node.qual, node.with_check, false);
     const roles = policyRoles(session, node.roles);
     const table = await policyTable(session, node.table);
     const name = node.policy_name ?? '';
-    const print = printer(session, statement.text, table, table.name);
+    const print = printer(session, table, table.name);
     const policy: PolicyDescriptor = {
       kind: 'policy',
       oid: newOid(session),
@@ -53,17 +49,13 @@ export function createPolicyCommand({
 }
 
 /** ALTER POLICY ... TO | USING | WITH CHECK. */
-export function alterPolicyCommand({
-  session,
-  node,
-  statement,
-}: CommandInput<AlterPolicyStmt>): Execution {
+export function alterPolicyCommand({session, node}: CommandInput<AlterPolicyStmt>): Execution {
   return ddlExecution(session, 'ALTER POLICY', async () => {
     const roles = node.roles === undefined ? null : policyRoles(session, node.roles);
     const table = await policyTable(session, node.table);
     const policy = policyNamed(session, table, node.policy_name ?? '');
     checkExpressions(policy.command, node.qual, node.with_check, true);
-    const print = printer(session, statement.text, table, policy.rowName);
+    const print = printer(session, table, policy.rowName);
     changePolicy(session, table, {
       ...policy,
       roles: roles ?? policy.roles,
@@ -93,13 +85,11 @@ function changePolicy(
 
 function printer(
   session: SessionContext,
-  text: string,
   table: TableDescriptor,
   rowName: string,
 ): (node: Node | undefined) => string | null {
   const context = session.planner.context([]);
-  return node =>
-    node === undefined ? null : policyText({session, context, text, table, rowName}, node);
+  return node => (node === undefined ? null : policyText({session, context, table, rowName}, node));
 }
 
 function checkExpressions(

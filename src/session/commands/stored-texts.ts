@@ -152,7 +152,7 @@ export class StoredTexts {
     if (table === undefined) return policy;
     const rewritten = (text: string | null): string | null => {
       if (text === null || !mentionsName(text, this.#name)) return text;
-      const place = {session: this.#session, context: this.#context, text: '', table};
+      const place = {session: this.#session, context: this.#context, table};
       const node = withAliases(expressionAst(newBinding(this.#context, ''), text));
       return policyText({...place, rowName: policy.rowName}, node);
     };

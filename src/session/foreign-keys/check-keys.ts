@@ -1,3 +1,4 @@
+import {policiesBind} from '../../catalog/row-security.ts';
 import {PgError} from '../../common/errors.ts';
 import type {OwnerId, Rid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -270,6 +271,10 @@ function keyDetail(
   columns: readonly number[],
   key: readonly Datum[],
 ): string {
+  const {catalog} = session.transaction;
+  const found = catalog.tableByOid(table.oid);
+  // A key of rows that policies may hide is not shown.
+  if (found !== undefined && policiesBind(catalog, found, session.currentRole, 'on')) return 'Key';
   const names = columns.map(column => table.columns[column]!.name);
   const values = columns.map((column, i) => {
     const value = key[i]!;
