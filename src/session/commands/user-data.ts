@@ -1,9 +1,9 @@
 import {PgError} from '../../common/errors.ts';
-import type {OwnerId} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {hasServiceRight} from '../run-context.ts';
 import type {SessionContext} from '../session-context.ts';
+import type {DataOwner} from '../user-data/data-owner.ts';
 import {exportUserData, type Exported} from '../user-data/export-user-data.ts';
 import {importUserData, type Imported} from '../user-data/import-user-data.ts';
 import {deleteUserData, type Deleted} from '../user-data/delete-user-data.ts';
@@ -113,12 +113,7 @@ export function startDeletion(session: SessionContext, user: string): Started<De
   });
 }
 
-/** A user whose data is asked for: oneself, or anybody with the service right. Rights come before existence. */
-export interface DataOwner {
-  readonly owner: OwnerId;
-  readonly name: string;
-}
-
+/** Oneself, or anybody with the service right. Rights come before existence. */
 function ownerOf(session: SessionContext, user: string | null): DataOwner {
   const {catalog} = session.transaction;
   const self = catalog.roleByOid(session.effectiveOwner)?.name ?? '';

@@ -4,7 +4,7 @@ import type {JobControl} from '../../jobs/job-table.ts';
 import {END, PAUSE, type TableStorage, type Transaction} from '../../storage/contract.ts';
 import {readCell} from '../../storage/hot/cells.ts';
 import type {Rid, Seq} from '../../common/ids.ts';
-import type {DataOwner} from '../commands/user-data.ts';
+import type {DataOwner} from './data-owner.ts';
 import type {SessionContext} from '../session-context.ts';
 import {exportDirectory} from './export-user-data.ts';
 import {recordCrossing} from './record-crossing.ts';
@@ -53,7 +53,8 @@ export async function deleteUserData(
 
 function remainsOf(session: SessionContext): string {
   const places = [
-    'pages of the write-ahead log until it starts over',
+    'free pages of wadi.db until they are used again',
+    'the write-ahead log until it starts over',
     'segment files that open snapshots or a backup still read, until these end',
     'backups',
   ];

@@ -9,7 +9,7 @@ import {rowsOf, writeRows} from '../../storage/backup/rows-file.ts';
 import type {SegmentStore} from '../../storage/cold/contract.ts';
 import {createSegmentStore} from '../../storage/cold/segment-store.ts';
 import type {Transaction} from '../../storage/contract.ts';
-import type {DataOwner} from '../commands/user-data.ts';
+import type {DataOwner} from './data-owner.ts';
 import {recordCrossing} from './record-crossing.ts';
 import type {SessionContext} from '../session-context.ts';
 import {

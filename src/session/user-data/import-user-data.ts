@@ -11,7 +11,7 @@ import type {SegmentColumn} from '../../storage/cold/contract.ts';
 import {createSegmentStore} from '../../storage/cold/segment-store.ts';
 import type {Datum} from '../../types/contract.ts';
 import {checkMaintainer} from '../commands/backup.ts';
-import type {DataOwner} from '../commands/user-data.ts';
+import type {DataOwner} from './data-owner.ts';
 import type {SessionContext} from '../session-context.ts';
 import {type ExportedTable, type ExportManifest, MANIFEST_FILE} from './export-manifest.ts';
 import {exportDirectory} from './export-user-data.ts';
@@ -91,7 +91,7 @@ function insertable(
 ): readonly {readonly at: number; readonly column: SegmentColumn}[] {
   return columns.flatMap((column, at) => {
     const known = descriptor.columns.find(each => each.name === column.name && !each.isDropped);
-    return known === undefined || known.generated !== null ? [] : [{at, column}];
+    return known === undefined || known.generated !== '' ? [] : [{at, column}];
   });
 }
 

@@ -1,6 +1,6 @@
 import type {AuditAction} from '../audit-log.ts';
 import type {SessionContext} from '../session-context.ts';
-import type {DataOwner} from '../commands/user-data.ts';
+import type {DataOwner} from './data-owner.ts';
 
 /** What is done to another user's data is recorded, durably, before it is done. */
 export async function recordCrossing(

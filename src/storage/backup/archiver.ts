@@ -38,8 +38,8 @@ interface Batch {
 }
 
 /**
- * Writes what the change log gained since the last pass, as far as it is durable, to files of whole commits. A file is durable before its seq
- * is noted; a crash between the two leaves a file that the next pass takes over.
+ * Writes what the change log gained since the last pass, as far as it is durable, to files of whole commits. A file is durable before
+ * its seq is noted; a crash between the two leaves a file that the next pass takes over.
  */
 export class Archiver {
   readonly #engine: Engine;
