@@ -28,7 +28,9 @@ export class RawSocket extends Duplex implements ClientSocket {
         webSocket.close(unsupportedData, 'binary frames only');
         return;
       }
-      if (!this.push(data as Buffer)) webSocket.pause();
+      // A closing frame behind it must still be read.
+      if (this.destroyed || this.readableEnded) return;
+      if (!this.push(data as Buffer) && !this.destroyed) webSocket.pause();
     });
     webSocket.on('close', () => {
       if (this.readableEnded || this.destroyed) return;
@@ -57,7 +59,9 @@ export class RawSocket extends Duplex implements ClientSocket {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.terminate();
+    const webSocket = this.#webSocket;
+    if (webSocket.readyState === webSocket.OPEN) webSocket.terminate();
+    else if (webSocket.isPaused) webSocket.resume();
     done(error);
   }
 
