@@ -241,7 +241,12 @@ export class LiveHub implements SubscriptionHost {
         const {shape} = options;
         const table = options.storageOf(options.catalog, shape.table);
         if (isMemoryTable(table)) this.#memoryLog(table.oid);
-        joinGroup(group, of(group));
+        try {
+          joinGroup(group, of(group));
+        } catch (error) {
+          if (group.members.length === 0) this.#dropGroup(group, options.codec.name);
+          throw error;
+        }
       },
       leaveGroup: (group, member, codecName) => this.#leaveGroup(group, member, codecName),
       removed: id => this.#subscriptions.delete(id),
@@ -378,7 +383,10 @@ export class LiveHub implements SubscriptionHost {
       members[member.memberAt] = last;
       last.memberAt = member.memberAt;
     }
-    if (members.length > 0) return;
+    if (members.length === 0) this.#dropGroup(group, codecName);
+  }
+
+  #dropGroup(group: Group, codecName: string): void {
     this.#groups.delete(group.text);
     this.#matcher.remove(group);
     const {shape} = group.compiled;

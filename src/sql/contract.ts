@@ -62,6 +62,11 @@ export type CustomStatement =
   | {readonly kind: 'showTables'; readonly schema: string | null}
   /** ast: SelectStmt. */
   | {readonly kind: 'subscribe'; readonly options: Readonly<Record<string, string>>}
+  /** ast: CopyStmt, DeclareCursorStmt with the SELECT as their query; FetchStmt. */
+  | {
+      readonly kind: 'copySubscribe' | 'declareSubscribe' | 'fetchSubscribe';
+      readonly options: Readonly<Record<string, string>>;
+    }
   /** ast: CreateRoleStmt or AlterRoleStmt: the verifier of its password is an argon2id hash. */
   | {readonly kind: 'argon2idPassword'}
   /** ast: the inner statement, of any kind. */

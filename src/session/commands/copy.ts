@@ -131,8 +131,8 @@ function target(
   return {table: relation, columns: names};
 }
 
-/** The options as the grammar gives them. */
-function copyOptions(node: CopyStmt): CopyOption[] {
+/** The options of COPY as the grammar gives them. */
+export function copyOptions(node: CopyStmt): CopyOption[] {
   return defElems(node.options).map(option => ({
     name: option.defname ?? '',
     value: optionValue(option),

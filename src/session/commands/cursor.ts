@@ -9,6 +9,8 @@ import {CommandExecution, type Execution, type RowReceiver, type RunResult} from
 import type {PlannedQuery, Portal} from '../session-context.ts';
 import {textOf} from '../statement-text.ts';
 import type {CommandInput} from './command-types.ts';
+import {SubscribeExecution} from './subscribe.ts';
+import {FetchSubscribe} from './subscribe-surfaces.ts';
 
 /** Bits of DeclareCursorStmt.options (parsenodes.h). */
 const CURSOR_BINARY = 0x1;
@@ -191,6 +193,8 @@ export function fetchCommand({session, node}: CommandInput<FetchStmt>): Executio
   const portal = session.extended.portals.get(name);
   if (portal === undefined)
     throw new PgError(SqlState.invalidCursorName, `cursor "${name}" does not exist`);
+  if (portal.execution instanceof SubscribeExecution)
+    return new FetchSubscribe(portal.execution, node, null);
   if (!(portal.execution instanceof CursorExecution))
     throw featureNotSupported(`portal "${name}" cannot be fetched from by SQL`);
   return new FetchExecution(portal.execution, node);

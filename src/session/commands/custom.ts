@@ -15,6 +15,11 @@ import {
   dropStorageCommand,
 } from './storage-definition.ts';
 import {SubscribeExecution} from './subscribe.ts';
+import {
+  copySubscribeCommand,
+  declareSubscribeCommand,
+  fetchSubscribeCommand,
+} from './subscribe-surfaces.ts';
 import {dropUserDataCommand, exportUserDataCommand, importUserDataCommand} from './user-data.ts';
 
 /**
@@ -52,6 +57,12 @@ export function customCommand({
       return showTablesCommand(session, node.schema);
     case 'subscribe':
       return new SubscribeExecution(session, statement, node.options, params);
+    case 'copySubscribe':
+      return copySubscribeCommand(session, statement, node.options);
+    case 'declareSubscribe':
+      return declareSubscribeCommand(session, statement, node.options, params);
+    case 'fetchSubscribe':
+      return fetchSubscribeCommand(session, statement, node.options);
     case 'createLiveQuery':
       return createLiveQueryCommand(session, node, statement);
     case 'dropLiveQuery':

@@ -13,6 +13,7 @@ import {ExecutionRun} from '../run-context.ts';
 import type {PlannedQuery, SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
+import {liveExplanation} from './explain-live.ts';
 import {executeArguments, preparedStatement} from './prepared.ts';
 
 interface ExplainOptions {
@@ -29,6 +30,8 @@ const JSON_TYPE = oid(114);
 
 /** EXPLAIN [ANALYZE] statement, in text or JSON. */
 export function explainCommand({session, node, statement}: CommandInput<ExplainStmt>): Execution {
+  const live = liveExplanation({session, node, statement});
+  if (live !== null) return live;
   const options = explainOptions(node);
   const type = session.transaction.catalog.typeByOid(options.format === 'json' ? JSON_TYPE : TEXT)!;
   const shape = computedShape([['QUERY PLAN', type]]);

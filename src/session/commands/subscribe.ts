@@ -7,7 +7,12 @@ import {RowBatchBuilder} from '../../exec/column-store.ts';
 import {type Frame, OP_NAMES} from '../../live/frame.ts';
 import type {ChannelQuery} from '../../live/channels.ts';
 import {tokenAt} from '../../live/resume-token.ts';
-import type {LiveCursor, LiveSink, SubscribeStart} from '../../live/subscription-types.ts';
+import type {
+  LiveCursor,
+  LiveSink,
+  SubscribeOptions,
+  SubscribeStart,
+} from '../../live/subscription-types.ts';
 import type {CustomStatement, ParsedStatement} from '../../sql/contract.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
@@ -30,6 +35,7 @@ export class SubscribeExecution implements Execution, LiveSink {
   readonly shape: ResultShape;
   readonly parameterTypes: readonly TypeInstance[];
   readonly #session: SessionContext;
+  readonly #surface: SubscribeOptions['surface'];
   readonly #planned: PlannedQuery;
   readonly #params: readonly Datum[];
   readonly #start: SubscribeStart;
@@ -46,6 +52,8 @@ export class SubscribeExecution implements Execution, LiveSink {
   #error: PgError | null = null;
   #answer: (() => void) | null = null;
   #isDraining = false;
+  #isPatient = true;
+  #isGivenUp = false;
   #timer: NodeJS.Timeout | null = null;
   sent = 0;
 
@@ -54,8 +62,10 @@ export class SubscribeExecution implements Execution, LiveSink {
     statement: ParsedStatement,
     options: SubscribeNode['options'],
     params: readonly Datum[],
+    surface: SubscribeOptions['surface'] = 'subscribe',
   ) {
     this.#session = session;
+    this.#surface = surface;
     this.#params = params;
     this.#text = textOf(statement);
     const {start, progressMs} = readOptions(options);
@@ -67,6 +77,25 @@ export class SubscribeExecution implements Execution, LiveSink {
     this.parameterTypes = plan.parameterTypes;
     this.shape = {fields: [...metaFields(session), ...shape!.fields]};
     this.#blank = plan.columns.map(() => null);
+  }
+
+  /** FETCH: up to `maxRows` rows as soon as there are any; after `timeoutMs` without one (null: once it is up to date), none. */
+  async fetch(maxRows: number, receiver: RowReceiver, timeoutMs: number | null): Promise<void> {
+    const timer = timeoutMs === null ? null : setTimeout(() => this.#give(), timeoutMs);
+    this.#isPatient = timeoutMs !== null;
+    this.#isGivenUp = false;
+    try {
+      await this.run(maxRows, receiver);
+    } finally {
+      if (timer !== null) clearTimeout(timer);
+      this.#isPatient = true;
+      this.#isGivenUp = false;
+    }
+  }
+
+  #give(): void {
+    this.#isGivenUp = true;
+    this.#answer?.();
   }
 
   run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
@@ -95,7 +124,7 @@ export class SubscribeExecution implements Execution, LiveSink {
     this.#subscription = session.engine.live.hub.subscribe({
       ...this.#query,
       sink: this,
-      surface: 'subscribe',
+      surface: this.#surface,
       pid: session.pid,
       start: this.#start,
     });
@@ -109,6 +138,11 @@ export class SubscribeExecution implements Execution, LiveSink {
       for (;;) {
         if (this.#error !== null) throw this.#error;
         if (this.sent > 0 && this.#maxRows !== Infinity) return 'suspended';
+        if (this.#isGivenUp) return 'suspended';
+        if (!this.#isPatient) {
+          if (this.#subscription!.state === 'live') return 'suspended';
+          setImmediate(() => this.#answer?.());
+        }
         const {promise, resolve} = Promise.withResolvers<void>();
         this.#answer = resolve;
         await this.#session.wait(promise);
@@ -292,7 +326,7 @@ function readOptions(options: SubscribeNode['options']): ReadOptions {
         start = {...start, from: integerOption(name, value) as Seq};
         break;
       case 'progress':
-        progressMs = durationOption(name, value);
+        progressMs = Math.max(100, durationOption(name, value));
         break;
       default:
         throw new PgError(
@@ -322,7 +356,8 @@ function integerOption(name: string, value: string): bigint {
   return BigInt(value);
 }
 
-function durationOption(name: string, value: string): number {
+/** Milliseconds of an option such as '5s'. */
+export function durationOption(name: string, value: string): number {
   const match = /^(\d{1,9})\s*(ms|s|min)?$/.exec(value);
   if (match === null)
     throw new PgError(
@@ -330,5 +365,5 @@ function durationOption(name: string, value: string): number {
       `SUBSCRIBE option "${name}" requires a time, such as '5s'`,
     );
   const unit = match[2] === 'ms' ? 1 : match[2] === 'min' ? 60_000 : 1000;
-  return Math.max(100, Math.min(Number(match[1]) * unit, 86_400_000));
+  return Math.min(Number(match[1]) * unit, 86_400_000);
 }

@@ -26,6 +26,9 @@ export const customRules: readonly Rule[] = [
   storageDefinition,
   describe,
   subscribe,
+  copySubscribe,
+  declareSubscribe,
+  fetchSubscribe,
   executeAs,
   showStats,
   showTables,
@@ -134,6 +137,37 @@ function subscribe(tokens: readonly SqlToken[]): Rewrite | null {
   const text = isFiltered ? 'SELECT*FROM' : 'TABLE';
   if (head.end - head.start < text.length) return null;
   return {custom, edits: [{...head, text}, ...edits]};
+}
+
+/** COPY (SUBSCRIBE ...) TO STDOUT. */
+function copySubscribe(tokens: readonly SqlToken[]): Rewrite | null {
+  if (!isWord(tokens[0], 'copy') || tokens[1]?.text !== '(') return null;
+  const close = closeOf(tokens, 1);
+  const inner = close === -1 ? null : subscribe(tokens.slice(2, close));
+  if (inner === null || inner.custom.kind !== 'subscribe') return null;
+  return {custom: {...inner.custom, kind: 'copySubscribe'}, edits: inner.edits};
+}
+
+/** DECLARE c CURSOR FOR SUBSCRIBE ... */
+function declareSubscribe(tokens: readonly SqlToken[]): Rewrite | null {
+  if (!isWord(tokens[0], 'declare')) return null;
+  const at = tokens.findIndex(
+    (token, index) => isWord(token, 'for') && isWord(tokens[index + 1], 'subscribe'),
+  );
+  const inner = at === -1 ? null : subscribe(tokens.slice(at + 1));
+  if (inner === null || inner.custom.kind !== 'subscribe') return null;
+  return {custom: {...inner.custom, kind: 'declareSubscribe'}, edits: inner.edits};
+}
+
+/** FETCH n FROM c WITH (timeout = '1s'). */
+function fetchSubscribe(tokens: readonly SqlToken[]): Rewrite | null {
+  if (!isWord(tokens[0], 'fetch')) return null;
+  const tail = trailingOptions(tokens);
+  if (tail === null) return null;
+  return {
+    custom: {kind: 'fetchSubscribe', options: tail.options},
+    edits: [cover(tokens[tail.at]!, tokens.at(-1)!)],
+  };
 }
 
 function trailingOptions(

@@ -1,0 +1,190 @@
+import pg from 'pg';
+import t from 'tap';
+import {startWadi, type WadiServer} from '../support/wadi-server.ts';
+
+interface LiveRow {
+  readonly _seq: string;
+  readonly _op: string;
+  readonly _resume: string | null;
+  readonly [column: string]: unknown;
+}
+
+let server: WadiServer;
+const clients: pg.Client[] = [];
+
+async function connect(user = 'postgres'): Promise<pg.Client> {
+  const client = new pg.Client({host: server.host, port: server.port, user, database: 'postgres'});
+  client.on('error', () => {});
+  await client.connect();
+  clients.push(client);
+  return client;
+}
+
+async function fetched(client: pg.Client, sql: string): Promise<LiveRow[]> {
+  return (await client.query(sql)).rows as LiveRow[];
+}
+
+const shown = (rows: readonly LiveRow[], ...columns: readonly string[]): string[] =>
+  rows.map(row => [row._op, ...columns.map(name => String(row[name]))].join(' '));
+
+t.before(async () => {
+  server = await startWadi();
+});
+t.teardown(async () => {
+  for (const client of clients) await client.end().catch(() => {});
+  await server.stop();
+});
+
+t.test('a cursor of SUBSCRIBE, in a transaction and held', async t => {
+  const admin = await connect();
+  const reader = await connect();
+  await admin.query('CREATE TABLE c1 (id int PRIMARY KEY, room int)');
+  await admin.query('INSERT INTO c1 SELECT g, g % 2 FROM generate_series(1, 6) g');
+  await t.rejects(reader.query('DECLARE c CURSOR FOR SUBSCRIBE TO c1'), {code: '25P01'});
+  await reader.query('BEGIN');
+  await reader.query(
+    'DECLARE c CURSOR FOR SUBSCRIBE (SELECT id FROM c1 WHERE room = 1 ORDER BY id)',
+  );
+  t.same(shown(await fetched(reader, 'FETCH 2 FROM c'), 'id'), ['snap 1', 'snap 3']);
+  t.same(shown(await fetched(reader, 'FETCH 10 FROM c'), 'id'), ['snap 5', 'mark null']);
+  t.same(await fetched(reader, 'FETCH 10 FROM c'), []);
+  t.same(await fetched(reader, "FETCH 10 FROM c WITH (timeout = '20ms')"), []);
+  await admin.query('INSERT INTO c1 VALUES (7, 1), (8, 0)');
+  t.same(shown(await fetched(reader, "FETCH 10 FROM c WITH (timeout = '60s')"), 'id'), ['ins 7']);
+  const waiting = fetched(reader, "FETCH ALL FROM c WITH (timeout = '60s')");
+  await admin.query('DELETE FROM c1 WHERE id = 1');
+  const rows = await waiting;
+  t.same(shown(rows, 'id'), ['del 1']);
+  await reader.query('COMMIT');
+  await t.rejects(fetched(reader, 'FETCH 1 FROM c'), {code: '34000'});
+  await reader.query(
+    `DECLARE h CURSOR WITH HOLD FOR SUBSCRIBE (SELECT id FROM c1 WHERE room = 1 ORDER BY id) WITH (resume = '${rows[0]!._resume}')`,
+  );
+  await admin.query('DELETE FROM c1 WHERE id = 3');
+  t.same(shown(await fetched(reader, 'FETCH 10 FROM h'), 'id'), ['del 3', 'mark null']);
+  await t.rejects(reader.query('FETCH BACKWARD 1 FROM h'), {code: '0A000'});
+  await t.rejects(reader.query("FETCH 1 FROM h WITH (patience = '1s')"), {code: '22023'});
+  await reader.query('CLOSE h');
+  const {rows: left} = await admin.query('SELECT * FROM system.live_queries');
+  t.same(left, []);
+});
+
+t.test('COPY (SUBSCRIBE ...) TO STDOUT', async t => {
+  const admin = await connect();
+  const reader = await connect();
+  await admin.query('CREATE TABLE c2 (id int PRIMARY KEY, body text)');
+  await admin.query("INSERT INTO c2 VALUES (1, 'one')");
+  let text = '';
+  let wake: () => void = () => {};
+  const ended = new Promise<Error & {code?: string; detail?: string}>(resolve => {
+    const copy = {
+      submit: (connection: {query(text: string): void}) =>
+        connection.query('COPY (SUBSCRIBE (SELECT id, body FROM c2)) TO STDOUT (FORMAT csv)'),
+      handleCopyData: (message: {readonly chunk: Buffer}) => {
+        text += message.chunk.toString();
+        wake();
+      },
+      handleError: resolve,
+      handleReadyForQuery: () => {},
+      callback: () => {},
+    };
+    reader.query(copy as never);
+  });
+  const until = async (wanted: RegExp): Promise<void> => {
+    while (!wanted.test(text)) await new Promise<void>(resolve => (wake = resolve));
+  };
+  await until(/mark/);
+  await admin.query("INSERT INTO c2 VALUES (2, 'two, or more')");
+  await until(/\d+,ins,t,[^,]+,2,"two, or more"\n/);
+  t.match(text, /^\d+,snap,f,,1,one\n\d+,mark,t,[^,]+,,\n/);
+  const {processID} = reader as unknown as {processID: number};
+  await admin.query('SELECT pg_cancel_backend($1)', [processID]);
+  const error = await ended;
+  t.equal(error.code, '57014');
+  t.ok((error.detail ?? '').length > 20, 'the token');
+});
+
+t.test('classes B and E over SQL; EXPLAIN (LIVE)', async t => {
+  const admin = await connect();
+  const reader = await connect();
+  await admin.query('CREATE TABLE m (id int PRIMARY KEY, room int, body text)');
+  await admin.query('CREATE TABLE rooms (id int PRIMARY KEY, name text)');
+  await admin.query("INSERT INTO rooms VALUES (1, 'one'), (2, 'two')");
+  await admin.query("INSERT INTO m SELECT g, 1 + g % 2, 'm' || g FROM generate_series(1, 20) g");
+  await reader.query(
+    'DECLARE b CURSOR WITH HOLD FOR SUBSCRIBE (SELECT id FROM m WHERE room = 1 ORDER BY id DESC LIMIT 3)',
+  );
+  await reader.query(
+    'DECLARE e CURSOR WITH HOLD FOR SUBSCRIBE (SELECT r.name, count(*) FROM m JOIN rooms r ON r.id = m.room GROUP BY 1)',
+  );
+  const next = (cursor: string): Promise<LiveRow[]> =>
+    fetched(reader, `FETCH 100 FROM ${cursor} WITH (timeout = '60s')`);
+  const both = async (cursor: string): Promise<LiveRow[]> => {
+    const rows = await next(cursor);
+    return rows.some(row => row._op === 'mark') ? rows : [...rows, ...(await next(cursor))];
+  };
+  t.same(shown(await both('b'), 'id'), ['snap 20', 'snap 18', 'snap 16', 'mark null']);
+  t.same(shown(await both('e'), 'name', 'count').sort(), [
+    'mark null null',
+    'snap one 10',
+    'snap two 10',
+  ]);
+  await admin.query("INSERT INTO m VALUES (22, 1, 'new')");
+  t.same(shown(await next('b'), 'id'), ['del 16', 'ins 22']);
+  t.same(shown(await next('e'), 'name', 'count'), ['upd one 11']);
+  await admin.query('DELETE FROM m WHERE id > 2 AND room = 1');
+  t.same(shown(await next('b'), 'id').sort(), ['del 18', 'del 20', 'del 22', 'ins 2']);
+  t.same(shown(await next('e'), 'name', 'count'), ['upd one 1']);
+  await admin.query('TRUNCATE m');
+  t.same(shown(await next('b'), 'id'), ['del 2']);
+  t.same(shown(await next('e'), 'name').sort(), ['del one', 'del two']);
+  const explain = async (sql: string): Promise<string> =>
+    (await admin.query(`EXPLAIN (LIVE) ${sql}`)).rows
+      .map(row => (row as Record<string, string>)['QUERY PLAN'])
+      .join('\n');
+  t.match(await explain('SELECT id FROM m WHERE room = 1'), /class A[^]*hash of room/);
+  t.match(await explain('SELECT id FROM m ORDER BY id LIMIT 5'), /class B/);
+  t.match(await explain('SELECT count(*) FROM m'), /class E[^]*aggregates/);
+  await t.rejects(explain('SELECT id FROM m WHERE random() > 0.5'), {code: '0A000'});
+  await t.rejects(explain('SELECT now(), id FROM m'), {code: '0A000', message: /now\(\)/});
+  await t.rejects(admin.query('EXPLAIN (LIVE, ANALYZE) SELECT 1'), {code: '42601'});
+});
+
+t.test('limits, lost rights and dropped tables end a kept result', async t => {
+  const admin = await connect();
+  await admin.query('CREATE ROLE sally LOGIN; CREATE TABLE big (id int PRIMARY KEY)');
+  await admin.query('CREATE TABLE other (id int); GRANT SELECT ON big, other TO sally');
+  await admin.query('INSERT INTO big SELECT generate_series(1, 50)');
+  const sally = await connect('sally');
+  await sally.query('SET live_max_result_rows = 20');
+  await t.rejects(sally.query('SUBSCRIBE (SELECT b.id FROM big b JOIN big c USING (id))'), {
+    code: '54000',
+  });
+  await t.rejects(sally.query('SUBSCRIBE (SELECT id FROM big ORDER BY id LIMIT 30)'), {
+    code: '54000',
+  });
+  await t.rejects(sally.query('SUBSCRIBE (SELECT id FROM big ORDER BY id LIMIT -1)'), {
+    code: '2201W',
+  });
+  const lost = sally.query('SUBSCRIBE (SELECT count(*) FROM big, other)');
+  const watched = async (): Promise<boolean> =>
+    (
+      await admin.query(
+        "SELECT 1 FROM system.live_queries WHERE state = 'live' AND user_name = 'sally'",
+      )
+    ).rows.length === 1;
+  while (!(await watched()));
+  const [outcome] = await Promise.all([
+    lost.catch((error: unknown) => error as {code: string}),
+    admin.query('REVOKE SELECT ON other FROM sally'),
+  ]);
+  t.match(outcome, {code: '42501'});
+  await admin.query('GRANT SELECT ON other TO sally');
+  const dropped = sally.query('SUBSCRIBE (SELECT count(*) FROM big, other)');
+  while (!(await watched()));
+  const [gone] = await Promise.all([
+    dropped.catch((error: unknown) => error as {code: string}),
+    admin.query('DROP TABLE other'),
+  ]);
+  t.match(gone, {code: '42P01'});
+});
