@@ -120,7 +120,7 @@ t.test('errors do not show hidden rows', async t => {
     ALTER TABLE note ENABLE ROW LEVEL SECURITY;
     ALTER TABLE part ENABLE ROW LEVEL SECURITY;
     CREATE POLICY own ON note USING (n IS NULL OR n <> 5) WITH CHECK (true);
-    CREATE POLICY any ON part USING (true)`);
+    CREATE POLICY every ON part USING (true)`);
   const reader = await connect('rls_d');
   for (const [text, code] of [
     ["INSERT INTO note VALUES (1, 'y', 1)", '23505'],
