@@ -139,8 +139,9 @@ export class MergeRows implements Operator {
     if (input[this.#plan.rid] !== null) {
       const outcome = this.#changeMatched(input);
       if (outcome !== 'gone') return outcome === 'done';
-      // Remembered in the row: repeated after a wait, it is not matched from the start.
+      // Remembered in the row: repeated after a wait, it is not matched from the start, and evaluates nothing of before.
       input[this.#plan.rid] = null;
+      this.#replay?.clear();
     }
     const action = this.#choose(this.#notMatched, input);
     if (action === null) return this.#skip();
