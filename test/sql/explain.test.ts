@@ -154,6 +154,20 @@ t.test('ANALYZE', t => {
   t.end();
 });
 
+t.test('ANALYZE of MERGE counts what it did', t => {
+  const sql =
+    'merge into t x using u on x.id = u.e when matched then delete when not matched then do nothing';
+  const extra = {tuplesInserted: 0, tuplesUpdated: 2, tuplesDeleted: 0, tuplesSkipped: 1};
+  const counters = counted(planOf(sql), {rows: 0, extra});
+  const options = {analyze: true, timing: false, summary: false, counters};
+  const lines = explain(sql, {...options, planningMs: 0, executionMs: 0});
+  t.same(lines.slice(0, 2), [
+    'Merge on t x (actual rows=0 loops=1)',
+    '  Tuples: updated=2 skipped=1',
+  ]);
+  t.end();
+});
+
 t.test('JSON', t => {
   const text = explain('select t.a from t join u on t.c = u.e', {
     format: 'json',
