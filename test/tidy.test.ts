@@ -37,7 +37,6 @@ const maxLines = 500;
 /** Files that are too long already, with their length: a list that only shrinks. */
 const longFiles: Readonly<Record<string, number>> = {
   'src/exec/operators/hash-join.ts': 535,
-  'src/storage/tx/transaction.ts': 545,
   'test/clients/node-postgres.test.ts': 565,
 };
 const maxColumns = 140;

@@ -119,13 +119,15 @@ export class JobService {
   #committed(event: CommitEvent): void {
     const {parts, catalogKeys} = event;
     for (let i = 0; i < parts.length; i++) {
-      const {table, changes} = parts[i]!;
+      // The changes of a bulk commit are listed when they are asked for.
+      const part = parts[i]!;
+      const {table} = part;
       if (table.kind === 'stream') {
-        const isWritten = changes.some(change => change.op !== 'delete');
+        const isWritten = part.changes.some(change => change.op !== 'delete');
         if (isWritten)
           this.#expiry.note(table, event.seq, Number(event.timestamp / 1000n) + POSTGRES_EPOCH_MS);
       } else if (table.options['flush_policy'] !== undefined) {
-        this.#flushes.note(table, changes.length);
+        this.#flushes.note(table, part.changes.length);
       }
     }
     if (catalogKeys.length > 0) this.#catalogChanged(catalogKeys);

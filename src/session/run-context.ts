@@ -12,8 +12,11 @@ import type {PlanRun, SessionContext} from './session-context.ts';
 
 /** How long a slice of work may hold the event loop, in milliseconds. */
 const SLICE_MS = 5;
-/** Polls of sliceUsed per look at the clock. */
-const POLLS_PER_CLOCK = 16;
+/** Polls of sliceUsed per look at the clock at most: loops that poll per row. */
+const POLLS_PER_LOOK = 16;
+/** Between two looks: above, every poll looks (loops that poll per batch); below, fewer do. */
+const LONG_LOOK_MS = 1;
+const SHORT_LOOK_MS = 0.25;
 
 /** One execution of a plan: everything that operators ask for. Pooled with its operator tree. */
 export class ExecutionRun implements PlanRun {
@@ -35,6 +38,8 @@ export class ExecutionRun implements PlanRun {
   readonly orderedScans = new Set<number>();
   #deadline = 0;
   #polls = 0;
+  #pollsPerLook = 1;
+  #lastLook = 0;
 
   constructor(outerCount: number) {
     this.outer = new Array<Datum>(outerCount).fill(null);
@@ -144,14 +149,21 @@ export class ExecutionRun implements PlanRun {
 
   /** Begins a slice: called before each pull. */
   startSlice(): void {
-    this.#deadline = performance.now() + SLICE_MS;
+    this.#lastLook = performance.now();
+    this.#deadline = this.#lastLook + SLICE_MS;
     this.#polls = 0;
+    this.#pollsPerLook = 1;
   }
 
   sliceUsed(): boolean {
-    if (++this.#polls < POLLS_PER_CLOCK) return false;
+    if (++this.#polls < this.#pollsPerLook) return false;
     this.#polls = 0;
-    return performance.now() > this.#deadline;
+    const now = performance.now();
+    const took = now - this.#lastLook;
+    this.#lastLook = now;
+    if (took > LONG_LOOK_MS) this.#pollsPerLook = 1;
+    else if (took < SHORT_LOOK_MS && this.#pollsPerLook < POLLS_PER_LOOK) this.#pollsPerLook *= 2;
+    return now > this.#deadline;
   }
 
   checkInterrupts(): void {

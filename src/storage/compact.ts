@@ -85,41 +85,47 @@ export class Compactor {
               sourceOf(rows),
             );
       signal?.throwIfAborted();
-      await engine.commits.settle();
-      const {manifest} = engine.cold;
-      const newest = chosen.map(entry => manifest.table(table.oid)?.byId.get(entry.id));
-      if (newest.some(entry => entry === undefined))
-        throw new Error(`segments of table "${table.name}" changed during compaction`);
-      const places = new Map<number, number>();
-      const dead: number[] = [];
-      const byId = new Map(newest.map(entry => [entry!.id, entry!]));
-      rows.forEach(({location}, position) => {
-        places.set(location, locationOf(id, position));
-        const old = byId.get(segmentOf(location))!;
-        if (old.deletions.has(positionOf(location))) dead.push(position);
-      });
-      const put: SegmentEntry[] = [];
-      if (meta !== null) {
-        const deletions =
-          dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions;
-        const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
-        put.push({
-          id,
-          table: table.oid,
-          owner,
-          path,
-          meta,
-          schema: columns,
-          createdAt,
-          constantSeq: null,
-          sortedBy: sortAttnums(table),
-          deletions,
-          file: {segment: null},
+      const {put, dead, done} = await engine.commits.exclusive(() => {
+        const {manifest} = engine.cold;
+        const newest = chosen.map(entry => manifest.table(table.oid)?.byId.get(entry.id));
+        if (newest.some(entry => entry === undefined))
+          throw new Error(`segments of table "${table.name}" changed during compaction`);
+        const places = new Map<number, number>();
+        const gone: number[] = [];
+        const byId = new Map(newest.map(entry => [entry!.id, entry!]));
+        rows.forEach(({location}, position) => {
+          places.set(location, locationOf(id, position));
+          const old = byId.get(segmentOf(location))!;
+          if (old.deletions.has(positionOf(location))) gone.push(position);
         });
-      }
-      const done = submit(engine, {put, removed: newest as SegmentEntry[], doneIntents: [id]});
-      engine.commits.flush();
-      this.#relocate(table, places);
+        const entries: SegmentEntry[] = [];
+        if (meta !== null) {
+          const deletions =
+            gone.length === 0 ? DeletionPages.none : DeletionPages.none.with(gone).deletions;
+          const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
+          entries.push({
+            id,
+            table: table.oid,
+            owner,
+            path,
+            meta,
+            schema: columns,
+            createdAt,
+            constantSeq: null,
+            sortedBy: sortAttnums(table),
+            deletions,
+            file: {segment: null},
+          });
+        }
+        const submitted = submit(engine, {
+          put: entries,
+          removed: newest as SegmentEntry[],
+          doneIntents: [id],
+        });
+        engine.commits.flush();
+        this.#relocate(table, places);
+        return {put: entries, dead: gone, done: submitted};
+      });
       await done;
       return {rows: rows.length - dead.length, segments: put.length, bytes: meta?.bytes ?? 0};
     } catch (error) {

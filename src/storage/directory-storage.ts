@@ -246,7 +246,7 @@ export class DirectoryStorage implements Storage {
     await this.#flusher.close();
     this.#retention.close();
     await this.#checkpointer.close();
-    commits.flush();
+    await commits.settle();
     db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run(
       'last_seq',
       commits.lastSeq,

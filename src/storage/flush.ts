@@ -7,10 +7,12 @@ import type {SegmentColumn, SegmentMeta, SegmentRowSource} from './cold/contract
 import {Compactor} from './compact.ts';
 import type {FlushResult, MaintenanceOptions, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
+import {type DrainWork, Drainer} from './drainer.ts';
 import {failpoint} from './failpoint.ts';
+import {FlushPlaces} from './flush-places.ts';
 import {readCell} from './hot/cells.ts';
 import type {HotImage} from './hot/hot-image.ts';
-import {type Drain, isMemoryOnly} from './hot/hot-store.ts';
+import {isMemoryOnly} from './hot/hot-store.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
 import {DeletionPages, type SegmentEntry} from './manifest.ts';
@@ -26,7 +28,6 @@ import {sortInSlices} from './sliced-sort.ts';
 import {submit} from './tx/submit.ts';
 
 const SOURCE_ROWS = 4096;
-const DRAIN_SLICE = 400;
 const CHUNKS_PER_TURN = 32;
 const PG_EPOCH_MS = 946_684_800_000;
 const NOTHING: FlushResult = {rows: 0, segments: 0, bytes: 0};
@@ -47,12 +48,12 @@ interface Partition {
 export class Flusher {
   readonly #engine: Engine;
   readonly #compactor: Compactor;
-  readonly #drains = new Set<Promise<void>>();
-  #isClosing = false;
+  readonly #drainer: Drainer;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#compactor = new Compactor(engine);
+    this.#drainer = new Drainer(engine);
   }
 
   /**
@@ -85,9 +86,8 @@ export class Flusher {
     );
   }
 
-  async close(): Promise<void> {
-    this.#isClosing = true;
-    await Promise.all(this.#drains);
+  close(): Promise<void> {
+    return this.#drainer.close();
   }
 
   async #flushLocked(
@@ -189,143 +189,75 @@ export class Flusher {
     seq: number,
   ): Promise<FlushResult> {
     const {commits, hot} = this.#engine;
-    await commits.settle();
-    if (hot.loadedImage(table.oid) !== image || image.ddlSeq > seq) {
-      throw new PgError(
-        SqlState.objectInUse,
-        `table "${table.name}" was altered while it was flushed`,
-      );
-    }
-    const put: SegmentEntry[] = [];
-    const drains: Drain[] = [];
-    const moved: number[] = [];
-    let rows = 0;
-    partitions.forEach((partition, at) => {
-      const {entry, drain, movedPositions} = this.#entryOf(
-        table,
-        image,
-        partition,
-        metas[at]!,
-        columns,
-        seq,
-      );
-      put.push(entry);
-      drains.push(drain);
-      for (const position of movedPositions) moved.push(position);
-      rows += movedPositions.length;
+    const places: FlushPlaces[] = [];
+    for (const {owner, positions} of partitions)
+      places.push(await FlushPlaces.of(image, owner, positions));
+    const {put, work, done} = await commits.exclusive(() => {
+      if (hot.loadedImage(table.oid) !== image || image.ddlSeq > seq) {
+        throw new PgError(
+          SqlState.objectInUse,
+          `table "${table.name}" was altered while it was flushed`,
+        );
+      }
+      this.#keepBusy(table, image, places);
+      const entries: SegmentEntry[] = [];
+      const moving: DrainWork[] = [];
+      partitions.forEach(({id, owner}, at) => {
+        const keep = places[at]!.settle(seq);
+        entries.push(entryOf(table, partitions[at]!, metas[at]!, columns, places[at]!.dead));
+        moving.push({drain: {id, table: table.oid, owner, seq, keep}, rows: places[at]!.rows});
+      });
+      const submitted = submit(this.#engine, {
+        put: entries,
+        drains: moving.map(({drain}) => drain),
+        moved: moving.map(({rows}) => ({image, rows})),
+        doneIntents: partitions.map(({id}) => id),
+      });
+      commits.flush();
+      return {put: entries, work: moving, done: submitted};
     });
-    const done = submit(this.#engine, {
-      put,
-      drains,
-      moved: [{table: table.oid, positions: moved}],
-      doneIntents: partitions.map(({id}) => id),
-    });
-    commits.flush();
     await done;
     failpoint('flush-after-publish');
-    this.#startDrain(table, drains);
+    this.#drainer.start(image, work);
     return {
-      rows,
+      rows: places.reduce((rows, {count}) => rows + count, 0),
       segments: put.length,
       bytes: put.reduce((bytes, entry) => bytes + entry.meta.bytes, 0),
     };
   }
 
-  #entryOf(
-    table: TableStorage,
-    image: HotImage,
-    partition: Partition,
-    meta: SegmentMeta,
-    columns: readonly SegmentColumn[],
-    seq: number,
-  ) {
-    const {id, owner, path, positions} = partition;
-    const dead: number[] = [];
-    const keep = new Set<number>();
-    const movedPositions: number[] = [];
-    const rids: number[] = [];
-    /** Moved slots by chunk. */
-    const moved = new Map<number, Uint8Array>();
-    for (let i = 0; i < positions.length; i++) {
-      const position = positions[i]!;
-      const chunk = image.chunkOf(position)!;
-      const slot = image.slotOf(position);
-      const rid = Number(chunk.rids[slot]!);
-      if (chunk.end[slot]! !== Infinity) {
-        dead.push(i);
-      } else if (this.#isBusy(table, image, rid)) {
-        dead.push(i);
-      } else {
-        movedPositions.push(position);
-        let marks = moved.get(chunk.index);
-        if (marks === undefined) moved.set(chunk.index, (marks = new Uint8Array(1024)));
-        marks[slot] = 1;
-        rids.push(rid);
-      }
-    }
-    // Every other row that is old enough stays hot: those that are busy now, and those that were when the flush began.
-    for (const chunk of image.owners.get(owner)?.chunks ?? []) {
-      const marks = moved.get(chunk.index);
-      for (let slot = 0; slot < chunk.count; slot++) {
-        if (chunk.end[slot] !== Infinity || chunk.begin[slot]! > seq || marks?.[slot] === 1)
-          continue;
-        keep.add(Number(chunk.rids[slot]!));
-      }
-    }
-    const entry: SegmentEntry = {
-      id,
-      table: table.oid,
-      owner,
-      path,
-      meta,
-      schema: columns,
-      createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
-      constantSeq: null,
-      sortedBy: sortAttnums(table),
-      deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
-      file: {segment: null},
+  /** Rows that open transactions changed or hold for a change stay hot. */
+  #keepBusy(table: TableStorage, image: HotImage, places: readonly FlushPlaces[]): void {
+    const byOwner = new Map(places.map(partition => [partition.owner, partition]));
+    const keep = (rid: number): void => {
+      const position = image.newestOf(rid);
+      if (position !== undefined) byOwner.get(image.chunkOf(position)!.owner)?.keep(position);
     };
-    return {
-      entry,
-      drain: {id, table: table.oid, owner, seq, keep, rids} satisfies Drain,
-      movedPositions,
-    };
+    for (const writer of image.writers) for (const rid of writer.changedRids()) keep(rid);
+    for (const rid of this.#engine.locks.rowsOf(table.oid).changing()) keep(rid);
   }
+}
 
-  #startDrain(table: TableStorage, drains: readonly Drain[]): void {
-    const running = this.#drain(table, drains).catch((error: unknown) => {
-      this.#engine.logger.warn(`deleting flushed rows of table "${table.name}": ${String(error)}`);
-    });
-    this.#drains.add(running);
-    void running.then(() => this.#drains.delete(running));
-  }
-
-  /** Deletes the hot copies in slices of about a millisecond; what is left at a stop is deleted at the next start. */
-  async #drain(table: TableStorage, drains: readonly Drain[]): Promise<void> {
-    const {db, hot} = this.#engine;
-    const finish = db.prepare('DELETE FROM drains WHERE id = ?');
-    const work = drains.flatMap(drain => drain.rids.map(rid => ({rid, seq: drain.seq})));
-    for (let from = 0; from < work.length; from += DRAIN_SLICE) {
-      await new Promise(resolve => setImmediate(resolve));
-      if (this.#isClosing || !db.open || !hot.has(table.oid)) return;
-      hot.loadedImage(table.oid)?.vacuum(this.#engine.snapshots.oldest(), DRAIN_SLICE * 2);
-      db.exec('BEGIN IMMEDIATE');
-      try {
-        const end = Math.min(work.length, from + DRAIN_SLICE);
-        for (const generation of hot.state(table.oid).generations) {
-          for (let i = from; i < end; i++) generation.drain(work[i]!.rid, work[i]!.seq);
-        }
-        db.exec('COMMIT');
-      } catch (error) {
-        if (db.inTransaction) db.exec('ROLLBACK');
-        throw error;
-      }
-    }
-    for (const drain of drains) {
-      finish.run(BigInt(drain.id));
-      hot.drains.splice(hot.drains.indexOf(drain), 1);
-    }
-  }
+function entryOf(
+  table: TableStorage,
+  {id, owner, path}: Partition,
+  meta: SegmentMeta,
+  columns: readonly SegmentColumn[],
+  dead: readonly number[],
+): SegmentEntry {
+  return {
+    id,
+    table: table.oid,
+    owner,
+    path,
+    meta,
+    schema: columns,
+    createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
+    constantSeq: null,
+    sortedBy: sortAttnums(table),
+    deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
+    file: {segment: null},
+  };
 }
 
 /** Rows of positions as columns of the segment: rid, seq, then the table's columns. */

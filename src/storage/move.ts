@@ -7,9 +7,10 @@ import {submit} from './tx/submit.ts';
 
 /** Segments of a table that do not lie in its storage. */
 export function misplaced(engine: Engine, table: TableStorage): readonly SegmentEntry[] {
+  const newest = engine.resolveTable(table.oid) ?? table;
   return engine.cold.manifest
     .segments(table.oid, null)
-    .filter(entry => !engine.places.isPlaced(table, entry.path));
+    .filter(entry => !engine.places.isPlaced(newest, entry.path));
 }
 
 /**
@@ -64,20 +65,23 @@ async function moveOne(
     await engine.segments.copy(entry.path, path, entry.meta, signal);
     failpoint('move-after-copy');
     signal?.throwIfAborted();
-    await engine.commits.settle();
-    const now = newest();
-    if (now?.path !== entry.path) {
+    const published = await engine.commits.exclusive(() => {
+      const now = newest();
+      if (now?.path !== entry.path) return null;
+      const done = submit(engine, {
+        put: [{...now, path, file: {segment: null}}],
+        left: [entry.path],
+        doneIntents: [id],
+      });
+      engine.commits.flush();
+      return {done};
+    });
+    if (published === null) {
       engine.garbage.discard(path);
       await submit(engine, {doneIntents: [id]});
       return false;
     }
-    const done = submit(engine, {
-      put: [{...now, path, file: {segment: null}}],
-      left: [entry.path],
-      doneIntents: [id],
-    });
-    engine.commits.flush();
-    await done;
+    await published.done;
     failpoint('move-after-publish');
     return true;
   } catch (error) {

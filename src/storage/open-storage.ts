@@ -119,6 +119,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
       counters,
       listeners,
       logger,
+      sliceMs: settings.sliceMs,
       now: () => BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
       afterGroup: rows => {
         checkpointer.afterGroup(rows);

@@ -12,6 +12,10 @@ export interface StorageSettings {
   readonly bulkRows: number;
   /** Hot rows of an owner from which the first ones in the order of an index are read through a sorted index. */
   readonly orderedRows: number;
+  /** Rows of usual size from which a commit is applied in slices. */
+  readonly largeCommitRows: number;
+  /** Milliseconds after which work in slices lets others have their turn. */
+  readonly sliceMs: number;
   /** Rows of one row group of a segment. */
   readonly rowGroupRows: number;
   /** Directory below which segment files lie; null = `segments` in the data directory. */
@@ -30,6 +34,8 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   logRetentionCommits: 1_000_000,
   bulkRows: 200_000,
   orderedRows: 500,
+  largeCommitRows: 1000,
+  sliceMs: 4,
   rowGroupRows: 65_536,
   segmentDirectory: null,
   maxSegmentsPerPartition: 12,

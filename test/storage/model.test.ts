@@ -85,6 +85,9 @@ class Life {
       orderedRows: 0,
       rowGroupRows: 64,
       checkpointBytes: 100_000,
+      // Some commits go in slices that end at every look at the clock.
+      largeCommitRows: this.#random(2) * 3,
+      sliceMs: 0,
     });
   }
 

@@ -82,6 +82,26 @@ t.test("3: killed before and after SQLite's COMMIT: nothing, or the whole commit
   }
 });
 
+t.test('3: killed while a large commit is applied in slices: nothing, or all of it', async test => {
+  for (const point of [
+    'large-in-rows',
+    'large-before-end',
+    'large-after-commit',
+    'large-in-memory',
+  ]) {
+    const directory = temporaryDirectory();
+    await crash([directory.path, point], Infinity);
+    const made = table(20000);
+    const storage = open(directory.path, [made]);
+    const isWhole = point === 'large-after-commit' || point === 'large-in-memory';
+    const rows = await contents(storage, made);
+    test.equal(rows.length, isWhole ? 5000 : 3000, point);
+    test.equal(rows.filter(row => row[1] === -1).length, isWhole ? 1500 : 0);
+    await storage.close();
+    directory.remove();
+  }
+});
+
 t.test(
   '5.3: killed during a flush: every row once, no file that the manifest does not know',
   async test => {

@@ -21,7 +21,8 @@ export async function purgeLog(engine: Engine, owner: number): Promise<number> {
   let purged = 0;
   for (;;) {
     await nextTurn();
-    await commits.settle();
+    do await commits.settle();
+    while (db.inTransaction);
     const rows = scan.all(after, BigInt(PARTS_PER_TURN)) as [bigint, bigint, bigint][];
     if (rows.length === 0) return purged;
     let changes = 0;

@@ -24,6 +24,8 @@ export interface TableWriter {
   readonly ownKeys: readonly KeyMap[];
   /** The newest own version of a row: null = deleted, undefined = untouched. */
   current(rid: number): readonly Datum[] | null | undefined;
+  /** Rids of rows that existed before and that it changed or deleted. */
+  changedRids(): Iterable<number>;
   /** Follows cold rows that compaction moved: old location -> new location. */
   relocateAll(places: ReadonlyMap<number, number>): void;
 }
@@ -38,6 +40,15 @@ export interface OwnerRows {
   lastChangeSeq: number;
 }
 
+/** Versions of one chunk that a flush moves to a segment. */
+export interface MovedRows {
+  readonly chunk: ImageChunk;
+  /** By slot: 1 + the row's position in the segment, 0 = it stays. */
+  readonly places: Int32Array;
+  /** Number of rows that move. */
+  readonly count: number;
+}
+
 /**
  * The hot rows of a table in memory: column chunks per owner, begin and end seq per version, key ->
  * position maps, rid -> position of the newest version.
@@ -50,7 +61,7 @@ export class HotImage {
   columns: ImageColumn[];
   readonly chunks: (ImageChunk | null)[] = [];
   readonly owners = new Map<number, OwnerRows>();
-  /** Newest live version per row. */
+  /** Newest version per row; dead where a flush moved it and `forgetMoved` has not come by. */
   readonly byRid = new Map<number, number>();
   keyMaps: KeyMap[] = [];
   readonly #sorted = new Map<number, SortedIndex>();
@@ -135,8 +146,43 @@ export class HotImage {
 
   /** Ends every live version (TRUNCATE, DROP). */
   endAll(seq: number): void {
-    for (const position of [...this.byRid.values()]) this.end(position, seq);
+    for (const position of this.byRid.values()) if (this.#isLive(position)) this.end(position, seq);
     if (seq > this.lastChangeSeq) this.lastChangeSeq = seq;
+  }
+
+  /**
+   * Ends at `seq` the versions that now lie in a segment; chunk by chunk, so that a million of them take milliseconds. The caller calls
+   * `forgetMoved` for them later, in slices.
+   */
+  endMoved(moved: readonly MovedRows[], seq: number): void {
+    for (const {chunk, places, count} of moved) {
+      const {end} = chunk;
+      for (let slot = 0; slot < places.length; slot++) if (places[slot]! > 0) end[slot] = seq;
+      chunk.ended += count;
+      const rows = this.owners.get(chunk.owner)!;
+      rows.live -= count;
+      this.liveRows -= count;
+      this.#changed(rows, seq);
+    }
+  }
+
+  /** Gives up a version that `endMoved` ended: its slot may be used again once nobody sees it. */
+  forgetMoved(position: number): void {
+    const chunk = this.chunks[position >> CHUNK_SHIFT]!;
+    const rid = Number(chunk.rids[position & SLOT_MASK]!);
+    if (this.byRid.get(rid) === position) this.byRid.delete(rid);
+    this.#ended.push(position);
+  }
+
+  /** Position of the newest version of a row while it lives here. */
+  newestOf(rid: number): number | undefined {
+    const position = this.byRid.get(rid);
+    if (position === undefined) return undefined;
+    return this.#isLive(position) ? position : undefined;
+  }
+
+  #isLive(position: number): boolean {
+    return this.chunks[position >> CHUNK_SHIFT]!.end[position & SLOT_MASK]! === Infinity;
   }
 
   /** The version of a key that a snapshot sees, or -1. */

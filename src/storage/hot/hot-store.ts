@@ -19,8 +19,6 @@ export interface Drain {
   readonly seq: number;
   /** Rids that stay hot although they are old enough. */
   readonly keep: ReadonlySet<number>;
-  /** Rids to delete. */
-  readonly rids: readonly number[];
 }
 
 /** What storage holds of one table's hot side. */

@@ -72,12 +72,16 @@ export class TableLogReader implements LogReader {
     const {db} = this.#engine;
     const ownerFilter = this.#owner === null ? '' : ' AND owner = ?';
     const statement = db
-      .prepare(`SELECT id, owner, data FROM log WHERE tbl = ?${ownerFilter} AND id > ? ORDER BY id`)
+      .prepare(
+        `SELECT id, owner, data FROM log WHERE tbl = ?${ownerFilter} AND id > ? AND id < ? ORDER BY id`,
+      )
       .raw();
+    // What a large commit has written so far is not committed.
+    const to = BigInt(this.#engine.snapshots.current.number + 1) << LOG_PART_BITS;
     const args =
       this.#owner === null
-        ? [BigInt(this.#table.oid), from]
-        : [BigInt(this.#table.oid), BigInt(this.#owner), from];
+        ? [BigInt(this.#table.oid), from, to]
+        : [BigInt(this.#table.oid), BigInt(this.#owner), from, to];
     const parts: StoredPart[] = [];
     let commits = 0;
     let last = -1;

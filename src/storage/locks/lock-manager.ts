@@ -14,6 +14,9 @@ import {ROW_MODES, TABLE_MODES} from './lock-modes.ts';
 import {LockOwner} from './lock-owner.ts';
 import {RowLocks} from './row-locks.ts';
 
+/** Row locks of one owner that are not given back one by one. */
+const MANY_ROWS = 1000;
+
 /**
  * All locks of the process: rows by rid, tables, advisory keys. Unique keys are guarded by the
  * write-sets themselves and waits for their transactions.
@@ -168,6 +171,10 @@ export class LockManager {
   /** Releases row locks taken since the journal had `mark` entries. */
   releaseRows(owner: LockOwner, mark: number): void {
     const {rowSpaces, rowRids, rowBefore} = owner;
+    if (mark === 0 && rowRids.length > MANY_ROWS) {
+      for (const space of new Set(rowSpaces)) space.releaseOwner(owner);
+      rowRids.length = 0;
+    }
     for (let i = rowRids.length - 1; i >= mark; i--)
       rowSpaces[i]!.release(rowRids[i]!, owner, rowBefore[i]!);
     rowSpaces.length = mark;

@@ -53,6 +53,7 @@ export interface WaitTarget {
 export interface RowSpace {
   readonly hasWaiters: boolean;
   release(rid: number, owner: LockHolder, before: number): void;
+  releaseOwner(owner: LockHolder): void;
 }
 
 /** A table or advisory lock, as far as a journal needs it. */

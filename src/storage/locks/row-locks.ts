@@ -72,6 +72,23 @@ export class RowLocks implements RowSpace {
     if (this.#queues.size > 0) this.wakeQueue(rid);
   }
 
+  /** Gives back all locks of an owner that holds many of them. */
+  releaseOwner(owner: LockHolder): void {
+    let isAlone = true;
+    for (const held of this.#held.values()) {
+      if (held instanceof RowHolds || held.owner !== owner) {
+        isAlone = false;
+        break;
+      }
+    }
+    if (isAlone) this.#held.clear();
+    for (const [rid, held] of this.#held) {
+      if (held instanceof RowHolds) this.release(rid, owner, 0);
+      else if (held.owner === owner) this.#held.delete(rid);
+    }
+    for (const rid of [...this.#queues.keys()]) this.wakeQueue(rid);
+  }
+
   /** Grants to waiters from the head of a queue as long as they fit. */
   wakeQueue(rid: number): void {
     const queue = this.#queues.get(rid);
@@ -109,6 +126,11 @@ export class RowLocks implements RowSpace {
     if (held === undefined) return false;
     if (held instanceof RowHolds) return held.holds.some(hold => hold.mode >= 3);
     return held.mode >= 3;
+  }
+
+  /** Rids of rows that somebody holds in a mode that changes them. */
+  *changing(): Iterable<number> {
+    for (const rid of this.#held.keys()) if (this.isLockedForChange(rid)) yield rid;
   }
 
   get hasWaiters(): boolean {

@@ -14,10 +14,12 @@ import {
   writeOptions,
 } from '../segment-plan.ts';
 import {sortInSlices} from '../sliced-sort.ts';
+import {type Pace, runInTurns, type Slices} from '../slices.ts';
 import {submit} from './submit.ts';
 import type {TableWrites} from './write-set.ts';
 
 const SOURCE_ROWS = 4096;
+const ROWS_PER_LOOK = 256;
 const PG_EPOCH_MS = 946_684_800_000;
 
 /** New rows of one owner that a large transaction wrote to a segment before its commit. */
@@ -33,14 +35,22 @@ export interface BulkSegment {
  * The tables and owners of a transaction whose new rows are so many that they go to segments instead
  * of the hot side.
  */
-export function bulkInserts(
+export async function bulkInserts(
   engine: Engine,
   writes: TableWrites,
-): ReadonlyMap<number, readonly number[]> {
-  const found = new Map<number, number[]>();
+): Promise<ReadonlyMap<number, readonly number[]>> {
   if (writes.insertRids.length < engine.settings.bulkRows || isMemoryOnly(writes.table))
-    return found;
+    return new Map();
+  const found = await runInTurns(pace => insertsByOwner(writes, pace));
+  for (const [owner, list] of found)
+    if (list.length < engine.settings.bulkRows) found.delete(owner);
+  return found;
+}
+
+function* insertsByOwner(writes: TableWrites, pace: Pace): Slices<Map<number, number[]>> {
+  const found = new Map<number, number[]>();
   for (let i = 0; i < writes.insertRids.length; i++) {
+    if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
     const row = writes.current(writes.insertRids[i]!);
     if (row === null || row === undefined) continue;
     const owner = writes.insertOwners[i]!;
@@ -48,8 +58,6 @@ export function bulkInserts(
     if (list === undefined) found.set(owner, [i]);
     else list.push(i);
   }
-  for (const [owner, list] of found)
-    if (list.length < engine.settings.bulkRows) found.delete(owner);
   return found;
 }
 

@@ -1,44 +1,28 @@
 // Hot path: every commit passes here.
 import type Database from 'better-sqlite3';
-import type {Bindable, Statement} from 'better-sqlite3';
+import type {Statement} from 'better-sqlite3';
 import {internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Seq} from '../../common/ids.ts';
-import type {Datum} from '../../types/contract.ts';
-import type {ChangePart, CommitEvent} from '../contract.ts';
+import type {CommitEvent} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
-import {LOG_PART_BITS} from '../hot/schema.ts';
-import {
-  FLAG_BULK,
-  FLAG_JSON,
-  FLAG_TRUNCATE,
-  LOG_PART_BYTES,
-  LogPartWriter,
-} from '../hot/change-log.ts';
 import type {Durability} from '../hot/durability.ts';
-import {type HotStore, isMemoryOnly} from '../hot/hot-store.ts';
-import type {HotTable} from '../hot/hot-table.ts';
+import type {HotStore} from '../hot/hot-store.ts';
 import type {Manifest} from '../manifest.ts';
 import type {StorageLogger} from '../settings.ts';
-import {applyToMemory} from './apply-memory.ts';
-import {type CommitUnit, type FinalChange, partsOf, type TableChanges} from './commit-unit.ts';
-import {logJson} from './log-json.ts';
-import {ManifestWriter} from './manifest-writer.ts';
-import {ShapeRecorder} from './shape-recorder.ts';
+import {type Pace, runInTurns, type Slices} from '../slices.ts';
+import {applyInSlices, applyToMemory} from './apply-memory.ts';
+import {type CommitUnit, partsInSlices, partsOf} from './commit-unit.ts';
 import type {SnapshotRegistry} from './snapshot.ts';
+import {isMemoryUnit, type Member, UnitWriter} from './unit-writer.ts';
 
 const RID_RESERVE = 1 << 20;
 /** Commits that do not wait for more company. */
 const LARGE_GROUP = 32;
 const SEQ_RESERVE = 100_000;
-
-/** A unit on its way through the group. */
-interface Member {
-  readonly unit: CommitUnit;
-  seq: number;
-  timestamp: bigint;
-  parts: ChangePart[];
-}
+/** SQLite's page cache in KB: always, and for a large commit. */
+const CACHE = 'PRAGMA cache_size = -65536';
+const LARGE_CACHE = 'PRAGMA cache_size = -4096';
 
 /** Counters that commits make durable. */
 export interface Counters {
@@ -62,6 +46,8 @@ export interface CommitContext {
   readonly counters: Counters;
   readonly listeners: Set<(event: CommitEvent) => void>;
   readonly logger: StorageLogger;
+  /** Milliseconds of a slice of a large commit. */
+  readonly sliceMs: number;
   /** Microseconds since 2000-01-01. */
   now(): bigint;
   /** Called after a group was applied, with the number of rows it wrote. */
@@ -70,50 +56,39 @@ export interface CommitContext {
 
 /**
  * Collects commits of one turn of the event loop and applies them in one SQLite transaction; memory
- * changes only after SQLite's COMMIT.
+ * changes only after SQLite's COMMIT. A large commit is applied alone and in slices: others wait for its end, reads do not.
  */
 export class CommitQueue {
   readonly #context: CommitContext;
-  readonly #log = new LogPartWriter();
-  readonly #putLog: Statement;
+  readonly #writer: UnitWriter;
   readonly #putMeta: Statement;
-  readonly #putCatalog: Statement;
-  readonly #deleteCatalog: Statement;
-  readonly #putSequence: Statement;
-  readonly #deleteSequence: Statement;
-  readonly #shapes: ShapeRecorder;
   readonly #begin: Statement;
   readonly #commit: Statement;
-  readonly #manifestWriter: ManifestWriter;
   #waiting: Member[] = [];
   #isScheduled = false;
   readonly #endOfTurn = (): void => {
     this.#isScheduled = false;
     this.flush();
   };
-  #isHeld = false;
-  #releaseWaits: (() => void)[] = [];
+  /** A checkpoint's last pass runs. */
+  #isPaused = false;
+  /** A group is applied in this turn. */
   #isFlushing = false;
+  /** A large commit is applied in slices. */
+  #isInSlices = false;
+  #releaseWaits: (() => void)[] = [];
   #lastSeq: number;
   #workManifest: Manifest;
-  /** Generations created by the running group: known to the hot store once it is committed. */
-  #created: HotTable[] = [];
 
   constructor(context: CommitContext, lastSeq: number) {
     this.#context = context;
     this.#lastSeq = lastSeq;
     this.#workManifest = context.snapshots.current.manifest;
-    const {db} = context;
+    const {db, hot} = context;
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
-    this.#putLog = db.prepare('INSERT INTO log(id, tbl, owner, data) VALUES (?, ?, ?, ?)');
     this.#putMeta = db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)');
-    this.#putCatalog = db.prepare('INSERT OR REPLACE INTO catalog(key, json) VALUES (?, ?)');
-    this.#deleteCatalog = db.prepare('DELETE FROM catalog WHERE key = ?');
-    this.#putSequence = db.prepare('INSERT OR REPLACE INTO sequences(oid, state) VALUES (?, ?)');
-    this.#deleteSequence = db.prepare('DELETE FROM sequences WHERE oid = ?');
-    this.#manifestWriter = new ManifestWriter(db);
-    this.#shapes = new ShapeRecorder(db);
+    this.#writer = new UnitWriter(db, hot, context.counters);
   }
 
   get lastSeq(): number {
@@ -140,42 +115,70 @@ export class CommitQueue {
 
   /** Whether commits cannot be applied now. */
   get isHeld(): boolean {
-    return this.#isHeld || this.#isFlushing;
+    return this.#isPaused || this.#isFlushing || this.#isInSlices;
   }
 
   /** While held, commits wait: the last pass of a checkpoint. */
   hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    if (isHeld) return;
+    this.#isPaused = isHeld;
+    this.#resume();
+  }
+
+  /** Applies what waits and resolves once commits are not held and none waits. */
+  settle(): Promise<void> {
+    return this.exclusive(() => {});
+  }
+
+  /**
+   * Applies what waits, then calls `work` with nothing waiting or under way: what it enqueues comes next, and
+   * what it sees is the newest state.
+   */
+  async exclusive<T>(work: () => T): Promise<T> {
+    for (;;) {
+      this.flush();
+      if (!this.isHeld) return work();
+      await new Promise<void>(resolve => this.#releaseWaits.push(resolve));
+    }
+  }
+
+  /** Applies all waiting commits now, up to the first large one, whose slices then begin. */
+  flush(): void {
+    if (this.#waiting.length === 0 || this.isHeld) return;
+    const all = this.#waiting;
+    const large = all.findIndex(({unit}) => unit.prepare !== undefined);
+    const group = large === -1 ? all : all.slice(0, large);
+    this.#waiting = large === -1 ? [] : all.slice(large + 1);
+    if (group.length > 0) {
+      this.#isFlushing = true;
+      try {
+        this.#flushGroup(group);
+      } finally {
+        this.#isFlushing = false;
+      }
+    }
+    if (large !== -1) this.#startLarge(all[large]!);
+  }
+
+  #startLarge(member: Member): void {
+    this.#isInSlices = true;
+    void runInTurns(pace => this.#runLarge(member, pace), this.#context.sliceMs)
+      .catch((error: unknown) => {
+        // SQLite has the commit, memory has a part of it: only a restart makes them agree.
+        this.#context.logger.error(`a commit could not be published: ${stackOf(error)}`);
+        process.exit(1);
+      })
+      .then(() => this.#resume());
+  }
+
+  #resume(): void {
+    if (this.isHeld) return;
     this.flush();
     const waiting = this.#releaseWaits;
     this.#releaseWaits = [];
     for (const resolve of waiting) resolve();
   }
 
-  /**
-   * Applies what waits, so that the caller's next `enqueue` and `flush` come next; resolves once
-   * commits are not held.
-   */
-  async settle(): Promise<void> {
-    while (this.#isHeld) await new Promise<void>(resolve => this.#releaseWaits.push(resolve));
-    this.flush();
-  }
-
-  /** Applies all waiting commits now. */
-  flush(): void {
-    if (this.#waiting.length === 0 || this.#isHeld || this.#isFlushing) return;
-    this.#isFlushing = true;
-    try {
-      this.#flushGroup();
-    } finally {
-      this.#isFlushing = false;
-    }
-  }
-
-  #flushGroup(): void {
-    const group = this.#waiting;
-    this.#waiting = [];
+  #flushGroup(group: readonly Member[]): void {
     let applied: readonly Member[] = group;
     const failure = this.#tryApply(group);
     if (failure !== null) {
@@ -191,15 +194,16 @@ export class CommitQueue {
       });
       if (applied.length === 0) return;
     }
+    const {hot, snapshots} = this.#context;
+    this.#publishCreated();
+    const oldest = snapshots.oldest();
+    for (const {unit, seq} of applied) applyToMemory(hot, unit, seq, oldest);
     this.#publish(applied);
   }
 
   /** Runs members in one SQLite transaction; an error leaves nothing of them. */
   #tryApply(members: readonly Member[]): Error | null {
-    const {db} = this.#context;
-    const firstSeq = this.#lastSeq;
-    const manifest = this.#workManifest;
-    const createdBefore = this.#created.length;
+    const undo = this.#mark();
     try {
       const isMemory = members.every(member => isMemoryUnit(member.unit));
       if (isMemory && this.#lastSeq + members.length <= this.#context.counters.storedSeq) {
@@ -210,24 +214,89 @@ export class CommitQueue {
       if (isMemory) this.#reserveSeqs(members.length);
       for (const member of members) {
         this.#sequence(member);
-        this.#applyUnit(member);
+        // A commit that leaves nothing in the log at the end of a group needs its seq reserved.
+        if (isMemoryUnit(member.unit) && member.seq > this.#context.counters.storedSeq)
+          this.#reserveSeqs(0);
+        this.#workManifest = this.#writer.write(member, this.#workManifest);
       }
-      this.#storeCounters();
-      failpoint('before-sqlite-commit');
-      this.#commit.run();
-      failpoint('after-sqlite-commit');
+      this.#endTransaction();
       return null;
     } catch (error) {
-      if (db.inTransaction) db.exec('ROLLBACK');
-      this.#lastSeq = firstSeq;
-      this.#workManifest = manifest;
-      this.#created.length = createdBefore;
-      this.#context.counters.storedOid = 0;
-      this.#context.counters.storedRid = 0;
-      this.#context.counters.storedSegment = 0;
-      this.#context.counters.storedSeq = 0;
+      undo();
       return asPgError(error);
     }
+  }
+
+  /**
+   * A large commit: what it reads of the state, its rows in SQLite, then in memory, where nobody sees them before the
+   * snapshot that `#publish` makes.
+   */
+  *#runLarge(member: Member, pace: Pace): Slices {
+    const {unit} = member;
+    const failure = yield* this.#tryApplyLarge(member, pace);
+    if (failure !== null) {
+      this.#isInSlices = false;
+      unit.failed(failure);
+      return;
+    }
+    this.#publishCreated();
+    const {hot, snapshots} = this.#context;
+    yield* applyInSlices(hot, unit, member.seq, () => snapshots.oldest(), pace);
+    // Whoever goes on in the turn of the publication finds the queue free.
+    this.#isInSlices = false;
+    this.#isFlushing = true;
+    this.#publish([member]);
+    this.#isFlushing = false;
+  }
+
+  *#tryApplyLarge(member: Member, pace: Pace): Slices<Error | null> {
+    const {db} = this.#context;
+    const undo = this.#mark();
+    try {
+      yield* member.unit.prepare!(pace);
+      // With a small cache pages go to the WAL as they fill, not all in the turn of the COMMIT.
+      db.exec(LARGE_CACHE);
+      this.#begin.run();
+      member.seq = ++this.#lastSeq;
+      member.timestamp = this.#context.now();
+      member.parts = yield* partsInSlices(member.unit.tables, pace);
+      if (isMemoryUnit(member.unit)) this.#reserveSeqs(0);
+      this.#workManifest = yield* this.#writer.writeInSlices(member, this.#workManifest, pace);
+      failpoint('large-before-end');
+      this.#endTransaction();
+      failpoint('large-after-commit');
+      return null;
+    } catch (error) {
+      undo();
+      return asPgError(error);
+    } finally {
+      db.exec(CACHE);
+    }
+  }
+
+  /** Puts back what a failed transaction changed. */
+  #mark(): () => void {
+    const {db, counters} = this.#context;
+    const lastSeq = this.#lastSeq;
+    const manifest = this.#workManifest;
+    const created = this.#writer.created.length;
+    return () => {
+      if (db.inTransaction) db.exec('ROLLBACK');
+      this.#lastSeq = lastSeq;
+      this.#workManifest = manifest;
+      this.#writer.created.length = created;
+      counters.storedOid = 0;
+      counters.storedRid = 0;
+      counters.storedSegment = 0;
+      counters.storedSeq = 0;
+    };
+  }
+
+  #endTransaction(): void {
+    this.#storeCounters();
+    failpoint('before-sqlite-commit');
+    this.#commit.run();
+    failpoint('after-sqlite-commit');
   }
 
   #sequence(member: Member): void {
@@ -241,134 +310,6 @@ export class CommitQueue {
     const reserved = this.#lastSeq + count + SEQ_RESERVE;
     this.#context.counters.storedSeq = reserved;
     this.#putMeta.run('last_seq', reserved);
-  }
-
-  #applyUnit(member: Member): void {
-    const {unit, seq} = member;
-    let part = 0n;
-    const putPart = (table: number, owner: number): void => {
-      const id = (BigInt(seq) << LOG_PART_BITS) | part++;
-      this.#putLog.run(id, BigInt(table), BigInt(owner), this.#log.finish());
-    };
-    // A commit that leaves nothing in the log at the end of a group needs its seq reserved.
-    if (isMemoryUnit(unit) && seq > this.#context.counters.storedSeq) this.#reserveSeqs(0);
-    for (const effect of unit.ddl) {
-      this.#applyDdl(effect);
-      this.#shapes.record(effect, seq, member.timestamp);
-    }
-    for (const [oid, json] of unit.sequences) {
-      if (json === null) this.#deleteSequence.run(BigInt(oid));
-      else this.#putSequence.run(BigInt(oid), json);
-    }
-    const locations: number[] = [];
-    for (const tableChanges of unit.tables) {
-      if (!isMemoryOnly(tableChanges.table)) this.#applyRows(tableChanges, seq, locations);
-    }
-    this.#workManifest = this.#manifestWriter.apply(this.#workManifest, unit, locations, seq);
-    if (
-      unit.ddl.length > 0 ||
-      unit.sequences.length > 0 ||
-      unit.manifest !== null ||
-      unit.bulk.length > 0
-    ) {
-      this.#log.begin(FLAG_JSON, 0, member.timestamp);
-      this.#log.json(logJson(unit, this.#context.counters));
-      putPart(0, 0);
-    }
-    for (const {entry, part} of unit.bulk) {
-      this.#log.begin(FLAG_BULK, part.table.schemaVersion, member.timestamp);
-      this.#log.json(JSON.stringify({segment: entry.id, rows: entry.meta.rows}));
-      putPart(part.table.oid, part.owner);
-    }
-    for (const changePart of member.parts) {
-      if (!isMemoryOnly(changePart.table)) this.#logPart(changePart, member.timestamp, putPart);
-    }
-  }
-
-  #applyDdl(effect: CommitUnit['ddl'][number]): void {
-    const {hot} = this.#context;
-    switch (effect.kind) {
-      case 'catalog':
-        if (effect.json === null) this.#deleteCatalog.run(effect.key);
-        else this.#putCatalog.run(effect.key, effect.json);
-        return;
-      case 'createTable':
-        if (!isMemoryOnly(effect.table)) this.#created.push(hot.createGeneration(effect.table));
-        return;
-      case 'alterTable':
-        if (
-          !isMemoryOnly(effect.after) &&
-          effect.after.schemaVersion !== effect.before.schemaVersion
-        ) {
-          this.#created.push(hot.createGeneration(effect.after));
-        }
-        return;
-      case 'dropTable':
-        hot.dropGenerations(
-          effect.table.oid,
-          this.#created.filter(created => created.generation.table === effect.table.oid),
-        );
-        return;
-      default:
-    }
-  }
-
-  #applyRows({table, isTruncate, changes}: TableChanges, seq: number, locations: number[]): void {
-    const generations = this.#generationsOf(table.oid);
-    if (isTruncate) for (const generation of generations) generation.clear();
-    if (changes.length === 0) return;
-    const newest = generations[generations.length - 1]!;
-    const {columns} = table;
-    const values: Bindable[] = new Array<Bindable>(columns.length + 3).fill(null);
-    values[1] = BigInt(seq);
-    for (let i = 0; i < changes.length; i++) {
-      const change = changes[i]!;
-      if (change.location > 0) locations.push(change.location);
-      if (generations.length > 1 || change.newRow === null) {
-        const rid = Number(change.rid);
-        if (change.location === 0 && change.op !== 'insert') {
-          for (const generation of generations)
-            if (generation !== newest || change.newRow === null) generation.delete(rid);
-        }
-      }
-      if (change.newRow === null) continue;
-      values[0] = change.rid;
-      values[2] = BigInt(change.owner);
-      fillValues(table, change.newRow, values);
-      newest.put(values);
-    }
-  }
-
-  #generationsOf(oid: number): HotTable[] {
-    const known = this.#context.hot.state(oid).generations;
-    if (this.#created.length === 0) return known;
-    return [...known, ...this.#created.filter(hot => hot.generation.table === oid)];
-  }
-
-  #logPart(
-    part: ChangePart,
-    timestamp: bigint,
-    putPart: (table: number, owner: number) => void,
-  ): void {
-    const log = this.#log;
-    const {table} = part;
-    const types = table.columns.map(column => column.type);
-    const begin = (): void =>
-      log.begin(part.isTruncate ? FLAG_TRUNCATE : 0, table.schemaVersion, timestamp);
-    const values: Bindable[] = new Array<Bindable>(table.columns.length + 3).fill(null);
-    begin();
-    for (const change of part.changes as readonly FinalChange[]) {
-      if (log.length > LOG_PART_BYTES - 1024 && log.count > 0) {
-        putPart(table.oid, part.owner);
-        begin();
-      }
-      const rid = Number(change.rid);
-      fillValues(table, change.newRow ?? change.oldRow!, values);
-      if (change.op === 'insert') log.insert(rid, values, 3);
-      else if (change.op === 'delete') log.delete(rid, values, 3);
-      else log.update(rid, values, 3, types, change.oldRow!, change.newRow!);
-    }
-    putPart(table.oid, part.owner);
   }
 
   #storeCounters(): void {
@@ -387,14 +328,17 @@ export class CommitQueue {
     }
   }
 
-  /** Memory, snapshots and listeners after SQLite's COMMIT. */
+  /** Generations that a commit made exist now. */
+  #publishCreated(): void {
+    const {created} = this.#writer;
+    this.#writer.created = [];
+    for (const table of created)
+      this.#context.hot.state(table.generation.table).generations.push(table);
+  }
+
+  /** Snapshots and listeners, once SQLite and memory have the commits. */
   #publish(members: readonly Member[]): void {
-    const {hot, snapshots, durability, listeners} = this.#context;
-    const created = this.#created;
-    this.#created = [];
-    for (const table of created) hot.state(table.generation.table).generations.push(table);
-    const oldest = snapshots.oldest();
-    for (const {unit, seq} of members) applyToMemory(hot, unit, seq, oldest);
+    const {snapshots, durability, listeners} = this.#context;
     const snapshot = snapshots.advance(this.#lastSeq, this.#workManifest);
     durability.request(snapshot);
     let rows = 0;
@@ -421,19 +365,9 @@ export class CommitQueue {
       try {
         listener(event);
       } catch (error) {
-        this.#context.logger.error(
-          `a commit listener failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-        );
+        this.#context.logger.error(`a commit listener failed: ${stackOf(error)}`);
       }
     }
-  }
-}
-
-function fillValues(table: TableChanges['table'], row: readonly Datum[], values: Bindable[]): void {
-  const {columns} = table;
-  for (let i = 0; i < columns.length; i++) {
-    const value = row[i]!;
-    values[i + 3] = value === null ? null : (columns[i]!.type.toSqlite(value) as Bindable);
   }
 }
 
@@ -450,15 +384,6 @@ function asPgError(error: unknown): Error {
   return error instanceof Error ? error : internalError(String(error));
 }
 
-function isMemoryUnit(unit: CommitUnit): boolean {
-  if (
-    unit.ddl.length > 0 ||
-    unit.sequences.length > 0 ||
-    unit.manifest !== null ||
-    unit.bulk.length > 0
-  )
-    return false;
-  return unit.tables.every(
-    ({table, changes, isTruncate}) => isMemoryOnly(table) || (changes.length === 0 && !isTruncate),
-  );
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

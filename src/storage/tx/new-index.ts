@@ -32,6 +32,7 @@ export function checkNewIndex(
   const seen = new Map<number, Set<MapKey>>();
   const image = engine.hot.image(table);
   for (const [rid, position] of image.byRid) {
+    if (image.newestOf(rid) === undefined) continue;
     if (writes !== null && writes.current(rid) !== undefined) continue;
     note(seen, table, codec, image.chunkOf(position)!.owner, image.rowFor(table, position));
   }

@@ -172,7 +172,7 @@ export function newestByRid(
     }
   }
   const image = engine.hot.image(table);
-  const position = image.byRid.get(rid);
+  const position = image.newestOf(rid);
   if (position !== undefined) {
     const begin = image.chunkOf(position)!.begin[image.slotOf(position)]!;
     return seen !== null && begin === Number(seen.seq) ? seen : hotVersion(image, table, position);
@@ -207,7 +207,7 @@ export function currentLocation(
   if (location > 0) {
     if (isLiveAt(cold.manifest, table.oid, location)) return location;
   }
-  if (engine.hot.image(table).byRid.has(rid)) return 0;
+  if (engine.hot.image(table).newestOf(rid) !== undefined) return 0;
   const found = cold.isCold(table.oid) ? cold.findRid(table.oid, rid) : null;
   if (found instanceof Promise) return found;
   if (found === null)

@@ -1,7 +1,6 @@
 // Hot path: every statement passes here.
-import {internalError, PgError} from '../../common/errors.ts';
+import {internalError} from '../../common/errors.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
-import {SqlState} from '../../common/sqlstate.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {
   DdlEffect,
@@ -22,10 +21,8 @@ import type {
 } from '../contract.ts';
 import {type Engine, nextRid} from '../engine.ts';
 import {LockOwner} from '../locks/lock-owner.ts';
-import {buildUnit} from './build-unit.ts';
-import {bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
+import {Committer} from './committer.ts';
 import {DdlList} from './ddl-list.ts';
-import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
 import {LocationHints} from './location-hints.ts';
 import {ReadSet} from './read-set.ts';
 import {concurrentUpdate, currentLocation, newestByRid, versionByKey} from './row-versions.ts';
@@ -56,7 +53,7 @@ export class StorageTransaction implements Transaction {
   readonly #savepoints = new Savepoints();
   readonly #reads: ReadSet | null;
   #isEnded = false;
-  #isUrgent = false;
+  #isCommitting = false;
   readonly #seen: SeenSeq;
   #hints: LocationHints | null = null;
 
@@ -324,125 +321,43 @@ export class StorageTransaction implements Transaction {
   }
 
   commit(isUrgent = false): Promise<void> | undefined {
-    this.#isUrgent = isUrgent;
-    if (this.#isEnded) return undefined;
+    if (this.#isEnded || this.#isCommitting) return undefined;
     if (!this.hasWrites) {
       this.#end();
       return undefined;
     }
-    if (this.#ddl.length > 0 && this.#ddl.newIndexes().length > 0) return this.#commitWithChecks();
-    for (const writes of this.#tables?.values() ?? []) {
-      if (writes.insertRids.length >= this.#engine.settings.bulkRows) return this.#commitBulk();
-    }
-    return this.#enqueue();
+    this.#isCommitting = true;
+    return new Committer(
+      this.#engine,
+      {
+        tables: this.#tables,
+        ddl: this.#ddl,
+        reads: this.#reads,
+        snapshot: this.#snapshot,
+        isUrgent: isUrgent || this.#owner.blocksOthers,
+      },
+      this,
+    ).commit();
+  }
+
+  /** The commit is visible. */
+  applied(seq: number): void {
+    this.commitSeq = BigInt(seq) as Seq;
+    this.#end();
+    this.#ddl.committed();
+  }
+
+  /** The commit left nothing. */
+  failed(): void {
+    this.#isCommitting = false;
+    this.rollback();
   }
 
   rollback(): void {
-    if (this.#isEnded) return;
+    // A commit on its way ends the transaction itself.
+    if (this.#isEnded || this.#isCommitting) return;
     this.#ddl.undo(0, this.#tables);
     this.#end();
-  }
-
-  /** New unique indexes are checked once more over everything, cold rows too. */
-  async #commitWithChecks(): Promise<void> {
-    const engine = this.#engine;
-    try {
-      for (const {table, index} of this.#ddl.newIndexes()) {
-        const writes = this.#tables?.get(table.oid) ?? null;
-        const seen = checkNewIndex(engine, table, index, writes);
-        if (engine.cold.isCold(table.oid)) {
-          await checkNewIndexCold(engine, table, index, writes, seen);
-        }
-      }
-    } catch (error) {
-      this.rollback();
-      throw error;
-    }
-    await this.#commitBulk();
-  }
-
-  /** Large sets of new rows are written to segments first; the commit then only refers to them. */
-  async #commitBulk(): Promise<void> {
-    const bulk: BulkSegment[] = [];
-    const dropped = this.#ddl.dropped();
-    try {
-      for (const [oid, writes] of this.#tables ?? []) {
-        if (dropped.has(oid)) continue;
-        const owners = bulkInserts(this.#engine, writes);
-        if (owners.size > 0) bulk.push(...(await writeBulk(this.#engine, writes, owners)));
-      }
-      await this.#enqueue(bulk);
-    } catch (error) {
-      const files = bulk.map(({entry}) => entry);
-      if (files.length > 0) await dropBulk(this.#engine, files);
-      this.rollback();
-      throw error;
-    }
-  }
-
-  #enqueue(bulk: readonly BulkSegment[] = []): Promise<void> | undefined {
-    const {commits, cold} = this.#engine;
-    if (this.#reads !== null) {
-      // Nothing may come between the validation and this commit.
-      commits.flush();
-      const seen = this.#snapshot;
-      if (seen !== null && !this.#reads.isValid(seen.number, seen.manifest, cold.manifest)) {
-        this.rollback();
-        throw new PgError(
-          SqlState.serializationFailure,
-          'could not serialize access due to read/write dependencies among transactions',
-          {
-            hint: 'The transaction might succeed if retried.',
-          },
-        );
-      }
-    }
-    return this.#reads !== null || this.#engine.callers.isLone
-      ? this.#applyNow(bulk)
-      : this.#applyLater(bulk);
-  }
-
-  /** Waits for the others of this turn. */
-  #applyLater(bulk: readonly BulkSegment[]): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      this.#submit(bulk, resolve, reject);
-    });
-  }
-
-  /** Nothing more is waited for, unless commits are held. */
-  #applyNow(bulk: readonly BulkSegment[]): Promise<void> | undefined {
-    const {commits} = this.#engine;
-    if (commits.isHeld) return this.#applyLater(bulk);
-    let failure: Error | null = null;
-    this.#submit(
-      bulk,
-      () => {},
-      error => {
-        failure = error;
-      },
-    );
-    commits.flush();
-    if (failure !== null) throw failure as Error;
-    return undefined;
-  }
-
-  #submit(bulk: readonly BulkSegment[], done: () => void, failed: (error: Error) => void): void {
-    const unit = buildUnit(
-      this.#tables,
-      this.#ddl,
-      bulk,
-      seq => {
-        this.commitSeq = BigInt(seq) as Seq;
-        this.#end();
-        this.#ddl.committed();
-        done();
-      },
-      error => {
-        this.rollback();
-        failed(error);
-      },
-    );
-    this.#engine.commits.enqueue(unit, this.#isUrgent || this.#owner.blocksOthers);
   }
 
   #end(): void {
@@ -510,7 +425,7 @@ export class StorageTransaction implements Transaction {
   ): number | Promise<void> {
     if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
     if (old.location === 0) {
-      const position = writes.image.byRid.get(rid);
+      const position = writes.image.newestOf(rid);
       if (position !== undefined) {
         const begin = writes.image.chunkOf(position)!.begin[writes.image.slotOf(position)]!;
         if (begin !== Number(old.seq))

@@ -111,8 +111,7 @@ export class TableWrites implements TableWriter {
     let change = this.#changes.get(rid);
     if (change === undefined) {
       const insertIndex = this.insertIndexOf(rid);
-      const position =
-        insertIndex === -1 && location === 0 ? (this.image.byRid.get(rid) ?? -1) : -1;
+      const position = insertIndex === -1 && location === 0 ? (this.image.newestOf(rid) ?? -1) : -1;
       change = {
         rid,
         owner,
@@ -306,6 +305,10 @@ export class TableWrites implements TableWriter {
     } else if (change.location > 0) {
       this.#bySegment!.get(segmentOf(change.location))?.delete(positionOf(change.location));
     }
+  }
+
+  changedRids(): Iterable<number> {
+    return this.changes.keys();
   }
 
   relocateAll(places: ReadonlyMap<number, number>): void {

@@ -1,0 +1,40 @@
+import {setImmediate as nextTurn} from 'node:timers/promises';
+
+/** Milliseconds after which work in slices lets others have their turn, where no setting says so. */
+const SLICE_MS = 4;
+
+/** Work that can pause: where it yields, others may take their turn. Rows are not yielded one by one. */
+export type Slices<T = void> = Generator<void, T, void>;
+
+/** Tells work in slices when its share of a turn is used up. */
+export class Pace {
+  readonly #sliceMs: number;
+  #until = Infinity;
+
+  constructor(sliceMs: number) {
+    this.#sliceMs = sliceMs;
+  }
+
+  begin(): void {
+    this.#until = performance.now() + this.#sliceMs;
+  }
+
+  get isOver(): boolean {
+    return performance.now() >= this.#until;
+  }
+}
+
+/** Runs work to its end, a slice per turn of the event loop; what fits one slice is done when this returns. */
+export async function runInTurns<T>(
+  start: (pace: Pace) => Slices<T>,
+  sliceMs: number = SLICE_MS,
+): Promise<T> {
+  const pace = new Pace(sliceMs);
+  const work = start(pace);
+  for (;;) {
+    pace.begin();
+    const step = work.next();
+    if (step.done === true) return step.value;
+    await nextTurn();
+  }
+}

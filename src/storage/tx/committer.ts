@@ -1,0 +1,164 @@
+import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
+import type {Engine} from '../engine.ts';
+import {buildUnit} from './build-unit.ts';
+import {bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
+import type {DdlList} from './ddl-list.ts';
+import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
+import type {ReadSet} from './read-set.ts';
+import type {SnapshotValue} from './snapshot.ts';
+import type {TableWrites} from './write-set.ts';
+
+/** What a transaction did, when it wants to commit. */
+export interface CommitWork {
+  readonly tables: ReadonlyMap<number, TableWrites> | null;
+  readonly ddl: DdlList;
+  /** What a SERIALIZABLE transaction read, and as of when. */
+  readonly reads: ReadSet | null;
+  readonly snapshot: SnapshotValue | null;
+  readonly isUrgent: boolean;
+}
+
+/** Told of the end, once. */
+export interface CommitEnds {
+  applied(seq: number): void;
+  failed(): void;
+}
+
+/** The way of one transaction to its commit: checks, bulk segments, validation, the queue. */
+export class Committer {
+  readonly #engine: Engine;
+  readonly #work: CommitWork;
+  readonly #ends: CommitEnds;
+
+  constructor(engine: Engine, work: CommitWork, ends: CommitEnds) {
+    this.#engine = engine;
+    this.#work = work;
+    this.#ends = ends;
+  }
+
+  /** Undefined = applied in this turn; throws or rejects when nothing of it was. */
+  commit(): Promise<void> | undefined {
+    const {ddl, tables} = this.#work;
+    if (ddl.length > 0 && ddl.newIndexes().length > 0) return this.#commitWithChecks();
+    if (tables !== null) {
+      for (const writes of tables.values())
+        if (writes.insertRids.length >= this.#engine.settings.bulkRows) return this.#commitBulk();
+    }
+    return this.#enqueue();
+  }
+
+  /** New unique indexes are checked once more over everything, cold rows too. */
+  async #commitWithChecks(): Promise<void> {
+    const engine = this.#engine;
+    try {
+      for (const {table, index} of this.#work.ddl.newIndexes()) {
+        const writes = this.#work.tables?.get(table.oid) ?? null;
+        const seen = checkNewIndex(engine, table, index, writes);
+        if (engine.cold.isCold(table.oid)) {
+          await checkNewIndexCold(engine, table, index, writes, seen);
+        }
+      }
+    } catch (error) {
+      this.#ends.failed();
+      throw error;
+    }
+    await this.#commitBulk();
+  }
+
+  /** Large sets of new rows are written to segments first; the commit then only refers to them. */
+  async #commitBulk(): Promise<void> {
+    const bulk: BulkSegment[] = [];
+    const dropped = this.#work.ddl.dropped();
+    try {
+      for (const [oid, writes] of this.#work.tables ?? []) {
+        if (dropped.has(oid)) continue;
+        const owners = await bulkInserts(this.#engine, writes);
+        if (owners.size > 0) bulk.push(...(await writeBulk(this.#engine, writes, owners)));
+      }
+      await this.#enqueue(bulk);
+    } catch (error) {
+      const files = bulk.map(({entry}) => entry);
+      if (files.length > 0) await dropBulk(this.#engine, files);
+      this.#ends.failed();
+      throw error;
+    }
+  }
+
+  #enqueue(bulk: readonly BulkSegment[] = []): Promise<void> | undefined {
+    const {commits, cold} = this.#engine;
+    const {reads, snapshot: seen} = this.#work;
+    if (reads !== null) {
+      // Nothing may come between the validation and this commit.
+      commits.flush();
+      if (commits.isHeld) return commits.exclusive(() => this.#enqueue(bulk)).then(nothing);
+      if (seen !== null && !reads.isValid(seen.number, seen.manifest, cold.manifest)) {
+        this.#ends.failed();
+        throw new PgError(
+          SqlState.serializationFailure,
+          'could not serialize access due to read/write dependencies among transactions',
+          {
+            hint: 'The transaction might succeed if retried.',
+          },
+        );
+      }
+    }
+    return reads !== null || this.#engine.callers.isLone
+      ? this.#applyNow(bulk)
+      : this.#applyLater(bulk);
+  }
+
+  /** Waits for the others of this turn. */
+  #applyLater(bulk: readonly BulkSegment[]): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.#submit(bulk, resolve, reject);
+    });
+  }
+
+  /** Nothing more is waited for, unless commits are held. */
+  #applyNow(bulk: readonly BulkSegment[]): Promise<void> | undefined {
+    const {commits} = this.#engine;
+    let isDone = false;
+    let failure: Error | null = null;
+    let done = (): void => {};
+    let failed: (error: Error) => void = () => {};
+    this.#submit(
+      bulk,
+      () => {
+        isDone = true;
+        done();
+      },
+      error => {
+        failure = error;
+        failed(error);
+      },
+    );
+    commits.flush();
+    if (failure !== null) throw failure as Error;
+    if (isDone) return undefined;
+    return new Promise<void>((resolve, reject) => {
+      done = resolve;
+      failed = reject;
+    });
+  }
+
+  #submit(bulk: readonly BulkSegment[], done: () => void, failed: (error: Error) => void): void {
+    const unit = buildUnit(
+      this.#work.tables,
+      this.#work.ddl,
+      bulk,
+      this.#engine.settings.largeCommitRows,
+      seq => {
+        this.#ends.applied(seq);
+        done();
+      },
+      error => {
+        this.#ends.failed();
+        failed(error);
+      },
+    );
+    this.#engine.commits.enqueue(unit, this.#work.isUrgent);
+  }
+}
+
+function nothing(): void {}
