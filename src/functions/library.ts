@@ -30,6 +30,8 @@ import {toCharDateFunctions} from './to-char-date.ts';
 import {toCharNumberFunctions} from './to-char-number.ts';
 import {toTimestampFunctions} from './to-timestamp.ts';
 import {textFunctions} from './text.ts';
+import {toAsciiFunctions} from './to-ascii.ts';
+import {transactionFunctions, transactionSets} from './transactions.ts';
 import {variadicAnyFunctions} from './variadic-any.ts';
 
 /** Code of upper layers, to be found beside the built-in functions. */
@@ -93,6 +95,8 @@ const scalarFamilies = [
   networkFunctions,
   geometryFunctions,
   assignFunctions,
+  toAsciiFunctions,
+  transactionFunctions,
   variadicAnyFunctions,
 ];
 const setFamilies = [
@@ -104,6 +108,7 @@ const setFamilies = [
   rangeSets,
   populateSets,
   pathSets,
+  transactionSets,
 ];
 
 /** All functions, with those of upper layers. */

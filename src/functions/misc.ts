@@ -200,7 +200,7 @@ export const miscFunctions: FunctionTable = {
     },
   },
   pg_typeof: {fnTyped: types => () => types.args[0]!.oid},
-  aclitemeq: {fn: (a: Datum, b: Datum) => a === b},
+  ...alias(['aclitemeq', 'aclitem_eq'], {fn: (a: Datum, b: Datum) => a === b}),
   pg_size_pretty: {fn: formatBytes},
   pg_size_pretty_numeric: {fn: formatBytesNumeric},
   pg_size_bytes: {fn: parseSize},

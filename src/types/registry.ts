@@ -10,6 +10,7 @@ import {makeGeometryTypes} from './geometry.ts';
 import {Int8Type, makeInt2, makeInt4} from './integers.ts';
 import {JsonbType, JsonType} from './jsonb.ts';
 import {JsonPathType} from './jsonpath.ts';
+import {SnapshotType} from './snapshot-type.ts';
 import {MoneyType} from './money.ts';
 import {MacType, NetworkType} from './network.ts';
 import {NumericType} from './numeric.ts';
@@ -143,6 +144,8 @@ function textTypes(): TypeInstance[] {
     new BpcharType({oid: 1042, name: 'bpchar', arrayOid: 1014, ...collatable}),
     new JsonType({oid: 114, name: 'json', arrayOid: 199, category: 'U', length: -1}),
     new JsonPathType(),
+    new SnapshotType({oid: 2970, name: 'txid_snapshot', arrayOid: 2949, category: 'U', length: -1}),
+    new SnapshotType({oid: 5038, name: 'pg_snapshot', arrayOid: 5039, category: 'U', length: -1}),
     new UnorderedTextType({oid: 142, name: 'xml', arrayOid: 143, category: 'U', length: -1}),
     new UnorderedTextType({
       oid: 1790,
