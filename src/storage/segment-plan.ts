@@ -77,7 +77,8 @@ export function segmentPath(
   owner: number,
   id: number,
 ): string {
-  return engine.places.pathOf(table, owner, id);
+  // A job can be older than the table's newest storage.
+  return engine.places.pathOf(engine.resolveTable(table.oid) ?? table, owner, id);
 }
 
 /** Options of a segment file. */

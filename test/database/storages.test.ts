@@ -389,6 +389,11 @@ t.test('what cannot be used is refused', async t => {
   );
   t.match(await bench.failure("CREATE STORAGE local TYPE filesystem PATH '/tmp/x'"), /^42710/);
   t.match(await bench.failure("CREATE TABLE nowhere (a int4) WITH (storage = 'x')"), /^42704/);
+  t.match(
+    await bench.failure("CREATE STREAM TABLE s (a int4) WITH (ttl = '1s', storage = 'local')"),
+    /^42P16/,
+  );
+  t.match(await bench.failure("CREATE TABLE s (a int4) WITH (shard = 'alpha')"), /^42P16/);
   t.match(await bench.failure('DROP STORAGE x'), /^42704/);
   t.match(await bench.failure('STORAGE CHECK x'), /^42704/);
   await bench.rows('CREATE ROLE carol LOGIN');

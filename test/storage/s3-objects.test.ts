@@ -76,8 +76,26 @@ t.test('an object that is there is never replaced', async t => {
   t.equal(await store.put('k', large, {ifAbsent: true}), 'exists');
   t.equal(String(await store.get('k')), 'first');
   t.equal(server.uploads.size, 0, 'no upload is left');
+  server.ignoresPartConditions = true;
+  t.equal(await store.put('k', large, {ifAbsent: true}), 'exists');
+  t.equal(String(await store.get('k')), 'first');
   server.ignoresConditions = true;
   t.match((await probe(store)).error?.message, /If-None-Match/);
+});
+
+t.test('an object that comes while parts are sent is not replaced', async t => {
+  const {server, store} = await setup(t);
+  server.fault = ({key, query}) => {
+    if (query.get('partNumber') === '2') {
+      const [other] = server.objects.values();
+      server.objects.set(key, other!);
+    }
+    return null;
+  };
+  await store.put('other', Buffer.from('first'));
+  t.equal(await store.put('k', randomBytes(11 * MB), {ifAbsent: true}), 'exists');
+  t.equal(String(await store.get('k')), 'first');
+  t.equal(server.uploads.size, 0, 'no upload is left');
 });
 
 t.test('large objects go in parts', async t => {
@@ -160,3 +178,49 @@ t.test('a storage is looked at', async t => {
   });
   t.same(server.keys(), []);
 });
+
+const REAL = process.env['WADI_TEST_S3'] ?? '';
+
+t.test(
+  'a real server',
+  {skip: REAL === '' ? 'WADI_TEST_S3=http://host:port/bucket is not set' : false},
+  async t => {
+    const {origin, pathname} = new URL(REAL);
+    const store = openS3ObjectStore({
+      name: 'real',
+      bucket: pathname.slice(1),
+      prefix: `wadi-test-${randomBytes(6).toString('hex')}`,
+      region: process.env['AWS_REGION'] ?? 'us-east-1',
+      endpoint: origin,
+      isPathStyle: true,
+      credentials: () => ({
+        accessKeyId: process.env['AWS_ACCESS_KEY_ID'] ?? '',
+        secretAccessKey: process.env['AWS_SECRET_ACCESS_KEY'] ?? '',
+        sessionToken: process.env['AWS_SESSION_TOKEN'] ?? null,
+      }),
+      timeoutMs: 30_000,
+      attempts: 3,
+      pauseMs: 100,
+      partBytes: 5 * MB,
+    });
+    t.teardown(() => store.close());
+    t.match(await probe(store), {
+      isReadable: true,
+      isListable: true,
+      isDeletable: true,
+      error: null,
+    });
+    const key = "x/y z'(1)*+~&=é.parquet";
+    const large = randomBytes(11 * MB);
+    t.equal(await store.put(key, large, {ifAbsent: true}), 'stored');
+    t.equal(await store.put(key, large, {ifAbsent: true}), 'exists');
+    t.ok(large.equals((await store.get(key))!), 'the same bytes');
+    t.ok(large.subarray(9, 99).equals((await store.get(key, {offset: 9, length: 90}))!), 'a range');
+    t.same(
+      (await store.list('x/')).map(info => info.key),
+      [key],
+    );
+    await store.delete(key);
+    t.equal(await store.head(key), null);
+  },
+);

@@ -43,6 +43,8 @@ export class S3Server {
   fault: (request: SeenRequest) => Fault | null = () => null;
   /** An old server, which does not know conditions. */
   ignoresConditions = false;
+  /** Conditions hold for whole puts only, as with Ceph 16. */
+  ignoresPartConditions = false;
   readonly #server: Server;
   #nextUpload = 1;
 
@@ -189,7 +191,8 @@ export class S3Server {
     id: string,
     body: Buffer,
   ): void {
-    if (this.#isRefused(request, upload.key)) return fail(response, 412, 'PreconditionFailed');
+    if (!this.ignoresPartConditions && this.#isRefused(request, upload.key))
+      return fail(response, 412, 'PreconditionFailed');
     const parts: Buffer[] = [];
     for (const [, number, etag] of body
       .toString()

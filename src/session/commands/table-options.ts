@@ -177,6 +177,13 @@ export function tableOptions(
   const template = options['path_template'];
   if (template !== undefined)
     options['path_template'] = checkTemplate('path_template', template, tableKind !== 'shared');
+  const cold = ['storage', 'path_template', 'shard'].find(name => options[name] !== undefined);
+  if (tableKind === 'stream' && cold !== undefined)
+    throw new PgError(SqlState.invalidTableDefinition, `${cold} is not valid for stream tables`, {
+      detail: 'Rows of stream tables are never flushed.',
+    });
+  if (tableKind === 'shared' && options['shard'] !== undefined)
+    throw new PgError(SqlState.invalidTableDefinition, 'shard is only valid for user tables');
   if (tableKind === 'stream' && options['flush_policy'] !== undefined) {
     throw new PgError(
       SqlState.invalidTableDefinition,

@@ -90,7 +90,11 @@ export class RemoteSegment implements Segment {
       this.#copies.unpin(this.path);
       throw error;
     }
-    if (result instanceof Promise) return result.finally(() => this.#copies.unpin(this.path));
+    if (result instanceof Promise) {
+      const ended = result.finally(() => this.#copies.unpin(this.path));
+      ended.catch(() => null);
+      return ended;
+    }
     this.#copies.unpin(this.path);
     return result;
   }

@@ -154,8 +154,10 @@ class S3ObjectStore implements ObjectStore {
     first: readonly Uint8Array[],
     rest: AsyncIterator<Uint8Array>,
   ): Promise<PutResult> {
-    const {key, signal} = upload;
+    const {key, ifAbsent, signal} = upload;
     const what = `store object "${this.#shown(key)}"`;
+    // Some servers know the condition for whole puts only (Ceph): no use in sending all parts to one of the others, either.
+    if (ifAbsent && (await this.#head(key)) !== null) return 'exists';
     const begun = await this.#client.send({
       method: 'POST',
       key,
