@@ -209,6 +209,8 @@ export interface DmlQuery {
   /** RETURNING with subqueries: the columns that the node returns for it, and what is computed of them. */
   readonly above?: {
     readonly read: readonly LogicalColumn[];
+    /** Columns of a view, computed of them. */
+    readonly computed: ComputeNode['outputs'];
     readonly subqueries: readonly SubqueryExpr[];
     readonly exprs: readonly BoundExpr[];
   } | null;

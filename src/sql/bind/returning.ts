@@ -3,7 +3,7 @@ import {featureNotSupported} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
-import {applySubqueries, type Block} from './block.ts';
+import {applySubqueries, type Block, type RangeItem} from './block.ts';
 import {collectColumns} from './expr-map.ts';
 import {freeColumnsOfQuery} from './logical-walk.ts';
 import type {
@@ -44,17 +44,22 @@ export function bindReturning(
     throw featureNotSupported('RETURNING of a view with subqueries is not supported');
   const exprs = targets.map(target => throughView(seen, target.expr));
   if (subqueries.length === 0) return {exprs, columns, above: null};
-  const read = columnsRead(block, exprs, subqueries);
+  const computed = [...(seen?.computed.values() ?? [])];
+  const inputs = [...exprs, ...computed.map(item => item.expr)];
+  const made = new Set(computed.map(item => item.column.id));
+  const items = [...block.items, ...(seen?.items ?? [])];
+  const read = columnsRead(items, made, inputs, subqueries);
   return {
     exprs: read.map(column => block.binding.columnExpr(column)),
     columns,
-    above: {read, subqueries, exprs},
+    above: {read, computed, subqueries, exprs},
   };
 }
 
-/** The columns of the changed row, and of FROM, that expressions and subqueries use. */
+/** The columns of the changed row, and of FROM, that expressions and subqueries use; `made` are computed of them. */
 function columnsRead(
-  block: Block,
+  items: readonly RangeItem[],
+  made: ReadonlySet<number>,
   exprs: readonly BoundExpr[],
   subqueries: readonly SubqueryExpr[],
 ): LogicalColumn[] {
@@ -63,15 +68,16 @@ function columnsRead(
   for (const {query, test} of subqueries) {
     for (const id of freeColumnsOfQuery(query)) used.add(id);
     if (test !== null) {
-      const made = new Set(query.columns.map(column => column.id));
+      const own = new Set(query.columns.map(column => column.id));
       const inTest = new Set<number>();
       collectColumns(test, inTest);
-      for (const id of inTest) if (!made.has(id)) used.add(id);
+      for (const id of inTest) if (!own.has(id)) used.add(id);
     }
   }
   for (const {column} of subqueries) used.delete(column.id);
+  for (const id of made) used.delete(id);
   return [...used].map(id => {
-    for (const item of block.items) {
+    for (const item of items) {
       const found =
         item.columns.find(column => column.id === id) ??
         item.scan?.columns.find(column => column.id === id);
@@ -95,9 +101,11 @@ export function withReturning(binding: Binding, query: DmlQuery): DmlQuery | Bou
     columns: above.read.map(column => ({...column, ...origin})),
   };
   const scan: LogicalNode = {kind: 'cteScan', cte: id, name, columns: above.read};
+  const row: LogicalNode =
+    above.computed.length === 0 ? scan : {kind: 'compute', input: scan, outputs: above.computed};
   const body: LogicalNode = {
     kind: 'compute',
-    input: applySubqueries(scan, above.subqueries),
+    input: applySubqueries(row, above.subqueries),
     outputs: query.columns.map((column, index) => ({column, expr: above.exprs[index]!})),
   };
   const cte = {id, name, query: changed, isDataModifying: true, isMain: true};
