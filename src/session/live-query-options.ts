@@ -78,6 +78,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
     codec: request.codec === 'rows' ? ROW_CODEC : jsonCodec(catalog, request.codec === 'exactJson'),
     source: new SessionSnapshots(session, context),
     authorize: at => {
+      assertSameViews(at, catalog, plan);
       if (securityOf(at, role, plan) !== security) throw securityChanged();
       authorize(at, role, plan, shape, shape.class === 'E' ? everybody : owner);
     },
@@ -128,6 +129,22 @@ function authorize(
     throw new PgError(
       SqlState.insufficientPrivilege,
       `permission denied for rows of other users in table ${crossing}`,
+    );
+  }
+}
+
+/** 55000 when a view has another definition than the one that the plan was made from. */
+function assertSameViews(now: CatalogSnapshot, before: CatalogSnapshot, plan: QueryPlan): void {
+  if (now === before) return;
+  for (const {relation} of plan.privileges) {
+    const view = before.relationByOid(relation);
+    const today = now.relationByOid(relation);
+    if (view?.kind !== 'view' || today === view) continue;
+    if (today?.kind === 'view' && today.queryText === view.queryText) continue;
+    throw new PgError(
+      SqlState.objectNotInPrerequisiteState,
+      `the definition of view "${view.name}" has changed`,
+      {hint: 'Subscribe again.'},
     );
   }
 }

@@ -188,3 +188,43 @@ t.test('limits, lost rights and dropped tables end a kept result', async t => {
   ]);
   t.match(gone, {code: '42P01'});
 });
+
+t.test('policies: only rows that they show; a change of one ends the subscription', async t => {
+  const admin = await connect();
+  await admin.query(`
+    CREATE ROLE rick LOGIN;
+    CREATE TABLE docs (id int PRIMARY KEY, reader text, body text);
+    CREATE TABLE members (room int, who text, PRIMARY KEY (room, who));
+    CREATE TABLE msgs (id int PRIMARY KEY, room int);
+    ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+    ALTER TABLE msgs ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY mine ON docs USING (reader = current_user);
+    CREATE POLICY member ON msgs USING (EXISTS (SELECT FROM members m WHERE m.room = msgs.room AND m.who = current_user));
+    GRANT SELECT ON docs, members, msgs TO rick;
+    INSERT INTO docs VALUES (1, 'rick', 'a'), (2, 'bob', 'b');
+    INSERT INTO msgs VALUES (1, 1), (2, 2);
+  `);
+  const rick = await connect('rick');
+  await rick.query('DECLARE d CURSOR WITH HOLD FOR SUBSCRIBE (SELECT id, body FROM docs)');
+  await rick.query('DECLARE m CURSOR WITH HOLD FOR SUBSCRIBE (SELECT id FROM msgs)');
+  const next = (cursor: string): Promise<LiveRow[]> =>
+    fetched(rick, `FETCH 1 FROM ${cursor} WITH (timeout = '60s')`);
+  t.same(shown([...(await next('d')), ...(await next('d'))], 'id'), ['snap 1', 'mark null']);
+  t.same(shown(await next('m')), ['mark']);
+  await admin.query(
+    "UPDATE docs SET body = 'bb' WHERE id = 2; UPDATE docs SET reader = 'bob' WHERE id = 1",
+  );
+  t.same(shown(await next('d'), 'id', 'body'), ['del 1 a'], 'a row that leaves shows what it was');
+  await admin.query("INSERT INTO members VALUES (2, 'rick')");
+  t.same(shown(await next('m'), 'id'), ['ins 2'], 'membership brings rows in');
+  await admin.query('DELETE FROM members');
+  t.same(shown(await next('m'), 'id'), ['del 2']);
+  await admin.query("ALTER POLICY mine ON docs USING (reader = 'nobody')");
+  await t.rejects(next('d'), {code: '55000', hint: 'Subscribe again.'});
+  await admin.query('CREATE VIEW shown AS SELECT id FROM members, docs WHERE false');
+  await admin.query('GRANT SELECT ON shown TO rick');
+  await rick.query('DECLARE v CURSOR WITH HOLD FOR SUBSCRIBE TO shown');
+  t.same(shown(await next('v')), ['mark']);
+  await admin.query('CREATE OR REPLACE VIEW shown AS SELECT id FROM docs');
+  await t.rejects(next('v'), {code: '55000', message: /view "shown"/});
+});
