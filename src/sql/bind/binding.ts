@@ -58,6 +58,8 @@ export class Binding {
   context: BindContext;
   /** Role whose privileges count instead of the invoker's while a view is bound; 0 = the invoker. */
   asRole: Oid = 0 as Oid;
+  /** Who is current_user: the owner of the SECURITY DEFINER function whose body is bound; 0 = the invoker. */
+  definer: Oid = 0 as Oid;
   readonly parameters: ParameterTypes;
   readonly hooks: BinderHooks;
   readonly literals = new LiteralTracker();

@@ -27,6 +27,10 @@ export function bindSqlValue(binding: Binding, node: SQLValueFunction): BoundExp
   const value = values[op.replace(/_N$/, '')]!;
   const location = node.location ?? -1;
   const type = binding.type(value.type);
+  if (binding.definer !== 0 && (value.name === 'current_user' || value.name === 'current_role')) {
+    const owner = binding.context.catalog.roleByOid(binding.definer)?.name ?? '';
+    return binding.constant(type, owner, location);
+  }
   const expr: BoundExpr = {kind: 'sessionValue', type, typmod: -1, location, name: value.name};
   return op.endsWith('_N')
     ? coerceTypmod(binding, expr, type, Math.min(node.typmod ?? 0, 6), true, location)

@@ -1,5 +1,7 @@
 import {featureNotSupported} from '../../common/errors.ts';
+import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {Binding} from './binding.ts';
 import type {Block} from './block.ts';
 import {coerce} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
@@ -57,8 +59,29 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
       `SQL function ${row.name} with a body other than one SELECT is not supported`,
     );
   return withSubstitutes(binding, call.args, parameterNamesOf(row), () =>
-    block.binders.query(binding, ast.SelectStmt, {parent: block, ctes: null, resolveUnknown: true}),
+    asDefiner(binding, row.oid, () =>
+      block.binders.query(binding, ast.SelectStmt, {
+        parent: block,
+        ctes: null,
+        resolveUnknown: true,
+      }),
+    ),
   );
+}
+
+/** The body of a SECURITY DEFINER function has its owner's rights and is under his policies; he is its current_user. */
+function asDefiner<T>(binding: Binding, fn: Oid, work: () => T): T {
+  const descriptor = binding.context.catalog.get('function', fn);
+  if (descriptor?.kind !== 'function' || !descriptor.isSecurityDefiner) return work();
+  const {asRole, definer} = binding;
+  binding.asRole = descriptor.owner;
+  binding.definer = descriptor.owner;
+  try {
+    return work();
+  } finally {
+    binding.asRole = asRole;
+    binding.definer = definer;
+  }
 }
 
 /** The expression of a query that is only a target list. */
