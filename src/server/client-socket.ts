@@ -4,6 +4,8 @@ import type {Duplex} from 'node:stream';
 export interface ClientSocket extends Duplex {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
   /**
    * Drivers inside of a WebSocket send the password with the start-up packet, before they know whether it is wanted: then it is
    * not looked at.

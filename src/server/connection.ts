@@ -202,6 +202,14 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
     return this.#socket.remotePort ?? 0;
   }
 
+  get localAddress(): string | undefined {
+    return this.#socket.localAddress?.replace(/^::ffff:/, '');
+  }
+
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
   register(): {readonly pid: number; readonly key: Buffer} {
     return this.#server.register(this);
   }

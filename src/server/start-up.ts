@@ -33,6 +33,8 @@ export interface StartUpServer {
 export interface StartUpOwner {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
   readonly isTls: boolean;
   /** A process id and a cancel key for it. */
   register(): {readonly pid: number; readonly key: Buffer};
@@ -194,10 +196,10 @@ export class StartUp {
     const role = login.admit();
     this.#server.requireSlot(role.isSuperuser);
     const {user, database, settings} = login.request;
-    const {remoteAddress, remotePort} = this.#owner;
+    const {remoteAddress, remotePort, localAddress, localPort} = this.#owner;
     const {pid, key} = this.#owner.register();
     const address = {remoteAddress, remotePort, isLoopback: isLoopback(remoteAddress)};
-    const options = {user, database, settings, pid, ...address};
+    const options = {user, database, settings, pid, ...address, localAddress, localPort};
     const session = this.#server.database.openSession(options, this.#sink);
     this.#owner.opened(session);
     for (const [name, value] of this.#server.database.reportedSettings(session)) {

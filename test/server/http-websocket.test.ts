@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {WebSocket} from 'ws';
 import pg from 'pg';
 import t from 'tap';
-import {type Message, post, WsClient} from '../support/http-client.ts';
+import {basic, type Message, post, WsClient} from '../support/http-client.ts';
 import {temporaryFolder} from '../support/temporary-folder.ts';
 import {startWadi} from '../support/wadi-server.ts';
 
@@ -226,6 +226,37 @@ t.test('/ws', async t => {
       await quick.close();
     },
   );
+
+  await t.test('a sealed query: the rights of who sealed it, for whoever shows it', async t => {
+    await admin.query(
+      'CREATE TABLE hidden (id int PRIMARY KEY); INSERT INTO hidden VALUES (1), (2)',
+    );
+    const headers = {authorization: basic('postgres', '')};
+    const sealOf = async (body: object): Promise<unknown> =>
+      (await post(`${httpUrl}/seal`, body, headers)).body['sealed'];
+    const sql = 'SELECT id FROM hidden WHERE id > $1';
+    const sealed = await sealOf({sql, args: [1]});
+    const client = await WsClient.open(httpUrl, {user: 'bob'});
+    client.send({type: 'sub', id: 1, sql, args: [1]});
+    t.match(await client.next('error', 1), {error: {code: '42501'}});
+    client.send({type: 'sub', id: 1, sealed});
+    t.match(await client.next('rows', 1), {rows: [[[2], [2]]]});
+    await client.next('live', 1);
+    await admin.query('INSERT INTO hidden VALUES (3)');
+    t.match(await client.next('tx'), {changes: [{id: 1, ops: [['+', [3], [3]]]}]});
+    client.send({type: 'sub', id: 2, sealed: await sealOf({sql, args: [0], ttl: 1})});
+    await client.next('live', 2);
+    t.match(await client.next('closed', 2), {error: {code: '28000'}});
+    const token = (await post(`${httpUrl}/auth`, {role: 'postgres'})).body['access_token'];
+    for (const bad of [token, `${String(sealed)}x`, 'nonsense']) {
+      client.send({type: 'sub', id: 3, sealed: bad});
+      t.match(await client.next('error', 3), {error: {code: '28000'}});
+    }
+    const byseal = {authorization: `Bearer ${String(sealed)}`};
+    t.equal((await post(`${httpUrl}/seal`, {sql}, byseal)).status, 401, 'a seal is no login');
+    t.equal((await post(`${httpUrl}/seal`, {sql, query: 'x'}, headers)).status, 400);
+    await client.close();
+  });
 
   await t.test('what is no client of ours', async t => {
     const refused = (path: string, protocol: string | undefined, headers = {}): Promise<string> =>

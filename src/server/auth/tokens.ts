@@ -32,6 +32,16 @@ export interface IssuedTokens {
   readonly expiresInS: number;
 }
 
+/** A live query that a role lets others subscribe to, exactly as it is. */
+export interface SealedQuery {
+  readonly database: string;
+  /** Text of a SELECT, or null with `query`. */
+  readonly sql: string | null;
+  /** Name of a live query, or null with `sql`. */
+  readonly query: string | null;
+  readonly args: readonly unknown[];
+}
+
 /** What tokens are made and checked with. */
 export interface TokenOptions {
   readonly secret: Buffer;
@@ -99,24 +109,38 @@ export class Tokens {
     return identity(role?.canLogin === true ? role : null, foreign);
   }
 
+  /** A capability to subscribe to one query with the rights of a role, whoever shows it. */
+  seal(role: LoginRole, query: SealedQuery, ttlS: number): Promise<string> {
+    return this.#sign(role, 'sealed+jwt', ttlS, {query});
+  }
+
+  /** The query of a seal and whose rights it has; null when it is not good. */
+  async unseal(token: string): Promise<(TokenIdentity & {readonly query: SealedQuery}) | null> {
+    const payload = await this.#ownPayload(token, 'sealed+jwt');
+    const found = payload === null ? null : identity(this.#roleOf(payload), payload);
+    // It has our signature: it holds what `seal` put into it.
+    return found === null ? null : {...found, query: payload!['query'] as SealedQuery};
+  }
+
+  async #sign(role: LoginRole, type: string, ttlS: number, claims: JWTPayload): Promise<string> {
+    const {SignJWT} = await import('jose');
+    const now = Math.floor(Date.now() / 1000);
+    return new SignJWT({...claims, oid: role.oid, ver: this.#version(role)})
+      .setProtectedHeader({alg: 'HS256', typ: type})
+      .setIssuer(ownIssuer)
+      .setAudience(ownIssuer)
+      .setSubject(role.name)
+      .setIssuedAt(now)
+      .setExpirationTime(now + ttlS)
+      .setJti(randomUUID())
+      .sign(this.#key);
+  }
+
   async #issue(role: LoginRole, family: string, count: number): Promise<IssuedTokens> {
     const {accessTtlS, refreshTtlS} = this.#options;
-    const sign = async (type: string, ttlS: number, claims: JWTPayload): Promise<string> => {
-      const {SignJWT} = await import('jose');
-      const now = Math.floor(Date.now() / 1000);
-      return new SignJWT({...claims, oid: role.oid, ver: this.#version(role)})
-        .setProtectedHeader({alg: 'HS256', typ: type})
-        .setIssuer(ownIssuer)
-        .setAudience(ownIssuer)
-        .setSubject(role.name)
-        .setIssuedAt(now)
-        .setExpirationTime(now + ttlS)
-        .setJti(randomUUID())
-        .sign(this.#key);
-    };
     return {
-      accessToken: await sign('at+jwt', accessTtlS, {}),
-      refreshToken: await sign('refresh+jwt', refreshTtlS, {fam: family, cnt: count}),
+      accessToken: await this.#sign(role, 'at+jwt', accessTtlS, {}),
+      refreshToken: await this.#sign(role, 'refresh+jwt', refreshTtlS, {fam: family, cnt: count}),
       expiresInS: accessTtlS,
     };
   }

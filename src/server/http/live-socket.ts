@@ -2,6 +2,7 @@ import type {IncomingMessage} from 'node:http';
 import type {WebSocket} from 'ws';
 import {internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {LoginRole} from '../../session/contract.ts';
 import type {Access, Identity} from './access.ts';
 import {claimOf} from './access.ts';
 import {errorObject} from './answer-sink.ts';
@@ -36,6 +37,7 @@ export const CloseCode = {
 const protocolVersion = 1;
 /** Requests that wait for their turn at which no more are read. */
 const maxQueued = 64;
+const maxSealedSessions = 8;
 const maxTimerMs = 0x7fff_ffff;
 
 type Hello = Extract<LiveMessage, {type: 'hello'}>;
@@ -51,6 +53,8 @@ export class LiveSocket {
   readonly #subscriptions: LiveSubscriptions;
   #identity: Identity | null = null;
   #opened: HttpSession | null = null;
+  /** Sessions of those who sealed queries, by role and database. */
+  readonly #sealed = new Map<string, HttpSession>();
   #timer: NodeJS.Timeout;
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
@@ -142,7 +146,7 @@ export class LiveSocket {
         return;
       case 'sub':
         this.#inTurn(message.id, async () => {
-          const answer = await this.#subscriptions.open(this.#opened!.session, message);
+          const answer = await this.#subscribe(message);
           // It may be gone while the query was planned.
           if (this.#isClosed) this.#subscriptions.closeAll();
           else this.#send(answer);
@@ -248,6 +252,41 @@ export class LiveSocket {
     this.#send({type: 'done', id, ms});
   }
 
+  async #subscribe(message: Extract<LiveMessage, {type: 'sub'}>): Promise<object> {
+    if (message.sealed === null)
+      return this.#subscriptions.open(this.#opened!.session, message, null);
+    const seal = await this.#host.engine.credentials.tokens.unseal(message.sealed);
+    if (seal === null) {
+      throw new PgError(
+        SqlState.invalidAuthorizationSpecification,
+        'the sealed query is not valid, or has expired',
+      );
+    }
+    const {query, role, expiresAt} = seal;
+    const {session} = this.#sealedSession(role, query.database);
+    const {sql, args} = query;
+    const plain = {...message, sealed: null, sql, query: query.query, args};
+    return this.#subscriptions.open(session, plain, expiresAt);
+  }
+
+  /** A session with the rights of who sealed; the client runs nothing in it but sealed queries. */
+  #sealedSession(role: LoginRole, database: string): HttpSession {
+    const key = `${role.oid} ${database}`;
+    const known = this.#sealed.get(key);
+    if (known !== undefined) return known;
+    if (this.#sealed.size >= maxSealedSessions) {
+      throw new PgError(
+        SqlState.configurationLimitExceeded,
+        `sealed queries of more than ${maxSealedSessions} roles`,
+      );
+    }
+    const identity = {role, expiresAt: null, isAnonymous: false};
+    const sink = new SocketSink(this.#output, error => this.#sessionEnded(error));
+    const opened = new HttpSession(this.#host.engine, identity, database, this.#request, sink);
+    this.#sealed.set(key, opened);
+    return opened;
+  }
+
   #onRoom(): void {
     this.#output.wake();
     this.#subscriptions.wake();
@@ -274,6 +313,7 @@ export class LiveSocket {
     this.#opened?.session.cancel();
     await this.#tail;
     await this.#opened?.end();
+    for (const sealed of this.#sealed.values()) await sealed.end();
   }
 
   #fail(id: RequestId | null, thrown: unknown): void {

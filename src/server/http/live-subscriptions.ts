@@ -11,6 +11,7 @@ import type {RequestId, SubscribeMessage} from './live-message.ts';
 /** Rows that a subscription takes at once while the client reads. */
 const rowsAtOnce = 1024;
 const frameSize = 64 * 1024;
+const maxTimerMs = 0x7fff_ffff;
 
 /** The live queries of one WebSocket. What one commit changes in all of them goes out in one frame. */
 export class LiveSubscriptions {
@@ -30,10 +31,14 @@ export class LiveSubscriptions {
     return this.#byId.size;
   }
 
-  /** Opens a live query and answers what to say of it; its rows come later. Rejects with PgError. */
+  /**
+   * Opens a live query and answers what to say of it; its rows come later. It is closed at `expiresAt`, unless that is null.
+   * Rejects with PgError.
+   */
   async open(
     session: Session,
     message: SubscribeMessage & {readonly id: RequestId},
+    expiresAt: number | null,
   ): Promise<object> {
     const {id} = message;
     if (this.#byId.has(id)) throw new PgError(SqlState.duplicateObject, 'this id is in use');
@@ -43,14 +48,15 @@ export class LiveSubscriptions {
         `more than ${this.#maxCount} live queries of one connection`,
       );
     }
-    if (session.subscribe === undefined || message.sealed !== null)
-      throw featureNotSupported('sealed live queries are not supported');
+    if (session.subscribe === undefined)
+      throw featureNotSupported('live queries are not supported');
     const subscription = new SocketSubscription(this, id);
     const {sql, query, args, snapshot, lastRows, resume, from} = message;
     const request = {sql, name: query, args, snapshot, lastRows, resume, from};
     const handle = await session.subscribe(request, subscription);
     subscription.handle = handle;
     this.#byId.set(id, subscription);
+    if (expiresAt !== null) subscription.endAt(expiresAt);
     const columns = handle.columns.map(({name, typeName, typeOid}) => ({
       ...{name, type: typeName, oid: typeOid},
     }));
@@ -61,12 +67,12 @@ export class LiveSubscriptions {
 
   /** Closes one; nothing when it is not open. */
   close(id: RequestId): void {
-    this.#byId.get(id)?.handle?.close();
+    this.#byId.get(id)?.close();
     this.#byId.delete(id);
   }
 
   closeAll(): void {
-    for (const subscription of this.#byId.values()) subscription.handle?.close();
+    for (const subscription of this.#byId.values()) subscription.close();
     this.#byId.clear();
     this.#tx = '';
   }
@@ -106,11 +112,28 @@ class SocketSubscription implements LiveReceiver {
   readonly #owner: LiveSubscriptions;
   readonly #id: RequestId;
   readonly #idText: string;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(owner: LiveSubscriptions, id: RequestId) {
     this.#owner = owner;
     this.#id = id;
     this.#idText = JSON.stringify(id);
+  }
+
+  /** Closes it at a time, in milliseconds since 1970. */
+  endAt(time: number): void {
+    const ms = Math.min(Math.max(0, time - Date.now()), maxTimerMs);
+    this.#timer = setTimeout(() => {
+      this.close();
+      this.closed(
+        new PgError(SqlState.invalidAuthorizationSpecification, 'the sealed query has expired'),
+      );
+    }, ms).unref();
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.handle?.close();
   }
 
   get wanted(): number {
@@ -147,6 +170,7 @@ class SocketSubscription implements LiveReceiver {
   }
 
   closed(error: PgError): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#owner.flush();
     this.#owner.ended(this.#id);
     const message = {type: 'closed', id: this.#id, error: errorObject(error)};

@@ -9,6 +9,7 @@ import {login, refresh} from './auth-route.ts';
 import {badRequest, HttpError, statusOf} from './http-error.ts';
 import type {HttpEngine, HttpOptions} from './http-options.ts';
 import type {Figure, Metrics} from './metrics.ts';
+import {seal} from './seal-route.ts';
 import {SqlRoute} from './sql-route.ts';
 import type {WebSockets} from './web-sockets.ts';
 
@@ -56,6 +57,14 @@ export class Routes {
           method: 'POST',
           answer: async (request, response) =>
             respond(response, 200, await refresh(request, this.#access, engine)),
+        },
+      ],
+      [
+        '/seal',
+        {
+          method: 'POST',
+          answer: async (request, response) =>
+            respond(response, 200, await seal(request, this.#access, engine)),
         },
       ],
       ['/metrics', {method: 'GET', answer: (...pair) => this.#answerMetrics(...pair)}],
