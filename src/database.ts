@@ -25,6 +25,7 @@ import {createFunctionLibrary} from './functions/library.ts';
 import {ArchiveKeeper} from './jobs/archive-keeper.ts';
 import {JobService} from './jobs/service.ts';
 import {LiveService} from './live/service.ts';
+import {CatalogTurns} from './session/catalog-turns.ts';
 import {checkAdmission} from './session/admission.ts';
 import type {
   LoginRole,
@@ -313,6 +314,7 @@ export class Database implements SessionHost {
         checkListen: (session, channel) => live.channels.checkListen(channel, session.currentRole),
       },
       catalog: database => this.#catalog(database),
+      catalogTurns: new CatalogTurns(),
       checkCatalogChanges: (database, changes) => void this.#catalog(database).apply(changes),
       publishCatalogChanges: (database, changes) => this.#publish(database, changes),
       factsFor: session => new SessionFacts(session, feeds),
@@ -469,8 +471,8 @@ export class Database implements SessionHost {
     await Promise.all([...this.engine.sessions.values()].map(session => session.end()));
     await this.engine.jobs.close(this.#flushOnShutdown);
     await this.engine.archive?.close();
-    await this.#storage.close();
     await this.engine.objectStores.close();
+    await this.#storage.close();
   }
 }
 

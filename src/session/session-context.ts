@@ -1,3 +1,4 @@
+import type {CatalogTurns} from './catalog-turns.ts';
 import type {AuditLog} from './audit-log.ts';
 import type {
   CatalogChange,
@@ -90,6 +91,7 @@ export interface Engine {
   /** Newest committed catalog of a database. */
   catalog(databaseOid: Oid): CatalogSnapshot;
   /** Checks changes against the newest catalog; throws on a name clash. Called right before the commit that carries them. */
+  readonly catalogTurns: CatalogTurns;
   checkCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
   /** Makes committed changes visible: called in the turn in which their commit was applied. */
   publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;

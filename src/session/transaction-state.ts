@@ -12,6 +12,7 @@ import type {
   Transaction,
   WaiterInfo,
 } from '../storage/contract.ts';
+import type {CatalogTurns} from './catalog-turns.ts';
 import type {PendingNotify} from './notify-hub.ts';
 import {DeferredChecks, type DeferredMark} from './foreign-keys/deferred.ts';
 import {isSystemCatalog} from './privileges.ts';
@@ -53,6 +54,7 @@ export interface CommitOutcome {
 export interface TransactionHost {
   readonly storage: Pick<Storage, 'begin' | 'flushCommits'>;
   catalog(databaseOid: Oid): CatalogSnapshot;
+  readonly catalogTurns: CatalogTurns;
   checkCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
   publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
 }
@@ -277,13 +279,19 @@ export class TransactionState {
     const tx = this.#tx;
     if (tx === null) return this.#committed(null);
     try {
-      if (this.#changes.length > 0)
+      if (this.#changes.length > 0) {
+        const {running} = this.#engine.catalogTurns;
+        if (running !== null) return running.then(() => this.#commit());
         this.#engine.checkCatalogChanges(this.#databaseOid, this.#changes);
+      }
       const pending = tx.commit(this.hasMoreInput());
       if (pending === undefined) return this.#committed(tx);
-      // Names are checked, applied and published in one turn: no other DDL can come between.
+      // Names are checked, applied and published in one turn, or with other DDL waiting: none can come between.
       if (this.#changes.length > 0) this.#engine.storage.flushCommits();
-      if (tx.commitSeq === null) return this.#awaitCommit(tx, pending);
+      if (tx.commitSeq === null) {
+        const awaited = this.#awaitCommit(tx, pending);
+        return this.#changes.length > 0 ? this.#engine.catalogTurns.hold(awaited) : awaited;
+      }
       return this.#committed(tx);
     } catch (error) {
       this.rollback();
