@@ -6,6 +6,7 @@ import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
 import {viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
+import {hasServiceRight} from './run-context.ts';
 import {schemaVersionRows} from './schema-version-rows.ts';
 import type {SessionContext} from './session-context.ts';
 
@@ -200,8 +201,11 @@ function segmentRows(session: SessionContext): readonly Row[] {
 }
 
 function jobRows(session: SessionContext): readonly Row[] {
+  const {catalog} = session.transaction;
+  const seesAll = hasServiceRight(catalog, session.currentRole);
   return session.engine.jobs
     .rows()
+    .filter(job => seesAll || job.table !== null || job.createdBy === session.currentUser)
     .map(job => [
       BigInt(job.id),
       job.type,

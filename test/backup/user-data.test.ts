@@ -163,6 +163,13 @@ t.test("a user's data can be exported, imported and deleted", {timeout: 300_000}
       ['import', 'failed', '4'],
     ],
   );
+  const ann = await connect(server, 'ann');
+  t.teardown(() => ann.end());
+  t.same(
+    await rows(ann, "SELECT count(*) FROM system.jobs WHERE type = 'export'"),
+    [['0']],
+    'jobs about others are not shown',
+  );
   t.equal(await failure(client, 'BEGIN; EXPORT USER DATA'), '25001');
   await client.query('ROLLBACK');
 });

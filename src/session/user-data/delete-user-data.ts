@@ -42,8 +42,8 @@ export async function deleteUserData(
       });
     }
     // What the archive lacks would otherwise be lost for a restore to a point in time.
-    if (session.engine.archive !== null) await session.engine.archive.run();
-    const logParts = await admin.purgeLog(task.owner);
+    const archived = (await session.engine.archive?.run())?.seq ?? null;
+    const logParts = await admin.purgeLog(task.owner, archived);
     await rm(exportDirectory(session, task), {recursive: true, force: true});
     return {tables: tables.length, rows, logParts, remains: remainsOf(session)};
   } finally {

@@ -86,8 +86,8 @@ export class DirectoryAdmin implements StorageAdmin {
       .run(JSON.stringify(ids));
   }
 
-  purgeLog(owner: number): Promise<number> {
-    return purgeLog(this.#engine, owner);
+  purgeLog(owner: number, upTo: number | null): Promise<number> {
+    return purgeLog(this.#engine, owner, upTo);
   }
 
   beginErasure(): () => void {

@@ -84,8 +84,8 @@ export interface StorageAdmin {
   jobs(): readonly (readonly [id: number, json: string])[];
   putJob(id: number, json: string): void;
   deleteJobs(ids: readonly number[]): void;
-  /** Overwrites images of an owner's rows in the change log; how many parts went. */
-  purgeLog(owner: number): Promise<number>;
+  /** Overwrites images of an owner's rows in the change log, up to a seq or all; how many parts went. */
+  purgeLog(owner: number, upTo: number | null): Promise<number>;
   /** No segment is removed from now on: somebody else's files are only looked at. */
   keepFiles(): void;
   /** From now to the call of the result SQLite overwrites what it deletes with zeros. */

@@ -9,21 +9,28 @@ const CHANGES_PER_TURN = 32;
 
 /**
  * Overwrites the parts of an owner in the change log by parts without rows: entries stay in their places, and whoever is behind them
- * reads the table anew. SQLite overwrites the freed bytes with zeros in the same transaction. How many parts went.
+ * reads the table anew. `upTo`: seq of the newest entry that may go; null = the newest one. SQLite overwrites the freed bytes with zeros in the same transaction. How many parts went.
  */
-export async function purgeLog(engine: Engine, owner: number): Promise<number> {
+export async function purgeLog(
+  engine: Engine,
+  owner: number,
+  upTo: number | null,
+): Promise<number> {
   const {db, commits} = engine;
-  const scan = db.prepare('SELECT id, tbl, owner FROM log WHERE id > ? ORDER BY id LIMIT ?').raw();
+  const scan = db
+    .prepare('SELECT id, tbl, owner FROM log WHERE id > ? AND id >> 20 <= ? ORDER BY id LIMIT ?')
+    .raw();
   const get = db.prepare('SELECT data FROM log WHERE id = ?').pluck();
   const put = db.prepare('UPDATE log SET data = ? WHERE id = ?');
   const out = new LogPartWriter();
+  const last = BigInt(upTo ?? commits.lastSeq);
   let after = -1n;
   let purged = 0;
   for (;;) {
     await nextTurn();
     do await commits.settle();
     while (db.inTransaction);
-    const rows = scan.all(after, BigInt(PARTS_PER_TURN)) as [bigint, bigint, bigint][];
+    const rows = scan.all(after, last, BigInt(PARTS_PER_TURN)) as [bigint, bigint, bigint][];
     if (rows.length === 0) return purged;
     let changes = 0;
     db.pragma('secure_delete = ON');
