@@ -8,7 +8,7 @@ import {
 import {isAuditTable} from '../catalog/audit-table.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {ColumnDescriptor, RelationDescriptor} from '../catalog/descriptors.ts';
-import {relationTarget} from '../catalog/object-acl.ts';
+import {functionTarget, relationTarget} from '../catalog/object-acl.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -27,6 +27,10 @@ export function checkPlanPrivileges(
     const table = isWrite ? catalog.tableByOid(need.relation) : undefined;
     if (table !== undefined && isAuditTable(table)) throw isSystemCatalog(table.name);
     if (isSuperuser(asRole, catalog)) continue;
+    if (need.privilege === 'X') {
+      checkFunction(catalog, asRole, need.relation);
+      continue;
+    }
     const relation = catalog.relationByOid(need.relation);
     if (relation === undefined || relation.kind === 'index') continue;
     if (relation.kind === 'systemRelation') {
@@ -44,6 +48,12 @@ export function isSystemCatalog(name: string): PgError {
     SqlState.insufficientPrivilege,
     `permission denied: "${name}" is a system catalog`,
   );
+}
+
+function checkFunction(catalog: CatalogSnapshot, role: Oid, fn: Oid): void {
+  const target = functionTarget(catalog, fn);
+  if (target === undefined || hasPrivileges(catalog, role, target, 'X')) return;
+  throw denied('function', catalog.functionByOid(fn)?.name ?? String(fn));
 }
 
 /** Catalogs that initdb closes to PUBLIC (pg_authid, pg_statistic ...), views of `system` about other users; the rest are open. */

@@ -67,6 +67,11 @@ function checkDependents(
         detail: `rule _RETURN on ${objectText(scope, node.object)} depends on column "${column.name}"`,
       });
     }
+    if (node.kind === 'object' && node.object.kind === 'policy') {
+      throw featureNotSupported('cannot alter type of a column used in a policy definition', {
+        detail: `${objectText(scope, node.object)} depends on column "${column.name}"`,
+      });
+    }
     if (node.kind !== 'column') continue;
     const generated = node.table.columns.find(each => each.attnum === node.attnum)?.name ?? '';
     throw featureNotSupported('cannot alter type of a column used by a generated column', {

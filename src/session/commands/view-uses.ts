@@ -25,7 +25,7 @@ function planUses(session: SessionContext, view: ViewDescriptor): readonly ViewU
     if (statement === undefined) return [];
     const {plan} = planStatement(statement, {...context, searchPath, rowSecurity: 'ignored'});
     return plan.privileges
-      .filter(each => each.asRole === 0)
+      .filter(each => each.asRole === 0 && each.privilege !== 'X')
       .map(({relation, columns}) => ({relation, columns}));
   } catch (error) {
     if (error instanceof PgError) return [];

@@ -58,6 +58,7 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
     throw featureNotSupported(
       `SQL function ${row.name} with a body other than one SELECT is not supported`,
     );
+  noteCall(binding, row.oid);
   return withSubstitutes(binding, call.args, parameterNamesOf(row), () =>
     asDefiner(binding, row.oid, () =>
       block.binders.query(binding, ast.SelectStmt, {
@@ -67,6 +68,19 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
       }),
     ),
   );
+}
+
+/** Notes that a function is called: EXECUTE is a right of current_user, also inside views. */
+function noteCall(binding: Binding, fn: Oid): void {
+  const {definer} = binding;
+  if (binding.uses.some(use => use.relation === fn && use.asRole === definer)) return;
+  binding.uses.push({
+    relation: fn,
+    columns: new Set(),
+    asRole: definer,
+    privilege: 'X',
+    needsColumns: false,
+  });
 }
 
 /** The body of a SECURITY DEFINER function has its owner's rights and is under his policies; he is its current_user. */

@@ -453,10 +453,11 @@ export type Plan =
 
 /** Checked at open, for the invoker: (relation, columns, privilege letter of aclitem). */
 export interface RequiredPrivilege {
+  /** A relation, or with 'X' a function. */
   readonly relation: Oid;
   /** attnums, empty = the whole relation. */
   readonly columns: readonly number[];
-  readonly privilege: 'r' | 'a' | 'w' | 'd' | 'D';
+  readonly privilege: 'r' | 'a' | 'w' | 'd' | 'D' | 'X';
   /** Role to check instead of the invoker (owner of a view), 0 = invoker. */
   readonly asRole: Oid;
 }
