@@ -29,6 +29,7 @@ import {seriesSets} from './series.ts';
 import {toCharDateFunctions} from './to-char-date.ts';
 import {toCharNumberFunctions} from './to-char-number.ts';
 import {toTimestampFunctions} from './to-timestamp.ts';
+import {settingFlagFunctions} from './setting-flags.ts';
 import {textFunctions} from './text.ts';
 import {toAsciiFunctions} from './to-ascii.ts';
 import {transactionFunctions, transactionSets} from './transactions.ts';
@@ -97,6 +98,7 @@ const scalarFamilies = [
   assignFunctions,
   toAsciiFunctions,
   transactionFunctions,
+  settingFlagFunctions,
   variadicAnyFunctions,
 ];
 const setFamilies = [

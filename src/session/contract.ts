@@ -146,6 +146,9 @@ export interface SessionOptions {
   readonly settings: readonly (readonly [name: string, value: string])[];
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Where the client has reached the server; absent where there is no socket. */
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
   readonly isLoopback: boolean;
   readonly pid: number;
   /** Came without a login, as a role that need not be permitted one. */

@@ -1,6 +1,7 @@
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {WaitSignal} from '../../common/wait-signal.ts';
+import {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Interval} from '../../types/interval-value.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -33,11 +34,17 @@ const table: Readonly<Record<string, Extern>> = {
     session.options.isLoopback && session.options.remoteAddress === ''
       ? null
       : session.options.remoteAddress,
+  inet_server_addr: session => session.options.localAddress ?? null,
+  inet_server_port: session => session.options.localPort ?? null,
   inet_client_port: session => session.options.remotePort,
   pg_version: session => session.engine.versionText,
   pgsql_version: session => session.engine.versionText,
   txid_current: session => BigInt(session.transaction.tx.id),
   pg_current_xact_id: session => BigInt(session.transaction.tx.id),
+  pg_current_xact_id_if_assigned: session => BigInt(session.transaction.tx.id),
+  pg_current_snapshot: currentSnapshot,
+  // Serializable transactions never wait for a safe snapshot.
+  pg_safe_snapshot_blocking_pids: () => PgArray.of([]),
   pg_advisory_lock_int8: (session, [key]) => advisory(session, key as bigint, false, true),
   pg_advisory_lock_shared_int8: (session, [key]) => advisory(session, key as bigint, true, true),
   pg_advisory_xact_lock_int8: (session, [key]) => advisory(session, key as bigint, false, false),
@@ -86,6 +93,17 @@ export function externCall(session: SessionContext, source: string, args: readon
   const extended = session.engine.extensions.call(session, source, args);
   if (extended !== undefined) return extended as Datum;
   throw featureNotSupported(`function ${source} is not supported`);
+}
+
+/** The transactions that run now are not visible, all earlier ones are. */
+function currentSnapshot(session: SessionContext): string {
+  const running = new Set([session.transaction.tx.id]);
+  for (const each of session.engine.sessions.values()) {
+    const tx = each.transaction.openTx;
+    if (tx !== null) running.add(tx.id);
+  }
+  const ids = [...running].map(BigInt).sort((a, b) => (a < b ? -1 : 1));
+  return `${ids[0]!}:${ids.at(-1)! + 1n}:${ids.join(',')}`;
 }
 
 function notify(session: SessionContext, channel: string | null, payload: string | null): string {
