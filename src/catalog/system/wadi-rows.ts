@@ -157,7 +157,14 @@ export const systemSchemaVersions: SystemSource = {
 export const systemStorages: SystemSource = {
   all: context => {
     const {snapshot} = context;
-    return [...snapshot.storages()].map(storage => {
+    const inLocal = [...snapshot.tables()].filter(
+      each => (each.options['storage'] ?? 'local') === 'local' && each.tableKind !== 'stream',
+    );
+    const local = [
+      ...[0, 'local', 'filesystem', roleName(snapshot, RoleOid.postgres), textObject({})],
+      ...[BigInt(inLocal.length), 'the data directory'],
+    ];
+    const rows = [...snapshot.storages()].map(storage => {
       const shown = Object.fromEntries(
         Object.entries(storage.options).map(([name, value]) => [
           name,
@@ -169,10 +176,12 @@ export const systemStorages: SystemSource = {
         each => each.options['storage'] === storage.name,
       );
       return [
-        ...[storage.oid, storage.name, storage.type, roleName(snapshot, storage.owner)],
+        ...[storage.oid, storage.name, storage.type === 'fs' ? 'filesystem' : storage.type],
+        roleName(snapshot, storage.owner),
         ...[textObject(shown), BigInt(tables.length), storage.comment],
       ];
     });
+    return [local, ...rows];
   },
 };
 

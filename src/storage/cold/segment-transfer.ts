@@ -11,7 +11,7 @@ import {corrupt, fileError, unreadable} from './file-errors.ts';
 import {hex} from './segment-meta.ts';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
-const UPLOADS = 4;
+const UPLOADS = 8;
 
 interface Item {
   readonly options: WriteSegmentOptions;

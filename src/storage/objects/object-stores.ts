@@ -29,6 +29,7 @@ interface Opened {
 export class ObjectStores {
   readonly #options: ObjectStoresOptions;
   readonly #opened = new Map<string, Opened>();
+  #isClosed = false;
 
   constructor(options: ObjectStoresOptions) {
     this.#options = options;
@@ -36,6 +37,7 @@ export class ObjectStores {
 
   /** The store of a storage; 42704 when there is none of that name. */
   async store(name: string): Promise<ObjectStore> {
+    if (this.#isClosed) throw new PgError(SqlState.ioError, `storage "${name}" is closed`);
     const definition = this.#options.definition(name);
     if (definition === undefined)
       throw new PgError(SqlState.undefinedObject, `storage "${name}" does not exist`);
@@ -70,7 +72,9 @@ export class ObjectStores {
     });
   }
 
+  /** Ends what is under way: nobody waits for a server that does not answer. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     const opened = [...this.#opened.values()];
     this.#opened.clear();
     await Promise.all(opened.map(({store}) => store.then(each => each.close()).catch(() => null)));
