@@ -4,19 +4,16 @@ import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {ExprRun} from '../expr/run.ts';
 import type {CommitEvent, LogReader, Storage, TableStorage} from '../storage/contract.ts';
-import {PgArray} from '../types/array-value.ts';
-import type {Datum, FormatSettings} from '../types/contract.ts';
-import {datumText} from './expr-text.ts';
+import type {FormatSettings} from '../types/contract.ts';
 import type {Frame} from './frame.ts';
-import {paramsWith} from './lift-constants.ts';
-import type {AnyShape, LiveShape} from './live-shape.ts';
+import type {LiveShape} from './live-shape.ts';
 import {CompiledShape} from './match/compiled-shape.ts';
 import {Group, type GroupMember} from './match/group.ts';
 import {Matcher, matchOne} from './match/matcher.ts';
-import type {RowKey} from './match/row-key.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
+import {accessKeys, runOf, settingsText, valuesText} from './group-identity.ts';
 import {recheck} from './recheck.ts';
 import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
 import type {LiveCursor, LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
@@ -474,55 +471,4 @@ export class LiveHub implements SubscriptionHost {
 function joinGroup(group: Group, member: GroupMember): void {
   member.memberAt = group.members.length;
   group.members.push(member);
-}
-
-function accessKeys(
-  shape: LiveShape,
-  compiled: CompiledShape,
-  options: SubscribeOptions<LiveShape>,
-  run: ExprRun,
-): readonly RowKey[] | null {
-  const {access} = shape;
-  if (access === null) return null;
-  const keys = new Set<RowKey>();
-  const add = (values: readonly Datum[]): void => {
-    const key = compiled.keyMaker!.ofValues(values);
-    if (key !== undefined) keys.add(key);
-  };
-  for (const parts of access.keys) add(parts.map(part => options.compiler.scalar(part)(run)));
-  if (access.list !== null) {
-    const list = options.compiler.scalar(access.list)(run);
-    if (list instanceof PgArray) for (const element of list.elements) add([element]);
-  }
-  return [...keys];
-}
-
-function runOf(options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context'>): ExprRun {
-  return {
-    params: paramsWith(options.shape, options.params),
-    slots: options.slots,
-    outer: [],
-    context: options.context,
-  };
-}
-
-function valuesText(shape: AnyShape, run: ExprRun): string {
-  return shape.values
-    .map(
-      ({kind, index, type}) =>
-        `${kind}${index}=${datumText((kind === 'param' ? run.params : run.slots)[index] ?? null, type)}`,
-    )
-    .join('\n');
-}
-
-/** Settings that can change what a STABLE function or a JSON value looks like. */
-function settingsText(format: FormatSettings): string {
-  return [
-    format.timeZone,
-    format.dateStyle,
-    format.dateOrder,
-    format.intervalStyle,
-    format.extraFloatDigits,
-    format.byteaOutput,
-  ].join(' ');
 }

@@ -10,7 +10,8 @@ import type {Codec} from './subscription-types.ts';
 
 /**
  * Rows as JSON texts of their values (to_json of the column's type), followed by those of the row's key: the primary
- * key (of a user table read across users with the user's name before it), or the hidden row id. Exact: int8 and numeric are strings, because JavaScript's JSON rounds them.
+ * key (of a user table read across users with the user's name before it), or the hidden row id.
+ * Exact: int8 and numeric are strings, because JavaScript's JSON rounds them.
  */
 export function jsonCodec(catalog: CatalogSnapshot, isExact = false): Codec {
   const encode = (expr: BoundExpr): BoundExpr =>

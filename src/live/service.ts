@@ -51,6 +51,7 @@ export class LiveService {
         row.lag,
         row.changes,
         row.createdAt,
+        BigInt(row.resets),
       ]);
   }
 

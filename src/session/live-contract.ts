@@ -21,7 +21,10 @@ export interface LiveRequest {
 
 /** Where a live query is delivered: JSON texts. It says how much it takes; what is not given stays in the change log. */
 export interface LiveReceiver {
-  /** Credit: rows and operations that it takes now. A commit is given whole when this is above 0. At 0 nothing comes until `handle.wake()`. */
+  /**
+   * Credit: rows and operations that it takes now. A commit is given whole when this is above 0. At 0 nothing comes
+   * until `handle.wake()`.
+   */
   readonly wanted: number;
   /** First rows (after the opening, or after `reset`), at most `wanted`: each `[key,row]`, both arrays. */
   rows(seq: Seq, rows: readonly string[]): void;

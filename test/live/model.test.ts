@@ -116,7 +116,8 @@ class Model {
       case 0:
       case 1:
       case 2:
-        return `INSERT INTO t1 VALUES (${id}, ${random(4)}, ${v}, ${s}) ON CONFLICT (id) DO UPDATE SET v = excluded.v, s = excluded.s`;
+        return `INSERT INTO t1 VALUES (${id}, ${random(4)}, ${v}, ${s})
+          ON CONFLICT (id) DO UPDATE SET v = excluded.v, s = excluded.s`;
       case 3:
         return `UPDATE t1 SET v = ${v}, room = ${random(4)} WHERE id = ${id}`;
       case 4:
@@ -132,7 +133,8 @@ class Model {
           ? `INSERT INTO nk VALUES (${random(4)}, ${s})`
           : `DELETE FROM nk WHERE a = ${random(4)}`;
       case 9:
-        return `INSERT INTO u1 VALUES (${random(8)}, 'x${random(9)}', ${random(4)}) ON CONFLICT (id) DO UPDATE SET body = excluded.body, n = excluded.n`;
+        return `INSERT INTO u1 VALUES (${random(8)}, 'x${random(9)}', ${random(4)})
+          ON CONFLICT (id) DO UPDATE SET body = excluded.body, n = excluded.n`;
       default:
         return random(6) === 0 ? 'TRUNCATE t2' : `DELETE FROM u1 WHERE id = ${random(8)}`;
     }

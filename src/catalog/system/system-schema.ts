@@ -58,7 +58,7 @@ const relations: readonly (readonly [name: string, comment: string, columns: str
     'live_queries',
     'open subscriptions',
     'live_id int8, name text, pid int4, user_name text, surface text, class text, query text, state text, sent_seq int8, lag int8, changes int8, ' +
-      'created_at timestamptz',
+      'created_at timestamptz, resets int8',
   ],
   [
     'sessions',

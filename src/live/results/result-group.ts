@@ -1,10 +1,9 @@
 import type {Seq} from '../../common/ids.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {Frame} from '../frame.ts';
-import type {SubscribeOptions} from '../subscription-types.ts';
+import type {LiveSink, SubscribeOptions} from '../subscription-types.ts';
 import type {QueryRun} from './run-query.ts';
 import {changeBetween, type ResultChange, type ResultRow, type ResultRows} from './result-rows.ts';
-import type {ResultSubscription} from './result-subscription.ts';
 
 /** What a group needs of its hub. */
 export interface ResultHost {
@@ -18,6 +17,19 @@ export interface ResultHost {
   emptied(group: ResultGroup): void;
 }
 
+/** A subscriber as its group sees it. */
+export interface ResultMember {
+  readonly id: number;
+  readonly state: string;
+  readonly sink: LiveSink;
+  /** The group has a first result: it may begin. */
+  later(): void;
+  wake(): void;
+  /** A new state of the result. The frame is that of all subscribers. */
+  deliver(seq: Seq, change: ResultChange, frame: Frame): void;
+  fail(error: unknown): void;
+}
+
 /** Who shares a result, and how tokens of it end. */
 export interface ResultIdentity {
   readonly text: string;
@@ -29,7 +41,7 @@ export abstract class ResultGroup {
   readonly text: string;
   readonly tokenTail: string;
   readonly options: SubscribeOptions;
-  readonly members = new Set<ResultSubscription>();
+  readonly members = new Set<ResultMember>();
   /** Of the rows as the codec gives them. */
   abstract readonly types: readonly TypeInstance[];
   /** Null until it was read first. */
@@ -121,7 +133,7 @@ export abstract class ResultGroup {
     for (const member of [...this.members]) member.fail(error);
   }
 
-  left(member: ResultSubscription): void {
+  left(member: ResultMember): void {
     if (!this.members.delete(member)) return;
     this.host.left(member.id);
     if (this.members.size > 0) return;

@@ -15,7 +15,7 @@ import {
 import {tokenAt} from '../resume-token.ts';
 import type {SubscriptionState} from '../subscription.ts';
 import type {LiveCursor, LiveSink, SubscribeOptions} from '../subscription-types.ts';
-import type {ResultGroup} from './result-group.ts';
+import type {ResultGroup, ResultMember} from './result-group.ts';
 import {ChangeList, isSameRow, type ResultChange, type ResultRow} from './result-rows.ts';
 
 /** Rows whose net change is kept for a receiver that does not read; more are a reset. */
@@ -29,7 +29,7 @@ export type ResultStart = Seq | 'now' | 'snapshot' | 'reset';
  * One subscriber of a maintained result. A slow receiver keeps its place and, per row, what it has missed: it gets the
  * net effect, or (when that is too much) a reset.
  */
-export class ResultSubscription implements LiveCursor {
+export class ResultSubscription implements LiveCursor, ResultMember {
   readonly id: number;
   readonly group: ResultGroup;
   readonly options: SubscribeOptions;
