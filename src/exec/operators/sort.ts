@@ -92,7 +92,7 @@ export class Sort implements Operator {
     this.#topN =
       limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
     this.#input.open(run);
-    const isOrdered = run.orderedScans.has(this.#inputScan);
+    const isOrdered = this.#inputScan !== -1 && run.orderedScans.has(this.#inputScan);
     if (isOrdered && this.#projection === null && this.#topN !== Infinity) this.#phase = 'pass';
   }
 
