@@ -73,7 +73,7 @@ export function startWadi(options: WadiServerOptions = {}): Promise<WadiServer> 
     const early = (code: number | null): void => fail(`it ended with ${code}`);
     child.once('close', early);
     createInterface({input: child.stdout}).on('line', line => {
-      const match = /^wadi ready (postgres:\/\/\S+) (http:\/\/\S+)/.exec(line);
+      const match = /^wadi ready (postgres:\/\/\S+) (https?:\/\/\S+)/.exec(line);
       if (match === null) return;
       clearTimeout(timer);
       child.off('close', early);

@@ -45,9 +45,20 @@ export class Credentials {
     });
   }
 
-  /** The role, when the password is its own, or a token of it. Null otherwise, always as late. 53400 when too many fail. */
-  async checkPassword(user: string, password: string, address: string): Promise<LoginRole | null> {
-    const role = await this.#throttle.attempt(user, address, () => this.#check(user, password));
+  /**
+   * The role, when the password is its own, or a token of it. Null otherwise, always as late; `mustLogin`: also for a role that
+   * may not log in. 53400 when too many fail.
+   */
+  async checkPassword(
+    user: string,
+    password: string,
+    address: string,
+    mustLogin = false,
+  ): Promise<LoginRole | null> {
+    const role = await this.#throttle.attempt(user, address, async () => {
+      const found = await this.#check(user, password);
+      return mustLogin && found?.canLogin === false ? null : found;
+    });
     if (role === null) this.failed++;
     else this.succeeded++;
     return role;

@@ -1,6 +1,7 @@
 import {createHmac, randomUUID} from 'node:crypto';
 import type {JWTPayload, JWTVerifyOptions, JWTVerifyResult} from 'jose';
 import type {LoginRole} from '../../session/contract.ts';
+import {isExpired} from './role-login.ts';
 
 /** Somebody else whose tokens are taken: one key, fixed algorithms. */
 export interface TokenIssuer {
@@ -155,7 +156,7 @@ export class Tokens {
 
   #roleOf(payload: JWTPayload): LoginRole | null {
     const role = this.#options.loginRole(payload.sub ?? '');
-    if (role === undefined || !role.canLogin) return null;
+    if (role === undefined || !role.canLogin || isExpired(role.validUntil)) return null;
     return payload['oid'] === role.oid && payload['ver'] === this.#version(role) ? role : null;
   }
 

@@ -45,8 +45,8 @@ export class Access {
     if (claim.user === null) return this.#anonymous();
     if (isTrusted) return known(this.#existing(claim.user));
     const {credentials} = this.#engine;
-    const role = await credentials.checkPassword(claim.user, claim.password ?? '', address);
-    if (role === null || !role.canLogin) throw unauthorized();
+    const role = await credentials.checkPassword(claim.user, claim.password ?? '', address, true);
+    if (role === null) throw unauthorized();
     return known(role);
   }
 
@@ -106,6 +106,11 @@ export function claimOf(request: IncomingMessage): Claim {
   return {user: text.slice(0, colon), password: text.slice(colon + 1), token: null};
 }
 
+/** Whether a request names this machine; another name that leads here may be that of a page which wants to read it. */
+export function isLoopbackHost(host: string | undefined): boolean {
+  return host !== undefined && /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host);
+}
+
 /**
  * Whether a web page may call: one of the list, or one that this server itself gave out under a name that only this machine
  * can have (another host's name that leads here is no proof). Programs that are no browsers send no origin.
@@ -113,6 +118,6 @@ export function claimOf(request: IncomingMessage): Claim {
 export function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): boolean {
   const {origin, host} = request.headers;
   if (origin === undefined || allowed.includes(origin)) return true;
-  if (host === undefined || !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host)) return false;
+  if (!isLoopbackHost(host)) return false;
   return origin === `http://${host}` || origin === `https://${host}`;
 }

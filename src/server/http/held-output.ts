@@ -5,9 +5,13 @@ export interface ChunkTarget {
   write(chunk: string | Uint8Array): void;
   /** True while the client does not read. */
   readonly isFull: boolean;
+  /** The client has not read for too long while a statement waited. */
+  stalled(): void;
 }
 
 const heldLimit = 1024 * 1024;
+/** How long a statement waits for a client that does not read. */
+const stallLimitMs = 60_000;
 
 /** Keeps answers back until what they show is durable, and says when the client does not read. */
 export class HeldOutput {
@@ -70,7 +74,13 @@ export class HeldOutput {
   /** Resolves when there is room, or nobody reads any more. */
   drained(): Promise<void> {
     if (!this.isFull) return Promise.resolve();
-    return new Promise(resolve => this.#waiters.push(resolve));
+    return new Promise(resolve => {
+      const timer = setTimeout(() => this.#target.stalled(), stallLimitMs).unref();
+      this.#waiters.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** Resolves when nothing waits for durability. */

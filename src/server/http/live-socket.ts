@@ -38,6 +38,7 @@ const protocolVersion = 1;
 /** Requests that wait for their turn at which no more are read. */
 const maxQueued = 64;
 const maxSealedSessions = 8;
+const maxRenewing = 8;
 const maxTimerMs = 0x7fff_ffff;
 
 type Hello = Extract<LiveMessage, {type: 'hello'}>;
@@ -58,6 +59,7 @@ export class LiveSocket {
   #timer: NodeJS.Timeout;
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
+  #renewing = 0;
   #isHelloing = false;
   #isClosed = false;
 
@@ -73,6 +75,7 @@ export class LiveSocket {
       get isFull() {
         return frames.isFull;
       },
+      stalled: () => webSocket.terminate(),
     };
     this.#output = new HeldOutput(target, (seq, callback) => {
       database.onDurable(seq, callback);
@@ -139,6 +142,7 @@ export class LiveSocket {
         this.#opened?.session.cancel();
         return;
       case 'auth':
+        if (this.#renewing >= maxRenewing) throw protocolError('too many tokens at once');
         void this.#renew(message.token);
         return;
       case 'sql':
@@ -205,6 +209,7 @@ export class LiveSocket {
 
   /** Another token of the same role: nothing that is open is touched. */
   async #renew(token: string): Promise<void> {
+    this.#renewing++;
     try {
       const claim = {user: null, password: null, token};
       const identity = await this.#host.access.identify(claim, this.#request);
@@ -219,6 +224,8 @@ export class LiveSocket {
       this.#send({type: 'auth', user: identity.role.name, expires: expiryText(identity)});
     } catch (error) {
       this.#fail(null, error);
+    } finally {
+      this.#renewing--;
     }
   }
 

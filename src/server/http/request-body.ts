@@ -23,6 +23,7 @@ export async function readJson(
 
 function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  if (request.destroyed) throw badRequest('the body did not arrive');
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -3,7 +3,7 @@ import type {Duplex} from 'node:stream';
 import {internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {isLoopback} from '../auth/role-login.ts';
-import {Access, addressOf, claimOf, isAllowedOrigin} from './access.ts';
+import {Access, addressOf, claimOf, isAllowedOrigin, isLoopbackHost} from './access.ts';
 import {errorObject} from './answer-sink.ts';
 import {login, refresh} from './auth-route.ts';
 import {badRequest, HttpError, statusOf} from './http-error.ts';
@@ -131,7 +131,10 @@ export class Routes {
   }
 
   async #answerMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const isLocal = isLoopback(addressOf(request)) && !this.#options.settings.isBehindProxy;
+    const isLocal =
+      isLoopback(addressOf(request)) &&
+      isLoopbackHost(request.headers.host) &&
+      !this.#options.settings.isBehindProxy;
     if (!isLocal) {
       const {role} = await this.#access.identify(claimOf(request), request);
       if (!role.isSuperuser)
@@ -219,6 +222,7 @@ export class Routes {
 
 /** Reads what a client still sends, within limits, so that it hears the answer; then the connection ends. */
 function discardBody(request: IncomingMessage): Promise<void> {
+  if (request.destroyed) return Promise.resolve();
   return new Promise(resolve => {
     let size = 0;
     const timer = setTimeout(resolve, discardMs).unref();

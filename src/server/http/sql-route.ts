@@ -59,6 +59,7 @@ export class SqlRoute {
         get isFull() {
           return response.writableNeedDrain;
         },
+        stalled: () => response.destroy(),
       },
       (seq, callback) => {
         this.#engine.database.onDurable(seq, callback);
@@ -87,6 +88,7 @@ export class SqlRoute {
     output: HeldOutput,
     response: ServerResponse,
   ): Promise<void> {
+    if (response.destroyed) return;
     response.on('drain', () => output.wake());
     response.on('close', () => {
       output.close();
