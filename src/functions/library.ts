@@ -7,6 +7,7 @@ import {assignFunctions} from './assign.ts';
 import {bytesFunctions} from './bytes.ts';
 import {castFunctions} from './casts.ts';
 import {compareFunctions} from './compare.ts';
+import {columnSizeFunctions} from './column-size.ts';
 import type {AggregateCode, FunctionCode, FunctionLibrary, SetFunctionCode} from './contract.ts';
 import {datetimeFunctions} from './datetime.ts';
 import {extractFunctions} from './extract.ts';
@@ -99,6 +100,7 @@ const scalarFamilies = [
   toAsciiFunctions,
   transactionFunctions,
   settingFlagFunctions,
+  columnSizeFunctions,
   variadicAnyFunctions,
 ];
 const setFamilies = [

@@ -2,7 +2,7 @@ import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {WaitSignal} from '../common/wait-signal.ts';
 import type {EvalContext} from './contract.ts';
-import type {Search} from './regex-engine/engine.ts';
+import type {Search} from './regex-engine/subject.ts';
 
 /** How long searches may hold the process before others have their turn. */
 const SLICE_MS = 10;

@@ -54,7 +54,7 @@ export const transactionFunctions: FunctionTable = {
           SqlState.datatypeMismatch,
           `collations are not supported by type ${formatType(type, null)}`,
         );
-      return (value: Datum) => (value === null ? null : type.name === 'name' ? '"C"' : '"default"');
+      return (): Datum => (type.name === 'name' ? '"C"' : '"default"');
     },
   },
   pg_current_logfile: {fn: () => null},

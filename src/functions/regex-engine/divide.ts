@@ -1,11 +1,10 @@
 import {lowerOf} from './char-set.ts';
 import type {CharClasses} from './char-set.ts';
 import {Dfa} from './dfa.ts';
-import type {Search} from './engine.ts';
 import type {MatchNode} from './match-tree.ts';
 import {prefersShort} from './match-tree.ts';
 import {codeAt} from './subject.ts';
-import type {Subject} from './subject.ts';
+import type {Search, Subject} from './subject.ts';
 import type {ParsedRegex} from './syntax.ts';
 
 /** Characters read, or parts tried, between two chances to pause. */

@@ -7,7 +7,7 @@ import {Divider} from './divide.ts';
 import {matchTree, prefersShort, refers} from './match-tree.ts';
 import type {MatchNode} from './match-tree.ts';
 import {offsetsOf, placeOf} from './subject.ts';
-import type {Subject} from './subject.ts';
+import type {Search, Subject} from './subject.ts';
 import type {ParsedRegex} from './syntax.ts';
 
 /** Characters read between two looks at the clock. */
@@ -17,9 +17,6 @@ const MANY_STARTS = 64;
 
 /** Places of a match: start and end of the whole, then of each group (-1 = not set). */
 export type Places = Int32Array;
-
-/** A search under way: each yield is a chance to pause it. */
-export type Search<T> = Generator<undefined, T>;
 
 /**
  * Searches as PostgreSQL does: automata find where a match begins and ends, in time linear in the text; the groups inside are found

@@ -1,3 +1,6 @@
+/** A search under way: each yield is a chance to pause it. */
+export type Search<T> = Generator<undefined, T>;
+
 /** A text as an automaton reads it: a number per character, and the conditions that hold between characters. */
 export interface Subject {
   readonly text: string;
