@@ -20,7 +20,7 @@ export interface PolicyPlace {
   readonly rowName: string;
 }
 
-/** A policy's expression as it is kept, printed as PostgreSQL prints it; raises the errors of binding it, as PostgreSQL without position. */
+/** A policy's expression as it is kept, printed as PostgreSQL prints it; raises the errors of binding it, without position. */
 export function policyText(place: PolicyPlace, node: Node): string {
   const {session, table, rowName} = place;
   const context: BindContext = {...place.context, rowSecurity: 'ignored'};

@@ -246,7 +246,7 @@ function checkQuery(
   };
 }
 
-/** The checks of an INSERT by policies. `reads`: columns of the table are read (RETURNING, ON CONFLICT), so that SELECT policies bind, too. */
+/** The checks of an INSERT by policies. `reads`: the table is read too (RETURNING, ON CONFLICT), so that SELECT policies bind. */
 export function insertPolicies(
   block: Block,
   table: TableDescriptor,
