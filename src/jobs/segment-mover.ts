@@ -1,21 +1,20 @@
 import type {Oid} from '../common/ids.ts';
 import type {Storage, TableStorage} from '../storage/contract.ts';
-import {type JobWork, POLICY_CREATOR} from './job-table.ts';
+import {type Job, type JobWork, POLICY_CREATOR} from './job-table.ts';
 import type {JobLogger, Maintenance} from './maintenance.ts';
 
-const LOCAL = 'local';
 const MAX_RETRIES = 5;
 
 /**
- * Starts a job of type `move` when a table's storage was changed, and at start for tables that a crash or a cancelled job left in
- * two storages. Every segment is readable where it lies meanwhile.
+ * Starts a job of type `move` when a table's storage was changed, and at start or the next ALTER TABLE for tables that a crash, a
+ * failure or a cancelled job left in two storages. Every segment is readable where it lies meanwhile.
  */
 export class SegmentMover {
   readonly #storage: Storage;
   readonly #maintenance: Maintenance;
   readonly #logger: JobLogger;
-  /** Storage of each table that has one, or had when it was looked at. */
-  readonly #known = new Map<Oid, string>();
+  /** The newest move of a table; a job looks at the table's storage of the moment, so that one at a time is enough. */
+  readonly #moves = new Map<Oid, Job>();
 
   constructor(storage: Storage, maintenance: Maintenance, logger: JobLogger) {
     this.#storage = storage;
@@ -25,24 +24,18 @@ export class SegmentMover {
 
   /** Looks at a table when the server starts. */
   opened(table: TableStorage): void {
-    this.#known.set(table.oid, storageOf(table));
     this.#moveMisplaced(table);
   }
 
   /** The catalog has another form of a table; undefined when it was dropped. */
   refresh(oid: Oid, table: TableStorage | undefined): void {
-    if (table === undefined) {
-      this.#known.delete(oid);
-      return;
-    }
-    const before = this.#known.get(oid);
-    const now = storageOf(table);
-    this.#known.set(oid, now);
-    if (before !== undefined && before !== now) this.#moveMisplaced(table);
+    if (table === undefined) this.#moves.delete(oid);
+    else this.#moveMisplaced(table);
   }
 
   #moveMisplaced(table: TableStorage): void {
     if (table.kind === 'stream' || table.persistence === 't') return;
+    if (this.#moves.get(table.oid)?.hasEnded === false) return;
     try {
       if (this.#storage.misplaced(table) === 0) return;
     } catch (error) {
@@ -51,13 +44,9 @@ export class SegmentMover {
     }
     const work: JobWork = async control => {
       const {rows, segments, bytes} = await this.#storage.move(table, control);
-      return `${rows} rows in ${segments} segments, ${bytes} bytes, moved to storage "${storageOf(table)}"`;
+      return `${rows} rows in ${segments} segments, ${bytes} bytes, were moved`;
     };
     const request = {type: 'move', table, owner: null, createdBy: POLICY_CREATOR, work} as const;
-    this.#maintenance.queue({...request, maxRetries: MAX_RETRIES}, {});
+    this.#moves.set(table.oid, this.#maintenance.queue({...request, maxRetries: MAX_RETRIES}, {}));
   }
-}
-
-function storageOf(table: TableStorage): string {
-  return table.options['storage'] ?? LOCAL;
 }

@@ -1,6 +1,6 @@
 import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import t from 'tap';
+import t, {type Test} from 'tap';
 import {type Database, openDatabase, type OpenDatabaseOptions} from '../../src/database.ts';
 import {S3Server, TEST_ACCESS_KEY, TEST_BUCKET, TEST_SECRET_KEY} from '../support/s3-server.ts';
 import {temporaryFolder} from '../support/temporary-folder.ts';
@@ -459,37 +459,42 @@ t.test('plain functions, ALTER, templates and shards', async t => {
   t.equal(await bench.one("SELECT system.drop_storage('disk')"), 'true');
 });
 
-t.test(
-  'a move that fails goes on later, one that is cancelled leaves all rows readable',
-  async t => {
-    const bench = await Bench.start(t);
-    await bench.createDeep();
-    await bench.createUsers();
-    for (let i = 0; i < 4; i++) {
-      await bench.insert('alice', i * 100, 50);
-      await bench.flush();
-    }
-    await bench.rows("ALTER TABLE chat.messages SET (storage = 'local')");
-    t.match(await bench.job('move'), /^completed/);
-    let puts = 0;
-    bench.server.fault = ({method}) => (method === 'PUT' && ++puts > 2 ? 'hang' : null);
-    await bench.rows("ALTER TABLE chat.messages SET (storage = 'deep')");
-    await bench.until('two segments are moved', () => puts > 2);
-    const id = await bench.one(
-      "SELECT job_id FROM system.jobs WHERE type = 'move' ORDER BY job_id DESC LIMIT 1",
-    );
-    t.equal(
-      await bench.one(`SELECT progress > 0 AND progress < 1 FROM system.jobs WHERE job_id = ${id}`),
-      'true',
-    );
-    await bench.insert('alice', 5000, 1);
-    await bench.rows(`KILL JOB ${id}`);
-    t.match(await bench.job('move'), /^cancelled/);
-    bench.server.fault = () => null;
-    t.equal(await bench.one('SELECT count(*) FROM chat.messages', 'alice'), '201');
-    t.equal(bench.localSegments().length, 2);
-    await bench.restart();
-    await bench.until('the rest is moved', () => bench.localSegments().length === 0);
-    t.equal(await bench.one('SELECT count(*) FROM chat.messages', 'alice'), '201');
-  },
-);
+for (const isRestarted of [true, false]) {
+  const when = isRestarted ? 'the next start' : 'the next ALTER';
+  t.test(`a cancelled move leaves rows readable, goes on at ${when}`, t =>
+    cancelled(t, isRestarted),
+  );
+}
+
+async function cancelled(t: Test, isRestarted: boolean): Promise<void> {
+  const bench = await Bench.start(t);
+  await bench.createDeep();
+  await bench.createUsers();
+  for (let i = 0; i < 4; i++) {
+    await bench.insert('alice', i * 100, 50);
+    await bench.flush();
+  }
+  await bench.rows("ALTER TABLE chat.messages SET (storage = 'local')");
+  t.match(await bench.job('move'), /^completed/);
+  let puts = 0;
+  bench.server.fault = ({method}) => (method === 'PUT' && ++puts > 2 ? 'hang' : null);
+  await bench.rows("ALTER TABLE chat.messages SET (storage = 'deep')");
+  await bench.until('two segments are moved', () => puts > 2);
+  const id = await bench.one(
+    "SELECT job_id FROM system.jobs WHERE type = 'move' ORDER BY job_id DESC LIMIT 1",
+  );
+  t.equal(
+    await bench.one(`SELECT progress > 0 AND progress < 1 FROM system.jobs WHERE job_id = ${id}`),
+    'true',
+  );
+  await bench.insert('alice', 5000, 1);
+  await bench.rows(`KILL JOB ${id}`);
+  t.match(await bench.job('move'), /^cancelled/);
+  bench.server.fault = () => null;
+  t.equal(await bench.one('SELECT count(*) FROM chat.messages', 'alice'), '201');
+  t.equal(bench.localSegments().length, 2);
+  if (isRestarted) await bench.restart();
+  else await bench.rows("ALTER TABLE chat.messages SET (storage = 'deep')");
+  await bench.until('the rest is moved', () => bench.localSegments().length === 0);
+  t.equal(await bench.one('SELECT count(*) FROM chat.messages', 'alice'), '201');
+}
