@@ -7,6 +7,8 @@ import type {Syntax} from './syntax.ts';
 
 /** Past this many states the automaton begins anew. */
 const MOST_STATES = 2000;
+/** Work on new states between two chances to pause. */
+const MOST_WORK = 100_000;
 
 /** A set of states of the NFA that are possible at once. */
 interface DfaState {
@@ -86,7 +88,8 @@ export class Dfa {
     }
     const end = Math.min(stop, at + most);
     subject.steps += end - at;
-    while (at < end && !state.isDead) {
+    const limit = most === Number.POSITIVE_INFINITY ? most : subject.steps + MOST_WORK;
+    while (at < end && !state.isDead && subject.steps < limit) {
       const charClass: number = classes[at]!;
       at++;
       const index: number = conditions === null ? charClass : charClass * stride + conditions[at]!;
@@ -127,7 +130,8 @@ export class Dfa {
     }
     const end = Math.max(0, at - most);
     subject.steps += at - end;
-    while (at > end) {
+    const limit = subject.steps + MOST_WORK;
+    while (at > end && subject.steps < limit) {
       at--;
       const charClass: number = classes[at]!;
       const index: number = conditions === null ? charClass : charClass * stride + conditions[at]!;
@@ -163,6 +167,7 @@ export class Dfa {
     this.#mark++;
     const reads: number[] = [];
     let accepts = false;
+    subject.steps += from.reads.length;
     for (const state of from.reads) {
       if (this.#classes.has(operands[state]!, charClass))
         accepts = this.#close(first[state]!, mask, reads) || accepts;
