@@ -129,7 +129,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     // Tests with pauses take the paths of large tables for small ones.
     settings: {
       archives: options.archiveDir !== undefined,
-      ...(injectsPauses(options) ? {orderedRows: 0} : {}),
+      ...(injectsPauses(options) ? {orderedRows: 0, largeCommitRows: 0, sliceMs: 0} : {}),
     },
     types: clusterTypes(base, catalogs),
     resolveTable: table => {
@@ -201,8 +201,9 @@ async function loadAllCatalogs(
   });
   tx.beginStatement();
   const databases = [DatabaseOid.postgres, DatabaseOid.template1, DatabaseOid.template0];
+  const descriptors = [...clusterDescriptors(), ...databaseDescriptors()];
   for (const database of databases) {
-    for (const descriptor of [...clusterDescriptors(), ...databaseDescriptors()]) {
+    for (const descriptor of descriptors) {
       const key = descriptorKey(database, descriptor.kind, descriptor.oid);
       tx.ddl({kind: 'catalog', key, json: descriptorToJson(descriptor, snapshot)});
     }
@@ -210,12 +211,8 @@ async function loadAllCatalogs(
   tx.endStatement();
   await tx.commit();
   if (tx.commitSeq !== null) await storage.whenDurable(tx.commitSeq);
-  for (const database of databases) {
-    catalogs.set(
-      database,
-      Snapshot.of(base, database, 1, [...clusterDescriptors(), ...databaseDescriptors()]),
-    );
-  }
+  for (const database of databases)
+    catalogs.set(database, Snapshot.of(base, database, 1, descriptors));
 }
 
 interface DatabaseParts {
