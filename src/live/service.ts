@@ -4,6 +4,7 @@ import type {Oid, OwnerId} from '../common/ids.ts';
 import type {Storage} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import {LiveChannels} from './channels.ts';
+import {ConsumerGroups} from './consumer-groups.ts';
 import {LiveHub} from './hub.ts';
 import {ResumeTokens} from './resume-token.ts';
 
@@ -21,12 +22,14 @@ export interface LiveServiceOptions {
 export class LiveService {
   readonly hub: LiveHub;
   readonly channels: LiveChannels;
+  readonly consumers: ConsumerGroups;
 
   constructor(options: LiveServiceOptions) {
     const {storage, secret, ownerName, now} = options;
     const epoch = createHash('sha256').update('epoch').update(secret).digest('hex').slice(0, 12);
     this.hub = new LiveHub({storage, tokens: new ResumeTokens(secret, epoch), ownerName, now});
     this.channels = new LiveChannels(this.hub, now);
+    this.consumers = new ConsumerGroups(storage, () => Number(now() / 1000n));
   }
 
   /** Call it in the turn in which a committed change of a database's catalog becomes visible. */

@@ -6,6 +6,7 @@ import type {Datum, TypeInstance} from '../types/contract.ts';
 import {PgRecord} from '../types/record-value.ts';
 import type {SetFunctionCode} from '../functions/contract.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
+import {acknowledge, consumeFunction} from './consumer-functions.ts';
 import {SessionEvalContext} from './eval-context.ts';
 import {liveOptions} from './live-query-options.ts';
 import type {SessionContext} from './session-context.ts';
@@ -15,6 +16,7 @@ export const LIVE_FUNCTIONS: ReadonlySet<string> = new Set([
   'live_open',
   'live_open_sql',
   'live_close',
+  'system.ack',
 ]);
 
 /** Answers a live function; undefined when the prosrc is not one. */
@@ -31,13 +33,19 @@ export function liveCall(
       return openText(session, {text: first ?? '', name: '', types: []}, second ?? '[]');
     case 'live_close':
       return session.engine.live.channels.close(first ?? '', session.currentRole);
+    case 'system.ack':
+      return acknowledge(session, args);
     default:
       return undefined;
   }
 }
 
 /** Set-returning live functions by prosrc. */
-export const LIVE_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new Map([
+export const LIVE_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new Map<
+  string,
+  SetFunctionCode
+>([
+  ['system.consume', consumeFunction],
   [
     'live_changes',
     {

@@ -12,6 +12,7 @@ import {ROW_CODEC} from '../live/subscription-types.ts';
 import type {EvalContext} from '../functions/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
+import {recordCrossing} from './crossing.ts';
 import {securityOf} from './live-security.ts';
 import {SessionSnapshots} from './live-source.ts';
 import {checkPlanPrivileges} from './privileges.ts';
@@ -58,6 +59,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
     shape.class === 'E'
       ? own
       : ownerOf(session, shape.class === 'A' ? shape : shape.inner, catalog, evaluate);
+  recordCrossings(session, shape, shape.class === 'E' ? everybody : owner);
   return {
     shape,
     params,
@@ -146,6 +148,22 @@ function assertSameViews(now: CatalogSnapshot, before: CatalogSnapshot, plan: Qu
       `the definition of view "${view.name}" has changed`,
       {hint: 'Subscribe again.'},
     );
+  }
+}
+
+/** The audit log's records of reading rows of others, made before the first row. */
+function recordCrossings(session: SessionContext, shape: AnyShape, owner: OwnerId | null): void {
+  if (owner === session.effectiveOwner || owner === NOBODY) return;
+  const {catalog} = session.transaction;
+  const tables = shape.class === 'E' ? shape.tables : [shape.class === 'A' ? shape : shape.inner];
+  for (const {table, scope} of tables) {
+    if (scope !== 'all') continue;
+    const descriptor = catalog.tableByOid(table)!;
+    recordCrossing(session, {
+      action: owner === null ? 'read all owners' : 'read as user',
+      subject: owner === null ? null : (catalog.roleByOid(owner)?.name ?? null),
+      target: `${catalog.schemaByOid(descriptor.schema)!.name}.${descriptor.name}`,
+    });
   }
 }
 

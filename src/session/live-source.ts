@@ -79,6 +79,9 @@ class DetachedRun extends ExecutionRun {
   }
 
   override checkInterrupts(): void {}
+
+  /** It was recorded when the live query was opened. */
+  override noteCrossing(): void {}
 }
 
 /** An operator tree with its transaction, closed together. */

@@ -228,3 +228,76 @@ t.test('policies: only rows that they show; a change of one ends the subscriptio
   await admin.query('CREATE OR REPLACE VIEW shown AS SELECT id FROM docs');
   await t.rejects(next('v'), {code: '55000', message: /view "shown"/});
 });
+
+t.test('consumer groups share the commits of a table, at least once', async t => {
+  const admin = await connect();
+  await admin.query(`
+    CREATE ROLE worker LOGIN;
+    CREATE SEQUENCE mailer MINVALUE 0;
+    CREATE TABLE mails (id int PRIMARY KEY, body text);
+    INSERT INTO mails VALUES (0, 'before');
+  `);
+  const first = await connect();
+  const second = await connect('worker');
+  const take = async (
+    client: pg.Client,
+    max = 100,
+    seconds = 60,
+  ): Promise<Record<string, string>[]> =>
+    (await client.query("SELECT * FROM system.consume('mailer', 'mails', $1, $2)", [max, seconds]))
+      .rows as [];
+  const ack = async (client: pg.Client, seq: string | undefined): Promise<boolean> =>
+    (await client.query("SELECT system.ack('mailer', 'mails', $1) AS ok", [seq])).rows[0]
+      .ok as boolean;
+  t.same(await take(first), [], 'a new group begins here');
+  await t.rejects(take(second), {code: '42501'});
+  await admin.query(
+    'GRANT UPDATE ON SEQUENCE mailer TO worker; GRANT SELECT (id) ON mails TO worker',
+  );
+  await t.rejects(take(second), {code: '42501'}, 'needs the whole row');
+  await admin.query('GRANT SELECT ON mails TO worker');
+  for (let id = 1; id <= 6; id++) await admin.query("INSERT INTO mails VALUES ($1, 'm')", [id]);
+  await admin.query("UPDATE mails SET body = 'x' WHERE id IN (1, 2)");
+  const ofFirst = await take(first, 2);
+  const ofSecond = await take(second, 3);
+  t.same(
+    ofFirst.map(row => row['new_row']),
+    [
+      {id: 1, body: 'm'},
+      {id: 2, body: 'm'},
+    ],
+  );
+  t.same(
+    ofSecond.map(row => row['new_row']),
+    [
+      {id: 3, body: 'm'},
+      {id: 4, body: 'm'},
+      {id: 5, body: 'm'},
+    ],
+  );
+  for (const row of ofSecond) t.equal(await ack(second, row['seq']), true);
+  t.equal(await ack(second, ofSecond[0]!['seq']), false, 'only once');
+  const rest = await take(first);
+  t.same(
+    rest.map(row => [row['op'], row['old_row'], row['new_row']]),
+    [
+      ['insert', null, {id: 6, body: 'm'}],
+      ['update', {id: 1, body: 'm'}, {id: 1, body: 'x'}],
+      ['update', {id: 2, body: 'm'}, {id: 2, body: 'x'}],
+    ],
+    'a commit comes whole',
+  );
+  await ack(first, ofFirst[0]!['seq']);
+  const position = async (): Promise<string> =>
+    (await admin.query('SELECT last_value FROM mailer')).rows[0].last_value as string;
+  t.equal(await position(), ofFirst[0]!['seq'], 'the position waits for the second');
+  await ack(first, ofFirst[1]!['seq']);
+  t.equal(await position(), ofSecond[2]!['seq'], 'and then is behind all that is done');
+  t.same(await take(second), [], 'what is not done belongs to the first consumer');
+  await admin.query("SELECT setval('mailer', $1)", [await position()]);
+  t.same(await take(second), []);
+  await admin.query("SELECT setval('mailer', $1)", [ofFirst[1]!['seq']]);
+  t.equal((await take(second)).length, 6, 'moved back by setval()');
+  await t.rejects(admin.query("SELECT * FROM system.consume('mailer', 'docs')"), {code: '55000'});
+  await t.rejects(admin.query("SELECT * FROM system.consume('mails', 'mails')"), {code: '42809'});
+});
