@@ -161,7 +161,8 @@ export class Job {
   }
 
   end(status: JobStatus, now: bigint, failure: unknown = null): void {
-    if (this.hasEnded) return;
+    // Expiry of a stream table ends again and again as completed.
+    if (this.hasEnded && this.status !== status) return;
     this.status = status;
     this.finishedAt = now;
     this.failure = failure;

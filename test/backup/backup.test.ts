@@ -56,6 +56,11 @@ t.test('a backup while writers go on', {timeout: 300_000}, async t => {
     [['backup', 'completed', 'postgres']],
   );
   t.equal(await failure(client, `BACKUP DATABASE TO '${target}'`), '55000', 'not over a backup');
+  const twice = join(folder.path, 'twice');
+  const codes = await Promise.all(
+    [client, writer].map(each => failure(each, `BACKUP DATABASE TO '${twice}'`)),
+  );
+  t.same(codes.sort(), ['', '55000'], 'two never write into one directory');
   t.equal(await failure(client, "BACKUP DATABASE TO 'here'"), '22023');
   t.equal(await failure(client, "BACKUP DATABASE TO '/x/y.tar.gz'"), '0A000');
   t.equal(await failure(client, `RESTORE DATABASE FROM '${target}'`), '0A000');

@@ -74,7 +74,10 @@ async function targetOf(session: SessionContext, task: ExportTask): Promise<stri
   if (task.path === null) {
     const directory = exportDirectory(session, task);
     await mkdir(directory, {recursive: true, mode: 0o700});
-    return join(directory, `${session.database.name}-${session.engine.storage.lastSeq}.zip`);
+    return join(
+      directory,
+      `${encodeURIComponent(session.database.name)}-${session.engine.storage.lastSeq}.zip`,
+    );
   }
   if (!isAbsolute(task.path))
     throw new PgError(

@@ -108,7 +108,7 @@ function checkPath(session: SessionContext, task: ImportTask): void {
 
 /** Names that an export writes; nothing that could leave the directory. */
 function isSafe(name: string): boolean {
-  return /^(?:manifest\.json|[\w.%~!*'()-]+\/\d+\.parquet)$/.test(name) && !name.includes('..');
+  return /^(?:manifest\.json|[\w.%~!*'()-]+\/\d+\.parquet)$/.test(name);
 }
 
 async function readManifest(work: string, path: string): Promise<ExportManifest> {

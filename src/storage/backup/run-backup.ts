@@ -1,4 +1,4 @@
-import {mkdir} from 'node:fs/promises';
+import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {isAbsolute, join, resolve} from 'node:path';
 import {Worker} from 'node:worker_threads';
 import {PgError} from '../../common/errors.ts';
@@ -10,6 +10,8 @@ import {writeBackupInfo} from './backup-info.ts';
 import type {AdminOptions, BackupInfo} from './contract.ts';
 import {assertEmpty, removeTree, syncDirectory} from './file-copy.ts';
 
+/** A directory with this file is no backup yet. */
+const CLAIM = 'incomplete';
 const PG_EPOCH_MS = 946_684_800_000;
 
 /**
@@ -34,10 +36,10 @@ export async function runBackup(
       {hint: 'Name a directory.'},
     );
   await assertEmpty(target);
+  await claim(target);
   const isOver = engine.holds.beginBackup();
   try {
     await engine.commits.settle();
-    await mkdir(target, {recursive: true, mode: 0o700});
     const done = await copyInThread({dataDir: engine.dataDir, target}, options);
     for (const {path: from, file, meta} of done.remote)
       await engine.segments.copy(from, join(target, file), meta, options.signal);
@@ -50,6 +52,7 @@ export async function runBackup(
       files: done.files,
       segments: [...done.segments, ...done.remote.map(({meta: _, ...segment}) => segment)],
     };
+    await rm(join(target, CLAIM));
     await writeBackupInfo(target, info);
     await syncDirectory(target);
     await syncDirectory(resolve(target, '..'));
@@ -59,6 +62,20 @@ export async function runBackup(
     throw asPgError(error, target);
   } finally {
     isOver();
+  }
+}
+
+/** Marks a directory as that of a backup under way, so that two never write, or clean up, in one. */
+async function claim(target: string): Promise<void> {
+  try {
+    await mkdir(target, {recursive: true, mode: 0o700});
+    await writeFile(join(target, CLAIM), '', {flag: 'wx'});
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw asPgError(error, target);
+    throw new PgError(
+      SqlState.objectNotInPrerequisiteState,
+      `directory "${target}" is in use by another backup`,
+    );
   }
 }
 
