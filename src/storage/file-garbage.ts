@@ -44,7 +44,8 @@ export class FileGarbage {
       return;
     }
     rmSync(path, {force: true});
-    this.#options.db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
+    const {db} = this.#options;
+    if (db.open) db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
   }
 
   /** Lists and removes a file that was written for nothing. */

@@ -1,7 +1,12 @@
 import {randomBytes} from 'node:crypto';
+import {readdirSync, writeFileSync} from 'node:fs';
+import {crc32} from 'node:zlib';
 import t from 'tap';
 import {openS3ObjectStore} from '../../src/storage/objects/s3-object-store.ts';
 import type {ObjectStore} from '../../src/storage/objects/contract.ts';
+import {SegmentCache} from '../../src/storage/objects/segment-cache.ts';
+import {storageUrl} from '../../src/storage/objects/storage-url.ts';
+import {temporaryFolder} from '../support/temporary-folder.ts';
 import {probe} from '../../src/storage/objects/probe.ts';
 import {S3Server, TEST_ACCESS_KEY, TEST_BUCKET, TEST_SECRET_KEY} from '../support/s3-server.ts';
 
@@ -116,6 +121,31 @@ t.test('large objects go in parts', async t => {
   await t.rejects(store.put('cut', pieces(), {signal: stop.signal}), {message: 'enough'});
   t.equal(server.uploads.size, 0, 'no upload is left');
   t.equal(server.objects.has('a/b/cut'), false);
+});
+
+t.test('a segment that meets a file of its name leaves it alone', async t => {
+  const {server, store} = await setup(t, {prefix: ''});
+  const folder = temporaryFolder('segment-cache');
+  t.teardown(() => Promise.resolve(folder.remove()));
+  const cache = new SegmentCache({
+    directory: folder.path,
+    maxBytes: MB,
+    store: () => Promise.resolve(store),
+  });
+  await store.put('k/1.parquet', Buffer.from('another'));
+  const staged = cache.stagingPath();
+  writeFileSync(staged, 'mine');
+  const file = {bytes: 4, checksum: crc32('mine').toString(16).padStart(8, '0')};
+  const url = storageUrl('deep', 'k/1.parquet');
+  await t.rejects(cache.publish(url, staged, file), {code: '58030'});
+  await cache.remove(url);
+  t.equal(String(server.objects.get('k/1.parquet')?.body), 'another');
+  const own = storageUrl('deep', 'k/2.parquet');
+  await cache.publish(own, staged, file);
+  t.equal(cache.ensure(own, file), null, 'what was written is the first copy');
+  await cache.remove(own);
+  t.same(server.keys(), ['k/1.parquet']);
+  t.same(readdirSync(folder.path), []);
 });
 
 t.test('what passes is tried again', async t => {

@@ -48,6 +48,8 @@ export class SegmentCache {
   readonly #copies = new Map<string, Copy>();
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #names = new Map<string, string>();
+  /** Names that somebody else had: what lies there is not ours to remove. */
+  readonly #foreign = new Set<string>();
   #bytes = 0;
   #isListed = false;
   /** Told of a path whose copy is about to be removed. */
@@ -120,6 +122,7 @@ export class SegmentCache {
       signal,
     });
     if (result === 'exists') {
+      this.#foreign.add(url);
       throw new PgError(
         SqlState.ioError,
         `could not create segment file "${url}": an object of this name exists`,
@@ -148,6 +151,7 @@ export class SegmentCache {
   /** Removes the object and its copy. */
   async remove(url: string): Promise<void> {
     this.forget(url);
+    if (this.#foreign.delete(url)) return;
     const {storage, key} = parseStorageUrl(url);
     await (await this.#options.store(storage)).delete(key);
   }

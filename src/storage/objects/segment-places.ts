@@ -1,3 +1,4 @@
+import {randomBytes} from 'node:crypto';
 import {join, sep} from 'node:path';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -24,6 +25,11 @@ export interface SegmentPlacesOptions {
 /** Where segments of tables lie: by the storage of the table and its path template. */
 export class SegmentPlaces {
   readonly #options: SegmentPlacesOptions;
+  /**
+   * In names of files elsewhere: a restored or copied data directory has the identity and the counters of another, whose files it
+   * must neither meet nor take for its own.
+   */
+  readonly #start = randomBytes(5).toString('hex');
 
   constructor(options: SegmentPlacesOptions) {
     this.#options = options;
@@ -42,7 +48,7 @@ export class SegmentPlaces {
       return join(base, namespace, String(table.oid), String(owner), `${id}.parquet`);
     }
     const directory = this.#expand(template!, table, owner, definition);
-    const file = `${directory}/${incarnation}-${id}.parquet`;
+    const file = `${directory}/${incarnation}-${id}-${this.#start}.parquet`;
     return definition.type === 's3'
       ? storageUrl(definition.name, file)
       : join(definition.options['base_directory']!, file);
