@@ -26,14 +26,17 @@ t.test(
     t.same(waits, []);
     await fail('ann');
     t.same(waits, [230]);
+    await fail('bob');
     const order: number[] = [];
     await Promise.all([
       throttle.attempt('bob', 'here', async () => order.push(1)),
       throttle.attempt('bob', 'here', async () => order.push(2)),
     ]);
     t.same(order, [1, 2]);
-    for (let i = 0; i < 91; i++) await fail(`user ${i}`);
+    for (let i = 0; i < 90; i++) await fail(`user ${i}`);
     await t.rejects(fail('zoe'), {code: '53400'}, 'an address that fails too often is turned away');
+    for (let i = 0; i < 200; i++) await fail(`user ${i}`, '');
+    t.equal(await fail('zoe', ''), null, 'unless the address is not known');
     now += 16 * 60_000;
     t.equal(await fail('zoe'), null, 'for a while');
   },

@@ -25,8 +25,8 @@ interface Entry {
 }
 
 /**
- * Slows down who guesses passwords: attempts of one user from one address run one after another, and a failed one is answered
- * late, twice as late each time. Nobody is locked out for good, and the delay is the same whatever was wrong.
+ * Slows down who guesses passwords: after a failure, attempts of one user from one address run one after another, and a failed one
+ * is answered late, twice as late each time. An address that is not known ('') is no reason to turn anybody away. Nobody is locked out for good, and the delay is the same whatever was wrong.
  */
 export class LoginThrottle {
   readonly #clock: ThrottleClock;
@@ -46,7 +46,8 @@ export class LoginThrottle {
     const now = this.#clock.now();
     const byAddress = entryOf(this.#addresses, address, now);
     const entry = entryOf(this.#users, `${address} ${user}`, now);
-    if (byAddress.failures >= maxFailuresPerAddress || entry.waiting >= maxWaiting) {
+    const isOverBudget = address !== '' && byAddress.failures >= maxFailuresPerAddress;
+    if (isOverBudget || (entry.failures > 0 && entry.waiting >= maxWaiting)) {
       throw new PgError(
         SqlState.configurationLimitExceeded,
         'too many failed logins, try again later',
@@ -54,9 +55,11 @@ export class LoginThrottle {
     }
     entry.waiting++;
     byAddress.waiting++;
-    const turn = entry.tail.then(() => this.#run(entry, byAddress, check));
-    entry.tail = turn.catch(() => undefined);
     try {
+      // Who has not failed does not wait for others of his name.
+      if (entry.failures === 0) return await this.#run(entry, byAddress, check);
+      const turn = entry.tail.then(() => this.#run(entry, byAddress, check));
+      entry.tail = turn.catch(() => undefined);
       return await turn;
     } finally {
       entry.waiting--;

@@ -9,7 +9,7 @@ const keyLength = 32;
 const mockSaltLength = 16;
 /** Checks that run at once and that may wait: one of argon2id takes 19 MiB. */
 const maxRunning = 2;
-const maxWaiting = 64;
+const maxWaiting = 256;
 
 /** Checks passwords against verifiers off the event loop, a few at a time. */
 export class PasswordChecks {

@@ -45,7 +45,8 @@ export class Access {
     if (claim.user === null) return this.#anonymous();
     if (isTrusted) return known(this.#existing(claim.user));
     const {credentials} = this.#engine;
-    const role = await credentials.checkPassword(claim.user, claim.password ?? '', address, true);
+    const origin = this.#options.settings.isBehindProxy ? forwardedFor(request) : address;
+    const role = await credentials.checkPassword(claim.user, claim.password ?? '', origin, true);
     if (role === null) throw unauthorized();
     return known(role);
   }
@@ -86,6 +87,12 @@ export class Access {
 
 function known(role: LoginRole): Identity {
   return {role, expiresAt: null, isAnonymous: false};
+}
+
+/** The address that the proxy saw, or ''. What stands before it in the header anybody could have written. */
+function forwardedFor(request: IncomingMessage): string {
+  const header = request.headers['x-forwarded-for'];
+  return [header ?? ''].flat().join(',').split(',').at(-1)!.trim().slice(0, 64);
 }
 
 /** The client's address, or ''. */

@@ -54,6 +54,7 @@ export class LiveSubscriptions {
     const {sql, query, args, snapshot, lastRows, resume, from} = message;
     const request = {sql, name: query, args, snapshot, lastRows, resume, from};
     const handle = await session.subscribe(request, subscription);
+    if (subscription.failure !== null) throw subscription.failure;
     subscription.handle = handle;
     this.#byId.set(id, subscription);
     if (expiresAt !== null) subscription.endAt(expiresAt);
@@ -109,6 +110,8 @@ export class LiveSubscriptions {
 /** One live query: makes frames of what it is given. */
 class SocketSubscription implements LiveReceiver {
   handle: LiveHandle | null = null;
+  /** It ended while it was opened. */
+  failure: PgError | null = null;
   readonly #owner: LiveSubscriptions;
   readonly #id: RequestId;
   readonly #idText: string;
@@ -170,6 +173,10 @@ class SocketSubscription implements LiveReceiver {
   }
 
   closed(error: PgError): void {
+    if (this.handle === null) {
+      this.failure = error;
+      return;
+    }
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#owner.flush();
     this.#owner.ended(this.#id);
