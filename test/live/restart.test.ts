@@ -67,6 +67,45 @@ t.test('a token resumes after the server was killed', async t => {
   folder.remove();
 });
 
+t.test('kept results and consumer groups go on after the server was killed', async t => {
+  const folder = temporaryFolder('live');
+  let server = await startWadi({dataDir: folder.path});
+  let admin = await connect(server);
+  await admin.query('CREATE TABLE k1 (id int PRIMARY KEY, v int); CREATE TABLE k2 (id int)');
+  await admin.query('INSERT INTO k1 SELECT g, g FROM generate_series(1, 9) g');
+  await admin.query('CREATE SEQUENCE workers MINVALUE 0');
+  const consume = async (): Promise<readonly {readonly seq: string}[]> =>
+    (await admin.query("SELECT seq FROM system.consume('workers', 'k1')")).rows as [];
+  await consume();
+  const window = 'SUBSCRIBE (SELECT id FROM k1 ORDER BY v DESC LIMIT 3)';
+  const changed = 'SUBSCRIBE (SELECT max(id) AS id FROM k1)';
+  const unchanged = 'SUBSCRIBE (SELECT count(*)::int AS id FROM k2)';
+  const tokens: string[] = [];
+  for (const text of [window, changed, unchanged])
+    tokens.push((await read(server, text, hasMark)).at(-1)!._resume!);
+  await admin.query('UPDATE k1 SET v = 0 WHERE id = 8');
+  await admin.query('INSERT INTO k1 VALUES (10, 100)');
+  const [first] = await consume();
+  await admin.query("SELECT system.ack('workers', 'k1', $1)", [first!.seq]);
+  await server.kill('SIGKILL');
+  server = await startWadi({dataDir: folder.path});
+  admin = await connect(server);
+  await admin.query('DELETE FROM k1 WHERE id = 9');
+  const resume = (text: string, token: string): Promise<readonly LiveRow[]> =>
+    read(server, `${text} WITH (resume = '${token}')`, hasMark);
+  t.same(ops(await resume(window, tokens[0]!)), [
+    ...['del 9', 'del 8', 'ins 10', 'ins 6', 'mark null'],
+  ]);
+  t.same(ops(await resume(changed, tokens[1]!)), ['reset null', 'snap 10', 'mark null']);
+  t.same(ops(await resume(unchanged, tokens[2]!)), ['mark null']);
+  const again = await consume();
+  t.equal(again.length, 2, 'what was not acknowledged comes again');
+  t.ok(again.every(({seq}) => BigInt(seq) > BigInt(first!.seq)));
+  await admin.end();
+  await server.stop();
+  folder.remove();
+});
+
 t.test('a client that does not read is not buffered for, and misses nothing', async t => {
   const server = await startWadi();
   const admin = await connect(server);
