@@ -79,13 +79,21 @@ t.test('restore to every point', {timeout: 600_000}, async t => {
   await client.query('INSERT INTO shaped SELECT n, n FROM generate_series(1, 30) n');
   await client.query('STORAGE FLUSH TABLE cold; STORAGE FLUSH TABLE shaped');
   await rows(client, `BACKUP DATABASE TO '${copy}'`);
-  const points: {readonly seq: string; readonly picture: string; readonly after: string}[] = [];
+  const points: {
+    readonly seq: string;
+    readonly time: string;
+    readonly picture: string;
+    readonly after: string;
+  }[] = [];
   for (const [at, step] of steps.entries()) {
     await client.query(step);
     // The seq of a commit that changes nothing which the picture shows.
     await client.query(`CREATE SCHEMA mark_${at}`);
     const [[seq]] = (await rows(client, 'SELECT system.archive()')) as [[string]];
-    points.push({seq, picture: await picture(client), after: step});
+    const time = new Date();
+    // The next commit is of a later millisecond.
+    while (Date.now() <= time.getTime()) await rows(client, 'SELECT 1');
+    points.push({seq, time: time.toISOString(), picture: await picture(client), after: step});
     if (at !== 8) continue;
     await client.end();
     await server.kill('SIGKILL');
@@ -100,7 +108,8 @@ t.test('restore to every point', {timeout: 600_000}, async t => {
     const target = join(folder.path, `at-${at}`);
     const done = await wadi(
       ...['restore', '--from', copy, '--data-dir', target],
-      ...['--archive', archive, '--to-seq', point.seq],
+      ...['--archive', archive],
+      ...(at % 4 === 1 ? ['--to-time', point.time] : ['--to-seq', point.seq]),
     );
     t.match(done, {status: 0, stderr: ''}, point.after);
     t.match(await wadi('fsck', '--data-dir', target), {status: 0, stdout: ''});
