@@ -9,7 +9,8 @@ const CHANGES_PER_TURN = 32;
 
 /**
  * Overwrites the parts of an owner in the change log by parts without rows: entries stay in their places, and whoever is behind them
- * reads the table anew. `upTo`: seq of the newest entry that may go; null = the newest one. SQLite overwrites the freed bytes with zeros in the same transaction. How many parts went.
+ * reads the table anew. `upTo`: seq of the newest entry that may go; null = the newest one. SQLite overwrites the freed bytes with zeros
+ * in the same transaction. How many parts went.
  */
 export async function purgeLog(
   engine: Engine,
