@@ -9,7 +9,7 @@ import {conjunction, conjunctsOf, replaceColumns} from './expr-columns.ts';
 import {exprText} from './expr-text.ts';
 import {ConstantLifter} from './lift-constants.ts';
 import {type AnyShape, type LiveShape, PSEUDO_COLUMNS, type WindowShape} from './live-shape.ts';
-import {checkExpression, hashOf, unsupported, valuesOf} from './determinism.ts';
+import {checkExpression, hashOf, readsSession, unsupported, valuesOf} from './determinism.ts';
 import {resultShape} from './analyze-result.ts';
 
 /** Decides how a planned SELECT is kept live; 0A000 with the cause when it cannot be. */
@@ -112,6 +112,7 @@ function rowShape(plan: QueryPlan, catalog: CatalogSnapshot, below: Unfolded): L
     readsPseudo: [...filterPositions, ...projectionPositions].some(
       position => position >= attnums.length,
     ),
+    readsSession: readsSession([...conjuncts, ...targets, ...keys.map(key => key.expr)]),
     keyPositions: primaryKey(scan, attnums, catalog),
     values: valuesOf([
       ...conjuncts,

@@ -47,6 +47,17 @@ export function checkFunction(call: {
     throw unsupported(`the function ${call.functionName}(), which is not immutable,`);
 }
 
+/** Whether expressions read more of the session than its role: session_user and its kin. */
+export function readsSession(exprs: readonly BoundExpr[]): boolean {
+  let reads = false;
+  for (const expr of exprs)
+    walkExpr(expr, node => {
+      if (node.kind === 'sessionValue' && node.name !== 'current_user') reads = true;
+      if (node.kind === 'call' && node.volatility !== 'i') reads = true;
+    });
+  return reads;
+}
+
 /** The parameters and literal slots that expressions read. */
 export function valuesOf(exprs: readonly BoundExpr[]): ValueRef[] {
   const found = new Map<string, ValueRef>();

@@ -63,3 +63,8 @@ export function settingsText(format: FormatSettings): string {
     format.byteaOutput,
   ].join(' ');
 }
+
+/** What a session value other than the role's name can depend on. */
+export function sessionText({session}: ExprRun['context']): string {
+  return ` ${session.sessionUser()} ${session.currentSchemas(true).join()}`;
+}

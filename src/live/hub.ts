@@ -13,7 +13,7 @@ import {Matcher, matchOne} from './match/matcher.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
-import {accessKeys, runOf, settingsText, valuesText} from './group-identity.ts';
+import {accessKeys, runOf, sessionText, settingsText, valuesText} from './group-identity.ts';
 import {recheck} from './recheck.ts';
 import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
 import type {LiveCursor, LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
@@ -160,7 +160,8 @@ export class LiveHub implements SubscriptionHost {
       query: `${shape.queryId}\n${options.owner}\n${values}`,
       schemaVersion: shape.schemaVersion,
     };
-    if (shape.class === 'A') return this.#subscribeRows({...options, shape}, run, values, scope);
+    if (shape.class === 'A')
+      return this.#subscribeRows(options as SubscribeOptions<LiveShape>, run, values, scope);
     if (options.start.lastRows !== null)
       throw new PgError(
         SqlState.featureNotSupported,
@@ -172,8 +173,7 @@ export class LiveHub implements SubscriptionHost {
       ...[options.scopeOwner('all'), options.maxResultRows],
       this.#settingsNumber(options.context.format),
     ];
-    const {session} = options.context;
-    const text = `${numbers.join(' ')} ${session.sessionUser()} ${session.currentSchemas(true).join()}\n${values}`;
+    const text = `${numbers.join(' ')}${sessionText(options.context)}\n${values}`;
     const identity = {text, tokenTail: this.tokens.tail(scope)};
     const start = this.#startOf(options, scope);
     const id = this.#nextId++;
@@ -321,7 +321,8 @@ export class LiveHub implements SubscriptionHost {
       options.role,
       this.#settingsNumber(options.context.format),
     ];
-    const text = `${numbers.join(' ')}\n${values}`;
+    const session = shape.readsSession ? sessionText(options.context) : '';
+    const text = `${numbers.join(' ')}${session}\n${values}`;
     const known = this.#groups.get(text);
     if (known !== undefined) return known;
     const shared = this.#shapes.get(shapeKey) ?? {

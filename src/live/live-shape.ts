@@ -55,6 +55,8 @@ export interface LiveShape {
   readonly filterPositions: readonly number[];
   readonly projectionPositions: readonly number[];
   readonly readsPseudo: boolean;
+  /** Reads session_user, the search path or the like: who logged in matters, not only the role. */
+  readonly readsSession: boolean;
   /** Stored positions of the primary key; empty when there is none. */
   readonly keyPositions: readonly number[];
   readonly values: readonly ValueRef[];

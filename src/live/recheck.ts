@@ -21,7 +21,10 @@ export function recheck(options: SubscribeOptions, catalog: CatalogSnapshot): un
     if (!hasSameColumns(used, options.catalog, catalog))
       return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
   }
-  if (shape.class !== 'E' && !hasSameLayout(shape.class === 'A' ? shape : shape.inner, catalog))
+  if (
+    shape.class !== 'E' &&
+    !hasSameLayout(options, shape.class === 'A' ? shape : shape.inner, catalog)
+  )
     return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
   try {
     options.authorize(catalog);
@@ -59,15 +62,23 @@ function hasSameColumns(
   });
 }
 
-/** Whether what is read of the stored row is still where it was. */
-function hasSameLayout(shape: LiveShape, catalog: CatalogSnapshot): boolean {
+/** Whether what is read of the stored row is still where it was; pseudo columns are behind the last one. */
+function hasSameLayout(
+  {shape, codec}: SubscribeOptions,
+  row: LiveShape,
+  catalog: CatalogSnapshot,
+): boolean {
   const attnums = catalog
-    .tableByOid(shape.table)!
+    .tableByOid(row.table)!
     .columns.filter(column => !column.isDropped)
     .map(column => column.attnum);
-  return [...shape.filterPositions, ...shape.projectionPositions].every(position =>
-    position < shape.attnums.length
-      ? attnums[position] === shape.attnums[position]
-      : attnums.length === shape.attnums.length,
+  const isSameWidth = attnums.length === row.attnums.length;
+  const hasRowId =
+    shape.class === 'B' ||
+    (codec.name !== 'rows' && (row.keyPositions.length === 0 || row.scope === 'all'));
+  if (hasRowId && !isSameWidth) return false;
+  return [...row.filterPositions, ...row.projectionPositions, ...row.keyPositions].every(
+    position =>
+      position < row.attnums.length ? attnums[position] === row.attnums[position] : isSameWidth,
   );
 }

@@ -189,6 +189,51 @@ t.test('limits, lost rights and dropped tables end a kept result', async t => {
   t.match(gone, {code: '42P01'});
 });
 
+t.test('two logins in one role are not one subscriber', async t => {
+  const admin = await connect();
+  await admin.query(`
+    CREATE ROLE app; CREATE ROLE ann LOGIN IN ROLE app; CREATE ROLE ben LOGIN IN ROLE app;
+    CREATE TABLE notes (id int PRIMARY KEY, who text);
+    GRANT SELECT ON notes TO app;
+    INSERT INTO notes VALUES (1, 'ann'), (2, 'ben');
+  `);
+  for (const [user, id, other] of [
+    ['ann', 1, 3],
+    ['ben', 2, 4],
+  ] as const) {
+    const client = await connect(user);
+    await client.query('SET ROLE app');
+    for (const [name, order] of [
+      ['a', ''],
+      ['b', 'ORDER BY id DESC LIMIT 5'],
+    ] as const) {
+      const sql = `SELECT id FROM notes WHERE who = session_user ${order}`;
+      await client.query(`DECLARE ${name} CURSOR WITH HOLD FOR SUBSCRIBE (${sql})`);
+      const next = (): Promise<LiveRow[]> =>
+        fetched(client, `FETCH 1 FROM ${name} WITH (timeout = '60s')`);
+      t.same(shown([...(await next()), ...(await next())], 'id'), [`snap ${id}`, 'mark null']);
+    }
+    await admin.query('INSERT INTO notes VALUES ($1, $2)', [other, user]);
+    for (const name of ['a', 'b'])
+      t.same(shown(await fetched(client, `FETCH 9 FROM ${name} WITH (timeout = '60s')`), 'id'), [
+        `ins ${other}`,
+      ]);
+  }
+});
+
+t.test('a new column ends a window, whose rows are known by their place', async t => {
+  const admin = await connect();
+  await admin.query('CREATE TABLE grown (id int PRIMARY KEY, v int)');
+  const reader = await connect();
+  await reader.query(
+    'DECLARE g CURSOR WITH HOLD FOR SUBSCRIBE (SELECT id FROM grown ORDER BY v LIMIT 2)',
+  );
+  const next = (): Promise<LiveRow[]> => fetched(reader, "FETCH 1 FROM g WITH (timeout = '60s')");
+  t.same(shown(await next()), ['mark']);
+  await admin.query('ALTER TABLE grown ADD COLUMN w int');
+  await t.rejects(next(), {code: '0A000'});
+});
+
 t.test('policies: only rows that they show; a change of one ends the subscription', async t => {
   const admin = await connect();
   await admin.query(`

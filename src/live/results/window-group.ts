@@ -166,6 +166,14 @@ export class WindowGroup extends ResultGroup implements GroupMember {
       return;
     }
     if (frame.seq <= this.seq) return;
+    try {
+      this.#apply(frame);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #apply(frame: Frame): void {
     for (let i = 0; i < frame.ops.length; i++) {
       const row = this.#rowOf(frame.rows[i] as ResultRow);
       if (frame.ops[i] !== CHANGE_INSERT) this.#remove(row.rid);
