@@ -189,6 +189,36 @@ t.test('limits, lost rights and dropped tables end a kept result', async t => {
   t.match(gone, {code: '42P01'});
 });
 
+t.test('channels of kept results', async t => {
+  const admin = await connect();
+  const listener = await connect();
+  await admin.query('CREATE TABLE votes (id int PRIMARY KEY, choice text)');
+  await admin.query(
+    'CREATE LIVE QUERY tally AS SELECT choice, count(*)::int AS n FROM votes GROUP BY choice',
+  );
+  const {rows} = await listener.query("SELECT channel FROM live_open('tally')");
+  const {channel} = rows[0] as {channel: string};
+  const payloads: {readonly ops: readonly unknown[]}[] = [];
+  let wake: () => void = () => {};
+  listener.on('notification', ({payload}) => {
+    payloads.push(JSON.parse(payload ?? ''));
+    wake();
+  });
+  const until = async (count: number): Promise<void> => {
+    while (payloads.length < count) await new Promise<void>(resolve => (wake = resolve));
+  };
+  await listener.query(`LISTEN ${channel}`);
+  const live = "SELECT 1 FROM system.live_queries WHERE name = 'tally' AND state = 'live'";
+  while ((await admin.query(live)).rows.length === 0);
+  await admin.query("INSERT INTO votes VALUES (1, 'yes')");
+  await until(1);
+  await admin.query("INSERT INTO votes VALUES (2, 'yes')");
+  await until(2);
+  t.same(payloads[0]!.ops, [['+', ['yes'], ['yes', 1]]]);
+  t.same(payloads[1]!.ops, [['~', ['yes'], ['yes', 2], {n: 1}]]);
+  await t.rejects(listener.query('SELECT * FROM live_changes($1, 0)', [channel]), {code: '0A000'});
+});
+
 t.test('two logins in one role are not one subscriber', async t => {
   const admin = await connect();
   await admin.query(`
