@@ -65,9 +65,13 @@ export class Drainer {
 
   /** False when there is nothing left to do it for. */
   async #drainSlice(image: HotImage, drain: Drain, rids: readonly number[]): Promise<boolean> {
-    const {db, hot, commits, snapshots} = this.#engine;
     await nextTurn();
-    while (!this.#isClosing && db.open && db.inTransaction) await commits.settle();
+    const work = (): boolean => this.#deleteRows(image, drain, rids);
+    return this.#engine.db.inTransaction ? this.#engine.commits.exclusive(work) : work();
+  }
+
+  #deleteRows(image: HotImage, drain: Drain, rids: readonly number[]): boolean {
+    const {db, hot, snapshots} = this.#engine;
     if (this.#isClosing || !db.open || !hot.has(drain.table)) return false;
     image.vacuum(snapshots.oldest(), SLICE_ROWS * 2);
     db.exec('BEGIN IMMEDIATE');

@@ -261,3 +261,17 @@ t.test('5.1: rows that are changed while a flush writes stay hot', async test =>
     test.equal(store.tableStats(made).hotRows, 3);
   }
 });
+
+t.test('3: who needs the queue to itself has its turn between large commits', async test => {
+  const {storage, made, other} = await setup(test);
+  const first = (await change(storage, made)).commit()!;
+  const serial = begin(storage, 'serializable');
+  await rowsOf(serial, request(other));
+  void serial.insert(other, shared, [1, 1, 'x']);
+  const second = serial.commit();
+  const later = begin(storage);
+  for (let i = 2000; i < 2300; i++) void later.insert(made, shared, [i, i, 'later']);
+  await Promise.all([first, second, later.commit(), storage.flush(made, null)]);
+  test.ok(serial.commitSeq! < later.commitSeq!);
+  test.equal((await contents(storage, made)).length, 1000);
+});

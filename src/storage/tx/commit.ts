@@ -54,6 +54,12 @@ export interface CommitContext {
   afterGroup(rows: number): void;
 }
 
+/** What runs with nothing else under way. */
+interface Work {
+  readonly kind: 'work';
+  run(): void;
+}
+
 /**
  * Collects commits of one turn of the event loop and applies them in one SQLite transaction; memory
  * changes only after SQLite's COMMIT. A large commit is applied alone and in slices: others wait for its end, reads do not.
@@ -64,7 +70,7 @@ export class CommitQueue {
   readonly #putMeta: Statement;
   readonly #begin: Statement;
   readonly #commit: Statement;
-  #waiting: Member[] = [];
+  #waiting: (Member | Work)[] = [];
   #isScheduled = false;
   readonly #endOfTurn = (): void => {
     this.#isScheduled = false;
@@ -76,7 +82,6 @@ export class CommitQueue {
   #isFlushing = false;
   /** A large commit is applied in slices. */
   #isInSlices = false;
-  #releaseWaits: (() => void)[] = [];
   #lastSeq: number;
   #workManifest: Manifest;
 
@@ -101,7 +106,7 @@ export class CommitQueue {
    * pages, unless somebody waits for them (`isUrgent`).
    */
   enqueue(unit: CommitUnit, isUrgent: boolean): void {
-    this.#waiting.push({unit, seq: 0, timestamp: 0n, parts: []});
+    this.#waiting.push({kind: 'commit', unit, seq: 0, timestamp: 0n, parts: []});
     if (isUrgent || !this.#context.durability.isSyncing || this.#waiting.length > LARGE_GROUP)
       this.hasten();
   }
@@ -121,7 +126,7 @@ export class CommitQueue {
   /** While held, commits wait: the last pass of a checkpoint. */
   hold(isHeld: boolean): void {
     this.#isPaused = isHeld;
-    this.#resume();
+    this.flush();
   }
 
   /** Applies what waits and resolves once commits are not held and none waits. */
@@ -134,29 +139,40 @@ export class CommitQueue {
    * what it sees is the newest state.
    */
   async exclusive<T>(work: () => T): Promise<T> {
-    for (;;) {
-      this.flush();
-      if (!this.isHeld) return work();
-      await new Promise<void>(resolve => this.#releaseWaits.push(resolve));
+    this.flush();
+    if (!this.isHeld) return work();
+    return new Promise<T>((resolve, reject) => {
+      const run = (): void => {
+        try {
+          resolve(work());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#waiting.push({kind: 'work', run});
+    });
+  }
+
+  /** Applies what waits now, in order, up to the first large commit, whose slices then begin. */
+  flush(): void {
+    while (this.#waiting.length > 0 && !this.isHeld) {
+      const all = this.#waiting;
+      const apart = all.findIndex(isApart);
+      const group = apart === -1 ? all : all.slice(0, apart);
+      this.#waiting = apart === -1 ? [] : all.slice(apart);
+      if (group.length > 0) this.#flushGroup(group as readonly Member[]);
+      if (apart === -1) return;
+      if (!this.isHeld) this.#runFirst();
     }
   }
 
-  /** Applies all waiting commits now, up to the first large one, whose slices then begin. */
-  flush(): void {
-    if (this.#waiting.length === 0 || this.isHeld) return;
-    const all = this.#waiting;
-    const large = all.findIndex(({unit}) => unit.prepare !== undefined);
-    const group = large === -1 ? all : all.slice(0, large);
-    this.#waiting = large === -1 ? [] : all.slice(large + 1);
-    if (group.length > 0) {
-      this.#isFlushing = true;
-      try {
-        this.#flushGroup(group);
-      } finally {
-        this.#isFlushing = false;
-      }
-    }
-    if (large !== -1) this.#startLarge(all[large]!);
+  /** What stands first goes alone: a large commit begins, or work runs with the queue to itself. */
+  #runFirst(): void {
+    const [first, ...rest] = this.#waiting;
+    this.#waiting = [];
+    if (first!.kind === 'commit') this.#startLarge(first!);
+    else first!.run();
+    this.#waiting.push(...rest);
   }
 
   #startLarge(member: Member): void {
@@ -167,18 +183,19 @@ export class CommitQueue {
         this.#context.logger.error(`a commit could not be published: ${stackOf(error)}`);
         process.exit(1);
       })
-      .then(() => this.#resume());
-  }
-
-  #resume(): void {
-    if (this.isHeld) return;
-    this.flush();
-    const waiting = this.#releaseWaits;
-    this.#releaseWaits = [];
-    for (const resolve of waiting) resolve();
+      .then(() => this.flush());
   }
 
   #flushGroup(group: readonly Member[]): void {
+    this.#isFlushing = true;
+    try {
+      this.#applyGroup(group);
+    } finally {
+      this.#isFlushing = false;
+    }
+  }
+
+  #applyGroup(group: readonly Member[]): void {
     let applied: readonly Member[] = group;
     const failure = this.#tryApply(group);
     if (failure !== null) {
@@ -369,6 +386,11 @@ export class CommitQueue {
       }
     }
   }
+}
+
+/** Whether it goes alone. */
+function isApart(waiting: Member | Work): boolean {
+  return waiting.kind === 'work' || waiting.unit.prepare !== undefined;
 }
 
 /** SQLite's errors as a client may see them. */

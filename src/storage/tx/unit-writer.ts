@@ -20,6 +20,7 @@ const ROWS_PER_LOOK = 32;
 
 /** A unit on its way through the group. */
 export interface Member {
+  readonly kind: 'commit';
   readonly unit: CommitUnit;
   seq: number;
   timestamp: bigint;
