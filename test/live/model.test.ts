@@ -226,7 +226,7 @@ t.test('every state of every client is the result at that commit', async t => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1e9);
   t.comment(`seed ${seed}`);
   const folder = temporaryFolder('model');
-  const database = await openDatabase({dataDir: folder.path});
+  const database = await openDatabase({dataDir: folder.path, injectsPauses: seed % 2 === 1});
   t.teardown(async () => {
     await database.close();
     folder.remove();

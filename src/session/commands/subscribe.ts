@@ -141,7 +141,7 @@ export class SubscribeExecution implements Execution, LiveSink {
         if (this.#isGivenUp) return 'suspended';
         if (!this.#isPatient) {
           if (this.#subscription!.state === 'live') return 'suspended';
-          setImmediate(() => this.#answer?.());
+          setTimeout(() => this.#answer?.(), 1);
         }
         const {promise, resolve} = Promise.withResolvers<void>();
         this.#answer = resolve;
