@@ -41,6 +41,7 @@ function matching(count: number): void {
   const before = process.memoryUsage().heapUsed;
   const catalog = fakeCatalog([of]);
   const shape = analyzeLive(plan, catalog);
+  if (shape.class !== 'A') throw new Error('the query is one of class A');
   const compiler = new ExprCompiler(library, catalog, factories);
   const compiled = new CompiledShape(shape, {
     compiler,
