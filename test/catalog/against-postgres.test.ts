@@ -34,6 +34,9 @@ const fixture = `
 /** OIDs from here on depend on the locales of the machine that made the cluster. */
 const FIRST_UNPINNED = 12000;
 const FIRST_USER = 16384;
+/** What minor releases of 15 added to the catalogs, for pg_upgrade only: which of them a machine has is no matter. */
+const addedByMinors =
+  "(select * from pg_proc where proname <> 'binary_upgrade_set_next_attribute_versions')";
 /** There are no TOAST tables here. */
 const noToastAttributes = 'and attrelid in (select oid from pg_class where relnamespace <> 99)';
 
@@ -47,6 +50,10 @@ function difference(
     extra: mine.filter(row => !b.has(row)).slice(0, 5),
     missing: theirs.filter(row => !a.has(row)).slice(0, 5),
   };
+}
+
+function withoutMinors(sql: string): string {
+  return sql.replace(/from (pg_catalog\.)?pg_proc /, `from ${addedByMinors} pg_proc `);
 }
 
 const none = {extra: [], missing: []};
@@ -94,7 +101,7 @@ async function compareAll(client: pg.Client): Promise<void> {
         : `"${column.name}"::text`,
     );
     const theirs = await client.query<(string | null)[]>({
-      text: `select ${shown.join(', ')} from ${name} ${where}`,
+      text: withoutMinors(`select ${shown.join(', ')} from ${name} ${where}`),
       rowMode: 'array',
     });
     const mine = relations
@@ -143,7 +150,7 @@ async function compareAll(client: pg.Client): Promise<void> {
 
   await t.test('texts of definitions', async t => {
     for (const [source, sql] of definitions) {
-      const result = await client.query<unknown[]>({text: sql, rowMode: 'array'});
+      const result = await client.query<unknown[]>({text: withoutMinors(sql), rowMode: 'array'});
       const wrong = result.rows.flatMap(row => {
         const args = row
           .slice(0, -1)
@@ -159,7 +166,7 @@ async function compareAll(client: pg.Client): Promise<void> {
   await t.test('reg types print and read', async t => {
     for (const [type, from] of regTypes) {
       const result = await client.query<{o: string; name: string}>(
-        `select oid::int8 as o, oid::${type}::text as name from ${from}`,
+        withoutMinors(`select oid::int8 as o, oid::${type}::text as name from ${from}`),
       );
       const wrong = result.rows.filter(
         row =>
@@ -218,6 +225,8 @@ function userRelations(snapshot: Snapshot): readonly UserRelation[] {
     'pg_attribute',
     'attrelid',
     "and attrelid in (select oid from pg_class where relkind not in ('t', 'c') and relnamespace <> 99)",
+    // Newer minor releases keep a version of the column there.
+    ['attoptions'],
   );
   const noToast = "and relkind <> 't' and relnamespace <> 99";
   const files = [
