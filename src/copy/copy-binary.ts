@@ -3,6 +3,7 @@ import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {Datum, FormatSettings, TypeInstance} from '../types/contract.ts';
 import type {CopyTarget} from './copy-options.ts';
+import {JoinedBytes} from './joined-bytes.ts';
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 
@@ -19,6 +20,7 @@ export interface CopyBinaryRow {
 /** Reads COPY's binary format. */
 export class CopyBinaryReader {
   readonly #target: CopyTarget;
+  readonly #bytes = new JoinedBytes();
   #buffer: Buffer = Buffer.alloc(0);
   #at = 0;
   #hasHeader = false;
@@ -35,10 +37,7 @@ export class CopyBinaryReader {
       if (chunk.length > 0) throw badFormat('received copy data after EOF marker');
       return;
     }
-    this.#buffer =
-      this.#at === this.#buffer.length
-        ? chunk
-        : Buffer.concat([this.#buffer.subarray(this.#at), chunk]);
+    this.#buffer = this.#bytes.join(this.#buffer, this.#at, chunk);
     this.#at = 0;
   }
 

@@ -1,4 +1,5 @@
 // Hot path: bytes cut anywhere become lines.
+import {JoinedBytes} from './joined-bytes.ts';
 
 /** Bytes that were pushed and not yet consumed, as one buffer. */
 export class LineInput {
@@ -8,6 +9,7 @@ export class LineInput {
   /** Position at or after `at` of the next watched byte; Infinity when none is in the buffer. -1: unknown. */
   #nextMark = -1;
   readonly #mark: number;
+  readonly #bytes = new JoinedBytes();
 
   /** `mark` is the byte that makes a line hard: backslash or quote. */
   constructor(mark: number) {
@@ -16,10 +18,7 @@ export class LineInput {
 
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
-    this.buffer =
-      this.at === this.buffer.length
-        ? chunk
-        : Buffer.concat([this.buffer.subarray(this.at), chunk]);
+    this.buffer = this.#bytes.join(this.buffer, this.at, chunk);
     this.at = 0;
     this.#nextMark = -1;
   }

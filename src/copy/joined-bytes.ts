@@ -1,0 +1,28 @@
+// Hot path: a message of COPY may be one row.
+
+const SMALLEST = 64 * 1024;
+
+/** Joins chunks behind what is left of the ones before, in room that doubles: many small chunks cost no more than one large. */
+export class JoinedBytes {
+  #storage: Buffer = Buffer.alloc(0);
+  #end = 0;
+  #joined: Buffer | null = null;
+
+  /** The bytes of `buffer` from `at`, then those of `chunk`. Bytes that were given out before stay as they are. */
+  join(buffer: Buffer, at: number, chunk: Buffer): Buffer {
+    const left = buffer.length - at;
+    if (left === 0) {
+      this.#joined = null;
+      return chunk;
+    }
+    if (this.#joined !== buffer || this.#storage.length - this.#end < chunk.length) {
+      this.#storage = Buffer.allocUnsafeSlow(Math.max(SMALLEST, 2 * (left + chunk.length)));
+      buffer.copy(this.#storage, 0, at);
+      this.#end = left;
+    }
+    chunk.copy(this.#storage, this.#end);
+    this.#end += chunk.length;
+    this.#joined = this.#storage.subarray(this.#end - chunk.length - left, this.#end);
+    return this.#joined;
+  }
+}
