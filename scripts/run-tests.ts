@@ -60,7 +60,8 @@ function runFile(file: string): Promise<TestTotals> {
     const child = spawn(process.execPath, ['--enable-source-maps', file], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: {...process.env, NO_COLOR: '1', TAP: '1', WADI_MAIN: 'dist/main.js'},
+      // tap ends a file after 30 s unless told otherwise: too early on a busy machine.
+      env: {TAP_TIMEOUT: '300', ...process.env, NO_COLOR: '1', TAP: '1', WADI_MAIN: 'dist/main.js'},
     });
     const errors: Buffer[] = [];
     const timer = setTimeout(() => child.kill('SIGKILL'), fileLimitMs);

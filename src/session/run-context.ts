@@ -180,7 +180,5 @@ export function hasServiceRight(catalog: CatalogSnapshot, role: Oid): boolean {
 
 /** Whether a role may do the work of operators: superusers, members of wadi_dba. */
 export function isMaintainer(catalog: CatalogSnapshot, role: Oid): boolean {
-  return (
-    isSuperuser(role, catalog) || rolesWithPrivilegesOf(role, catalog).has(RoleOid.dba)
-  );
+  return isSuperuser(role, catalog) || rolesWithPrivilegesOf(role, catalog).has(RoleOid.dba);
 }

@@ -118,9 +118,7 @@ t.test('a stop of the server ends its jobs', async t => {
   const client = await connect(again);
   t.teardown(() => client.end());
   t.same(await rows(client, 'SELECT count(*) FROM m'), [['10']]);
-  t.same(await rows(client, 'SELECT status, type FROM system.jobs'), [
-    ['cancelled', 'flush'],
-  ]);
+  t.same(await rows(client, 'SELECT status, type FROM system.jobs'), [['cancelled', 'flush']]);
 });
 
 t.test('flush_on_shutdown moves all rows to segments', async t => {

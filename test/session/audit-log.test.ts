@@ -3,8 +3,7 @@ import t from 'tap';
 import {connect, failure, rows} from '../jobs/support.ts';
 import {startWadi} from '../support/wadi-server.ts';
 
-const RECORDS =
-  'SELECT actor, subject, action, target FROM system.audit_log ORDER BY audit_id';
+const RECORDS = 'SELECT actor, subject, action, target FROM system.audit_log ORDER BY audit_id';
 
 t.test('crossings of users are recorded', async t => {
   const server = await startWadi();
@@ -31,7 +30,9 @@ t.test('crossings of users are recorded', async t => {
   await svc.query("EXECUTE AS USER 'bob' (SELECT id FROM chat.m)");
   await svc.query("EXECUTE AS USER 'bob' (DELETE FROM chat.m)");
   await svc.query('ROLLBACK');
-  await admin.query('SET ROLE ann; RESET ROLE; SET SESSION AUTHORIZATION bob; RESET SESSION AUTHORIZATION');
+  await admin.query(
+    'SET ROLE ann; RESET ROLE; SET SESSION AUTHORIZATION bob; RESET SESSION AUTHORIZATION',
+  );
   t.same(await rows(admin, RECORDS), [
     ['svc', null, 'read all owners', 'chat.m'],
     ['svc', 'ann', 'read as user', 'chat.m'],

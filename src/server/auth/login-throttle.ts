@@ -26,7 +26,8 @@ interface Entry {
 
 /**
  * Slows down who guesses passwords: after a failure, attempts of one user from one address run one after another, and a failed one
- * is answered late, twice as late each time. An address that is not known ('') is no reason to turn anybody away. Nobody is locked out for good, and the delay is the same whatever was wrong.
+ * is answered late, twice as late each time. An address that is not known ('') is no reason to turn anybody away.
+ * Nobody is locked out for good, and the delay is the same whatever was wrong.
  */
 export class LoginThrottle {
   readonly #clock: ThrottleClock;

@@ -43,7 +43,9 @@ function fits(index: IndexDescriptor, input: TableScanPlan, sorted: readonly num
     each => each.column === index.keys[0]!.attnum && each.op === '=' && !each.isArray,
   );
   const starts = isFixed ? [0, 1] : [0];
-  return starts.some(start => sorted.every((attnum, i) => index.keys[start + i]?.attnum === attnum));
+  return starts.some(start =>
+    sorted.every((attnum, i) => index.keys[start + i]?.attnum === attnum),
+  );
 }
 
 /** How many conditions the range on the first column of an index stands for. */
