@@ -6,6 +6,7 @@ import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
 import {viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
+import {seesFiguresOf} from './owner-visibility.ts';
 import {hasServiceRight} from './run-context.ts';
 import {schemaVersionRows} from './schema-version-rows.ts';
 import type {SessionContext} from './session-context.ts';
@@ -180,6 +181,7 @@ function segmentRows(session: SessionContext): readonly Row[] {
   for (const segment of session.engine.storage.segments()) {
     const table = catalog.tableByOid(segment.table);
     if (table === undefined) continue;
+    if (segment.owner !== session.effectiveOwner && !seesFiguresOf(session, table)) continue;
     rows.push([
       catalog.schemaByOid(table.schema)?.name ?? '',
       table.name,
@@ -201,11 +203,9 @@ function segmentRows(session: SessionContext): readonly Row[] {
 }
 
 function jobRows(session: SessionContext): readonly Row[] {
-  const {catalog} = session.transaction;
-  const seesAll = hasServiceRight(catalog, session.currentRole);
   return session.engine.jobs
     .rows()
-    .filter(job => seesAll || job.table !== null || job.createdBy === session.currentUser)
+    .filter(job => job.createdBy === session.currentUser || seesJobsOf(session, job))
     .map(job => [
       BigInt(job.id),
       job.type,
@@ -223,11 +223,25 @@ function jobRows(session: SessionContext): readonly Row[] {
     ]);
 }
 
+/** A job's message tells how many rows a table has. */
+function seesJobsOf(
+  session: SessionContext,
+  job: {readonly namespace: string | null; readonly table: string | null},
+): boolean {
+  const {catalog} = session.transaction;
+  if (hasServiceRight(catalog, session.currentRole)) return true;
+  if (job.namespace === null || job.table === null) return false;
+  const schema = catalog.schemaByName(job.namespace);
+  const table = schema && catalog.relationByName(schema.oid, job.table);
+  return table?.kind === 'table' && seesFiguresOf(session, table);
+}
+
 function statsRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const {storage, storages} = session.engine;
   const rows: Row[] = [];
   for (const table of catalog.tables()) {
+    if (!seesFiguresOf(session, table)) continue;
     const stats = storage.tableStats(storages.of(catalog, table));
     rows.push([
       catalog.schemaByOid(table.schema)?.name ?? '',

@@ -8,6 +8,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {discardRows, RowsExecution, type Execution} from '../execution.ts';
 import {PlanExecution} from '../plan-execution.ts';
+import {seesFiguresOf} from '../owner-visibility.ts';
 import {computedShape} from '../result-shape.ts';
 import {ExecutionRun} from '../run-context.ts';
 import type {PlannedQuery, SessionContext} from '../session-context.ts';
@@ -114,8 +115,12 @@ async function explain(
     executionMs = performance.now() - start;
   }
   const {catalog} = session.transaction;
+  const tables = entry.plan.tables.map(({oid: table}) => catalog.tableByOid(table));
   const lines = explainPlan(entry.plan, {
     ...options,
+    // Estimates go by the rows of all users.
+    costs:
+      options.costs && tables.every(table => table === undefined || seesFiguresOf(session, table)),
     counters,
     planningMs,
     executionMs,

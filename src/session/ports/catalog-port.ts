@@ -4,6 +4,7 @@ import type {RelationDescriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {CatalogPort} from '../../functions/contract.ts';
 import type {Datum, NameResolver} from '../../types/contract.ts';
+import {visibleBytes} from '../owner-visibility.ts';
 import {tempSchemaName} from '../search-path.ts';
 import type {SessionContext} from '../session-context.ts';
 
@@ -47,8 +48,7 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
       relationSize: relation => {
         const table = catalog.tableByOid(relation);
         if (table === undefined) return pagesOf(catalog.relationByOid(relation)?.kind);
-        const stats = storage.tableStats(storages.of(catalog, table));
-        return BigInt(stats.hotBytes + stats.coldBytes);
+        return visibleBytes(session, catalog, table);
       },
       databaseSize: database => {
         let bytes = 0n;
