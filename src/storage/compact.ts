@@ -3,6 +3,7 @@ import type {SegmentRowSource} from './cold/contract.ts';
 import {RID_ATTNUM, scanColumns, SEQ_ATTNUM} from './cold-tables.ts';
 import type {FlushResult, MaintenanceOptions, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
+import {failpoint} from './failpoint.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {
   DeletionPages,
@@ -77,6 +78,7 @@ export class Compactor {
     const columns = segmentColumns(table, engine.cold.int8);
     await submit(engine, {newIntents: [{id, path}]});
     try {
+      failpoint('compact-after-intent');
       const meta =
         rows.length === 0
           ? null
@@ -84,6 +86,7 @@ export class Compactor {
               writeOptions(engine, table, owner, path, columns),
               sourceOf(rows),
             );
+      failpoint('compact-after-write');
       signal?.throwIfAborted();
       const {put, dead, done} = await engine.commits.exclusive(() => {
         const {manifest} = engine.cold;
@@ -127,6 +130,7 @@ export class Compactor {
         return {put: entries, dead: gone, done: submitted};
       });
       await done;
+      failpoint('compact-after-publish');
       return {rows: rows.length - dead.length, segments: put.length, bytes: meta?.bytes ?? 0};
     } catch (error) {
       engine.garbage.discard(path);
@@ -154,10 +158,11 @@ export class Compactor {
     return rows;
   }
 
-  /** Open write-sets hold places of rows that moved. */
+  /** Open write-sets and commits that wait hold places of rows that moved. */
   #relocate(table: TableStorage, places: ReadonlyMap<number, number>): void {
     for (const writer of this.#engine.hot.loadedImage(table.oid)?.writers ?? [])
       writer.relocateAll(places);
+    this.#engine.commits.relocate(table.oid, places);
   }
 }
 

@@ -1,5 +1,6 @@
 import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {Engine} from './engine.ts';
+import {failpoint} from './failpoint.ts';
 import type {HotImage, MovedRows} from './hot/hot-image.ts';
 import type {Drain} from './hot/hot-store.ts';
 
@@ -79,6 +80,7 @@ export class Drainer {
       for (const generation of hot.state(drain.table).generations)
         for (const rid of rids) generation.drain(rid, drain.seq);
       db.exec('COMMIT');
+      failpoint('drain-between-slices');
       return true;
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK');

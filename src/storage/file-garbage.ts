@@ -1,6 +1,7 @@
 import {rmSync} from 'node:fs';
 import type Database from 'better-sqlite3';
 import type {SegmentStore} from './cold/contract.ts';
+import {failpoint} from './failpoint.ts';
 import {isRemote} from './objects/storage-url.ts';
 import type {StorageLogger} from './settings.ts';
 
@@ -43,7 +44,9 @@ export class FileGarbage {
       this.#arm(0);
       return;
     }
+    failpoint('before-unlink');
     rmSync(path, {force: true});
+    failpoint('after-unlink');
     const {db} = this.#options;
     if (db.open) db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
   }

@@ -135,7 +135,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   ).map(([id, state]) => [Number(id), state] as const);
   const sequences = new Sequences(
     storedSequences,
-    (sequence, json) => {
+    (sequence, json, failed) => {
       commits.enqueue(
         {
           tables: [],
@@ -144,7 +144,10 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
           sequences: [[sequence, json]],
           manifest: null,
           applied: () => {},
-          failed: error => logger.error(`sequence reservation failed: ${error.message}`),
+          failed: error => {
+            logger.error(`sequence reservation failed: ${error.message}`);
+            failed(error);
+          },
         },
         true,
       );

@@ -16,18 +16,21 @@ interface Sequence {
   isPending: boolean;
 }
 
+/** Commits a sequence's state; `failed` may be called before it returns, or later when commits are held. */
+type Reserve = (oid: Oid, json: string, failed: (error: Error) => void) => void;
+
 /**
  * Sequences hand out values from reservations: each reservation is a commit of its own, so that
  * after a crash no value comes twice.
  */
 export class Sequences {
   readonly #sequences = new Map<number, Sequence>();
-  readonly #reserve: (oid: Oid, json: string) => void;
+  readonly #reserve: Reserve;
   readonly #nameOf: (oid: Oid) => string;
 
   constructor(
     stored: Iterable<readonly [oid: number, json: string]>,
-    reserve: (oid: Oid, json: string) => void,
+    reserve: Reserve,
     nameOf: (oid: Oid) => string,
   ) {
     for (const [oid, json] of stored) this.put(oid, parseState(json));
@@ -73,7 +76,7 @@ export class Sequences {
     if (sequence.reserved === 0) {
       sequence.reserved = sequence.nextReserve;
       sequence.nextReserve = Math.min(MAX_RESERVE, sequence.nextReserve * 2);
-      this.#reserve(oid, stateJson(reservedState(sequence.state, sequence.reserved)));
+      this.#store(oid, sequence, state, reservedState(sequence.state, sequence.reserved));
     }
     sequence.reserved--;
     return value;
@@ -90,7 +93,19 @@ export class Sequences {
     }
     sequence.state = {...state, lastValue: value, isCalled};
     sequence.reserved = 0;
-    if (!sequence.isPending) this.#reserve(oid, stateJson(sequence.state));
+    if (!sequence.isPending) this.#store(oid, sequence, state, sequence.state);
+  }
+
+  /** Without its reservation no value is handed out: a restart would hand it out again. */
+  #store(oid: Oid, sequence: Sequence, before: SequenceState, stored: SequenceState): void {
+    let failure: Error | null = null;
+    this.#reserve(oid, stateJson(stored), error => {
+      failure = error;
+      sequence.reserved = 0;
+    });
+    if (failure === null) return;
+    sequence.state = before;
+    throw failure as Error;
   }
 
   #get(oid: Oid): Sequence {

@@ -1,5 +1,6 @@
 import {mkdir, open} from 'node:fs/promises';
 import {dirname} from 'node:path';
+import {injectFault} from '../failpoint.ts';
 import {fileError} from './file-errors.ts';
 
 const MAX_KNOWN = 65_536;
@@ -66,6 +67,7 @@ async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, 'r');
     try {
+      injectFault('directory-sync');
       await handle.sync();
     } finally {
       await handle.close();

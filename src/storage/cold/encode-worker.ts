@@ -1,5 +1,6 @@
 import {closeSync, fsyncSync, openSync, unlinkSync, writeSync} from 'node:fs';
 import {parentPort} from 'node:worker_threads';
+import {injectFault, writableBytes} from '../failpoint.ts';
 import type {EncodeReply, EncodeRequest} from './encode-protocol.ts';
 import {PageSink} from './page-sink.ts';
 import {SegmentEncoder} from './segment-encoder.ts';
@@ -33,6 +34,7 @@ function answer(request: EncodeRequest): EncodeReply {
       case 'finish': {
         const {encoder, file} = jobOf(job);
         const result = encoder.finish();
+        injectFault('segment-sync');
         fsyncSync(file);
         closeSync(file);
         jobs.delete(job);
@@ -74,5 +76,5 @@ function drop(id: number): void {
 
 function writeFully(file: number, bytes: Uint8Array): void {
   let at = 0;
-  while (at < bytes.length) at += writeSync(file, bytes, at, bytes.length - at);
+  while (at < bytes.length) at += writeSync(file, bytes, at, writableBytes(bytes.length - at));
 }

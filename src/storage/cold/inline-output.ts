@@ -1,6 +1,7 @@
 import type {FileHandle} from 'node:fs/promises';
 import {open, unlink} from 'node:fs/promises';
 import {setImmediate as nextTurn} from 'node:timers/promises';
+import {injectFault, writableBytes} from '../failpoint.ts';
 import type {ColumnData, ColumnPlan} from './column-plan.ts';
 import type {SegmentOutput} from './encode-thread.ts';
 import {fileError} from './file-errors.ts';
@@ -43,6 +44,7 @@ export class InlineOutput implements SegmentOutput {
     const result = this.#encoder.finish();
     await this.#write();
     try {
+      injectFault('segment-sync');
       await this.#file?.sync();
       await this.#file?.close();
     } catch (error) {
@@ -69,7 +71,10 @@ export class InlineOutput implements SegmentOutput {
     }
     try {
       let at = 0;
-      while (at < bytes.length) at += (await this.#file.write(bytes, at)).bytesWritten;
+      while (at < bytes.length) {
+        const length = writableBytes(bytes.length - at);
+        at += (await this.#file.write(bytes, at, length)).bytesWritten;
+      }
     } catch (error) {
       throw fileError('write', this.#path, error as NodeJS.ErrnoException);
     }

@@ -1,5 +1,6 @@
 import {parentPort, workerData} from 'node:worker_threads';
 import Database from 'better-sqlite3';
+import {failpoint} from '../failpoint.ts';
 
 const {path} = workerData as {readonly path: string};
 const db = new Database(path, {timeout: 0});
@@ -14,11 +15,13 @@ parentPort!.on('message', (message: 'pass' | 'close') => {
     return;
   }
   try {
+    failpoint('before-checkpoint-pass');
     const [row] = db.pragma('wal_checkpoint(PASSIVE)') as {
       busy: number;
       log: number;
       checkpointed: number;
     }[];
+    failpoint('after-checkpoint-pass');
     parentPort!.postMessage({
       log: Number(row!.log),
       checkpointed: Number(row!.checkpointed),

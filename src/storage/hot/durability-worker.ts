@@ -1,5 +1,6 @@
 import {closeSync, fdatasyncSync, openSync} from 'node:fs';
 import {workerData} from 'node:worker_threads';
+import {failpoint, injectFault} from '../failpoint.ts';
 
 /** Slots of the shared array between the main thread and the thread that syncs. */
 const REQUESTED = 0;
@@ -17,7 +18,10 @@ for (;;) {
   const requested = Atomics.load(slots, REQUESTED);
   if (requested === STOP) break;
   try {
+    failpoint('before-sync');
+    injectFault('wal-sync');
     fdatasyncSync(file);
+    failpoint('after-sync');
   } catch {
     Atomics.store(slots, STATE, FAILED);
   }

@@ -1,5 +1,6 @@
 import {closeSync, fdatasyncSync, openSync} from 'node:fs';
 import {Worker} from 'node:worker_threads';
+import {failpoint, injectFault} from '../failpoint.ts';
 import type {StorageLogger} from '../settings.ts';
 import type {Callers} from '../tx/callers.ts';
 import type {SnapshotRegistry, SnapshotValue} from '../tx/snapshot.ts';
@@ -113,7 +114,10 @@ export class Durability {
     this.#newest = null;
     const begun = performance.now();
     try {
+      failpoint('before-sync');
+      injectFault('wal-sync');
       fdatasyncSync(this.#file);
+      failpoint('after-sync');
     } catch {
       this.#fail('fdatasync failed');
     }

@@ -14,6 +14,7 @@ export class WalReserve {
   readonly #zeros = Buffer.alloc(STEP_BYTES);
   #groups = 0;
   #size = 0;
+  #isFull = false;
 
   /** Makes the file a few megabytes long; it grows to `target` bytes with what is committed. */
   constructor(walPath: string, target: number) {
@@ -21,18 +22,24 @@ export class WalReserve {
     this.#target = target;
     const first = Math.min(FIRST_BYTES, target);
     do this.#grow();
-    while (this.#size < first);
+    while (this.#size < first && !this.#isFull);
+    this.#isFull = false;
   }
 
   afterGroup(): void {
-    if (this.#size >= this.#target || ++this.#groups % GROUPS_PER_STEP !== 0) return;
+    if (this.#size >= this.#target || this.#isFull || ++this.#groups % GROUPS_PER_STEP !== 0)
+      return;
     this.#grow();
   }
 
+  /** A disk without space for it costs speed only: SQLite lengthens the file itself, or says that it cannot. */
   #grow(): void {
-    const {size} = fstatSync(this.#file);
-    writeSync(this.#file, this.#zeros, 0, STEP_BYTES, size);
-    this.#size = size + STEP_BYTES;
+    try {
+      const {size} = fstatSync(this.#file);
+      this.#size = size + writeSync(this.#file, this.#zeros, 0, STEP_BYTES, size);
+    } catch {
+      this.#isFull = true;
+    }
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import type {Datum} from '../../types/contract.ts';
 import type {SegmentRowSource} from '../cold/contract.ts';
 import type {ChangePart, RowChange, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
+import {failpoint} from '../failpoint.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
 import {DeletionPages, type SegmentEntry} from '../manifest.ts';
@@ -79,6 +80,7 @@ export async function writeBulk(
   });
   await submit(engine, {newIntents: plans.map(({id, path}) => ({id, path}))});
   try {
+    failpoint('bulk-after-intent');
     const items = [];
     for (const {owner, path, inserts} of plans) {
       const order = await sortInSlices([...inserts], clusterOrder(writes));
@@ -88,6 +90,7 @@ export async function writeBulk(
       });
     }
     const metas = await segments.writeMany(items);
+    failpoint('bulk-after-write');
     const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
     return plans.map(({id, owner, path, inserts}, i) => {
       const entry: SegmentEntry = {

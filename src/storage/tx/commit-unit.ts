@@ -15,8 +15,8 @@ export interface FinalChange extends RowChange {
   readonly owner: number;
   /** Position of the committed version in the image, -1 if it is not hot. */
   readonly position: number;
-  /** Cold place of the committed version, 0 if it is not cold. */
-  readonly location: number;
+  /** Cold place of the committed version, 0 if it is not cold; a compaction rewrites it while the commit waits. */
+  location: number;
 }
 
 /** The net changes of a commit on one table. */

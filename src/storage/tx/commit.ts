@@ -71,6 +71,8 @@ export class CommitQueue {
   readonly #begin: Statement;
   readonly #commit: Statement;
   #waiting: (Member | Work)[] = [];
+  /** What waits behind the work that runs. */
+  #behind: readonly (Member | Work)[] = [];
   #isScheduled = false;
   readonly #endOfTurn = (): void => {
     this.#isScheduled = false;
@@ -170,9 +172,23 @@ export class CommitQueue {
   #runFirst(): void {
     const [first, ...rest] = this.#waiting;
     this.#waiting = [];
+    this.#behind = rest;
     if (first!.kind === 'commit') this.#startLarge(first!);
     else first!.run();
+    this.#behind = [];
     this.#waiting.push(...rest);
+  }
+
+  /** Work that had the queue to itself moved cold rows: commits that wait behind it learn their new places. */
+  relocate(table: number, places: ReadonlyMap<number, number>): void {
+    for (const waiting of this.#behind) {
+      if (waiting.kind !== 'commit') continue;
+      for (const {table: changed, changes} of waiting.unit.tables) {
+        if (changed.oid !== table) continue;
+        for (const change of changes)
+          change.location = places.get(change.location) ?? change.location;
+      }
+    }
   }
 
   #startLarge(member: Member): void {
