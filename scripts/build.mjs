@@ -1,5 +1,5 @@
-// npm run build: dist/ from src/, only what has changed.
-import {ensureBuilt, ensureInstalled} from './prepare.mjs';
+// npm run build: dist/ from src/ and sdk/dist/ from sdk/, only what has changed.
+import {ensureBuilt, ensureInstalled, ensureSdkBuilt} from './prepare.mjs';
 
 ensureInstalled();
-process.exit(ensureBuilt() ? 0 : 1);
+process.exit(ensureBuilt() && ensureSdkBuilt() ? 0 : 1);

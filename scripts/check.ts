@@ -4,7 +4,7 @@
  */
 import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
-import {ensureBuilt, root} from './prepare.mjs';
+import {ensureBuilt, ensureSdkBuilt, root} from './prepare.mjs';
 import {runTests} from './run-tests.ts';
 
 const bin = (name: string, path: string) => join(root, 'node_modules', name, path);
@@ -26,10 +26,12 @@ const steps: readonly (readonly [name: string, run: () => boolean])[] = [
         'test',
         'scripts',
         'bench',
+        'sdk',
+        'examples',
       ),
   ],
   ['format', () => node(bin('@biomejs/biome', 'bin/biome'), 'format', '--reporter=summary')],
-  ['build', () => ensureBuilt()],
+  ['build', () => ensureBuilt() && ensureSdkBuilt()],
 ];
 
 let failedSteps = 0;

@@ -6,3 +6,5 @@ export function ensureInstalled(): void;
 export function nodePath(): string;
 /** Compiles src/ into dist/ unless dist/ was made from exactly these files; returns false if types are wrong. */
 export function ensureBuilt(): boolean;
+/** The same for the client library in sdk/. */
+export function ensureSdkBuilt(): boolean;

@@ -58,16 +58,34 @@ export function ensureBuilt() {
   const stamp = join(dist, '.built');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return true;
   say('compiling');
-  const tsc = join(modules, 'typescript', 'bin', 'tsc');
-  const result = spawnSync(nodePath(), [tsc, '-p', root, '--pretty', 'false'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
-  if (result.status !== 0) return false;
+  if (!compile(root)) return false;
   copyAssets(files, dist);
   removeStale(dist, new Set(files));
   writeFileSync(stamp, state);
   return true;
+}
+
+/** The same for the client library: sdk/dist/ from sdk/src/ and sdk/react/. */
+export function ensureSdkBuilt() {
+  const folder = join(root, 'sdk');
+  const files = ['src', 'react'].flatMap(name => filesUnder(join(folder, name)));
+  const state = sourceState([...files, join(folder, 'tsconfig.json')]);
+  const stamp = join(folder, 'dist', '.built');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return true;
+  say('compiling the client library');
+  rmSync(join(folder, 'dist'), {recursive: true, force: true});
+  if (!compile(folder)) return false;
+  writeFileSync(stamp, state);
+  return true;
+}
+
+function compile(folder) {
+  const tsc = join(modules, 'typescript', 'bin', 'tsc');
+  const result = spawnSync(nodePath(), [tsc, '-p', folder, '--pretty', 'false'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  return result.status === 0;
 }
 
 function isInstalled() {

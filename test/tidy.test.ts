@@ -47,7 +47,7 @@ const machinePath = /(?:^|[^\w./-])\/(?:work|root|home\/\w+|Users\/\w+)\/\w/;
 const importPattern =
   /^\s*(?:import|export)\s[^'"]*?from\s+'([^']+)'|^\s*import\s+'([^']+)'|import\('([^']+)'\)/gm;
 
-const files = ['src', 'test', 'bench', 'scripts', 'sdk'].flatMap(filesUnder);
+const files = ['src', 'test', 'bench', 'scripts', 'sdk', 'examples'].flatMap(filesUnder);
 const sources = files.filter(file => file.startsWith('src/') && file.endsWith('.ts'));
 const imports = new Map(sources.map(file => [file, importsOf(file)] as const));
 
@@ -151,7 +151,9 @@ function importsOf(file: string): string[] {
 function filesUnder(folder: string): string[] {
   try {
     return readdirSync(join(root, folder), {recursive: true, withFileTypes: true})
-      .filter(entry => entry.isFile() && !entry.parentPath.includes('node_modules'))
+      .filter(
+        entry => entry.isFile() && !/node_modules|\bdist\b/.test(relative(root, entry.parentPath)),
+      )
       .map(entry => relative(root, join(entry.parentPath, entry.name)))
       .sort();
   } catch {

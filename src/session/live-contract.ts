@@ -54,6 +54,14 @@ export interface LiveHandle {
     readonly typeOid: Oid;
     readonly typeName: string;
   }[];
+  /** Its ORDER BY by columns of the result; null when it has none, or orders by what it does not show. */
+  readonly order:
+    | readonly {
+        readonly column: number;
+        readonly descending: boolean;
+        readonly nullsFirst: boolean;
+      }[]
+    | null;
   /** Where a resume would begin; undefined while the first rows are not all given. */
   readonly token: string | undefined;
   /** Commit order up to which everything was given. */

@@ -4,6 +4,7 @@ import type {Seq} from '../common/ids.ts';
 import {datumAt} from '../columns/vector-builder.ts';
 import {type Frame, MARK, RESET} from '../live/frame.ts';
 import {jsonOperations, jsonRow} from '../live/json-codec.ts';
+import {resultOrder} from '../live/result-order.ts';
 import {tokenAt} from '../live/resume-token.ts';
 import type {LiveSink} from '../live/subscription-types.ts';
 import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
@@ -64,6 +65,7 @@ async function subscribe(
       typeOid: type.oid,
       typeName: type.name,
     })),
+    order: resultOrder(query.shape),
     get token() {
       return subscription.token;
     },

@@ -63,7 +63,7 @@ export class LiveSubscriptions {
     }));
     // What was given while it was opened waits until the answer is out.
     queueMicrotask(() => setImmediate(() => handle.wake()));
-    return {type: 'subscribed', id, class: handle.class, columns};
+    return {type: 'subscribed', id, class: handle.class, columns, order: handle.order};
   }
 
   /** Closes one; nothing when it is not open. */
