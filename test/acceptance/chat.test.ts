@@ -7,6 +7,7 @@ import {gunzipSync} from 'node:zlib';
 import t, {type Test} from 'tap';
 import {temporaryFolder} from '../support/temporary-folder.ts';
 import {answers, CONTENTS} from './chat-answers.ts';
+import {nobodyHearsOthers, nobodySeesOthers} from './chat-isolation.ts';
 import {contentsHash, type Message, parseMessages, World} from './chat-world.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -16,6 +17,7 @@ const kills = Number(process.env['KILLS'] ?? 5);
 
 const MANY = 'user_00001';
 const VICTIM = 'user_00157';
+const SPY = 'user_00020';
 
 /** The rows of each user. */
 function byUser(messages: readonly Message[]): ReadonlyMap<string, readonly Message[]> {
@@ -130,6 +132,8 @@ t.test(`chat, SEED=${seed}`, {skip, timeout: 180_000 + kills * 30_000}, async t 
        FROM chat.conversations WHERE _user_id >= '' AND started_at < '2019-01-01'`,
   );
   await t.test('everybody sees his own rows', t => everybodySeesHisOwn(t, world, rows));
+  await t.test('nobody sees others', t => nobodySeesOthers(t, world, SPY, VICTIM));
+  await t.test('nobody hears others', t => nobodyHearsOthers(t, world, SPY, VICTIM));
   await t.test('the same wherever rows lie', t => sameWhereverRowsLie(t, world));
   await t.test('cold rows change', t => coldRowsChange(t, world));
 });
