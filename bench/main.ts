@@ -1,6 +1,7 @@
-// Benchmarks against PostgreSQL 15 on the same machine: `npm run bench -- point|commit|scan|loop|start [--seconds n] [--rounds n]`.
+// Benchmarks against PostgreSQL 15 on the same machine: `npm run bench -- point|commit|scan|loop|start|live|storage|olap [--seconds n] [--rounds n]`.
 import {parseArgs} from 'node:util';
 import {commit} from './commit.ts';
+import {live} from './live/suite.ts';
 import {loop} from './loop.ts';
 import {point} from './point.ts';
 import {scan} from './scan.ts';
@@ -13,6 +14,7 @@ const suites: Readonly<Record<string, (options: SuiteOptions) => Promise<void>>>
   scan,
   loop,
   start: startUp,
+  live,
 };
 
 const {values, positionals} = parseArgs({

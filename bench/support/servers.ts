@@ -7,7 +7,11 @@ import {
   type PostgresServer,
   startPostgres,
 } from '../../test/support/postgres-server.ts';
-import {startWadi, type WadiServer} from '../../test/support/wadi-server.ts';
+import {
+  startWadi,
+  type WadiServer,
+  type WadiServerOptions,
+} from '../../test/support/wadi-server.ts';
 
 /** Something a client connects to by TCP on this machine. */
 export interface Target {
@@ -42,9 +46,12 @@ export async function startPair(env: Readonly<Record<string, string>> = {}): Pro
 }
 
 /** Starts Wadi from dist. */
-export function startDelivered(env: Readonly<Record<string, string>> = {}): Promise<WadiServer> {
+export function startDelivered(
+  env: Readonly<Record<string, string>> = {},
+  options: WadiServerOptions = {},
+): Promise<WadiServer> {
   process.env['WADI_MAIN'] ??= 'dist/main.js';
-  return startWadi({env, nodeFlags: []});
+  return startWadi({env, nodeFlags: [], ...options});
 }
 
 /** A client of a target, connected. */
@@ -93,7 +100,8 @@ export const PGBENCH_TABLES: readonly string[] = [
   "insert into pgbench_accounts select g, 1, 0, '' from generate_series(1, 100000) g",
 ];
 
-function freePort(): Promise<number> {
+/** A TCP port of this machine that nobody uses now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);

@@ -13,7 +13,7 @@ export interface PostgresServer {
 }
 
 const binFolders = ['/usr/lib/postgresql/15/bin', '/usr/local/opt/postgresql@15/bin', '/usr/bin'];
-const settings = ['max_connections=100', 'timezone=UTC', 'log_min_messages=fatal'];
+const settings = ['timezone=UTC', 'log_min_messages=fatal'];
 const fastSettings = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
 
 /** How to start it; by default reached by its socket only, and losing everything with the machine's power. */
@@ -22,6 +22,7 @@ export interface PostgresOptions {
   readonly tcpPort?: number;
   /** Keep what is committed, as PostgreSQL does unless told otherwise. */
   readonly isDurable?: boolean;
+  readonly maxConnections?: number;
 }
 
 /** The folder of initdb and postgres of version 15, or null where it is not installed. */
@@ -47,10 +48,11 @@ export async function startPostgres(given: PostgresOptions = {}): Promise<Postgr
     options,
   );
   if (initdb.status !== 0) throw new Error(`initdb: ${initdb.stderr.toString()}`);
-  const {tcpPort, isDurable} = given;
+  const {tcpPort, isDurable, maxConnections = 100} = given;
   const port = tcpPort ?? 5432;
   const all = [
     ...settings,
+    `max_connections=${maxConnections}`,
     ...(isDurable === true ? [] : fastSettings),
     ...(tcpPort === undefined
       ? ['listen_addresses=']

@@ -1,0 +1,46 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import {LeanClient} from './lean-client.ts';
+import {monotonicMs} from './monotonic.ts';
+
+/** Reads by key, one after the other, from one connection. */
+export interface ReadCommand {
+  readonly port: number;
+  /** With `$1`, a number. */
+  readonly sql: string;
+  /** Parameters go from `first` by `step`, `count` of them, then again. */
+  readonly first: number;
+  readonly step: number;
+  readonly count: number;
+  /** Until so many were read, or so many milliseconds are over. */
+  readonly reads: number;
+  readonly limitMs: number;
+  /** A pause between two reads. */
+  readonly pauseMs: number;
+  /** Rows that each must answer. */
+  readonly rows: number;
+}
+
+/** How long each took, and how many answered another number of rows than they should. */
+export interface PointReads {
+  readonly times: Float64Array;
+  readonly wrong: number;
+}
+
+/** Carries out the reads. */
+export async function pointReads(command: ReadCommand): Promise<PointReads> {
+  const client = await LeanClient.connect(command.port);
+  await client.prepare('r', command.sql);
+  const times: number[] = [];
+  let wrong = 0;
+  const end = monotonicMs() + command.limitMs;
+  for (let i = 0; i < command.reads && monotonicMs() < end; i++) {
+    const value = String(command.first + (i % command.count) * command.step);
+    const begun = monotonicMs();
+    const rows = await client.execute('r', [value]);
+    times.push(monotonicMs() - begun);
+    if (rows !== command.rows) wrong++;
+    if (command.pauseMs > 0) await delay(command.pauseMs);
+  }
+  client.close();
+  return {times: Float64Array.from(times), wrong};
+}
