@@ -1,3 +1,4 @@
+import type {QueryRelation} from './stored-queries.ts';
 import type {Oid} from '../common/ids.ts';
 import type {Datum, TypeInstance, TypeLookup} from '../types/contract.ts';
 import type {StaticData} from './static-data.ts';
@@ -175,8 +176,10 @@ export interface RuntimeFacts {
   readonly currentRole?: Oid;
   /** Relations that a view's query reads itself, with the columns; absent: not known. */
   viewUses?(
-    view: ViewDescriptor,
+    view: QueryRelation,
   ): readonly {readonly relation: Oid; readonly columns: readonly number[]}[];
+  /** attnums of a view's columns that can be set through it, null when its rows cannot be changed; absent: not known. */
+  updatableColumns?(view: ViewDescriptor): readonly number[] | null;
 }
 
 /** Rows of a system relation: `columns` in attnum order of its descriptor. */

@@ -15,6 +15,7 @@ import {
 } from './names.ts';
 import {prettyExpression} from './pretty-expression.ts';
 import {quoteIdentifier} from './quote.ts';
+import {isQueryRelation, queryTextOf} from './stored-queries.ts';
 import {shownText} from './stored-text.ts';
 
 /** How definitions are printed: `pretty` drops needless parentheses and schemas of what is visible. */
@@ -215,8 +216,9 @@ export function builtinViewText(snapshot: CatalogSnapshot, view: Oid): string | 
 /** The definition of any view, ending in a semicolon; undefined when the relation is no view. */
 export function viewDefinition(snapshot: CatalogSnapshot, view: Oid): string | undefined {
   const relation = snapshot.relationByOid(view);
-  if (relation?.kind !== 'view') return builtinViewText(snapshot, view);
-  return relation.queryText.trimEnd().endsWith(';') ? relation.queryText : `${relation.queryText};`;
+  if (!isQueryRelation(relation)) return builtinViewText(snapshot, view);
+  const text = queryTextOf(relation);
+  return text.trimEnd().endsWith(';') ? text : `${text};`;
 }
 
 /** The rule behind a view, as pg_get_ruledef prints it. */

@@ -155,6 +155,16 @@ export interface TableDescriptor extends CatalogObject {
   readonly ttlMs: number;
   readonly rowSecurity: boolean;
   readonly forceRowSecurity: boolean;
+  /** Of a materialized view; absent for what is a table by itself. */
+  readonly materialized?: MaterializedQuery;
+}
+
+/** What fills a materialized view. */
+export interface MaterializedQuery {
+  /** As ViewDescriptor.queryText. */
+  readonly queryText: string;
+  /** False until the first REFRESH WITH DATA: then it cannot be read. */
+  readonly isPopulated: boolean;
 }
 
 /** A row-level security policy of a table (pg_policy); `owner` is the table's at its making, rights follow the table. */

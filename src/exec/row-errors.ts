@@ -1,4 +1,4 @@
-import {PgError} from '../common/errors.ts';
+import {PgError, type PgErrorFields} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {RowCheck} from '../sql/plan/plan.ts';
 import type {KeyConflict, TableStorage} from '../storage/contract.ts';
@@ -119,23 +119,44 @@ export function uniqueViolation(
   table: TableStorage,
   conflict: KeyConflict,
 ): PgError {
-  const {index, key} = conflict;
+  return new PgError(
+    SqlState.uniqueViolation,
+    `duplicate key value violates unique constraint "${conflict.index.name}"`,
+    keyFields(run, table, conflict, 'already exists'),
+  );
+}
+
+/** 23505 of a unique index that is filled. */
+export function duplicatedKey(
+  run: {readonly context: {readonly format: FormatSettings}},
+  table: TableStorage,
+  conflict: KeyConflict,
+): PgError {
+  return new PgError(
+    SqlState.uniqueViolation,
+    `could not create unique index "${conflict.index.name}"`,
+    keyFields(run, table, conflict, 'is duplicated'),
+  );
+}
+
+function keyFields(
+  run: {readonly context: {readonly format: FormatSettings}},
+  table: TableStorage,
+  {index, key}: KeyConflict,
+  what: string,
+): PgErrorFields {
   const names = index.keyColumns.map(position =>
     position < 0 ? 'expression' : table.columns[position]!.name,
   );
   const values = key.map((value, i) =>
     value === null ? 'null' : index.keyTypes[i]!.output(value, run.context.format),
   );
-  return new PgError(
-    SqlState.uniqueViolation,
-    `duplicate key value violates unique constraint "${index.name}"`,
-    {
-      detail: `Key (${names.join(', ')})=(${values.join(', ')}) already exists.`,
-      schema: table.namespace,
-      table: table.name,
-      constraint: index.name,
-    },
-  );
+  return {
+    detail: `Key (${names.join(', ')})=(${values.join(', ')}) ${what}.`,
+    schema: table.namespace,
+    table: table.name,
+    constraint: index.name,
+  };
 }
 
 /** 40001 of REPEATABLE READ and above. */

@@ -9,6 +9,7 @@ import {isAuditTable} from '../catalog/audit-table.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {ColumnDescriptor, RelationDescriptor} from '../catalog/descriptors.ts';
 import {functionTarget, relationTarget} from '../catalog/object-acl.ts';
+import {relationWord} from '../catalog/stored-queries.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -26,6 +27,7 @@ export function checkPlanPrivileges(
     const isWrite = need.privilege !== 'r';
     const table = isWrite ? catalog.tableByOid(need.relation) : undefined;
     if (table !== undefined && isAuditTable(table)) throw isSystemCatalog(table.name);
+    if (!isWrite) checkPopulated(catalog, need.relation);
     if (isSuperuser(asRole, catalog)) continue;
     if (need.privilege === 'X') {
       checkFunction(catalog, asRole, need.relation);
@@ -40,6 +42,17 @@ export function checkPlanPrivileges(
     checkSchemaUsage(catalog, asRole, relation.schema);
     checkRelation(catalog, asRole, relation, need);
   }
+}
+
+/** 55000 for a materialized view that no REFRESH has filled. */
+function checkPopulated(catalog: CatalogSnapshot, relation: Oid): void {
+  const table = catalog.tableByOid(relation);
+  if (table?.materialized === undefined || table.materialized.isPopulated) return;
+  throw new PgError(
+    SqlState.objectNotInPrerequisiteState,
+    `materialized view "${table.name}" has not been populated`,
+    {hint: 'Use the REFRESH MATERIALIZED VIEW command.'},
+  );
 }
 
 /** 42501: nobody changes what the server itself writes. */
@@ -82,7 +95,7 @@ function checkRelation(
   };
   if (hasPrivileges(catalog, role, target, need.privilege)) return;
   if (relation.kind === 'table' && holdsOnColumns(catalog, role, relation, need)) return;
-  throw denied(relation.kind === 'table' ? 'table' : relation.kind, relation.name);
+  throw denied(relationWord(relation), relation.name);
 }
 
 function holdsOnColumns(

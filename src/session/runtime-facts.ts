@@ -1,10 +1,11 @@
 import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {ViewDescriptor} from '../catalog/descriptors.ts';
+import type {QueryRelation} from '../catalog/stored-queries.ts';
 import {settingFacts, settingRow, type SettingFacts} from '../catalog/system/fact-rows.ts';
 import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
-import {viewUses, type ViewUse} from './commands/view-uses.ts';
+import {viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
 import {seesFiguresOf} from './owner-visibility.ts';
 import {hasServiceRight} from './run-context.ts';
@@ -44,8 +45,12 @@ export class SessionFacts implements RuntimeFacts {
     return this.#session.currentRole;
   }
 
-  viewUses(view: ViewDescriptor): readonly ViewUse[] {
+  viewUses(view: QueryRelation): readonly ViewUse[] {
     return viewUses(this.#session, view);
+  }
+
+  updatableColumns(view: ViewDescriptor): readonly number[] | null {
+    return viewUpdatable(this.#session, view);
   }
 
   rows(relation: string): readonly Row[] | undefined {

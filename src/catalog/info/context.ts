@@ -1,3 +1,4 @@
+import type {ViewDescriptor} from '../descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {NameScope} from '../names.ts';
@@ -12,6 +13,8 @@ export interface InfoContext extends NameScope {
   databaseSize(database: Oid): bigint;
   /** Last value of a sequence, null when it was never called. */
   sequenceLastValue(sequence: Oid): bigint | null;
+  /** As RuntimeFacts.updatableColumns. */
+  updatableColumns?(view: ViewDescriptor): readonly number[] | null;
 }
 
 /** One information function: arguments as SQL gave them (strict ones never see NULL). */

@@ -15,6 +15,7 @@ import {formatType, qualifiedName, relationLocation, roleName, schemaName} from 
 import {prettyExpression} from '../pretty-expression.ts';
 import {quoteIdentifier} from '../quote.ts';
 import {regIn, splitName} from '../reg-names.ts';
+import {queryRelations} from '../stored-queries.ts';
 import {shownText} from '../stored-text.ts';
 import {derivedOid} from '../system/source.ts';
 import {intArg, oidArg, textArg, type InfoContext, type InfoFunction} from './context.ts';
@@ -97,7 +98,7 @@ const viewdefByName: InfoFunction = (context, args) =>
 
 const ruledef: InfoFunction = (context, args) => {
   const key = oidArg(args, 0);
-  for (const view of context.snapshot.views()) {
+  for (const view of queryRelations(context.snapshot)) {
     if (derivedOid(view.oid, 0) === key) return ruleDefinition(context.snapshot, view.oid) ?? null;
   }
   const table = context.snapshot.builtin.data.table('pg_rewrite');

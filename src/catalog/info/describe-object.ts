@@ -13,6 +13,7 @@ import {
 } from '../names.ts';
 import {quoteIdentifier} from '../quote.ts';
 import {regOut} from '../reg-names.ts';
+import {queryRelations, relationWord} from '../stored-queries.ts';
 import {derivedOid} from '../system/source.ts';
 import {ClassOid, TypeOid} from '../well-known.ts';
 import {oidArg, intArg, type InfoContext, type InfoFunction} from './context.ts';
@@ -32,6 +33,7 @@ type Describe = (context: InfoContext, key: Oid, sub: number) => ObjectFacts | u
 const relationWords: Readonly<Record<string, string>> = {
   table: 'table',
   view: 'view',
+  'materialized view': 'materialized view',
   sequence: 'sequence',
   index: 'index',
   systemRelation: 'table',
@@ -41,7 +43,7 @@ const relation: Describe = (context, key, sub) => {
   const found = context.snapshot.relationByOid(key);
   if (found === undefined) return undefined;
   const isView = found.kind === 'systemRelation' && found.isView;
-  const word = isView ? 'view' : (relationWords[found.kind] ?? 'relation');
+  const word = isView ? 'view' : (relationWords[relationWord(found)] ?? 'relation');
   const schema = schemaName(context.snapshot, found.schema);
   const identity = qualifiedRelation(context, key);
   const bare = relationName(context, key);
@@ -165,14 +167,14 @@ const columnDefault: Describe = (context, key) => {
 };
 
 const rule: Describe = (context, key) => {
-  for (const view of context.snapshot.views()) {
+  for (const view of queryRelations(context.snapshot)) {
     if (derivedOid(view.oid, 0) !== key) continue;
     return {
       type: 'rule',
       schema: null,
       name: null,
       identity: `"_RETURN" on ${qualifiedRelation(context, view.oid)}`,
-      description: `rule _RETURN on view ${relationName(context, view.oid)}`,
+      description: `rule _RETURN on ${relationWord(view)} ${relationName(context, view.oid)}`,
     };
   }
   return undefined;

@@ -25,6 +25,7 @@ import {regIn, regLookup} from '../reg-names.ts';
 import {policiesBind} from '../row-security.ts';
 import {ClassOid, SchemaOid, TypeOid} from '../well-known.ts';
 import {encodingNumber, encodingName} from './encodings.ts';
+import {isMaterialized} from '../stored-queries.ts';
 import {intArg, oidArg, textArg, type InfoContext, type InfoFunction} from './context.ts';
 
 /** Visibility by the built-in row's schema: catalogs whose objects all are built-in. */
@@ -68,6 +69,24 @@ const visibilityFunctions: Readonly<Record<string, InfoFunction>> = {
   pg_ts_template_is_visible: staticVisible('pg_ts_template', 2),
   pg_statistics_obj_is_visible: () => null,
 };
+
+/** Events as bits: 4 UPDATE, 8 INSERT, 16 DELETE. */
+function relationIsUpdatable(context: InfoContext, args: readonly Datum[]): Datum {
+  const relation = context.snapshot.relationByOid(oidArg(args, 0));
+  if (relation?.kind !== 'view')
+    return relation?.kind === 'table' && !isMaterialized(relation) ? UPDATE_INSERT_DELETE : 0;
+  const columns = context.updatableColumns?.(relation) ?? null;
+  if (columns === null) return 0;
+  return columns.length > 0 ? UPDATE_INSERT_DELETE : DELETE_ONLY;
+}
+
+function columnIsUpdatable(context: InfoContext, args: readonly Datum[]): Datum {
+  const relation = context.snapshot.relationByOid(oidArg(args, 0));
+  const column = intArg(args, 1);
+  if (relation?.kind === 'view')
+    return context.updatableColumns?.(relation)?.includes(column) ?? false;
+  return relation?.kind === 'table' && !isMaterialized(relation) && column > 0;
+}
 
 /** Kinds of descriptors whose comments pg_description holds. */
 const commentKinds: Readonly<Record<string, readonly Descriptor['kind'][]>> = {
@@ -301,6 +320,7 @@ const aclContains: InfoFunction = (context, args) => {
 const isTable = (context: InfoContext, key: Oid): boolean =>
   context.snapshot.tableByOid(key) !== undefined;
 
+const DELETE_ONLY = 16;
 const UPDATE_INSERT_DELETE = 28;
 const FIRST_NORMAL_XID = 3;
 /** Age of the special transaction ids; others never wrap here and have age 0. */
@@ -350,10 +370,8 @@ export const objectFunctions: Readonly<Record<string, InfoFunction>> = {
     relationLocation(context.snapshot, oidArg(args, 0)) === undefined
       ? null
       : context.snapshot.tableByOid(oidArg(args, 0))?.persistence === 'p',
-  pg_relation_is_updatable: (context, args) =>
-    isTable(context, oidArg(args, 0)) ? UPDATE_INSERT_DELETE : 0,
-  pg_column_is_updatable: (context, args) =>
-    isTable(context, oidArg(args, 0)) && intArg(args, 1) > 0,
+  pg_relation_is_updatable: relationIsUpdatable,
+  pg_column_is_updatable: columnIsUpdatable,
   pg_relation_filenode: (context, args) =>
     isTable(context, oidArg(args, 0)) ? oidArg(args, 0) : null,
   pg_relation_filepath: () => null,

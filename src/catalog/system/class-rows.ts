@@ -8,6 +8,7 @@ import type {
   TypeDescriptor,
   ViewDescriptor,
 } from '../descriptors.ts';
+import {isMaterialized} from '../stored-queries.ts';
 import {systemSchemaRelations} from './system-schema.ts';
 import {RoleOid, SchemaOid} from '../well-known.ts';
 import {
@@ -56,7 +57,7 @@ export const pgClass: SystemSource = {
     reltype: (context, value) => {
       const key = asOid(value);
       return userRelations(context)
-        .filter(relation => 'rowType' in relation && relation.rowType === key)
+        .filter(relation => rowTypeOf(relation) === key)
         .flatMap(relation => classRows(context, relation))
         .concat(context.rows.all('pg_class').filter(row => row[3] === key));
     },
@@ -67,6 +68,11 @@ export const pgClass: SystemSource = {
 export type ClassDescriptor =
   | Exclude<RelationDescriptor, {kind: 'systemRelation'}>
   | TypeDescriptor;
+
+function rowTypeOf(relation: ClassDescriptor): Oid | null {
+  if (relation.kind === 'type') return relation.oid;
+  return 'rowType' in relation ? relation.rowType : null;
+}
 
 /** All of them in OID order. */
 export function userRelations(context: SystemContext): readonly ClassDescriptor[] {
@@ -123,6 +129,7 @@ interface ClassFacts {
   readonly hasIndex?: boolean;
   readonly checks?: number;
   readonly hasRules?: boolean;
+  readonly isPopulated?: boolean;
   readonly hasTriggers?: boolean;
   readonly rowSecurity?: boolean;
   readonly forceRowSecurity?: boolean;
@@ -157,10 +164,12 @@ function tableFacts(context: SystemContext, table: TableDescriptor): ClassFacts 
     type: table.rowType,
     method: HEAP,
     file: table.oid,
-    kind: 'r',
+    kind: isMaterialized(table) ? 'm' : 'r',
     persistence: table.persistence,
     columns: table.columns.length,
     hasIndex: snapshot.indexesOf(table.oid).length > 0,
+    hasRules: isMaterialized(table),
+    isPopulated: table.materialized?.isPopulated ?? true,
     checks: constraints.filter(each => each.type === 'c').length,
     hasTriggers:
       constraints.some(each => each.type === 'f') ||
@@ -213,7 +222,7 @@ function row(context: SystemContext, relation: ClassDescriptor, facts: ClassFact
     ...[isIndexed, 0, 0, facts.hasIndex ?? false, false],
     ...[facts.persistence ?? 'p', facts.kind, facts.columns, facts.checks ?? 0],
     ...[facts.hasRules ?? false, facts.hasTriggers ?? false, false],
-    ...[facts.rowSecurity ?? false, facts.forceRowSecurity ?? false, true],
+    ...[facts.rowSecurity ?? false, facts.forceRowSecurity ?? false, facts.isPopulated ?? true],
     ...[facts.identity ?? 'n', false, 0],
     ...(facts.isHeap === true ? [FIRST_XID, 1] : [0, 0]),
     ...[aclDatum(relation.acl, context.snapshot), facts.options ?? null, null],

@@ -1,9 +1,10 @@
 import type {Oid} from '../../common/ids.ts';
 import {findAuditTable} from '../audit-table.ts';
 import {wadiFunctionComments} from '../data/wadi-functions.ts';
-import type {Descriptor, TableDescriptor, ViewDescriptor} from '../descriptors.ts';
+import type {Descriptor, TableDescriptor} from '../descriptors.ts';
 import {FIRST_NORMAL_OID} from '../../common/ids.ts';
 import type {CatalogSnapshot} from '../contract.ts';
+import {queryRelations, type QueryRelation} from '../stored-queries.ts';
 import {wadiFunctions} from '../data/wadi-functions.ts';
 import {ClassOid, SchemaOid} from '../well-known.ts';
 import {asOid, derivedOid, type Row, type SystemContext, type SystemSource} from './source.ts';
@@ -191,15 +192,19 @@ function sequenceDependencies(
 function allViewDependencies(context: SystemContext): readonly Row[] {
   const {snapshot} = context;
   return snapshot.memo('depend-rows.views', () =>
-    [...snapshot.views()].flatMap(view => viewDependencies(context, view)),
+    queryRelations(snapshot).flatMap(view => viewDependencies(context, view)),
   );
 }
 
-function viewDependencies(context: SystemContext, view: ViewDescriptor): readonly Row[] {
+function viewDependencies(context: SystemContext, view: QueryRelation): readonly Row[] {
   const rule = derivedOid(view.oid, 0);
-  return [
+  const own: Row[] = [
     [CLASS, view.oid, 0, NAMESPACE, view.schema, 0, 'n'],
     [TYPE, view.rowType, 0, CLASS, view.oid, 0, 'i'],
+  ];
+  return [
+    // A materialized view has these as what is stored.
+    ...(view.kind === 'view' ? own : []),
     [REWRITE, rule, 0, CLASS, view.oid, 0, 'i'],
     [REWRITE, rule, 0, CLASS, view.oid, 0, 'n'],
     ...(context.facts.viewUses?.(view) ?? []).flatMap(({relation, columns}) =>

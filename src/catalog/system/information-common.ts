@@ -3,6 +3,7 @@ import type {Datum} from '../../types/contract.ts';
 import type {ColumnDescriptor, RelationDescriptor} from '../descriptors.ts';
 import {databaseName, formatType, qualifiedScope, schemaName, typeFacts} from '../names.ts';
 import {systemRelationAcl} from '../object-acl.ts';
+import {isMaterialized} from '../stored-queries.ts';
 import {RoleOid, SchemaOid} from '../well-known.ts';
 import type {Row, SystemContext, SystemSource} from './source.ts';
 import {systemSchemaRelations} from './system-schema.ts';
@@ -76,6 +77,8 @@ function systemOids(context: SystemContext): readonly Oid[] {
 }
 
 function isVisible(context: SystemContext, relation: InformationRelation): boolean {
+  // The standard knows no materialized views.
+  if (isMaterialized(relation)) return false;
   if (context.facts.currentRole === undefined) return true;
   if (relation.kind !== 'systemRelation') {
     if (relation.kind === 'view') return askerCan(context, {...relation, kind: 'r'}, TABLE_RIGHTS);

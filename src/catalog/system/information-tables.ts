@@ -37,13 +37,22 @@ function isViewLike(relation: InformationRelation): boolean {
   return relation.kind === 'view' || (relation.kind === 'systemRelation' && relation.isView);
 }
 
+/** attnums of the columns that can be set, null when rows cannot be changed. */
+function changeableColumns(
+  context: SystemContext,
+  relation: InformationRelation,
+): readonly number[] | null {
+  if (relation.kind === 'view') return context.facts.updatableColumns?.(relation) ?? null;
+  return isViewLike(relation) ? null : relation.columns.map(column => column.attnum);
+}
+
 function tableRow(context: SystemContext, relation: InformationRelation): NamedRow {
   const isTemporary = relation.kind === 'table' && relation.persistence === 't';
   const base = isTemporary ? 'LOCAL TEMPORARY' : 'BASE TABLE';
   return {
     ...located(context, 'table', relation.schema, relation.name),
     table_type: isViewLike(relation) ? 'VIEW' : base,
-    is_insertable_into: yesNo(!isViewLike(relation)),
+    is_insertable_into: yesNo((changeableColumns(context, relation) ?? []).length > 0),
     is_typed: 'NO',
     commit_action: null,
   };
@@ -62,15 +71,17 @@ export const informationColumns = informationView(
 );
 
 function columnRows(context: SystemContext, relation: InformationRelation): readonly NamedRow[] {
+  const changeable = changeableColumns(context, relation) ?? [];
   return relation.columns
     .filter(column => !column.isDropped)
-    .map(column => columnRow(context, relation, column));
+    .map(column => columnRow(context, relation, column, changeable.includes(column.attnum)));
 }
 
 function columnRow(
   context: SystemContext,
   relation: InformationRelation,
   column: ColumnDescriptor,
+  isUpdatable: boolean,
 ): NamedRow {
   const type = context.snapshot.typeByOid(column.typeOid);
   const domain =
@@ -94,7 +105,7 @@ function columnRow(
     is_generated: column.generated === '' ? 'NEVER' : 'ALWAYS',
     generation_expression:
       column.generated === '' ? null : shownInSchema(context, relation.schema, column.defaultText),
-    is_updatable: yesNo(!isViewLike(relation)),
+    is_updatable: yesNo(isUpdatable),
   };
 }
 
@@ -152,14 +163,21 @@ export const informationViews = informationView('views', context =>
         relation.schema,
         viewDefinition(context.snapshot, relation.oid) ?? null,
       ),
-      check_option: 'NONE',
-      is_updatable: 'NO',
-      is_insertable_into: 'NO',
+      check_option: checkOption(relation),
+      is_updatable: yesNo((changeableColumns(context, relation) ?? []).length > 0),
+      is_insertable_into: yesNo((changeableColumns(context, relation) ?? []).length > 0),
       is_trigger_updatable: 'NO',
       is_trigger_deletable: 'NO',
       is_trigger_insertable_into: 'NO',
     })),
 );
+
+function checkOption(relation: InformationRelation): string {
+  return (
+    (relation.kind === 'view' ? relation.options['check_option'] : undefined)?.toUpperCase() ??
+    'NONE'
+  );
+}
 
 /** information_schema.sequences: those not behind identity columns. */
 export const informationSequences = informationView('sequences', context =>

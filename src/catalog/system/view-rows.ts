@@ -4,6 +4,7 @@ import {indexDefinition, viewDefinition} from '../definitions.ts';
 import type {SequenceDescriptor} from '../descriptors.ts';
 import {qualifiedScope, relationLocation, roleName, schemaName} from '../names.ts';
 import {quoteIdentifier} from '../quote.ts';
+import {isMaterialized, isQueryRelation, queryRelations} from '../stored-queries.ts';
 import {accessMethods} from './class-rows.ts';
 import {allIndexes} from './index-rows.ts';
 import {shownInSchema} from '../stored-text.ts';
@@ -27,14 +28,21 @@ export const pgTables: SystemSource = {
           row[22] ?? null,
         ],
       ]),
-      ...[...snapshot.tables()].map(table => [
-        ...[schemaName(snapshot, table.schema), table.name, roleName(snapshot, table.owner), null],
-        snapshot.indexesOf(table.oid).length > 0,
-        false,
-        snapshot.referencingConstraints(table.oid).length > 0 ||
-          snapshot.constraintsOf(table.oid).some(each => each.type === 'f'),
-        table.rowSecurity,
-      ]),
+      ...[...snapshot.tables()]
+        .filter(table => !isMaterialized(table))
+        .map(table => [
+          ...[
+            schemaName(snapshot, table.schema),
+            table.name,
+            roleName(snapshot, table.owner),
+            null,
+          ],
+          snapshot.indexesOf(table.oid).length > 0,
+          false,
+          snapshot.referencingConstraints(table.oid).length > 0 ||
+            snapshot.constraintsOf(table.oid).some(each => each.type === 'f'),
+          table.rowSecurity,
+        ]),
     ];
   },
 };
@@ -55,6 +63,20 @@ export const pgViews: SystemSource = {
         shownInSchema(context, view.schema, viewDefinition(snapshot, view.oid) ?? null),
       ]),
     ];
+  },
+};
+
+/** pg_matviews. */
+export const pgMatviews: SystemSource = {
+  all: context => {
+    const {snapshot} = context;
+    return [...snapshot.tables()]
+      .filter(isMaterialized)
+      .map(view => [
+        ...[schemaName(snapshot, view.schema), view.name, roleName(snapshot, view.owner), null],
+        ...[snapshot.indexesOf(view.oid).length > 0, view.materialized.isPopulated],
+        shownInSchema(context, view.schema, viewDefinition(snapshot, view.oid) ?? null),
+      ]);
   },
 };
 
@@ -133,15 +155,15 @@ function sequenceRow(context: SystemContext, sequence: SequenceDescriptor, last:
 export const pgRewrite: SystemSource = {
   all: context => [
     ...context.rows.all('pg_rewrite'),
-    ...[...context.snapshot.views()].map(view => [
+    ...queryRelations(context.snapshot).map(view => [
       ...[derivedOid(view.oid, 0), '_RETURN', view.oid, '1', 'O', true, '<>', '<>'],
     ]),
   ],
   by: {
     ev_class: (context, value) => {
       const builtin = context.rows.all('pg_rewrite').filter(row => row[2] === value);
-      const view = context.snapshot.get('view', value as Oid);
-      if (view === undefined) return builtin;
+      const view = context.snapshot.relationByOid(value as Oid);
+      if (!isQueryRelation(view)) return builtin;
       return [[derivedOid(view.oid, 0), '_RETURN', view.oid, '1', 'O', true, '<>', '<>']];
     },
   },

@@ -62,7 +62,7 @@ function checkDependents(
 ): void {
   const scope = nameScope(session);
   for (const {node} of dependentsOf(session, {kind: 'column', table, attnum: column.attnum})) {
-    if (node.kind === 'object' && node.object.kind === 'view') {
+    if (node.kind === 'object' && (node.object.kind === 'view' || node.object.kind === 'table')) {
       throw featureNotSupported('cannot alter type of a column used by a view or rule', {
         detail: `rule _RETURN on ${objectText(scope, node.object)} depends on column "${column.name}"`,
       });

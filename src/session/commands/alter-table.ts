@@ -5,6 +5,7 @@ import type {
   TableDescriptor,
   ViewDescriptor,
 } from '../../catalog/descriptors.ts';
+import {isMaterialized, relationWord, relationWords} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
@@ -33,10 +34,12 @@ import {change, ddlExecution, lockFound, notice, puts} from './ddl.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
 import {changeRelationOwner} from './owner.ts';
 import type {TableAlteration} from './table-alteration.ts';
+import {setViewOptions} from './view.ts';
 
 const WORDS: Readonly<Record<string, string>> = {
   OBJECT_TABLE: 'TABLE',
   OBJECT_VIEW: 'VIEW',
+  OBJECT_MATVIEW: 'MATERIALIZED VIEW',
   OBJECT_INDEX: 'INDEX',
   OBJECT_SEQUENCE: 'SEQUENCE',
   OBJECT_TYPE: 'TYPE',
@@ -88,14 +91,14 @@ function alterable(
       `permission denied: "${relation.name}" is a system catalog`,
     );
   }
-  if (word !== 'TABLE' && word !== relation.kind.toUpperCase()) {
+  if (word !== 'TABLE' && word !== relationWord(relation).toUpperCase()) {
     const article = word === 'INDEX' ? 'an' : 'a';
     throw new PgError(
       SqlState.wrongObjectType,
       `"${relation.name}" is not ${article} ${word.toLowerCase()}`,
     );
   }
-  checkOwner(session.transaction.catalog, session.currentRole, relation, relation.kind);
+  checkOwner(session.transaction.catalog, session.currentRole, relation, relationWord(relation));
   return relation;
 }
 
@@ -135,6 +138,8 @@ async function alter(
   if (cmd.subtype === 'AT_ChangeOwner') return changeRelationOwner(session, relation, cmd.newowner);
   switch (relation.kind) {
     case 'table':
+      if (isMaterialized(relation) && !MATERIALIZED_ACTIONS.has(cmd.subtype ?? ''))
+        throw cannot(relation, cmd);
       return alterTable({session, text, table: catalog.tableByOid(relation.oid)!, cmd});
     case 'view':
       return alterView(session, catalog.relationByOid(relation.oid) as ViewDescriptor, cmd, text);
@@ -145,16 +150,42 @@ async function alter(
   }
 }
 
+/** What PostgreSQL allows for materialized views, besides their owner. */
+const MATERIALIZED_ACTIONS: ReadonlySet<string> = new Set([
+  'AT_SetStatistics',
+  'AT_SetStorage',
+  'AT_SetCompression',
+  'AT_ClusterOn',
+  'AT_DropCluster',
+  'AT_SetRelOptions',
+  'AT_ResetRelOptions',
+  'AT_SetOptions',
+  'AT_ResetOptions',
+]);
+
+/** Actions whose words are not those of the tree. */
+const ACTION_WORDS: Readonly<Record<string, string>> = {
+  AT_ColumnDefault: 'ALTER COLUMN ... SET DEFAULT',
+  AT_AlterColumnType: 'ALTER COLUMN ... SET DATA TYPE',
+  AT_SetNotNull: 'ALTER COLUMN ... SET NOT NULL',
+  AT_DropNotNull: 'ALTER COLUMN ... DROP NOT NULL',
+  AT_EnableRowSecurity: 'ENABLE ROW SECURITY',
+};
+
 function cannot(relation: Alterable, cmd: AlterTableCmd): PgError {
-  const action = (cmd.subtype ?? '')
-    .replace('AT_', '')
-    .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
-    .toUpperCase();
+  const {subtype = ''} = cmd;
+  const words = ACTION_WORDS[subtype];
+  const action =
+    words ??
+    subtype
+      .replace('AT_', '')
+      .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+      .toUpperCase();
   return new PgError(
     SqlState.wrongObjectType,
     `ALTER action ${action} cannot be performed on relation "${relation.name}"`,
     {
-      detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
+      detail: `This operation is not supported for ${relationWords(relation)}.`,
     },
   );
 }
@@ -237,6 +268,8 @@ async function alterView(
   text: string,
 ): Promise<void> {
   if (cmd.subtype === 'AT_ColumnDefault') return setViewDefault(session, view, cmd, text);
+  if (cmd.subtype === 'AT_SetRelOptions' || cmd.subtype === 'AT_ResetRelOptions')
+    return setViewOptions(session, view, cmd);
   throw cannot(view, cmd);
 }
 

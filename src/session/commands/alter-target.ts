@@ -10,6 +10,7 @@ import {typeDescriptorNamed} from './type-names.ts';
 
 /** The word of an object type in tags and texts. */
 export function objectWord(type: ObjectType | undefined): string {
+  if (type === 'OBJECT_MATVIEW') return 'materialized view';
   return (type ?? '').replace('OBJECT_', '').replaceAll('_', ' ').toLowerCase();
 }
 

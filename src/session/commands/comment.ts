@@ -1,5 +1,6 @@
 import type {CommentStmt, Node} from '@pgsql/types';
 import type {CatalogObject, Descriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import {relationWord} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
@@ -16,6 +17,7 @@ import {typeDescriptorNamed} from './type-names.ts';
 const RELATIONS: Readonly<Record<string, string>> = {
   OBJECT_TABLE: 'table',
   OBJECT_VIEW: 'view',
+  OBJECT_MATVIEW: 'materialized view',
   OBJECT_INDEX: 'index',
   OBJECT_SEQUENCE: 'sequence',
 };
@@ -48,6 +50,7 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
   switch (node.objtype) {
     case 'OBJECT_TABLE':
     case 'OBJECT_VIEW':
+    case 'OBJECT_MATVIEW':
     case 'OBJECT_INDEX':
     case 'OBJECT_SEQUENCE':
       return owned(
@@ -114,7 +117,7 @@ function relation(
     throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
   if (found.kind === 'systemRelation')
     throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${found.name}`);
-  if (found.kind === word) return found;
+  if (relationWord(found) === word) return found;
   throw new PgError(
     SqlState.wrongObjectType,
     `"${found.name}" is not ${word === 'index' ? 'an' : 'a'} ${word}`,

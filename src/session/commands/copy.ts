@@ -3,6 +3,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {makeCopyOptions, type CopyOption, type CopyOptions} from '../../copy/copy-options.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
+import {isQueryRelation, relationWord} from '../../catalog/stored-queries.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {policiesBind} from '../../catalog/row-security.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
@@ -89,10 +90,10 @@ function target(
   node: CopyStmt,
 ): {table: TableDescriptor; columns: string[]} {
   const relation = findRelation(session, node.relation!);
-  if (relation.kind === 'view') {
+  if (isQueryRelation(relation)) {
     throw new PgError(
       SqlState.wrongObjectType,
-      `cannot copy ${node.is_from === true ? 'to' : 'from'} view "${relation.name}"`,
+      `cannot copy ${node.is_from === true ? 'to' : 'from'} ${relationWord(relation)} "${relation.name}"`,
       {
         hint: node.is_from === true ? undefined : 'Try the COPY (SELECT ...) TO variant.',
       },

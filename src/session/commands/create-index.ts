@@ -5,6 +5,7 @@ import type {
   RelationDescriptor,
   TableDescriptor,
 } from '../../catalog/descriptors.ts';
+import {relationWord} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {columnName} from '../../sql/bind/column-name.ts';
@@ -117,7 +118,7 @@ function indexedTable(session: SessionContext, relation: RelationDescriptor): Ta
       {detail},
     );
   }
-  checkOwner(session.transaction.catalog, session.currentRole, relation, 'table');
+  checkOwner(session.transaction.catalog, session.currentRole, relation, relationWord(relation));
   return relation;
 }
 

@@ -1,21 +1,19 @@
 import type {CreateTableAsStmt, IntoClause, Node, SelectStmt} from '@pgsql/types';
-import type {Batch} from '../../columns/batch.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
-import {assert, featureNotSupported, PgError} from '../../common/errors.ts';
+import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {readRow} from '../../exec/column-store.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {OwnerId} from '../../common/ids.ts';
-import type {Execution, RowReceiver} from '../execution.ts';
-import type {QueryPlan} from '../../sql/plan/plan.ts';
-import {planStatement} from '../../sql/plan/plan-statement.ts';
+import type {Oid} from '../../common/ids.ts';
+import type {Execution} from '../execution.ts';
 import {StoredPlan} from '../plan-store.ts';
-import type {PlanEntry, SessionContext} from '../session-context.ts';
+import type {SessionContext} from '../session-context.ts';
 import {stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {putTable} from './create-table.ts';
 import {ddlExecution, newOid, newTypePair, notice} from './ddl.ts';
+import {createMaterializedView} from './materialized-view.ts';
+import {fillTable, lockedPlan} from './query-rows.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {readOptions, tableOptions} from './table-options.ts';
@@ -27,9 +25,9 @@ export function createTableAsCommand({
   node,
   statement,
   params,
+  parameterTypes,
 }: CommandInput<CreateTableAsStmt>): Execution {
-  if (node.objtype !== 'OBJECT_TABLE')
-    throw featureNotSupported('materialized views are not supported');
+  if (node.objtype === 'OBJECT_MATVIEW') return createMaterializedView(session, node, statement);
   const query = node.query;
   if (query === undefined || 'ExecuteStmt' in query)
     throw featureNotSupported('CREATE TABLE AS EXECUTE is not supported');
@@ -38,6 +36,7 @@ export function createTableAsCommand({
     query,
     into: node.into ?? {},
     params,
+    parameterTypes,
     isIfNotExists: node.if_not_exists === true,
   });
 }
@@ -48,6 +47,7 @@ export function selectIntoCommand({
   node,
   statement,
   params,
+  parameterTypes,
 }: CommandInput<SelectStmt>): Execution {
   const {intoClause, ...query} = node;
   return makeTableAs(session, {
@@ -55,6 +55,7 @@ export function selectIntoCommand({
     query: {SelectStmt: query},
     into: intoClause ?? {},
     params,
+    parameterTypes,
     isIfNotExists: false,
   });
 }
@@ -64,6 +65,7 @@ interface TableAs {
   readonly query: Node;
   readonly into: IntoClause;
   readonly params: readonly Datum[];
+  readonly parameterTypes: readonly Oid[];
   readonly isIfNotExists: boolean;
 }
 
@@ -77,7 +79,8 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
     ) {
       throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
     }
-    const plan = await lockedPlan(session, made);
+    const query = {ast: made.query, text: statement.text};
+    const plan = await lockedPlan(session, query, made.parameterTypes);
     const entry = new StoredPlan(plan, session.transaction.catalog, session.planner.roleKey);
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
@@ -109,57 +112,6 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
     putTable(session, table, [], []);
     return into.skipData === true
       ? 'CREATE TABLE AS'
-      : `SELECT ${await fill(session, table, entry, made.params)}`;
+      : `SELECT ${await fillTable(session, table, entry, made.params)}`;
   });
-}
-
-/** The query's plan with its tables locked: planned again as long as others held them, who may have changed them. */
-async function lockedPlan(session: SessionContext, made: TableAs): Promise<QueryPlan> {
-  for (;;) {
-    const {plan} = planStatement(
-      {ast: made.query, text: made.statement.text},
-      session.planner.context([]),
-    );
-    const waiting = session.lockTables(plan);
-    if (waiting === undefined) return plan;
-    await waiting;
-  }
-}
-
-/** Runs the query into the new table; returns the number of rows. */
-async function fill(
-  session: SessionContext,
-  table: TableDescriptor,
-  entry: PlanEntry,
-  params: readonly Datum[],
-): Promise<number> {
-  const {transaction, storages} = session;
-  const storage = storages.get(transaction.catalog, table.oid);
-  const owner: OwnerId = table.tableKind === 'shared' ? (0 as OwnerId) : session.effectiveOwner;
-  let count = 0;
-  const receiver: RowReceiver = {
-    rows(batch: Batch): void {
-      const rows: Datum[][] = [];
-      for (let i = 0; i < batch.count; i++) {
-        const row: Datum[] = [];
-        readRow(batch, i, row);
-        rows.push(row.slice(0, storage.columns.length));
-      }
-      const {taken, result} = transaction.tx.insertMany(storage, rows, owner, 0);
-      assert(
-        result === 'done' && taken === rows.length,
-        'a new table has no keys and no other writers',
-      );
-      count += taken;
-    },
-    isFull: false,
-    drained: () => Promise.resolve(),
-  };
-  const execution = session.executePlan(entry, params, []);
-  try {
-    await execution.run(Infinity, receiver);
-  } finally {
-    execution.close();
-  }
-  return count;
 }

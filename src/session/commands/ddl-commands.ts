@@ -14,6 +14,7 @@ import {grantCommand, grantRoleCommand} from './grant.ts';
 import {lockCommand} from './lock.ts';
 import {alterOwnerCommand, dropOwnedCommand, reassignOwnedCommand} from './owner.ts';
 import {alterPolicyCommand, createPolicyCommand} from './policy.ts';
+import {refreshCommand} from './refresh.ts';
 import {renameCommand} from './rename.ts';
 import {alterRoleCommand, alterRoleSetCommand, createRoleCommand, dropRoleCommand} from './role.ts';
 import {alterSequenceCommand, createSequenceCommand} from './sequence.ts';
@@ -55,6 +56,7 @@ export const ddlCommands = {
   IndexStmt: createIndexCommand,
   LockStmt: lockCommand,
   ReassignOwnedStmt: reassignOwnedCommand,
+  RefreshMatViewStmt: refreshCommand,
   RenameStmt: renameCommand,
   SelectStmt: selectIntoCommand,
   TruncateStmt: truncateCommand,

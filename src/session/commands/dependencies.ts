@@ -4,8 +4,8 @@ import type {
   Descriptor,
   TableDescriptor,
   TypeDescriptor,
-  ViewDescriptor,
 } from '../../catalog/descriptors.ts';
+import {queryRelations, queryTextOf, type QueryRelation} from '../../catalog/stored-queries.ts';
 import {rowArrayOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -211,9 +211,9 @@ function viewsUsing(
   name: string,
   attnum: number | null,
 ): Dependent[] {
-  const found: ViewDescriptor[] = [];
-  for (const view of session.transaction.catalog.views()) {
-    if (view.oid === relation || !view.queryText.includes(name)) continue;
+  const found: QueryRelation[] = [];
+  for (const view of queryRelations(session.transaction.catalog)) {
+    if (view.oid === relation || !queryTextOf(view).includes(name)) continue;
     const uses = viewUses(session, view);
     if (
       uses.some(
@@ -266,8 +266,8 @@ function functionUsers(
         found.push(...dependent(each, 'normal'));
     }
   }
-  for (const view of catalog.views())
-    if (calls(view.queryText)) found.push(...dependent(view, 'normal'));
+  for (const view of queryRelations(catalog))
+    if (calls(queryTextOf(view))) found.push(...dependent(view, 'normal'));
   for (const policy of catalog.policies())
     if (calls(policy.usingText) || calls(policy.checkText))
       found.push(...dependent(policy, 'normal'));

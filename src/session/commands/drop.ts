@@ -6,6 +6,7 @@ import type {
   SequenceDescriptor,
 } from '../../catalog/descriptors.ts';
 import {typeName} from '../../catalog/names.ts';
+import {relationWord} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -144,7 +145,11 @@ function checkedRelation(
   word: string,
 ): Descriptor {
   const kind =
-    relation.kind === 'systemRelation' ? (relation.isView ? 'view' : 'table') : relation.kind;
+    relation.kind === 'systemRelation'
+      ? relation.isView
+        ? 'view'
+        : 'table'
+      : relationWord(relation);
   if (kind !== word) throw wrongKind(relation.name, kind, word);
   if (relation.kind === 'systemRelation') {
     throw new PgError(

@@ -6,6 +6,7 @@ import type {
   IndexDescriptor,
   TableDescriptor,
 } from '../../catalog/descriptors.ts';
+import {isMaterialized} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -25,7 +26,7 @@ export async function defineForeignKey(
 ): Promise<ConstraintDescriptor> {
   const {session, table} = place;
   const target = relationNamed(session, node.pktable);
-  if (target.kind !== 'table')
+  if (target.kind !== 'table' || isMaterialized(target))
     throw new PgError(
       SqlState.wrongObjectType,
       `referenced relation "${target.name}" is not a table`,

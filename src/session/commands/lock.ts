@@ -1,5 +1,6 @@
 import type {LockStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
+import {isMaterialized, relationWords} from '../../catalog/stored-queries.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TableLockMode} from '../../storage/contract.ts';
@@ -61,9 +62,9 @@ function checkRights(
   mode: number,
 ): void {
   if (relation.kind === 'systemRelation') return;
-  if (relation.kind !== 'table' && relation.kind !== 'view') {
+  if ((relation.kind !== 'table' && relation.kind !== 'view') || isMaterialized(relation)) {
     throw new PgError(SqlState.wrongObjectType, `cannot lock relation "${relation.name}"`, {
-      detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
+      detail: `This operation is not supported for ${relationWords(relation)}.`,
     });
   }
   const {catalog} = session.transaction;

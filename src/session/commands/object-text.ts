@@ -8,6 +8,7 @@ import {
   type NameScope,
 } from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
+import {relationWord} from '../../catalog/stored-queries.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';
 
@@ -23,7 +24,7 @@ export function objectText(scope: NameScope, object: Descriptor): string {
     case 'view':
     case 'sequence':
     case 'index':
-      return `${object.kind} ${relationName(scope, object.oid)}`;
+      return `${relationWord(object)} ${relationName(scope, object.oid)}`;
     case 'type':
       return `type ${typeName(scope, object.oid)}`;
     case 'constraint':
@@ -68,7 +69,7 @@ export function columnText(scope: NameScope, relation: Oid, attnum: number): str
     found !== undefined && 'columns' in found
       ? found.columns.find(each => each.attnum === attnum)
       : undefined;
-  return `column ${quoteIdentifier(column?.name ?? '???')} of ${found?.kind ?? 'table'} ${relationName(scope, relation)}`;
+  return `column ${quoteIdentifier(column?.name ?? '???')} of ${found === undefined ? 'table' : relationWord(found)} ${relationName(scope, relation)}`;
 }
 
 /** A function with its argument types: `f(integer,text)`. */

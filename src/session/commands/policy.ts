@@ -1,5 +1,6 @@
 import type {AlterPolicyStmt, CreatePolicyStmt, Node, RangeVar, RenameStmt} from '@pgsql/types';
 import type {PolicyDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import {isMaterialized} from '../../catalog/stored-queries.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -140,7 +141,7 @@ async function policyTable(
       );
     }
     checkOwner(session.transaction.catalog, session.currentRole, found, found.kind);
-    if (found.kind === 'table') return found;
+    if (found.kind === 'table' && !isMaterialized(found)) return found;
     throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a table`);
   });
 }

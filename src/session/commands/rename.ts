@@ -1,5 +1,6 @@
 import type {RenameStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
+import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import type {
   CatalogObject,
   ConstraintDescriptor,
@@ -7,7 +8,15 @@ import type {
   IndexDescriptor,
   RelationDescriptor,
   RoleDescriptor,
+  TableDescriptor,
 } from '../../catalog/descriptors.ts';
+import {
+  isMaterialized,
+  queryTextOf,
+  relationWord,
+  relationWords,
+  withQueryText,
+} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TableStorage} from '../../storage/contract.ts';
@@ -29,9 +38,7 @@ import {
   notice,
   puts,
 } from './ddl.ts';
-import {dependentsOf} from './dependencies.ts';
 import {findRelation, nameOf, nameText, roleByName} from './object-names.ts';
-import {nameScope, objectText} from './object-text.ts';
 import {renamePolicy} from './policy.ts';
 import {checkRoleName} from './role-options.ts';
 import {StoredTexts} from './stored-texts.ts';
@@ -54,6 +61,7 @@ export function renameCommand({session, node, statement}: CommandInput<RenameStm
     switch (type) {
       case 'OBJECT_TABLE':
       case 'OBJECT_VIEW':
+      case 'OBJECT_MATVIEW':
       case 'OBJECT_INDEX':
       case 'OBJECT_SEQUENCE':
         return renameRelation(session, await relationOf(session, node, word), to);
@@ -129,10 +137,11 @@ async function relationOf(
       `permission denied: "${relation.name}" is a system catalog`,
     );
   }
-  if ((word === 'view' || word === 'sequence') && relation.kind !== word) {
+  const mustBe = word === 'view' || word === 'sequence' || word === 'materialized view';
+  if (mustBe && relationWord(relation) !== word) {
     throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a ${word}`);
   }
-  checkOwner(session.transaction.catalog, session.currentRole, relation, relation.kind);
+  checkOwner(session.transaction.catalog, session.currentRole, relation, relationWord(relation));
   await lockTable(
     session,
     relation.kind === 'index'
@@ -173,9 +182,7 @@ function renameColumn(
     throw new PgError(
       SqlState.wrongObjectType,
       `cannot rename columns of relation "${relation.name}"`,
-      {
-        detail: `This operation is not supported for ${relation.kind === 'index' ? 'indexes' : `${relation.kind}s`}.`,
-      },
+      {detail: `This operation is not supported for ${relationWords(relation)}.`},
     );
   }
   const column = columnNamed(relation, from);
@@ -190,17 +197,30 @@ function renameColumn(
   checkColumnName(to);
   const before = session.transaction.catalog;
   const renamed = withColumn(relation, column.attnum, {name: to});
-  refuseViews(session, relation, column.attnum);
   if (renamed.kind === 'view') {
     const columnNames = renamed.columns.map(each => each.name);
     const queryText = new StoredTexts(session, before, from).query(renamed.queryText, columnNames);
     change(session, puts({...renamed, queryText}));
+    new StoredTexts(session, before, from).rewrite();
     return;
   }
   const stored = session.storages.of(before, before.tableByOid(relation.oid)!);
-  change(session, puts(renamed));
+  change(session, puts(withOwnNames(session, renamed, before, from)));
   new StoredTexts(session, before, from).rewrite();
   tellStorage(session, [stored]);
+}
+
+/** A materialized view's query names its columns. */
+function withOwnNames(
+  session: SessionContext,
+  table: TableDescriptor,
+  before: CatalogSnapshot,
+  from: string,
+): TableDescriptor {
+  if (!isMaterialized(table)) return table;
+  const names = table.columns.map(column => column.name);
+  const text = new StoredTexts(session, before, from).query(queryTextOf(table), names);
+  return withQueryText(table, text);
 }
 
 /** Storage hears of tables' new names when the texts of their indexes have them, too. */
@@ -211,25 +231,6 @@ function tellStorage(session: SessionContext, tables: readonly TableStorage[]): 
       kind: 'alterTable',
       before,
       after: storages.get(transaction.catalog, before.oid),
-    });
-  }
-}
-
-/** Views are kept as text with the names of what they read. */
-function refuseViews(
-  session: SessionContext,
-  relation: Extract<Relation, {kind: 'table' | 'view'}>,
-  attnum: number,
-): void {
-  const dependents =
-    relation.kind === 'table'
-      ? dependentsOf(session, {kind: 'column', table: relation, attnum})
-      : dependentsOf(session, {kind: 'object', object: relation});
-  for (const {node} of dependents) {
-    if (node.kind !== 'object' || node.object.kind !== 'view') continue;
-    throw featureNotSupported('renaming a column that a view uses is not supported', {
-      detail: `${objectText(nameScope(session), node.object)} uses the column.`,
-      hint: 'Drop the view, rename the column and create the view again.',
     });
   }
 }

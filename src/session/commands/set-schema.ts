@@ -5,6 +5,7 @@ import type {
   SchemaDescriptor,
   TableDescriptor,
 } from '../../catalog/descriptors.ts';
+import {relationWord} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
@@ -31,7 +32,7 @@ export function setSchemaCommand({session, node}: CommandInput<AlterObjectSchema
         `ALTER ${objectWord(node.objectType).toUpperCase()} ... SET SCHEMA is not supported`,
       );
     const schema = creationSchema(session, {schema: node.newschema ?? '', name: object.name});
-    checkOwner(session.transaction.catalog, session.currentRole, object, object.kind);
+    checkOwner(session.transaction.catalog, session.currentRole, object, relationWord(object));
     if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence')
       await lockTable(session, object, 'accessExclusive');
     if (object.schema !== schema.oid) move(session, object, schema);
@@ -62,7 +63,13 @@ function relationOf(session: SessionContext, node: AlterObjectSchemaStmt): Movab
       detail: `Sequence "${found.name}" is linked to table "${session.transaction.catalog.tableByOid(found.ownedByTable)?.name ?? ''}".`,
     });
   }
+  checkWord(found, objectWord(node.objectType));
   return found;
+}
+
+function checkWord(found: Movable, word: string): void {
+  const isOther = word === 'table' ? false : relationWord(found) !== word;
+  if (isOther) throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a ${word}`);
 }
 
 function move(session: SessionContext, object: Movable, schema: SchemaDescriptor): void {

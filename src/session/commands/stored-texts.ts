@@ -6,9 +6,11 @@ import type {
   IndexDescriptor,
   PolicyDescriptor,
   TableDescriptor,
+  ViewDescriptor,
 } from '../../catalog/descriptors.ts';
 import {qualifiedScope} from '../../catalog/names.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
+import {isQueryRelation, queryTextOf, withQueryText} from '../../catalog/stored-queries.ts';
 import {SchemaOid} from '../../catalog/well-known.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {expressionAst, queryAst} from '../../sql/bind/parsed-text.ts';
@@ -72,7 +74,7 @@ export class StoredTexts {
       if (next !== old) changes.push({op: 'put', descriptor: next});
     };
     for (const table of catalog.tables()) {
-      put(table, this.#table(table));
+      put(table, this.#filling(this.#table(table)));
       for (const each of catalog.constraintsOf(table.oid)) put(each, this.#constraint(table, each));
       for (const each of catalog.indexesOf(table.oid)) put(each, this.#index(table, each));
     }
@@ -92,15 +94,18 @@ export class StoredTexts {
         if (expressionText !== each.expressionText) put(each, {...each, expressionText});
       }
     }
-    for (const view of catalog.views()) {
-      const queryText = this.#query(
-        view.queryText,
-        view.columns.map(column => column.name),
-      );
-      if (queryText !== view.queryText) put(view, {...view, queryText});
-    }
+    for (const view of catalog.views()) put(view, this.#filling(view));
     for (const policy of catalog.policies()) put(policy, this.#policy(policy));
     if (changes.length > 0) this.#session.transaction.ddl(changes, []);
+  }
+
+  /** A view, materialized or not, with today's names in its query. */
+  #filling<T extends TableDescriptor | ViewDescriptor>(relation: T): T {
+    if (!isQueryRelation(relation)) return relation;
+    const before = queryTextOf(relation);
+    const names = relation.columns.map(column => column.name);
+    const queryText = this.#query(before, names);
+    return queryText === before ? relation : withQueryText(relation, queryText);
   }
 
   #table(table: TableDescriptor): TableDescriptor {
@@ -214,7 +219,7 @@ export class StoredTexts {
 
   /** A view's query with today's names and these names of its columns. */
   query(text: string, columnNames: readonly string[]): string {
-    const ast = withAliases(queryAst(newBinding(this.#context, ''), text.trim().replace(/;$/, '')));
+    const ast = queryAst(newBinding(this.#context, ''), text.trim().replace(/;$/, ''));
     const scope = qualifiedScope(this.#session.transaction.catalog);
     return withRelationOids(
       this.#session,

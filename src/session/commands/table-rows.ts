@@ -3,13 +3,13 @@ import {PgError} from '../../common/errors.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {readRow} from '../../exec/column-store.ts';
+import {duplicatedKey} from '../../exec/row-errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {ExprCompiler} from '../../expr/compiler.ts';
 import type {ExprRun} from '../../expr/run.ts';
 import {
   END,
   PAUSE,
-  type KeyConflict,
   type RowVersion,
   type ScanColumn,
   type TableStorage,
@@ -152,21 +152,10 @@ export async function rewriteRows(
     for (;;) {
       const result = tx.update(storage, version, row);
       if (result === 'done') break;
-      if (!(result instanceof Promise)) throw notUnique(storage, result);
+      if (!(result instanceof Promise))
+        throw duplicatedKey({context: session.evalContext}, storage, result);
       await session.wait(result);
     }
   }
   session.endStatement();
-}
-
-function notUnique(storage: TableStorage, conflict: KeyConflict): PgError {
-  return new PgError(
-    SqlState.uniqueViolation,
-    `could not create unique index "${conflict.index.name}"`,
-    {
-      schema: storage.namespace,
-      table: storage.name,
-      constraint: conflict.index.name,
-    },
-  );
 }

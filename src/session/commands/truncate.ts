@@ -2,6 +2,7 @@ import type {TruncateStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
 import {isAuditTable} from '../../catalog/audit-table.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {isMaterialized} from '../../catalog/stored-queries.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -44,7 +45,7 @@ function truncatable(
       `permission denied: "${relation.name}" is a system catalog`,
     );
   }
-  if (relation.kind !== 'table')
+  if (relation.kind !== 'table' || isMaterialized(relation))
     throw new PgError(SqlState.wrongObjectType, `"${relation.name}" is not a table`);
   const target = {kind: 'r', owner: relation.owner, acl: relation.acl} as const;
   if (!hasPrivileges(session.transaction.catalog, session.currentRole, target, 'D')) {

@@ -1,6 +1,8 @@
 import type {ViewDescriptor} from '../../catalog/descriptors.ts';
+import {queryTextOf, type QueryRelation} from '../../catalog/stored-queries.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
+import {viewChanges} from '../../sql/bind/statement.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {SessionContext} from '../session-context.ts';
 
@@ -11,17 +13,17 @@ export interface ViewUse {
 }
 
 /** What a view reads; kept for as long as the catalog does not change. */
-export function viewUses(session: SessionContext, view: ViewDescriptor): readonly ViewUse[] {
+export function viewUses(session: SessionContext, view: QueryRelation): readonly ViewUse[] {
   return session.transaction.catalog.memo(`view-uses:${view.oid}`, () => planUses(session, view));
 }
 
-function planUses(session: SessionContext, view: ViewDescriptor): readonly ViewUse[] {
+function planUses(session: SessionContext, view: QueryRelation): readonly ViewUse[] {
   const context = session.planner.context([]);
   const searchPath = context.searchPath.includes(view.schema)
     ? context.searchPath
     : [...context.searchPath, view.schema];
   try {
-    const [statement] = session.engine.parser.parse(view.queryText);
+    const [statement] = session.engine.parser.parse(queryTextOf(view));
     if (statement === undefined) return [];
     const {plan} = planStatement(statement, {...context, searchPath, rowSecurity: 'ignored'});
     return plan.privileges
@@ -31,4 +33,16 @@ function planUses(session: SessionContext, view: ViewDescriptor): readonly ViewU
     if (error instanceof PgError) return [];
     throw error;
   }
+}
+
+/** attnums of a view's columns that UPDATE and INSERT may set, null when it cannot be changed; kept like its uses. */
+export function viewUpdatable(
+  session: SessionContext,
+  view: ViewDescriptor,
+): readonly number[] | null {
+  const {catalog} = session.transaction;
+  return catalog.memo(
+    `view-updatable:${view.oid}`,
+    () => viewChanges(session.planner.context([]), view).columns,
+  );
 }

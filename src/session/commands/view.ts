@@ -1,8 +1,9 @@
-import type {ViewStmt} from '@pgsql/types';
+import type {AlterTableCmd, Node, ViewStmt} from '@pgsql/types';
 import type {ColumnDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import {formatType} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {viewChanges} from '../../sql/bind/statement.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {QueryPlan} from '../../sql/plan/plan.ts';
 import type {Execution} from '../execution.ts';
@@ -54,19 +55,18 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
     const made = {columns, options, queryText};
     if (existing === undefined) {
       const oids = {oid: newOid(session), rowType: newTypePair(session)};
-      change(
-        session,
-        puts({
-          kind: 'view',
-          ...oids,
-          name,
-          owner: session.currentRole,
-          acl: newObjectAcl(session, 'r', schema.oid, session.currentRole),
-          comment: null,
-          schema: schema.oid,
-          ...made,
-        }),
-      );
+      const view: ViewDescriptor = {
+        kind: 'view',
+        ...oids,
+        name,
+        owner: session.currentRole,
+        acl: newObjectAcl(session, 'r', schema.oid, session.currentRole),
+        comment: null,
+        schema: schema.oid,
+        ...made,
+      };
+      checkCheckOption(session, view);
+      change(session, puts(view));
       return;
     }
     if (node.replace !== true)
@@ -75,14 +75,18 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
       throw new PgError(SqlState.wrongObjectType, `"${name}" is not a view`);
     checkOwner(session.transaction.catalog, session.currentRole, existing, 'view');
     await lockTable(session, existing, 'accessExclusive');
-    change(
-      session,
-      puts({...existing, ...made, columns: replacedColumns(session, existing, columns)}),
-    );
+    const replaced = {
+      ...existing,
+      ...made,
+      columns: replacedColumns(session, existing, columns),
+    };
+    checkCheckOption(session, replaced);
+    change(session, puts(replaced));
   });
 }
 
-function rejectQueries(query: object): void {
+/** 0A000 for SELECT INTO and data-modifying WITH in the query of a view; `what` names the kind of view. */
+export function rejectQueries(query: object, what = 'views must not contain'): void {
   const select =
     'SelectStmt' in query
       ? (query.SelectStmt as {
@@ -95,11 +99,11 @@ function rejectQueries(query: object): void {
   const changesData = (select.withClause?.ctes ?? []).some(each =>
     /"ctequery":\{"(?:Insert|Update|Delete|Merge)Stmt"/.test(JSON.stringify(each)),
   );
-  if (changesData)
-    throw featureNotSupported('views must not contain data-modifying statements in WITH');
+  if (changesData) throw featureNotSupported(`${what} data-modifying statements in WITH`);
 }
 
-function isTemporaryRelation(session: SessionContext, relation: number): boolean {
+/** Whether a relation lies in a schema of temporary objects. */
+export function isTemporaryRelation(session: SessionContext, relation: number): boolean {
   const {catalog} = session.transaction;
   const found = catalog.relationByOid(relation as never);
   if (found === undefined || found.kind === 'systemRelation') return false;
@@ -126,17 +130,58 @@ export function viewColumns(
 }
 
 function viewOptions(node: ViewStmt): Record<string, string> {
+  const options = readViewOptions(node.options);
+  if (node.withCheckOption === 'LOCAL_CHECK_OPTION') options['check_option'] = 'local';
+  else if (node.withCheckOption === 'CASCADED_CHECK_OPTION') options['check_option'] = 'cascaded';
+  return options;
+}
+
+/** Options of WITH (...) or SET (...). */
+function readViewOptions(nodes: readonly Node[] | undefined): Record<string, string> {
   const options: Record<string, string> = {};
-  for (const option of defElems(node.options)) {
+  for (const option of defElems(nodes)) {
     const name = optionName(option);
-    if (name === 'check_option') options[name] = constantText(option.arg);
+    if (name === 'check_option') options[name] = checkOption(constantText(option.arg));
     else if (name === 'security_barrier' || name === 'security_invoker')
       options[name] = String(booleanOption(option));
     else throw new PgError(SqlState.invalidParameterValue, `unrecognized parameter "${name}"`);
   }
-  if (node.withCheckOption === 'LOCAL_CHECK_OPTION') options['check_option'] = 'local';
-  else if (node.withCheckOption === 'CASCADED_CHECK_OPTION') options['check_option'] = 'cascaded';
   return options;
+}
+
+function checkOption(value: string): string {
+  if (value === 'local' || value === 'cascaded') return value;
+  throw new PgError(
+    SqlState.invalidParameterValue,
+    `invalid value for enum option "check_option": ${value}`,
+    {detail: 'Valid values are "local" and "cascaded".'},
+  );
+}
+
+/** 0A000 for a check option of a view through which nothing can be changed. */
+function checkCheckOption(session: SessionContext, view: ViewDescriptor): void {
+  if (view.options['check_option'] === undefined) return;
+  const {problem} = viewChanges(session.planner.context([]), view);
+  if (problem === null) return;
+  throw featureNotSupported(
+    'WITH CHECK OPTION is supported only on automatically updatable views',
+    {hint: problem},
+  );
+}
+
+/** ALTER VIEW ... SET (options) and RESET (options). */
+export function setViewOptions(
+  session: SessionContext,
+  view: ViewDescriptor,
+  cmd: AlterTableCmd,
+): void {
+  const nodes = cmd.def !== undefined && 'List' in cmd.def ? cmd.def.List.items : [];
+  const names = new Set(defElems(nodes).map(optionName));
+  const kept = Object.entries(view.options).filter(([name]) => !names.has(name));
+  const given = cmd.subtype === 'AT_SetRelOptions' ? readViewOptions(nodes) : {};
+  const changed = {...view, options: {...Object.fromEntries(kept), ...given}};
+  checkCheckOption(session, changed);
+  change(session, puts(changed));
 }
 
 /** OR REPLACE: the old columns must stay as they are; new ones may follow. */

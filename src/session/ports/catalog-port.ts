@@ -4,6 +4,7 @@ import type {RelationDescriptor} from '../../catalog/descriptors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {CatalogPort} from '../../functions/contract.ts';
 import type {Datum, NameResolver} from '../../types/contract.ts';
+import {viewUpdatable} from '../commands/view-uses.ts';
 import {visibleBytes} from '../owner-visibility.ts';
 import {tempSchemaName} from '../search-path.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -64,6 +65,7 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
         const state = storage.sequenceState(sequence);
         return state === undefined || !state.isCalled ? null : state.lastValue;
       },
+      updatableColumns: view => viewUpdatable(session, view),
     };
   }
 }

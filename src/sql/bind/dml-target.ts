@@ -1,5 +1,6 @@
 import type {Alias, RangeVar} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {isMaterialized} from '../../catalog/stored-queries.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Binding} from './binding.ts';
 import type {Block} from './block.ts';
@@ -21,6 +22,12 @@ export function targetTable(binding: Binding, name: RangeVar, verb: TargetVerb):
   const location = name.location ?? -1;
   switch (relation.kind) {
     case 'table':
+      if (isMaterialized(relation))
+        throw binding.error(
+          SqlState.wrongObjectType,
+          `cannot change materialized view "${relation.name}"`,
+          -1,
+        );
       return {table: relation, views: null};
     case 'view': {
       const views = viewChain(binding, relation, verb);

@@ -1,4 +1,5 @@
 import type {Node} from '@pgsql/types';
+import {isMaterialized} from '../../catalog/stored-queries.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {RowMark} from '../plan/plan.ts';
 import type {Block} from './block.ts';
@@ -60,6 +61,12 @@ export function lockRows(
       if (names.length > 0 && !names.some(name => name.relname === item.alias)) continue;
       const scan = item.scan;
       if (scan === null || scan.relation.kind !== 'table') continue;
+      if (isMaterialized(scan.relation))
+        throw block.binding.error(
+          SqlState.wrongObjectType,
+          `cannot lock rows in materialized view "${scan.relation.name}"`,
+          -1,
+        );
       scan.lock = {mode, wait};
       for (const source of ['rid', 'seq', 'owner', 'location'] as const)
         pseudoColumn(block, scan, source, `_${source}`);

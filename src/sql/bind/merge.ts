@@ -1,6 +1,7 @@
 import type {MergeStmt, MergeWhenClause, RangeVar} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import type {PgError} from '../../common/errors.ts';
+import {isMaterialized, relationWords} from '../../catalog/stored-queries.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
@@ -149,7 +150,7 @@ function bindMergeTarget(
 
 function targetOf(binding: Binding, name: RangeVar): TableDescriptor {
   const relation = findRelation(binding, name);
-  if (relation.kind === 'table') return relation;
+  if (relation.kind === 'table' && !isMaterialized(relation)) return relation;
   if (relation.kind === 'systemRelation')
     throw binding.error(
       SqlState.insufficientPrivilege,
@@ -162,7 +163,7 @@ function targetOf(binding: Binding, name: RangeVar): TableDescriptor {
       `"${relation.name}" is an index`,
       name.location ?? -1,
     );
-  return refuse(binding, relation.name, `${relation.kind}s`);
+  return refuse(binding, relation.name, relationWords(relation));
 }
 
 function refuse(binding: Binding, name: string, kinds: string): never {

@@ -1,6 +1,6 @@
 import type {Node, SelectStmt} from '@pgsql/types';
 import {featureNotSupported, internalError} from '../../common/errors.ts';
-import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import type {TableDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import type {BindContext} from '../contract.ts';
 import {Binding, type BinderHooks} from './binding.ts';
 import {Block, type Binders, type QueryOptions} from './block.ts';
@@ -13,6 +13,7 @@ import {bindQuery} from './query.ts';
 import {withReturning} from './returning.ts';
 import {bindPolicyDefinition, rejectOwnScans} from './row-security.ts';
 import {bindScalar} from './scalar-block.ts';
+import {changesThrough, type ViewChanges} from './updatable-columns.ts';
 
 /** Whether a statement is planned and executed by operators; every other statement is a utility. */
 export function isPlannable(ast: Node): boolean {
@@ -63,6 +64,11 @@ export function newBinding(
   parameterNames: readonly string[] | null = null,
 ): Binding {
   return new Binding(context, text, hooks, parameterNames);
+}
+
+/** What can be changed through a view. */
+export function viewChanges(context: BindContext, view: ViewDescriptor): ViewChanges {
+  return changesThrough(newBinding(context, ''), binders, view);
 }
 
 /** How a statement came. */

@@ -1,10 +1,12 @@
 import type {Node, ResTarget, SelectStmt} from '@pgsql/types';
 import type {TableDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
+import {isMaterialized} from '../../catalog/stored-queries.ts';
 import type {PgError} from '../../common/errors.ts';
 import {featureNotSupported} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import {namesOf} from './ast.ts';
 import type {Binding} from './binding.ts';
 import {
   applySubqueries,
@@ -16,7 +18,7 @@ import {
 import {coerceBoolean} from './coerce.ts';
 import {replaceColumns} from './expr-map.ts';
 import type {DmlCheck, LogicalColumn, LogicalNode, ScanNode, SubqueryExpr} from './logical.ts';
-import {findRelation, noteUse, scanItem} from './relations.ts';
+import {findRelation, noteUse, renameColumns, scanItem} from './relations.ts';
 import {bindTargets} from './targets.ts';
 import {withViewQuery} from './view-query.ts';
 
@@ -27,6 +29,8 @@ interface ViewLevel {
   readonly view: ViewDescriptor;
   /** The name of the one FROM item in the view's query. */
   readonly alias: string;
+  /** Its columns' names by an alias list, empty without. */
+  readonly columnNames: readonly string[];
 }
 
 /** The table that a simple view stands for, and the views between, innermost first (PostgreSQL rewriteTargetView). */
@@ -58,9 +62,10 @@ export function viewChain(binding: Binding, view: ViewDescriptor, verb: TargetVe
     if (problem !== null) throw notUpdatable(binding, view, verb, problem);
     const from = statement.fromClause![0]!;
     const name = 'RangeVar' in from ? from.RangeVar : {};
-    const level = {view, alias: name.alias?.aliasname ?? name.relname ?? ''};
+    const alias = name.alias?.aliasname ?? name.relname ?? '';
+    const level = {view, alias, columnNames: namesOf(name.alias?.colnames)};
     const base = findRelation(binding, name);
-    if (base.kind === 'table') return {table: base, levels: [level]};
+    if (base.kind === 'table' && !isMaterialized(base)) return {table: base, levels: [level]};
     if (base.kind !== 'view') throw notUpdatable(binding, view, verb, NOT_SINGLE);
     const below = viewChain(binding, base, verb);
     return {table: below.table, levels: [...below.levels, level]};
@@ -124,18 +129,14 @@ export function rowThroughViews(
   const conditions: {view: ViewDescriptor; condition: BoundExpr}[] = [];
   const subqueries: SubqueryExpr[] = [];
   const items: RangeItem[] = [scanItem(block, row, '', null, true)];
-  for (const {view, alias: inner} of chain.levels) {
+  for (const {view, alias: inner, columnNames} of chain.levels) {
     withViewQuery(binding, view, statement => {
       const below = items[items.length - 1]!;
       const level = new Block(binding, block.binders, null, null);
-      level.addItem(
-        readBy(
-          below,
-          inner,
-          noteUse(binding, below.columns[0]?.tableOid ?? row.relation.oid, 'r', true),
-        ),
-        -1,
-      );
+      const use = noteUse(binding, below.columns[0]?.tableOid ?? row.relation.oid, 'r', true);
+      const read = readBy(below, inner, use);
+      const columns = renameColumns(binding, inner, read.columns, columnNames, -1);
+      level.addItem({...read, columns}, -1);
       const targets = bindTargets(level, statement.targetList ?? [], true);
       rejectCalls(level, view, verb);
       if (statement.whereClause !== undefined) {
@@ -146,8 +147,9 @@ export function rowThroughViews(
       }
       subqueries.push(...level.takeSubqueries());
       const live = view.columns.filter(column => !column.isDropped);
-      const columns = live.map((named, at): ScopeColumn => {
-        const expr = substitute(targets[at]!.expr);
+      const shown = live.map((named, at): ScopeColumn => {
+        const {expr: read} = targets[at]!;
+        const expr = read.kind === 'column' ? read : substitute(read);
         const origin = {name: named.name, tableOid: view.oid, attnum: named.attnum, use: null};
         if (expr.kind === 'column')
           return {...origin, id: expr.index, type: expr.type, typmod: expr.typmod};
@@ -156,7 +158,15 @@ export function rowThroughViews(
         return {...column, ...origin};
       });
       const rowType = binding.context.catalog.typeByOid(view.rowType) ?? null;
-      items.push({...below, alias: '', schema: oid(0), columns, scan: null, rowType, use: null});
+      items.push({
+        ...below,
+        alias: '',
+        schema: oid(0),
+        columns: shown,
+        scan: null,
+        rowType,
+        use: null,
+      });
     });
   }
   const outer = chain.levels[chain.levels.length - 1]!.view;
@@ -245,9 +255,12 @@ export function renameTargets(
     }
     const base = row.items[0]!.columns.find(each => each.id === column.id);
     if (base === undefined) {
+      const at = row.items.findIndex(item => item.columns.some(each => each.id === column.id));
+      const inner = chain.levels[at - 1]?.view ?? outer;
+      const inView = row.items[at]!.columns.find(each => each.id === column.id)!.name;
       throw binding.error(
         SqlState.featureNotSupported,
-        `cannot ${verb === 'update' ? 'update' : 'insert into'} column "${column.name}" of view "${outer.name}"`,
+        `cannot ${verb === 'update' ? 'update' : 'insert into'} column "${inView}" of view "${inner.name}"`,
         -1,
         {detail: 'View columns that are not columns of their base relation are not updatable.'},
       );

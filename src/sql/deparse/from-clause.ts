@@ -5,8 +5,9 @@ import {featureNotSupported} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {walkExpr} from '../../expr/children.ts';
 import {namesOf} from '../bind/ast.ts';
-import type {RangeItem} from '../bind/block.ts';
+import type {RangeItem, ScopeColumn} from '../bind/block.ts';
 import type {SetFunctionCall} from '../plan/plan.ts';
+import {nameToday} from './query-trace.ts';
 import type {QueryWriter} from './query-writer.ts';
 
 /** FROM with its items, each on a line (get_from_clause). */
@@ -36,6 +37,7 @@ function item(printer: QueryWriter, node: Node): void {
 function relation(printer: QueryWriter, node: RangeVar): void {
   const {out, block} = printer;
   let schema: Oid | null = null;
+  let today = node.relname ?? '';
   const name = node.relname ?? '';
   const cte = node.schemaname === undefined ? block.findCte(name) : null;
   if (cte !== null) out.append(quoteIdentifier(name));
@@ -44,12 +46,13 @@ function relation(printer: QueryWriter, node: RangeVar): void {
     const found = findRelation(printer, node);
     if (found === undefined) throw featureNotSupported('this query cannot be printed');
     schema = found.schema;
+    today = printer.scope.snapshot.relationByOid(found.oid)?.name ?? name;
     out.append(relationName(printer.scope, found.oid));
   }
   const alias = node.alias?.aliasname ?? name;
   const found = itemNamed(printer, alias, cte === null && node.alias === undefined ? schema : null);
   const shown = found === undefined ? alias : printer.aliasOf(found);
-  if (node.alias !== undefined || shown !== name) out.append(` ${quoteIdentifier(shown)}`);
+  if (node.alias !== undefined || shown !== today) out.append(` ${quoteIdentifier(shown)}`);
   if (namesOf(node.alias?.colnames).length > 0) columnNames(printer, found);
 }
 
@@ -79,7 +82,30 @@ function itemNamed(
 
 function columnNames(printer: QueryWriter, found: RangeItem | undefined): void {
   if (found === undefined || found.columns.length === 0) return;
-  printer.out.append(`(${found.columns.map(column => quoteIdentifier(column.name)).join(', ')})`);
+  const names = found.columns.map(column => quoteIdentifier(columnToday(printer, found, column)));
+  printer.out.append(`(${names.join(', ')})`);
+}
+
+function columnToday(printer: QueryWriter, item: RangeItem, column: ScopeColumn): string {
+  const {name} = column;
+  const origin = item.rowType === null ? null : column;
+  return nameToday({alias: '', name, origin}, printer.context.catalog, printer.scope.snapshot);
+}
+
+/** 0A000 when a column of USING has another name today: PostgreSQL gives its table a list of aliases then. */
+function refuseRenamed(printer: QueryWriter, using: readonly string[]): void {
+  for (const found of printer.block.items) {
+    for (const column of found.columns) {
+      if (!using.includes(column.name) || columnToday(printer, found, column) === column.name)
+        continue;
+      throw featureNotSupported(
+        'renaming a column by which a view joins (USING) is not supported',
+        {
+          hint: 'Drop the view, rename the column and create the view again.',
+        },
+      );
+    }
+  }
 }
 
 const joinWords: Readonly<Record<string, string>> = {
@@ -102,6 +128,7 @@ function join(printer: QueryWriter, node: JoinExpr): void {
   );
   item(printer, node.rarg!);
   if (using.length > 0) {
+    refuseRenamed(printer, using);
     out.append(` USING (${using.map(quoteIdentifier).join(', ')})`);
     if (node.join_using_alias !== undefined)
       out.append(` AS ${quoteIdentifier(node.join_using_alias.aliasname ?? '')}`);

@@ -178,6 +178,26 @@ export function nameToday(
   return columnIn(bound) === name ? (columnIn(today) ?? name) : name;
 }
 
+/**
+ * The alias of an item of FROM: a relation without one goes by the name that it has today. `t_1` is what a relation t is called
+ * beside another one.
+ */
+export function aliasToday(
+  item: RangeItem,
+  bound: CatalogSnapshot,
+  today: CatalogSnapshot,
+): string {
+  const relation = item.scan?.relation.oid ?? item.columns[0]?.tableOid;
+  if (bound === today || item.rowType === null || relation === undefined) return item.alias;
+  const before = bound.relationByOid(relation)?.name ?? '';
+  const after = today.relationByOid(relation)?.name ?? before;
+  const isOwn =
+    item.alias === before
+      ? item.schema !== 0
+      : item.alias.startsWith(`${before}_`) && /^\d+$/.test(item.alias.slice(before.length + 1));
+  return isOwn ? after : item.alias;
+}
+
 function nameIn(
   level: Block,
   column: ColumnId,
@@ -188,7 +208,9 @@ function nameIn(
     const shown = item.columns.find(each => each.id === column);
     const found = shown ?? item.scan?.columns.find(each => each.id === column);
     if (found === undefined) continue;
-    if (item.isNamed) return {alias: aliasOf(item), name: found.name, origin: shown ?? null};
+    // Names of subqueries' and CTEs' columns are their own, whatever they are made of.
+    const origin = item.rowType === null ? null : (shown ?? null);
+    if (item.isNamed) return {alias: aliasOf(item), name: found.name, origin};
     unnamed = found.name;
   }
   return unnamed === null ? null : {alias: '', name: unnamed, origin: null};

@@ -13,8 +13,15 @@ import {ExpressionPrinter} from './expression.ts';
 import {printFrom} from './from-clause.ts';
 import {printGroupBy, printLocking, printOrderBy} from './query-clauses.ts';
 import {printSubLink} from './sublink-text.ts';
-import {type NamedColumn, nameToday, QueryTrace, type TracedLevel} from './query-trace.ts';
+import {
+  aliasToday,
+  type NamedColumn,
+  nameToday,
+  QueryTrace,
+  type TracedLevel,
+} from './query-trace.ts';
 import type {QueryWriter, ResultNames} from './query-writer.ts';
+import {aliasKey, hasTail, isNestedOperation, isSetOperation, keyOf} from './statement-shape.ts';
 import {TextBuilder} from './text-builder.ts';
 
 /** How a query is printed. */
@@ -112,9 +119,10 @@ export class QueryPrinter implements QueryWriter {
     const names = new Map<string, string>();
     for (const item of block.items) {
       if (!item.isNamed || item.alias === '') continue;
-      let shown = item.alias;
+      const alias = aliasToday(item, this.context.catalog, this.scope.snapshot);
+      let shown = alias;
       for (let number = 1; this.#usedAliases.includes(shown); number++)
-        shown = `${item.alias}_${number}`;
+        shown = `${alias}_${number}`;
       this.#usedAliases.push(shown);
       names.set(aliasKey(item), shown);
     }
@@ -123,10 +131,11 @@ export class QueryPrinter implements QueryWriter {
 
   #column(index: number): string {
     const found = this.nameOf(index);
-    if (found !== null)
-      return found.alias === '' || (this.#isPlain && this.#block === this.#outermost)
-        ? quoteIdentifier(nameToday(found, this.context.catalog, this.scope.snapshot))
-        : `${quoteIdentifier(found.alias)}.${quoteIdentifier(nameToday(found, this.context.catalog, this.scope.snapshot))}`;
+    if (found !== null) {
+      const name = quoteIdentifier(nameToday(found, this.context.catalog, this.scope.snapshot));
+      const isBare = found.alias === '' || (this.#isPlain && this.#block === this.#outermost);
+      return isBare ? name : `${quoteIdentifier(found.alias)}.${name}`;
+    }
     const origin = this.trace.originOf(index);
     switch (origin?.kind) {
       case 'call':
@@ -140,6 +149,11 @@ export class QueryPrinter implements QueryWriter {
       default:
         throw featureNotSupported('this query cannot be printed');
     }
+  }
+
+  #nameToday(column: number): string | null {
+    const found = this.nameOf(column);
+    return found === null ? null : nameToday(found, this.context.catalog, this.scope.snapshot);
   }
 
   /** Expressions with commas between. */
@@ -377,7 +391,7 @@ export class QueryPrinter implements QueryWriter {
       this.exprs.constant({type: unknownType, typmod: -1, value: expr.value}, 'needed');
     else this.expr(expr, true);
     this.#unknownTypes = before;
-    const own = expr.kind === 'column' ? (this.nameOf(expr.index)?.name ?? null) : null;
+    const own = expr.kind === 'column' ? this.#nameToday(expr.index) : null;
     const shown = own ?? (names.showsNames ? null : '?column?');
     if (shown !== name) out.append(` AS ${quoteIdentifier(name)}`);
   }
@@ -463,31 +477,4 @@ export class QueryPrinter implements QueryWriter {
     this.clause(' LIMIT ', 0);
     this.expr(count, false);
   }
-}
-
-function aliasKey(item: RangeItem): string {
-  return `${item.schema} ${item.alias}`;
-}
-
-/** The object that a statement's level is traced by. */
-function keyOf(statement: SelectStmt): object {
-  return statement.valuesLists ?? statement.targetList ?? statement.fromClause ?? statement;
-}
-
-function isSetOperation(statement: SelectStmt): boolean {
-  return (statement.op ?? 'SETOP_NONE') !== 'SETOP_NONE';
-}
-
-function hasTail(statement: SelectStmt): boolean {
-  return (
-    statement.withClause !== undefined ||
-    statement.sortClause !== undefined ||
-    statement.limitCount !== undefined ||
-    statement.limitOffset !== undefined ||
-    statement.lockingClause !== undefined
-  );
-}
-
-function isNestedOperation(statement: SelectStmt): boolean {
-  return isSetOperation(statement) && !hasTail(statement);
 }
