@@ -371,9 +371,10 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
     this.#streams.clear();
   }
 
-  /** The client is closed. */
+  /** The client is closed: by an error, or on purpose. */
   close(error: WadiError): void {
-    this.#close(error);
+    if (error.code === SqlState.connectionDoesNotExist) this.#end(null);
+    else this.#close(error);
   }
 }
 
