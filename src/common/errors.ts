@@ -14,6 +14,8 @@ export interface PgErrorFields {
   readonly column?: string | undefined;
   readonly dataType?: string | undefined;
   readonly constraint?: string | undefined;
+  /** PostgreSQL's C function that raises it, where drivers decide by it. */
+  readonly routine?: string | undefined;
   readonly severity?: 'ERROR' | 'FATAL' | 'PANIC' | undefined;
   readonly cause?: unknown;
 }

@@ -224,6 +224,8 @@ export interface DomainCastExpr extends ExprBase {
   readonly arg: BoundExpr;
   readonly id: number;
   readonly isNotNull: boolean;
+  /** The domain's schema, for the fields of its errors. */
+  readonly schemaName: string;
   readonly checks: readonly {readonly name: string; readonly condition: BoundExpr}[];
   readonly form?: CallForm;
 }

@@ -174,7 +174,7 @@ function emitDomainCast(
   expr: Extract<BoundExpr, {kind: 'domainCast'}>,
 ): Operand {
   const operand = emitter.emit(expr.arg);
-  const domain = emitter.bind(expr.type.name);
+  const domain = `${emitter.bind(expr.schemaName)}, ${emitter.bind(expr.type.name)}`;
   if (expr.isNotNull)
     emitter.line(`if (${operand.isNull}) ${emitter.bindStatic(domainNotNull)}(${domain});`);
   for (const check of expr.checks) {

@@ -220,17 +220,18 @@ export function ioCast(
 }
 
 /** 23502 for a NULL in a domain that forbids it. */
-export function domainNotNull(domain: string): never {
+export function domainNotNull(schema: string, domain: string): never {
   throw new PgError(SqlState.notNullViolation, `domain ${domain} does not allow null values`, {
+    schema,
     dataType: domain,
   });
 }
 
 /** 23514 for a value that breaks a domain's CHECK. */
-export function checkDomain(domain: string, constraint: string): never {
+export function checkDomain(schema: string, domain: string, constraint: string): never {
   throw new PgError(
     SqlState.checkViolation,
     `value for domain ${domain} violates check constraint "${constraint}"`,
-    {dataType: domain, constraint},
+    {schema, dataType: domain, constraint},
   );
 }

@@ -5,6 +5,7 @@ import {externCall} from './ports/extern-port.ts';
 import {SequenceAccess} from './ports/sequence-port.ts';
 import {SeededRandom} from './ports/random-port.ts';
 import type {SessionContext, SessionEval} from './session-context.ts';
+import {transactionSetting} from './transaction-settings.ts';
 
 /** Microseconds from 1970 to 2000. */
 const EPOCH_MICROS = 946_684_800_000_000n;
@@ -78,7 +79,8 @@ export class SessionEvalContext implements SessionEval {
   };
 
   readonly settings = {
-    get: (name: string): string | undefined => this.#session.settings.show(name),
+    get: (name: string): string | undefined =>
+      transactionSetting(this.#session, name) ?? this.#session.settings.show(name),
     set: (name: string, value: string, isLocal: boolean): string => {
       this.#session.settings.set(name, value, isLocal);
       return this.#session.settings.show(name) ?? value;

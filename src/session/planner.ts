@@ -1,6 +1,8 @@
 import type {FunctionRow} from '../catalog/contract.ts';
+import type {Node} from '@pgsql/types';
 import {PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
 import {buildOperator} from '../exec/build.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
@@ -24,6 +26,8 @@ import {tempSchemaName} from './search-path.ts';
 const NO_SLOTS: readonly Datum[] = [];
 const NO_PARAMS: readonly Datum[] = [];
 const NO_TYPES: readonly Oid[] = [];
+/** OID of the type unknown. */
+const UNKNOWN = 705;
 
 /** From parsed statements to plans for one session: bind context, plan store, prepared statements. */
 export class Planner implements StatementPlanner {
@@ -189,7 +193,7 @@ export class Planner implements StatementPlanner {
       const command = makeCommand(session, statement, NO_PARAMS);
       return {
         ...base,
-        parameterTypes: command?.parameterTypes ?? this.#declared(declared),
+        parameterTypes: command?.parameterTypes ?? this.#commandTypes(statement, declared),
         shape: command?.shape ?? null,
         entry: null,
       };
@@ -214,7 +218,7 @@ export class Planner implements StatementPlanner {
     if (statement.custom !== null || statement.ast === null) return false;
     const {ast} = statement;
     return (
-      'SelectStmt' in ast ||
+      ('SelectStmt' in ast && ast.SelectStmt.intoClause === undefined) ||
       'InsertStmt' in ast ||
       'UpdateStmt' in ast ||
       'DeleteStmt' in ast ||
@@ -222,11 +226,24 @@ export class Planner implements StatementPlanner {
     );
   }
 
+  /** Types of $n in a command: those that its query decides, if it holds one; else those that the client declared. */
+  #commandTypes(statement: ParsedStatement, declared: readonly Oid[]): readonly TypeInstance[] {
+    const inner = innerQuery(statement);
+    if (inner === null || !this.isPlannable(inner)) return this.#declared(declared);
+    return describeQuery(inner, this.context(declared)).parameterTypes;
+  }
+
   #declared(declared: readonly Oid[]): readonly TypeInstance[] {
     const {catalog} = this.#session.transaction;
-    return declared.map(type => {
+    return declared.map((type, index) => {
+      if (type === 0 || type === UNKNOWN)
+        throw new PgError(
+          SqlState.indeterminateDatatype,
+          `could not determine data type of parameter $${index + 1}`,
+        );
       const found = catalog.typeByOid(type);
-      if (found === undefined) throw new PgError('42704', `type with OID ${type} does not exist`);
+      if (found === undefined)
+        throw new PgError(SqlState.undefinedObject, `type with OID ${type} does not exist`);
       return found;
     });
   }
@@ -238,7 +255,8 @@ export class Planner implements StatementPlanner {
     const {catalog} = session.transaction;
     const {entry: known} = prepared;
     if (known === null || known.catalog !== catalog || !this.#isForRole(known)) {
-      const command = makeCommand(session, statement, params);
+      const types = prepared.parameterTypes.map(type => type.oid);
+      const command = makeCommand(session, statement, params, types);
       if (command !== null) return command;
       this.#planAgain(prepared, statement);
     }
@@ -299,6 +317,21 @@ export class Planner implements StatementPlanner {
       injectsPauses: engine.injectsPauses,
     });
   }
+}
+
+/** The query within a command, whose parameters are the command's: of DECLARE, EXPLAIN, CREATE TABLE AS and SELECT INTO. */
+function innerQuery(statement: ParsedStatement): ParsedStatement | null {
+  const {ast} = statement;
+  if (ast === null) return null;
+  if ('SelectStmt' in ast) {
+    const {intoClause: _, ...query} = ast.SelectStmt;
+    return {...statement, ast: {SelectStmt: query}, custom: null};
+  }
+  let query: Node | undefined;
+  if ('DeclareCursorStmt' in ast) query = ast.DeclareCursorStmt.query;
+  else if ('ExplainStmt' in ast) query = ast.ExplainStmt.query;
+  else if ('CreateTableAsStmt' in ast) query = ast.CreateTableAsStmt.query;
+  return query === undefined ? null : {...statement, ast: query, custom: null};
 }
 
 /** Whether a statement is all that its text holds, but for a final semicolon. */

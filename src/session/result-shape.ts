@@ -48,7 +48,9 @@ export function sameShape(a: ResultShape | null, b: ResultShape | null): boolean
   });
 }
 
-/** 0A000: what the client was told of the result is not so any more. */
+/** 0A000: what the client was told of the result is not so any more. Drivers know it by the routine, and prepare again. */
 export function resultChanged(): PgError {
-  return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type');
+  return new PgError(SqlState.featureNotSupported, 'cached plan must not change result type', {
+    routine: 'RevalidateCachedQuery',
+  });
 }

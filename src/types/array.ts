@@ -12,6 +12,9 @@ import {combineHash} from './hash.ts';
 import {parseInt2, parseOid} from './int-parse.ts';
 import {insufficientData, invalidBinary} from './type-errors.ts';
 
+/** OIDs from here on are not built in by hand (FirstGenbkiObjectId). */
+const FIRST_OWN_OID = 10_000;
+
 /** Arrays of any element type. */
 export class ArrayType extends BaseType {
   readonly #element: TypeInstance;
@@ -169,7 +172,7 @@ function receiveArray(
   const flags = reader.int32();
   if (flags !== 0 && flags !== 1) throw invalidBinary('invalid array flags');
   const elementOid = reader.uint32();
-  if (elementOid !== element.oid) throw wrongElement(elementOid, element);
+  if (!acceptsType(elementOid, element.oid)) throw wrongElement(elementOid, element);
   const dims: number[] = [];
   const lowerBounds: number[] = [];
   let count = dimensions === 0 ? 0 : 1;
@@ -185,6 +188,11 @@ function receiveArray(
     elements.push(receiveField(reader, element, typmod, settings, `array element ${i + 1}`));
   }
   return count === 0 ? new PgArray([], [], []) : new PgArray(elements, dims, lowerBounds);
+}
+
+/** Whether a value sent as one type may be read as another: only two built-in ones must agree. */
+export function acceptsType(given: number, expected: number): boolean {
+  return given === expected || given >= FIRST_OWN_OID || expected >= FIRST_OWN_OID;
 }
 
 function wrongElement(given: number, element: TypeInstance): PgError {

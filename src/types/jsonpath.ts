@@ -1,4 +1,6 @@
-import {assertNever} from '../common/errors.ts';
+import type {ByteReader} from '../common/byte-reader.ts';
+import type {ByteWriter} from '../common/byte-writer.ts';
+import {assertNever, internalError} from '../common/errors.ts';
 import type {Value} from './contract.ts';
 import {jsonbToText, quoteJson} from './jsonb.ts';
 import {type JsonPath, parseJsonPath, type PathNode, type PathStep} from './jsonpath-parse.ts';
@@ -12,6 +14,17 @@ export class JsonPathType extends UnorderedTextType {
 
   override input(text: string): Value {
     return printJsonPath(parseJsonPath(text));
+  }
+
+  override receive(reader: ByteReader, typmod: number): Value {
+    const version = reader.byte();
+    if (version !== 1) throw internalError(`unsupported jsonpath version number: ${version}`);
+    return super.receive(reader, typmod);
+  }
+
+  override send(value: Value, out: ByteWriter): void {
+    out.byte(1);
+    super.send(value, out);
   }
 }
 

@@ -4,7 +4,7 @@ import {featureNotSupported, PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {compareNullsLast, receiveField, sendField} from './array.ts';
+import {acceptsType, compareNullsLast, receiveField, sendField} from './array.ts';
 import {BaseType, boxedLayout} from './base-type.ts';
 import type {TypeRow} from './base-type.ts';
 import type {Datum, FormatSettings, TypeInstance, TypeLookup, Value} from './contract.ts';
@@ -158,7 +158,7 @@ export class CompositeType extends RecordType {
     }
     const fields = this.compositeFields.map(({type, typmod}, i) => {
       const given = reader.uint32();
-      if (given !== type.oid) {
+      if (!acceptsType(given, type.oid)) {
         throw new PgError(
           SqlState.datatypeMismatch,
           `binary data has type ${given} instead of expected ${type.oid} (${type.name}) in record column ${i + 1}`,

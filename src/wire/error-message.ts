@@ -41,10 +41,10 @@ function writeReport(
   writeField(out, 'c', fields.column);
   writeField(out, 'd', fields.dataType);
   writeField(out, 'n', fields.constraint);
-  // Drivers require the place in the source; which one it is tells a client nothing.
+  // Drivers require the place in the source; only a few decide by the routine.
   writeField(out, 'F', 'wadi');
   writeField(out, 'L', 1);
-  writeField(out, 'R', 'report');
+  writeField(out, 'R', fields.routine ?? 'report');
   out.byte(0);
   endMessage(out, at);
 }

@@ -60,6 +60,7 @@ t.test('no constant, pattern or name is in the source', t => {
     arg: constant(hostile),
     id: 0,
     isNotNull: true,
+    schemaName: 'public',
     checks: [{name: hostile, condition: {kind: 'constant', value: true, type: bool, ...base}}],
     type: text,
     ...base,

@@ -137,6 +137,7 @@ t.test('casts through text, of array elements, into domains', t => {
     arg,
     id: 2,
     isNotNull: true,
+    schemaName: 'public',
     checks: [
       {
         name: 'positive',

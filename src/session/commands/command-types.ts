@@ -1,4 +1,5 @@
 import type {ParsedStatement} from '../../sql/contract.ts';
+import type {Oid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -9,6 +10,8 @@ export interface CommandInput<N> {
   readonly node: N;
   readonly statement: ParsedStatement;
   readonly params: readonly Datum[];
+  /** Types of the parameters, for a command that plans a query within it. */
+  readonly parameterTypes: readonly Oid[];
 }
 
 /** Makes a command's execution: checks nothing and does nothing before `run`. */

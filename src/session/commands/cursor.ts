@@ -19,6 +19,7 @@ const CURSOR_NO_SCROLL = 0x4;
 const CURSOR_HOLD = 0x20;
 /** FETCH ALL. */
 const FETCH_ALL = 9223372036854775807n;
+const scrollHint = {hint: 'Declare it with SCROLL option to enable backward scan.'};
 
 /** DECLARE name [BINARY] [SCROLL] CURSOR [WITH HOLD] FOR query. */
 export function declareCommand({
@@ -26,6 +27,7 @@ export function declareCommand({
   node,
   statement,
   params,
+  parameterTypes,
 }: CommandInput<DeclareCursorStmt>): Execution {
   return new CommandExecution(() => {
     const options = node.options ?? 0;
@@ -43,7 +45,7 @@ export function declareCommand({
     const body: ParsedStatement = {...statement, ast: node.query ?? null, custom: null};
     if (!session.planner.isPlannable(body))
       throw featureNotSupported('a cursor can only be declared for a query');
-    const plan = (): PlannedQuery => session.planner.plan(body, []);
+    const plan = (): PlannedQuery => session.planner.plan(body, parameterTypes);
     const {entry, slots} = plan();
     const inner = session.executePlan(entry, params, slots, plan);
     const locking = inner.lock?.();
@@ -177,9 +179,11 @@ export class CursorExecution implements Execution {
 
   #assertScrollable(): void {
     if (this.#canScroll) return;
-    throw new PgError(SqlState.objectNotInPrerequisiteState, 'cursor can only scan forward', {
-      hint: 'Declare it with SCROLL option to enable backward scan.',
-    });
+    throw new PgError(
+      SqlState.objectNotInPrerequisiteState,
+      'cursor can only scan forward',
+      scrollHint,
+    );
   }
 
   close(): void {
@@ -195,9 +199,50 @@ export function fetchCommand({session, node}: CommandInput<FetchStmt>): Executio
     throw new PgError(SqlState.invalidCursorName, `cursor "${name}" does not exist`);
   if (portal.execution instanceof SubscribeExecution)
     return new FetchSubscribe(portal.execution, node, null);
-  if (!(portal.execution instanceof CursorExecution))
+  if (portal.execution instanceof CursorExecution)
+    return new FetchExecution(portal.execution, node);
+  if (portal.execution === null || portal.execution.shape === null)
     throw featureNotSupported(`portal "${name}" cannot be fetched from by SQL`);
-  return new FetchExecution(portal.execution, node);
+  return new FetchFromPortal(portal.execution, node);
+}
+
+/** FETCH and MOVE on a portal that Bind made: its next rows, forward only. */
+class FetchFromPortal implements Execution {
+  readonly shape: ResultShape | null;
+  readonly #inner: Execution;
+  readonly #node: FetchStmt;
+  sent = 0;
+
+  constructor(inner: Execution, node: FetchStmt) {
+    this.#inner = inner;
+    this.#node = node;
+    this.shape = node.ismove === true ? null : inner.shape;
+  }
+
+  run(_maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
+    const {direction, howMany, ismove} = this.#node;
+    const given = BigInt(howMany ?? 0);
+    if ((direction ?? 'FETCH_FORWARD') !== 'FETCH_FORWARD' || given <= 0n) {
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        'cursor can only scan forward',
+        scrollHint,
+      );
+    }
+    const count = given >= FETCH_ALL ? Infinity : Number(given);
+    const finish = (): RunResult => {
+      this.sent = this.#inner.sent;
+      return 'complete';
+    };
+    const result = this.#inner.run(count, ismove === true ? NOWHERE : receiver);
+    return result instanceof Promise ? result.then(finish) : finish();
+  }
+
+  tag(rowCount: number): string {
+    return this.#node.ismove === true ? `MOVE ${this.sent}` : `FETCH ${rowCount}`;
+  }
+
+  close(): void {}
 }
 
 class FetchExecution implements Execution {

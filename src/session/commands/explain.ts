@@ -11,7 +11,7 @@ import {PlanExecution} from '../plan-execution.ts';
 import {seesFiguresOf} from '../owner-visibility.ts';
 import {computedShape} from '../result-shape.ts';
 import {ExecutionRun} from '../run-context.ts';
-import type {PlannedQuery, SessionContext} from '../session-context.ts';
+import type {PlannedQuery} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {liveExplanation} from './explain-live.ts';
@@ -30,14 +30,15 @@ const TEXT = oid(25);
 const JSON_TYPE = oid(114);
 
 /** EXPLAIN [ANALYZE] statement, in text or JSON. */
-export function explainCommand({session, node, statement}: CommandInput<ExplainStmt>): Execution {
-  const live = liveExplanation({session, node, statement});
+export function explainCommand(input: CommandInput<ExplainStmt>): Execution {
+  const {session, node, statement} = input;
+  const live = liveExplanation(input);
   if (live !== null) return live;
   const options = explainOptions(node);
   const type = session.transaction.catalog.typeByOid(options.format === 'json' ? JSON_TYPE : TEXT)!;
   const shape = computedShape([['QUERY PLAN', type]]);
   const body: ParsedStatement = {...statement, ast: node.query ?? null, custom: null};
-  return new RowsExecution(shape, () => explain(session, body, options), 'EXPLAIN');
+  return new RowsExecution(shape, () => explain(input, body, options), 'EXPLAIN');
 }
 
 function explainOptions(node: ExplainStmt): ExplainOptions {
@@ -91,12 +92,13 @@ function explainFormat(text: string): 'text' | 'json' {
 }
 
 async function explain(
-  session: SessionContext,
+  input: CommandInput<ExplainStmt>,
   statement: ParsedStatement,
   options: ExplainOptions,
 ): Promise<Datum[][]> {
+  const {session} = input;
   const planStart = performance.now();
-  const {entry, slots, params} = plannedBody(session, statement);
+  const {entry, slots, params} = plannedBody(input, statement);
   const planningMs = performance.now() - planStart;
   let counters: Map<number, NodeCounters> | null = null;
   let executionMs: number | null = null;
@@ -131,7 +133,7 @@ async function explain(
 }
 
 function plannedBody(
-  session: SessionContext,
+  {session, params, parameterTypes}: CommandInput<ExplainStmt>,
   statement: ParsedStatement,
 ): PlannedQuery & {readonly params: readonly Datum[]} {
   const {ast} = statement;
@@ -140,10 +142,10 @@ function plannedBody(
     if (prepared.statement === null)
       throw featureNotSupported('EXPLAIN of an empty statement is not supported');
     const types = prepared.parameterTypes.map(type => type.oid);
-    const params = executeArguments(session, prepared, ast.ExecuteStmt);
-    return {...session.planner.plan(prepared.statement, types), params};
+    const args = executeArguments(session, prepared, ast.ExecuteStmt);
+    return {...session.planner.plan(prepared.statement, types), params: args};
   }
   if (!session.planner.isPlannable(statement))
     throw featureNotSupported('EXPLAIN of this statement is not supported');
-  return {...session.planner.plan(statement, []), params: []};
+  return {...session.planner.plan(statement, parameterTypes), params};
 }

@@ -1,5 +1,6 @@
 import type {Node} from '@pgsql/types';
 import {featureNotSupported, type PgError} from '../../common/errors.ts';
+import type {Oid} from '../../common/ids.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Execution} from '../execution.ts';
@@ -24,9 +25,16 @@ export function makeCommand(
   session: SessionContext,
   statement: ParsedStatement,
   params: readonly Datum[],
+  parameterTypes: readonly Oid[] = [],
 ): Execution | null {
   if (statement.custom !== null) {
-    const custom = customCommand({session, node: statement.custom, statement, params});
+    const custom = customCommand({
+      session,
+      node: statement.custom,
+      statement,
+      params,
+      parameterTypes,
+    });
     if (custom !== null) return custom;
   }
   const {ast} = statement;
@@ -36,7 +44,8 @@ export function makeCommand(
   if ('SelectStmt' in ast && ast.SelectStmt.intoClause === undefined) return null;
   const make = (commandTable as Readonly<Record<string, CommandMaker<never> | undefined>>)[name];
   if (make === undefined) throw unsupported(name);
-  return make({session, node: (ast as Record<string, unknown>)[name] as never, statement, params});
+  const node = (ast as Record<string, unknown>)[name] as never;
+  return make({session, node, statement, params, parameterTypes});
 }
 
 function unsupported(name: string): PgError {

@@ -12,6 +12,7 @@ import type {SessionContext} from '../session-context.ts';
 import {constantText} from './ast-values.ts';
 import {showTablesCommand} from './describe.ts';
 import {showStoragesCommand} from './storage-check.ts';
+import {transactionSetting} from '../transaction-settings.ts';
 import type {CommandInput} from './command-types.ts';
 import {applyModes, transactionModes} from './transaction.ts';
 
@@ -195,16 +196,7 @@ function showAll(session: SessionContext): string[][] {
 
 /** The value of a setting as SHOW prints it; those of the transaction are read from it. */
 export function showValue(session: SessionContext, name: string): string {
-  const {transaction} = session;
-  switch (name.toLowerCase()) {
-    case 'transaction_isolation':
-      return transaction.isolation;
-    case 'transaction_read_only':
-      return transaction.isReadOnly ? 'on' : 'off';
-    case 'transaction_deferrable':
-      return transaction.isDeferrable ? 'on' : 'off';
-  }
-  const value = session.settings.show(name);
+  const value = transactionSetting(session, name) ?? session.settings.show(name);
   if (value !== undefined) return value;
   throw new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);
 }

@@ -265,6 +265,7 @@ function domain(
     arg: limited,
     id,
     isNotNull: checks.isNotNull,
+    schemaName: checks.schemaName,
     checks: checks.checks,
   };
 }

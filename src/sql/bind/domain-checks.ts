@@ -9,7 +9,7 @@ export function bindDomainChecks(
   binding: Binding,
   domain: TypeInstance,
   id: number,
-): Pick<DomainCastExpr, 'isNotNull' | 'checks'> {
+): Pick<DomainCastExpr, 'isNotNull' | 'schemaName' | 'checks'> {
   const catalog = binding.context.catalog;
   const value: BoundExpr = {
     kind: 'letRef',
@@ -39,5 +39,7 @@ export function bindDomainChecks(
       });
     }
   }
-  return {isNotNull, checks};
+  const schema = catalog.typeDescriptorByOid(domain.oid)?.schema;
+  const schemaName = schema === undefined ? '' : (catalog.schemaByOid(schema)?.name ?? '');
+  return {isNotNull, schemaName, checks};
 }

@@ -37,7 +37,19 @@ export function bindCall(block: Block, node: FuncCall): BoundExpr {
   block.setDepth++;
   const args = bindArgs();
   block.setDepth--;
-  return finishCall(block, node, args, location);
+  if (!args.some(isVoidParameter)) return finishCall(block, node, args, location);
+  // JDBC marks the OUT parameters of {? = call f(?)} so: they are none of the function's arguments.
+  const given = {...node, args: argNodes.filter((_, i) => !isVoidParameter(args[i]!))};
+  return finishCall(
+    block,
+    given,
+    args.filter(arg => !isVoidParameter(arg)),
+    location,
+  );
+}
+
+function isVoidParameter(arg: BoundExpr): boolean {
+  return arg.kind === 'param' && arg.type.oid === TypeOid.void;
 }
 
 /** Whether every function of that name is an aggregate or window function. */
