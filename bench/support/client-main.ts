@@ -32,6 +32,7 @@ export interface Ask {
 
 const subscriber = new Subscriber();
 const listeners = new Listeners();
+const stop = new AbortController();
 
 const handlers: {
   readonly [Name in keyof ClientCommands]: (
@@ -46,10 +47,14 @@ const handlers: {
   listen: ({port, count}) => listeners.open(port, count).then(() => null),
   heard: () => listeners.state,
   notify,
-  reads: pointReads,
+  reads: ask => pointReads(ask, () => stop.signal.aborted),
 };
 
-process.on('message', (message: Ask) => {
+process.on('message', (message: Ask | 'stop') => {
+  if (message === 'stop') {
+    stop.abort();
+    return;
+  }
   const handler = handlers[message.name] as (ask: unknown) => unknown;
   Promise.resolve()
     .then(() => handler(message.ask))

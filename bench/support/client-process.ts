@@ -35,6 +35,11 @@ export class ClientProcess {
     });
   }
 
+  /** Ends the command that it carries out, for good; the answer comes as always. */
+  interrupt(): void {
+    this.#child.send('stop');
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     const ended = new Promise(resolve => this.#child.once('exit', resolve));

@@ -2,15 +2,15 @@
 export const MESSAGE_ROWS = 1_000_000;
 const LOAD_STEP = 100_000;
 
-/** A table of chat messages and one of their users, for servers. Loaded in transactions small enough to stay hot. */
-export function messageTables(): readonly string[] {
+/** A table of chat messages (rows: in 100,000s) and one of their users, for servers. Loaded in transactions small enough to stay hot. */
+export function messageTables(rows = MESSAGE_ROWS): readonly string[] {
   const statements = [
     `create table m(id bigint primary key, user_id int not null, role text not null, conv text not null, content text not null,
       tokens int, cost float8, created_at timestamptz)`,
     'create table u(user_id int primary key, plan text not null)',
     `insert into u select g, (array['free', 'pro', 'team'])[1 + g % 3] from generate_series(0, 8999) g`,
   ];
-  for (let from = 1; from <= MESSAGE_ROWS; from += LOAD_STEP) {
+  for (let from = 1; from <= rows; from += LOAD_STEP) {
     statements.push(`insert into m select g, ((g * 79::bigint) % 9000)::int, (array['user', 'assistant', 'system', 'tool'])[1 + g % 4],
       'conv-' || ((g * 1047::bigint) % 100000)::text,
       md5(g::text) || ' ' || md5((g * 3)::text) || ' ' || case when g % 97 = 0 then 'needle' else 'hay' end || ' ' || md5((g * 7)::text),

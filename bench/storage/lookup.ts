@@ -1,0 +1,119 @@
+import {ClientProcess} from '../support/client-process.ts';
+import {percentile} from '../support/percentile.ts';
+import {median, type ReportRow} from '../support/report.ts';
+import type {SuiteOptions} from '../support/suite-options.ts';
+import {RunningServer} from './running-server.ts';
+
+const ROWS = 190_000;
+const SPREAD = [1, 10, 100];
+const READS = 500;
+
+/** Rows by key in 1, 10 and 100 segments: of as many owners, read across them, since segments of one owner would be compacted. */
+export async function lookup({rounds}: SuiteOptions): Promise<readonly ReportRow[]> {
+  const server = await RunningServer.start();
+  await server.run([
+    ...Array.from({length: Math.max(...SPREAD)}, (_, i) => `create role u${i}`),
+    'create table points(id int8 primary key, body text)',
+    `insert into points select g * 2, md5(g::text) from generate_series(1, 10000) g`,
+  ]);
+  for (const owners of SPREAD) {
+    await server.run([
+      `create user table l${owners}(id int8 primary key, body text)`,
+      `insert into l${owners} (_user_id, id, body)
+        select 'u' || g % ${owners}, g * 2, md5(g::text) from generate_series(1, ${ROWS}) g`,
+      `STORAGE FLUSH TABLE l${owners}`,
+    ]);
+  }
+  const first: Record<number, number[]> = {};
+  for (let round = 0; round < rounds; round++) {
+    await server.end();
+    await server.startAgain();
+    const reader = new ClientProcess();
+    await ask(reader, server, 'points', {first: 2, reads: 20, rows: 1});
+    for (const owners of SPREAD) {
+      const {times} = await ask(reader, server, `l${owners}`, {
+        first: 2 * (round * 31_013 + 77),
+        reads: 1,
+        rows: 1,
+      });
+      (first[owners] ??= []).push(times[0]!);
+    }
+    await reader.stop();
+  }
+  const reader = new ClientProcess();
+  const rows: ReportRow[] = [
+    {name: 'lookup, hot', values: await cached(reader, server, 'points', 10_000)},
+  ];
+  for (const owners of SPREAD) {
+    rows.push({
+      name: `lookup, ${owners} segment${owners === 1 ? '' : 's'}`,
+      values: {
+        'first ms': median(first[owners]!),
+        ...(await cached(reader, server, `l${owners}`, ROWS)),
+      },
+    });
+  }
+  await reader.stop();
+  await server.stop();
+  return rows;
+}
+
+interface Which {
+  readonly first: number;
+  readonly reads: number;
+  readonly rows: number;
+  readonly step?: number;
+  readonly count?: number;
+}
+
+async function ask(
+  reader: ClientProcess,
+  server: RunningServer,
+  table: string,
+  which: Which,
+): Promise<{readonly times: Float64Array}> {
+  const sql = `select ${table === 'points' ? '' : '_user_id, '}id, body from ${table} where id = $1`;
+  const answer = await reader.ask('reads', {
+    ...{port: server.port, sql, step: 2, count: 10_000, limitMs: 60_000, pauseMs: 0},
+    ...which,
+  });
+  if (answer.wrong > 0) throw new Error(`${answer.wrong} lookups in ${table} are wrong`);
+  return answer;
+}
+
+/** Keys of which 20 are asked again and again, many keys each once, and keys that do not exist, between those that do. */
+async function cached(
+  reader: ClientProcess,
+  server: RunningServer,
+  table: string,
+  size: number,
+): Promise<Readonly<Record<string, number>>> {
+  const step = 2 * Math.max(1, Math.floor(size / READS));
+  await ask(reader, server, table, {first: 2, step, count: 20, reads: READS, rows: 1});
+  const again = await ask(reader, server, table, {
+    first: 2,
+    step,
+    count: 20,
+    reads: READS,
+    rows: 1,
+  });
+  const spread = await ask(reader, server, table, {
+    first: 4,
+    step,
+    count: READS - 2,
+    reads: READS - 2,
+    rows: 1,
+  });
+  const absent = await ask(reader, server, table, {
+    first: 3,
+    step,
+    count: READS - 2,
+    reads: READS - 2,
+    rows: 0,
+  });
+  return {
+    'cached ms': percentile(again.times, 0.5),
+    'any key ms': percentile(spread.times, 0.5),
+    'absent ms': percentile(absent.times, 0.5),
+  };
+}
