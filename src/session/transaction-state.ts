@@ -256,8 +256,17 @@ export class TransactionState {
 
   /** An error: a block fails, an implicit transaction is rolled back. */
   fail(): void {
-    if (this.status === 'block') this.status = 'failed';
-    else if (this.status === 'implicit') this.rollback();
+    if (this.status === 'block') {
+      this.status = 'failed';
+      this.#abandon();
+    } else if (this.status === 'implicit') this.rollback();
+  }
+
+  /** What a failed block wrote and locked since its last savepoint is given back at once: others wait no longer. */
+  #abandon(): void {
+    const last = this.#savepoints[this.#savepoints.length - 1];
+    if (last === undefined) this.#tx?.rollback();
+    else this.#tx?.rollbackTo(last.name);
   }
 
   /** Commits; synchronous unless storage waits. After an error it is rolled back. */

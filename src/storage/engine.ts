@@ -14,6 +14,7 @@ import type {Sequences} from './sequences.ts';
 import type {StorageLogger, StorageSettings} from './settings.ts';
 import type {Callers} from './tx/callers.ts';
 import type {CommitQueue, Counters} from './tx/commit.ts';
+import type {SerializableTransactions} from './tx/serializable.ts';
 import type {SnapshotRegistry} from './tx/snapshot.ts';
 import type {UniqueChecker} from './tx/unique.ts';
 
@@ -33,6 +34,7 @@ export interface Engine {
   readonly garbage: FileGarbage;
   readonly locks: LockManager;
   readonly snapshots: SnapshotRegistry;
+  readonly serializables: SerializableTransactions;
   readonly durability: Durability;
   readonly commits: CommitQueue;
   readonly callers: Callers;

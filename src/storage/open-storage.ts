@@ -25,6 +25,7 @@ import {DEFAULT_STORAGE_SETTINGS, type StorageLogger, type StorageSettings} from
 import {DirectoryStorage} from './directory-storage.ts';
 import {Callers} from './tx/callers.ts';
 import {CommitQueue} from './tx/commit.ts';
+import {SerializableTransactions} from './tx/serializable.ts';
 import {SnapshotRegistry} from './tx/snapshot.ts';
 import {UniqueChecker} from './tx/unique.ts';
 
@@ -180,6 +181,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     durability,
     commits,
     callers,
+    serializables: new SerializableTransactions(),
     sequences,
     unique: new UniqueChecker(cold),
     counters,

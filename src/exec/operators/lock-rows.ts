@@ -11,17 +11,21 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {concurrentDelete, concurrentUpdate} from '../row-errors.ts';
+import {RowRequery} from '../row-requery.ts';
 
 /** SELECT ... FOR UPDATE and its kin: each row is locked when it is wanted, re-read and re-checked when it was changed meanwhile. */
 export class LockRows implements Operator {
   readonly #plan: LockRowsPlan;
   readonly #input: Operator;
   readonly #rechecks: readonly (CompiledRow | null)[];
+  readonly #requery: RowRequery | null;
   readonly #builder: RowBatchBuilder;
   #run!: RunContext;
   #rows: Datum[][] = [];
   #at = 0;
   #mark = 0;
+  /** Whether a part of the row at hand was changed meanwhile. */
+  #isChanged = false;
 
   constructor(plan: LockRowsPlan, env: ExecEnv) {
     this.#plan = plan;
@@ -29,6 +33,7 @@ export class LockRows implements Operator {
     this.#rechecks = plan.marks.map(mark =>
       mark.recheck === null ? null : env.compiler.row([mark.recheck]),
     );
+    this.#requery = plan.requery === null ? null : new RowRequery(plan.requery, env);
     this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
   }
 
@@ -37,6 +42,8 @@ export class LockRows implements Operator {
     this.#rows = [];
     this.#at = 0;
     this.#mark = 0;
+    this.#isChanged = false;
+    this.#requery?.reset();
     this.#builder.reset();
     this.#input.open(run);
   }
@@ -77,7 +84,13 @@ export class LockRows implements Operator {
         if (outcome === 'paused') return false;
         isKept = outcome === 'kept';
       }
+      if (isKept && this.#isChanged && this.#requery !== null) {
+        const again = this.#requery.refresh(this.#run, row);
+        if (again === PAUSE) return false;
+        isKept = again;
+      }
       this.#mark = 0;
+      this.#isChanged = false;
       if (isKept) this.#builder.push(row);
     }
     return true;
@@ -115,6 +128,8 @@ export class LockRows implements Operator {
     if (newest === seen || newest.seq === seenSeq) return 'kept';
     if (isFrozen) throw concurrentUpdate();
     this.#refresh(mark, table, row, newest);
+    this.#isChanged = true;
+    if (this.#requery !== null) return 'kept';
     const recheck = this.#rechecks[index]!;
     return recheck === null || recheck(this.#run, row)[0] === true ? 'kept' : 'dropped';
   }
@@ -138,6 +153,7 @@ export class LockRows implements Operator {
 
   close(): void {
     this.#input.close();
+    this.#requery?.reset();
     this.#rows = [];
   }
 }

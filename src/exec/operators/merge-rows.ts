@@ -14,6 +14,7 @@ import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
 import {RowPolicies} from '../row-policies.ts';
+import {RowRequery} from '../row-requery.ts';
 import {refreshTarget, seenVersion} from '../target-version.ts';
 import {isVolatileExpr, type Replay, waitingCode} from '../waiting.ts';
 import {resolveOwner} from './insert.ts';
@@ -46,6 +47,7 @@ export class MergeRows implements Operator {
   readonly #notMatched: readonly Action[];
   readonly #generated: CompiledRow;
   readonly #recheck: CompiledRow | null;
+  readonly #requery: RowRequery | null;
   readonly #constraints: RowConstraints;
   /** Keeps volatile results while a row waits: none is evaluated twice. */
   readonly #replay: Replay | null;
@@ -78,6 +80,7 @@ export class MergeRows implements Operator {
     this.#notMatched = actions.filter(action => !action.plan.isMatched);
     this.#generated = compiler.row(plan.generated.map(item => item.expr));
     this.#recheck = plan.recheck === null ? null : compiler.row([plan.recheck]);
+    this.#requery = plan.requery === null ? null : new RowRequery(plan.requery, env);
     const policies = plan.actions.flatMap(action => action.writtenChecks);
     this.#constraints = new RowConstraints([...plan.checks, ...policies], env);
   }
@@ -93,6 +96,7 @@ export class MergeRows implements Operator {
     this.#counts = noCounts();
     this.#replay?.clear();
     this.#resetPolicies();
+    this.#requery?.reset();
     this.#input.open(run);
   }
 
@@ -142,7 +146,7 @@ export class MergeRows implements Operator {
       // Remembered in the row: repeated after a wait, it is not matched from the start, and evaluates nothing of before.
       input[this.#plan.rid] = null;
       this.#replay?.clear();
-    }
+    } else if (this.#requery?.isUnderWay === true && this.#refresh(input) === 'paused') return false;
     const action = this.#choose(this.#notMatched, input);
     if (action === null) return this.#skip();
     return this.#insert(action, input);
@@ -151,6 +155,10 @@ export class MergeRows implements Operator {
   #changeMatched(input: Datum[]): 'done' | 'paused' | 'gone' {
     const {plan, tx} = {plan: this.#plan, tx: this.#run.tx};
     const rid = input[plan.rid] as Rid;
+    if (this.#requery?.isUnderWay === true) {
+      const again = this.#refresh(input);
+      if (again !== 'kept') return again;
+    }
     for (;;) {
       const action = this.#choose(this.#matched, input);
       if (action === null) {
@@ -167,8 +175,10 @@ export class MergeRows implements Operator {
       if (newest instanceof Promise) return this.#pauseFor(newest);
       const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
       if (newest === null) {
-        if (isFrozen || (plan.isRowBound && this.#notMatched.length > 0)) throw concurrentDelete();
-        return 'gone';
+        if (isFrozen) throw concurrentDelete();
+        input[plan.rid] = null;
+        this.#replay?.clear();
+        return this.#requery === null ? 'gone' : this.#goneOrPaused(input);
       }
       if (newest === seen || newest.seq === seen.seq) {
         if (!action.existing.verify(this.#run, this.#table, newest.row)) return 'paused';
@@ -176,11 +186,28 @@ export class MergeRows implements Operator {
           kind === 'delete' ? this.#delete(newest) : this.#update(action, input, newest);
         return isDone ? 'done' : 'paused';
       }
-      if (isFrozen || plan.isRowBound) throw concurrentUpdate();
+      if (isFrozen) throw concurrentUpdate();
       refreshTarget(plan, input, newest);
       this.#replay?.clear();
-      if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return 'gone';
+      const again = this.#refresh(input);
+      if (again !== 'kept') return again;
     }
+  }
+
+  /** Joins the newest version of the target's row with the source's row again. */
+  #refresh(input: Datum[]): 'kept' | 'gone' | 'paused' {
+    if (this.#requery === null) {
+      const isKept = this.#recheck === null || this.#recheck(this.#run, input)[0] === true;
+      return isKept ? 'kept' : 'gone';
+    }
+    const isKept = this.#requery.refresh(this.#run, input);
+    if (isKept === PAUSE) return 'paused';
+    return isKept && input[this.#plan.rid] !== null ? 'kept' : 'gone';
+  }
+
+  /** The target's row was deleted: subqueries of the actions for a row without match are evaluated now. */
+  #goneOrPaused(input: Datum[]): 'gone' | 'paused' {
+    return this.#refresh(input) === 'paused' ? 'paused' : 'gone';
   }
 
   /** The first action whose condition is true; null for none, and for DO NOTHING. */
@@ -277,6 +304,7 @@ export class MergeRows implements Operator {
 
   close(): void {
     this.#input.close();
+    this.#requery?.reset();
     this.#resetPolicies();
     this.#rows = [];
   }

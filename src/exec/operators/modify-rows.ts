@@ -13,6 +13,7 @@ import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
 import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
 import {RowPolicies} from '../row-policies.ts';
+import {RowRequery} from '../row-requery.ts';
 import {refreshTarget, seenVersion} from '../target-version.ts';
 import {isVolatileExpr, waitingCode, type Replay} from '../waiting.ts';
 
@@ -27,6 +28,7 @@ export class ModifyRows implements Operator {
   readonly #set: CompiledRow;
   readonly #generated: CompiledRow;
   readonly #recheck: CompiledRow | null;
+  readonly #requery: RowRequery | null;
   readonly #constraints: RowConstraints;
   readonly #policies: RowPolicies;
   readonly #returning: Returning;
@@ -53,6 +55,7 @@ export class ModifyRows implements Operator {
     this.#set = compiler.row(set);
     this.#generated = compiler.row(generated);
     this.#recheck = plan.recheck === null ? null : compiler.row([plan.recheck]);
+    this.#requery = plan.requery === null ? null : new RowRequery(plan.requery, env);
     this.#constraints = new RowConstraints(isUpdate ? plan.checks : [], env);
     this.#policies = new RowPolicies(isUpdate ? plan.checks : [], env);
     this.#returning = new Returning(plan.returning, plan.columns, env);
@@ -69,6 +72,7 @@ export class ModifyRows implements Operator {
     this.#returning.reset();
     this.#replay?.clear();
     this.#policies.reset();
+    this.#requery?.reset();
     this.#input.open(run);
   }
 
@@ -127,9 +131,18 @@ export class ModifyRows implements Operator {
     if (newest !== seen && newest.seq !== seen.seq) {
       if (isFrozen) throw concurrentUpdate();
       refreshTarget(plan, input, newest);
+      if (this.#requery !== null) return this.#applyAgain(this.#requery, input, newest);
       if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return true;
-    }
+    } else if (this.#requery?.isUnderWay === true)
+      return this.#applyAgain(this.#requery, input, newest);
     return this.#apply(input, newest);
+  }
+
+  /** The whole query of the row is asked again for its newest version. */
+  #applyAgain(requery: RowRequery, input: Datum[], newest: RowVersion): boolean {
+    const isKept = requery.refresh(this.#run, input);
+    if (isKept === PAUSE) return false;
+    return isKept ? this.#apply(input, newest) : true;
   }
 
   #apply(input: readonly Datum[], old: RowVersion): boolean {
@@ -173,6 +186,7 @@ export class ModifyRows implements Operator {
 
   close(): void {
     this.#input.close();
+    this.#requery?.reset();
     this.#policies.reset();
     this.#returning.reset();
     this.#rows = [];

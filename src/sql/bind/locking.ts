@@ -5,6 +5,7 @@ import type {RowMark} from '../plan/plan.ts';
 import type {Block} from './block.ts';
 import type {LogicalNode, ScanNode} from './logical.ts';
 import {noteUse} from './relations.ts';
+import {requeryOf} from './row-requery.ts';
 import {addUsing} from './row-security.ts';
 import {pseudoColumn} from './system-columns.ts';
 
@@ -77,5 +78,6 @@ export function lockRows(
       if (!scans.includes(scan)) scans.push(scan);
     }
   }
-  return scans.length === 0 ? input : {kind: 'lock', input, scans};
+  if (scans.length === 0) return input;
+  return {kind: 'lock', input, requery: requeryOf(block.binding, input), scans};
 }

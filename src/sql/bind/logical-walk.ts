@@ -38,8 +38,9 @@ export function inputsOf(node: LogicalNode): readonly LogicalNode[] {
     case 'limit':
     case 'distinct':
     case 'projectSet':
-    case 'lock':
       return [node.input];
+    case 'lock':
+      return node.requery === null ? [node.input] : [node.input, node.requery.node];
     default:
       return assertNever(node);
   }
@@ -52,7 +53,8 @@ export function isDml(node: LogicalNode | DmlNode): node is DmlNode {
 
 /** The relational input of INSERT, UPDATE, DELETE, MERGE. */
 export function dmlInputs(node: DmlNode): readonly LogicalNode[] {
-  return [node.kind === 'insert' ? node.source.node : node.input];
+  if (node.kind === 'insert') return [node.source.node];
+  return node.requery === null ? [node.input] : [node.input, node.requery.node];
 }
 
 /** Expressions that a node itself evaluates. */
@@ -179,6 +181,7 @@ export function freeColumns(node: LogicalNode): Set<ColumnId> {
     if (current.kind === 'recursive')
       for (const side of [current.initial, current.recursive]) addOutputs(side, used);
     if (current.kind === 'append') for (const input of current.inputs) addOutputs(input, used);
+    if (current.kind === 'lock') for (const {id} of current.requery?.values ?? []) made.add(id);
     if (current.kind === 'with') {
       for (const cte of current.ctes) {
         addOutputs(cte.query, used);
@@ -198,6 +201,7 @@ function addOutputs(query: {readonly columns: readonly LogicalColumn[]}, used: S
 
 function addDml(node: DmlNode, used: Set<number>, made: Set<number>): void {
   for (const column of node.newRow.columns) made.add(column.id);
+  if (node.kind !== 'insert') for (const {id} of node.requery?.values ?? []) made.add(id);
   for (const expr of node.returning ?? []) collectColumns(expr, used);
   if (node.kind === 'modify') for (const item of node.set) collectColumns(item.expr, used);
 }

@@ -244,10 +244,17 @@ export interface WorkTableNode {
   readonly columns: readonly LogicalColumn[];
 }
 
+/** The input's query over one row of its FROM items: `values` names the columns from outside and whose values they take. */
+export interface RowRequery {
+  readonly node: LogicalNode;
+  readonly values: readonly {readonly id: ColumnId; readonly of: ColumnId}[];
+}
+
 /** Locks the rows of the scans below that carry a lock. */
 export interface LockNode {
   readonly kind: 'lock';
   readonly input: LogicalNode;
+  readonly requery: RowRequery | null;
   readonly scans: readonly ScanNode[];
 }
 
@@ -310,6 +317,8 @@ export interface ModifyNode {
   readonly target: ScanNode;
   readonly input: LogicalNode;
   readonly recheck: readonly BoundExpr[];
+  /** Asked instead of `recheck` where a newer row may change more than conditions. */
+  readonly requery: RowRequery | null;
   readonly set: readonly PositionExpr[];
   readonly generated: readonly PositionExpr[];
   readonly checks: readonly DmlCheck[];
@@ -342,8 +351,8 @@ export interface MergeNode {
   readonly alias: string;
   readonly input: LogicalNode;
   readonly recheck: readonly BoundExpr[];
-  /** Subqueries of the row are only right for the version of the target's row that was read. */
-  readonly isRowBound: boolean;
+  /** Asked instead of `recheck`: the join and the subqueries, again. */
+  readonly requery: RowRequery | null;
   readonly actions: readonly MergeAction[];
   readonly generated: readonly PositionExpr[];
   readonly checks: readonly DmlCheck[];

@@ -19,18 +19,10 @@ import {
   rowValue,
   takeTargets,
 } from './insert.ts';
-import {collectColumns} from './expr-map.ts';
-import {freeColumnsOfQuery} from './logical-walk.ts';
-import type {
-  DmlQuery,
-  LogicalNode,
-  MergeAction,
-  PositionExpr,
-  ScanNode,
-  SubqueryExpr,
-} from './logical.ts';
+import type {DmlQuery, LogicalNode, MergeAction, PositionExpr, ScanNode} from './logical.ts';
 import {changesUniqueKey} from './modify.ts';
 import {findRelation, makeScan, noteUse, scanItem} from './relations.ts';
+import {requeryOf} from './row-requery.ts';
 import {mergePolicies, policyChecks, securedScan} from './row-security.ts';
 import {bindSetClause} from './set-clause.ts';
 import {checkScopes, pseudoColumn} from './system-columns.ts';
@@ -76,7 +68,7 @@ export function bindMerge(
   target.block.items = [target.item, ...source.items];
   checkScopes(target.block);
   const subqueries = target.block.takeSubqueries();
-  const isConditional = actions.length > 1 || actions.some(action => action.condition !== null);
+  const input = applySubqueries(joined.node, subqueries);
   return {
     ctes: own?.ctes ?? [],
     columns: [],
@@ -85,11 +77,9 @@ export function bindMerge(
       table: target.table,
       target: target.scan,
       alias: targetAlias(statement.relation!),
-      input: applySubqueries(joined.node, subqueries),
+      input,
       recheck: [...target.policies, ...joined.conditions],
-      isRowBound:
-        joined.subqueries.some(each => reads(each, target.scan)) ||
-        subqueries.some(each => isConditional || reads(each, target.scan)),
+      requery: requeryOf(target.block.binding, input),
       actions,
       generated: generatedColumns(binding, target.table, newRow),
       checks: tableChecks(binding, target.table, newRow),
@@ -97,13 +87,6 @@ export function bindMerge(
       returning: null,
     },
   };
-}
-
-/** Whether a subquery's value depends on the target's row. */
-function reads(subquery: SubqueryExpr, scan: ScanNode): boolean {
-  const used = freeColumnsOfQuery(subquery.query);
-  if (subquery.test !== null) collectColumns(subquery.test, used);
-  return scan.columns.some(column => used.has(column.id));
 }
 
 function isMatchedClause(clause: MergeWhenClause): boolean {

@@ -15,6 +15,7 @@ import type {
   ScanNode,
 } from './logical.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
+import {requeryOf} from './row-requery.ts';
 import {addUsing, policyChecks, securedScan} from './row-security.ts';
 import {bindReturning} from './returning.ts';
 import {bindWhere} from './select.ts';
@@ -85,6 +86,7 @@ export function bindUpdate(
     target: target.scan,
     input: target.node,
     recheck: target.recheck,
+    requery: null,
     set,
     generated,
     checks: [...policies, ...tableChecks(binding, table, newRow)],
@@ -92,7 +94,7 @@ export function bindUpdate(
     returning: null,
     changesKey,
   });
-  return underReadPolicies(target, made);
+  return withRequery(target, underReadPolicies(target, made));
 }
 
 /** Whether assignments may change a key of a unique index. */
@@ -138,6 +140,7 @@ export function bindDelete(
     target: target.scan,
     input: target.node,
     recheck: target.recheck,
+    requery: null,
     set: [],
     generated: [],
     checks: [],
@@ -145,7 +148,7 @@ export function bindDelete(
     returning: null,
     changesKey: false,
   });
-  return underReadPolicies(target, made);
+  return withRequery(target, underReadPolicies(target, made));
 }
 
 function bindTarget(
@@ -208,6 +211,13 @@ function underReadPolicies(target: Target, made: DmlQuery): DmlQuery {
       checks: [...checks, ...node.checks],
     },
   };
+}
+
+/** The last thing: all columns are known, and all conditions are in the input. */
+function withRequery({block}: Target, made: DmlQuery): DmlQuery {
+  const {node} = made;
+  if (node.kind !== 'modify') return made;
+  return {...made, node: {...node, requery: requeryOf(block.binding, node.input)}};
 }
 
 function addFrom(target: Target, nodes: readonly Node[]): void {

@@ -7,6 +7,7 @@ import type {
   DmlNode,
   LogicalNode,
   LogicalSetCall,
+  RowRequery,
 } from '../bind/logical.ts';
 import {isDml} from '../bind/logical-walk.ts';
 import type {AggregateCall, SortKey} from './plan.ts';
@@ -107,10 +108,14 @@ export function mapNode(node: LogicalNode, input: MapNode, expr: MapExpr): Logic
         functions: node.functions.map(call => mapSetCall(call, expr)),
       };
     case 'lock':
-      return {...node, input: input(node.input)};
+      return {...node, input: input(node.input), requery: mapRequery(node.requery, input)};
     default:
       return assertNever(node);
   }
+}
+
+function mapRequery(requery: RowRequery | null, input: MapNode): RowRequery | null {
+  return requery === null ? null : {...requery, node: input(requery.node)};
 }
 
 function mapSetCall(item: LogicalSetCall, expr: MapExpr): LogicalSetCall {
@@ -165,6 +170,7 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
       ...node,
       input: input(node.input),
       recheck: node.recheck.map(expr),
+      requery: mapRequery(node.requery, input),
       actions: node.actions.map(action => ({
         ...action,
         condition: action.condition === null ? null : expr(action.condition),
@@ -183,6 +189,7 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
       ...node,
       input: input(node.input),
       recheck: node.recheck.map(expr),
+      requery: mapRequery(node.requery, input),
       set: positions(node.set),
       generated,
       checks,

@@ -14,6 +14,7 @@ import {
 } from './planner.ts';
 import {planMerge} from './physical-merge.ts';
 import {planChecks} from './physical-checks.ts';
+import {planRequery, requeryColumns} from './physical-requery.ts';
 import type {OnConflictPlan, Plan, PlanColumn} from './plan.ts';
 
 /** INSERT, UPDATE, DELETE, MERGE as a plan node; its WITH queries around it. */
@@ -205,7 +206,11 @@ function planModify(
     ...(node.returning ?? []),
     ...node.recheck,
   ]).filter(id => produced.has(id));
-  const input = planner.plan(node.input, unique([...live, ...hidden, ...usedAbove]), outer);
+  const input = planner.plan(
+    node.input,
+    unique([...live, ...hidden, ...usedAbove, ...requeryColumns(node.requery, node.input)]),
+    outer,
+  );
   const layout = layoutOf(input.layout);
   const at = (id: number): number => layout.get(id)!;
   const [rid, seq, owner, location] = hidden.map(at) as [number, number, number, number];
@@ -214,6 +219,7 @@ function planModify(
       .filter(term => idsIn([term]).every(id => layout.has(id) || outer.has(id)))
       .map(term => state.expr(term, layout, outer)),
   );
+  const requery = planRequery(planner, node.requery, layout, outer);
   const row = rowLayout(node.newRow);
   const returningLayout = layoutOf([...row, ...input.layout]);
   const returning = returningExprs(planner, node.newRow, node.returning, returningLayout, outer);
@@ -227,7 +233,8 @@ function planModify(
     location,
   };
   const oldColumns = live.map(at);
-  if (node.action === 'delete') return {kind: 'delete', ...base, oldColumns, recheck, returning};
+  if (node.action === 'delete')
+    return {kind: 'delete', ...base, oldColumns, recheck, requery, returning};
   const newRow = layoutOf(row);
   return {
     kind: 'update',
@@ -242,6 +249,7 @@ function planModify(
       expr: state.expr(item.expr, newRow, outer),
     })),
     recheck,
+    requery,
     checks: planChecks(planner, node.checks, newRow, outer),
     returning,
     changesKey: node.changesKey,

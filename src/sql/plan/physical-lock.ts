@@ -1,7 +1,8 @@
 import {internalError} from '../../common/errors.ts';
 import {childrenOf} from '../../expr/children.ts';
 import type {ColumnId, LogicalNode} from '../bind/logical.ts';
-import {type PhysicalPlanner, unique, type OuterSlots, type Planned} from './planner.ts';
+import {layoutOf, type PhysicalPlanner, unique, type OuterSlots, type Planned} from './planner.ts';
+import {planRequery, requeryColumns} from './physical-requery.ts';
 import type {Plan, RowMark} from './plan.ts';
 
 /** FOR UPDATE: the scans' rid, seq, owner, location and columns travel up to the LockRows node. */
@@ -13,6 +14,7 @@ export function planLock(
 ): Planned {
   const wanted = unique([
     ...needed,
+    ...requeryColumns(node.requery, node.input),
     ...node.scans.flatMap(scan =>
       scan.columns.filter(column => typeof column.source !== 'number').map(column => column.id),
     ),
@@ -48,6 +50,7 @@ export function planLock(
     ...planner.state.base(planner.state.describe(input.layout), planner.state.rows(node)),
     input: input.plan,
     marks,
+    requery: planRequery(planner, node.requery, layoutOf(input.layout), outer),
   };
   return {plan, layout: input.layout};
 }

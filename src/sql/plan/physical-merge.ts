@@ -4,6 +4,7 @@ import {joinAnd} from '../bind/conjuncts.ts';
 import {producedIds} from '../bind/logical-walk.ts';
 import type {MergeAction, MergeNode} from '../bind/logical.ts';
 import {planChecks} from './physical-checks.ts';
+import {planRequery, requeryColumns} from './physical-requery.ts';
 import {
   idsIn,
   type Layout,
@@ -31,7 +32,12 @@ export function planMerge(
   const used = idsIn([...node.actions.flatMap(actionExprs), ...node.recheck]);
   const input = planner.under(
     node.input,
-    unique([...live, ...hidden, ...used.filter(id => produced.has(id))]),
+    unique([
+      ...live,
+      ...hidden,
+      ...used.filter(id => produced.has(id)),
+      ...requeryColumns(node.requery, node.input),
+    ]),
     outer,
     consumers(planner, node, hidden[0]!),
   );
@@ -59,7 +65,7 @@ export function planMerge(
     location,
     oldColumns: live.map(id => layout.get(id)!),
     recheck: joinAnd(recheck.map(over)),
-    isRowBound: node.isRowBound || recheck.length < node.recheck.length,
+    requery: planRequery(planner, node.requery, layout, outer),
     actions: node.actions.map(action => ({
       ...action,
       condition: action.condition === null ? null : over(action.condition),

@@ -287,6 +287,7 @@ export interface LockRowsPlan extends PlanBase {
   readonly kind: 'lockRows';
   readonly input: Plan;
   readonly marks: readonly RowMark[];
+  readonly requery: RowRequeryPlan | null;
 }
 
 /** A CHECK or NOT NULL of the target, over the new row (columns = table's columns in storage order). */
@@ -308,6 +309,11 @@ export interface RowCheck {
 export interface RowQueryPlan {
   readonly plan: Plan;
   readonly bindings: readonly {readonly slot: number; readonly position: number}[];
+}
+
+/** Asked instead of `recheck`: gives no row, or one whose columns `from` replace the columns `to` of the row asked for (EvalPlanQual). */
+export interface RowRequeryPlan extends RowQueryPlan {
+  readonly targets: readonly {readonly from: number; readonly to: number}[];
 }
 
 /**
@@ -363,6 +369,7 @@ export interface UpdatePlan extends PlanBase {
   readonly set: readonly {readonly position: number; readonly expr: BoundExpr}[];
   readonly generated: readonly {readonly position: number; readonly expr: BoundExpr}[];
   readonly recheck: BoundExpr | null;
+  readonly requery: RowRequeryPlan | null;
   readonly checks: readonly RowCheck[];
   /** Over [new row's live columns..., rid, seq, owner, userId, then the input's columns]. */
   readonly returning: readonly BoundExpr[] | null;
@@ -381,6 +388,7 @@ export interface DeletePlan extends PlanBase {
   readonly location: number;
   readonly oldColumns: readonly number[];
   readonly recheck: BoundExpr | null;
+  readonly requery: RowRequeryPlan | null;
   readonly returning: readonly BoundExpr[] | null;
 }
 
@@ -415,8 +423,7 @@ export interface MergePlan extends PlanBase {
   readonly location: number;
   readonly oldColumns: readonly number[];
   readonly recheck: BoundExpr | null;
-  /** The input row holds values of subqueries that a newer version of the target's row would change: 40001 instead of a re-check. */
-  readonly isRowBound: boolean;
+  readonly requery: RowRequeryPlan | null;
   readonly actions: readonly MergeActionPlan[];
   readonly generated: readonly {readonly position: number; readonly expr: BoundExpr}[];
   readonly checks: readonly RowCheck[];

@@ -47,8 +47,13 @@ export class PushDown {
         );
       }
       case 'sort':
-      case 'lock':
         return {...node, input: this.push(node.input, conditions)};
+      case 'lock': {
+        const {requery} = node;
+        const again =
+          requery === null ? null : {...requery, node: this.push(requery.node, conditions)};
+        return {...node, input: this.push(node.input, conditions), requery: again};
+      }
       case 'with':
         return {
           ...(mapNode(node, this.optimize, expr => expr) as typeof node),

@@ -1,12 +1,9 @@
-import {PgError} from '../../common/errors.ts';
-import {SqlState} from '../../common/sqlstate.ts';
 import type {Engine} from '../engine.ts';
 import {buildUnit} from './build-unit.ts';
 import {bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
 import type {DdlList} from './ddl-list.ts';
 import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
-import type {ReadSet} from './read-set.ts';
-import type {SnapshotValue} from './snapshot.ts';
+import type {SerializableTransaction} from './serializable.ts';
 import type {TableWrites} from './write-set.ts';
 
 /** What a transaction did, when it wants to commit. */
@@ -14,8 +11,7 @@ export interface CommitWork {
   readonly tables: ReadonlyMap<number, TableWrites> | null;
   readonly ddl: DdlList;
   /** What a SERIALIZABLE transaction read, and as of when. */
-  readonly reads: ReadSet | null;
-  readonly snapshot: SnapshotValue | null;
+  readonly serializable: SerializableTransaction | null;
   readonly isUrgent: boolean;
 }
 
@@ -86,24 +82,20 @@ export class Committer {
   }
 
   #enqueue(bulk: readonly BulkSegment[] = []): Promise<void> | undefined {
-    const {commits, cold} = this.#engine;
-    const {reads, snapshot: seen} = this.#work;
-    if (reads !== null) {
-      // Nothing may come between the validation and this commit.
+    const {commits, serializables, snapshots} = this.#engine;
+    const {serializable, tables} = this.#work;
+    if (serializable !== null) {
+      // Nothing may come between the check and this commit.
       commits.flush();
       if (commits.isHeld) return commits.exclusive(() => this.#enqueue(bulk)).then(nothing);
-      if (seen !== null && !reads.isValid(seen.number, seen.manifest, cold.manifest)) {
+      try {
+        serializables.check(serializable, tables, snapshots.current.number);
+      } catch (error) {
         this.#ends.failed();
-        throw new PgError(
-          SqlState.serializationFailure,
-          'could not serialize access due to read/write dependencies among transactions',
-          {
-            hint: 'The transaction might succeed if retried.',
-          },
-        );
+        throw error;
       }
     }
-    return reads !== null || this.#engine.callers.isLone
+    return serializable !== null || this.#engine.callers.isLone
       ? this.#applyNow(bulk)
       : this.#applyLater(bulk);
   }

@@ -1,66 +1,127 @@
-import type {KeyLookup} from '../contract.ts';
-import type {HotImage} from '../hot/hot-image.ts';
-import type {KeyMap} from '../hot/key-map.ts';
-import type {MapKey} from '../hot/key-codec.ts';
-import type {Manifest} from '../manifest.ts';
+import type {Datum} from '../../types/contract.ts';
+import type {KeyLookup, ScanPredicate, StorageColumn, TableStorage} from '../contract.ts';
+import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
+import type {TableWrites} from './write-set.ts';
 
-interface KeyRead {
-  readonly image: HotImage;
-  readonly map: KeyMap;
-  readonly owner: number;
-  readonly key: MapKey;
-  readonly position: number;
+/** Reads of one table that are remembered one by one; with more, all of it counts as read. */
+const MAX_READS = 4096;
+
+/** What one scan or lookup could have returned. */
+interface Read {
+  readonly owner: number | null;
+  readonly codec: KeyCodec | null;
+  readonly keys: ReadonlySet<MapKey> | null;
+  readonly predicates: readonly ScanPredicate[];
 }
 
-/**
- * What a SERIALIZABLE transaction read: single keys, else (table, owner) whole. It may commit writes
- * only if nothing of it changed since its snapshot,
- * so commit order is a serial order; too many transactions fail, none wrongly succeeds.
- */
+interface TableReads {
+  readonly table: TableStorage;
+  /** Null = everything. */
+  reads: Read[] | null;
+}
+
+/** What a SERIALIZABLE transaction read: by key, by what scans asked for, else (table, owner) whole. */
 export class ReadSet {
-  readonly #keys: KeyRead[] = [];
-  readonly #tables = new Map<HotImage, Set<number | null>>();
+  readonly #tables = new Map<number, TableReads>();
 
-  /** A whole table, or all rows of an owner. */
-  noteScan(image: HotImage, owner: number | null): void {
-    const owners = this.#tables.get(image);
-    if (owners === undefined) this.#tables.set(image, new Set([owner]));
-    else owners.add(owner);
+  /** A scan; a row that fails a predicate, before and after a change, is nothing that it read. */
+  noteScan(
+    table: TableStorage,
+    owner: number | null,
+    predicates: readonly ScanPredicate[] = [],
+  ): void {
+    this.#note(table, {owner, codec: null, keys: null, predicates});
   }
 
-  /** Keys of an index and what a snapshot found under them; not a unique hot key: the whole table. */
-  noteKeys(image: HotImage, lookup: KeyLookup, owner: number | null, seq: number): void {
-    const map = image.keyMap(lookup.index);
-    if (map === undefined || (owner === null && image.table.kind !== 'shared')) {
-      this.noteScan(image, owner);
-      return;
-    }
-    const rowOwner = owner ?? 0;
+  /** Keys of an index. */
+  noteKeys(table: TableStorage, lookup: KeyLookup, owner: number | null): void {
+    const codec = new KeyCodec(lookup.index);
+    const keys = new Set<MapKey>();
     for (const values of lookup.keys) {
-      const key = map.codec.ofKey(values);
-      if (key === null) continue;
-      const position = image.findKey(map, rowOwner, key, seq);
-      this.#keys.push({image, map, owner: rowOwner, key, position});
+      const key = codec.ofKey(values);
+      if (key !== null) keys.add(key);
     }
+    this.#note(table, {owner, codec, keys, predicates: []});
   }
 
-  /** Whether everything read is still the newest state. */
-  isValid(seq: number, seen: Manifest, newest: Manifest): boolean {
-    for (const [image, owners] of this.#tables) {
-      const {oid} = image.table;
-      if (seen.table(oid) !== newest.table(oid)) return false;
-      for (const owner of owners) {
-        const changed =
-          owner === null
-            ? image.lastChangeSeq
-            : (image.owners.get(owner)?.lastChangeSeq ?? image.lastChangeSeq);
-        if (changed > seq) return false;
-      }
+  /** Whether writes changed, added or removed a row that was, or would have been, read. */
+  meets(tables: ReadonlyMap<number, TableWrites>): boolean {
+    for (const [oid, {table, reads}] of this.#tables) {
+      const writes = tables.get(oid);
+      if (writes === undefined || writes.isEmpty) continue;
+      if (reads === null || writes.truncations.length > 0 || writes.table !== table) return true;
+      if (meetsWrites(table, reads, writes)) return true;
     }
-    for (const {image, map, owner, key, position} of this.#keys) {
-      if (seen.table(image.table.oid) !== newest.table(image.table.oid)) return false;
-      if (image.findNewestKey(map, owner, key) !== position) return false;
-    }
-    return true;
+    return false;
   }
+
+  #note(table: TableStorage, read: Read): void {
+    const known = this.#tables.get(table.oid);
+    if (known === undefined) this.#tables.set(table.oid, {table, reads: [read]});
+    else if (known.table !== table) known.reads = null;
+    else if (known.reads !== null) {
+      if (known.reads.length < MAX_READS) known.reads.push(read);
+      else known.reads = null;
+    }
+  }
+}
+
+function meetsWrites(table: TableStorage, reads: readonly Read[], writes: TableWrites): boolean {
+  const {columns} = table;
+  for (let i = 0; i < writes.insertRows.length; i++) {
+    const row = writes.current(writes.insertRids[i]!);
+    if (row !== null && row !== undefined && isRead(columns, reads, writes.insertOwners[i]!, row))
+      return true;
+  }
+  for (const {rid, owner, oldRow, insertIndex} of writes.changes.values()) {
+    if (insertIndex !== -1) continue;
+    if (oldRow !== null && isRead(columns, reads, owner, oldRow)) return true;
+    const row = writes.current(rid);
+    if (row !== null && row !== undefined && isRead(columns, reads, owner, row)) return true;
+  }
+  return false;
+}
+
+function isRead(
+  columns: readonly StorageColumn[],
+  reads: readonly Read[],
+  owner: number,
+  row: readonly Datum[],
+): boolean {
+  for (const read of reads) {
+    if (read.owner !== null && read.owner !== owner) continue;
+    if (read.codec !== null) {
+      const key = read.codec.ofRow(row);
+      if (key !== null && read.keys!.has(key)) return true;
+    } else if (read.predicates.every(predicate => mayHold(columns, predicate, row))) return true;
+  }
+  return false;
+}
+
+function mayHold(
+  columns: readonly StorageColumn[],
+  {column, op, values}: ScanPredicate,
+  row: readonly Datum[],
+): boolean {
+  const value = row[column] ?? null;
+  if (op === 'isNull') return value === null;
+  if (value === null) return false;
+  if (op === 'isNotNull') return true;
+  const {type} = columns[column]!;
+  return values.some(wanted => {
+    if (wanted === null) return false;
+    const order = type.compare(value, wanted);
+    switch (op) {
+      case '<':
+        return order < 0;
+      case '<=':
+        return order <= 0;
+      case '>':
+        return order > 0;
+      case '>=':
+        return order >= 0;
+      default:
+        return order === 0;
+    }
+  });
 }

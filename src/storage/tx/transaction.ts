@@ -24,9 +24,9 @@ import {LockOwner} from '../locks/lock-owner.ts';
 import {Committer} from './committer.ts';
 import {DdlList} from './ddl-list.ts';
 import {LocationHints} from './location-hints.ts';
-import {ReadSet} from './read-set.ts';
 import {concurrentUpdate, currentLocation, newestByRid, versionByKey} from './row-versions.ts';
 import {SeenSeq} from './seen-seq.ts';
+import type {SerializableTransaction} from './serializable.ts';
 import {TableScan} from './scan.ts';
 import {Savepoints} from './savepoints.ts';
 import type {SnapshotValue} from './snapshot.ts';
@@ -51,7 +51,7 @@ export class StorageTransaction implements Transaction {
   #lastWrites: TableWrites | null = null;
   readonly #ddl: DdlList;
   readonly #savepoints = new Savepoints();
-  readonly #reads: ReadSet | null;
+  readonly #serializable: SerializableTransaction | null;
   #isEnded = false;
   #isCommitting = false;
   readonly #seen: SeenSeq;
@@ -67,7 +67,8 @@ export class StorageTransaction implements Transaction {
     this.#databaseOid = options.databaseOid;
     this.#isSnapshotFixed =
       options.isolation === 'repeatable read' || options.isolation === 'serializable';
-    this.#reads = options.isolation === 'serializable' ? new ReadSet() : null;
+    this.#serializable =
+      options.isolation === 'serializable' ? engine.serializables.begin(options.isReadOnly) : null;
     this.#owner = new LockOwner(id, options.waiter);
     engine.locks.begin(this.#owner);
   }
@@ -92,8 +93,9 @@ export class StorageTransaction implements Transaction {
     if (this.#isSnapshotFixed && this.#snapshot !== null) return;
     this.#snapshot?.release();
     const {snapshots} = this.#engine;
-    this.#snapshot = read === 'durable' ? snapshots.durable : snapshots.current;
-    this.#snapshot.retain();
+    // SERIALIZABLE reads the newest: those that committed since an older snapshot may be forgotten.
+    const isDurable = read === 'durable' && this.#serializable === null;
+    this.#take(isDurable ? snapshots.durable : snapshots.current);
   }
 
   endStatement(): void {
@@ -119,10 +121,10 @@ export class StorageTransaction implements Transaction {
     const {number, manifest} = snapshot;
     if (lookup === null) {
       this.#seen.table(image, manifest, owner, number);
-      this.#reads?.noteScan(image, owner);
+      this.#serializable?.reads.noteScan(request.table, owner, request.predicates);
     } else {
       this.#seen.lookup(image, manifest, lookup, owner, number);
-      this.#reads?.noteKeys(image, lookup, owner, number);
+      this.#serializable?.reads.noteKeys(request.table, lookup, owner);
     }
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
     return new TableScan(
@@ -151,10 +153,7 @@ export class StorageTransaction implements Transaction {
     });
     if (found === undefined) return undefined;
     this.#seen.version(table, found, snapshot);
-    if (this.#reads !== null) {
-      const image = this.#engine.hot.image(table);
-      this.#reads.noteKeys(image, {index, keys: [key]}, owner, snapshot.number);
-    }
+    this.#serializable?.reads.noteKeys(table, {index, keys: [key]}, owner);
     return found;
   }
 
@@ -166,7 +165,7 @@ export class StorageTransaction implements Transaction {
   ): RowVersion | null | undefined {
     const {snapshots} = this.#engine;
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
-    this.#reads?.noteScan(this.#engine.hot.image(table), owner);
+    this.#serializable?.reads.noteKeys(table, {index, keys: [key]}, owner);
     const found = versionByKey(this.#engine, table, index, owner, key, {
       snapshot: snapshots.current,
       writes,
@@ -323,6 +322,7 @@ export class StorageTransaction implements Transaction {
   commit(isUrgent = false): Promise<void> | undefined {
     if (this.#isEnded || this.#isCommitting) return undefined;
     if (!this.hasWrites) {
+      if (this.#serializable !== null) this.#commitReads(this.#serializable);
       this.#end();
       return undefined;
     }
@@ -332,8 +332,7 @@ export class StorageTransaction implements Transaction {
       {
         tables: this.#tables,
         ddl: this.#ddl,
-        reads: this.#reads,
-        snapshot: this.#snapshot,
+        serializable: this.#serializable,
         isUrgent: isUrgent || this.#owner.blocksOthers,
       },
       this,
@@ -343,8 +342,23 @@ export class StorageTransaction implements Transaction {
   /** The commit is visible. */
   applied(seq: number): void {
     this.commitSeq = BigInt(seq) as Seq;
+    if (this.#serializable !== null)
+      this.#engine.serializables.committed(this.#serializable, this.#tables, seq);
     this.#end();
     this.#ddl.committed();
+  }
+
+  /** The end of a SERIALIZABLE transaction that wrote nothing: 40001 when what it read has no serial order. */
+  #commitReads(own: SerializableTransaction): void {
+    const {serializables, snapshots} = this.#engine;
+    const newest = snapshots.current.number;
+    try {
+      serializables.check(own, null, newest);
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+    serializables.committed(own, null, newest);
   }
 
   /** The commit left nothing. */
@@ -362,6 +376,7 @@ export class StorageTransaction implements Transaction {
 
   #end(): void {
     this.#isEnded = true;
+    if (this.#serializable !== null) this.#engine.serializables.ended(this.#serializable);
     this.#snapshot?.release();
     this.#snapshot = null;
     for (const writes of this.#tables?.values() ?? []) {
@@ -391,11 +406,14 @@ export class StorageTransaction implements Transaction {
   #currentSnapshot(): SnapshotValue {
     if (this.#snapshot !== null) return this.#snapshot;
     const {current} = this.#engine.snapshots;
-    if (this.#isSnapshotFixed) {
-      current.retain();
-      this.#snapshot = current;
-    }
+    if (this.#isSnapshotFixed) this.#take(current);
     return current;
+  }
+
+  #take(snapshot: SnapshotValue): void {
+    snapshot.retain();
+    this.#snapshot = snapshot;
+    if (this.#serializable !== null) this.#serializable.snapshot = snapshot.number;
   }
 
   #writes(table: TableStorage): TableWrites {

@@ -1,0 +1,3 @@
+import {testMode} from './modes.ts';
+
+await testMode('all');
