@@ -13,6 +13,8 @@ import {temporaryFolder} from '../support/temporary-folder.ts';
 import {startWadi, type WadiServer} from '../support/wadi-server.ts';
 import {until} from './support.ts';
 
+t.setTimeout(240_000);
+
 async function withAdmin(
   t: {teardown(fn: () => unknown): void},
   server: WadiServer,

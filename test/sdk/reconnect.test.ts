@@ -11,6 +11,8 @@ import {
 import {startWadi} from '../support/wadi-server.ts';
 import {cuttingProxy, until} from './support.ts';
 
+t.setTimeout(240_000);
+
 const backoff = {min: 1, max: 4};
 
 /** Follows changes strictly: an insert of a row that is there, or a change of one that is not, is a fault. */
