@@ -1,4 +1,3 @@
-import type {QueryRelation} from './stored-queries.ts';
 import type {Oid} from '../common/ids.ts';
 import type {Datum, TypeInstance, TypeLookup} from '../types/contract.ts';
 import type {StaticData} from './static-data.ts';
@@ -11,6 +10,7 @@ import type {
   IndexDescriptor,
   LiveQueryDescriptor,
   PolicyDescriptor,
+  QueryRelation,
   RelationDescriptor,
   RoleDescriptor,
   SchemaDescriptor,

@@ -303,6 +303,12 @@ export interface SystemRelationDescriptor {
   readonly columns: readonly ColumnDescriptor[];
 }
 
+/** A materialized view: stored like a table, made by a query like a view. */
+export type MaterializedView = TableDescriptor & {readonly materialized: MaterializedQuery};
+
+/** A relation that is the result of a stored query. */
+export type QueryRelation = ViewDescriptor | MaterializedView;
+
 /** What a name in FROM can be. */
 export type RelationDescriptor =
   | TableDescriptor

@@ -1,16 +1,10 @@
 import type {CatalogSnapshot} from './contract.ts';
 import type {
   MaterializedQuery,
+  MaterializedView,
+  QueryRelation,
   RelationDescriptor,
-  TableDescriptor,
-  ViewDescriptor,
 } from './descriptors.ts';
-
-/** A materialized view: stored like a table, made by a query like a view. */
-export type MaterializedView = TableDescriptor & {readonly materialized: MaterializedQuery};
-
-/** A relation that is the result of a stored query. */
-export type QueryRelation = ViewDescriptor | MaterializedView;
 
 /** Whether a relation is a materialized view. */
 export function isMaterialized(relation: {

@@ -66,7 +66,8 @@ export function isSystemCatalog(name: string): PgError {
 function checkFunction(catalog: CatalogSnapshot, role: Oid, fn: Oid): void {
   const target = functionTarget(catalog, fn);
   if (target === undefined || hasPrivileges(catalog, role, target, 'X')) return;
-  throw denied('function', catalog.functionByOid(fn)?.name ?? String(fn));
+  const row = catalog.functionByOid(fn);
+  throw denied(row?.kind === 'p' ? 'procedure' : 'function', row?.name ?? String(fn));
 }
 
 /** Catalogs that initdb closes to PUBLIC (pg_authid, pg_statistic ...), views of `system` about other users; the rest are open. */

@@ -1,6 +1,6 @@
 import type {RuntimeFacts} from '../catalog/contract.ts';
-import type {ViewDescriptor} from '../catalog/descriptors.ts';
-import type {QueryRelation} from '../catalog/stored-queries.ts';
+import type {QueryRelation, ViewDescriptor} from '../catalog/descriptors.ts';
+
 import {settingFacts, settingRow, type SettingFacts} from '../catalog/system/fact-rows.ts';
 import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';

@@ -1,10 +1,10 @@
 import type {Oid} from '../../common/ids.ts';
 import {findAuditTable} from '../audit-table.ts';
 import {wadiFunctionComments} from '../data/wadi-functions.ts';
-import type {Descriptor, TableDescriptor} from '../descriptors.ts';
+import type {Descriptor, QueryRelation, TableDescriptor} from '../descriptors.ts';
 import {FIRST_NORMAL_OID} from '../../common/ids.ts';
 import type {CatalogSnapshot} from '../contract.ts';
-import {queryRelations, type QueryRelation} from '../stored-queries.ts';
+import {queryRelations} from '../stored-queries.ts';
 import {wadiFunctions} from '../data/wadi-functions.ts';
 import {ClassOid, SchemaOid} from '../well-known.ts';
 import {asOid, derivedOid, type Row, type SystemContext, type SystemSource} from './source.ts';

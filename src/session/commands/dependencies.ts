@@ -2,10 +2,11 @@ import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import type {
   CatalogObject,
   Descriptor,
+  QueryRelation,
   TableDescriptor,
   TypeDescriptor,
 } from '../../catalog/descriptors.ts';
-import {queryRelations, queryTextOf, type QueryRelation} from '../../catalog/stored-queries.ts';
+import {queryRelations, queryTextOf} from '../../catalog/stored-queries.ts';
 import {rowArrayOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';

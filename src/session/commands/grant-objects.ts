@@ -59,8 +59,10 @@ function grantTarget(session: SessionContext, node: GrantStmt, item: Node): Gran
     case 'OBJECT_PROCEDURE':
     case 'OBJECT_ROUTINE': {
       if (!('ObjectWithArgs' in item)) break;
-      const object = findFunction(session, item.ObjectWithArgs, 'function');
-      return {object, kind: 'f', word: 'function'};
+      const asked = (node.objtype ?? '').replace('OBJECT_', '').toLowerCase();
+      const object = findFunction(session, item.ObjectWithArgs, asked);
+      const word = object.functionKind === 'p' ? 'procedure' : 'function';
+      return {object, kind: 'f', word};
     }
     default:
   }

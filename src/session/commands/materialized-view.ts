@@ -1,5 +1,5 @@
 import type {CreateTableAsStmt} from '@pgsql/types';
-import type {MaterializedView} from '../../catalog/stored-queries.ts';
+import type {MaterializedView} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';

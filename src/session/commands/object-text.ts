@@ -69,7 +69,9 @@ export function columnText(scope: NameScope, relation: Oid, attnum: number): str
     found !== undefined && 'columns' in found
       ? found.columns.find(each => each.attnum === attnum)
       : undefined;
-  return `column ${quoteIdentifier(column?.name ?? '???')} of ${found === undefined ? 'table' : relationWord(found)} ${relationName(scope, relation)}`;
+  const word = found === undefined ? 'table' : relationWord(found);
+  const name = quoteIdentifier(column?.name ?? '???');
+  return `column ${name} of ${word} ${relationName(scope, relation)}`;
 }
 
 /** A function with its argument types: `f(integer,text)`. */

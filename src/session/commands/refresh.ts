@@ -1,6 +1,7 @@
 import type {RefreshMatViewStmt} from '@pgsql/types';
 import {qualifiedName} from '../../catalog/names.ts';
-import {isMaterialized, queryTextOf, type MaterializedView} from '../../catalog/stored-queries.ts';
+import type {MaterializedView} from '../../catalog/descriptors.ts';
+import {isMaterialized, queryTextOf} from '../../catalog/stored-queries.ts';
 import {assert, featureNotSupported, PgError} from '../../common/errors.ts';
 import type {OwnerId} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';

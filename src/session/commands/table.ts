@@ -1,4 +1,5 @@
 import type {CommandMaker} from './command-types.ts';
+import {callCommand} from './call.ts';
 import {copyCommand} from './copy.ts';
 import {closeCommand, declareCommand, fetchCommand} from './cursor.ts';
 import {
@@ -21,6 +22,7 @@ export const commandTable = {
   ...ddlCommands,
   AlterDatabaseSetStmt: alterDatabaseSetCommand,
   AlterDatabaseStmt: alterDatabaseCommand,
+  CallStmt: callCommand,
   CopyStmt: copyCommand,
   ConstraintsSetStmt: setConstraintsCommand,
   CreatedbStmt: createDatabaseCommand,

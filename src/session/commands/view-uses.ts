@@ -1,5 +1,5 @@
-import type {ViewDescriptor} from '../../catalog/descriptors.ts';
-import {queryTextOf, type QueryRelation} from '../../catalog/stored-queries.ts';
+import type {QueryRelation, ViewDescriptor} from '../../catalog/descriptors.ts';
+import {queryTextOf} from '../../catalog/stored-queries.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {viewChanges} from '../../sql/bind/statement.ts';

@@ -83,6 +83,8 @@ export class Binding {
   >();
   /** Names of parameters (live queries, SQL functions) or null. */
   parameterNames: readonly string[] | null;
+  /** The function whose body is bound: `function.parameter` means its parameter. */
+  parameterScope: string | null = null;
   /** Depth of view and function expansion. */
   depth = 0;
   hasVolatile = false;

@@ -59,14 +59,19 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
       `SQL function ${row.name} with a body other than one SELECT is not supported`,
     );
   noteCall(binding, row.oid);
-  return withSubstitutes(binding, call.args, parameterNamesOf(row), () =>
-    asDefiner(binding, row.oid, () =>
-      block.binders.query(binding, ast.SelectStmt, {
-        parent: block,
-        ctes: null,
-        resolveUnknown: true,
-      }),
-    ),
+  return withSubstitutes(
+    binding,
+    call.args,
+    parameterNamesOf(row),
+    () =>
+      asDefiner(binding, row.oid, () =>
+        block.binders.query(binding, ast.SelectStmt, {
+          parent: block,
+          ctes: null,
+          resolveUnknown: true,
+        }),
+      ),
+    row.name,
   );
 }
 

@@ -149,6 +149,10 @@ function bindQualified(
       suggestion(block, relation, name),
     );
   }
+  if (schema === null && relation === binding.parameterScope) {
+    const parameter = binding.parameterNames?.indexOf(name) ?? -1;
+    if (parameter !== -1) return binding.parameters.reference(parameter + 1, location);
+  }
   throw missingRelation(block, relation, location);
 }
 

@@ -75,6 +75,8 @@ export function viewChanges(context: BindContext, view: ViewDescriptor): ViewCha
 export interface BindOptions {
   /** Names of $1.. (live queries). */
   readonly parameterNames: readonly string[] | null;
+  /** The function whose body this is. */
+  readonly parameterScope?: string | null;
   /** Simple protocol: parameters are 42P02. */
   readonly noParameters: boolean;
   /** Byte offsets of literals that may become slots. */
@@ -101,6 +103,7 @@ export function bindStatement(
   given: BindOptions = defaults,
 ): BoundStatement {
   const binding = newBinding(context, text, given.parameterNames);
+  binding.parameterScope = given.parameterScope ?? null;
   binding.parameters.isForbidden = given.noParameters;
   binding.literals.places = given.literals;
   const options: QueryOptions = {parent: null, ctes: null, resolveUnknown: true};

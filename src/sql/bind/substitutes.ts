@@ -8,16 +8,20 @@ export function withSubstitutes<T>(
   args: readonly BoundExpr[],
   names: readonly string[],
   work: () => T,
+  scope: string | null = null,
 ): T {
   const {substitutes} = binding.parameters;
   const previousNames = binding.parameterNames;
   binding.parameters.substitutes = args;
+  const previousScope = binding.parameterScope;
   binding.parameterNames = names;
+  binding.parameterScope = scope;
   try {
     return work();
   } finally {
     binding.parameters.substitutes = substitutes;
     binding.parameterNames = previousNames;
+    binding.parameterScope = previousScope;
   }
 }
 

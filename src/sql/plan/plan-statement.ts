@@ -27,6 +27,8 @@ export interface PlannedStatement {
 export interface PlanOptions {
   /** Names under which $1.. can be referenced (live queries, SQL functions). */
   readonly parameterNames?: readonly string[] | null;
+  /** The function whose body the statement is of: its name qualifies parameters. */
+  readonly parameterScope?: string | null;
   /**
    * These literals of the text (from scanKey) may become slots, whose values the caller supplies in `run.slots`.
    * Otherwise they are constants.
@@ -68,6 +70,7 @@ function bindAndPlan(
 ): PlannedStatement {
   const bound = bindStatement(ast, text, context, {
     parameterNames: options.parameterNames ?? null,
+    parameterScope: options.parameterScope ?? null,
     noParameters: options.noParameters ?? false,
     literals: literalPlaces(text, options.literals ?? []),
   });
