@@ -6,8 +6,5 @@ import {runNode} from './run-node.mjs';
 
 ensureInstalled();
 if (!ensureBuilt()) process.exit(1);
-const flags = [
-  '--enable-source-maps',
-  '--enable-experimental-regexp-engine-on-excessive-backtracks',
-];
+const flags = ['--enable-experimental-regexp-engine-on-excessive-backtracks'];
 runNode(nodePath(), [...flags, join(root, 'dist', 'main.js'), ...process.argv.slice(2)]);

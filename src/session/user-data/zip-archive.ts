@@ -1,8 +1,6 @@
 import {createWriteStream} from 'node:fs';
 import {open} from 'node:fs/promises';
 import {pipeline} from 'node:stream/promises';
-import yauzl from 'yauzl';
-import yazl from 'yazl';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 
@@ -14,6 +12,7 @@ export interface ZipSource {
 
 /** Writes a zip file of stored entries and syncs it. */
 export async function writeZip(path: string, sources: readonly ZipSource[]): Promise<void> {
+  const {default: yazl} = await import('yazl');
   const zip = new yazl.ZipFile();
   for (const {name, path: from} of sources) zip.addFile(from, name, {compress: false});
   zip.end();
@@ -31,6 +30,7 @@ export async function readZip(
   path: string,
   target: (name: string) => string | null,
 ): Promise<void> {
+  const {default: yauzl} = await import('yauzl');
   const zip = await yauzl.openPromise(path).catch((error: unknown) => {
     throw damaged(path, error instanceof Error ? error.message : String(error));
   });

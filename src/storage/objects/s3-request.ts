@@ -1,4 +1,3 @@
-import {AwsV4Signer} from 'aws4fetch';
 import {setTimeout as pause} from 'node:timers/promises';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -103,6 +102,7 @@ export class S3Client {
     const {region, credentials, timeoutMs} = this.#options;
     const {accessKeyId, secretAccessKey, sessionToken} = credentials();
     const body = request.body ?? null;
+    const {AwsV4Signer} = await import('aws4fetch');
     const signer = new AwsV4Signer({
       method: request.method,
       url: this.#url(request),
