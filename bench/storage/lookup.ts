@@ -5,38 +5,45 @@ import type {SuiteOptions} from '../support/suite-options.ts';
 import {RunningServer} from './running-server.ts';
 
 const ROWS = 190_000;
-const SPREAD = [1, 10, 100];
 const READS = 500;
+const OWNERS = 100;
 
-/** Rows by key in 1, 10 and 100 segments: of as many owners, read across them, since segments of one owner would be compacted. */
+/** What is asked: rows of one table in one or ten flushes, and of a user table read across its owners, each with a segment. */
+const TABLES: Readonly<Record<string, string>> = {
+  one: 'lookup, 1 segment',
+  ten: 'lookup, 10 segments',
+  owned: `lookup, ${OWNERS} owners`,
+};
+
+/** Rows by key; more than 12 segments of one owner would be compacted. */
 export async function lookup({rounds}: SuiteOptions): Promise<readonly ReportRow[]> {
   const server = await RunningServer.start();
   await server.run([
-    ...Array.from({length: Math.max(...SPREAD)}, (_, i) => `create role u${i}`),
+    ...Array.from({length: OWNERS}, (_, i) => `create role u${i}`),
     'create table points(id int8 primary key, body text)',
     `insert into points select g * 2, md5(g::text) from generate_series(1, 10000) g`,
+    'create table one(id int8 primary key, body text)',
+    'create table ten(id int8 primary key, body text)',
+    'create user table owned(id int8 primary key, body text)',
+    ...parts('one', 1),
+    ...parts('ten', 10),
+    `insert into owned (_user_id, id, body)
+      select 'u' || g % ${OWNERS}, g * 2, md5(g::text) from generate_series(1, ${ROWS}) g`,
+    'STORAGE FLUSH TABLE owned',
   ]);
-  for (const owners of SPREAD) {
-    await server.run([
-      `create user table l${owners}(id int8 primary key, body text)`,
-      `insert into l${owners} (_user_id, id, body)
-        select 'u' || g % ${owners}, g * 2, md5(g::text) from generate_series(1, ${ROWS}) g`,
-      `STORAGE FLUSH TABLE l${owners}`,
-    ]);
-  }
-  const first: Record<number, number[]> = {};
+  const first: Record<string, number[]> = {};
   for (let round = 0; round < rounds; round++) {
     await server.end();
     await server.startAgain();
     const reader = new ClientProcess();
     await ask(reader, server, 'points', {first: 2, reads: 20, rows: 1});
-    for (const owners of SPREAD) {
-      const {times} = await ask(reader, server, `l${owners}`, {
-        first: 2 * (round * 31_013 + 77),
+    for (const table of Object.keys(TABLES)) {
+      const {times} = await ask(reader, server, table, {
+        first: 2 * (1 + ((round * 31_013) % ROWS)),
         reads: 1,
         rows: 1,
       });
-      (first[owners] ??= []).push(times[0]!);
+      (first[table] ??= []).push(times[0]!);
     }
     await reader.stop();
   }
@@ -44,18 +51,21 @@ export async function lookup({rounds}: SuiteOptions): Promise<readonly ReportRow
   const rows: ReportRow[] = [
     {name: 'lookup, hot', values: await cached(reader, server, 'points', 10_000)},
   ];
-  for (const owners of SPREAD) {
-    rows.push({
-      name: `lookup, ${owners} segment${owners === 1 ? '' : 's'}`,
-      values: {
-        'first ms': median(first[owners]!),
-        ...(await cached(reader, server, `l${owners}`, ROWS)),
-      },
-    });
+  for (const [table, name] of Object.entries(TABLES)) {
+    const values = await cached(reader, server, table, ROWS);
+    rows.push({name, values: {'first ms': median(first[table]!), ...values}});
   }
   await reader.stop();
   await server.stop();
   return rows;
+}
+
+/** Rows with even keys, spread over all parts, each of which is flushed. */
+function parts(table: string, count: number): readonly string[] {
+  return Array.from({length: count}, (_, part) => [
+    `insert into ${table} select g * 2, md5(g::text) from generate_series(${part + 1}, ${ROWS}, ${count}) g`,
+    `STORAGE FLUSH TABLE ${table}`,
+  ]).flat();
 }
 
 interface Which {
@@ -72,7 +82,7 @@ async function ask(
   table: string,
   which: Which,
 ): Promise<{readonly times: Float64Array}> {
-  const sql = `select ${table === 'points' ? '' : '_user_id, '}id, body from ${table} where id = $1`;
+  const sql = `select ${table === 'owned' ? '_user_id, ' : ''}id, body from ${table} where id = $1`;
   const answer = await reader.ask('reads', {
     ...{port: server.port, sql, step: 2, count: 10_000, limitMs: 60_000, pauseMs: 0},
     ...which,

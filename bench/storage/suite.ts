@@ -18,7 +18,7 @@ export async function storage(options: SuiteOptions): Promise<void> {
   }
   report('storage', rows, [
     'peer: what DuckDB (Parquet with ZSTD) or PostgreSQL (COPY) does with the same rows in the same run',
-    'lookups: ms from the client, of rows in so many segments that all may hold the key; first: the first after a start',
+    'lookups: ms from the client, of rows in so many segments that all may hold the key; first: the first after a start; owners: across a user table',
     'point reads: ms, of another client, of another table',
   ]);
 }

@@ -1,3 +1,4 @@
+import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {Batch} from '../columns/batch.ts';
 import type {PgError} from '../common/errors.ts';
 import type {Seq} from '../common/ids.ts';
@@ -6,7 +7,8 @@ import {type Frame, MARK, RESET} from '../live/frame.ts';
 import {jsonOperations, jsonRow} from '../live/json-codec.ts';
 import {resultOrder} from '../live/result-order.ts';
 import {tokenAt} from '../live/resume-token.ts';
-import type {LiveSink} from '../live/subscription-types.ts';
+import type {AnyShape} from '../live/live-shape.ts';
+import type {LiveCursor, LiveSink} from '../live/subscription-types.ts';
 import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
 import {findLiveQuery, liveStatement, readArgumentList} from './live-functions.ts';
 import {liveOptions} from './live-query-options.ts';
@@ -44,37 +46,84 @@ async function subscribe(
   const params = readArgumentList(session, request.args, entry.plan.parameterTypes);
   const name = named?.name ?? '';
   const query = liveOptions(session, {entry, params, slots, name, text, codec: 'exactJson'});
-  const {columns} = query.shape;
-  const sink = new ReceiverSink(
-    receiver,
-    columns.map(column => column.name),
-  );
+  const columns = columnsOf(entry.catalog, query.shape);
   const {snapshot, lastRows, resume, from} = request;
   const subscription = session.engine.live.hub.subscribe({
     ...query,
-    sink,
+    sink: new ReceiverSink(receiver, columns.names),
     surface: 'websocket',
     pid: session.pid,
     start: {snapshot, lastRows, resume, from},
   });
-  return {
-    id: subscription.id,
-    class: query.shape.class,
-    columns: columns.map(({name: columnName, type}) => ({
-      name: columnName,
-      typeOid: type.oid,
-      typeName: type.name,
-    })),
-    order: resultOrder(query.shape),
-    get token() {
-      return subscription.token;
-    },
-    get seq() {
-      return subscription.position;
-    },
-    wake: () => subscription.wake(),
-    close: () => subscription.close(),
-  };
+  return new SubscriptionHandle(subscription, columns);
+}
+
+/** What a handle says of its columns: the same object for all subscriptions of a shape. */
+interface HandleColumns {
+  readonly columns: LiveHandle['columns'];
+  readonly names: readonly string[];
+  readonly order: LiveHandle['order'];
+}
+
+function columnsOf(catalog: CatalogSnapshot, shape: AnyShape): HandleColumns {
+  const known = catalog.memo('live.columns', () => new WeakMap<AnyShape, HandleColumns>());
+  let answer = known.get(shape);
+  if (answer === undefined) {
+    answer = {
+      columns: shape.columns.map(({name, type}) => ({
+        name,
+        typeOid: type.oid,
+        typeName: type.name,
+      })),
+      names: shape.columns.map(column => column.name),
+      order: resultOrder(shape),
+    };
+    known.set(shape, answer);
+  }
+  return answer;
+}
+
+/** There may be 100,000 of them: it keeps nothing of how it was opened, as closures would. */
+class SubscriptionHandle implements LiveHandle {
+  readonly #subscription: LiveCursor;
+  readonly #columns: HandleColumns;
+
+  constructor(subscription: LiveCursor, columns: HandleColumns) {
+    this.#subscription = subscription;
+    this.#columns = columns;
+  }
+
+  get id(): number {
+    return this.#subscription.id;
+  }
+
+  get class(): string {
+    return this.#subscription.options.shape.class;
+  }
+
+  get columns(): LiveHandle['columns'] {
+    return this.#columns.columns;
+  }
+
+  get order(): LiveHandle['order'] {
+    return this.#columns.order;
+  }
+
+  get token(): string | undefined {
+    return this.#subscription.token;
+  }
+
+  get seq(): Seq {
+    return this.#subscription.position;
+  }
+
+  wake(): void {
+    this.#subscription.wake();
+  }
+
+  close(): void {
+    this.#subscription.close();
+  }
 }
 
 /** Frames as JSON texts. */

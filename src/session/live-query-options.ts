@@ -1,8 +1,7 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import {PgError} from '../common/errors.ts';
-import type {OwnerId} from '../common/ids.ts';
+import type {Oid, OwnerId} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
 import {analyzeLive} from '../live/analyze.ts';
 import type {ChannelQuery} from '../live/channels.ts';
@@ -45,40 +44,93 @@ export function liveShapeOf(entry: PlanEntry): AnyShape {
 export function liveOptions(session: SessionContext, request: LiveRequest): ChannelQuery {
   const {engine} = session;
   const {entry, params, slots} = request;
-  const {catalog, plan} = entry;
+  const {catalog} = entry;
   const shape = liveShapeOf(entry);
   const role = session.currentRole;
-  const context = frozenContext(session.evalContext);
-  const compiler = new ExprCompiler(engine.library, catalog, engine.factories);
-  const evaluate = (name: BoundExpr): string | null =>
-    compiler.scalar(name)({params, slots, outer: [], context}) as string | null;
+  const context = frozenContext(session.evalContext, catalog);
   const own = session.effectiveOwner;
-  const security = securityOf(catalog, role, plan);
   const everybody = hasServiceRight(catalog, role) ? null : own;
   const owner =
     shape.class === 'E'
       ? own
-      : ownerOf(session, shape.class === 'A' ? shape : shape.inner, catalog, evaluate);
+      : ownerOf(session, shape.class === 'A' ? shape : shape.inner, catalog, name => {
+          const compiler = new ExprCompiler(engine.library, catalog, engine.factories);
+          return compiler.scalar(name)({params, slots, outer: [], context}) as string | null;
+        });
   recordCrossings(session, shape, shape.class === 'E' ? everybody : owner);
   return {
+    ...partsOf(session, entry, {role, own, everybody, owner, codec: request.codec}),
     shape,
     params,
     slots,
     context,
-    compiler,
     databaseOid: session.database.oid,
-    storageOf: (at, table) => engine.storages.get(at, table),
     catalog,
-    newest: () => engine.catalog(session.database.oid),
     owner,
-    scopeOwner: scope => (scope === 'none' ? null : scope === 'own' ? own : everybody),
     maxResultRows: session.settings.number('live_max_result_rows'),
     role,
     userName: session.currentUser,
     name: request.name,
     queryText: request.text,
-    codec: request.codec === 'rows' ? ROW_CODEC : jsonCodec(catalog, request.codec === 'exactJson'),
     source: new SessionSnapshots(session, context),
+  };
+}
+
+/** Whose authority a subscription has, and how its rows are encoded. */
+interface PartsKey {
+  readonly role: Oid;
+  readonly own: OwnerId;
+  readonly everybody: OwnerId | null;
+  readonly owner: OwnerId | null;
+  readonly codec: LiveRequest['codec'];
+}
+
+/** Parts of options that are code. Subscriptions to one plan with equal keys share them: there may be 100,000. */
+type LiveParts = Pick<
+  ChannelQuery,
+  'compiler' | 'storageOf' | 'newest' | 'scopeOwner' | 'codec' | 'authorize'
+>;
+
+/** The parts of the newest subscription to a plan; another key makes new ones. */
+function partsOf(session: SessionContext, entry: PlanEntry, key: PartsKey): LiveParts {
+  const {catalog, plan} = entry;
+  const known = catalog.memo(
+    'live.parts',
+    () => new WeakMap<QueryPlan, {readonly key: PartsKey; readonly parts: LiveParts}>(),
+  );
+  const last = known.get(plan);
+  if (last !== undefined && isSameKey(last.key, key)) return last.parts;
+  const parts = makeParts(session.engine, session.database.oid, entry, key);
+  known.set(plan, {key, parts});
+  return parts;
+}
+
+function isSameKey(a: PartsKey, b: PartsKey): boolean {
+  return (
+    a.role === b.role &&
+    a.own === b.own &&
+    a.everybody === b.everybody &&
+    a.owner === b.owner &&
+    a.codec === b.codec
+  );
+}
+
+/** Keeps no session: sessions end before the plans that they shared. */
+function makeParts(
+  engine: SessionContext['engine'],
+  databaseOid: Oid,
+  entry: PlanEntry,
+  {role, own, everybody, owner, codec}: PartsKey,
+): LiveParts {
+  const {catalog, plan} = entry;
+  const shape = liveShapeOf(entry);
+  const security = securityOf(catalog, role, plan);
+  return {
+    compiler: new ExprCompiler(engine.library, catalog, engine.factories),
+    storageOf: (at, table) => engine.storages.get(at, table),
+    newest: () => engine.catalog(databaseOid),
+    scopeOwner: scope => (scope === 'none' ? null : scope === 'own' ? own : everybody),
+    codec: codec === 'rows' ? ROW_CODEC : jsonCodec(catalog, codec === 'exactJson'),
     authorize: at => {
       assertSameViews(at, catalog, plan);
       if (securityOf(at, role, plan) !== security) throw securityChanged();
@@ -176,29 +228,44 @@ function crossedTable(shape: AnyShape): string | null {
 }
 
 /** The session's context as it is now: what a subscription computes does not change with a later SET. */
-function frozenContext(context: EvalContext): EvalContext {
+function frozenContext(context: EvalContext, snapshot: CatalogSnapshot): EvalContext {
   const {format, types, clock, sequences, settings, catalog, random, extern} = context;
-  const currentUser = context.session.currentUser();
-  const sessionUser = context.session.sessionUser();
-  const currentDatabase = context.session.currentDatabase();
-  const schemas = context.session.currentSchemas(false);
-  const allSchemas = context.session.currentSchemas(true);
-  const pid = context.session.backendPid();
-  return {
-    format,
-    types,
-    clock,
-    sequences,
-    settings,
-    catalog,
-    random,
-    extern,
-    session: {
-      currentUser: () => currentUser,
-      sessionUser: () => sessionUser,
-      currentDatabase: () => currentDatabase,
-      currentSchemas: includeImplicit => (includeImplicit ? allSchemas : schemas),
-      backendPid: () => pid,
-    },
+  const session = frozenSession(context, snapshot);
+  return {format, types, clock, sequences, settings, catalog, random, extern, session};
+}
+
+/** Subscriptions of a session share it as long as nothing of it changes. */
+function frozenSession(context: EvalContext, snapshot: CatalogSnapshot): EvalContext['session'] {
+  const known = snapshot.memo(
+    'live.sessions',
+    () => new WeakMap<EvalContext, EvalContext['session']>(),
+  );
+  const {session} = context;
+  const last = known.get(context);
+  const user = session.currentUser();
+  const sessionUser = session.sessionUser();
+  const schemas = session.currentSchemas(false);
+  const allSchemas = session.currentSchemas(true);
+  if (
+    last?.currentUser() === user &&
+    last.sessionUser() === sessionUser &&
+    areSame(last.currentSchemas(false), schemas) &&
+    areSame(last.currentSchemas(true), allSchemas)
+  )
+    return last;
+  const database = session.currentDatabase();
+  const pid = session.backendPid();
+  const frozen: EvalContext['session'] = {
+    currentUser: () => user,
+    sessionUser: () => sessionUser,
+    currentDatabase: () => database,
+    currentSchemas: includeImplicit => (includeImplicit ? allSchemas : schemas),
+    backendPid: () => pid,
   };
+  known.set(context, frozen);
+  return frozen;
+}
+
+function areSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
 }
