@@ -5,6 +5,7 @@ import type {Notice} from '../common/errors.ts';
 import {internalError, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {diskError} from '../common/system-errors.ts';
 import {isTooLong, stringTooLong} from '../functions/room.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
@@ -448,6 +449,8 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
       return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {cause});
     }
     if (isTooLong(cause)) return stringTooLong();
+    const disk = diskError('could not write', cause);
+    if (disk !== null) return disk;
     this.engine.logger.error(
       {err: cause, query: this.activity.query},
       'unexpected error in a statement',

@@ -21,7 +21,7 @@ import {
   writeOptions,
 } from './segment-plan.ts';
 import {sortInSlices} from './sliced-sort.ts';
-import {submit} from './tx/submit.ts';
+import {giveUp, submit} from './tx/submit.ts';
 
 /** Rows above which a segment is not merged again unless many of its rows are deleted. */
 const LARGE_SEGMENT_ROWS = 1_000_000;
@@ -134,7 +134,7 @@ export class Compactor {
       return {rows: rows.length - dead.length, segments: put.length, bytes: meta?.bytes ?? 0};
     } catch (error) {
       engine.garbage.discard(path);
-      await submit(engine, {doneIntents: [id]});
+      await giveUp(engine, [id]);
       throw error;
     }
   }

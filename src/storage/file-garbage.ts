@@ -44,18 +44,27 @@ export class FileGarbage {
       this.#arm(0);
       return;
     }
-    failpoint('before-unlink');
-    rmSync(path, {force: true});
-    failpoint('after-unlink');
-    const {db} = this.#options;
-    if (db.open) db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
+    const {db, logger} = this.#options;
+    try {
+      failpoint('before-unlink');
+      rmSync(path, {force: true});
+      failpoint('after-unlink');
+      if (db.open) db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
+    } catch (error) {
+      // SQLite still lists it: the next start removes it.
+      logger.warn(`segment file "${path}" is removed at the next start: ${String(error)}`);
+    }
   }
 
   /** Lists and removes a file that was written for nothing. */
   discard(path: string): void {
-    const {db} = this.#options;
-    if (isRemote(path) && db.open)
-      db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)').run(path);
+    const {db, logger} = this.#options;
+    try {
+      if (isRemote(path) && db.open)
+        db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)').run(path);
+    } catch (error) {
+      logger.warn(`segment file "${path}" could not be listed for removal: ${String(error)}`);
+    }
     this.remove(path);
   }
 

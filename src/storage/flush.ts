@@ -25,7 +25,7 @@ import {
   writeOptions,
 } from './segment-plan.ts';
 import {sortInSlices} from './sliced-sort.ts';
-import {submit} from './tx/submit.ts';
+import {giveUp, submit} from './tx/submit.ts';
 
 const SOURCE_ROWS = 4096;
 const CHUNKS_PER_TURN = 32;
@@ -124,7 +124,10 @@ export class Flusher {
     } catch (error) {
       for (const {path} of partitions) this.#engine.garbage.discard(path);
       if (partitions.length > 0)
-        await submit(this.#engine, {doneIntents: partitions.map(({id}) => id)});
+        await giveUp(
+          this.#engine,
+          partitions.map(({id}) => id),
+        );
       throw error;
     } finally {
       snapshot.release();

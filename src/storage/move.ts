@@ -3,7 +3,7 @@ import type {Engine} from './engine.ts';
 import {failpoint} from './failpoint.ts';
 import type {SegmentEntry} from './manifest.ts';
 import {segmentPath} from './segment-plan.ts';
-import {submit} from './tx/submit.ts';
+import {giveUp, submit} from './tx/submit.ts';
 
 /** Segments of a table that do not lie in its storage. */
 export function misplaced(engine: Engine, table: TableStorage): readonly SegmentEntry[] {
@@ -87,7 +87,7 @@ async function moveOne(
   } catch (error) {
     if (newest()?.path !== path) {
       engine.garbage.discard(path);
-      await submit(engine, {doneIntents: [id]});
+      await giveUp(engine, [id]);
     }
     throw error;
   }

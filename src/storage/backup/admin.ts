@@ -75,15 +75,24 @@ export class DirectoryAdmin implements StorageAdmin {
   }
 
   putJob(id: number, json: string): void {
-    this.#engine.db
-      .prepare('INSERT OR REPLACE INTO jobs(id, json) VALUES (?, ?)')
-      .run(BigInt(id), json);
+    const {db, logger} = this.#engine;
+    try {
+      db.prepare('INSERT OR REPLACE INTO jobs(id, json) VALUES (?, ?)').run(BigInt(id), json);
+    } catch (error) {
+      // The list is a record, not the work: that goes on, or fails for its own reasons.
+      logger.warn(`job ${id} could not be recorded: ${String(error)}`);
+    }
   }
 
   deleteJobs(ids: readonly number[]): void {
-    this.#engine.db
-      .prepare('DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?))')
-      .run(JSON.stringify(ids));
+    const {db, logger} = this.#engine;
+    try {
+      db.prepare('DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?))').run(
+        JSON.stringify(ids),
+      );
+    } catch (error) {
+      logger.warn(`old jobs could not be removed from the list: ${String(error)}`);
+    }
   }
 
   purgeLog(owner: number, upTo: number | null): Promise<number> {

@@ -1,7 +1,8 @@
-import {mkdir, rm, writeFile} from 'node:fs/promises';
+import {rm, writeFile} from 'node:fs/promises';
 import {isAbsolute, join, resolve} from 'node:path';
 import {Worker} from 'node:worker_threads';
 import {PgError} from '../../common/errors.ts';
+import {makeDirectories} from '../../common/make-directories.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Engine} from '../engine.ts';
 import {workerUrl} from '../hot/worker-url.ts';
@@ -68,7 +69,7 @@ export async function runBackup(
 /** Marks a directory as that of a backup under way, so that two never write, or clean up, in one. */
 async function claim(target: string): Promise<void> {
   try {
-    await mkdir(target, {recursive: true, mode: 0o700});
+    await makeDirectories(target, 0o700);
     await writeFile(join(target, CLAIM), '', {flag: 'wx'});
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw asPgError(error, target);

@@ -1,5 +1,6 @@
-import {mkdir, open} from 'node:fs/promises';
+import {open} from 'node:fs/promises';
 import {dirname} from 'node:path';
+import {makeDirectories} from '../../common/make-directories.ts';
 import {injectFault} from '../failpoint.ts';
 import {fileError} from './file-errors.ts';
 
@@ -22,7 +23,7 @@ export class DurableDirectories {
   /** Creates the directory and its parents, and says which directories are to be synced before `confirm` may be called. */
   async make(directory: string): Promise<readonly string[]> {
     if (this.#known.has(directory)) return [];
-    const made = await mkdir(directory, {recursive: true}).catch((error: NodeJS.ErrnoException) => {
+    const made = await makeDirectories(directory).catch((error: NodeJS.ErrnoException) => {
       throw fileError('create', directory, error);
     });
     if (made !== undefined) {

@@ -16,7 +16,7 @@ import {
 } from '../segment-plan.ts';
 import {sortInSlices} from '../sliced-sort.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
-import {submit} from './submit.ts';
+import {giveUp, submit} from './submit.ts';
 import type {TableWrites} from './write-set.ts';
 
 const SOURCE_ROWS = 4096;
@@ -120,7 +120,10 @@ export async function dropBulk(
   files: readonly {readonly id: number; readonly path: string}[],
 ): Promise<void> {
   for (const {path} of files) engine.garbage.discard(path);
-  await submit(engine, {doneIntents: files.map(({id}) => id)});
+  await giveUp(
+    engine,
+    files.map(({id}) => id),
+  );
 }
 
 /** The rows of a bulk segment as a part of the commit's event: listed only when a listener asks. */

@@ -2,8 +2,8 @@
 import type Database from 'better-sqlite3';
 import type {Statement} from 'better-sqlite3';
 import {internalError, PgError} from '../../common/errors.ts';
-import {SqlState} from '../../common/sqlstate.ts';
 import type {Seq} from '../../common/ids.ts';
+import {diskError} from '../../common/system-errors.ts';
 import type {CommitEvent} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
 import type {Durability} from '../hot/durability.ts';
@@ -412,13 +412,8 @@ function isApart(waiting: Member | Work): boolean {
 /** SQLite's errors as a client may see them. */
 function asPgError(error: unknown): Error {
   if (error instanceof PgError) return error;
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  if (code === 'SQLITE_FULL')
-    return new PgError(SqlState.diskFull, 'could not commit: No space left on device', {
-      cause: error,
-    });
-  if (code?.startsWith('SQLITE_IOERR') === true)
-    return new PgError(SqlState.ioError, `could not commit: ${String(error)}`, {cause: error});
+  const disk = diskError('could not commit', error);
+  if (disk !== null) return disk;
   return error instanceof Error ? error : internalError(String(error));
 }
 
