@@ -133,6 +133,33 @@ export async function nobodySeesOthers(t: Test, world: World, spy: string, victi
   await owner.end();
 }
 
+/** What the agent writes as a user into a stream table reaches that user's socket at once, and nobody else's. */
+export async function thinkingIsHeard(t: Test, world: World, user: string, other: string) {
+  const agent = await world.connect('agent');
+  const sockets: WsClient[] = [];
+  for (const name of [user, other]) {
+    const socket = await WsClient.open(world.server.httpUrl, {
+      ...{user: name, password: passwordOf(name)},
+    });
+    socket.send({type: 'sub', id: 1, sql: 'SELECT note FROM chat.typing', snapshot: false});
+    await socket.next('live', 1);
+    sockets.push(socket);
+  }
+  const say = (name: string, note: string): Promise<unknown> =>
+    agent.query(
+      `EXECUTE AS USER '${name}' (INSERT INTO chat.typing (conversation_id, note) VALUES (gen_random_uuid(), '${note}'))`,
+    );
+  await say(user, 'thinks');
+  await say(user, 'writes');
+  await say(other, 'for the other');
+  const notes = async (socket: WsClient): Promise<string> =>
+    JSON.stringify((await socket.next('tx'))['changes']);
+  t.match(await notes(sockets[0]!), '["thinks"]');
+  t.match(await notes(sockets[0]!), '["writes"]');
+  t.match(await notes(sockets[1]!), '["for the other"]');
+  await Promise.all([agent.end(), ...sockets.map(socket => socket.close())]);
+}
+
 /** Live queries of a user, on every surface and in both scopes, hear of his own commits only. */
 export async function nobodyHearsOthers(t: Test, world: World, spy: string, victim: string) {
   const [owner, own, ears] = [

@@ -7,7 +7,8 @@ import {gunzipSync} from 'node:zlib';
 import t, {type Test} from 'tap';
 import {temporaryFolder} from '../support/temporary-folder.ts';
 import {answers, CONTENTS} from './chat-answers.ts';
-import {nobodyHearsOthers, nobodySeesOthers} from './chat-isolation.ts';
+import {nobodyHearsOthers, nobodySeesOthers, thinkingIsHeard} from './chat-isolation.ts';
+import {storm} from './chat-storm.ts';
 import {contentsHash, type Message, parseMessages, World} from './chat-world.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -134,6 +135,9 @@ t.test(`chat, SEED=${seed}`, {skip, timeout: 180_000 + kills * 30_000}, async t 
   await t.test('everybody sees his own rows', t => everybodySeesHisOwn(t, world, rows));
   await t.test('nobody sees others', t => nobodySeesOthers(t, world, SPY, VICTIM));
   await t.test('nobody hears others', t => nobodyHearsOthers(t, world, SPY, VICTIM));
+  await t.test('thinking is heard', t => thinkingIsHeard(t, world, VICTIM, SPY));
   await t.test('the same wherever rows lie', t => sameWhereverRowsLie(t, world));
   await t.test('cold rows change', t => coldRowsChange(t, world));
+  const talkers = [VICTIM, 'user_00003', SPY];
+  await t.test('a storm', t => storm(t, world, {seed, kills, talkers}));
 });
