@@ -47,6 +47,7 @@ export const SqlState = {
   invalidTimeZoneDisplacementValue: '22009',
   invalidJsonText: '22030',
   duplicateJsonObjectKeyValue: '22030',
+  invalidArgumentForSqlJsonDatetimeFunction: '22031',
   invalidSqlJsonSubscript: '22033',
   moreThanOneSqlJsonItem: '22034',
   noSqlJsonItem: '22035',

@@ -1,7 +1,6 @@
 // SQL/JSON path evaluation (9.16.2, jsonpath_exec.c).
 import {featureNotSupported, PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {makeJsonbObject} from '../types/json-parse.ts';
 import type {JsonbNode} from '../types/jsonb-value.ts';
 import {JsonbObject} from '../types/jsonb-value.ts';
 import {numericFromInt} from '../types/numeric-convert.ts';
@@ -9,7 +8,6 @@ import {
   numericAbs,
   numericAdd,
   numericCeil,
-  numericCompare,
   numericDiv,
   numericFloor,
   numericMod,
@@ -18,35 +16,52 @@ import {
   numericSub,
   numericTrunc,
 } from '../types/numeric-math.ts';
-import {parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
-import {compareText} from '../types/text-compare.ts';
+import type {Zone} from '../types/datetime-zone.ts';
 import {jsonbGet, jsonbTypeOf} from './jsonb-edit.ts';
 import type {JsonPath, PathNode, PathStep} from '../types/jsonpath-parse.ts';
 import {isPredicate} from '../types/jsonpath-parse.ts';
+import {datetimeTypeNames, PathDateTime} from './jsonpath-datetime.ts';
+import {
+  compareItems,
+  keyValues,
+  PathError,
+  type PathItem,
+  toDatetime,
+  toDouble,
+} from './jsonpath-methods.ts';
 import type {RegexCache} from './regex.ts';
-
-/** An error that `silent` and predicates swallow. */
-class PathError extends PgError {}
 
 type Truth = boolean | null;
 
 interface Frame {
-  readonly current: JsonbNode;
+  readonly current: PathItem;
   /** Size of the array that is being subscripted, for `last`. */
   readonly last: number;
 }
 
-const isArray = (node: JsonbNode): node is readonly JsonbNode[] => Array.isArray(node);
+const isArray = (node: PathItem): node is readonly JsonbNode[] => Array.isArray(node);
+
+/** An array's elements; another item alone. */
+const opened = (item: PathItem): readonly PathItem[] => (isArray(item) ? item : [item]);
 
 /** Evaluates one path over a document. */
 export class PathRun {
   readonly #path: JsonPath;
   readonly #root: JsonbNode;
   readonly #variables: JsonbNode;
+  readonly #zone: Zone | null;
   readonly #regex: RegexCache;
 
-  constructor(path: JsonPath, root: JsonbNode, variables: JsonbNode, regex: RegexCache) {
+  /** `zone` is the session's, null where a function must not depend on it. */
+  constructor(
+    path: JsonPath,
+    root: JsonbNode,
+    variables: JsonbNode,
+    regex: RegexCache,
+    zone: Zone | null,
+  ) {
+    this.#zone = zone;
     this.#path = path;
     this.#root = root;
     this.#variables = variables;
@@ -55,10 +70,12 @@ export class PathRun {
 
   /** All items that the path selects; a predicate selects its truth value. */
   query(): readonly JsonbNode[] {
-    return this.#eval(this.#path.root, {current: this.#root, last: 0});
+    return this.#eval(this.#path.root, {current: this.#root, last: 0}).map(item =>
+      item instanceof PathDateTime ? item.text : item,
+    );
   }
 
-  #eval(node: PathNode, frame: Frame): readonly JsonbNode[] {
+  #eval(node: PathNode, frame: Frame): readonly PathItem[] {
     if (isPredicate(node)) return [this.#test(node, frame)];
     switch (node.kind) {
       case 'root':
@@ -97,12 +114,12 @@ export class PathRun {
   }
 
   /** Items with arrays opened one level in lax mode. */
-  #unwrapped(node: PathNode, frame: Frame): readonly JsonbNode[] {
+  #unwrapped(node: PathNode, frame: Frame): readonly PathItem[] {
     const items = this.#eval(node, frame);
-    return this.#path.isStrict ? items : items.flatMap(item => (isArray(item) ? item : [item]));
+    return this.#path.isStrict ? items : items.flatMap(opened);
   }
 
-  #arithmetic(node: Extract<PathNode, {kind: 'binary'}>, frame: Frame): JsonbNode {
+  #arithmetic(node: Extract<PathNode, {kind: 'binary'}>, frame: Frame): PathItem {
     const operand = (part: PathNode, side: string): Numeric => {
       const items = this.#unwrapped(part, frame);
       const item = items[0];
@@ -134,18 +151,18 @@ export class PathRun {
     }
   }
 
-  #access(items: readonly JsonbNode[], step: PathStep, frame: Frame): readonly JsonbNode[] {
+  #access(items: readonly PathItem[], step: PathStep, frame: Frame): readonly PathItem[] {
     const opens =
       !this.#path.isStrict &&
       (step.kind === 'key' ||
         step.kind === 'anyKey' ||
         step.kind === 'filter' ||
         (step.kind === 'method' && step.name !== 'type' && step.name !== 'size'));
-    const inputs = opens ? items.flatMap(item => (isArray(item) ? item : [item])) : items;
+    const inputs = opens ? items.flatMap(opened) : items;
     return inputs.flatMap(item => this.#step(item, step, frame));
   }
 
-  #step(item: JsonbNode, step: PathStep, frame: Frame): readonly JsonbNode[] {
+  #step(item: PathItem, step: PathStep, frame: Frame): readonly PathItem[] {
     switch (step.kind) {
       case 'key':
         return this.#key(item, step.name);
@@ -170,17 +187,17 @@ export class PathRun {
       case 'filter':
         return this.#test(step.condition, {current: item, last: frame.last}) === true ? [item] : [];
       case 'method':
-        return this.#method(item, step.name);
+        return this.#method(item, step.name, step.template ?? null);
     }
   }
 
   /** Nothing in lax mode, an error in strict mode. */
-  #lax(code: string, message: string): readonly JsonbNode[] {
+  #lax(code: string, message: string): readonly PathItem[] {
     if (this.#path.isStrict) throw new PathError(code, message);
     return [];
   }
 
-  #key(item: JsonbNode, name: string): readonly JsonbNode[] {
+  #key(item: PathItem, name: string): readonly PathItem[] {
     if (!(item instanceof JsonbObject))
       return this.#lax(
         SqlState.sqlJsonMemberNotFound,
@@ -193,10 +210,10 @@ export class PathRun {
   }
 
   #subscripts(
-    item: JsonbNode,
+    item: PathItem,
     step: Extract<PathStep, {kind: 'subscripts'}>,
     frame: Frame,
-  ): readonly JsonbNode[] {
+  ): readonly PathItem[] {
     if (!isArray(item) && this.#path.isStrict)
       return this.#lax(
         SqlState.sqlJsonArrayNotFound,
@@ -204,7 +221,7 @@ export class PathRun {
       );
     const array = isArray(item) ? item : [item];
     const inner = {current: frame.current, last: array.length};
-    return step.list.flatMap(({from, to}) => {
+    return step.list.flatMap(({from, to}): readonly PathItem[] => {
       const first = this.#index(from, inner);
       const last = to === null ? first : this.#index(to, inner);
       if (this.#path.isStrict && (first < 0 || first > last || last >= array.length)) {
@@ -235,7 +252,7 @@ export class PathRun {
     return value;
   }
 
-  #levels(item: JsonbNode, level: number, from: number, to: number): readonly JsonbNode[] {
+  #levels(item: PathItem, level: number, from: number, to: number): readonly PathItem[] {
     const children = item instanceof JsonbObject ? item.values : isArray(item) ? item : [];
     const isLeaf = !(item instanceof JsonbObject) && !isArray(item);
     const own =
@@ -251,10 +268,10 @@ export class PathRun {
       : [...own, ...children.flatMap(child => this.#levels(child, level + 1, from, to))];
   }
 
-  #method(item: JsonbNode, name: string): readonly JsonbNode[] {
+  #method(item: PathItem, name: string, template: string | null): readonly PathItem[] {
     switch (name) {
       case 'type':
-        return [jsonbTypeOf(item)];
+        return [item instanceof PathDateTime ? datetimeTypeNames[item.kind] : jsonbTypeOf(item)];
       case 'size':
         if (isArray(item)) return [numericFromInt(item.length)];
         if (this.#path.isStrict)
@@ -267,6 +284,8 @@ export class PathRun {
         return [toDouble(item)];
       case 'keyvalue':
         return keyValues(item);
+      case 'datetime':
+        return [toDatetime(item, template)];
       case 'ceiling':
       case 'floor':
       case 'abs':
@@ -311,7 +330,9 @@ export class PathRun {
       case 'exists':
         return this.#unknownOnError(() => this.#eval(node.arg, frame).length > 0);
       case 'compare':
-        return this.#pairs(node.left, node.right, frame, (a, b) => compareItems(node.op, a, b));
+        return this.#pairs(node.left, node.right, frame, (a, b) =>
+          compareItems(node.op, a, b, this.#zone),
+        );
       case 'startsWith':
         return this.#pairs(node.arg, node.prefix, frame, (a, b) =>
           typeof a === 'string' && typeof b === 'string' ? a.startsWith(b) : null,
@@ -338,7 +359,7 @@ export class PathRun {
     left: PathNode,
     right: PathNode,
     frame: Frame,
-    test: (a: JsonbNode, b: JsonbNode) => Truth,
+    test: (a: PathItem, b: PathItem) => Truth,
   ): Truth {
     return this.#unknownOnError(() => {
       const lefts = this.#unwrapped(left, frame);
@@ -369,61 +390,6 @@ function regexFlags(flags: string): string {
   const lines = flags.includes('m');
   const newline = dotAll ? (lines ? 'w' : 's') : lines ? 'n' : 'p';
   return newline + (flags.includes('i') ? 'i' : '') + (flags.includes('q') ? 'q' : '');
-}
-
-function toDouble(item: JsonbNode): JsonbNode {
-  if (item instanceof Numeric) return item;
-  if (typeof item !== 'string')
-    throw new PathError(
-      SqlState.nonNumericSqlJsonItem,
-      'jsonpath item method .double() can only be applied to a string or numeric value',
-    );
-  if (!/^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/.test(item)) {
-    throw new PathError(
-      SqlState.nonNumericSqlJsonItem,
-      'string argument of jsonpath item method .double() is not a valid representation of a double precision number',
-    );
-  }
-  return parseNumeric(String(Number(item)));
-}
-
-function keyValues(item: JsonbNode): readonly JsonbNode[] {
-  if (!(item instanceof JsonbObject))
-    throw new PathError(
-      SqlState.sqlJsonObjectNotFound,
-      'jsonpath item method .keyvalue() can only be applied to an object',
-    );
-  return item.keys.map((key, index) =>
-    makeJsonbObject(['id', 'key', 'value'], [numericFromInt(0), key, item.values[index]!]),
-  );
-}
-
-function compareItems(
-  op: '==' | '!=' | '<' | '<=' | '>' | '>=',
-  a: JsonbNode,
-  b: JsonbNode,
-): Truth {
-  if (jsonbTypeOf(a) !== jsonbTypeOf(b)) return a === null || b === null ? op === '!=' : null;
-  let order: number;
-  if (a === null) order = 0;
-  else if (typeof a === 'boolean') order = a === b ? 0 : a ? 1 : -1;
-  else if (typeof a === 'string') order = compareText(a, b as string);
-  else if (a instanceof Numeric) order = numericCompare(a, b as Numeric);
-  else return null;
-  switch (op) {
-    case '==':
-      return order === 0;
-    case '!=':
-      return order !== 0;
-    case '<':
-      return order < 0;
-    case '<=':
-      return order <= 0;
-    case '>':
-      return order > 0;
-    case '>=':
-      return order >= 0;
-  }
 }
 
 /** Runs `body`; with `silent` an error of the path is null. */
