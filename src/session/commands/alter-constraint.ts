@@ -22,7 +22,7 @@ import {boundText} from './definition-binding.ts';
 import {objectNode} from './dependencies.ts';
 import {dropObjects} from './drop-objects.ts';
 import {defineForeignKey} from './foreign-key.ts';
-import {checkNotNull, checkRows} from './table-rows.ts';
+import {checkDistinct, checkNotNull, checkRows} from './table-rows.ts';
 
 /** ADD table_constraint. */
 export async function addConstraint({session, text, table, cmd}: TableAlteration): Promise<void> {
@@ -98,7 +98,14 @@ async function addKey(place: ConstraintPlace, node: Constraint): Promise<void> {
     table,
     puts({...table, columns: withKeyColumns(table.columns, [key])}, key.index, key.constraint),
   );
-  if (isPrimary) await checkNotNull(session, altered, key.constraint.columns);
+  if (!isPrimary) return;
+  try {
+    await checkNotNull(session, altered, key.constraint.columns);
+  } catch (error) {
+    // Storage looks at cold rows when the transaction commits; PostgreSQL tells duplicates before NULLs.
+    await checkDistinct(session, altered, key.index.oid);
+    throw error;
+  }
 }
 
 function checkOnePrimary(

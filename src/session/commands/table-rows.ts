@@ -14,6 +14,7 @@ import {
   type ScanColumn,
   type TableStorage,
 } from '../../storage/contract.ts';
+import {KeyCodec, type MapKey} from '../../storage/hot/key-codec.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
 
@@ -158,4 +159,27 @@ export async function rewriteRows(
     }
   }
   session.endStatement();
+}
+
+/** 23505 when two rows of one owner have the same key of an index. */
+export async function checkDistinct(
+  session: SessionContext,
+  table: TableDescriptor,
+  index: Oid,
+): Promise<void> {
+  const storage = storageOf(session, table.oid);
+  const found = storage.indexes.find(each => each.oid === index)!;
+  const codec = new KeyCodec(found);
+  const seen = new Map<OwnerId, Set<MapKey>>();
+  await eachRow(session, storage, ({row, rid, owner}) => {
+    const key = codec.ofRow(row);
+    if (key === null) return;
+    let keys = seen.get(owner);
+    if (keys === undefined) seen.set(owner, (keys = new Set()));
+    if (keys.has(key)) {
+      const conflict = {kind: 'conflict', index: found, key: codec.values(row)!, rid} as const;
+      throw duplicatedKey({context: session.evalContext}, storage, conflict);
+    }
+    keys.add(key);
+  });
 }
