@@ -69,7 +69,9 @@ export class PlanExecution implements Execution {
   #planAgain(): void {
     const {catalog} = this.#session.transaction;
     const {plan, catalog: before} = this.#entry;
-    if (plan.tables.every(({oid}) => catalog.tableByOid(oid) === before.tableByOid(oid))) return;
+    if (this.#entry.isCurrent(catalog, () => this.#session.searchPath())) return;
+    const isSame = plan.tables.every(({oid}) => catalog.tableByOid(oid) === before.tableByOid(oid));
+    if (isSame && (this.#replan === null || this.#instance !== null)) return;
     if (this.#replan === null || this.#instance !== null) throw resultChanged();
     const {entry, slots} = this.#replan();
     this.#entry = entry;

@@ -6,13 +6,14 @@ import {SqlState} from '../common/sqlstate.ts';
 import {buildOperator} from '../exec/build.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
-import type {BindContext, ParsedStatement} from '../sql/contract.ts';
+import type {BindContext, LiteralToken, ParsedStatement} from '../sql/contract.ts';
+import {CatalogLookups} from '../sql/plan/catalog-lookups.ts';
 import type {PlanEnvironment} from '../sql/plan/plan-cache.ts';
-import {describeQuery, planStatement} from '../sql/plan/plan-statement.ts';
+import {describeQuery, type PlannedStatement, planStatement} from '../sql/plan/plan-statement.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {makeCommand} from './commands/registry.ts';
 import type {Execution} from './execution.ts';
-import {StoredPlan} from './plan-store.ts';
+import {type PlanLookups, StoredPlan} from './plan-store.ts';
 import {resultChanged, sameShape, shapeOf} from './result-shape.ts';
 import type {
   PlanEntry,
@@ -61,6 +62,10 @@ export class Planner implements StatementPlanner {
   get roleKey(): string {
     this.#environmentKey();
     return this.#roleKey;
+  }
+
+  #isCurrent(entry: PlanEntry): boolean {
+    return entry.isCurrent(this.#session.transaction.catalog, () => this.#session.searchPath());
   }
 
   #isForRole(entry: PlanEntry): boolean {
@@ -116,12 +121,13 @@ export class Planner implements StatementPlanner {
     return this.#keyBase;
   }
 
-  #environment(kind: string, parameterTypes: readonly Oid[]): PlanEnvironment {
+  #environment(kind: string, parameterTypes: readonly Oid[]): PlanEnvironment<PlanEntry> {
     const {transaction, evalContext} = this.#session;
     return {
       key: `${this.#environmentKey()}|${kind}|${parameterTypes.join(',')}`,
       roleKey: this.#roleKey,
       catalog: transaction.catalog,
+      isCurrent: entry => this.#isCurrent(entry),
       format: evalContext.format,
       estimateRows: table => this.#estimateRows(table),
     };
@@ -135,27 +141,38 @@ export class Planner implements StatementPlanner {
   }
 
   /**
-   * The plan of a statement, from the cache when a text of the same tokens was planned against the same catalog. A
-   * statement that is its whole text shares
+   * The plan of a statement, from the cache when a text of the same tokens was planned and found in the catalog what it
+   * would find now. A statement that is its whole text shares
    * its plan with texts that differ in literals; `isSimple` refuses parameters (42P02).
    */
   plan(statement: ParsedStatement, parameterTypes: readonly Oid[], isSimple = false): PlannedQuery {
     const {engine, transaction} = this.#session;
     const {catalog} = transaction;
+    let lookups: PlanLookups | null = null;
+    const plan = (literals: readonly LiteralToken[] | null): PlannedStatement => {
+      const seen = new CatalogLookups(catalog);
+      const context = this.#recordedContext(parameterTypes, seen);
+      lookups = {catalog: seen, searchPath: context.searchPath};
+      const planned = planStatement(statement, context, {literals, noParameters: isSimple});
+      seen.close();
+      return planned;
+    };
+    const store = (planned: PlannedStatement): StoredPlan =>
+      new StoredPlan(planned.plan, catalog, this.roleKey, this.#isSecurityOff, lookups);
+    if (transaction.hasDdl || !isWholeText(statement))
+      return {entry: store(plan(null)), slots: NO_SLOTS};
+    const environment = this.#environment(isSimple ? 'simple' : '', parameterTypes);
+    return engine.plans.get(statement.text, environment, plan, store);
+  }
+
+  /** What binding sees, with a note of all that it looks up. */
+  #recordedContext(parameterTypes: readonly Oid[], lookups: CatalogLookups): BindContext {
     const context = this.context(parameterTypes);
-    if (transaction.hasDdl || !isWholeText(statement)) {
-      const {plan} = planStatement(statement, context, {noParameters: isSimple});
-      return {
-        entry: new StoredPlan(plan, catalog, this.roleKey, this.#isSecurityOff),
-        slots: NO_SLOTS,
-      };
-    }
-    return engine.plans.get(
-      statement.text,
-      this.#environment(isSimple ? 'simple' : '', parameterTypes),
-      literals => planStatement(statement, context, {literals, noParameters: isSimple}),
-      planned => new StoredPlan(planned.plan, catalog, this.roleKey, this.#isSecurityOff),
-    );
+    const evaluate = (expr: BoundExpr): Datum => {
+      lookups.noteEvaluated(expr);
+      return context.evaluate(expr);
+    };
+    return {...context, catalog: lookups.catalog, evaluate};
   }
 
   /** An execution of a whole simple-query string whose plan is in the cache; null when it must be parsed. */
@@ -252,9 +269,8 @@ export class Planner implements StatementPlanner {
   executionOf(prepared: PreparedStatement, params: readonly Datum[]): Execution {
     const session = this.#session;
     const statement = prepared.statement!;
-    const {catalog} = session.transaction;
     const {entry: known} = prepared;
-    if (known === null || known.catalog !== catalog || !this.#isForRole(known)) {
+    if (known === null || !this.#isCurrent(known) || !this.#isForRole(known)) {
       const types = prepared.parameterTypes.map(type => type.oid);
       const command = makeCommand(session, statement, params, types);
       if (command !== null) return command;

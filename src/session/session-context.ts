@@ -279,8 +279,10 @@ export interface PlanRun extends RunContext {
 export interface PlanEntry {
   readonly plan: QueryPlan;
   readonly shape: ResultShape | null;
-  /** Catalog that the plan was bound against. */
+  /** Catalog that the plan was bound against, or a newer one in which that found the same. */
   readonly catalog: CatalogSnapshot;
+  /** Whether the plan is right over a catalog, under the search path it has there. */
+  isCurrent(catalog: CatalogSnapshot, searchPath: () => readonly Oid[]): boolean;
   /** The role and row_security that it is for, under row-level security; null = any. */
   readonly roleKey: string | null;
   /** Made while row_security was off. */

@@ -7,13 +7,15 @@ import {scanKey} from '../parse/token-scan.ts';
 import type {PlannedStatement} from './plan-statement.ts';
 
 /** Under what a text means what it means. */
-export interface PlanEnvironment {
+export interface PlanEnvironment<E = unknown> {
   /** Database, search_path, parameter types, planner settings, as one string. */
   readonly key: string;
   /** What plans under row-level security depend on beside: role and row_security. */
   readonly roleKey: string;
-  /** The catalog snapshot; plans made over another one are not found. */
+  /** The catalog snapshot. */
   readonly catalog: object;
+  /** Whether a plan made over another snapshot would be the same over this one; absent: it would not. */
+  isCurrent?(entry: E): boolean;
   readonly format: FormatSettings;
   estimateRows(table: Oid): number;
 }
@@ -26,7 +28,7 @@ export interface CachedPlan<E> {
 
 /** A plan of one text shape: usable for texts whose pinned literals have these values. */
 interface Variant<E> {
-  readonly catalog: object;
+  catalog: object;
   readonly pinned: readonly {readonly literal: number; readonly value: string}[];
   readonly slots: readonly LiteralSlot[];
   readonly entry: E;
@@ -46,6 +48,8 @@ export class PlanCache<E> {
   /** Keys of texts that are planned per role. */
   readonly #perRole = new Set<string>();
   #bytes = 0;
+  /** How many texts were planned. */
+  planned = 0;
 
   constructor(maxBytes = 32 * 1024 * 1024) {
     this.#maxBytes = maxBytes;
@@ -56,7 +60,7 @@ export class PlanCache<E> {
   }
 
   /** The plan kept for a text of one statement, or null. Raises the errors of reading its literals (22P02), at their positions. */
-  find(text: string, environment: PlanEnvironment): CachedPlan<E> | null {
+  find(text: string, environment: PlanEnvironment<E>): CachedPlan<E> | null {
     const scanned = scanKey(text);
     return this.#find(text, scanned, this.#keyOf(text, scanned, environment), environment);
   }
@@ -64,7 +68,7 @@ export class PlanCache<E> {
   /** As find, else plans: `plan` is given the text's literals (null = no slots), `make` turns the plan into what is kept. */
   get(
     text: string,
-    environment: PlanEnvironment,
+    environment: PlanEnvironment<E>,
     plan: (literals: readonly LiteralToken[] | null) => PlannedStatement,
     make: (planned: PlannedStatement) => E,
   ): CachedPlan<E> {
@@ -72,6 +76,7 @@ export class PlanCache<E> {
     const key = this.#keyOf(text, scanned, environment);
     const known = this.#find(text, scanned, key, environment);
     if (known !== null) return known;
+    this.planned++;
     const planned = plan(scanned?.literals ?? null);
     const literals = scanned?.literals ?? [];
     const slots = planned.slots.map(
@@ -125,7 +130,7 @@ export class PlanCache<E> {
     text: string,
     scanned: TokenKey | null,
     key: string,
-    environment: PlanEnvironment,
+    environment: PlanEnvironment<E>,
   ): CachedPlan<E> | null {
     const variants = this.#variants.get(key);
     if (variants === undefined) return null;
@@ -133,7 +138,7 @@ export class PlanCache<E> {
     for (let index = 0; index < variants.length; index++) {
       const variant = variants[index]!;
       if (
-        variant.catalog !== environment.catalog ||
+        !isCurrent(variant, environment) ||
         (++variant.hits % checkEvery === 0 && hasGrown(variant, environment))
       ) {
         variants.splice(index--, 1);
@@ -177,6 +182,14 @@ function mapKey(text: string, scanned: TokenKey | null, environment: PlanEnviron
 function isPinnedSame(variant: Variant<unknown>, literals: readonly LiteralToken[]): boolean {
   for (const {literal, value} of variant.pinned)
     if (literals[literal]!.value !== value) return false;
+  return true;
+}
+
+/** Found still right over a newer catalog, a plan counts as made over that one. */
+function isCurrent<E>(variant: Variant<E>, environment: PlanEnvironment<E>): boolean {
+  if (variant.catalog === environment.catalog) return true;
+  if (environment.isCurrent?.(variant.entry) !== true) return false;
+  variant.catalog = environment.catalog;
   return true;
 }
 

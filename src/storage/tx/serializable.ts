@@ -27,7 +27,7 @@ export class SerializableTransaction {
 /**
  * Serializable snapshot isolation (Cahill and others; Ports and Grittner for PostgreSQL): a snapshot history that has no serial order
  * holds T1 -> T2 -> T3, each reading what the next one changed beside it, of which T3 committed first. Such a pair of edges
- * at T2 is looked for when T1 or T2 commits, and ends the one that commits. What a transaction read is exact by key or by predicate, so that few fail in vain.
+ * at T2 is looked for when T1 or T2 commits, and ends the one that commits. Reads are exact by key or predicate: few fail in vain.
  */
 export class SerializableTransactions {
   readonly #active = new Set<SerializableTransaction>();
