@@ -30,7 +30,7 @@ export interface ChangeSource {
 /** Commits that wait for one reader. */
 export class ChangeStream<T> implements AsyncIterableIterator<Commit<T>> {
   /** Changes that wait. */
-  backlog = 0;
+  #backlog = 0;
   readonly #source: ChangeSource;
   #waiting: Commit<T>[] = [];
   #end: {readonly error: Error | null} | null = null;
@@ -40,10 +40,15 @@ export class ChangeStream<T> implements AsyncIterableIterator<Commit<T>> {
     this.#source = source;
   }
 
+  /** More waits than so many changes; a single commit may have any number. */
+  isBehind(maxBacklog: number): boolean {
+    return this.#waiting.length > 1 && this.#backlog > maxBacklog;
+  }
+
   push(commit: Commit<T>): void {
     if (this.#end !== null) return;
     this.#waiting.push(commit);
-    this.backlog += commit.changes.length + 1;
+    this.#backlog += commit.changes.length + 1;
     this.#wake?.();
   }
 
@@ -57,7 +62,7 @@ export class ChangeStream<T> implements AsyncIterableIterator<Commit<T>> {
     for (;;) {
       const commit = this.#waiting.shift();
       if (commit !== undefined) {
-        this.backlog -= commit.changes.length + 1;
+        this.#backlog -= commit.changes.length + 1;
         if (this.#waiting.length === 0) this.#source.drained();
         return {done: false, value: commit};
       }
@@ -74,7 +79,7 @@ export class ChangeStream<T> implements AsyncIterableIterator<Commit<T>> {
 
   return(): Promise<IteratorResult<Commit<T>, undefined>> {
     this.#waiting = [];
-    this.backlog = 0;
+    this.#backlog = 0;
     this.end(null);
     this.#source.removed(this as ChangeStream<never>);
     this.#source.drained();

@@ -1,6 +1,6 @@
 import type {Commit} from './change-stream.ts';
 import {Connection, type ConnectionOptions, type ConnectionState} from './connection.ts';
-import {WadiError} from './errors.ts';
+import {WadiError, zeroByte} from './errors.ts';
 import {
   guarded,
   type LiveHost,
@@ -32,7 +32,7 @@ export interface ClientOptions extends ConnectionOptions {
 }
 
 /** SQL and live queries of one server over one WebSocket, which is made again whenever it is lost. */
-export interface Client extends Disposable {
+export interface Client {
   readonly state: ConnectionState;
   /** Why it is offline or closed. */
   readonly error: WadiError | null;
@@ -112,7 +112,7 @@ class WadiClient implements Client {
     ...values: unknown[]
   ): Promise<Result<T>> {
     const isTagged = typeof text !== 'string';
-    const sql = isTagged ? text.reduce((all, part, i) => `${all}$${i}${part}`) : text;
+    const sql = isTagged ? withParameters(text) : text;
     const params = (isTagged ? values : (values[0] ?? [])) as readonly Param[];
     const [result] = await this.#run(sql, encodeParams(params));
     return (result ?? emptyResult()) as Result<T>;
@@ -124,6 +124,7 @@ class WadiClient implements Client {
 
   #run(sql: string, params: readonly unknown[] | null): Promise<Result[]> {
     if (this.state === 'closed') return Promise.reject(this.error!);
+    if (sql.includes('\0')) return Promise.reject(zeroByte());
     const statement = new Statement(++this.#lastId, sql, params, this.#parsers);
     this.#requests.add(statement);
     return statement.results;
@@ -141,8 +142,8 @@ class WadiClient implements Client {
     if (onRows !== null) {
       let shown: readonly T[] | null = null;
       live.subscribe(() => {
-        const {rows, state} = live;
-        if (rows === shown || state === 'loading') return;
+        const {rows, seq} = live;
+        if (rows === shown || seq === '') return;
         shown = rows;
         onRows(rows, live);
       });
@@ -279,10 +280,11 @@ class WadiClient implements Client {
   close(): void {
     this.#connection.close();
   }
+}
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
+function withParameters(parts: readonly string[]): string {
+  // A digit behind a parameter is no part of its number.
+  return parts.reduce((all, part, i) => `${all}$${i}${/^\d/.test(part) ? ' ' : ''}${part}`);
 }
 
 /** Whatever ended the connection, a statement that was under way may have been carried out. */

@@ -52,6 +52,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #events: ConnectionEvents;
   readonly #window: number;
+  /** What is under way or open; null while it waits for the next attempt. */
+  #attempt: object | null = null;
   #socket: WebSocket | null = null;
   #isWelcome = false;
   #attempts = 0;
@@ -76,7 +78,7 @@ export class Connection {
 
   /** Begins, or tries again at once when it waits for the next attempt. */
   open(): void {
-    if (this.state === 'closed' || this.#socket !== null) return;
+    if (this.state === 'closed' || this.#attempt !== null) return;
     clearTimeout(this.#retryTimer);
     void this.#connect();
   }
@@ -104,34 +106,38 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
-    let socket: WebSocket;
-    try {
-      socket = new WebSocket(this.#endpoint, 'wadi.v1');
-    } catch (error) {
-      // A page over https may not connect without TLS.
-      this.close(asWadiError(error));
-      return;
-    }
-    // Taken at once, so that there is one attempt at a time.
-    this.#socket = socket;
+    const attempt = {};
+    this.#attempt = attempt;
     this.#received = 0;
     this.#acknowledged = 0;
     this.#refusal = null;
     if (this.#attempts > 0) this.#setState('connecting');
-    this.#expectAnswer(answerLimitMs);
-    socket.addEventListener('message', event => this.#onData(socket, String(event.data)));
-    socket.addEventListener('close', event => this.#onClose(socket, event.code, event.reason));
-    socket.addEventListener('error', () => undefined);
     try {
-      const opened = new Promise(resolve => socket.addEventListener('open', resolve));
-      const [credentials] = await Promise.all([this.#credentials(), opened]);
-      if (this.#socket !== socket) return;
-      const {database} = this.#options;
-      const hello = {type: 'hello', ...credentials, window: this.#window};
-      socket.send(JSON.stringify(database === undefined ? hello : {...hello, database}));
+      // First who we are: the server does not wait long for it.
+      const credentials = await this.#credentials();
+      if (this.#attempt === attempt) this.#openSocket(credentials);
     } catch (error) {
-      if (this.#socket === socket) this.#retry(asWadiError(error));
+      if (this.#attempt === attempt) this.#failed(asWadiError(error), 0);
     }
+  }
+
+  /** Throws when a page over https may not connect without TLS. */
+  #openSocket(credentials: object): void {
+    const socket = new WebSocket(this.#endpoint, 'wadi.v1');
+    this.#socket = socket;
+    this.#expectAnswer(answerLimitMs);
+    const {database} = this.#options;
+    const hello = {type: 'hello', ...credentials, window: this.#window};
+    socket.addEventListener('open', () =>
+      socket.send(JSON.stringify(database === undefined ? hello : {...hello, database})),
+    );
+    socket.addEventListener('message', event => this.#onData(socket, String(event.data)));
+    socket.addEventListener('close', ({code, reason}) => {
+      if (this.#socket !== socket) return;
+      const why = reason === '' ? `connection closed (${code})` : reason;
+      this.#failed(this.#refusal ?? lost(why), code);
+    });
+    socket.addEventListener('error', () => undefined);
   }
 
   async #credentials(): Promise<object> {
@@ -160,7 +166,8 @@ export class Connection {
         return;
       case 'error':
         if (message.id !== undefined) break;
-        if (!this.#isWelcome) this.#refusal = new WadiError(message.error);
+        if (!this.#isWelcome || message.error.code === SqlState.protocolViolation)
+          this.#refusal = new WadiError(message.error);
         return;
       default:
     }
@@ -236,9 +243,7 @@ export class Connection {
 
   // --- the end of a socket
 
-  #onClose(socket: WebSocket, code: number, reason: string): void {
-    if (this.#socket !== socket) return;
-    const error = this.#refusal ?? lost(reason === '' ? `connection closed (${code})` : reason);
+  #failed(error: WadiError, code: number): void {
     if (this.#isRefused(error, code)) this.close(error);
     else this.#retry(error);
   }
@@ -246,7 +251,9 @@ export class Connection {
   /** Whether another attempt with what we have is of no use. A new token is worth one attempt. */
   #isRefused(error: WadiError, code: number): boolean {
     if (code === 4003) return this.#options.getToken === undefined;
-    if (!/^(28|3D|08P)/.test(error.code)) return false;
+    // A message that breaks the protocol would do so again.
+    if (error.code === SqlState.protocolViolation) return true;
+    if (!/^(28|3D)/.test(error.code)) return false;
     return this.#options.getToken === undefined || ++this.#refusals > 1;
   }
 
@@ -263,6 +270,7 @@ export class Connection {
   #drop(error: WadiError, state: 'offline' | 'closed'): void {
     const socket = this.#socket;
     this.#socket = null;
+    this.#attempt = null;
     this.#isWelcome = false;
     this.error = error;
     clearTimeout(this.#pingTimer);

@@ -43,6 +43,11 @@ export const SqlState = {
   objectNotInPrerequisiteState: '55000',
 } as const;
 
+/** A text with a zero byte, which the server takes for a broken message. */
+export function zeroByte(): WadiError {
+  return new WadiError({code: '22021', message: 'invalid byte sequence for encoding "UTF8": 0x00'});
+}
+
 /** Whatever was thrown, as a WadiError. */
 export function asWadiError(thrown: unknown): WadiError {
   if (thrown instanceof WadiError) return thrown;

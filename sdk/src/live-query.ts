@@ -1,5 +1,5 @@
 import {type Commit, type Change, ChangeStream} from './change-stream.ts';
-import {SqlState, WadiError} from './errors.ts';
+import {SqlState, WadiError, zeroByte} from './errors.ts';
 import type {ChangeMessage, Column, Key, LiveMessage, RawRow} from './protocol.ts';
 import {RowSet, type SavedRows} from './row-set.ts';
 import type {Parsers, Row} from './values.ts';
@@ -32,7 +32,7 @@ export interface LiveOptions<T = Row> {
 }
 
 /** A SELECT whose rows follow every commit. */
-export interface LiveQuery<T = Row> extends Disposable {
+export interface LiveQuery<T = Row> {
   /** The rows in order; a new array whenever one has changed. */
   readonly rows: readonly T[];
   readonly state: LiveState;
@@ -115,6 +115,8 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
     this.#args = args;
     this.#options = options;
     this.#rows = new RowSet(host.parsers, options.compare ?? null);
+    const text = typeof source === 'string' ? source : 'query' in source ? source.query : '';
+    if (text.includes('\0')) throw zeroByte();
     const {saved} = options;
     if (saved != null) {
       this.#rows.describe(saved.columns, saved.order);
@@ -272,7 +274,7 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
 
   #isBehind(): boolean {
     const {maxBacklog = 4096} = this.#options;
-    return [...this.#streams].some(stream => stream.backlog > maxBacklog);
+    return [...this.#streams].some(stream => stream.isBehind(maxBacklog));
   }
 
   #ended(error: WadiError): void {
@@ -340,10 +342,6 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
 
   unsubscribe(): void {
     this.#end(null);
-  }
-
-  [Symbol.dispose](): void {
-    this.unsubscribe();
   }
 
   #detach(): void {

@@ -35,6 +35,8 @@ export class RowSet<T> {
   }
 
   describe(columns: readonly Column[], order: readonly OrderKey[] | null): void {
+    const isKnown = JSON.stringify([columns, order]) === JSON.stringify([this.columns, this.order]);
+    if (isKnown) return;
     this.columns = columns;
     this.order = order;
     this.#toRow = rowMaker(columns, this.#parsers);

@@ -32,7 +32,10 @@ export function encodeParams(params: readonly Param[]): readonly unknown[] {
       for (const byte of value) text += byte.toString(16).padStart(2, '0');
       return text;
     }
-    return value;
+    // JSON has no NaN and no infinity.
+    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+    if (typeof value !== 'object' || value === null) return value;
+    return JSON.stringify(value);
   });
 }
 

@@ -57,6 +57,10 @@ t.test('statements and live queries', async t => {
     );
     await t.rejects(db.sql('SELEC'), {code: '42601', fields: {position: 1}});
     await t.rejects(db.sql('SELECT $1', ['x'.repeat(2 ** 20)]), {code: '54000'});
+    await t.rejects(db.sql('SELECT 1 -- \0'), {code: '22021'});
+    await t.rejects(db.sql('SELECT $1', [{big: 1n}]), TypeError);
+    t.match(await db.sql`SELECT ${NaN}::float8 AS nan`, [{nan: 'NaN'}]);
+    await t.rejects(db.sql`SELECT ${1}0`, {code: '42601'}, 'not parameter 10');
     await t.rejects(db.sql('SELECT $1', [undefined as never]), /\$1 is undefined/);
     const many = await Promise.all(
       Array.from({length: 300}, (_, i) => db.sql`SELECT ${i}::int4 AS i`),
@@ -129,10 +133,35 @@ t.test('statements and live queries', async t => {
     await admin.query('UPDATE pairs SET n = 1 - n WHERE id IN (1, 3)');
     await until(right, () => seen.length >= 4);
     t.same(new Set(seen), new Set(['2/1']));
-    left[Symbol.dispose]();
+    left.unsubscribe();
     right.unsubscribe();
     t.equal(left.state, 'closed');
     t.equal((await db.sql(`SELECT 1 FROM system.live_queries`)).length, 0);
+  });
+
+  await t.test('named queries, the newest rows only, changes only', async t => {
+    await admin.query(
+      `CREATE TABLE notes (id int PRIMARY KEY, who text); INSERT INTO notes SELECT i, 'ann' FROM generate_series(1, 9) i;
+      CREATE LIVE QUERY notes_of(name text) AS SELECT id FROM notes WHERE who = name`,
+    );
+    await admin.query(`UPDATE notes SET who = 'ann' WHERE id = 4`);
+    const named = db.live<{id: number}>({query: 'notes_of'}, ['ann'], null, {lastRows: 1});
+    const later = db.live<{id: number}>('SELECT id FROM notes', [], null, {snapshot: false});
+    await Promise.all([named.ready, later.ready]);
+    t.same(named.rows, [{id: 4}]);
+    t.same(later.rows, []);
+    await admin.query(`INSERT INTO notes VALUES (10, 'ann'), (11, 'bob')`);
+    await until(later, () => later.rows.length === 2);
+    await until(named, () => named.rows.length === 2);
+    named.unsubscribe();
+    later.unsubscribe();
+    const broken = connect({url: server.httpUrl, user: 'postgres'});
+    await broken.ready;
+    const closed = new Promise<void>(resolve => broken.onState(() => resolve()));
+    const wrong = broken.live('SELECT id FROM notes', [], null, {lastRows: -1});
+    await t.rejects(wrong.ready);
+    await closed;
+    t.match(broken, {state: 'closed', error: {code: '08P01'}}, 'no other attempt with the same');
   });
 
   await t.test('errors, lost rights, and a limit', async t => {

@@ -50,6 +50,8 @@ export class Outbox {
     } finally {
       this.#isSending = false;
     }
+    // One was added meanwhile, or the server was too busy for the last one.
+    if (this.#db.state === 'online' && this.waiting.length > 0) setTimeout(() => void this.send(), 250);
   }
 
   async #sendAll() {
@@ -59,7 +61,8 @@ export class Outbox {
         this.#confirmed.push(write);
         setTimeout(() => this.#forget(write), 500);
       } catch (error) {
-        if (error.isConnectionLoss) return;
+        // Lost, or a matter of time: it stays.
+        if (/^(08|40|53|57)/.test(error.code)) return;
         this.#onRefused(error);
       }
       this.#store(this.waiting.filter(each => each.number !== write.number));
