@@ -100,9 +100,9 @@ export class CopySource implements Operator, CopyInReceiver {
     this.#wake();
   }
 
-  /** Number of the line (binary: row) that is being read. */
+  /** Number of the line (binary: row) that was read last. */
   get line(): number {
-    return this.#text === null ? this.#rowNumber + 1 : this.#text.line;
+    return this.#text === null ? this.#rowNumber : this.#text.line;
   }
 
   #wake(): void {
@@ -131,11 +131,7 @@ export class CopySource implements Operator, CopyInReceiver {
       batch.count = count;
       return batch;
     }
-    if (this.#error !== null)
-      throw withWhere(
-        this.#error,
-        lineWhere(this.#target, this.#text === null ? this.line : this.line + 1),
-      );
+    if (this.#error !== null) throw withWhere(this.#error, lineWhere(this.#target, this.line + 1));
     if (this.#hasEnded) return END;
     this.#arrival ??= Promise.withResolvers<void>();
     this.#run.pause = this.#arrival.promise;
@@ -173,7 +169,7 @@ export class CopySource implements Operator, CopyInReceiver {
   }
 
   #readBinary(reader: CopyBinaryReader): boolean {
-    const row = reader.next();
+    const row = this.#nextBinary(reader);
     if (row === null) return false;
     this.#rowNumber++;
     const settings = this.#run.context.format;
@@ -185,11 +181,28 @@ export class CopySource implements Operator, CopyInReceiver {
         continue;
       }
       const input = new ByteReader(Buffer.from(field.buffer, field.byteOffset, field.length));
-      this.#row[c] = type.receive(input, typmod, settings);
-      if (input.remaining > 0)
-        throw new PgError(SqlState.invalidBinaryRepresentation, 'incorrect binary data format');
+      try {
+        this.#row[c] = type.receive(input, typmod, settings);
+        if (input.remaining > 0)
+          throw new PgError(SqlState.invalidBinaryRepresentation, 'incorrect binary data format');
+      } catch (error) {
+        throw this.#binaryError(error, `, column ${this.#target.columns[c] ?? ''}`, 0);
+      }
     }
     return true;
+  }
+
+  #nextBinary(reader: CopyBinaryReader): ReturnType<CopyBinaryReader['next']> {
+    try {
+      return reader.next();
+    } catch (error) {
+      throw this.#binaryError(error, '', 1);
+    }
+  }
+
+  #binaryError(error: unknown, place: string, ahead: number): unknown {
+    if (!(error instanceof PgError)) return error;
+    return withWhere(error, `${lineWhere(this.#target, this.line + ahead)}${place}`);
   }
 
   close(): void {
