@@ -36,7 +36,8 @@ t.test('statements and live queries', async t => {
     const when = new Date(1_700_000_000_123);
     const [row] = await db.sql<{big: bigint; at: string}>`
       SELECT ${9_007_199_254_740_993n}::int8 AS big, ${'ä'} || 'b' AS text, ${2}::int4 AS small, ${1.5}::numeric AS exact,
-        ${true}::bool AS yes, ${null}::text AS nothing, ${new Uint8Array([1, 255])}::bytea AS bytes, ${when}::timestamptz = to_timestamp(1700000000.123) AS at,
+        ${true}::bool AS yes, ${null}::text AS nothing, ${new Uint8Array([1, 255])}::bytea AS bytes,
+        ${when}::timestamptz = to_timestamp(1700000000.123) AS at,
         ${{a: [1]}}::jsonb AS object, ${'a'} = ANY(${array(['x"y', 'a'])}::text[]) AS found`;
     t.match(row, {
       ...{big: 9_007_199_254_740_993n, text: 'äb', small: 2, exact: '1.5', yes: true},
