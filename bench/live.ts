@@ -103,6 +103,7 @@ async function commits(count: number, changes: number): Promise<void> {
   const directory = temporaryDirectory();
   const storage = open(directory.path, [of]);
   await createTable(storage, of);
+  await storage.whenDurable(storage.lastSeq);
   const hub = makeHub(storage);
   globalThis.gc?.();
   const before = process.memoryUsage().heapUsed;
@@ -123,7 +124,7 @@ async function commits(count: number, changes: number): Promise<void> {
   const opened = performance.now();
   for (let i = 0; i < count; i++) hub.subscribe({...base, params: [i], sink});
   const openMs = performance.now() - opened;
-  await new Promise<void>(resolve => setImmediate(resolve));
+  for (let turn = 0; turn < 4; turn++) await new Promise<void>(resolve => setImmediate(resolve));
   globalThis.gc?.();
   const bytes = (process.memoryUsage().heapUsed - before) / count;
   const begun = performance.now();
