@@ -29,23 +29,22 @@ export async function olap(options: SuiteOptions): Promise<void> {
   await load(server, options.rows);
   const client = await connect(target);
   await client.query('set max_parallel_workers_per_gather = 0');
+  const postgresAsk: Ask = query => client.query(query);
   const rows: ReportRow[] = [];
-  const times = await measure({postgres: query => client.query(query)}, rounds);
   if (options.rows <= MOST_HOT) {
     await withClient(server, async ask => {
-      rows.push(...lines('hot', times, await measure({wadi: ask}, rounds)));
+      rows.push(...lines('hot', await measure({postgres: postgresAsk, wadi: ask}, rounds)));
     });
   }
   await server.run(['STORAGE FLUSH TABLE m']);
   const files = filesBelow(join(server.dataDir, 'segments'), '.parquet');
   const folder = `/public/${await oidOf(server, 'm')}/`;
   const duckdb = await openDuckdb(files.filter(file => file.includes(folder)));
+  const duckdbAsk: Ask = query => duckdb.runAndReadAll(query);
   const first = await measureFirst(server, rounds);
-  const cold: Record<string, Ask> = {duckdb: query => duckdb.runAndReadAll(query)};
   await withClient(server, async ask => {
-    const both = await measure({...cold, wadi: ask}, rounds);
-    rows.push(...lines('first', times, {duckdb: both['duckdb']!, wadi: first}));
-    rows.push(...lines('cached', times, both));
+    const all = await measure({postgres: postgresAsk, duckdb: duckdbAsk, wadi: ask}, rounds);
+    rows.push(...lines('first', {...all, wadi: first}), ...lines('cached', all));
   });
   duckdb.closeSync();
   await client.end();
@@ -126,9 +125,9 @@ async function measureFirst(
 }
 
 /** One line for each query. */
-function lines(state: string, peer: Times, systems: Times): readonly ReportRow[] {
+function lines(state: string, systems: Times): readonly ReportRow[] {
   return Object.keys(MESSAGE_QUERIES).map(name => {
-    const [a, b] = [peer['postgres']![name]!, systems['wadi']![name]!];
+    const [a, b] = [systems['postgres']![name]!, systems['wadi']![name]!];
     const values: Record<string, number> = {'postgres ms': a, 'wadi ms': b, 'x postgres': a / b};
     const c = systems['duckdb']?.[name];
     if (c !== undefined) Object.assign(values, {'duckdb ms': c, 'of duckdb': b / c});
