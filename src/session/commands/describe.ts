@@ -1,9 +1,12 @@
 import {formatType} from '../../catalog/names.ts';
+import {PgError} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
+import {seesFiguresOf} from '../owner-visibility.ts';
 import {checkSchemaUsage} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {findRelation, findTable} from './find-relation.ts';
@@ -98,6 +101,12 @@ export function showStatsCommand(session: SessionContext, statement: ParsedState
   ]);
   const load = (): Datum[][] => {
     const table = findTable(session, bodyRange(statement));
+    if (!seesFiguresOf(session, table))
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `permission denied for statistics of table ${table.name}`,
+        {hint: 'They count the rows of all users.'},
+      );
     const stats = session.engine.storage.tableStats(session.engine.storages.of(catalog, table));
     const namespace = catalog.schemaByOid(table.schema)?.name ?? '';
     return [
