@@ -209,7 +209,7 @@ export class LiveHub implements SubscriptionHost {
       this,
       this.#options.now(),
     );
-    joinGroup(group, subscription);
+    group.join(subscription);
     this.#subscriptions.set(subscription.id, subscription);
     try {
       subscription.open(start);
@@ -239,7 +239,7 @@ export class LiveHub implements SubscriptionHost {
         const table = options.storageOf(options.catalog, shape.table);
         if (isMemoryTable(table)) this.#memoryLog(table.oid);
         try {
-          joinGroup(group, of(group));
+          group.join(of(group));
         } catch (error) {
           if (group.members.length === 0) this.#dropGroup(group, options.codec.name);
           throw error;
@@ -322,7 +322,8 @@ export class LiveHub implements SubscriptionHost {
       this.#settingsNumber(options.context.format),
     ];
     const session = shape.readsSession ? sessionText(options.context) : '';
-    const text = `${numbers.join(' ')}${session}\n${values}`;
+    // Joined, not added: it is kept, and a sum keeps its parts.
+    const text = [...numbers, session, `\n${values}`].join(' ');
     const known = this.#groups.get(text);
     if (known !== undefined) return known;
     const shared = this.#shapes.get(shapeKey) ?? {
@@ -467,9 +468,4 @@ export class LiveHub implements SubscriptionHost {
       );
     }
   }
-}
-
-function joinGroup(group: Group, member: GroupMember): void {
-  member.memberAt = group.members.length;
-  group.members.push(member);
 }

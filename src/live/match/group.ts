@@ -23,7 +23,7 @@ export class Group {
   readonly run: ExprRun;
   /** Access keys; null when the shape has none (every change of the table is a candidate). */
   readonly keys: readonly RowKey[] | null;
-  readonly members: GroupMember[] = [];
+  members: GroupMember[] = NO_MEMBERS;
   /** Tail of resume tokens, without the seq. */
   readonly tokenTail: string;
   /** Position in the list of groups without a key. */
@@ -89,6 +89,13 @@ export class Group {
     this.#olds.push(old);
   }
 
+  join(member: GroupMember): void {
+    member.memberAt = this.members.length;
+    // An array that grows by push has room for 17 at once; most groups have one member.
+    if (this.members.length === 0) this.members = [member];
+    else this.members.push(member);
+  }
+
   hasKey(key: RowKey | undefined): boolean {
     return key !== undefined && this.keys !== null && this.keys.includes(key);
   }
@@ -129,6 +136,7 @@ export class Group {
   }
 }
 
+const NO_MEMBERS: GroupMember[] = [];
 const NO_OPS: ChangeOp[] = [];
 const NO_ROWS: (readonly unknown[])[] = [];
 const NO_OLDS: (readonly unknown[] | null)[] = [];
