@@ -1,5 +1,10 @@
-// What drivers of other languages do on the wire, told by pg alone, so that it is tested where those are not installed.
+// pg with its streams; and what drivers of other languages do on the wire, tested where those are not installed.
+import {Readable} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
+import {text} from 'node:stream/consumers';
 import pg from 'pg';
+import copyStreams from 'pg-copy-streams';
+import QueryStream from 'pg-query-stream';
 import t from 'tap';
 import {startWadi} from '../support/wadi-server.ts';
 
@@ -56,4 +61,20 @@ t.test('a changed result names the routine by which drivers prepare again', asyn
   await client.query(statement);
   await client.query('ALTER TABLE shape ADD COLUMN b text');
   await t.rejects(client.query(statement), {code: '0A000', routine: 'RevalidateCachedQuery'});
+});
+
+t.test('pg-copy-streams and pg-query-stream', async t => {
+  await client.query('CREATE TABLE copied (a int4 PRIMARY KEY, b text)');
+  const lines = Array.from({length: 20_000}, (_, i) => `${i}\tline ${i}\n`);
+  await pipeline(Readable.from(lines), client.query(copyStreams.from('COPY copied FROM STDIN')));
+  const out = await text(
+    client.query(copyStreams.to('COPY (SELECT * FROM copied ORDER BY a) TO STDOUT')),
+  );
+  t.ok(out === lines.join(''), 'what went in comes out');
+  const again = client.query(copyStreams.from('COPY copied FROM STDIN'));
+  await t.rejects(pipeline(Readable.from(['20000\tx\n', '7\ty\n']), again), {code: '23505'});
+  let total = 0;
+  const stream = client.query(new QueryStream('SELECT a FROM copied WHERE a < $1', [5_000]));
+  for await (const row of stream) total += row.a;
+  t.equal(total, 12_497_500);
 });
