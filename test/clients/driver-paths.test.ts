@@ -40,6 +40,7 @@ t.test('settings of the transaction', async t => {
   );
   t.same(rows, [{i: 'serializable', r: 'on'}]);
   await client.query('COMMIT');
+  await t.rejects(client.query(`SELECT set_config('role', 'postgres', true)`), {code: '0A000'});
 });
 
 t.test('catalogs and errors of own types', async t => {
