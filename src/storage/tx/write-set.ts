@@ -6,6 +6,7 @@ import {KeyMap} from '../hot/key-map.ts';
 import type {MapKey} from '../hot/key-codec.ts';
 import {positionOf, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
+import {checkWriteRoom} from './write-room.ts';
 
 /** A version of a row in a write-set; null row = deleted. It is seen by commands after `cmin`. */
 export interface OwnVersion {
@@ -83,6 +84,7 @@ export class TableWrites implements TableWriter {
   }
 
   addInsert(rid: number, owner: number, row: readonly Datum[], cmin: number): void {
+    checkWriteRoom(this.insertRids.length + 1);
     this.insertRids.push(rid);
     this.insertOwners.push(owner);
     this.insertRows.push(row);
@@ -125,7 +127,7 @@ export class TableWrites implements TableWriter {
       this.#register(change);
     }
     change.versions.push({cmin, row});
-    this.#changeJournal.push(rid);
+    checkWriteRoom(this.#changeJournal.push(rid));
   }
 
   /** Index of an own insert by rid, -1 if it is none. */
