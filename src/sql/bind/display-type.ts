@@ -45,7 +45,7 @@ export function errorType(type: TypeInstance): string {
 
 /** Arrays with real array behaviour (int2vector and oidvector too), not `name` or `point`. */
 export function isTrueArray(type: TypeInstance): boolean {
-  return type.element !== null && type.category === 'A';
+  return type.element !== null && (type.category === 'A' || type.oid === TypeOid.recordArray);
 }
 
 function withModifier(type: TypeInstance, name: string, typmod: number): string {

@@ -1,5 +1,4 @@
 import type {CommonTableExpr, Node, SelectStmt, WithClause} from '@pgsql/types';
-import {featureNotSupported} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {locationOf, namesOf, nodeKind} from './ast.ts';
@@ -9,6 +8,7 @@ import {errorType} from './display-type.ts';
 import {inputsOf} from './logical-walk.ts';
 import type {BoundQuery, CteDefinition, LogicalNode, OutputColumn} from './logical.ts';
 import {convertColumns} from './set-operation.ts';
+import {withSearchAndCycle} from './search-cycle.ts';
 
 /** The definitions of a WITH clause and the names in scope of its body. */
 export interface BoundWith {
@@ -67,6 +67,8 @@ function bindPlain(
   options: QueryOptions,
 ): BoundWith['ctes'][number] {
   const statement = cte.ctequery!;
+  if (cte.search_clause !== undefined || cte.cycle_clause !== undefined)
+    throw binding.error(SqlState.syntaxError, 'WITH query is not recursive', cte.location ?? -1);
   if ('MergeStmt' in statement)
     throw binding.error(
       SqlState.featureNotSupported,
@@ -138,8 +140,6 @@ function bindRecursive(
   const location = cte.location ?? -1;
   const name = cte.ctename ?? '';
   const statement = cte.ctequery!;
-  if (cte.search_clause !== undefined || cte.cycle_clause !== undefined)
-    throw featureNotSupported('SEARCH and CYCLE clauses are not supported');
   if (!('SelectStmt' in statement) || statement.SelectStmt.op !== 'SETOP_UNION') {
     throw binding.error(
       SqlState.invalidRecursion,
@@ -147,7 +147,7 @@ function bindRecursive(
       location,
     );
   }
-  const union: SelectStmt = statement.SelectStmt;
+  let union: SelectStmt = statement.SelectStmt;
   if (union.sortClause !== undefined)
     throw binding.error(
       SqlState.featureNotSupported,
@@ -165,11 +165,18 @@ function bindRecursive(
       ? {ctes: [], scope}
       : bindWith(binding, binders, union.withClause, {...options, ctes: scope});
   const blocked = makeEntry(binding, cte, null, false);
-  const initial = binders.query(binding, union.larg!, {
-    parent: options.parent,
-    ctes: {entries: [blocked], parent: own.scope},
-    resolveUnknown: true,
-  });
+  const bindInitial = (): BoundQuery =>
+    binders.query(binding, union.larg!, {
+      parent: options.parent,
+      ctes: {entries: [blocked], parent: own.scope},
+      resolveUnknown: true,
+    });
+  let initial = bindInitial();
+  if (cte.search_clause !== undefined || cte.cycle_clause !== undefined) {
+    const names = renamed(binding, cte, initial.columns).map(column => column.name);
+    union = {...union, ...withSearchAndCycle(binding, cte, union, names)};
+    initial = bindInitial();
+  }
   const columns = renamed(binding, cte, initial.columns).map(column => ({
     ...binding.newColumn(column.name, column.type, column.typmod),
     tableOid: oid(0),
