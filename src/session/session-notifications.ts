@@ -74,6 +74,8 @@ export class SessionNotifications {
     const {engine} = this.#session;
     for (const each of channels) {
       this.#channels.delete(each);
+      // What came for it while the transaction ran is not told any more.
+      this.#queued = this.#queued.filter(({channel: queued}) => queued !== each);
       engine.notifications.unlisten(each, this.#session);
       engine.live.channels.unlisten(each, this.#liveListener);
     }

@@ -209,11 +209,16 @@ export class Insert implements Operator {
     if (onConflict.arbiters.length > 0 && !onConflict.arbiters.includes(conflict.index.oid)) {
       throw this.#constraints.duplicate(this.#run, this.#table, conflict);
     }
+    const {tx} = this.#run;
     if (onConflict.action === 'nothing') {
+      if (isFrozen(tx)) {
+        const holder = tx.newestVersion(this.#table, conflict.rid);
+        if (holder instanceof Promise) return this.#wait(holder);
+        if (holder !== null && holder.seq > tx.snapshot().seq) throw concurrentUpdate();
+      }
       this.#finishRow();
       return true;
     }
-    const {tx} = this.#run;
     const lock = tx.lockRow(this.#table, conflict.rid, 'update', 'wait');
     if (lock instanceof Promise) return this.#wait(lock);
     const existing = tx.newestVersion(this.#table, conflict.rid);
@@ -224,12 +229,7 @@ export class Insert implements Operator {
       this.#conflictValues = null;
       return true;
     }
-    if (
-      tx.isolation !== 'read committed' &&
-      tx.isolation !== 'read uncommitted' &&
-      existing.seq > tx.snapshot().seq
-    )
-      throw concurrentUpdate();
+    if (isFrozen(tx) && existing.seq > tx.snapshot().seq) throw concurrentUpdate();
     return this.#updateExisting(existing, row);
   }
 
@@ -330,4 +330,9 @@ export function resolveOwner(run: RunContext, table: TableStorage, name: Datum):
     throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
   run.noteCrossing('write', table, owner);
   return owner;
+}
+
+/** Whether a transaction keeps the snapshot of its first statement. */
+function isFrozen({isolation}: RunContext['tx']): boolean {
+  return isolation === 'repeatable read' || isolation === 'serializable';
 }
