@@ -56,7 +56,7 @@ export class Ledger {
     return known;
   }
 
-  /** nextval() answered this. */
+  /** A transaction committed with this value of nextval(). */
   given(value: number): void {
     if (this.#given.has(value)) this.doubled.push(value);
     this.#given.add(value);
