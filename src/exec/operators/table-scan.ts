@@ -1,6 +1,6 @@
 // Hot path: every read of a stored table.
 import type {Batch} from '../../columns/batch.ts';
-import type {Vector} from '../../columns/vector.ts';
+import type {TextDictionary, Vector} from '../../columns/vector.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import type {OwnerId} from '../../common/ids.ts';
 import type {PushedPredicate, TableScanPlan} from '../../sql/plan/plan.ts';
@@ -51,6 +51,10 @@ export class TableScan implements Operator {
   #keyValues: Datum[][] = [];
   /** A batch whose evaluation was interrupted. */
   #kept: Batch | null = null;
+  /** The owner named last, his name as a dictionary, and codes for it: all 0. */
+  #namedOwner: number | bigint | null = null;
+  #ownerDictionary: TextDictionary = {size: 1, get: () => ''};
+  #codes = NO_CODES;
 
   constructor(plan: TableScanPlan, env: ExecEnv) {
     this.#plan = plan;
@@ -69,6 +73,7 @@ export class TableScan implements Operator {
   }
 
   open(run: RunContext): void {
+    this.#namedOwner = null;
     this.close();
     this.#run = run;
     const table = run.tableStorage(this.#plan.table);
@@ -296,12 +301,27 @@ export class TableScan implements Operator {
       }
       return {kind: 'boxed', values, nulls: null};
     }
-    const values: string[] = new Array<string>(length).fill('');
-    for (let i = 0; i < batch.count; i++) {
-      const row = batch.selection === null ? i : batch.selection[i]!;
-      values[row] = this.#run.ownerName(Number(ids[row]!) as OwnerId);
+    return this.#ownerNames(batch, ids, length);
+  }
+
+  /** Rows mostly come from one owner after the other: then his name is a dictionary. */
+  #ownerNames(batch: Batch, ids: ArrayLike<number | bigint>, length: number): Vector {
+    const {count, selection} = batch;
+    let values: string[] | null = null;
+    for (let i = 0; i < count; i++) {
+      const row = selection === null ? i : selection[i]!;
+      const id = ids[row]!;
+      if (id !== this.#namedOwner) {
+        if (i > 0) values ??= new Array<string>(length).fill(this.#ownerDictionary.get(0));
+        const name = this.#run.ownerName(Number(id) as OwnerId);
+        this.#namedOwner = id;
+        this.#ownerDictionary = {size: 1, get: () => name};
+      }
+      if (values !== null) values[row] = this.#ownerDictionary.get(0);
     }
-    return {kind: 'string', values, nulls: null};
+    if (values !== null) return {kind: 'string', values, nulls: null};
+    if (this.#codes.length < length) this.#codes = new Int32Array(Math.max(length, BATCH_CAPACITY));
+    return {kind: 'dict', values: this.#codes, dictionary: this.#ownerDictionary, nulls: null};
   }
 
   #finish(): void {
@@ -321,6 +341,8 @@ export class TableScan implements Operator {
     if (this.#cursor !== null) this.#finish();
   }
 }
+
+const NO_CODES = new Int32Array(0);
 
 /** Rows that the batch's vectors hold, selected or not. */
 function physicalLength(batch: Batch): number {
