@@ -45,13 +45,13 @@ export async function startPair(env: Readonly<Record<string, string>> = {}): Pro
   };
 }
 
-/** Starts Wadi from dist. */
+/** Starts Wadi from dist, with the options that `npm start` gives. */
 export function startDelivered(
   env: Readonly<Record<string, string>> = {},
   options: WadiServerOptions = {},
 ): Promise<WadiServer> {
   process.env['WADI_MAIN'] ??= 'dist/main.js';
-  return startWadi({env, nodeFlags: [], ...options});
+  return startWadi({env, nodeFlags: ['--max-semi-space-size=8'], ...options});
 }
 
 /** A client of a target, connected. */
