@@ -12,7 +12,7 @@ export interface Delivery {
   readonly 'p50 ms': number;
   readonly 'p99 ms': number;
   readonly 'max ms': number;
-  readonly 'p99 from sent': number;
+  readonly 'p99 sent': number;
   readonly 'changes/s': number;
   readonly lost: number;
   readonly doubled: number;
@@ -72,7 +72,7 @@ export function delivery(
     'p50 ms': percentile(sinceAck, 0.5),
     'p99 ms': percentile(sinceAck, 0.99),
     'max ms': percentile(sinceAck, 1),
-    'p99 from sent': percentile(sinceSent, 0.99),
+    'p99 sent': percentile(sinceSent, 0.99),
     'changes/s': sentAt.length / seconds,
     ...{lost, doubled},
   };

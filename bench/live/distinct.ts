@@ -58,7 +58,7 @@ export async function distinct(
       },
     },
   ];
-  if (subscriptions >= MANY) rows.push(await writeSpeed(writer, port, warm + count, rounds));
+  if (subscriptions >= MANY) rows.push(await writeSpeed(writer, server, warm + count, rounds));
   await subscriber.stop();
   await writer.stop();
   return rows;
@@ -67,24 +67,34 @@ export async function distinct(
 /** Inserts into the table of the subscriptions, none of which they concern, beside inserts into one without any; in turns. */
 async function writeSpeed(
   writer: ClientProcess,
-  port: number,
+  server: WadiServer,
   firstId: number,
   rounds: number,
 ): Promise<ReportRow> {
   const speeds: {heard: number[]; alone: number[]} = {heard: [], alone: []};
+  const cpu = {heard: 0, alone: 0};
   let from = firstId;
   for (let round = -1; round < rounds; round++) {
-    for (const table of ['heard', 'alone'] as const) {
+    const order = round % 2 === 0 ? (['heard', 'alone'] as const) : (['alone', 'heard'] as const);
+    for (const table of order) {
+      const before = cpuMicros(server.pid) ?? NaN;
       const written = await writer.ask('write', {
-        ...{port, table, connections: 8, firstId: from, count: SPEED_ROWS, rate: 0, keys: -1},
+        ...{port: server.port, table, connections: 8},
+        ...{firstId: from, count: SPEED_ROWS, rate: 0, keys: -1},
       });
       from += SPEED_ROWS;
-      if (round >= 0) speeds[table].push(SPEED_ROWS / written.seconds);
+      if (round < 0) continue;
+      speeds[table].push(SPEED_ROWS / written.seconds);
+      cpu[table] += (cpuMicros(server.pid) ?? NaN) - before;
     }
   }
   const [heard, alone] = [median(speeds.heard), median(speeds.alone)];
+  const perRow = 1 / (SPEED_ROWS * rounds);
   return {
     name: 'writes beside 100k',
-    values: {'changes/s': heard, without: alone, 'slower %': (1 - heard / alone) * 100},
+    values: {
+      ...{'changes/s': heard, without: alone, 'slower %': (1 - heard / alone) * 100},
+      ...{'cpu us': cpu.heard * perRow, 'cpu without': cpu.alone * perRow},
+    },
   };
 }

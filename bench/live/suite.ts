@@ -22,7 +22,7 @@ export async function live(options: SuiteOptions): Promise<void> {
   }
   rows.push(...(await onServer(server => notifications(server, options))));
   report('live', rows, [
-    'p50, p99, max: ms from the acknowledgement of a commit to the frame parsed by its (last) subscriber; from sent: of the INSERT',
+    'p50, p99, max: ms from the acknowledgement of a commit to the frame parsed by its (last) subscriber; sent: from the sending of the INSERT',
     '1 to N: one change to N sockets; sockets and subscriptions: bytes of heap and memory after a collection, each',
     'cpu us: of the server for one change (1 to N: for one receiver)',
     'NOTIFY: notifications a second that reached 1,000 listeners on channels of their own, 8 senders',

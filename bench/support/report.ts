@@ -12,13 +12,12 @@ export interface ReportRow {
   readonly values: Readonly<Record<string, number | string>>;
 }
 
-/** Prints a suite's table and stores it with what one must know to compare it later. */
+/** Prints a suite's tables and stores them with what one must know to compare it later. */
 export function report(
   suite: string,
   rows: readonly ReportRow[],
   notes: readonly string[] = [],
 ): void {
-  const columns = [...new Set(rows.flatMap(row => Object.keys(row.values)))];
   const cell = (value: number | string | undefined): string =>
     value === undefined
       ? ''
@@ -29,8 +28,15 @@ export function report(
           : value.toFixed(2);
   const width = Math.max(...rows.map(row => row.name.length), 4);
   const line = (cells: readonly string[]): string => cells.map(text => text.padStart(12)).join('');
-  process.stdout.write(`\n${suite.padEnd(width)}${line(columns)}\n`);
+  let header = '';
+  process.stdout.write('\n');
+  // Rows that have other figures than those above get a header of their own.
   for (const row of rows) {
+    const columns = Object.keys(row.values);
+    if (line(columns) !== header) {
+      header = line(columns);
+      process.stdout.write(`${suite.padEnd(width)}${header}\n`);
+    }
     process.stdout.write(
       `${row.name.padEnd(width)}${line(columns.map(column => cell(row.values[column])))}\n`,
     );

@@ -43,9 +43,10 @@ export function liveShapeOf(entry: PlanEntry): AnyShape {
 /** Everything about a subscription but its receiver: the authority is that of the session's role now. */
 export function liveOptions(session: SessionContext, request: LiveRequest): ChannelQuery {
   const {engine} = session;
-  const {entry, params, slots} = request;
+  const {entry, params, slots, codec} = request;
   const {catalog} = entry;
   const shape = liveShapeOf(entry);
+  const databaseOid = session.database.oid;
   const role = session.currentRole;
   const context = frozenContext(session.evalContext, catalog);
   const own = session.effectiveOwner;
@@ -59,12 +60,12 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
         });
   recordCrossings(session, shape, shape.class === 'E' ? everybody : owner);
   return {
-    ...partsOf(session, entry, {role, own, everybody, owner, codec: request.codec}),
+    ...partsOf(session.engine, entry, {databaseOid, role, own, everybody, owner, codec}),
     shape,
     params,
     slots,
     context,
-    databaseOid: session.database.oid,
+    databaseOid,
     catalog,
     owner,
     maxResultRows: session.settings.number('live_max_result_rows'),
@@ -78,6 +79,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
 
 /** Whose authority a subscription has, and how its rows are encoded. */
 interface PartsKey {
+  readonly databaseOid: Oid;
   readonly role: Oid;
   readonly own: OwnerId;
   readonly everybody: OwnerId | null;
@@ -92,7 +94,7 @@ type LiveParts = Pick<
 >;
 
 /** The parts of the newest subscription to a plan; another key makes new ones. */
-function partsOf(session: SessionContext, entry: PlanEntry, key: PartsKey): LiveParts {
+function partsOf(engine: SessionContext['engine'], entry: PlanEntry, key: PartsKey): LiveParts {
   const {catalog, plan} = entry;
   const known = catalog.memo(
     'live.parts',
@@ -100,13 +102,14 @@ function partsOf(session: SessionContext, entry: PlanEntry, key: PartsKey): Live
   );
   const last = known.get(plan);
   if (last !== undefined && isSameKey(last.key, key)) return last.parts;
-  const parts = makeParts(session.engine, session.database.oid, entry, key);
+  const parts = makeParts(engine, entry, key);
   known.set(plan, {key, parts});
   return parts;
 }
 
 function isSameKey(a: PartsKey, b: PartsKey): boolean {
   return (
+    a.databaseOid === b.databaseOid &&
     a.role === b.role &&
     a.own === b.own &&
     a.everybody === b.everybody &&
@@ -118,9 +121,8 @@ function isSameKey(a: PartsKey, b: PartsKey): boolean {
 /** Keeps no session: sessions end before the plans that they shared. */
 function makeParts(
   engine: SessionContext['engine'],
-  databaseOid: Oid,
   entry: PlanEntry,
-  {role, own, everybody, owner, codec}: PartsKey,
+  {databaseOid, role, own, everybody, owner, codec}: PartsKey,
 ): LiveParts {
   const {catalog, plan} = entry;
   const shape = liveShapeOf(entry);
