@@ -61,7 +61,8 @@ export class LiveChannels {
     query.authorize(query.catalog);
     this.#forgetIdle(query.role);
     const name = CHANNEL_PREFIX + randomBytes(16).toString('hex');
-    const seq = this.#hub.storage.lastSeq;
+    // What a reader sees next may end here: newer commits are not durable yet, so they are told.
+    const seq = this.#hub.storage.durableSeq;
     const channel: Channel = {
       name,
       role: query.role,

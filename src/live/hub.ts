@@ -281,15 +281,21 @@ export class LiveHub implements SubscriptionHost {
     const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
     const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
     const table = options.storageOf(options.newest(), options.shape.table);
-    const {entries, gap} = this.logReader(table, options.owner).read(since, limit);
+    const reader = this.logReader(table, options.owner);
+    const {entries, gap} = reader.read(since, limit);
     const frames: Frame[] = [];
     if (gap) return {frames, gap};
+    let last = since;
     for (const entry of entries) {
-      if (entry.seq > this.storage.durableSeq) break;
+      if (entry.seq > this.storage.durableSeq) return {frames, gap: false};
       const {hasFrame, isReset} = matchOne(group, entry);
       if (isReset) return {frames, gap: true};
       if (hasFrame) frames.push(group.take(entry.seq));
+      last = entry.seq;
     }
+    // No frame would mean that there is nothing more.
+    if (frames.length === 0 && last > since && reader.read(last, 1).entries.length > 0)
+      frames.push(group.take(last));
     return {frames, gap: false};
   }
 
