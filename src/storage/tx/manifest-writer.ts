@@ -1,3 +1,4 @@
+import {assert} from '../../common/errors.ts';
 import type Database from 'better-sqlite3';
 import type {Statement} from 'better-sqlite3';
 import {
@@ -132,6 +133,8 @@ export class ManifestWriter {
         bySegment.delete(id);
       }
     }
+    // A commit that cannot say where its rows lie must not pass for one that removed them.
+    assert(bySegment.size === 0, 'segments of changed rows are in the manifest');
     return manifest.with(put, [], seq);
   }
 }
