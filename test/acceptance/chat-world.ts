@@ -170,7 +170,8 @@ export class World {
       `CREATE TEMP TABLE raw (id bigint, user_id text, conversation_id uuid, role text, content text, tokens int, created_at timestamptz);
 \\copy raw FROM '${csvPath}' WITH (FORMAT csv, HEADER)
 INSERT INTO chat.conversations (_user_id, id, model_id, title, started_at)
-  SELECT user_id, conversation_id, 1 + (count(*) % 2)::int, left(min(content), 40), min(created_at) FROM raw GROUP BY user_id, conversation_id;
+  SELECT user_id, conversation_id, 1 + (count(*) % 2)::int, left(min(content), 40), min(created_at)
+  FROM raw GROUP BY user_id, conversation_id;
 INSERT INTO chat.messages (_user_id, id, conversation_id, role, content, tokens, created_at)
   SELECT user_id, id, conversation_id, role, content, tokens, created_at FROM raw;`,
     );
