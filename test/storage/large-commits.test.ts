@@ -59,8 +59,11 @@ async function setup(test: Test): Promise<Setup> {
 }
 
 /** Updates rows 0 to 199, deletes 200 to 299, swaps the keys of 300 and 301, adds 1000 to 1299; not committed. */
-async function change(storage: Storage, made: TableStorage): Promise<Transaction> {
-  const tx = begin(storage);
+async function change(
+  storage: Storage,
+  made: TableStorage,
+  tx = begin(storage),
+): Promise<Transaction> {
   for (let i = 0; i < 200; i++) await updateByKey(tx, made, [i], row => [row[0]!, -1, 'new']);
   for (let i = 200; i < 300; i++) await deleteByKey(tx, made, [i]);
   await updateByKey(tx, made, [300], row => [9999, row[1]!, row[2]!]);
@@ -185,7 +188,10 @@ t.test(
     const serial = begin(storage, 'serializable');
     await rowsOf(serial, request(made));
     void serial.insert(other, shared, [1, 1, 'x']);
-    const first = (await change(storage, made)).commit()!;
+    // Write skew: each reads what the other writes.
+    const large = begin(storage, 'serializable');
+    await rowsOf(large, request(other));
+    const first = (await change(storage, made, large)).commit()!;
     await nextTurn();
     await test.rejects(async () => serial.commit(), {code: '40001'});
     await first;
