@@ -149,7 +149,7 @@ t.test('a segment that meets a file of its name leaves it alone', async t => {
 });
 
 t.test('what passes is tried again', async t => {
-  const {server, store} = await setup(t, {timeoutMs: 150});
+  const {server, store} = await setup(t, {timeoutMs: 900});
   for (const fault of [500, 503, 'reset', 'hang'] as const) {
     const failed = new Set<string>();
     server.fault = ({method, key, query}) => {
