@@ -1,4 +1,5 @@
-// Benchmarks against PostgreSQL 15 on the same machine: `npm run bench -- point|commit|scan|loop|start|live|storage|olap [--seconds n] [--rounds n] [--rows n]`.
+// Benchmarks against PostgreSQL 15 on the same machine:
+// `npm run bench -- point|commit|scan|loop|start|live|storage|olap [--seconds n] [--rounds n] [--rows n]`.
 import {parseArgs} from 'node:util';
 import {commit} from './commit.ts';
 import {live} from './live/suite.ts';

@@ -75,7 +75,8 @@ async function writeCsv(path: string, size: number): Promise<void> {
     let text = '';
     for (let i = from; i < Math.min(size, from + step); i++) {
       const second = String(i % 60).padStart(2, '0');
-      text += `${i},${(i * 79) % 9000},conv-${(i * 1047) % 100_000},"message ${i}, as long as one is, with a comma",2026-01-01 00:00:${second}+00\n`;
+      const words = `"message ${i}, as long as one is, with a comma"`;
+      text += `${i},${(i * 79) % 9000},conv-${(i * 1047) % 100_000},${words},2026-01-01 00:00:${second}+00\n`;
     }
     if (!out.write(text)) await new Promise<void>(resolve => out.once('drain', () => resolve()));
   }
