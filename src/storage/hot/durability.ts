@@ -62,6 +62,8 @@ export class Durability {
   #newest: SnapshotValue | null = null;
   #durable: number;
   #waiting: Waiting[] = [];
+  /** Called once no sync is under way or asked for. */
+  #atRest: (() => void)[] = [];
   #waitingHead = 0;
 
   constructor(
@@ -146,9 +148,7 @@ export class Durability {
 
   async close(): Promise<void> {
     while (this.#isSyncing || this.#isDeferred)
-      await new Promise<void>(resolve =>
-        this.onDurable(Math.max(this.#newest?.number ?? 0, this.#durable + 1), resolve),
-      );
+      await new Promise<void>(resolve => this.#atRest.push(resolve));
     clearInterval(this.#alive);
     const worker = this.#worker;
     if (worker !== null) {
@@ -211,6 +211,9 @@ export class Durability {
     } else if (this.#waitingHead > 4096) {
       this.#waiting = waiting.slice(this.#waitingHead);
       this.#waitingHead = 0;
+    }
+    if (this.#atRest.length > 0 && !this.#isSyncing && !this.#isDeferred) {
+      for (const resolve of this.#atRest.splice(0)) resolve();
     }
   }
 
