@@ -162,6 +162,9 @@ export class TypeCache {
       );
     }
     const base = lookup.typeByOid(owner.baseType);
+    if (owner.typeKind === 'r')
+      return base && this.#makers.makeRange(spec, base, owner.range?.multirange ?? oid(0));
+    if (owner.typeKind === 'm') return base && this.#makers.makeMultirange(spec, base);
     return base && this.#makers.makeDomain(spec, base, owner.baseTypmod);
   }
 }

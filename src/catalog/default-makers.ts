@@ -4,6 +4,7 @@ import {ArrayType} from '../types/array.ts';
 import type {TypeInstance, TypeLookup} from '../types/contract.ts';
 import {makeDomainType} from '../types/domain.ts';
 import {makeEnumType} from '../types/enum.ts';
+import {makeContinuousRange, makeMultirangeType, RangeType} from '../types/range.ts';
 import {makeCompositeType} from '../types/record.ts';
 import {createBuiltinTypes} from '../types/registry.ts';
 import {UnorderedTextType} from '../types/text.ts';
@@ -43,6 +44,9 @@ export function createTypeMakers(builtin: TypeLookup = createBuiltinTypes()): Ty
       ),
     makeDomain: (spec, base, typmod) => makeDomainType(spec, base, typmod),
     makeComposite: (spec, fields, lookup) => makeCompositeType(spec, fields, lookup),
+    makeRange: (spec, subtype, multirange) => makeContinuousRange(spec, subtype, multirange),
+    makeMultirange: (spec, range) =>
+      range instanceof RangeType ? makeMultirangeType(spec, range) : undefined,
     makeArray: (spec, element) => makeArray(spec, element),
   };
 }

@@ -219,26 +219,38 @@ export interface SequenceDescriptor extends CatalogObject {
   readonly persistence: 'p' | 't' | 'u';
 }
 
-/** A user-made type: enum, domain or composite. Its array type gets `arrayOid`. */
+/** What a range type has of pg_range. */
+export interface RangeFacts {
+  readonly multirange: Oid;
+  readonly collation: Oid;
+  readonly opclass: Oid;
+  /** Function of SUBTYPE_DIFF; 0 if none. */
+  readonly diff: Oid;
+}
+
+/** A user-made type: enum, domain, composite, range or multirange. Its array type gets `arrayOid`. */
 export interface TypeDescriptor extends CatalogObject {
   readonly kind: 'type';
   readonly schema: Oid;
-  readonly typeKind: 'e' | 'd' | 'c';
+  readonly typeKind: 'e' | 'd' | 'c' | 'r' | 'm';
   readonly arrayOid: Oid;
   readonly labels: readonly {
     readonly oid: Oid;
     readonly label: string;
     readonly sortOrder: number;
   }[];
+  /** Of a domain; the subtype of a range; the range of a multirange. */
   readonly baseType: Oid;
   readonly baseTypmod: number;
   readonly isNotNull: boolean;
   readonly defaultText: string | null;
   /** Composite: its columns. */
   readonly columns: readonly ColumnDescriptor[];
+  /** Of a range only. */
+  readonly range?: RangeFacts;
 }
 
-/** A user-made function in LANGUAGE sql (others: 0A000). */
+/** A user-made function in LANGUAGE sql, or a constructor of a range type: `internal`, its body names the code (others: 0A000). */
 export interface FunctionDescriptor extends CatalogObject {
   readonly kind: 'function';
   readonly schema: Oid;

@@ -321,7 +321,7 @@ function userFunctionRow(fn: FunctionDescriptor, types: TypeLookup): FunctionRow
     returnsSet: fn.returnsSet,
     isStrict: fn.isStrict,
     volatility: fn.volatility,
-    source: '',
+    source: fn.language === 'internal' ? fn.body : '',
     sqlBody: fn.language === 'sql' ? fn.body : null,
   };
 }

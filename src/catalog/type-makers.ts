@@ -22,5 +22,8 @@ export interface TypeMakers {
   makeDomain(spec: TypeSpec, base: TypeInstance, baseTypmod: number): TypeInstance;
   /** `lookup` finds the types of record fields inside. */
   makeComposite(spec: TypeSpec, fields: readonly FieldSpec[], lookup: TypeLookup): TypeInstance;
+  makeRange(spec: TypeSpec, subtype: TypeInstance, multirange: Oid): TypeInstance;
+  /** undefined when `range` is no range type. */
+  makeMultirange(spec: TypeSpec, range: TypeInstance): TypeInstance | undefined;
   makeArray(spec: TypeSpec, element: TypeInstance): TypeInstance;
 }

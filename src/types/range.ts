@@ -56,11 +56,14 @@ export interface RangeBounds {
 /** Ranges over a subtype. */
 export class RangeType extends BaseType {
   readonly subtype: TypeInstance;
+  /** OID of its multirange type. */
+  readonly multirange: number;
   readonly #next: NextValue;
 
-  constructor(row: TypeRow, subtype: TypeInstance, next: NextValue) {
+  constructor(row: TypeRow, subtype: TypeInstance, next: NextValue, multirange: number) {
     super({...row, kind: 'r', category: 'R', length: -1}, boxedLayout);
     this.subtype = subtype;
+    this.multirange = multirange;
     this.#next = next;
   }
 
@@ -330,16 +333,27 @@ export const rangeRows: readonly (readonly [
   [3910, 'tstzrange', 3911, 'timestamptz', 4534, 'tstzmultirange', 6153],
 ];
 
-/** A range type over any ordered subtype. */
+/** A built-in range type: canonical over the discrete subtypes. */
 export function makeRangeType(
   row: {readonly oid: number; readonly name: string; readonly arrayOid: number},
   subtype: TypeInstance,
+  multirange: number,
 ): RangeType {
   return new RangeType(
     {...row, category: 'R', length: -1},
     subtype,
     nextValues[subtype.name] ?? null,
+    multirange,
   );
+}
+
+/** A range type without CANONICAL over any ordered subtype: its bounds stay as they are given. */
+export function makeContinuousRange(
+  row: {readonly oid: number; readonly name: string; readonly arrayOid: number},
+  subtype: TypeInstance,
+  multirange: number,
+): RangeType {
+  return new RangeType({...row, category: 'R', length: -1}, subtype, null, multirange);
 }
 
 /** The multirange type of a range type. */

@@ -206,7 +206,7 @@ function vectorTypes(): TypeInstance[] {
 
 function rangeTypes(byName: (name: string) => TypeInstance): TypeInstance[] {
   return rangeRows.flatMap(([oid, name, arrayOid, subtype, multiOid, multiName, multiArray]) => {
-    const range = makeRangeType({oid, name, arrayOid}, byName(subtype));
+    const range = makeRangeType({oid, name, arrayOid}, byName(subtype), multiOid);
     return [
       range,
       makeMultirangeType({oid: multiOid, name: multiName, arrayOid: multiArray}, range),

@@ -145,7 +145,22 @@ function allDependencies(context: SystemContext): readonly Row[] {
     ...[...snapshot.sequences()].flatMap(sequence => sequenceDependencies(context, sequence)),
     ...allViewDependencies(context),
     ...[...snapshot.userTypes()].map(type => [TYPE, type.oid, 0, NAMESPACE, type.schema, 0, 'n']),
+    ...rangeDependencies(snapshot),
   ]);
+}
+
+/** Ranges on their subtypes; what came with a range, on it: multirange, constructors. */
+function rangeDependencies(snapshot: CatalogSnapshot): Row[] {
+  const types = [...snapshot.userTypes()].flatMap((type): Row[] => {
+    if (type.typeKind !== 'r' && type.typeKind !== 'm') return [];
+    if (type.typeKind === 'r' && type.baseType < FIRST_NORMAL_OID) return [];
+    return [[TYPE, type.oid, 0, TYPE, type.baseType, 0, type.typeKind === 'r' ? 'n' : 'i']];
+  });
+  const constructors = [...snapshot.userFunctions()].filter(fn => fn.language === 'internal');
+  return [
+    ...types,
+    ...constructors.map((fn): Row => [PROC, fn.oid, 0, TYPE, fn.returnType, 0, 'i']),
+  ];
 }
 
 /**

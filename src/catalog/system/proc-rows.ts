@@ -56,7 +56,8 @@ function userRow(context: SystemContext, fn: FunctionDescriptor): Row {
     const shape = snapshot.functionByOid(fn.oid);
     if (shape === undefined) return [];
     const acl = aclDatum(fn.acl, snapshot);
-    const more = {owner: fn.owner, language: LANGUAGE_SQL, source: fn.body, acl};
+    const language = fn.language === 'internal' ? LANGUAGE_INTERNAL : LANGUAGE_SQL;
+    const more = {owner: fn.owner, language, source: fn.body, acl};
     return [row(shape, {...more, isDefiner: fn.isSecurityDefiner})];
   });
   return made;

@@ -63,7 +63,7 @@ import {
 } from './role-rows.ts';
 import {pgDefaultAcl, pgPolicies, pgPolicy} from './security-rows.ts';
 import type {SystemSource} from './source.ts';
-import {pgEnum, pgType} from './type-rows.ts';
+import {pgEnum, pgRange, pgType} from './type-rows.ts';
 import {
   indexStatistics,
   pgAm,
@@ -118,6 +118,7 @@ export const catalogSources: Readonly<Record<string, SystemSource>> = {
   pg_policy: pgPolicy,
   pg_proc: pgProc,
   pg_matviews: pgMatviews,
+  pg_range: pgRange,
   pg_rewrite: pgRewrite,
   pg_roles: pgRoles,
   pg_sequence: pgSequence,

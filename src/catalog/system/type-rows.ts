@@ -61,6 +61,23 @@ export const pgEnum: SystemSource = {
   },
 };
 
+/** pg_range. */
+export const pgRange: SystemSource = {
+  all: context => [
+    ...context.rows.all('pg_range'),
+    ...[...context.snapshot.userTypes()].flatMap(type =>
+      type.range === undefined
+        ? []
+        : [
+            [
+              ...[type.oid, type.baseType, type.range.multirange, type.range.collation],
+              ...[type.range.opclass, 0, type.range.diff],
+            ],
+          ],
+    ),
+  ],
+};
+
 type TypeOwner = Extract<Descriptor, {kind: 'table' | 'view' | 'type'}>;
 
 function typeOwners(context: SystemContext): readonly TypeOwner[] {
@@ -102,6 +119,11 @@ export interface TypeShape {
 const varlena: TypeShape = {length: -1, byValue: false, align: 'd', storage: 'x'};
 const enumShape: TypeShape = {length: 4, byValue: true, align: 'i', storage: 'p'};
 
+/** Shape of a range or multirange. */
+function rangeShape(context: SystemContext, subtype: Oid): TypeShape {
+  return {...varlena, align: typeShape(context, subtype).align === 'd' ? 'd' : 'i'};
+}
+
 /** The shape of any type. */
 export function typeShape(context: SystemContext, typeOid: Oid): TypeShape {
   const raw = context.rows.raw('pg_type', typeOid);
@@ -116,6 +138,7 @@ export function typeShape(context: SystemContext, typeOid: Oid): TypeShape {
   const made = context.snapshot.typeDescriptorByOid(typeOid);
   if (made?.typeKind === 'e') return enumShape;
   if (made?.typeKind === 'd') return typeShape(context, made.baseType);
+  if (made?.typeKind === 'r' || made?.typeKind === 'm') return rangeShape(context, made.baseType);
   const element = context.snapshot.typeByOid(typeOid)?.element;
   if (element == null) return varlena;
   return {...varlena, align: typeShape(context, element.oid).align === 'd' ? 'd' : 'i'};
@@ -125,8 +148,12 @@ export function typeShape(context: SystemContext, typeOid: Oid): TypeShape {
 const recordIo = [2290, 2291, 2402, 2403];
 const enumIo = [3506, 3507, 3532, 3533];
 const arrayIo = [750, 751, 2400, 2401];
+const rangeIo = [3834, 3835, 3836, 3837];
+const multirangeIo = [4231, 4232, 4233, 4234];
 const ARRAY_SUBSCRIPT = 6179;
 const ARRAY_ANALYZE = 3816;
+const RANGE_ANALYZE = 3916;
+const MULTIRANGE_ANALYZE = 4242;
 const DOMAIN_IN = 2597;
 const DOMAIN_RECEIVE = 2598;
 
@@ -148,6 +175,7 @@ interface TypeFacts {
   readonly defaultText?: string | null;
   readonly delimiter?: string;
   readonly dimensions?: number;
+  readonly analyze?: number;
 }
 
 function typeRow(schema: number, owner: number, acl: Datum, facts: TypeFacts): Row {
@@ -157,7 +185,7 @@ function typeRow(schema: number, owner: number, acl: Datum, facts: TypeFacts): R
     ...[facts.oid, facts.name, schema, owner, shape.length, shape.byValue, facts.kind],
     ...[facts.category, false, true, facts.delimiter ?? ',', facts.relation ?? 0],
     ...[isArray ? ARRAY_SUBSCRIPT : 0, facts.element ?? 0, facts.array ?? 0, ...facts.io],
-    ...[0, 0, isArray ? ARRAY_ANALYZE : 0, shape.align, shape.storage],
+    ...[0, 0, isArray ? ARRAY_ANALYZE : (facts.analyze ?? 0), shape.align, shape.storage],
     ...[facts.isNotNull ?? false, facts.base ?? 0, facts.typmod ?? -1, facts.dimensions ?? 0],
     ...[facts.collation ?? 0, null, facts.defaultText ?? null, acl],
   ];
@@ -217,6 +245,13 @@ function madeFacts(context: SystemContext, type: TypeDescriptor): TypeFacts {
     return {oid, name, shape: enumShape, kind: 'e', category: 'E', array, io: enumIo};
   }
   if (type.typeKind === 'c') return {...rowFacts(oid, oid, name), array};
+  if (type.typeKind === 'r' || type.typeKind === 'm') {
+    const isRange = type.typeKind === 'r';
+    const shape = rangeShape(context, type.baseType);
+    const io = isRange ? rangeIo : multirangeIo;
+    const analyze = isRange ? RANGE_ANALYZE : MULTIRANGE_ANALYZE;
+    return {oid, name, shape, kind: type.typeKind, category: 'R', array, io, analyze};
+  }
   return domainFacts(context, type);
 }
 

@@ -20,6 +20,7 @@ import {alterRoleCommand, alterRoleSetCommand, createRoleCommand, dropRoleComman
 import {alterSequenceCommand, createSequenceCommand} from './sequence.ts';
 import {setSchemaCommand} from './set-schema.ts';
 import {truncateCommand} from './truncate.ts';
+import {createRangeCommand} from './range-type.ts';
 import {alterEnumCommand, createCompositeCommand, createEnumCommand} from './type.ts';
 import {viewCommand} from './view.ts';
 
@@ -40,6 +41,7 @@ export const ddlCommands = {
   CompositeTypeStmt: createCompositeCommand,
   CreateDomainStmt: createDomainCommand,
   CreateEnumStmt: createEnumCommand,
+  CreateRangeStmt: createRangeCommand,
   CreateExtensionStmt: createExtensionCommand,
   CreateFunctionStmt: createFunctionCommand,
   CreatePolicyStmt: createPolicyCommand,

@@ -243,11 +243,15 @@ function typeUsers(session: SessionContext, type: Oid, array: Oid): Dependent[] 
   }
   for (const each of catalog.userTypes()) {
     if (isOf(each.baseType) || each.columns.some(column => isOf(column.typeOid)))
-      found.push(...dependent(each satisfies TypeDescriptor, 'normal'));
+      found.push(
+        ...dependent(each satisfies TypeDescriptor, each.typeKind === 'm' ? 'internal' : 'normal'),
+      );
   }
   for (const fn of catalog.userFunctions()) {
-    if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf))
-      found.push(...dependent(fn, 'normal'));
+    if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf)) {
+      if (fn.language !== 'internal') found.push(...dependent(fn, 'normal'));
+      else if (fn.returnType === type) found.push(...dependent(fn, 'internal'));
+    }
   }
   return found;
 }

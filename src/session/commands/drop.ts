@@ -262,10 +262,22 @@ function resolveType(
   const {catalog} = session.transaction;
   const descriptor = catalog.typeDescriptorByOid(type.oid);
   if (descriptor !== undefined) {
+    if (descriptor.typeKind === 'm') throw ownedByRange(session, descriptor, descriptor.baseType);
     checkDropOwner(session, descriptor, `type ${descriptor.name}`, descriptor.schema);
     return descriptor;
   }
   throw requiredType(session, type.oid, nameText(name));
+}
+
+/** What came with a range type goes with it only. */
+function ownedByRange(session: SessionContext, object: Descriptor, type: Oid): PgError {
+  const scope = nameScope(session);
+  const owner = `type ${typeName(scope, type)}`;
+  return new PgError(
+    SqlState.dependentObjectsStillExist,
+    `cannot drop ${objectText(scope, object)} because ${owner} requires it`,
+    {hint: `You can drop ${owner} instead.`},
+  );
 }
 
 /** Built-in types, row types and array types cannot be dropped by themselves. */
@@ -310,6 +322,7 @@ function resolveFunction(
     );
     return undefined;
   }
+  if (fn.language === 'internal') throw ownedByRange(session, fn, fn.returnType);
   checkDropOwner(session, fn, `${word} ${fn.name}`, fn.schema);
   return fn;
 }

@@ -11,7 +11,7 @@ import {NO_OID} from './ddl.ts';
 const METHODS: Readonly<Record<string, number>> = {btree: 403, hash: 405, bloom: 405};
 
 /** The input type whose operator class serves a type. */
-function classType(type: TypeInstance): number {
+export function classType(type: TypeInstance): number {
   let base = type;
   while (base.base !== null) base = base.base;
   if (base.oid === 1043) return 25;

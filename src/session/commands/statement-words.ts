@@ -14,7 +14,6 @@ const WORDS: Readonly<Record<string, string>> = {
   CreateOpClassStmt: 'CREATE OPERATOR CLASS',
   CreateOpFamilyStmt: 'CREATE OPERATOR FAMILY',
   CreatePLangStmt: 'CREATE LANGUAGE',
-  CreateRangeStmt: 'CREATE TYPE AS RANGE',
   CreateStatsStmt: 'CREATE STATISTICS',
   CreateTableSpaceStmt: 'CREATE TABLESPACE',
   CreateTrigStmt: 'CREATE TRIGGER',

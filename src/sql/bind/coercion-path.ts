@@ -1,6 +1,7 @@
 import type {Oid} from '../../common/ids.ts';
 import type {CastRow} from '../../catalog/contract.ts';
 import type {TypeInstance} from '../../types/contract.ts';
+import {MultirangeType, RangeType} from '../../types/range.ts';
 import type {Binding} from './binding.ts';
 import {isTrueArray} from './display-type.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
@@ -40,7 +41,9 @@ export function coercionPath(
   const source = baseType(from);
   const target = baseType(to);
   if (source.oid === target.oid) return {kind: 'relabel'};
-  const cast = binding.context.catalog.builtin.castFor(source.oid, target.oid);
+  const cast =
+    binding.context.catalog.builtin.castFor(source.oid, target.oid) ??
+    rangeCast(binding, source, target);
   if (cast !== undefined) {
     if (!allowed(cast, context)) return null;
     if (cast.method === 'f') return {kind: 'function', cast};
@@ -58,6 +61,21 @@ export function coercionPath(
   if (context !== 'implicit' && target.category === 'S') return {kind: 'io'};
   if (context === 'explicit' && source.category === 'S') return {kind: 'io'};
   return null;
+}
+
+/** The cast of a range type of one's own to its multirange: explicit, by the multirange's constructor. */
+function rangeCast(
+  binding: Binding,
+  source: TypeInstance,
+  target: TypeInstance,
+): CastRow | undefined {
+  if (!(source instanceof RangeType) || source.multirange !== target.oid) return undefined;
+  const {catalog} = binding.context;
+  const fn = catalog
+    .functionsByName(catalog.typeSchema(target.oid), target.name)
+    .find(row => row.argTypes.length === 1 && row.argTypes[0] === source.oid);
+  if (fn === undefined) return undefined;
+  return {source: source.oid, target: target.oid, function: fn.oid, context: 'e', method: 'f'};
 }
 
 /** Whether values need no conversion at all (PostgreSQL IsBinaryCoercible). */
@@ -142,16 +160,22 @@ function isPolymorphicConsistent(
       if (array !== null && array.oid !== base.oid) return false;
       array = base;
     } else if (toOid === TypeOid.anyrange || toOid === TypeOid.anycompatiblerange) {
-      if (baseType(from).kind !== 'r') return false;
-      if (toOid === TypeOid.anyrange) range = baseType(from);
+      const base = baseType(from);
+      if (base.kind !== 'r') return false;
+      if (toOid !== TypeOid.anyrange) continue;
+      if (range !== null && range.oid !== base.oid) return false;
+      range = base;
     } else if (toOid === TypeOid.anymultirange || toOid === TypeOid.anycompatiblemultirange) {
-      if (baseType(from).kind !== 'm') return false;
-      if (toOid === TypeOid.anymultirange) range = baseType(from);
+      const base = baseType(from);
+      if (!(base instanceof MultirangeType)) return false;
+      if (toOid !== TypeOid.anymultirange) continue;
+      if (range !== null && range.oid !== base.rangeType.oid) return false;
+      range = base.rangeType;
     } else if (toOid === TypeOid.anycompatiblearray) {
       if (!isTrueArray(baseType(from))) return false;
     } else if (toOid === TypeOid.anycompatiblenonarray && isTrueArray(baseType(from))) return false;
   }
-  const subtype = range === null ? null : rangeSubtype(binding, range);
+  const subtype = range === null ? null : rangeSubtype(range);
   if (subtype !== null && element !== null && subtype.oid !== baseType(element).oid) return false;
   if (!isCompatibleConsistent(actual, declared)) return false;
   if (
@@ -184,23 +208,8 @@ function isCompatibleConsistent(
   return true;
 }
 
-const subtypes: Readonly<Record<number, Oid>> = {
-  3904: TypeOid.int4,
-  3906: TypeOid.numeric,
-  3908: TypeOid.timestamp,
-  3910: TypeOid.timestamptz,
-  3912: TypeOid.date,
-  3926: TypeOid.int8,
-  4451: TypeOid.int4,
-  4532: TypeOid.numeric,
-  4533: TypeOid.timestamp,
-  4534: TypeOid.timestamptz,
-  4535: TypeOid.date,
-  4536: TypeOid.int8,
-};
-
-/** Element type of a built-in range or multirange. */
-export function rangeSubtype(binding: Binding, range: TypeInstance): TypeInstance | null {
-  const subtype = subtypes[range.oid];
-  return subtype === undefined ? null : binding.type(subtype);
+/** Element type of a range or multirange. */
+export function rangeSubtype(range: TypeInstance): TypeInstance | null {
+  if (range instanceof MultirangeType) return range.rangeType.subtype;
+  return range instanceof RangeType ? range.subtype : null;
 }

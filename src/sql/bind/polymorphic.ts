@@ -1,6 +1,7 @@
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
+import {MultirangeType, RangeType} from '../../types/range.ts';
 import type {Binding} from './binding.ts';
 import {baseType, rangeSubtype} from './coercion-path.ts';
 import {commonTypeOf} from './common-type.ts';
@@ -42,21 +43,11 @@ interface Chosen {
   readonly range: TypeInstance | null;
 }
 
-/** Built-in ranges with their multiranges. */
-const multiranges: readonly (readonly [range: number, multirange: number])[] = [
-  [3904, 4451],
-  [3906, 4532],
-  [3908, 4533],
-  [3910, 4534],
-  [3912, 4535],
-  [3926, 4536],
-];
-
 /** The range or multirange, as `type` asks, that goes with an actual range or multirange. */
 function rangeFor(binding: Binding, type: Oid, actual: TypeInstance): TypeInstance {
   const isMulti = type === TypeOid.anymultirange || type === TypeOid.anycompatiblemultirange;
-  const pair = multiranges.find(each => each.includes(actual.oid));
-  return pair === undefined ? actual : binding.type(pair[isMulti ? 1 : 0] as Oid);
+  if (isMulti && actual instanceof RangeType) return binding.type(actual.multirange as Oid);
+  return !isMulti && actual instanceof MultirangeType ? actual.rangeType : actual;
 }
 
 function substitute(
@@ -123,7 +114,7 @@ function family1Element(
     else element = from;
   }
   if (array !== null && array.oid !== TypeOid.anyarray) element ??= array.element;
-  if (range !== null) element ??= rangeSubtype(binding, range);
+  if (range !== null) element ??= rangeSubtype(range);
   if (isUsed && element === null && array === null && range === null) {
     // With nothing but unknown literals PostgreSQL takes them as text.
     if (
@@ -165,7 +156,7 @@ function family2Element(
       element:
         range === null
           ? binding.type(TypeOid.text)
-          : (rangeSubtype(binding, range) ?? binding.type(TypeOid.text)),
+          : (rangeSubtype(range) ?? binding.type(TypeOid.text)),
       array: null,
       range,
     };
