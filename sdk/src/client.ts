@@ -222,7 +222,7 @@ class WadiClient implements Client {
       case 'done': {
         const statement = this.#statement(message.id);
         this.#requests.settle(message.id);
-        statement?.done();
+        statement?.done(message.seq ?? null);
         return;
       }
       case 'error': {
@@ -293,5 +293,5 @@ function asLoss(error: WadiError): WadiError {
 }
 
 function emptyResult(): Result {
-  return Object.assign([], {columns: [], tag: '', count: 0, notices: []});
+  return Object.assign([], {columns: [], tag: '', count: 0, notices: [], seq: null});
 }

@@ -73,7 +73,7 @@ export type ServerMessage =
       readonly tag?: string;
       readonly notices?: readonly Notice[];
     }
-  | {readonly type: 'done'; readonly id: number}
+  | {readonly type: 'done'; readonly id: number; readonly seq?: string}
   | {readonly type: 'error'; readonly id?: number; readonly error: ErrorFields}
   | {readonly type: 'unsubscribed'; readonly id: number}
   | {readonly type: 'tx'; readonly seq: string; readonly changes: readonly ChangeMessage[]}

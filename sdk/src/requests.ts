@@ -13,7 +13,7 @@ export interface Request {
   failed(error: WadiError): void;
 }
 
-/** Requests at once. The server reads no further at 64, and then no acknowledgement either. */
+/** Requests at once; the others wait here, where they can be taken back. The server refuses some at 2048. */
 const maxSent = 32;
 /** What the server takes as one frame. */
 const maxBytes = 1024 * 1024;

@@ -11,6 +11,8 @@ export type Result<T = Row> = T[] & {
   /** Rows that the statement gave or changed. */
   readonly count: number;
   readonly notices: readonly Notice[];
+  /** The commit of what the request has written, as `seq` in the changes of live queries; null when it committed no writes. */
+  readonly seq: string | null;
 };
 
 /** One statement, or a script, and its results while they come. */
@@ -54,10 +56,13 @@ export class Statement implements Request {
     for (const row of rows) this.#rows.push(this.#toRow(row));
     if (tag === undefined) return;
     const count = Number(/\d+$/.exec(tag)?.[0] ?? 0);
-    this.#results.push(Object.assign(this.#rows, {columns: this.#columns, tag, count, notices}));
+    this.#results.push(
+      Object.assign(this.#rows, {columns: this.#columns, tag, count, notices, seq: null}),
+    );
   }
 
-  done(): void {
+  done(seq: string | null): void {
+    for (const result of this.#results) (result as {seq: string | null}).seq = seq;
     this.#resolve(this.#results);
   }
 

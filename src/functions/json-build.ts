@@ -16,6 +16,8 @@ import {elementOf} from './arrays.ts';
 export interface JsonContext {
   readonly lookup: TypeLookup;
   readonly settings: FormatSettings;
+  /** int8 and numeric become strings, wherever they are: JavaScript's numbers would round them. */
+  readonly isExact?: boolean;
 }
 
 /** The type below domains. */
@@ -33,6 +35,7 @@ const numbers: ReadonlySet<string> = new Set([
   'float8',
   'numeric',
 ]);
+const rounded: ReadonlySet<string> = new Set(['int8', 'numeric']);
 const moments: ReadonlySet<string> = new Set(['date', 'timestamp', 'timestamptz']);
 
 /** Whether a type is a true array. */
@@ -54,6 +57,7 @@ function scalarJson(value: Value, type: TypeInstance, context: JsonContext): str
   if (type.name === 'json' || type.name === 'jsonb') return type.output(value, context.settings);
   if (moments.has(type.name)) return quoteJson(momentText(value, type, context.settings));
   const text = type.output(value, context.settings);
+  if (context.isExact === true && rounded.has(type.name)) return quoteJson(text);
   if (numbers.has(type.name) && !/[nN]/.test(text)) return text;
   return quoteJson(text);
 }

@@ -326,6 +326,11 @@ const builders: FunctionTable = {
   to_json: {
     fnTyped: types => (value: Datum) => jsonText(value, types.args[0]!, jsonContext(types)),
   },
+  // Not in the catalog: live rows of /ws are made with it.
+  exact_to_json: {
+    fnTyped: types => (value: Datum) =>
+      jsonText(value, types.args[0]!, {...jsonContext(types), isExact: true}),
+  },
   to_jsonb: {
     fnTyped: types => (value: Datum) =>
       jsonbOf(jsonbNode(value, types.args[0]!, jsonContext(types))),

@@ -11,11 +11,10 @@ import type {Codec} from './subscription-types.ts';
 /**
  * Rows as JSON texts of their values (to_json of the column's type), followed by those of the row's key: the primary
  * key (of a user table read across users with the user's name before it), or the hidden row id.
- * Exact: int8 and numeric are strings, because JavaScript's JSON rounds them.
+ * Exact: int8 and numeric are strings, inside of arrays and records too, because JavaScript's JSON rounds them.
  */
 export function jsonCodec(catalog: CatalogSnapshot, isExact = false): Codec {
-  const encode = (expr: BoundExpr): BoundExpr =>
-    toJson(isExact ? exact(expr, catalog) : expr, catalog);
+  const encode = (expr: BoundExpr): BoundExpr => toJson(expr, catalog, isExact);
   return {
     name: isExact ? 'exactJson' : 'json',
     projection: shape => [...shape.projection, ...keyExpressions(shape, catalog)].map(encode),
@@ -67,18 +66,11 @@ function keyExpressions(shape: LiveShape, catalog: CatalogSnapshot): BoundExpr[]
   return shape.scope === 'all' ? [owner, ...keys] : keys;
 }
 
-/** int8 and numeric as their text. */
-function exact(expr: BoundExpr, catalog: CatalogSnapshot): BoundExpr {
-  const type = (expr.type.base ?? expr.type).oid as number;
-  if (type !== 20 && type !== 1700) return expr;
-  return {kind: 'ioCast', arg: expr, type: builtin(catalog, 25), typmod: -1, location: -1};
-}
-
-function toJson(expr: BoundExpr, catalog: CatalogSnapshot): BoundExpr {
+function toJson(expr: BoundExpr, catalog: CatalogSnapshot, isExact: boolean): BoundExpr {
   return {
     kind: 'call',
     function: oid(3176),
-    source: 'to_json',
+    source: isExact ? 'exact_to_json' : 'to_json',
     isStrict: true,
     volatility: 's',
     args: [expr],

@@ -54,6 +54,8 @@ export interface ResultSink {
   functionCallResponse(value: Uint8Array | null): void;
   /** Nothing written after this call leaves the process before `seq` is durable. Work goes on. */
   holdUntil(seq: Seq): void;
+  /** The session has committed writes as `seq`. */
+  committed?(seq: Seq): void;
   /** Whether the client has sent more than the message that is worked on and its Sync. */
   readonly hasInput?: boolean;
   /** True while the client does not read: pull no more rows; await `drained`. */

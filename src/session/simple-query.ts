@@ -133,7 +133,10 @@ const ONE: readonly ParsedStatement[] = [
 /** Keeps what follows back until the commit is durable, unless the session asked not to wait. */
 export function holdCommit(session: SessionContext, outcome: CommitOutcome): void {
   const {seq} = outcome;
-  if (seq !== null) session.committed(seq);
+  if (seq !== null) {
+    session.committed(seq);
+    session.sink.committed?.(seq);
+  }
   if (seq === null || session.settings.ofStatements.isCommitAsynchronous) return;
   if (seq > session.engine.storage.durableSeq) session.sink.holdUntil(seq);
 }

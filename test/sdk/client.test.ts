@@ -47,6 +47,15 @@ t.test('statements and live queries', async t => {
     t.match({...made}, {tag: 'CREATE TABLE', count: 0});
     t.equal((await db.sql('INSERT INTO t1 SELECT generate_series(1, $1)', [5000])).count, 5000);
     t.equal((await db.sql('SELECT * FROM t1')).length, 5000);
+    const live = db.live('SELECT id FROM t1 WHERE id = $1', [6000]);
+    await live.ready;
+    const {seq} = await db.sql('INSERT INTO t1 VALUES (6000)');
+    t.match(seq, /^\d+$/);
+    await until(live, () => live.rows.length === 1);
+    t.equal(live.seq, seq, 'the write is in the frame of its commit');
+    live.unsubscribe();
+    t.equal((await db.sql('SELECT 1')).seq, null);
+    t.equal((await db.sql('DELETE FROM t1 WHERE id = 7000')).seq, null, 'nothing was written');
     const results = await db.script('SELECT 1 AS a; SELECT id FROM t1 LIMIT 2; DROP TABLE t1');
     t.same(
       results.map(({tag, length}) => [tag, length]),

@@ -146,6 +146,63 @@ t.test('/ws', async t => {
     await again.close();
   });
 
+  await t.test('live rows are exact, inside of arrays and records too', async t => {
+    await admin.query(`CREATE DOMAIN big AS int8;
+      CREATE TYPE pair AS (a int8, b numeric[], c int);
+      CREATE TABLE exact (id int8 PRIMARY KEY, list int8[], grid numeric[], pair pair, pairs pair[], big big, bigs big[], nan numeric)`);
+    const client = await WsClient.open(httpUrl);
+    const subscribe = {type: 'sub', id: 1, sql: 'SELECT * FROM exact'};
+    const ordered = {type: 'sub', id: 2, sql: 'SELECT * FROM exact ORDER BY id LIMIT 5'};
+    for (const message of [subscribe, ordered]) client.send(message);
+    await client.next('live', 2);
+    await admin.query(`INSERT INTO exact VALUES (9007199254740993, '{9007199254740993,NULL}', '{{1.10},{2}}',
+      '(9007199254740993,"{9007199254740993.10}",3)', ARRAY['(9007199254740993,,4)'::pair], 9007199254740993, '{9007199254740993}', 'NaN')`);
+    const big = '9007199254740993';
+    const row = [
+      ...[big, [big, null], [['1.10'], ['2']], {a: big, b: [`${big}.10`], c: 3}],
+      ...[[{a: big, b: null, c: 4}], big, [big], 'NaN'],
+    ];
+    const ops = new Map<unknown, unknown>();
+    while (ops.size < 2) {
+      const {changes} = (await client.next('tx')) as unknown as {changes: Message[]};
+      for (const change of changes) ops.set(change['id'], change['ops']);
+    }
+    t.same(ops.get(1), [['+', [big], row]]);
+    t.same((ops.get(2) as unknown[][])[0]![2], row);
+    const again = {...subscribe, id: 3};
+    client.send(again);
+    t.same((await client.next('rows', 3))['rows'], [[[big], row]]);
+    await client.close();
+  });
+
+  await t.test('a statement that committed writes says as what', async t => {
+    const client = await WsClient.open(httpUrl);
+    client.send({type: 'sub', id: 'w', sql: 'SELECT id FROM msgs'});
+    await client.next('live', 'w');
+    const doneOf = async (sql: string, params?: unknown[]): Promise<unknown> => {
+      client.send({type: 'sql', id: sql, sql, params});
+      return (await client.next('done', sql))['seq'];
+    };
+    t.equal(await doneOf('SELECT 1'), undefined);
+    t.equal(await doneOf('BEGIN; INSERT INTO msgs VALUES (70, 7, NULL, NULL)'), undefined);
+    const seqs = [
+      await doneOf('COMMIT'),
+      await doneOf('DELETE FROM msgs WHERE id = $1', [70]),
+      await doneOf('INSERT INTO msgs VALUES (71, 7, NULL, NULL); SELECT 2'),
+    ];
+    t.equal(await doneOf('SELECT 3', []), undefined);
+    t.equal(await doneOf('BEGIN; DELETE FROM msgs WHERE id = 71; ROLLBACK'), undefined);
+    client.send({type: 'unsub', id: 'w'});
+    await client.next('unsubscribed', 'w');
+    const frames = client.messages.filter(({type}) => type === 'tx');
+    t.same(
+      frames.map(({seq}) => seq),
+      seqs,
+    );
+    await admin.query('DELETE FROM msgs WHERE id = 71');
+    await client.close();
+  });
+
   await t.test('rights: of the role, and when they go', async t => {
     await admin.query('CREATE TABLE secrets (id int PRIMARY KEY)');
     const ann = await WsClient.open(httpUrl, {user: 'ann'});
@@ -226,6 +283,35 @@ t.test('/ws', async t => {
       await quick.close();
     },
   );
+
+  await t.test('acks and cancel are read, however many requests wait', async t => {
+    const client = await WsClient.open(httpUrl, {user: 'postgres', window: 4096});
+    const sql = `SELECT repeat('y', 1000) FROM generate_series(1, 1000)`;
+    client.send({type: 'sql', id: 'big', sql});
+    for (let i = 0; i < 500; i++) client.send({type: 'sql', id: i, sql: 'SELECT 1'});
+    client.send({type: 'ping'});
+    await client.next('pong');
+    let done = false;
+    void client.next('done', 499).then(() => (done = true));
+    while (!done) {
+      client.send({type: 'ack', bytes: client.dataBytes});
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    t.notOk(client.messages.some(message => message.type === 'error'));
+    client.send({type: 'sql', id: 'sleep', sql: 'SELECT pg_sleep(1000)'});
+    for (let i = 0; i < 2100; i++) client.send({type: 'sub', id: `s${i}`, sql: 'SELECT'});
+    client.send({type: 'ping'});
+    t.match(await client.next('error', 's2099'), {error: {code: '53400'}});
+    client.send({type: 'cancel'});
+    let isCancelled = false;
+    void client.next('error', 'sleep').then(() => (isCancelled = true));
+    while (!isCancelled) {
+      client.send({type: 'cancel'});
+      client.send({type: 'ack', bytes: client.dataBytes});
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    await client.close();
+  });
 
   await t.test('a sealed query: the rights of who sealed it, for whoever shows it', async t => {
     await admin.query(

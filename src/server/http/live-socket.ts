@@ -35,8 +35,9 @@ export const CloseCode = {
 } as const;
 
 const protocolVersion = 1;
-/** Requests that wait for their turn at which no more are read. */
-const maxQueued = 64;
+/** Requests that wait for their turn, and their bytes, beyond which further ones are refused. */
+const maxQueued = 2048;
+const maxQueuedBytes = 16 * 1024 * 1024;
 const maxSealedSessions = 8;
 const maxRenewing = 8;
 const maxTimerMs = 0x7fff_ffff;
@@ -59,6 +60,7 @@ export class LiveSocket {
   #timer: NodeJS.Timeout;
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
+  #queuedBytes = 0;
   #renewing = 0;
   #isHelloing = false;
   #isClosed = false;
@@ -114,14 +116,14 @@ export class LiveSocket {
     let message: LiveMessage;
     try {
       message = readLiveMessage(data.toString());
-      this.#dispatch(message);
+      this.#dispatch(message, data.length);
     } catch (error) {
       this.#fail(null, error);
       this.end('protocol error', CloseCode.protocolError);
     }
   }
 
-  #dispatch(message: LiveMessage): void {
+  #dispatch(message: LiveMessage, bytes: number): void {
     if (message.type === 'hello') {
       if (this.#isHelloing) throw protocolError('hello was said');
       this.#isHelloing = true;
@@ -146,10 +148,10 @@ export class LiveSocket {
         void this.#renew(message.token);
         return;
       case 'sql':
-        this.#inTurn(message.id, () => this.#sql(message));
+        this.#inTurn(message, bytes, () => this.#sql(message));
         return;
       case 'sub':
-        this.#inTurn(message.id, async () => {
+        this.#inTurn(message, bytes, async () => {
           const answer = await this.#subscribe(message);
           // It may be gone while the query was planned.
           if (this.#isClosed) this.#subscriptions.closeAll();
@@ -157,7 +159,7 @@ export class LiveSocket {
         });
         return;
       case 'unsub':
-        this.#inTurn(message.id, async () => {
+        this.#inTurn(message, bytes, async () => {
           this.#subscriptions.close(message.id);
           this.#send({type: 'unsubscribed', id: message.id});
         });
@@ -231,9 +233,23 @@ export class LiveSocket {
 
   // --- requests
 
-  /** The session does one thing at a time: requests wait for each other, and reading stops when many do. */
-  #inTurn(id: RequestId, work: () => Promise<void>): void {
-    if (++this.#queued >= maxQueued) this.webSocket.pause();
+  /**
+   * The session does one thing at a time: requests wait for each other. The socket is read meanwhile, because `ack` and `cancel` may be
+   * what the statement that runs is waiting for.
+   */
+  #inTurn(
+    {id, type}: {readonly id: RequestId; readonly type: LiveMessage['type']},
+    bytes: number,
+    work: () => Promise<void>,
+  ): void {
+    if (this.#queued >= maxQueued || this.#queuedBytes + bytes > maxQueuedBytes) {
+      // Refused it would leave a live query open that the client has forgotten.
+      if (type === 'unsub') throw tooManyRequests();
+      this.#fail(id, tooManyRequests());
+      return;
+    }
+    this.#queued++;
+    this.#queuedBytes += bytes;
     this.#tail = this.#tail.then(async () => {
       try {
         if (this.#isClosed) return;
@@ -242,7 +258,8 @@ export class LiveSocket {
       } catch (error) {
         this.#fail(id, error);
       } finally {
-        if (--this.#queued < maxQueued && this.webSocket.isPaused) this.webSocket.resume();
+        this.#queued--;
+        this.#queuedBytes -= bytes;
       }
     });
   }
@@ -256,7 +273,8 @@ export class LiveSocket {
       await this.#output.settled();
     }
     const ms = Number((performance.now() - startedAt).toFixed(3));
-    this.#send({type: 'done', id, ms});
+    const seq = this.#sink.committedSeq;
+    this.#send({type: 'done', id, ms, ...(seq === null ? {} : {seq: String(seq)})});
   }
 
   async #subscribe(message: Extract<LiveMessage, {type: 'sub'}>): Promise<object> {
@@ -348,4 +366,10 @@ function expiryText({expiresAt}: Identity): string | null {
 
 function protocolError(message: string): PgError {
   return new PgError(SqlState.protocolViolation, message);
+}
+
+function tooManyRequests(): PgError {
+  return new PgError(SqlState.configurationLimitExceeded, 'too many requests wait for their turn', {
+    hint: `At most ${maxQueued} requests of together ${maxQueuedBytes / 1024 / 1024} MiB wait. Wait for answers.`,
+  });
 }

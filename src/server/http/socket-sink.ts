@@ -1,6 +1,7 @@
 // Hot path: rows of a statement over a WebSocket.
 import type {Batch} from '../../columns/batch.ts';
 import type {PgError} from '../../common/errors.ts';
+import type {Seq} from '../../common/ids.ts';
 import type {Formats, ResultShape} from '../../session/contract.ts';
 import type {FormatSettings} from '../../types/contract.ts';
 import {AnswerSink, JsonRows, noticeObjects} from './answer-sink.ts';
@@ -16,6 +17,7 @@ export class SocketSink extends AnswerSink {
   #text = '';
   #columns = '';
   #isOpen = false;
+  #committedSeq: Seq | null = null;
 
   constructor(output: HeldOutput, onFatal: (error: PgError) => void) {
     super(output);
@@ -25,7 +27,17 @@ export class SocketSink extends AnswerSink {
   /** A statement begins; `id` as JSON. */
   begin(id: string): void {
     this.#id = id;
+    this.#committedSeq = null;
     this.#close();
+  }
+
+  /** The last commit with writes since `begin`; null when there was none. */
+  get committedSeq(): Seq | null {
+    return this.#committedSeq;
+  }
+
+  committed(seq: Seq): void {
+    this.#committedSeq = seq;
   }
 
   #close(): void {
