@@ -31,13 +31,23 @@ export interface ParsedStatement {
   readonly custom: CustomStatement | null;
 }
 
+/** INDEX (columns) USING method [ASC | DESC] [(options)] in a CREATE TABLE. */
+export interface InlineIndex {
+  /** `position`: 1-based, in characters of the text. */
+  readonly columns: readonly {readonly name: string; readonly position: number}[];
+  readonly method: string;
+  readonly order: 'asc' | 'desc' | null;
+  readonly options: readonly (readonly [name: string, value: string])[];
+}
+
 /** Statements that PostgreSQL's grammar does not have. `ast` beside it: the plain form of the body. */
 export type CustomStatement =
-  /** ast: CreateStmt. `indexes`: texts of inline INDEX (...) USING clauses. */
+  /** ast: CreateStmt or CreateTableAsStmt. `tableKind`: null when the statement names none. */
   | {
       readonly kind: 'createTable';
-      readonly tableKind: 'user' | 'shared' | 'stream';
+      readonly tableKind: 'user' | 'shared' | 'stream' | null;
       readonly ttlSeconds: number | null;
+      readonly indexes: readonly InlineIndex[];
     }
   /** ast: CreateSchemaStmt or DropStmt. */
   | {readonly kind: 'namespace'}

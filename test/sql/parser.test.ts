@@ -45,11 +45,58 @@ t.test('too deep a query is 54001 and the grammar survives it', async t => {
   t.ok(parser.builtCount > 1);
 });
 
+t.test('inline indexes', t => {
+  const text =
+    'CREATE TABLE a (ä int, INDEX (ä, "B c") USING Bloom DESC (fpp = -1, k = \'v\'), b int)';
+  const [statement] = parser.parse(text);
+  t.same(statement!.custom, {
+    kind: 'createTable',
+    tableKind: null,
+    ttlSeconds: null,
+    indexes: [
+      {
+        columns: [
+          {name: 'ä', position: 31},
+          {name: 'B c', position: 34},
+        ],
+        method: 'bloom',
+        order: 'desc',
+        options: [
+          ['fpp', '-1'],
+          ['k', 'v'],
+        ],
+      },
+    ],
+  });
+  // Positions of what follows count the characters of the text as sent.
+  const wrong = text.replace('b int', 'b int UNIQ');
+  const at = wrong.indexOf('UNIQ') + 1;
+  t.throws(() => parser.parse(wrong), {code: '42601', fields: {position: at}});
+  for (const clause of [
+    'INDEX (a,) USING btree',
+    'INDEX () USING btree',
+    'INDEX (a b) USING btree',
+    'INDEX (a) USING',
+    'INDEX (a) USING btree ()',
+    'INDEX (a) USING btree (x)',
+    'INDEX (a) USING btree (x = )',
+    'INDEX (a) USING btree (x = 1',
+    'INDEX (a) USING btree x',
+    'INDEX (lower(a)) USING btree',
+    'INDEX (a)',
+  ]) {
+    t.throws(() => parser.parse(`CREATE USER TABLE t (a int, ${clause})`), {code: '42601'}, clause);
+    t.throws(() => parser.parse(`CREATE TABLE t (${clause}, a int)`), {code: '42601'}, clause);
+    t.throws(() => parser.parse(`CREATE TABLE t (${clause}`), {code: '42601'}, clause);
+  }
+  t.end();
+});
+
 t.test('own statements', t => {
   const kinds = (text: string) =>
     parser.parse(text).map(statement => [Object.keys(statement.ast ?? {})[0], statement.custom]);
   t.same(kinds('CREATE USER TABLE chat.m (id int primary key) TTL 10'), [
-    ['CreateStmt', {kind: 'createTable', tableKind: 'user', ttlSeconds: 10}],
+    ['CreateStmt', {kind: 'createTable', tableKind: 'user', ttlSeconds: 10, indexes: []}],
   ]);
   t.same(kinds('create namespace x; drop namespace x'), [
     ['CreateSchemaStmt', {kind: 'namespace'}],

@@ -249,16 +249,29 @@ const OPTIONS: Readonly<Record<Method, readonly string[]>> = {
 
 /** Options of WITH (...), checked for the access method. */
 export function indexOptions(nodes: readonly Node[] | undefined, method: Method): string[] {
+  const seen = new Set<string>();
   return defElems(nodes).map(option => {
     const name = optionName(option);
     if (!OPTIONS[method].includes(name))
       throw new PgError(SqlState.invalidParameterValue, `unrecognized parameter "${name}"`);
     const value = option.arg === undefined ? 'true' : constantText(option.arg);
+    if (seen.has(name))
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `parameter "${name}" specified more than once`,
+      );
+    seen.add(name);
     if (name === 'fpp' && !(Number(value) > 0 && Number(value) < 1)) {
       throw new PgError(
         SqlState.invalidParameterValue,
         `value ${value} out of bounds for option "fpp"`,
         {detail: 'Valid values are between 0 and 1.'},
+      );
+    }
+    if (name === 'num_items' && !/^0*[1-9]\d{0,8}$/.test(value)) {
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `invalid value for integer option "num_items": ${value}`,
       );
     }
     return `${name}=${value}`;

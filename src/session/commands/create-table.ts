@@ -31,6 +31,7 @@ import {
 import {change, ddlExecution, newOid, newTypePair, notice, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {defineForeignKey} from './foreign-key.ts';
+import {checkInlineIndexes, createInlineIndexes, withSortedIndexes} from './inline-index.ts';
 import {tablePlacement} from './new-relation.ts';
 import {sequenceState} from './sequence-options.ts';
 import {likeTable, type LikeDraft} from './table-like.ts';
@@ -96,10 +97,9 @@ async function createTable(
     notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
     return;
   }
-  const options = tableOptions(
-    readOptions(session, node.options),
-    custom?.kind === 'createTable' ? custom : null,
-  );
+  const ours = custom?.kind === 'createTable' ? custom : null;
+  const inline = ours?.indexes ?? [];
+  const options = withSortedIndexes(tableOptions(readOptions(session, node.options), ours), inline);
   const taken = new Set<string>([name]);
   const chooser = {catalog: session.transaction.catalog, schema: schema.oid, taken};
   const place: TablePlace = {
@@ -139,6 +139,7 @@ async function createTable(
     ...copiedChecks(where, elements.likes),
     ...elements.checks.map(each => defineCheck(where, each)),
   ];
+  checkInlineIndexes(table, inline);
   const keys = defineKeys(where, elements.keys);
   const final: TableDescriptor = {...table, columns: withKeyColumns(table.columns, keys)};
   const indexes = [
@@ -153,6 +154,7 @@ async function createTable(
   );
   for (const each of elements.foreignKeys)
     change(session, puts(await defineForeignKey({...where, table: final}, each)));
+  await createInlineIndexes(session, node, text, inline);
 }
 
 /** Puts a new table with what belongs to it, and tells storage. */

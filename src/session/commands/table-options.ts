@@ -159,11 +159,12 @@ function checkRange(name: string, value: string, low: number, high: number): voi
 /** The table kind and ttl that options and the CREATE USER | SHARED | STREAM TABLE form give. */
 export function tableOptions(
   given: Readonly<Record<string, string>>,
-  custom: {readonly tableKind: TableKind; readonly ttlSeconds: number | null} | null,
+  custom: {readonly tableKind: TableKind | null; readonly ttlSeconds: number | null} | null,
 ): TableOptions {
   const {type, ttl_seconds: ttlSeconds, storage_id: storageId, ...rest} = given;
-  const tableKind = custom?.tableKind ?? (type === undefined ? 'shared' : tableKindOf(type));
-  if (custom !== null && type !== undefined && tableKindOf(type) !== custom.tableKind) {
+  const asked = custom?.tableKind ?? null;
+  const tableKind = asked ?? (type === undefined ? 'shared' : tableKindOf(type));
+  if (asked !== null && type !== undefined && tableKindOf(type) !== asked) {
     throw new PgError(SqlState.syntaxError, 'conflicting or redundant options');
   }
   const options: Record<string, string> = {

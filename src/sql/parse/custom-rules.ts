@@ -1,5 +1,6 @@
 import type {CustomStatement} from '../contract.ts';
 import {storageDefinition} from './custom-storage-rules.ts';
+import {inlineIndexes} from './inline-index.ts';
 import type {SqlToken} from './tokens.ts';
 
 /** A stretch of the text (UTF-16 offsets) and what stands there instead, padded with spaces. */
@@ -39,6 +40,8 @@ export const customRules: readonly Rule[] = [
   userData,
 ];
 
+const PLAIN_TABLE = ['create', 'global', 'local', 'temporary', 'temp', 'unlogged'];
+
 function isWord(token: SqlToken | undefined, ...words: readonly string[]): boolean {
   return token?.kind === 'word' && words.includes(token.text);
 }
@@ -56,13 +59,10 @@ function replaceAll(tokens: readonly SqlToken[]): readonly Edit[] {
   return [cover(tokens[0]!, tokens.at(-1)!, 'SELECT')];
 }
 
-function createTable(tokens: readonly SqlToken[]): Rewrite | null {
-  if (
-    !isWord(tokens[0], 'create') ||
-    !isWord(tokens[1], 'user', 'shared', 'stream') ||
-    !isWord(tokens[2], 'table')
-  )
-    return null;
+function createTable(tokens: readonly SqlToken[], text: string): Rewrite | null {
+  if (!isWord(tokens[0], 'create')) return null;
+  if (!isWord(tokens[1], 'user', 'shared', 'stream') || !isWord(tokens[2], 'table'))
+    return plainTable(tokens, text);
   const edits = [cover(tokens[1]!, tokens[1]!)];
   let ttlSeconds: number | null = null;
   const ttl = tokens.findLastIndex(token => isWord(token, 'ttl'));
@@ -76,14 +76,25 @@ function createTable(tokens: readonly SqlToken[]): Rewrite | null {
     ttlSeconds = Number(value.text);
     edits.push(cover(tokens[ttl]!, value));
   }
+  const inline = inlineIndexes(tokens, text);
   return {
     custom: {
       kind: 'createTable',
       tableKind: tokens[1]!.text as 'user' | 'shared' | 'stream',
       ttlSeconds,
+      indexes: inline.indexes,
     },
-    edits,
+    edits: [...edits, ...inline.edits],
   };
+}
+
+/** CREATE [TEMPORARY | UNLOGGED] TABLE with INDEX (...) clauses. */
+function plainTable(tokens: readonly SqlToken[], text: string): Rewrite | null {
+  const at = tokens.findIndex(token => !isWord(token, ...PLAIN_TABLE));
+  if (at < 1 || !isWord(tokens[at], 'table')) return null;
+  const {indexes, edits} = inlineIndexes(tokens, text);
+  if (indexes.length === 0) return null;
+  return {custom: {kind: 'createTable', tableKind: null, ttlSeconds: null, indexes}, edits};
 }
 
 function namespace(tokens: readonly SqlToken[]): Rewrite | null {

@@ -48,7 +48,7 @@ function rewriteStatement(tokens: readonly SqlToken[], text: string): Rewrite | 
 /** Replacement with as many bytes as the original: the new words, then spaces. */
 function blank(source: string, replacement: string): string {
   const bytes = Buffer.byteLength(source);
-  return replacement.padEnd(bytes, ' ');
+  return replacement + ' '.repeat(Math.max(0, bytes - Buffer.byteLength(replacement)));
 }
 
 function splitStatements(tokens: readonly SqlToken[]): SqlToken[][] {

@@ -42,9 +42,17 @@ export class BloomFilter {
   }
 }
 
-/** A filter over hashes given as pairs (low, high), sized for the distinct ones among them. */
-export function bloomOfHashes(hashes: Uint32Array, fpp: number): BloomFilter {
-  const filter = BloomFilter.sized(countDistinct(hashes), fpp);
+/** A filter over hashes given as pairs (low, high), sized for the distinct ones among them, but at most for `maxItems`. */
+export function bloomOfHashes(
+  hashes: Uint32Array,
+  fpp: number,
+  maxItems: number | null,
+): BloomFilter {
+  const distinct = countDistinct(hashes);
+  const filter = BloomFilter.sized(
+    maxItems === null ? distinct : Math.min(distinct, maxItems),
+    fpp,
+  );
   for (let i = 0; i < hashes.length; i += 2) filter.insert(hashes[i]!, hashes[i + 1]!);
   return filter;
 }

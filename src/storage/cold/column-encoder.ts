@@ -276,9 +276,9 @@ export class ColumnEncoder {
   }
 
   #bloom(): BloomFilter | null {
-    const {valueBloom, keyBloom} = this.#plan;
+    const {valueBloom, keyBloom, bloomItems} = this.#plan;
     if (valueBloom !== null)
-      return bloomOfHashes(this.#hashes!.subarray(0, this.#hashed), valueBloom);
+      return bloomOfHashes(this.#hashes!.subarray(0, this.#hashed), valueBloom, bloomItems);
     if (keyBloom === null) return null;
     const {keyHashes, nulls, rows} = this.#data;
     for (let row = 0; row < rows; row++) {
@@ -286,7 +286,7 @@ export class ColumnEncoder {
       this.#hashes![this.#hashed++] = keyHashes![row * 2]!;
       this.#hashes![this.#hashed++] = keyHashes![row * 2 + 1]!;
     }
-    return bloomOfHashes(this.#hashes!.subarray(0, this.#hashed), keyBloom);
+    return bloomOfHashes(this.#hashes!.subarray(0, this.#hashed), keyBloom, bloomItems);
   }
 }
 

@@ -30,6 +30,8 @@ export interface ColumnPlan {
   readonly valueBloom: number | null;
   /** False positive rate of a filter over canonical key bytes (types whose equal values can be stored differently), or null. */
   readonly keyBloom: number | null;
+  /** The filter is sized for no more distinct values than this. */
+  readonly bloomItems: number | null;
 }
 
 /** Columns of one row group on their way to the encoder: typed arrays and buffers only. */
@@ -83,6 +85,7 @@ export function planColumn(column: SegmentColumn): ColumnPlan {
     isText: form.physicalType === 'BYTE_ARRAY' && form.logicalType !== null,
     valueBloom: isCanonical && form.physicalType !== 'BOOLEAN' ? fpp : null,
     keyBloom: isCanonical ? null : fpp,
+    bloomItems: bloom?.numItems ?? null,
   };
 }
 
