@@ -73,8 +73,8 @@ export class Login {
     writeAuthentication(this.#out, 0);
   }
 
-  /** Takes a SASL message; true when the password is right and AuthenticationOk is written. */
-  answer(cursor: MessageCursor): boolean {
+  /** Takes a SASL message. A promise for the last one: it resolves when the password is right and AuthenticationOk is written. */
+  answer(cursor: MessageCursor): Promise<void> | null {
     const scram = this.#scram!;
     if (this.#state === 'mechanism') {
       if (cursor.cstring() !== SCRAM_SHA_256) {
@@ -88,7 +88,7 @@ export class Login {
       if (length === -1) {
         cursor.finish();
         writeAuthentication(this.#out, 11);
-        return false;
+        return null;
       }
       if (length !== cursor.remaining) {
         throw new PgError(SqlState.protocolViolation, 'invalid message format');
@@ -98,13 +98,18 @@ export class Login {
     if (this.#state === 'first') {
       this.#state = 'final';
       writeAuthentication(this.#out, 11, Buffer.from(scram.start(message)));
-      return false;
+      return null;
     }
-    const proof = scram.finish(message);
-    if (proof === null) throw passwordFailed(this.request.user);
+    return this.#finish(scram, message);
+  }
+
+  async #finish(scram: ScramServer, message: string): Promise<void> {
+    const {user} = this.request;
+    const {credentials, remoteAddress} = this.#context;
+    const proof = await credentials.checkProof(user, remoteAddress, () => scram.finish(message));
+    if (proof === null) throw passwordFailed(user);
     writeAuthentication(this.#out, 12, Buffer.from(proof));
     writeAuthentication(this.#out, 0);
-    return true;
   }
 
   /** After AuthenticationOk: the role and database that are let in. */

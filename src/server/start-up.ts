@@ -165,15 +165,19 @@ export class StartUp {
     if (frame !== Frame.message) throw passwordFailed(login.request.user);
     const cursor = new MessageCursor();
     cursor.reset(reader.buffer, reader.bodyStart, reader.bodyEnd);
+    this.#openAfter(login.password(cursor), login);
+    return false;
+  }
+
+  #openAfter(checked: Promise<void>, login: Login): void {
     this.#isChecking = true;
-    const opened = login.password(cursor).then(() => {
+    const opened = checked.then(() => {
       this.#isChecking = false;
       if (this.#owner.isClosed) return;
       this.#open(login);
       this.#owner.resumed();
     });
     opened.catch((error: unknown) => this.#owner.failed(error));
-    return false;
   }
 
   #loginStep(login: Login, reader: FrameReader): boolean {
@@ -188,8 +192,10 @@ export class StartUp {
     if (frame !== Frame.message) throw passwordFailed(login.request.user);
     const cursor = new MessageCursor();
     cursor.reset(reader.buffer, reader.bodyStart, reader.bodyEnd);
-    if (login.answer(cursor)) this.#open(login);
-    return true;
+    const checked = login.answer(cursor);
+    if (checked === null) return true;
+    this.#openAfter(checked, login);
+    return false;
   }
 
   #open(login: Login): void {

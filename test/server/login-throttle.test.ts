@@ -41,3 +41,25 @@ t.test(
     t.equal(await fail('zoe'), null, 'for a while');
   },
 );
+
+t.test('who turns nobody away lets the right one of a bad address in', async t => {
+  let now = 0;
+  const waits: number[] = [];
+  const throttle = new LoginThrottle({
+    now: () => now,
+    wait: async ms => {
+      waits.push(ms);
+      now += ms;
+    },
+  });
+  for (let i = 0; i < 100; i++)
+    t.equal(await throttle.attempt<never>(`user ${i}`, 'pooler', async () => null, false), null);
+  t.same(new Set(waits), new Set([250]));
+  waits.length = 0;
+  t.equal(await throttle.attempt('ann', 'pooler', async () => 'in', false), 'in');
+  t.same(waits, []);
+  t.equal(await throttle.attempt<never>('zoe', 'pooler', async () => null, false), null);
+  t.same(waits, [8000], 'the next failure waits longest');
+  const refused = throttle.attempt('ann', 'pooler', async () => 'in');
+  await t.rejects(refused, {code: '53400'});
+});

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import t from 'tap';
 import {makeScramVerifier} from '../../src/common/scram.ts';
 import {RawClient, int32, message, query, startup, terminate, zero} from './raw-client.ts';
@@ -147,6 +148,29 @@ t.test('SCRAM refuses what PostgreSQL refuses', async t => {
     await login(initial('n,,n=,r=abc'), message('p', Buffer.from('c=biws,r=abc,p=AAAA'))),
     'E FATAL 08P01 invalid SCRAM response',
   );
+});
+
+t.test('SCRAM attempts are counted by the throttle, of users that do not exist too', async t => {
+  const {server, database, port} = await startFake({auth: 'scram'});
+  t.teardown(() => server.close());
+  database.addRole('app', makeScramVerifier('secret', 4096));
+  const login = async (user: string, password: string): Promise<unknown> => {
+    const client = new pg.Client({host: '127.0.0.1', port, user, password, database: 'postgres'});
+    client.on('error', () => undefined);
+    const error = await client.connect().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    await client.end().catch(() => undefined);
+    return error;
+  };
+  const {credentials} = server;
+  t.equal(await login('app', 'secret'), undefined);
+  t.same([credentials.succeeded, credentials.failed], [1, 0]);
+  t.match(await login('app', 'wrong'), {code: '28P01'});
+  t.match(await login('nobody', 'wrong'), {code: '28P01'});
+  t.same([credentials.succeeded, credentials.failed], [1, 2]);
+  t.equal(await login('app', 'secret'), undefined, 'the right password is let in after a failure');
 });
 
 t.test('limits: slots, reserved slots, time, unauthenticated connections', async t => {

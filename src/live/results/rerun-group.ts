@@ -71,14 +71,17 @@ export class RerunGroup extends ResultGroup {
   }
 
   #concerns(event: CommitEvent): boolean {
+    let concerns = false;
     for (let i = 0; i < event.parts.length; i++) {
       const part = event.parts[i]!;
       const owner = this.owners.get(part.table.oid);
       if (owner === undefined) continue;
-      if (owner === null || part.owner === owner || (part.isTruncate && part.owner === 0))
-        return true;
+      if (owner !== null && part.owner !== owner && !(part.isTruncate && part.owner === 0))
+        continue;
+      concerns = true;
+      if (part.isTruncate) this.truncated(event.seq);
     }
-    return false;
+    return concerns;
   }
 
   #schedule(): void {

@@ -27,6 +27,8 @@ export interface ResultMember {
   wake(): void;
   /** A new state of the result. The frame is that of all subscribers. */
   deliver(seq: Seq, change: ResultChange, frame: Frame): void;
+  /** Starts over with the rows as they are now. */
+  reset(reason: string): void;
   fail(error: unknown): void;
 }
 
@@ -51,6 +53,8 @@ export abstract class ResultGroup {
   protected readonly host: ResultHost;
   #run: QueryRun | null = null;
   #isClosed = false;
+  /** The newest TRUNCATE of a table that members have not been told of. */
+  #truncatedAt: Seq | null = null;
 
   constructor(options: SubscribeOptions, identity: ResultIdentity, host: ResultHost) {
     this.options = options;
@@ -108,13 +112,32 @@ export abstract class ResultGroup {
     },
   };
 
+  /** A table was emptied: the first result that knows of it is told as a reset. */
+  protected truncated(seq: Seq): void {
+    this.#truncatedAt = seq;
+  }
+
+  #resetMembers(): void {
+    this.#truncatedAt = null;
+    for (const member of [...this.members]) {
+      // Who waits has no rows yet, or resumes at a commit that is looked up in the log.
+      if (member.state === 'waiting') member.later();
+      else if (member.state !== 'resetting') member.reset('truncate');
+    }
+  }
+
   /** The result at a commit: members get what is different. */
   protected publish(seq: Seq, rows: ResultRows): void {
     const before = this.rows;
     this.rows = rows;
     this.seq = seq;
     if (before === null) {
+      this.#truncatedAt = null;
       for (const member of this.members) member.later();
+      return;
+    }
+    if (this.#truncatedAt !== null && seq >= this.#truncatedAt) {
+      this.#resetMembers();
       return;
     }
     const change = changeBetween(before, rows, this.types);

@@ -221,6 +221,7 @@ export class WindowGroup extends ResultGroup implements GroupMember {
 
   /** A TRUNCATE of the table: what is there now is read. */
   reset(): void {
+    this.truncated(this.host.durableSeq);
     if (this.isReading) this.#mustReadAgain = true;
     else this.beginRead();
   }

@@ -64,6 +64,17 @@ export class Credentials {
     return role;
   }
 
+  /**
+   * What a check of a proof of the password gives; null for a failure, which comes late, as that of a password. Others of the address are
+   * not turned away for it: poolers have one address for all. 53400 when too many attempts for this user wait.
+   */
+  async checkProof<T>(user: string, address: string, check: () => T | null): Promise<T | null> {
+    const result = await this.#throttle.attempt(user, address, async () => check(), false);
+    if (result === null) this.failed++;
+    else this.succeeded++;
+    return result;
+  }
+
   async #check(user: string, password: string): Promise<LoginRole | null> {
     if (Tokens.isToken(password)) {
       const identity = await this.tokens.identify(password);

@@ -28,6 +28,7 @@ interface Entry {
  * Slows down who guesses passwords: after a failure, attempts of one user from one address run one after another, and a failed one
  * is answered late, twice as late each time. An address that is not known ('') is no reason to turn anybody away.
  * Nobody is locked out for good, and the delay is the same whatever was wrong.
+ * Who turns nobody away for an address (`turnsAway` false) makes its failures wait longest instead, once there are many.
  */
 export class LoginThrottle {
   readonly #clock: ThrottleClock;
@@ -43,11 +44,12 @@ export class LoginThrottle {
     user: string,
     address: string,
     check: () => Promise<T | null>,
+    turnsAway = true,
   ): Promise<T | null> {
     const now = this.#clock.now();
     const byAddress = entryOf(this.#addresses, address, now);
     const entry = entryOf(this.#users, `${address} ${user}`, now);
-    const isOverBudget = address !== '' && byAddress.failures >= maxFailuresPerAddress;
+    const isOverBudget = turnsAway && hasManyFailures(address, byAddress);
     if (isOverBudget || (entry.failures > 0 && entry.waiting >= maxWaiting)) {
       throw new PgError(
         SqlState.configurationLimitExceeded,
@@ -58,8 +60,8 @@ export class LoginThrottle {
     byAddress.waiting++;
     try {
       // Who has not failed does not wait for others of his name.
-      if (entry.failures === 0) return await this.#run(entry, byAddress, check);
-      const turn = entry.tail.then(() => this.#run(entry, byAddress, check));
+      if (entry.failures === 0) return await this.#run(entry, byAddress, address, check);
+      const turn = entry.tail.then(() => this.#run(entry, byAddress, address, check));
       entry.tail = turn.catch(() => undefined);
       return await turn;
     } finally {
@@ -68,14 +70,21 @@ export class LoginThrottle {
     }
   }
 
-  async #run<T>(entry: Entry, byAddress: Entry, check: () => Promise<T | null>): Promise<T | null> {
+  async #run<T>(
+    entry: Entry,
+    byAddress: Entry,
+    address: string,
+    check: () => Promise<T | null>,
+  ): Promise<T | null> {
     const start = this.#clock.now();
     const result = await check();
     if (result !== null) {
       entry.failures = 0;
       return result;
     }
-    const delay = Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(entry.failures, 10));
+    const delay = hasManyFailures(address, byAddress)
+      ? maxDelayMs
+      : Math.min(maxDelayMs, firstDelayMs * 2 ** Math.min(entry.failures, 10));
     for (const each of [entry, byAddress]) {
       each.failures++;
       each.lastAt = start;
@@ -84,6 +93,10 @@ export class LoginThrottle {
     await this.#clock.wait(Math.max(0, start + delay - this.#clock.now()));
     return null;
   }
+}
+
+function hasManyFailures(address: string, {failures}: Entry): boolean {
+  return address !== '' && failures >= maxFailuresPerAddress;
 }
 
 function entryOf(entries: Map<string, Entry>, key: string, now: number): Entry {
