@@ -146,7 +146,8 @@ export class MergeRows implements Operator {
       // Remembered in the row: repeated after a wait, it is not matched from the start, and evaluates nothing of before.
       input[this.#plan.rid] = null;
       this.#replay?.clear();
-    } else if (this.#requery?.isUnderWay === true && this.#refresh(input) === 'paused') return false;
+    } else if (this.#requery?.isUnderWay === true && this.#refresh(input) === 'paused')
+      return false;
     const action = this.#choose(this.#notMatched, input);
     if (action === null) return this.#skip();
     return this.#insert(action, input);
