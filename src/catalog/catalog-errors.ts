@@ -36,6 +36,8 @@ export function clashError(descriptor: Descriptor, relation?: string): PgError {
       );
     case 'defaultAcl':
       return new PgError(SqlState.duplicateObject, 'these default privileges were changed already');
+    case 'cast':
+      return new PgError(SqlState.duplicateObject, 'this cast already exists');
     case 'type':
     case 'role':
     case 'storage':

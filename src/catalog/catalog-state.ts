@@ -56,6 +56,7 @@ export function emptyState(): CatalogState {
       liveQuery: PersistentMap.empty(),
       storage: PersistentMap.empty(),
       policy: PersistentMap.empty(),
+      cast: PersistentMap.empty(),
       defaultAcl: PersistentMap.empty(),
     },
     relations: PersistentMap.empty(),

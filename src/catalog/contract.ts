@@ -137,6 +137,8 @@ export interface CatalogSnapshot extends TypeLookup {
   functionsByName(schema: Oid, name: string): readonly FunctionRow[];
   functionByOid(oid: Oid): FunctionRow | undefined;
   userFunctions(): Iterable<FunctionDescriptor>;
+  /** The cast between two types, built-in or user-made. */
+  castFor(source: Oid, target: Oid): CastRow | undefined;
   roleByName(name: string): RoleDescriptor | undefined;
   roleByOid(oid: Oid): RoleDescriptor | undefined;
   roles(): Iterable<RoleDescriptor>;

@@ -167,6 +167,17 @@ export interface MaterializedQuery {
   readonly isPopulated: boolean;
 }
 
+/** A user-made cast, in the form of a row of pg_cast; its name is made of the two OIDs. */
+export interface CastDescriptor extends CatalogObject {
+  readonly kind: 'cast';
+  readonly source: Oid;
+  readonly target: Oid;
+  /** 0 for WITH INOUT. */
+  readonly function: Oid;
+  readonly context: 'i' | 'a' | 'e';
+  readonly method: 'f' | 'i';
+}
+
 /** A row-level security policy of a table (pg_policy); `owner` is the table's at its making, rights follow the table. */
 export interface PolicyDescriptor extends CatalogObject {
   readonly kind: 'policy';
@@ -300,6 +311,7 @@ export type Descriptor =
   | SequenceDescriptor
   | TypeDescriptor
   | FunctionDescriptor
+  | CastDescriptor
   | LiveQueryDescriptor
   | StorageDescriptor
   | PolicyDescriptor

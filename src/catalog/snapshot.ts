@@ -3,7 +3,7 @@ import type {TypeInstance, TypeLookup} from '../types/contract.ts';
 import type {StaticBuiltinCatalog} from './builtin.ts';
 import {applyChanges, emptyState, type CatalogState, type TypeEntry} from './catalog-state.ts';
 import {TypeCache, type BuiltinTypes} from './catalog-types.ts';
-import type {CatalogChange, CatalogSnapshot, FunctionRow} from './contract.ts';
+import type {CastRow, CatalogChange, CatalogSnapshot, FunctionRow} from './contract.ts';
 import type {
   ConstraintDescriptor,
   DatabaseDescriptor,
@@ -227,6 +227,10 @@ export class Snapshot implements CatalogSnapshot {
   }
   userFunctions(): readonly FunctionDescriptor[] {
     return this.list('function');
+  }
+
+  castFor(source: Oid, target: Oid): CastRow | undefined {
+    return this.builtin.castFor(source, target) ?? this.#named('cast', `${source} ${target}`);
   }
 
   roleByName(name: string): RoleDescriptor | undefined {

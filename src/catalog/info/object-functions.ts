@@ -96,6 +96,7 @@ const commentKinds: Readonly<Record<string, readonly Descriptor['kind'][]>> = {
   pg_proc: ['function'],
   pg_namespace: ['schema'],
   pg_policy: ['policy'],
+  pg_cast: ['cast'],
 };
 
 /** Comment of an object; `catalog` null means any class. */

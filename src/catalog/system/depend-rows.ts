@@ -30,6 +30,7 @@ const commented: readonly (readonly [kind: Descriptor['kind'], catalog: string])
   ['function', 'pg_proc'],
   ['schema', 'pg_namespace'],
   ['policy', 'pg_policy'],
+  ['cast', 'pg_cast'],
 ];
 
 /** pg_description. */
@@ -66,6 +67,7 @@ function userObjects(context: SystemContext): readonly Descriptor[] {
     ...snapshot.schemas(),
     ...snapshot.userTypes(),
     ...snapshot.userFunctions(),
+    ...snapshot.list('cast'),
     ...snapshot.views(),
     ...snapshot.sequences(),
     ...[...snapshot.tables()].flatMap(table => [
@@ -146,7 +148,23 @@ function allDependencies(context: SystemContext): readonly Row[] {
     ...allViewDependencies(context),
     ...[...snapshot.userTypes()].map(type => [TYPE, type.oid, 0, NAMESPACE, type.schema, 0, 'n']),
     ...rangeDependencies(snapshot),
+    ...castDependencies(snapshot),
   ]);
+}
+
+/** Casts on their types and function, as far as these are user-made. */
+function castDependencies(snapshot: CatalogSnapshot): Row[] {
+  return snapshot.list('cast').flatMap((cast): Row[] => {
+    if (cast.kind !== 'cast') return [];
+    const on: readonly (readonly [number, Oid])[] = [
+      [TYPE, cast.source],
+      [TYPE, cast.target],
+      [PROC, cast.function],
+    ];
+    return on
+      .filter(([, object]) => object >= FIRST_NORMAL_OID)
+      .map(([classOid, object]) => [ClassOid.pg_cast ?? 0, cast.oid, 0, classOid, object, 0, 'n']);
+  });
 }
 
 /** Ranges on their subtypes; what came with a range, on it: multirange, constructors. */

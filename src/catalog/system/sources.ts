@@ -63,7 +63,7 @@ import {
 } from './role-rows.ts';
 import {pgDefaultAcl, pgPolicies, pgPolicy} from './security-rows.ts';
 import type {SystemSource} from './source.ts';
-import {pgEnum, pgRange, pgType} from './type-rows.ts';
+import {pgCast, pgEnum, pgRange, pgType} from './type-rows.ts';
 import {
   indexStatistics,
   pgAm,
@@ -102,6 +102,7 @@ export const catalogSources: Readonly<Record<string, SystemSource>> = {
   pg_authid: pgAuthid,
   pg_available_extension_versions: pgAvailableExtensionVersions,
   pg_available_extensions: pgAvailableExtensions,
+  pg_cast: pgCast,
   pg_class: pgClass,
   pg_constraint: pgConstraint,
   pg_database: pgDatabase,

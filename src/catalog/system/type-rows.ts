@@ -61,6 +61,18 @@ export const pgEnum: SystemSource = {
   },
 };
 
+/** pg_cast. */
+export const pgCast: SystemSource = {
+  all: context => [
+    ...context.rows.all('pg_cast'),
+    ...context.snapshot.list('cast').flatMap(cast => {
+      if (cast.kind !== 'cast') return [];
+      const {oid, source, target, context: when, method} = cast;
+      return [[oid, source, target, cast.function, when, method]];
+    }),
+  ],
+};
+
 /** pg_range. */
 export const pgRange: SystemSource = {
   all: context => [

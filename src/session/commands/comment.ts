@@ -7,6 +7,7 @@ import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList} from './ast-values.ts';
+import {checkCastOwner, findCast} from './cast.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, puts} from './ddl.ts';
 import {findFunction} from './function-names.ts';
@@ -90,6 +91,14 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
     case 'OBJECT_ROUTINE':
       if (!('ObjectWithArgs' in object)) break;
       return owned(findFunction(session, object.ObjectWithArgs, 'function'), 'function');
+    case 'OBJECT_CAST': {
+      const {cast, types, text} = findCast(session, object);
+      if (cast === undefined) throw new PgError(SqlState.undefinedObject, `${text} does not exist`);
+      if (cast === 'builtin')
+        throw featureNotSupported('COMMENT ON a built-in cast is not supported');
+      checkCastOwner(session, types[0], types[1]);
+      return cast;
+    }
     case 'OBJECT_POLICY': {
       const table = relation(session, names(object).slice(0, -1), 'table') as TableDescriptor;
       checkOwner(catalog, session.currentRole, table, 'table');

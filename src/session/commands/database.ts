@@ -33,6 +33,7 @@ const OWN_KINDS: readonly Descriptor['kind'][] = [
   'sequence',
   'type',
   'function',
+  'cast',
   'liveQuery',
   'policy',
   'defaultAcl',

@@ -20,6 +20,7 @@ import {alterRoleCommand, alterRoleSetCommand, createRoleCommand, dropRoleComman
 import {alterSequenceCommand, createSequenceCommand} from './sequence.ts';
 import {setSchemaCommand} from './set-schema.ts';
 import {truncateCommand} from './truncate.ts';
+import {createCastCommand} from './cast.ts';
 import {createRangeCommand} from './range-type.ts';
 import {alterEnumCommand, createCompositeCommand, createEnumCommand} from './type.ts';
 import {viewCommand} from './view.ts';
@@ -40,6 +41,7 @@ export const ddlCommands = {
   CommentStmt: commentCommand,
   CompositeTypeStmt: createCompositeCommand,
   CreateDomainStmt: createDomainCommand,
+  CreateCastStmt: createCastCommand,
   CreateEnumStmt: createEnumCommand,
   CreateRangeStmt: createRangeCommand,
   CreateExtensionStmt: createExtensionCommand,

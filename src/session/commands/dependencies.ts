@@ -247,6 +247,9 @@ function typeUsers(session: SessionContext, type: Oid, array: Oid): Dependent[] 
         ...dependent(each satisfies TypeDescriptor, each.typeKind === 'm' ? 'internal' : 'normal'),
       );
   }
+  for (const each of catalog.list('cast'))
+    if (each.kind === 'cast' && (isOf(each.source) || isOf(each.target)))
+      found.push(...dependent(each, 'normal'));
   for (const fn of catalog.userFunctions()) {
     if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf)) {
       if (fn.language !== 'internal') found.push(...dependent(fn, 'normal'));
@@ -263,6 +266,8 @@ function functionUsers(
   const {catalog} = session.transaction;
   const calls = (text: string | null): boolean => text !== null && mentionsName(text, fn.name);
   const found = defaultsUsing(catalog, calls);
+  for (const each of catalog.list('cast'))
+    if (each.kind === 'cast' && each.function === fn.oid) found.push(...dependent(each, 'normal'));
   for (const table of catalog.tables()) {
     for (const each of catalog.constraintsOf(table.oid))
       if (calls(each.expressionText)) found.push(...dependent(each, 'normal'));

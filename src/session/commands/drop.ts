@@ -14,6 +14,7 @@ import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList, type QualifiedName} from './ast-values.ts';
+import {checkCastOwner, findCast} from './cast.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, NO_OID, notice} from './ddl.ts';
 import {objectNode, type DependencyNode} from './dependencies.ts';
@@ -41,6 +42,7 @@ const WORDS: Readonly<Record<string, string>> = {
   OBJECT_TRIGGER: 'trigger',
   OBJECT_RULE: 'rule',
   OBJECT_POLICY: 'policy',
+  OBJECT_CAST: 'cast',
 };
 
 /** DROP TABLE, VIEW, INDEX, SEQUENCE, SCHEMA, TYPE, DOMAIN, FUNCTION ... [IF EXISTS] ... [CASCADE]. */
@@ -83,6 +85,8 @@ function resolve(
     case 'OBJECT_ROUTINE':
     case 'OBJECT_AGGREGATE':
       return resolveFunction(session, node, item, word);
+    case 'OBJECT_CAST':
+      return resolveCast(session, node, item);
     case 'OBJECT_EXTENSION':
       return resolveExtension(session, node, constantText(item));
     case 'OBJECT_TRIGGER':
@@ -325,6 +329,19 @@ function resolveFunction(
   if (fn.language === 'internal') throw ownedByRange(session, fn, fn.returnType);
   checkDropOwner(session, fn, `${word} ${fn.name}`, fn.schema);
   return fn;
+}
+
+function resolveCast(session: SessionContext, node: DropStmt, item: Node): Descriptor | undefined {
+  const {cast, types, text} = findCast(session, item);
+  if (cast === undefined)
+    return missing(session, node, SqlState.undefinedObject, `${text} does not exist`);
+  if (cast === 'builtin')
+    throw new PgError(
+      SqlState.dependentObjectsStillExist,
+      `cannot drop ${text.replace(/^cast from type (.*) to type /, 'cast from $1 to ')} because it is required by the database system`,
+    );
+  checkCastOwner(session, types[0], types[1]);
+  return cast;
 }
 
 function resolveExtension(session: SessionContext, node: DropStmt, name: string): undefined {

@@ -37,6 +37,8 @@ export function objectText(scope: NameScope, object: Descriptor): string {
       return `live query ${qualifiedName(scope.snapshot, object.schema, object.name)}`;
     case 'policy':
       return `policy ${quoteIdentifier(object.name)} on table ${relationName(scope, object.table)}`;
+    case 'cast':
+      return `cast from ${formatType(scope, object.source, null)} to ${formatType(scope, object.target, null)}`;
     case 'defaultAcl':
       return defaultAclText(scope, object);
     case 'schema':

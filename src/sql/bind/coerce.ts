@@ -1,11 +1,15 @@
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr, ConstantExpr, RowExpr} from '../../expr/bound.ts';
+import type {FunctionRow} from '../../catalog/contract.ts';
+import {featureNotSupported} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {type Binding, isUnknown} from './binding.ts';
 import {makeCall} from './calls.ts';
 import {baseType, type CoercionContext, type CoercionPath, coercionPath} from './coercion-path.ts';
 import {errorType, isTrueArray} from './display-type.ts';
 import {bindDomainChecks} from './domain-checks.ts';
+import {expressionAst, queryAst} from './parsed-text.ts';
+import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
 
 /** Where and how strictly a conversion happens. */
@@ -226,7 +230,55 @@ function castCall(
   ];
   if (row.argTypes.length > 1) args.push(binding.constant(binding.type(TypeOid.int4), typmod));
   if (row.argTypes.length > 2) args.push(binding.constant(binding.boolType, isExplicit));
+  if (row.sqlBody !== null && binding.trace === null)
+    return castBySql(binding, row, args, target, location);
   return {...makeCall(binding, row, args, target, location), typmod: args.length > 1 ? typmod : -1};
+}
+
+/** A cast by a function in LANGUAGE sql: its lone expression over the value. */
+function castBySql(
+  binding: Binding,
+  row: FunctionRow,
+  args: readonly BoundExpr[],
+  target: TypeInstance,
+  location: number,
+): BoundExpr {
+  const descriptor = binding.context.catalog.get('function', row.oid);
+  const isDefiner = descriptor?.kind === 'function' && descriptor.isSecurityDefiner;
+  const body = row.sqlBody!.trim().replace(/;\s*$/, '');
+  if (row.isStrict || isDefiner || !isLoneExpression(binding, body))
+    throw featureNotSupported(
+      `a cast by function ${row.name} is not supported: only SQL functions of one expression, neither STRICT nor SECURITY DEFINER`,
+    );
+  noteCall(binding, row.oid);
+  if (row.volatility === 'v') binding.hasVolatile = true;
+  const value = binding.withoutPositions(() =>
+    withSubstitutes(
+      binding,
+      args,
+      parameterNamesOf(row),
+      () =>
+        binding.hooks.scalar(binding, expressionAst(binding, body.replace(/^select\s/i, '')), {
+          columns: [],
+          domainValue: null,
+          clause: 'SELECT',
+          relationName: '',
+        }),
+      row.name,
+    ),
+  );
+  return coerce(binding, value, target, {context: 'assignment', location});
+}
+
+/** Whether a body is SELECT of one expression and nothing else. */
+function isLoneExpression(binding: Binding, body: string): boolean {
+  if (!/^select\s/i.test(body)) return false;
+  const ast = queryAst(binding, body);
+  if (!('SelectStmt' in ast)) return false;
+  const parts = Object.entries(ast.SelectStmt).filter(
+    ([key, part]) => key !== 'targetList' && !(typeof part === 'string') && part !== false,
+  );
+  return ast.SelectStmt.targetList?.length === 1 && parts.length === 0;
 }
 
 /** Same value, other type. */

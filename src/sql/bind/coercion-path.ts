@@ -42,8 +42,7 @@ export function coercionPath(
   const target = baseType(to);
   if (source.oid === target.oid) return {kind: 'relabel'};
   const cast =
-    binding.context.catalog.builtin.castFor(source.oid, target.oid) ??
-    rangeCast(binding, source, target);
+    binding.context.catalog.castFor(source.oid, target.oid) ?? rangeCast(binding, source, target);
   if (cast !== undefined) {
     if (!allowed(cast, context)) return null;
     if (cast.method === 'f') return {kind: 'function', cast};

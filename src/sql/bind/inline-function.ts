@@ -7,7 +7,7 @@ import {coerce} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import type {BoundQuery, SubqueryExpr} from './logical.ts';
 import {queryAst} from './parsed-text.ts';
-import {parameterNamesOf, withSubstitutes} from './substitutes.ts';
+import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 
 /**
  * A LANGUAGE sql function is bound in place: a body that is a lone expression becomes that expression, any other SELECT a scalar subquery
@@ -73,19 +73,6 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
       ),
     row.name,
   );
-}
-
-/** Notes that a function is called: EXECUTE is a right of current_user, also inside views. */
-function noteCall(binding: Binding, fn: Oid): void {
-  const {definer} = binding;
-  if (binding.uses.some(use => use.relation === fn && use.asRole === definer)) return;
-  binding.uses.push({
-    relation: fn,
-    columns: new Set(),
-    asRole: definer,
-    privilege: 'X',
-    needsColumns: false,
-  });
 }
 
 /** The body of a SECURITY DEFINER function has its owner's rights and is under his policies; he is its current_user. */

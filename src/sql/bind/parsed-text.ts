@@ -5,7 +5,8 @@ import type {Binding} from './binding.ts';
 
 /** The expression tree of a stored expression text (DEFAULT, CHECK, index key), parsed once. */
 export function expressionAst(binding: Binding, text: string): Node {
-  return binding.context.cache.parsed(`SELECT ${text}`, () => {
+  // A key that no query's text has.
+  return binding.context.cache.parsed(`= ${text}`, () => {
     const statement = binding.context.parser.parse(`SELECT ${text}`)[0]?.ast;
     if (statement === null || statement === undefined || !('SelectStmt' in statement))
       throw internalError(`stored expression: ${text}`);

@@ -1,3 +1,4 @@
+import type {Oid} from '../../common/ids.ts';
 import type {FunctionRow} from '../../catalog/contract.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
@@ -29,4 +30,17 @@ export function withSubstitutes<T>(
 export function parameterNamesOf(row: FunctionRow): readonly string[] {
   if (row.argModes === '') return row.argNames;
   return row.argNames.filter((_name, index) => 'ibv'.includes(row.argModes[index] ?? 'i'));
+}
+
+/** Notes that a function is called: EXECUTE is a right of current_user, also inside views. */
+export function noteCall(binding: Binding, fn: Oid): void {
+  const {definer} = binding;
+  if (binding.uses.some(use => use.relation === fn && use.asRole === definer)) return;
+  binding.uses.push({
+    relation: fn,
+    columns: new Set(),
+    asRole: definer,
+    privilege: 'X',
+    needsColumns: false,
+  });
 }

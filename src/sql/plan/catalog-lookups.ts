@@ -28,6 +28,7 @@ const repeatable: ReadonlySet<string> = new Set([
   'typeSchema',
   'functionsByName',
   'functionByOid',
+  'castFor',
   'roleByName',
   'roleByOid',
   'databaseByName',
