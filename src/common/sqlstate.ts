@@ -148,6 +148,7 @@ export const SqlState = {
   crashShutdown: '57P02',
   cannotConnectNow: '57P03',
   databaseDropped: '57P04',
+  idleSessionTimeout: '57P05',
   ioError: '58030',
   undefinedFile: '58P01',
   snapshotTooOld: '72000',

@@ -41,6 +41,7 @@ export interface StatementSettings {
   readonly version: number;
   readonly statementTimeout: number;
   readonly idleInTransactionTimeout: number;
+  readonly idleSessionTimeout: number;
   readonly isCommitAsynchronous: boolean;
   readonly isolation: IsolationLevel;
   readonly isReadOnly: boolean;
@@ -81,6 +82,7 @@ export class SessionSettings {
       version: this.version,
       statementTimeout: this.number('statement_timeout'),
       idleInTransactionTimeout: this.number('idle_in_transaction_session_timeout'),
+      idleSessionTimeout: this.number('idle_session_timeout'),
       isCommitAsynchronous: this.raw('synchronous_commit') === 'off',
       isolation: this.raw('default_transaction_isolation') as IsolationLevel,
       isReadOnly: this.boolean('default_transaction_read_only'),

@@ -2,7 +2,7 @@ import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {SessionContext} from './session-context.ts';
 
-/** statement_timeout and idle_in_transaction_session_timeout of one session. Timers exist only while a limit is set. */
+/** statement_timeout and the two idle timeouts of one session. Timers exist only while a limit is set. */
 export class StatementTimers {
   readonly #session: SessionContext;
   #statement: NodeJS.Timeout | null = null;
@@ -40,24 +40,31 @@ export class StatementTimers {
       clearTimeout(this.#statement);
       this.#statement = null;
     }
-    if (!this.#session.transaction.isInBlock) return;
-    const ms = this.#session.settings.ofStatements.idleInTransactionTimeout;
+    if (this.#idle !== null) clearTimeout(this.#idle);
+    this.#idle = null;
+    const {isInBlock} = this.#session.transaction;
+    const {idleInTransactionTimeout, idleSessionTimeout} = this.#session.settings.ofStatements;
+    const ms = isInBlock ? idleInTransactionTimeout : idleSessionTimeout;
     if (!(ms > 0)) return;
-    this.#idle = setTimeout(() => {
-      this.#session.terminate(
-        new PgError(
-          SqlState.idleInTransactionSessionTimeout,
-          'terminating connection due to idle-in-transaction timeout',
-          {
-            severity: 'FATAL',
-          },
-        ),
-      );
-    }, ms);
+    this.#idle = setTimeout(() => this.#session.terminate(idleError(isInBlock)), ms);
   }
 
   close(): void {
     if (this.#statement !== null) clearTimeout(this.#statement);
     if (this.#idle !== null) clearTimeout(this.#idle);
   }
+}
+
+function idleError(isInBlock: boolean): PgError {
+  return isInBlock
+    ? new PgError(
+        SqlState.idleInTransactionSessionTimeout,
+        'terminating connection due to idle-in-transaction timeout',
+        {severity: 'FATAL'},
+      )
+    : new PgError(
+        SqlState.idleSessionTimeout,
+        'terminating connection due to idle-session timeout',
+        {severity: 'FATAL'},
+      );
 }

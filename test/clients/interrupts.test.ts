@@ -71,6 +71,7 @@ t.test('timeouts have the SQLSTATEs of PostgreSQL', async t => {
   await other.query('COMMIT');
   for (const [setting, code, before] of [
     ['idle_in_transaction_session_timeout', '25P03', 'BEGIN'],
+    ['idle_session_timeout', '57P05', 'SELECT 1'],
   ] as const) {
     const idle = await connect(t);
     const ended = new Promise(resolve => idle.once('error', resolve));
