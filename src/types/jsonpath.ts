@@ -1,6 +1,7 @@
 import type {ByteReader} from '../common/byte-reader.ts';
 import type {ByteWriter} from '../common/byte-writer.ts';
-import {assertNever, internalError} from '../common/errors.ts';
+import {assertNever, PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
 import type {Value} from './contract.ts';
 import {jsonbToText, quoteJson} from './jsonb.ts';
 import {type JsonPath, parseJsonPath, type PathNode, type PathStep} from './jsonpath-parse.ts';
@@ -18,7 +19,8 @@ export class JsonPathType extends UnorderedTextType {
 
   override receive(reader: ByteReader, typmod: number): Value {
     const version = reader.byte();
-    if (version !== 1) throw internalError(`unsupported jsonpath version number: ${version}`);
+    if (version !== 1)
+      throw new PgError(SqlState.internalError, `unsupported jsonpath version number: ${version}`);
     return super.receive(reader, typmod);
   }
 

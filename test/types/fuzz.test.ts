@@ -18,8 +18,8 @@ function surprise(run: () => void): string | null {
     return null;
   } catch (error) {
     if (error instanceof PgError && error.code !== 'XX000') return null;
-    // PostgreSQL itself answers this one with XX000.
-    return String(error).includes('unsupported jsonb version') ? null : String(error);
+    // PostgreSQL itself answers these with XX000.
+    return /unsupported json(b|path) version/.test(String(error)) ? null : String(error);
   }
 }
 
