@@ -52,6 +52,27 @@ export function valuesText(shape: AnyShape, run: ExprRun): string {
     .join('\n');
 }
 
+/** The query as it was asked, with its arguments; unlike a shape it does not know policies and definitions of views. */
+export function askedText({
+  queryText,
+  params,
+}: Pick<SubscribeOptions, 'queryText' | 'params'>): string {
+  const texts = params.map(value =>
+    JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part)),
+  );
+  return [selectOf(queryText), ...texts].join('\n');
+}
+
+/** The SELECT of a SUBSCRIBE, about: without what is around it, its options, blanks and parentheses. */
+function selectOf(text: string): string {
+  const inner = /^\s*(?:declare|copy|subscribe)\b/i.test(text)
+    ? text
+        .replace(/^[^]*?\bsubscribe\b(?:\s+to\b)?/i, '')
+        .replace(/\b(?:with|options)\s*\([^()]*\)[^]*$/i, '')
+    : text;
+  return inner.replace(/[\s();]+/g, '');
+}
+
 /** Settings that can change what a STABLE function or a JSON value looks like. */
 export function settingsText(format: FormatSettings): string {
   return [

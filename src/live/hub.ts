@@ -13,7 +13,14 @@ import {Matcher, matchOne} from './match/matcher.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
-import {accessKeys, runOf, sessionText, settingsText, valuesText} from './group-identity.ts';
+import {
+  accessKeys,
+  askedText,
+  runOf,
+  sessionText,
+  settingsText,
+  valuesText,
+} from './group-identity.ts';
 import {recheck} from './recheck.ts';
 import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
 import type {LiveCursor, LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
@@ -159,6 +166,7 @@ export class LiveHub implements SubscriptionHost {
       role: options.role,
       query: `${shape.queryId}\n${options.owner}\n${values}`,
       schemaVersion: shape.schemaVersion,
+      asked: askedText(options),
     };
     if (shape.class === 'A')
       return this.#subscribeRows(options as SubscribeOptions<LiveShape>, run, values, scope);
@@ -233,7 +241,7 @@ export class LiveHub implements SubscriptionHost {
       joinGroup: (options, of) => {
         const run = runOf(options);
         const values = valuesText(options.shape, run);
-        const scope = {role: options.role, query: '', schemaVersion: 0};
+        const scope = {role: options.role, query: '', schemaVersion: 0, asked: ''};
         const group = this.#group(options, run, values, scope);
         const {shape} = options;
         const table = options.storageOf(options.catalog, shape.table);
@@ -301,7 +309,10 @@ export class LiveHub implements SubscriptionHost {
 
   /** The end of the tokens that a subscription with these options has. */
   tokenTail(
-    options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role'>,
+    options: Pick<
+      SubscribeOptions,
+      'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role' | 'queryText'
+    >,
   ): string {
     const run = runOf(options);
     const query = `${options.shape.queryId}\n${options.owner}\n${valuesText(options.shape, run)}`;
@@ -309,6 +320,7 @@ export class LiveHub implements SubscriptionHost {
       role: options.role,
       query,
       schemaVersion: options.shape.schemaVersion,
+      asked: askedText(options),
     });
   }
 

@@ -1,4 +1,4 @@
-import {createHmac, timingSafeEqual} from 'node:crypto';
+import {createHash, createHmac, timingSafeEqual} from 'node:crypto';
 import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -9,6 +9,8 @@ export interface TokenScope {
   /** Shape and values. */
   readonly query: string;
   readonly schemaVersion: number;
+  /** The query as it was written, and its arguments: the same after a change of policies or views, which change `query`. */
+  readonly asked: string;
 }
 
 /** What a valid token says; `isCurrent` false: the rows must be read anew (other epoch or schema). */
@@ -18,7 +20,7 @@ export interface ResumePoint {
 }
 
 /**
- * Makes and reads resume tokens: `seq.epoch-schema.signature`. The signature is over everything but the seq, so that a
+ * Makes and reads resume tokens: `seq.epoch-schema-asked.signature`. The signature is over everything but the seq, so that a
  * frame's token costs a concatenation;
  * another seq reaches nothing that the role could not read with the query itself.
  */
@@ -34,7 +36,7 @@ export class ResumeTokens {
 
   /** The part of a subscription's tokens that never changes. */
   tail(scope: TokenScope): string {
-    const clear = `${this.#epoch}-${scope.schemaVersion}`;
+    const clear = `${this.#epoch}-${scope.schemaVersion}-${askedTag(scope)}`;
     // Joined, not added: a sum keeps all its parts, 200 bytes more in every subscription.
     return ['', clear, this.#sign(clear, scope)].join('.');
   }
@@ -46,24 +48,35 @@ export class ResumeTokens {
       .slice(0, 27);
   }
 
-  /** 22023 when the token is not one of this query and role. */
+  /**
+   * 22023 when the token is not one of this query and role. One of the same text that meant another query (a policy or a view has
+   * changed since) is not current: a reset shows nothing that subscribing anew would not.
+   */
   read(token: string, scope: TokenScope): ResumePoint {
-    const match = /^([0-9a-z]{1,13})\.([0-9a-z]{1,40}-(\d{1,10}))\.([\w-]{27})$/.exec(token);
+    const match = /^([0-9a-z]{1,13})\.([0-9a-z]{1,40}-\d{1,10})-([0-9a-f]{8})\.([\w-]{27})$/.exec(
+      token,
+    );
     if (match === null) throw invalidToken();
-    const [, seq, clear, , signature] = match as unknown as readonly [
+    const [, seq, current, tag, signature] = match as unknown as readonly [
       string,
       string,
       string,
       string,
       string,
     ];
-    const wanted = Buffer.from(this.#sign(clear, scope));
-    if (!timingSafeEqual(wanted, Buffer.from(signature))) throw invalidToken();
+    const wanted = Buffer.from(this.#sign(`${current}-${tag}`, scope));
+    const isSame = timingSafeEqual(wanted, Buffer.from(signature));
+    if (!isSame && tag !== askedTag(scope)) throw invalidToken();
     return {
       seq: BigInt(Number.parseInt(seq, 36)) as Seq,
-      isCurrent: clear === `${this.#epoch}-${scope.schemaVersion}`,
+      isCurrent: isSame && current === `${this.#epoch}-${scope.schemaVersion}`,
     };
   }
+}
+
+/** Tells queries apart, not who may read them: that the signature does, or the subscription itself. */
+function askedTag({role, asked}: TokenScope): string {
+  return createHash('sha256').update(`${role}\n${asked}`).digest('hex').slice(0, 8);
 }
 
 /** The token of a frame. */

@@ -4,6 +4,7 @@ import {startWadi, type WadiServer} from '../support/wadi-server.ts';
 
 interface LiveRow {
   readonly _op: string;
+  readonly _resume: string | null;
   readonly id: number | null;
 }
 
@@ -91,6 +92,53 @@ t.test('a live query shows what the policies show, and ends when they change', a
   t.equal(a.error?.code, '55000');
   await admin.query('DROP TABLE note; DROP ROLE rls_a, rls_b');
 });
+
+t.test(
+  'a token from before a change of the policies is a reset; no policy shows nothing',
+  async t => {
+    const admin = await connect();
+    await admin.query(`CREATE ROLE rls_t LOGIN;
+    CREATE TABLE note (id int PRIMARY KEY, owner text);
+    GRANT ALL ON note TO rls_t;
+    ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+    INSERT INTO note VALUES (1, 'rls_t'), (2, 'x')`);
+    const reader = await connect('rls_t');
+    for (const [name, select] of Object.entries({
+      a: 'SELECT id FROM note',
+      b: 'SELECT id FROM note ORDER BY id LIMIT 5',
+      e: 'SELECT DISTINCT id FROM note',
+    })) {
+      await admin.query('DROP POLICY IF EXISTS own ON note');
+      const fetch = async (cursor: string): Promise<LiveRow[]> =>
+        (await reader.query(`FETCH 100 FROM ${cursor} WITH (timeout = '60s')`)).rows as LiveRow[];
+      const declare = (cursor: string, resume?: string | null): Promise<unknown> =>
+        reader.query(
+          `DECLARE ${cursor} CURSOR WITH HOLD FOR SUBSCRIBE (${select})${resume == null ? '' : ` WITH (resume = '${resume}')`}`,
+        );
+      const all = async (cursor: string): Promise<LiveRow[]> => {
+        const rows: LiveRow[] = [];
+        while (rows.at(-1)?._op !== 'mark') rows.push(...(await fetch(cursor)));
+        return rows;
+      };
+      const shown = (rows: LiveRow[]): string[] => rows.map(({_op, id}) => `${_op} ${id}`);
+      await declare(`${name}1`);
+      const empty = await all(`${name}1`);
+      t.same(shown(empty), ['mark null'], 'default deny');
+      await admin.query('CREATE POLICY own ON note USING (owner = current_user)');
+      await declare(`${name}2`, empty.at(-1)!._resume);
+      const rows = await all(`${name}2`);
+      t.same(shown(rows), ['reset null', 'snap 1', 'mark null']);
+      await admin.query('ALTER POLICY own ON note USING (true)');
+      await declare(`${name}3`, rows.at(-1)!._resume);
+      t.same(shown(await all(`${name}3`)).sort(), ['mark null', 'reset null', 'snap 1', 'snap 2']);
+      const other = `SUBSCRIBE (SELECT owner FROM note) WITH (resume = '${rows.at(-1)!._resume}')`;
+      await t.rejects(reader.query(other), {code: '22023'});
+      await admin.query('DROP POLICY own ON note');
+    }
+    await reader.end();
+    await admin.query('DROP TABLE note; DROP ROLE rls_t');
+  },
+);
 
 t.test('enabling row-level security and losing BYPASSRLS end a live query', async t => {
   const admin = await connect();

@@ -21,6 +21,7 @@ import type {
   SubscribeOptions,
   SubscribeStart,
 } from '../../src/live/subscription-types.ts';
+import {exprText} from '../../src/live/expr-text.ts';
 import {ROW_CODEC} from '../../src/live/subscription-types.ts';
 import type {QueryPlan, TableScanPlan} from '../../src/sql/plan/plan.ts';
 import type {Storage, TableStorage} from '../../src/storage/contract.ts';
@@ -266,7 +267,8 @@ export function optionsOf(hub: LiveHub, asked: Asked, client: Client): Subscribe
       pid: 1,
       name: '',
     },
-    ...{surface: 'subscribe', queryText: '', codec: ROW_CODEC, sink: client, authorize: () => {}},
+    ...{surface: 'subscribe', codec: ROW_CODEC, sink: client, authorize: () => {}},
+    queryText: exprText(asked.plan.root as unknown as BoundExpr),
     source: new TestSnapshots(hub.storage, table, owner),
     start: {snapshot: true, lastRows: null, resume: null, from: null, ...asked.start},
   };
