@@ -47,7 +47,7 @@ t.test('too deep a query is 54001 and the grammar survives it', async t => {
 
 t.test('inline indexes', t => {
   const text =
-    'CREATE TABLE a (ä int, INDEX (ä, "B c") USING Bloom DESC (fpp = -1, k = \'v\'), b int)';
+    'CREATE TABLE a (Ä int, INDEX (Ä, "B c") USING Bloom DESC (fpp = -1, k = \'v\'), b int)';
   const [statement] = parser.parse(text);
   t.same(statement!.custom, {
     kind: 'createTable',
@@ -56,7 +56,7 @@ t.test('inline indexes', t => {
     indexes: [
       {
         columns: [
-          {name: 'ä', position: 31},
+          {name: 'Ä', position: 31},
           {name: 'B c', position: 34},
         ],
         method: 'bloom',

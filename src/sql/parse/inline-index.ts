@@ -120,7 +120,10 @@ class ClauseReader {
     if (this.#at >= this.#to || (token?.kind !== 'word' && token?.kind !== 'quotedWord'))
       throw this.#unexpected();
     this.#at++;
-    return token.text;
+    if (token.kind === 'quotedWord') return token.text;
+    return this.#text
+      .slice(token.start, token.end)
+      .replaceAll(/[A-Z]/g, each => each.toLowerCase());
   }
 
   #order(): InlineIndex['order'] {
