@@ -1,18 +1,12 @@
 import {randomBytes} from 'node:crypto';
-import {featureNotSupported} from '../common/errors.ts';
 import type {Datum, FormatSettings, NameResolver, TypeLookup} from '../types/contract.ts';
+import {assignByFunction} from './assign-setting.ts';
 import {CatalogFunctions} from './ports/catalog-port.ts';
 import {externCall} from './ports/extern-port.ts';
 import {SequenceAccess} from './ports/sequence-port.ts';
 import {SeededRandom} from './ports/random-port.ts';
 import type {SessionContext, SessionEval} from './session-context.ts';
 import {transactionSetting} from './transaction-settings.ts';
-
-/** What is more than a value: role and transaction change with them. */
-const setByCommandOnly: ReadonlySet<string> = new Set([
-  ...['role', 'session_authorization'],
-  ...['transaction_isolation', 'transaction_read_only', 'transaction_deferrable'],
-]);
 
 /** Microseconds from 1970 to 2000. */
 const EPOCH_MICROS = 946_684_800_000_000n;
@@ -89,12 +83,8 @@ export class SessionEvalContext implements SessionEval {
     get: (name: string): string | undefined =>
       transactionSetting(this.#session, name) ?? this.#session.settings.show(name),
     set: (name: string, value: string, isLocal: boolean): string => {
-      if (setByCommandOnly.has(name.toLowerCase()))
-        throw featureNotSupported(`set_config() of "${name}" is not supported`, {
-          hint: 'Use SET, SET LOCAL or SET TRANSACTION.',
-        });
-      this.#session.settings.set(name, value, isLocal);
-      return this.#session.settings.show(name) ?? value;
+      assignByFunction(this.#session, name, value, isLocal);
+      return transactionSetting(this.#session, name) ?? this.#session.settings.show(name) ?? value;
     },
   };
 

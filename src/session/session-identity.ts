@@ -57,6 +57,7 @@ export abstract class SessionIdentity {
   assignSessionRole(role: Oid, name: string): void {
     this.sessionRole = role;
     this.settings.force('session_authorization', name);
+    this.settings.force('role', 'none');
     this.setCurrentRole(role);
   }
 

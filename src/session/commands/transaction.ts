@@ -6,6 +6,7 @@ import {CommandExecution, type Execution} from '../execution.ts';
 import {holdCommit, TransactionWarnings} from '../simple-query.ts';
 import type {CommitOutcome, TransactionModes} from '../transaction-state.ts';
 import type {SessionContext} from '../session-context.ts';
+import {applyModes} from '../transaction-settings.ts';
 import type {CommandInput} from './command-types.ts';
 import {constantText} from './ast-values.ts';
 
@@ -113,26 +114,4 @@ export function transactionModes(options: readonly Node[]): TransactionModes {
       modes = {...modes, deferrable: value === '1' || value === 'true'};
   }
   return modes;
-}
-
-/** Applies modes to the running transaction with PostgreSQL's order rules (25001). */
-export function applyModes(session: SessionContext, modes: TransactionModes): void {
-  const {transaction} = session;
-  if (
-    modes.isolation !== undefined &&
-    modes.isolation !== transaction.isolation &&
-    transaction.hasRun
-  ) {
-    throw new PgError(
-      SqlState.activeSqlTransaction,
-      'SET TRANSACTION ISOLATION LEVEL must be called before any query',
-    );
-  }
-  if (modes.readOnly === false && transaction.isReadOnly && transaction.hasRun) {
-    throw new PgError(
-      SqlState.activeSqlTransaction,
-      'transaction read-write mode must be set before any query',
-    );
-  }
-  transaction.setModes(modes);
 }

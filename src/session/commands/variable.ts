@@ -2,19 +2,18 @@ import type {DiscardStmt, VariableSetStmt, VariableShowStmt} from '@pgsql/types'
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {isSuperuser, rolesOfMember} from '../../catalog/acl.ts';
 import {quoteIdentifier} from '../../catalog/quote.ts';
 import {CommandExecution, RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
 import {displaySetting} from '../setting-values.ts';
-import {recordCrossing} from '../crossing.ts';
+import {assignSetting, setRole, setSessionAuthorization} from '../assign-setting.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText} from './ast-values.ts';
 import {showTablesCommand} from './describe.ts';
 import {showStoragesCommand} from './storage-check.ts';
-import {transactionSetting} from '../transaction-settings.ts';
+import {applyModes, transactionSetting} from '../transaction-settings.ts';
 import type {CommandInput} from './command-types.ts';
-import {applyModes, transactionModes} from './transaction.ts';
+import {transactionModes} from './transaction.ts';
 
 const TEXT = oid(25);
 
@@ -48,7 +47,7 @@ function perform(session: SessionContext, node: VariableSetStmt): string {
       session.settings.set(name, session.settings.raw(name) ?? '', isLocal);
       return 'SET';
     default:
-      assign(session, name, valueText(node), isLocal);
+      assignSetting(session, name, valueText(node), isLocal);
       return 'SET';
   }
 }
@@ -88,26 +87,6 @@ function setMulti(session: SessionContext, name: string, node: VariableSetStmt):
   return 'SET';
 }
 
-function assign(session: SessionContext, name: string, value: string, isLocal: boolean): void {
-  switch (name.toLowerCase()) {
-    case 'role':
-      return setRole(session, value, isLocal);
-    case 'session_authorization':
-      return setSessionAuthorization(session, value);
-    case 'transaction_isolation':
-      return applyModes(session, {isolation: value.toLowerCase() as never});
-    case 'transaction_read_only':
-      return applyModes(session, {readOnly: value === 'on' || value === 'true' || value === '1'});
-    case 'transaction_deferrable':
-      return applyModes(session, {deferrable: value === 'on' || value === 'true' || value === '1'});
-    case 'seed':
-      session.evalContext.random.seed(Number(value));
-      return;
-    default:
-      session.settings.set(name, value, isLocal);
-  }
-}
-
 function reset(session: SessionContext, name: string): void {
   switch (name.toLowerCase()) {
     case 'role':
@@ -121,48 +100,6 @@ function reset(session: SessionContext, name: string): void {
     default:
       session.settings.reset(name);
   }
-}
-
-function setRole(session: SessionContext, name: string, isLocal: boolean): void {
-  const {catalog} = session.transaction;
-  if (name === 'none') {
-    session.assignRole(session.sessionRole, 'none', isLocal);
-    return;
-  }
-  const role = catalog.roleByName(name);
-  if (role === undefined)
-    throw new PgError(SqlState.invalidParameterValue, `role "${name}" does not exist`);
-  if (
-    !isSuperuser(session.sessionRole, catalog) &&
-    !rolesOfMember(session.sessionRole, catalog).has(role.oid)
-  ) {
-    throw new PgError(SqlState.insufficientPrivilege, `permission denied to set role "${name}"`);
-  }
-  if (role.oid !== session.sessionRole)
-    recordCrossing(session, {action: 'set role', subject: name, target: null});
-  session.assignRole(role.oid, name, isLocal);
-}
-
-function setSessionAuthorization(session: SessionContext, name: string): void {
-  const {catalog} = session.transaction;
-  const target = name === 'default' ? session.options.user : name;
-  const role = catalog.roleByName(target);
-  if (role === undefined)
-    throw new PgError(SqlState.invalidParameterValue, `role "${target}" does not exist`);
-  const loggedIn = catalog.roleByName(session.options.user);
-  if (target !== session.options.user && loggedIn?.isSuperuser !== true) {
-    throw new PgError(
-      SqlState.insufficientPrivilege,
-      'permission denied to set session authorization',
-    );
-  }
-  if (target !== session.options.user)
-    recordCrossing(session, {
-      action: 'set session authorization',
-      subject: role.name,
-      target: null,
-    });
-  session.assignSessionRole(role.oid, role.name);
 }
 
 /** SHOW name, SHOW ALL. */
