@@ -1,5 +1,6 @@
 import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import type {
+  CastDescriptor,
   CatalogObject,
   Descriptor,
   QueryRelation,
@@ -249,7 +250,7 @@ function typeUsers(session: SessionContext, type: Oid, array: Oid): Dependent[] 
   }
   for (const each of catalog.list('cast'))
     if (each.kind === 'cast' && (isOf(each.source) || isOf(each.target)))
-      found.push(...dependent(each, 'normal'));
+      found.push(...dependent(each, isRangeCast(catalog, each) ? 'internal' : 'normal'));
   for (const fn of catalog.userFunctions()) {
     if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf)) {
       if (fn.language !== 'internal') found.push(...dependent(fn, 'normal'));
@@ -267,7 +268,8 @@ function functionUsers(
   const calls = (text: string | null): boolean => text !== null && mentionsName(text, fn.name);
   const found = defaultsUsing(catalog, calls);
   for (const each of catalog.list('cast'))
-    if (each.kind === 'cast' && each.function === fn.oid) found.push(...dependent(each, 'normal'));
+    if (each.kind === 'cast' && each.function === fn.oid)
+      found.push(...dependent(each, isRangeCast(catalog, each) ? 'internal' : 'normal'));
   for (const table of catalog.tables()) {
     for (const each of catalog.constraintsOf(table.oid))
       if (calls(each.expressionText)) found.push(...dependent(each, 'normal'));
@@ -282,6 +284,11 @@ function functionUsers(
     if (calls(policy.usingText) || calls(policy.checkText))
       found.push(...dependent(policy, 'normal'));
   return found;
+}
+
+/** Whether a cast came with a range type. */
+export function isRangeCast(catalog: CatalogSnapshot, cast: CastDescriptor): boolean {
+  return catalog.typeDescriptorByOid(cast.source)?.range?.multirange === cast.target;
 }
 
 /** Whether a text holds a name as a whole word. */

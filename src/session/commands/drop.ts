@@ -17,7 +17,7 @@ import {constantText, listName, stringList, type QualifiedName} from './ast-valu
 import {checkCastOwner, findCast} from './cast.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, NO_OID, notice} from './ddl.ts';
-import {objectNode, type DependencyNode} from './dependencies.ts';
+import {isRangeCast, objectNode, type DependencyNode} from './dependencies.ts';
 import {dropObjects} from './drop-objects.ts';
 import {lookupFunction, missingFunctionText} from './function-names.ts';
 import {findRelation, findSchema, nameText} from './object-names.ts';
@@ -274,9 +274,15 @@ function resolveType(
 }
 
 /** What came with a range type goes with it only. */
-function ownedByRange(session: SessionContext, object: Descriptor, type: Oid): PgError {
+function ownedByRange(session: SessionContext, object: Descriptor, type: Oid | null): PgError {
   const scope = nameScope(session);
-  const owner = `type ${typeName(scope, type)}`;
+  // A cast goes with its function.
+  const fn =
+    object.kind === 'cast'
+      ? session.transaction.catalog.get('function', object.function)
+      : undefined;
+  const owner =
+    type === null && fn !== undefined ? objectText(scope, fn) : `type ${typeName(scope, type!)}`;
   return new PgError(
     SqlState.dependentObjectsStillExist,
     `cannot drop ${objectText(scope, object)} because ${owner} requires it`,
@@ -340,6 +346,7 @@ function resolveCast(session: SessionContext, node: DropStmt, item: Node): Descr
       SqlState.dependentObjectsStillExist,
       `cannot drop ${text.replace(/^cast from type (.*) to type /, 'cast from $1 to ')} because it is required by the database system`,
     );
+  if (isRangeCast(session.transaction.catalog, cast)) throw ownedByRange(session, cast, null);
   checkCastOwner(session, types[0], types[1]);
   return cast;
 }

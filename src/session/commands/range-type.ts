@@ -1,5 +1,9 @@
 import type {CreateRangeStmt, DefElem} from '@pgsql/types';
-import type {FunctionDescriptor, TypeDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  CastDescriptor,
+  FunctionDescriptor,
+  TypeDescriptor,
+} from '../../catalog/descriptors.ts';
 import {formatType} from '../../catalog/names.ts';
 import {TypeOid} from '../../catalog/well-known.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
@@ -55,7 +59,8 @@ export function createRangeCommand({
       range: {multirange: multi.oid, collation, opclass, diff},
     };
     change(session, puts(range, {...multi, baseType: range.oid}));
-    change(session, puts(...constructors(session, range, multi)));
+    const functions = constructors(session, range, multi);
+    change(session, puts(...functions, rangeCast(session, range, multi, functions)));
   });
 }
 
@@ -200,6 +205,29 @@ function cut(text: string, bytes: number): string {
   let cutText = text;
   while (Buffer.byteLength(cutText) > bytes) cutText = [...cutText].slice(0, -1).join('');
   return cutText;
+}
+
+/** The explicit cast of a range to its multirange, by the constructor of one argument. */
+function rangeCast(
+  session: SessionContext,
+  range: TypeDescriptor,
+  multi: TypeDescriptor,
+  functions: readonly FunctionDescriptor[],
+): CastDescriptor {
+  const fn = functions.find(each => each.body === 'multirange_constructor1')!;
+  return {
+    kind: 'cast',
+    oid: newOid(session),
+    name: `${range.oid} ${multi.oid}`,
+    owner: range.owner,
+    acl: null,
+    comment: null,
+    source: range.oid,
+    target: multi.oid,
+    function: fn.oid,
+    context: 'e',
+    method: 'f',
+  };
 }
 
 function constructors(

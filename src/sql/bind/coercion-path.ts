@@ -41,8 +41,7 @@ export function coercionPath(
   const source = baseType(from);
   const target = baseType(to);
   if (source.oid === target.oid) return {kind: 'relabel'};
-  const cast =
-    binding.context.catalog.castFor(source.oid, target.oid) ?? rangeCast(binding, source, target);
+  const cast = binding.context.catalog.castFor(source.oid, target.oid);
   if (cast !== undefined) {
     if (!allowed(cast, context)) return null;
     if (cast.method === 'f') return {kind: 'function', cast};
@@ -60,21 +59,6 @@ export function coercionPath(
   if (context !== 'implicit' && target.category === 'S') return {kind: 'io'};
   if (context === 'explicit' && source.category === 'S') return {kind: 'io'};
   return null;
-}
-
-/** The cast of a range type of one's own to its multirange: explicit, by the multirange's constructor. */
-function rangeCast(
-  binding: Binding,
-  source: TypeInstance,
-  target: TypeInstance,
-): CastRow | undefined {
-  if (!(source instanceof RangeType) || source.multirange !== target.oid) return undefined;
-  const {catalog} = binding.context;
-  const fn = catalog
-    .functionsByName(catalog.typeSchema(target.oid), target.name)
-    .find(row => row.argTypes.length === 1 && row.argTypes[0] === source.oid);
-  if (fn === undefined) return undefined;
-  return {source: source.oid, target: target.oid, function: fn.oid, context: 'e', method: 'f'};
 }
 
 /** Whether values need no conversion at all (PostgreSQL IsBinaryCoercible). */
