@@ -43,7 +43,6 @@ const functions: readonly WadiFunction[] = [
   {oid: 9021, name: 'live_open_sql', schema: PG_CATALOG, args: [['query', 25], ['args', 25]], defaults: ["'[]'::text"], out: [['channel', 25], ['seq', 20], ['resume', 25]], returns: 2249, source: 'live_open_sql', comment: 'opens a channel on a query text'},
   {oid: 9022, name: 'live_changes', schema: PG_CATALOG, args: [['channel', 25], ['since', 20]], out: [['seq', 20], ['payload', 25]], returns: 2249, set: true, source: 'live_changes', comment: 'changes of a channel after a sequence number'},
   {oid: 9023, name: 'live_close', schema: PG_CATALOG, args: [['channel', 25]], returns: 16, source: 'live_close', comment: 'closes a channel'},
-  {oid: 9024, name: 'live_row', schema: PG_CATALOG, args: [['channel', 25], ['key', 25]], returns: 25, source: 'live_row', comment: 'a row too large for a notification, by its key'},
   {oid: 9025, name: 'consume', schema: SYSTEM, args: [['consumer_group', 2205], ['table_name', 2205], ['max_changes', 23], ['visibility_seconds', 23]], defaults: ['100', '30'], out: [['seq', 20], ['op', 25], ['user_name', 25], ['new_row', 114], ['old_row', 114]], returns: 2249, set: true, source: 'system.consume', comment: 'next changes of a table for a consumer of a group'},
   {oid: 9026, name: 'ack', schema: SYSTEM, args: [['consumer_group', 2205], ['table_name', 2205], ['seq', 20]], returns: 16, source: 'system.ack', comment: 'acknowledges a commit that consume() gave'},
 ];
