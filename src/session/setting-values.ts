@@ -1,4 +1,4 @@
-import {PgError} from '../common/errors.ts';
+import {featureNotSupported, PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 
 /** A row of pg_settings as generated from PostgreSQL 15: what a setting accepts. */
@@ -56,6 +56,22 @@ export function checkSetting(definition: SettingDefinition, value: string): stri
     default:
       return value;
   }
+}
+
+/** Values that would change what statements answer, and do not here: refused rather than ignored. */
+const refusedValues: Readonly<Record<string, string>> = {
+  array_nulls: 'off',
+  backslash_quote: 'off',
+  quote_all_identifiers: 'on',
+  session_replication_role: 'replica',
+  transform_null_equals: 'on',
+  xmloption: 'document',
+};
+
+/** 0A000 for a checked value of a setting that could only be ignored. */
+export function assertActs({name}: SettingDefinition, value: string): void {
+  if (refusedValues[name] === value)
+    throw featureNotSupported(`setting "${name}" to "${value}" is not supported`);
 }
 
 /** A boolean by any unambiguous prefix, or undefined. */

@@ -6,7 +6,13 @@ import {tokenize} from '../sql/parse/tokens.ts';
 import type {IsolationLevel} from '../storage/contract.ts';
 import type {FormatSettings} from '../types/contract.ts';
 import {parseDateStyle} from './date-style.ts';
-import {checkSetting, displaySetting, invalid, type SettingDefinition} from './setting-values.ts';
+import {
+  assertActs,
+  checkSetting,
+  displaySetting,
+  invalid,
+  type SettingDefinition,
+} from './setting-values.ts';
 import {checkTimeZone} from './time-zone.ts';
 
 /** Settings whose changes are told to the client, in PostgreSQL's start-up order (wire.md 4.1). */
@@ -189,8 +195,11 @@ export class SessionSettings {
         return checkTimeZone(value);
       case 'client_encoding':
         return checkEncoding(value);
-      default:
-        return checkSetting(definition, value);
+      default: {
+        const checked = checkSetting(definition, value);
+        assertActs(definition, checked);
+        return checked;
+      }
     }
   }
 
