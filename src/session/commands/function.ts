@@ -67,7 +67,11 @@ export function createFunctionCommand({
       argTypes: args.inputs,
       argNames: args.names,
       ...returns,
-      ...readAttributes({volatility: 'v', isStrict: false, isSecurityDefiner: false}, options),
+      ...readAttributes(
+        session,
+        {volatility: 'v', isStrict: false, isSecurityDefiner: false},
+        options,
+      ),
       body: bodyOf(options),
       functionKind: node.is_procedure === true ? 'p' : 'f',
       ...(args.modes === '' ? {} : {argModes: args.modes, allArgTypes: args.all}),
@@ -127,7 +131,11 @@ function bodyOf(options: readonly DefElem[]): string {
 }
 
 /** Attributes that options set, over those that stand. */
-function readAttributes(attributes: Attributes, options: readonly DefElem[]): Attributes {
+function readAttributes(
+  session: SessionContext,
+  attributes: Attributes,
+  options: readonly DefElem[],
+): Attributes {
   let next = attributes;
   for (const option of options) {
     switch (option.defname) {
@@ -146,7 +154,14 @@ function readAttributes(attributes: Attributes, options: readonly DefElem[]): At
         throw featureNotSupported('SET in a function definition is not supported');
       case 'transform':
         throw featureNotSupported('TRANSFORM is not supported');
-      default: // as, language, parallel, cost, rows, leakproof, support: nothing to keep
+      case 'leakproof': // only an offer to the planner, which never needs it
+        if (constantText(option.arg) === 'true' && !session.isSuperuser)
+          throw new PgError(
+            SqlState.insufficientPrivilege,
+            'only superuser can define a leakproof function',
+          );
+        break;
+      default: // as, language, parallel, cost, rows, support: nothing to keep
     }
   }
   return next;
@@ -282,7 +297,7 @@ export function alterFunctionCommand({session, node}: CommandInput<AlterFunction
   return ddlExecution(session, `ALTER ${word}`, async () => {
     const fn = findFunction(session, node.func ?? {}, word.toLowerCase());
     checkOwner(session.transaction.catalog, session.currentRole, fn, word.toLowerCase());
-    const attributes = readAttributes(fn, defElems(node.actions));
+    const attributes = readAttributes(session, fn, defElems(node.actions));
     change(session, puts({...fn, ...attributes}));
   });
 }
