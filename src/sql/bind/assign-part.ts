@@ -168,7 +168,11 @@ function assignField(place: Place, current: BoundExpr, at: number, name: string)
       ? assign(place, field, at + 1)
       : assignedValue(place, each.type, each.typmod);
   });
-  return {kind: 'row', type: current.type, typmod: -1, location: -1, fields};
+  const row: BoundExpr = {
+    ...{kind: 'row', type: baseType(current.type), typmod: -1, location: -1},
+    fields,
+  };
+  return coerce(place.block.binding, row, current.type, {context: 'explicit'});
 }
 
 /** A call of a function that has no SQL name. */

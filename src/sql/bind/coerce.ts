@@ -106,8 +106,10 @@ function convert(
   const path = coercionPath(binding, expr.type, target, context);
   if (path !== null)
     return applyPath(binding, expr, target, path, context === 'explicit', location, typmod);
-  if (expr.kind === 'row' && target.kind === 'c')
-    return convertRow(binding, expr, target, context, location);
+  if (expr.kind === 'row' && baseType(target).kind === 'c') {
+    const row = convertRow(binding, expr, baseType(target), context, location);
+    return row === null ? null : domain(binding, row, target, location);
+  }
   if (target.oid === TypeOid.record && baseType(expr.type).kind === 'c')
     return relabel(expr, target, location);
   if (target.oid === TypeOid.recordArray && isTrueArray(expr.type))
@@ -129,12 +131,36 @@ function convertUnknown(
   }
   if (expr.kind === 'constant') {
     const base = baseType(target);
-    return domain(binding, readLiteral(binding, expr, base, typmod), target, location);
+    const plain = plainArray(binding, base);
+    const literal = readLiteral(binding, expr, plain ?? base, typmod);
+    const value = plain === null ? literal : checkedArray(binding, literal, base, location);
+    return domain(binding, value, target, location);
   }
   if (expr.kind === 'relabel') return convert(binding, expr.arg, target, typmod, context, location);
   if (expr.kind === 'letRef') return {...expr, type: target};
   const text = relabel(expr, binding.type(TypeOid.text), location);
   return convert(binding, text, target, typmod, 'explicit', location);
+}
+
+/** For an array of a domain: the array of what is below the domain; null for other types. */
+function plainArray(binding: Binding, type: TypeInstance): TypeInstance | null {
+  if (!isTrueArray(type) || type.element?.kind !== 'd') return null;
+  const {arrayOid} = baseType(type.element);
+  return arrayOid === 0 ? null : binding.type(arrayOid);
+}
+
+/** A plain array as an array of a domain, every element checked. */
+function checkedArray(
+  binding: Binding,
+  arg: BoundExpr,
+  type: TypeInstance,
+  location: number,
+): BoundExpr {
+  const id = binding.newLet();
+  const below = baseType(type.element!);
+  const ref: BoundExpr = {kind: 'letRef', type: below, typmod: -1, location, id};
+  const element = domain(binding, ref, type.element!, location);
+  return {kind: 'arrayCast', type, typmod: -1, location, arg, id, element};
 }
 
 /** An unknown literal through its type's input function, at bind time; its slot does the same at each execution. */
