@@ -3,6 +3,7 @@ import type {IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.t
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {SessionContext} from '../session-context.ts';
+import {checkClusterBy} from './cluster-by.ts';
 import {putTable} from './alter-column.ts';
 import {defElems} from './ast-values.ts';
 import {indexOptions} from './create-index.ts';
@@ -54,7 +55,9 @@ function applyOptions(
     {...options, ...(table.tableKind === 'shared' ? {} : {type: table.tableKind})},
     null,
   );
-  putTable(session, {...table, options: read.options, ttlMs: read.ttlMs});
+  const changed = {...table, options: read.options, ttlMs: read.ttlMs};
+  checkClusterBy(changed);
+  putTable(session, changed);
 }
 
 /** ALTER INDEX ... SET (options). */

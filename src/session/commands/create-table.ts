@@ -12,6 +12,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import type {DdlEffect} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
+import {checkClusterBy} from './cluster-by.ts';
 import type {CommandInput} from './command-types.ts';
 import {chooseRelationName, columnsPart, indexColumnNames} from './choose-name.ts';
 import {
@@ -140,6 +141,7 @@ async function createTable(
     ...elements.checks.map(each => defineCheck(where, each)),
   ];
   checkInlineIndexes(table, inline);
+  checkClusterBy(table);
   const keys = defineKeys(where, elements.keys);
   const final: TableDescriptor = {...table, columns: withKeyColumns(table.columns, keys)};
   const indexes = [

@@ -11,6 +11,7 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TableStorage} from '../../storage/contract.ts';
 import type {SessionContext} from '../session-context.ts';
+import {clusterByWith} from './cluster-by.ts';
 import {deletion, lockTable, NO_OID, notice} from './ddl.ts';
 import {dependentsOf, nodeKey, type DependencyNode} from './dependencies.ts';
 import {columnText, nameScope, objectText} from './object-text.ts';
@@ -225,9 +226,12 @@ function releaseSequence(
 
 /** A table without one of its columns: the column stays, marked, and rows take a new shape. */
 function withoutColumn(table: TableDescriptor, attnum: number): TableDescriptor {
+  const dropped = table.columns.find(column => column.attnum === attnum);
   return {
     ...table,
     schemaVersion: table.schemaVersion + 1,
+    options:
+      dropped === undefined ? table.options : clusterByWith(table.options, dropped.name, null),
     columns: mapColumn(table, attnum, column => ({
       ...column,
       name: `........pg.dropped.${attnum}........`,

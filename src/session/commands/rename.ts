@@ -23,6 +23,7 @@ import type {TableStorage} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
+import {clusterByWith} from './cluster-by.ts';
 import {alterTarget, objectWord} from './alter-target.ts';
 import {alteredColumn, withColumn} from './alter-column.ts';
 import type {CommandInput} from './command-types.ts';
@@ -196,7 +197,9 @@ function renameColumn(
   }
   checkColumnName(to);
   const before = session.transaction.catalog;
-  const renamed = withColumn(relation, column.attnum, {name: to});
+  const found = withColumn(relation, column.attnum, {name: to});
+  const renamed =
+    found.kind === 'table' ? {...found, options: clusterByWith(found.options, from, to)} : found;
   if (renamed.kind === 'view') {
     const columnNames = renamed.columns.map(each => each.name);
     const queryText = new StoredTexts(session, before, from).query(renamed.queryText, columnNames);
