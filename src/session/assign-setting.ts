@@ -1,5 +1,5 @@
 import {isSuperuser, rolesOfMember} from '../catalog/acl.ts';
-import {featureNotSupported, PgError} from '../common/errors.ts';
+import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {IsolationLevel} from '../storage/contract.ts';
 import {recordCrossing} from './crossing.ts';
@@ -18,7 +18,7 @@ export function assignSetting(
     case 'role':
       return setRole(session, value, isLocal);
     case 'session_authorization':
-      return setSessionAuthorization(session, value);
+      return setSessionAuthorization(session, value, isLocal);
     case 'transaction_isolation':
       return applyModes(session, {isolation: checked(session, name, value) as IsolationLevel});
     case 'transaction_read_only':
@@ -41,11 +41,7 @@ export function assignByFunction(
   isLocal: boolean,
 ): void {
   const key = name.toLowerCase();
-  if (key === 'role' || key === 'session_authorization') {
-    assertOwnRole(session, key);
-    if (isLocal && key === 'session_authorization')
-      throw featureNotSupported(`set_config() of "${key}" for one transaction is not supported`);
-  }
+  if (key === 'role' || key === 'session_authorization') assertOwnRole(session, key);
   assignSetting(session, name, value, isLocal);
 }
 
@@ -87,7 +83,11 @@ export function setRole(session: SessionContext, name: string, isLocal: boolean)
 }
 
 /** SET SESSION AUTHORIZATION, in the audit log when it is another's. */
-export function setSessionAuthorization(session: SessionContext, name: string): void {
+export function setSessionAuthorization(
+  session: SessionContext,
+  name: string,
+  isLocal: boolean,
+): void {
   const {catalog} = session.transaction;
   const target = name === 'default' ? session.options.user : name;
   const role = catalog.roleByName(target);
@@ -106,5 +106,5 @@ export function setSessionAuthorization(session: SessionContext, name: string): 
       subject: role.name,
       target: null,
     });
-  session.assignSessionRole(role.oid, role.name);
+  session.assignSessionRole(role.oid, role.name, isLocal);
 }

@@ -170,7 +170,7 @@ export interface SessionContext extends Session {
   /** SET ROLE; undone by ROLLBACK, or at the end of the transaction when local. */
   assignRole(role: Oid, name: string, isLocal: boolean): void;
   /** SET SESSION AUTHORIZATION: both roles. */
-  assignSessionRole(role: Oid, name: string): void;
+  assignSessionRole(role: Oid, name: string, isLocal: boolean): void;
   /** Schemas of search_path that exist, as OIDs; with the implied ones in front. */
   searchPath(): readonly Oid[];
   explicitSchemas(): readonly Oid[];

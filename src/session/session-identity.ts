@@ -4,6 +4,17 @@ import {explicitSchemas, searchedSchemas} from './search-path.ts';
 import type {SessionSettings} from './settings.ts';
 import type {TransactionState} from './transaction-state.ts';
 
+/** The roles before a SET. */
+interface RoleUndo {
+  readonly current: Oid;
+  readonly session: Oid;
+  readonly sessionName: string;
+  readonly roleName: string;
+  readonly isLocal: boolean;
+  /** SET SESSION AUTHORIZATION. */
+  readonly isSession: boolean;
+}
+
 /** Who a session acts as, and where it looks for names: roles with their undoing, search_path. */
 export abstract class SessionIdentity {
   abstract readonly pid: number;
@@ -12,7 +23,7 @@ export abstract class SessionIdentity {
   /** The role that logged in, or that of SET SESSION AUTHORIZATION. */
   sessionRole: Oid;
   currentRole: Oid;
-  #roleUndo: {readonly before: Oid; readonly isLocal: boolean}[] = [];
+  #roleUndo: RoleUndo[] = [];
 
   constructor(role: Oid) {
     this.sessionRole = role;
@@ -47,18 +58,39 @@ export abstract class SessionIdentity {
 
   /** SET ROLE; undone by ROLLBACK, or at the end of the transaction when local. */
   assignRole(role: Oid, name: string, isLocal: boolean): void {
-    const before = this.currentRole;
+    this.#noteRoles(isLocal, false);
     this.settings.set('role', name, isLocal);
-    this.#roleUndo.push({before, isLocal});
     this.setCurrentRole(role);
   }
 
-  /** SET SESSION AUTHORIZATION: both roles. */
-  assignSessionRole(role: Oid, name: string): void {
+  /** SET SESSION AUTHORIZATION: both roles; undone as SET ROLE is. */
+  assignSessionRole(role: Oid, name: string, isLocal: boolean): void {
+    this.#noteRoles(isLocal, true);
     this.sessionRole = role;
     this.settings.force('session_authorization', name);
     this.settings.force('role', 'none');
     this.setCurrentRole(role);
+  }
+
+  #noteRoles(isLocal: boolean, isSession: boolean): void {
+    this.#roleUndo.push({
+      current: this.currentRole,
+      session: this.sessionRole,
+      sessionName: this.settings.raw('session_authorization') ?? '',
+      roleName: this.settings.raw('role') ?? 'none',
+      isLocal,
+      isSession,
+    });
+  }
+
+  /** Where ROLLBACK TO goes back to. */
+  get roleMark(): number {
+    return this.#roleUndo.length;
+  }
+
+  /** ROLLBACK TO: roles as they were at a savepoint. */
+  undoRolesTo(mark: number): void {
+    while (this.#roleUndo.length > mark) this.#undoRole(this.#roleUndo.pop()!);
   }
 
   /** End of a transaction: ROLLBACK undoes SET ROLE, any end undoes SET LOCAL ROLE. */
@@ -67,7 +99,16 @@ export abstract class SessionIdentity {
     const undo = this.#roleUndo;
     this.#roleUndo = [];
     for (let i = undo.length - 1; i >= 0; i--)
-      if (!isCommit || undo[i]!.isLocal) this.setCurrentRole(undo[i]!.before);
+      if (!isCommit || undo[i]!.isLocal) this.#undoRole(undo[i]!);
+  }
+
+  #undoRole(undo: RoleUndo): void {
+    if (undo.isSession) {
+      this.sessionRole = undo.session;
+      this.settings.force('session_authorization', undo.sessionName);
+      this.settings.force('role', undo.roleName);
+    }
+    this.setCurrentRole(undo.current);
   }
 
   /** Schemas of search_path that exist, as OIDs; with the implied ones in front. */

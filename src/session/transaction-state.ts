@@ -36,6 +36,7 @@ interface Savepoint {
   readonly notifies: number;
   readonly listens: number;
   readonly deferred: DeferredMark;
+  readonly roles: number;
 }
 
 /** A LISTEN or UNLISTEN that takes effect at commit; '*' is UNLISTEN *. */
@@ -88,6 +89,11 @@ export class TransactionState {
   onCommitting: () => Promise<void> = () => Promise.resolve();
   /** Called when the transaction ends, by commit (true) or rollback. */
   onEnd: (isCommit: boolean) => void = () => {};
+  /** The session's roles, which go back to where a savepoint found them. */
+  roles: {readonly roleMark: number; undoRolesTo(mark: number): void} = {
+    roleMark: 0,
+    undoRolesTo: () => {},
+  };
   /** Whether the client has sent more already: its commit should not wait for those of others. */
   hasMoreInput: () => boolean = () => false;
 
@@ -224,6 +230,7 @@ export class TransactionState {
       notifies: this.notifies.length,
       listens: this.listens.length,
       deferred: this.deferred.mark(),
+      roles: this.roles.roleMark,
     });
   }
 
@@ -245,6 +252,7 @@ export class TransactionState {
     this.notifies.length = mark.notifies;
     this.listens.length = mark.listens;
     this.deferred.rollbackTo(mark.deferred);
+    this.roles.undoRolesTo(mark.roles);
     this.status = 'block';
   }
 

@@ -97,6 +97,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     this.transaction.onCommitting = () => runDeferred(this, true);
     this.transaction.hasMoreInput = () => this.sink.hasInput === true;
     this.transaction.onEnd = isCommit => this.#transactionEnded(isCommit);
+    this.transaction.roles = this;
     this.facts = engine.factsFor(this);
     this.evalContext = new SessionEvalContext(this);
     this.planner = new Planner(this);

@@ -92,7 +92,7 @@ function reset(session: SessionContext, name: string): void {
     case 'role':
       return setRole(session, 'none', false);
     case 'session_authorization':
-      return setSessionAuthorization(session, session.options.user);
+      return setSessionAuthorization(session, session.options.user, false);
     case 'transaction_isolation':
     case 'transaction_read_only':
     case 'transaction_deferrable':
@@ -164,7 +164,7 @@ async function discardAll(session: SessionContext): Promise<string> {
     );
   }
   session.extended.closeCursors();
-  setSessionAuthorization(session, session.options.user);
+  setSessionAuthorization(session, session.options.user, false);
   session.settings.resetAll();
   session.extended.deallocateAll();
   session.transaction.listens.push({kind: 'unlisten', channel: '*'});

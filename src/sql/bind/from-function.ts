@@ -10,6 +10,7 @@ import {applySubqueries, type Block, type RangeItem, type ScopeColumn} from './b
 import {matchFunction, type ResolvedCall, resolveCall} from './call-resolution.ts';
 import {coerce} from './coerce.ts';
 import {bindBody} from './inline-function.ts';
+import {checkStrictSubquery, strictArguments, strictRows} from './strict-body.ts';
 import {jsonRecord} from './json-record.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, LogicalSetCall} from './logical.ts';
 import {renameColumns} from './relations.ts';
@@ -251,14 +252,20 @@ function sqlFunction(
       throw featureNotSupported(
         `SQL function ${name} whose body returns rows of another shape is not supported`,
       );
+    // A STRICT function without SETOF still gives its one row.
+    const isSet = resolved.row.returnsSet;
+    const input = isSet ? strictRows(binding, resolved, body.node) : body.node;
+    if (!isSet) checkStrictSubquery(resolved);
+    const strict = isSet ? null : strictArguments(binding, resolved);
     const outputs = wanted.map((field, index) => {
       const expr = coerce(binding, binding.columnExpr(body.columns[index]!), field.type, {
         context: 'assignment',
       });
-      return {column: binding.newColumn(field.name, field.type, field.typmod), expr};
+      const kept = strict === null ? expr : strict.wrap(expr);
+      return {column: binding.newColumn(field.name, field.type, field.typmod), expr: kept};
     });
     const query: BoundQuery = {
-      node: {kind: 'compute', input: body.node, outputs},
+      node: {kind: 'compute', input, outputs},
       columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
     };
     return {call: noCall(name), isScalar: fields === null, name, outName: null, query};

@@ -7,6 +7,7 @@ import {coerce} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import type {BoundQuery, SubqueryExpr} from './logical.ts';
 import {queryAst} from './parsed-text.ts';
+import {checkStrictSubquery, strictArguments} from './strict-body.ts';
 import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 
 /**
@@ -17,11 +18,14 @@ export function inlineSqlFunction(block: Block, call: ResolvedCall, location: nu
   const binding = block.binding;
   const {row} = call;
   return binding.withoutPositions(() => {
-    const query = bindBody(block, call);
+    const strict = strictArguments(binding, call);
+    const query = bindBody(block, {...call, args: strict.args});
     const column = query.columns[0];
     if (column === undefined) throw featureNotSupported(`function ${row.name} returns nothing`);
     const lone = loneExpression(query);
-    if (lone !== null) return coerce(binding, lone, call.type, {context: 'assignment', location});
+    if (lone !== null)
+      return strict.wrap(coerce(binding, lone, call.type, {context: 'assignment', location}));
+    checkStrictSubquery(call);
     const value = binding.newColumn(row.name, column.type, column.typmod);
     const limit = binding.constant(binding.type(20 as never), 1n);
     const one: BoundQuery = {
@@ -33,7 +37,7 @@ export function inlineSqlFunction(block: Block, call: ResolvedCall, location: nu
       query: one,
       mode: 'scalar',
       test: null,
-      guard: null,
+      guard: strict.guard,
     };
     block.subqueries.push(subquery);
     return coerce(binding, binding.columnExpr(value, location), call.type, {

@@ -9,6 +9,7 @@ import {requireCode} from './calls.ts';
 import {coerce, compositeColumns} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import {bindBody} from './inline-function.ts';
+import {strictRows} from './strict-body.ts';
 import type {BoundQuery} from './logical.ts';
 import {resolvePolymorphic} from './polymorphic.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
@@ -135,7 +136,7 @@ function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundEx
     });
     const columns = outputs.map(output => output.column);
     const query: BoundQuery = {
-      node: {kind: 'compute', input: body.node, outputs},
+      node: {kind: 'compute', input: strictRows(binding, call, body.node), outputs},
       columns: columns.map(column => ({...column, tableOid: oid(0), attnum: 0})),
     };
     const none = {
