@@ -40,7 +40,10 @@ t.test('settings of the transaction', async t => {
   );
   t.same(rows, [{i: 'serializable', r: 'on'}]);
   await client.query('COMMIT');
-  await t.rejects(client.query(`SELECT set_config('role', 'postgres', true)`), {code: '0A000'});
+  await client.query(`BEGIN; SELECT set_config('role', 'wadi_service', true)`);
+  t.same((await client.query('SELECT current_user AS u')).rows, [{u: 'wadi_service'}]);
+  await client.query('COMMIT');
+  t.same((await client.query('SELECT current_user AS u')).rows, [{u: 'postgres'}]);
 });
 
 t.test('catalogs and errors of own types', async t => {
