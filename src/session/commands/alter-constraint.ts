@@ -1,3 +1,4 @@
+import {checkReachesAllRows} from '../all-rows.ts';
 import type {Constraint} from '@pgsql/types';
 import type {
   ConstraintDescriptor,
@@ -92,6 +93,7 @@ async function addKey(place: ConstraintPlace, node: Constraint): Promise<void> {
   const {session, table} = place;
   const isPrimary = node.contype === 'CONSTR_PRIMARY';
   checkOnePrimary(session, table, isPrimary);
+  checkReachesAllRows(session, table.oid);
   const key = defineKey(place, node);
   const altered = alterStored(
     session,

@@ -1,3 +1,4 @@
+import {checkReachesAllRows} from '../all-rows.ts';
 import type {IndexElem, IndexStmt, Node} from '@pgsql/types';
 import type {
   IndexDescriptor,
@@ -76,6 +77,8 @@ export async function createIndex(
     domainValue: null,
   };
   const keys = elements.map(element => indexKey(place, table, method, element));
+  const computes = node.whereClause !== undefined || keys.some(key => key.attnum === 0);
+  if (node.unique === true || computes) checkReachesAllRows(session, table.oid);
   const included = (node.indexIncludingParams ?? []).map(each => includedColumn(table, each));
   const predicate =
     node.whereClause === undefined

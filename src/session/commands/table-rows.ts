@@ -16,6 +16,7 @@ import {
 } from '../../storage/contract.ts';
 import {KeyCodec, type MapKey} from '../../storage/hot/key-codec.ts';
 import type {Datum} from '../../types/contract.ts';
+import {checkReachesAllRows} from '../all-rows.ts';
 import type {SessionContext} from '../session-context.ts';
 
 /** Expressions over stored rows of a table, compiled for the current catalog. */
@@ -35,6 +36,7 @@ export async function eachRow(
   table: TableStorage,
   visit: (version: RowVersion) => void,
 ): Promise<void> {
+  checkReachesAllRows(session, table.oid);
   session.beginStatement(false);
   const width = table.columns.length;
   const columns: ScanColumn[] = [...table.columns.keys(), 'rid', 'owner', 'location', 'seq'];

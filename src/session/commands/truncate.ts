@@ -1,3 +1,4 @@
+import {checkReachesAllRows} from '../all-rows.ts';
 import type {TruncateStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
 import {isAuditTable} from '../../catalog/audit-table.ts';
@@ -28,6 +29,7 @@ export function truncateCommand({session, node}: CommandInput<TruncateStmt>): Ex
     await addReferencing(session, tables, node.behavior === 'DROP_CASCADE');
     const {transaction, storages} = session;
     session.beginStatement(false);
+    for (const table of tables.values()) checkReachesAllRows(session, table.oid);
     for (const table of tables.values())
       transaction.tx.truncate(storages.of(transaction.catalog, table));
     session.endStatement();

@@ -1,3 +1,4 @@
+import {checkReachesAllRows} from '../all-rows.ts';
 import {assert} from '../../common/errors.ts';
 import type {Oid, OwnerId} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -11,6 +12,7 @@ export async function validateForeignKey(session: SessionContext, constraint: Oi
   const reference = session.references.byOid(transaction.catalog, constraint);
   assert(reference !== undefined, 'the constraint is in the catalog');
   const {child, childColumns} = reference;
+  checkReachesAllRows(session, child.oid);
   const types = typesAt(child, childColumns);
   const keys = new Map<string, ReferencingKey>();
   session.beginStatement(false);
