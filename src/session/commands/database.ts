@@ -15,6 +15,7 @@ import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {DdlEffect} from '../../storage/contract.ts';
+import {checkOwner} from '../privileges.ts';
 import type {Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
@@ -307,6 +308,16 @@ function assertUnused(
   throw new PgError(SqlState.objectInUse, message, {detail});
 }
 
+/** The database that an ALTER names: 3D000 when there is none, 42501 for who does not own it. */
+function ownedDatabase(session: SessionContext, name: string): DatabaseDescriptor {
+  const {catalog} = session.transaction;
+  const database = catalog.databaseByName(name);
+  if (database === undefined)
+    throw new PgError(SqlState.invalidCatalogName, `database "${name}" does not exist`);
+  checkOwner(catalog, session.currentRole, database, 'database');
+  return database;
+}
+
 /** ALTER DATABASE name WITH options. */
 export function alterDatabaseCommand({
   session,
@@ -314,16 +325,7 @@ export function alterDatabaseCommand({
   statement,
 }: CommandInput<AlterDatabaseStmt>): Execution {
   return ddlExecution(session, 'ALTER DATABASE', async () => {
-    const {catalog} = session.transaction;
-    const database = catalog.databaseByName(node.dbname ?? '');
-    if (database === undefined)
-      throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
-    if (!ownsObject(session.currentRole, database.owner, catalog)) {
-      throw new PgError(
-        SqlState.insufficientPrivilege,
-        `must be owner of database ${database.name}`,
-      );
-    }
+    const database = ownedDatabase(session, node.dbname ?? '');
     const {attributes} = readOptions(session, node.options, statement);
     session.transaction.ddl(puts({...database, ...attributes}), []);
   });
@@ -335,16 +337,7 @@ export function alterDatabaseSetCommand({
   node,
 }: CommandInput<AlterDatabaseSetStmt>): Execution {
   return ddlExecution(session, 'ALTER DATABASE', async () => {
-    const {catalog} = session.transaction;
-    const database = catalog.databaseByName(node.dbname ?? '');
-    if (database === undefined)
-      throw new PgError(SqlState.invalidCatalogName, `database "${node.dbname}" does not exist`);
-    if (!ownsObject(session.currentRole, database.owner, catalog)) {
-      throw new PgError(
-        SqlState.insufficientPrivilege,
-        `must be owner of database ${database.name}`,
-      );
-    }
+    const database = ownedDatabase(session, node.dbname ?? '');
     const settings = changedSettings(session, database.settings ?? [], node.setstmt ?? {});
     session.transaction.ddl(puts({...database, settings}), []);
   });

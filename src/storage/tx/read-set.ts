@@ -1,4 +1,5 @@
 import type {Datum} from '../../types/contract.ts';
+import {mayMatchDatum} from '../cold/pruning.ts';
 import type {KeyLookup, ScanPredicate, StorageColumn, TableStorage} from '../contract.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
 import type {TableWrites} from './write-set.ts';
@@ -103,25 +104,5 @@ function mayHold(
   {column, op, values}: ScanPredicate,
   row: readonly Datum[],
 ): boolean {
-  const value = row[column] ?? null;
-  if (op === 'isNull') return value === null;
-  if (value === null) return false;
-  if (op === 'isNotNull') return true;
-  const {type} = columns[column]!;
-  return values.some(wanted => {
-    if (wanted === null) return false;
-    const order = type.compare(value, wanted);
-    switch (op) {
-      case '<':
-        return order < 0;
-      case '<=':
-        return order <= 0;
-      case '>':
-        return order > 0;
-      case '>=':
-        return order >= 0;
-      default:
-        return order === 0;
-    }
-  });
+  return mayMatchDatum(columns[column]!.type, op, values, row[column] ?? null);
 }
