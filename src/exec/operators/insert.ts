@@ -34,7 +34,8 @@ export class Insert implements Operator {
   readonly #conflictSet: CompiledRow;
   readonly #conflictWhere: CompiledRow | null;
   readonly #conflictQuery: RowQuery | null;
-  /** Values of SET for the conflict under way: kept while its update waits. */
+  /** Of the conflict under way, kept while it waits: whether the policies of the row that is there were passed, and the values of SET. */
+  #mayUpdate = false;
   #conflictValues: readonly Datum[] | null = null;
   readonly #returning: Returning;
   readonly #values: Datum[] = [];
@@ -81,6 +82,7 @@ export class Insert implements Operator {
     this.#at = 0;
     this.#isDone = false;
     this.#pendingConflict = null;
+    this.#mayUpdate = false;
     this.#conflictValues = null;
     this.#conflictQuery?.reset();
     this.#touched = null;
@@ -225,8 +227,7 @@ export class Insert implements Operator {
     if (existing instanceof Promise) return this.#wait(existing);
     if (existing === null) {
       // The row that held the key is gone: insert again.
-      this.#pendingConflict = null;
-      this.#conflictValues = null;
+      this.#forgetConflict();
       return true;
     }
     if (isFrozen(tx) && existing.seq > tx.snapshot().seq) throw concurrentUpdate();
@@ -239,9 +240,14 @@ export class Insert implements Operator {
   }
 
   #finishRow(): void {
+    this.#forgetConflict();
+    this.#at++;
+  }
+
+  #forgetConflict(): void {
+    this.#mayUpdate = false;
     this.#conflictValues = null;
     this.#pendingConflict = null;
-    this.#at++;
   }
 
   /** The values of SET for a row pair; 'skip' where WHERE is not true, null = paused. */
@@ -267,6 +273,10 @@ export class Insert implements Operator {
         },
       );
     }
+    // First: neither WHERE nor SET may tell of a row that the policies hide.
+    if (!this.#mayUpdate && !this.#existingPolicies.verify(this.#run, this.#table, existing.row))
+      return false;
+    this.#mayUpdate = true;
     const both = [...existing.row, ...excluded];
     const values = this.#conflictValues ?? this.#askConflict(both);
     if (values === null) return false;
@@ -275,7 +285,6 @@ export class Insert implements Operator {
       return true;
     }
     this.#conflictValues = values;
-    if (!this.#existingPolicies.verify(this.#run, this.#table, existing.row)) return false;
     const next = existing.row.slice();
     const {set} = this.#plan.onConflict!;
     for (let i = 0; i < set.length; i++) next[set[i]!.position] = values[i]!;

@@ -333,6 +333,8 @@ export interface MergeAction {
   readonly kind: 'update' | 'delete' | 'insert' | 'nothing';
   readonly isMatched: boolean;
   readonly condition: BoundExpr | null;
+  /** Policies of the row that is there, again, over the target's scan: only where they are true subqueries of `set` are asked. */
+  readonly setGuard: BoundExpr | null;
   /** UPDATE: the assignments. INSERT: a value for each stored column. */
   readonly set: readonly PositionExpr[];
   /** INSERT (_user_id, ...): the owner's name. */

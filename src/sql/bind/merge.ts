@@ -23,7 +23,7 @@ import type {DmlQuery, LogicalNode, MergeAction, PositionExpr, ScanNode} from '.
 import {changesUniqueKey} from './modify.ts';
 import {findRelation, makeScan, noteUse, scanItem} from './relations.ts';
 import {requeryOf} from './row-requery.ts';
-import {mergePolicies, policyChecks, securedScan} from './row-security.ts';
+import {mergePolicies, mergeSetGuard, policyChecks, securedScan} from './row-security.ts';
 import {bindSetClause} from './set-clause.ts';
 import {checkScopes, pseudoColumn} from './system-columns.ts';
 import {columnDefault, generatedColumns, liveColumns, tableChecks} from './table-exprs.ts';
@@ -215,12 +215,16 @@ function bindAction(
           coerceBoolean(binding, block.expr(clause.condition!), 'WHEN'),
         );
   const checks = {existingChecks: [], writtenChecks: []};
-  const base = {isMatched, condition, set: [], owner: null, changesKey: false, ...checks};
+  const none = {set: [], setGuard: null, owner: null, changesKey: false};
+  const base = {isMatched, condition, ...none, ...checks};
   switch (clause.commandType) {
     case 'CMD_UPDATE': {
+      const before = block.takeSubqueries();
       const set = block.within('UPDATE', () =>
         bindSetClause(block, clause.targetList ?? [], table),
       );
+      const setGuard = mergeSetGuard(block, table, target.scan);
+      block.subqueries.unshift(...before);
       const write = noteUse(binding, table.oid, 'w');
       const live = liveColumns(table);
       for (const each of set) write.columns.add(live[each.position]!.attnum);
@@ -230,6 +234,7 @@ function bindAction(
         ...base,
         kind: 'update',
         set,
+        setGuard,
         changesKey,
         existingChecks,
         writtenChecks: updateChecks,

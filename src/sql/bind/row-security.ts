@@ -9,6 +9,7 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block} from './block.ts';
 import {coerceBoolean} from './coerce.ts';
+import {joinAnd} from './conjuncts.ts';
 import type {
   BoundQuery,
   DmlCheck,
@@ -269,6 +270,21 @@ export function conflictPolicies(
     existingChecks: [...policyChecks(block, table, newRow, 'w', true), ...seen],
     updateChecks: [...policyChecks(block, table, newRow, 'w'), ...seen],
   };
+}
+
+/**
+ * The policies of a matched row of MERGE as a condition over the target's scan, for the subqueries of SET: these run before the policies
+ * are checked. Its own subqueries are asked first. Null when no policy binds the role.
+ */
+export function mergeSetGuard(
+  block: Block,
+  table: TableDescriptor,
+  target: ScanNode,
+): BoundExpr | null {
+  if (block.subqueries.length === 0 || !isSecured(block.binding, table)) return null;
+  const {conditions, subqueries} = usingConditions(block, table, target, 'w');
+  block.subqueries.unshift(...subqueries);
+  return joinAnd(conditions);
 }
 
 /** UPDATE of MERGE by policies: the row that is there must pass USING, the new one WITH CHECK, and be visible. */

@@ -5,7 +5,7 @@ import type {ApplyNode} from '../bind/logical.ts';
 
 /**
  * Gives a subquery the condition under which PostgreSQL would evaluate it: its place inside AND, OR, CASE, COALESCE of the expressions
- * that use it. Used in more than one place, or at the top: no guard.
+ * that use it. Used under more than one condition, or at the top: no guard.
  */
 export function applyGuards(
   node: ApplyNode,
@@ -13,21 +13,25 @@ export function applyGuards(
   bool: TypeInstance,
 ): ApplyNode {
   const id = node.subquery.column.id;
-  const found: (BoundExpr | null)[] = [];
+  const found: Conditions[] = [];
   for (const consumer of consumers) find(consumer, id, [], found, bool);
-  if (found.length !== 1) return node;
-  return {...node, subquery: {...node.subquery, guard: found[0]!}};
+  // Fields of one subquery in neighbouring places, as in SET (a, b) = (...), have the same list.
+  const [conditions] = found;
+  if (conditions === undefined || found.some(each => each !== conditions)) return node;
+  return {...node, subquery: {...node.subquery, guard: guardOf(conditions, id)}};
 }
+
+type Conditions = readonly BoundExpr[];
 
 function find(
   expr: BoundExpr,
   id: number,
-  conditions: readonly BoundExpr[],
-  found: (BoundExpr | null)[],
+  conditions: Conditions,
+  found: Conditions[],
   bool: TypeInstance,
 ): void {
   if (expr.kind === 'column') {
-    if (expr.index === id) found.push(guardOf(conditions, id));
+    if (expr.index === id) found.push(conditions);
     return;
   }
   if (!mentions(expr, id)) return;
@@ -70,7 +74,7 @@ function find(
     case 'let':
       find(expr.value, id, conditions, found, bool);
       // Inside the body letRefs have no meaning outside of it: no guard is taken from there.
-      if (mentions(expr.body, id)) found.push(null, null);
+      if (mentions(expr.body, id)) found.push([], []);
       return;
     default:
       mapChildren(expr, child => {

@@ -174,6 +174,7 @@ export function mapDml(node: DmlNode, input: MapNode, expr: MapExpr): DmlNode {
       actions: node.actions.map(action => ({
         ...action,
         condition: action.condition === null ? null : expr(action.condition),
+        setGuard: action.setGuard === null ? null : expr(action.setGuard),
         set: positions(action.set),
         owner: action.owner === null ? null : expr(action.owner),
         existingChecks: mapChecks(action.existingChecks, input, expr),

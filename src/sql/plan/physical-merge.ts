@@ -66,7 +66,7 @@ export function planMerge(
     oldColumns: live.map(id => layout.get(id)!),
     recheck: joinAnd(recheck.map(over)),
     requery: planRequery(planner, node.requery, layout, outer),
-    actions: node.actions.map(action => ({
+    actions: node.actions.map(({setGuard: _guard, ...action}) => ({
       ...action,
       condition: action.condition === null ? null : over(action.condition),
       set: action.set.map(item => ({position: item.position, expr: over(item.expr)})),
@@ -105,7 +105,17 @@ function consumers(planner: PhysicalPlanner, node: MergeNode, rid: number): Boun
   const found: BoundExpr[] = [];
   const whens: {readonly condition: BoundExpr; readonly result: BoundExpr}[] = [];
   for (const action of node.actions) {
-    const result: BoundExpr = {kind: 'row', ...base, fields: actionValues(action)};
+    const values: BoundExpr = {kind: 'row', ...base, fields: actionValues(action)};
+    const {setGuard} = action;
+    const result: BoundExpr =
+      setGuard === null || isVolatile(setGuard)
+        ? values
+        : {
+            kind: 'case',
+            ...base,
+            whens: [{condition: setGuard, result: values}],
+            otherwise: none,
+          };
     if (action.condition !== null && isVolatile(action.condition)) {
       found.push(action.condition, result);
       continue;
