@@ -142,16 +142,19 @@ export class DirectoryStorage implements Storage {
   }
 
   async filesIn(storage: StorageDefinition): Promise<number> {
-    const {cold, garbage, db} = this.#engine;
+    const {cold, garbage, db, commits} = this.#engine;
+    await commits.settle();
     this.#unlinker.sweep();
     await garbage.settle();
-    const paths = db
-      .prepare('SELECT path FROM intents UNION SELECT path FROM unlinks')
-      .pluck()
-      .all() as string[];
-    for (const table of cold.manifest.tables.values())
-      for (const entry of table.byId.values()) paths.push(entry.path);
-    return paths.filter(path => lies(path, storage)).length;
+    return commits.exclusive(() => {
+      const paths = db
+        .prepare('SELECT path FROM intents UNION SELECT path FROM unlinks')
+        .pluck()
+        .all() as string[];
+      for (const table of cold.manifest.tables.values())
+        for (const entry of table.byId.values()) paths.push(entry.path);
+      return paths.filter(path => lies(path, storage)).length;
+    });
   }
 
   expire(table: TableStorage, upTo: Seq, limit: number): ExpireResult {
@@ -246,10 +249,10 @@ export class DirectoryStorage implements Storage {
     await this.#flusher.close();
     this.#retention.close();
     await this.#checkpointer.close();
-    await commits.settle();
-    db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run(
-      'last_seq',
-      commits.lastSeq,
+    await commits.exclusive(() =>
+      db
+        .prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)')
+        .run('last_seq', commits.lastSeq),
     );
     const unused = sequences.unused();
     if (unused.length > 0) {

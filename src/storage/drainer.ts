@@ -42,8 +42,6 @@ export class Drainer {
   }
 
   async #drainAll(image: HotImage, work: readonly DrainWork[]): Promise<void> {
-    const {db, hot} = this.#engine;
-    const finish = db.prepare('DELETE FROM drains WHERE id = ?');
     for (const {drain, rows} of work) {
       let rids: number[] = [];
       for (const {chunk, places} of rows) {
@@ -58,9 +56,19 @@ export class Drainer {
       }
       if (!(await this.#drainSlice(image, drain, rids))) return;
     }
+    await this.#engine.commits.exclusive(() => this.#finish(work));
+  }
+
+  #finish(work: readonly DrainWork[]): void {
+    const {db, hot} = this.#engine;
+    if (!db.open) return;
+    const finish = db.prepare('DELETE FROM drains WHERE id = ?');
     for (const {drain} of work) {
+      const at = hot.drains.indexOf(drain);
+      // A table that was dropped meanwhile took its drains along.
+      if (at === -1) continue;
       finish.run(BigInt(drain.id));
-      hot.drains.splice(hot.drains.indexOf(drain), 1);
+      hot.drains.splice(at, 1);
     }
   }
 

@@ -4,6 +4,7 @@ import type {SegmentStore} from './cold/contract.ts';
 import {failpoint} from './failpoint.ts';
 import {isRemote} from './objects/storage-url.ts';
 import type {StorageLogger} from './settings.ts';
+import type {CommitQueue} from './tx/commit.ts';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 5 * 60 * 1000;
@@ -14,6 +15,8 @@ export interface FileGarbageOptions {
   readonly db: Database;
   readonly segments: SegmentStore;
   readonly logger: StorageLogger;
+  /** For the list in SQLite, which is changed beside commits. */
+  readonly commits: Pick<CommitQueue, 'beside'>;
 }
 
 /**
@@ -44,12 +47,12 @@ export class FileGarbage {
       this.#arm(0);
       return;
     }
-    const {db, logger} = this.#options;
+    const {logger} = this.#options;
     try {
       failpoint('before-unlink');
       rmSync(path, {force: true});
       failpoint('after-unlink');
-      if (db.open) db.prepare('DELETE FROM unlinks WHERE path = ?').run(path);
+      this.#forget(path);
     } catch (error) {
       // SQLite still lists it: the next start removes it.
       logger.warn(`segment file "${path}" is removed at the next start: ${String(error)}`);
@@ -58,13 +61,11 @@ export class FileGarbage {
 
   /** Lists and removes a file that was written for nothing. */
   discard(path: string): void {
-    const {db, logger} = this.#options;
-    try {
-      if (isRemote(path) && db.open)
-        db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)').run(path);
-    } catch (error) {
-      logger.warn(`segment file "${path}" could not be listed for removal: ${String(error)}`);
-    }
+    const {db, commits} = this.#options;
+    if (isRemote(path))
+      commits.beside(`segment file "${path}" could not be listed for removal`, () =>
+        db.prepare('INSERT OR REPLACE INTO unlinks(path) VALUES (?)').run(path),
+      );
     this.remove(path);
   }
 
@@ -84,6 +85,14 @@ export class FileGarbage {
     await this.#running;
   }
 
+  /** When this is lost, the next start tries to remove the file once more. */
+  #forget(path: string): void {
+    const {db, commits} = this.#options;
+    commits.beside(`segment file "${path}" stays listed for removal`, () =>
+      db.prepare('DELETE FROM unlinks WHERE path = ?').run(path),
+    );
+  }
+
   #arm(pauseMs: number): void {
     if (this.#isClosed || this.#timer !== null || this.#running !== null) return;
     this.#timer = setTimeout(() => {
@@ -101,15 +110,14 @@ export class FileGarbage {
   }
 
   async #sweep(): Promise<void> {
-    const {segments, db, logger} = this.#options;
+    const {segments, logger} = this.#options;
     const paths = [...this.#waiting];
-    const forget = db.prepare('DELETE FROM unlinks WHERE path = ?');
     let failed = 0;
     const work = async (): Promise<void> => {
       for (let path = paths.shift(); path !== undefined && !this.#isClosed; path = paths.shift()) {
         try {
           await segments.remove(path);
-          if (db.open) forget.run(path);
+          this.#forget(path);
           this.#waiting.delete(path);
         } catch (error) {
           if (failed++ === 0)

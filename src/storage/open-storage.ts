@@ -175,7 +175,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
       incarnation: meta.incarnation,
       ...(options.places ?? NO_PLACES),
     }),
-    garbage: new FileGarbage({db, segments, logger}),
+    garbage: new FileGarbage({db, segments, logger, commits}),
     locks,
     snapshots,
     durability,

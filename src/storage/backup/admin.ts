@@ -54,12 +54,18 @@ export class DirectoryAdmin implements StorageAdmin {
   generations(): readonly GenerationInfo[] {
     const rows = this.#engine.db
       .prepare(
-        `SELECT tbl, version, columns, seq, created FROM shapes
+        `SELECT tbl, version, columns, seq, created FROM shapes WHERE seq <= ?
           UNION ALL SELECT tbl, version, columns, NULL, NULL FROM generations g
           WHERE NOT EXISTS (SELECT 1 FROM shapes s WHERE s.tbl = g.tbl AND s.version = g.version) ORDER BY 1, 2`,
       )
       .raw()
-      .all() as [bigint, bigint, string, bigint | null, bigint | null][];
+      .all(this.#engine.snapshots.current.seq) as [
+      bigint,
+      bigint,
+      string,
+      bigint | null,
+      bigint | null,
+    ][];
     return rows.map(([table, version, columns, seq, created]) => ({
       table: Number(table),
       version: Number(version),
@@ -75,24 +81,20 @@ export class DirectoryAdmin implements StorageAdmin {
   }
 
   putJob(id: number, json: string): void {
-    const {db, logger} = this.#engine;
-    try {
-      db.prepare('INSERT OR REPLACE INTO jobs(id, json) VALUES (?, ?)').run(BigInt(id), json);
-    } catch (error) {
-      // The list is a record, not the work: that goes on, or fails for its own reasons.
-      logger.warn(`job ${id} could not be recorded: ${String(error)}`);
-    }
+    const {db, commits} = this.#engine;
+    // The list is a record, not the work: that goes on, or fails for its own reasons.
+    commits.beside(`job ${id} could not be recorded`, () =>
+      db.prepare('INSERT OR REPLACE INTO jobs(id, json) VALUES (?, ?)').run(BigInt(id), json),
+    );
   }
 
   deleteJobs(ids: readonly number[]): void {
-    const {db, logger} = this.#engine;
-    try {
-      db.prepare('DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?))').run(
-        JSON.stringify(ids),
-      );
-    } catch (error) {
-      logger.warn(`old jobs could not be removed from the list: ${String(error)}`);
-    }
+    const {db, commits} = this.#engine;
+    commits.beside('old jobs could not be removed from the list', () =>
+      db
+        .prepare('DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(?))')
+        .run(JSON.stringify(ids)),
+    );
   }
 
   purgeLog(owner: number, upTo: number | null): Promise<number> {

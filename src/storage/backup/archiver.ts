@@ -52,8 +52,8 @@ export class Archiver {
   }
 
   async run(options: AdminOptions = {}): Promise<ArchiveResult> {
-    const {db, holds, durability} = this.#engine;
-    let from = archiveStart(db);
+    const {db, holds, durability, commits} = this.#engine;
+    let from = await commits.exclusive(() => archiveStart(db));
     if (!this.#isKnown) from = await this.#adopt(from);
     this.#isKnown = true;
     const upTo = durability.durable;
@@ -65,12 +65,18 @@ export class Archiver {
       if (batch === null) break;
       await this.#write(from, batch);
       from = batch.to;
-      storeArchivedSeq(db, from);
+      await this.#note(from);
       files++;
       bytes += batch.bytes;
     }
     holds.archivedSeq = Math.max(from, upTo);
     return {seq: from, files, bytes};
+  }
+
+  /** Not inside a large commit, which may fail. */
+  #note(seq: number): Promise<void> {
+    const {db, commits} = this.#engine;
+    return commits.exclusive(() => storeArchivedSeq(db, seq));
   }
 
   /** The next commits after `from`, about a file full; null = there are none. */
@@ -177,7 +183,7 @@ export class Archiver {
           {hint: 'Give this data directory an archive of its own, and take a backup.'},
         );
       from = range.to;
-      storeArchivedSeq(db, from);
+      await this.#note(from);
     }
   }
 }

@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 import type {Statement} from 'better-sqlite3';
 import {internalError, PgError} from '../../common/errors.ts';
 import type {Seq} from '../../common/ids.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import {diskError} from '../../common/system-errors.ts';
 import type {CommitEvent} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
@@ -155,6 +156,17 @@ export class CommitQueue {
     });
   }
 
+  /**
+   * A write to SQLite that is part of no commit and that nobody waits for: at its place in the order of commits, so that it never joins the
+   * open transaction of a large one, nor goes with it. `what` it is, for the log when it fails.
+   */
+  beside(what: string, write: () => void): void {
+    const {db, logger} = this.#context;
+    this.exclusive(() => {
+      if (db.open) write();
+    }).catch((error: unknown) => logger.warn(`${what}: ${String(error)}`));
+  }
+
   /** Applies what waits now, in order, up to the first large commit, whose slices then begin. */
   flush(): void {
     while (this.#waiting.length > 0 && !this.isHeld) {
@@ -292,9 +304,10 @@ export class CommitQueue {
       this.#begin.run();
       member.seq = ++this.#lastSeq;
       member.timestamp = this.#context.now();
-      member.parts = yield* partsInSlices(member.unit.tables, pace);
+      member.parts = yield* this.#whileOpen(partsInSlices(member.unit.tables, pace));
       if (isMemoryUnit(member.unit)) this.#reserveSeqs(0);
-      this.#workManifest = yield* this.#writer.writeInSlices(member, this.#workManifest, pace);
+      const written = this.#writer.writeInSlices(member, this.#workManifest, pace);
+      this.#workManifest = yield* this.#whileOpen(written);
       failpoint('large-before-end');
       this.#endTransaction();
       failpoint('large-after-commit');
@@ -304,6 +317,17 @@ export class CommitQueue {
       return asPgError(error);
     } finally {
       db.exec(CACHE);
+    }
+  }
+
+  /** SQLite may end a transaction in a turn of somebody else's; what followed would then be committed row by row. */
+  *#whileOpen<T>(slices: Slices<T>): Slices<T> {
+    for (;;) {
+      const step = slices.next();
+      if (step.done === true) return step.value;
+      yield;
+      if (!this.#context.db.inTransaction)
+        throw new PgError(SqlState.ioError, 'could not commit: SQLite ended the transaction');
     }
   }
 
