@@ -215,6 +215,9 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   /** Holds what is written from now on until everything that this transaction's reads showed is durable. */
   holdSeen(): void {
     const tx = this.transaction.openTx;
+    // Advisory locks outlive the transaction: later ones must see what was committed before the lock.
+    if (tx !== null && tx.lockedSeq > this.#lastCommit)
+      this.#lastCommit = BigInt(tx.lockedSeq) as Seq;
     if (tx !== null && tx.seenSeq > this.engine.storage.durableSeq) this.sink.holdUntil(tx.seenSeq);
   }
 

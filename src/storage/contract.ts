@@ -203,6 +203,8 @@ export interface Transaction {
    * below `lastSeq` when others write elsewhere.
    */
   readonly seenSeq: Seq;
+  /** Newest commit when it last got a lock that orders it behind others; 0 = none. What it reads from then on is not older. */
+  readonly lockedSeq: number;
   /** Seq of its commit once applied, else null. */
   readonly commitSeq: Seq | null;
 
@@ -304,6 +306,8 @@ export type DdlEffect =
   | {readonly kind: 'dropTable'; readonly table: TableStorage}
   /** New generation of the table's shape, or changed indexes (new unique indexes are checked: 23505). */
   | {readonly kind: 'alterTable'; readonly before: TableStorage; readonly after: TableStorage}
+  /** Every row has new values, written by the same transaction: snapshots from before cannot read the table (40001). */
+  | {readonly kind: 'rewriteTable'; readonly table: TableStorage}
   | {readonly kind: 'createSequence'; readonly oid: Oid; readonly state: SequenceState}
   | {readonly kind: 'dropSequence'; readonly oid: Oid};
 

@@ -130,26 +130,31 @@ t.test('1.3: NOWAIT, lock_timeout, cancel', async test => {
   three.rollback();
 });
 
-t.test('1.3: queues are fair and locks are granted when they resolve', async test => {
-  const {storage, made, rids} = await setup(test);
-  const first = begin(storage);
-  void first.lockRow(made, rids[0], 'share', 'wait');
-  const second = begin(storage);
-  const secondWaits = second.lockRow(made, rids[0], 'update', 'wait') as Promise<void>;
-  const third = begin(storage);
-  const thirdWaits = third.lockRow(made, rids[0], 'share', 'wait');
-  test.ok(thirdWaits instanceof Promise, 'a share lock does not overtake the waiting update');
-  test.equal(storage.locks().filter(lock => !lock.granted).length, 2);
-  first.rollback();
-  await secondWaits;
-  test.equal(second.lockRow(made, rids[0], 'update', 'wait'), 'granted');
-  const fourth = begin(storage);
-  test.equal(fourth.lockRow(made, rids[0], 'keyShare', 'skip'), 'unavailable');
-  second.rollback();
-  await thirdWaits;
-  for (const tx of [third, fourth]) tx.rollback();
-  test.equal(storage.locks().length, 0);
-});
+t.test(
+  '1.3: who must wait goes in order, who fits with the holders does not; locks are granted when they resolve',
+  async test => {
+    const {storage, made, rids} = await setup(test);
+    const first = begin(storage);
+    void first.lockRow(made, rids[0], 'share', 'wait');
+    const second = begin(storage);
+    const secondWaits = second.lockRow(made, rids[0], 'update', 'wait') as Promise<void>;
+    const third = begin(storage);
+    const thirdWaits = third.lockRow(made, rids[0], 'noKeyUpdate', 'wait') as Promise<void>;
+    const fourth = begin(storage);
+    test.equal(fourth.lockRow(made, rids[0], 'share', 'wait'), 'granted');
+    test.equal(storage.locks().filter(lock => !lock.granted).length, 2);
+    fourth.rollback();
+    first.rollback();
+    await secondWaits;
+    test.equal(second.lockRow(made, rids[0], 'update', 'wait'), 'granted');
+    const fifth = begin(storage);
+    test.equal(fifth.lockRow(made, rids[0], 'keyShare', 'skip'), 'unavailable');
+    second.rollback();
+    await thirdWaits;
+    for (const tx of [third, fifth]) tx.rollback();
+    test.equal(storage.locks().length, 0);
+  },
+);
 
 t.test("1.3: deadlock over rows, with PostgreSQL's text", async test => {
   const {storage, made, rids} = await setup(test);

@@ -14,7 +14,7 @@ import type {Operator, RowChanges, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Returning} from '../returning.ts';
 import {RowQuery} from '../row-query.ts';
-import {concurrentUpdate, RowConstraints} from '../row-errors.ts';
+import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
 import {RowPolicies} from '../row-policies.ts';
 
 /** INSERT, with ON CONFLICT. Runs to its end before the first RETURNING row leaves. */
@@ -226,6 +226,7 @@ export class Insert implements Operator {
     const existing = tx.newestVersion(this.#table, conflict.rid);
     if (existing instanceof Promise) return this.#wait(existing);
     if (existing === null) {
+      if (isFrozen(tx)) throw concurrentDelete();
       // The row that held the key is gone: insert again.
       this.#forgetConflict();
       return true;

@@ -10,7 +10,7 @@ import type {CompiledRow} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
-import {concurrentDelete, concurrentUpdate} from '../row-errors.ts';
+import {concurrentUpdate} from '../row-errors.ts';
 import {RowRequery} from '../row-requery.ts';
 
 /** SELECT ... FOR UPDATE and its kin: each row is locked when it is wanted, re-read and re-checked when it was changed meanwhile. */
@@ -122,10 +122,13 @@ export class LockRows implements Operator {
     if (newest instanceof Promise) return this.#wait(newest);
     const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
     if (newest === null) {
-      if (isFrozen) throw concurrentDelete();
+      // PostgreSQL tells of an update here.
+      if (isFrozen) throw concurrentUpdate();
       return 'dropped';
     }
     if (newest === seen || newest.seq === seenSeq) return 'kept';
+    if (mark.keyColumns !== null && hasSameKey(mark, mark.keyColumns, table, row, newest))
+      return 'kept';
     if (isFrozen) throw concurrentUpdate();
     this.#refresh(mark, table, row, newest);
     this.#isChanged = true;
@@ -137,9 +140,7 @@ export class LockRows implements Operator {
   #refresh(mark: RowMark, table: TableStorage, row: Datum[], newest: RowVersion): void {
     for (const {input, output} of mark.columns) {
       if (output === 'userId') continue;
-      const position = table.columns.findIndex(
-        column => (column.catalogAttnum ?? column.attnum) === output,
-      );
+      const position = positionOf(table, output);
       if (position !== -1) row[input] = newest.row[position]!;
     }
     row[mark.seq] = newest.seq;
@@ -159,3 +160,28 @@ export class LockRows implements Operator {
 }
 
 const NO_ROW: readonly Datum[] = [];
+
+function positionOf(table: TableStorage, attnum: number): number {
+  return table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === attnum);
+}
+
+/** Whether a newer version of the row at hand has its unique keys. */
+function hasSameKey(
+  mark: RowMark,
+  keyColumns: readonly number[],
+  table: TableStorage,
+  row: readonly Datum[],
+  newest: RowVersion,
+): boolean {
+  for (const {input, output} of mark.columns) {
+    if (output === 'userId' || !keyColumns.includes(output)) continue;
+    const position = positionOf(table, output);
+    if (position === -1) continue;
+    const before = row[input]!;
+    const after = newest.row[position]!;
+    if (before === null || after === null) {
+      if (before !== after) return false;
+    } else if (table.columns[position]!.type.compare(before, after) !== 0) return false;
+  }
+  return true;
+}

@@ -1,4 +1,4 @@
-import type {ClusterStmt, RangeVar, ReindexStmt, VacuumStmt} from '@pgsql/types';
+import type {ClusterStmt, DefElem, RangeVar, ReindexStmt, VacuumStmt} from '@pgsql/types';
 import {ownsObject} from '../../catalog/acl.ts';
 import type {IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
@@ -7,25 +7,68 @@ import {CommandExecution, type Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
+import {lockTable} from './ddl.ts';
 import {findRelation} from './find-relation.ts';
 import {runJob} from './job.ts';
 
-/** VACUUM and ANALYZE: rows need neither, segments of the named tables are compacted; what is no table is skipped with a warning. */
+/** VACUUM and ANALYZE: rows need neither; segments of the named tables are compacted; what is no table is skipped with a warning. */
 export function vacuumCommand({session, node}: CommandInput<VacuumStmt>): Execution {
   const isVacuum = node.is_vacuumcmd === true;
   const verb = isVacuum ? 'vacuum' : 'analyze';
+  const skipsLocked = (node.options ?? []).some(
+    option => 'DefElem' in option && isOn(option.DefElem, 'skip_locked'),
+  );
   return new CommandExecution(async () => {
     if (isVacuum) assertAlone(session, 'VACUUM');
     for (const each of node.rels ?? []) {
       if (!('VacuumRelation' in each) || each.VacuumRelation.relation === undefined) continue;
       const table = maintained(session, each.VacuumRelation.relation, verb);
-      if (table === null || !isVacuum || table.tableKind === 'stream' || table.persistence === 't')
-        continue;
+      if (table === null) continue;
+      if (!(await lockMaintained(session, table, verb, skipsLocked))) continue;
+      if (!isVacuum || table.tableKind === 'stream' || table.persistence === 't') continue;
       await runJob(session, 'compact', table, null);
     }
     return verb.toUpperCase();
   });
 }
+
+function isOn(option: DefElem, name: string): boolean {
+  if (option.defname !== name) return false;
+  const {arg} = option;
+  if (arg === undefined) return true;
+  if ('Integer' in arg) return arg.Integer.ival === 1;
+  return 'String' in arg && /^(?:on|true)$/i.test(arg.String.sval ?? '');
+}
+
+/** SHARE UPDATE EXCLUSIVE: ANALYZE keeps it; the job of VACUUM takes it for itself. False: others hold it, and SKIP_LOCKED. */
+async function lockMaintained(
+  session: SessionContext,
+  table: TableDescriptor,
+  verb: string,
+  skipsLocked: boolean,
+): Promise<boolean> {
+  const {tx} = session.transaction;
+  if (verb === 'vacuum') tx.savepoint(VACUUM_LOCK);
+  try {
+    await lockTable(session, table, 'shareUpdateExclusive', skipsLocked ? 'skip' : 'wait');
+  } catch (error) {
+    if (!skipsLocked || !(error instanceof PgError) || error.code !== SqlState.lockNotAvailable)
+      throw error;
+    session.warn(
+      SqlState.lockNotAvailable,
+      `skipping ${verb} of "${table.name}" --- lock not available`,
+    );
+    return false;
+  } finally {
+    if (verb === 'vacuum') {
+      tx.rollbackTo(VACUUM_LOCK);
+      tx.release(VACUUM_LOCK);
+    }
+  }
+  return true;
+}
+
+const VACUUM_LOCK = 'vacuum lock';
 
 /** The table to work on; null, with PostgreSQL's warning, for what needs or allows no work. */
 function maintained(

@@ -11,7 +11,7 @@ import type {CommandInput} from './command-types.ts';
 
 /** PREPARE name [(types)] AS statement. */
 export function prepareCommand({session, node, statement}: CommandInput<PrepareStmt>): Execution {
-  return new CommandExecution(() => {
+  return new CommandExecution(async () => {
     const name = node.name ?? '';
     if (session.extended.statements.has(name)) {
       throw new PgError(
@@ -24,10 +24,17 @@ export function prepareCommand({session, node, statement}: CommandInput<PrepareS
       'TypeName' in type ? resolveTypeName(type.TypeName, context).type.oid : (0 as Oid),
     );
     const body = {...statement, ast: node.query ?? null, custom: null};
-    session.extended.statements.set(
-      name,
-      session.planner.prepare(name, statementText(session), body, types, true),
-    );
+    const prepare = (): PreparedStatement =>
+      session.planner.prepare(name, statementText(session), body, types, true);
+    // Analysis locks the tables: while others hold them, and may change them, the statement has no meaning yet.
+    let prepared = prepare();
+    while (prepared.entry !== null) {
+      const locking = session.lockTables(prepared.entry.plan);
+      if (locking === undefined) break;
+      await locking;
+      prepared = prepare();
+    }
+    session.extended.statements.set(name, prepared);
     return 'PREPARE';
   });
 }

@@ -139,7 +139,7 @@ export async function checkRows(
   });
 }
 
-/** Gives every row new values: `change` makes the new row of an old one. The table is locked. */
+/** Gives every row new values: `change` makes the new row of an old one. The table is locked; older snapshots cannot read it any more. */
 export async function rewriteRows(
   session: SessionContext,
   table: TableDescriptor,
@@ -160,6 +160,7 @@ export async function rewriteRows(
       await session.wait(result);
     }
   }
+  if (versions.length > 0) tx.ddl({kind: 'rewriteTable', table: storage});
   session.endStatement();
 }
 

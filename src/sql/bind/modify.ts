@@ -1,5 +1,6 @@
 import type {DeleteStmt, Node, RangeVar, UpdateStmt} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
+import {keyColumnsOf} from './unique-keys.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
@@ -104,13 +105,8 @@ export function changesUniqueKey(
   set: readonly PositionExpr[],
 ): boolean {
   const live = liveColumns(table);
-  const changed = new Set(set.map(item => live[item.position]!.attnum));
-  return binding.context.catalog
-    .indexesOf(table.oid)
-    .some(
-      index =>
-        index.isUnique && index.keys.some(key => key.attnum === 0 || changed.has(key.attnum)),
-    );
+  const keys = keyColumnsOf(binding.context.catalog, table.oid);
+  return set.some(item => keys.includes(live[item.position]!.attnum));
 }
 
 /** Binds DELETE. */

@@ -1,6 +1,7 @@
 import {internalError} from '../../common/errors.ts';
 import {childrenOf} from '../../expr/children.ts';
-import type {ColumnId, LogicalNode} from '../bind/logical.ts';
+import {keyColumnsOf} from '../bind/unique-keys.ts';
+import type {ColumnId, LogicalNode, ScanNode} from '../bind/logical.ts';
 import {layoutOf, type PhysicalPlanner, unique, type OuterSlots, type Planned} from './planner.ts';
 import {planRequery, requeryColumns} from './physical-requery.ts';
 import type {Plan, RowMark} from './plan.ts';
@@ -12,11 +13,22 @@ export function planLock(
   needed: readonly ColumnId[],
   outer: OuterSlots,
 ): Planned {
+  const {catalog} = planner.state.binding.context;
+  const keyColumns = new Map(
+    node.scans.map(scan => [
+      scan,
+      scan.lock!.mode === 'keyShare' ? keyColumnsOf(catalog, scan.relation.oid) : null,
+    ]),
+  );
+  const isKeyShared = (scan: ScanNode, attnum: number): boolean =>
+    keyColumns.get(scan)?.includes(attnum) === true;
   const wanted = unique([
     ...needed,
     ...requeryColumns(node.requery, node.input),
     ...node.scans.flatMap(scan =>
-      scan.columns.filter(column => typeof column.source !== 'number').map(column => column.id),
+      scan.columns
+        .filter(column => typeof column.source !== 'number' || isKeyShared(scan, column.source))
+        .map(column => column.id),
     ),
   ]);
   const input = planner.plan(node.input, wanted, outer);
@@ -42,6 +54,7 @@ export function planLock(
       mode: scan.lock!.mode,
       wait: scan.lock!.wait,
       columns,
+      keyColumns: keyColumns.get(scan) ?? null,
       recheck: recheckOf(planner, node.input, input, outer),
     };
   });

@@ -61,6 +61,11 @@ export interface RowMark {
   readonly wait: 'wait' | 'nowait' | 'skip';
   /** Scan node whose columns are refreshed for the re-check: index in the input of each of the scan's outputs. */
   readonly columns: readonly {readonly input: number; readonly output: number | 'userId'}[];
+  /**
+   * FOR KEY SHARE: attnums of the columns of unique keys. A newer version with the same key is not taken instead of the row that was
+   * found. Null for other modes.
+   */
+  readonly keyColumns: readonly number[] | null;
   /** Condition re-checked over the refreshed input row; null = none. */
   readonly recheck: BoundExpr | null;
 }

@@ -70,8 +70,12 @@ export class HotImage {
   #endedHead = 0;
   liveRows = 0;
   lastChangeSeq = 0;
-  /** Seq of the last change of shape; older snapshots cannot read the table. */
+  /** Seq of the last change of shape. */
   ddlSeq = 0;
+  /** Seq of the last DDL that gave every row new values: older snapshots cannot read the table. */
+  rewriteSeq = 0;
+  /** Seq of the last TRUNCATE: older snapshots that begin to read the table find it empty. */
+  truncateSeq = 0;
   /** Open write-sets on the table: probed for unique keys and pending changes. An image with writers is not dropped. */
   readonly writers: TableWriter[] = [];
   lastUse = 0;
@@ -144,9 +148,20 @@ export class HotImage {
     this.#changed(rows, seq);
   }
 
-  /** Ends every live version (TRUNCATE, DROP). */
+  /** Ends every live version (TRUNCATE). */
   endAll(seq: number): void {
     for (const position of this.byRid.values()) if (this.#isLive(position)) this.end(position, seq);
+    this.truncated(seq);
+  }
+
+  /** Notes that every row was given new values. */
+  rewritten(seq: number): void {
+    this.rewriteSeq = seq;
+  }
+
+  /** Notes a TRUNCATE whose versions have been ended. */
+  truncated(seq: number): void {
+    this.truncateSeq = seq;
     if (seq > this.lastChangeSeq) this.lastChangeSeq = seq;
   }
 

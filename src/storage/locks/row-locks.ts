@@ -12,7 +12,7 @@ class RowHolds {
   }
 }
 
-/** Row locks of one table by rid, in PostgreSQL's four modes, with fair queues. */
+/** Row locks of one table by rid, in PostgreSQL's four modes; those who must wait go in the order in which they came. */
 export class RowLocks implements RowSpace {
   readonly table: number;
   readonly #held = new Map<number, RowHold | RowHolds>();
@@ -32,9 +32,8 @@ export class RowLocks implements RowSpace {
     }
     const own = ownMode(held, owner);
     if (own >= mode) return true;
+    // As in PostgreSQL, who fits with the holders does not wait behind those who do not.
     if (conflicts(held, owner, mode)) return false;
-    const queue = this.#queues.get(rid);
-    if (queue !== undefined && own === 0 && queue.blocksNewcomer(owner, mode)) return false;
     this.#grant(rid, held, owner, mode, own);
     return true;
   }
@@ -180,10 +179,6 @@ class RowQueue implements WaitTarget {
   constructor(locks: RowLocks, rid: number) {
     this.#locks = locks;
     this.#rid = rid;
-  }
-
-  blocksNewcomer(owner: LockHolder, mode: number): boolean {
-    return this.waits.some(wait => wait.owner !== owner && rowModesConflict(wait.mode, mode));
   }
 
   describe(wait: Waiting): string {

@@ -47,6 +47,7 @@ export function* applyInSlices(
         if (image.newestOf(rid) !== undefined) image.end(position, seq);
         if (++count % ROWS_PER_LOOK === 0 && pace.isOver) yield;
       }
+      image.truncated(seq);
     }
     for (let from = 0; from < length; from += ROWS_PER_LOOK) {
       endRows(image, changes, seq, from, Math.min(length, from + ROWS_PER_LOOK));
@@ -64,6 +65,7 @@ export function* applyInSlices(
 function applyDdl(hot: HotStore, unit: CommitUnit, seq: number): void {
   for (const effect of unit.ddl) {
     if (effect.kind === 'alterTable') hot.loadedImage(effect.after.oid)?.reshape(effect.after, seq);
+    else if (effect.kind === 'rewriteTable') hot.loadedImage(effect.table.oid)?.rewritten(seq);
     else if (effect.kind === 'dropTable') hot.forget(effect.table.oid);
   }
 }

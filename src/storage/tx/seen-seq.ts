@@ -44,6 +44,11 @@ export class SeenSeq {
     }
   }
 
+  /** A table was found empty because of a commit. */
+  truncation(image: HotImage): void {
+    this.#saw(image.truncateSeq);
+  }
+
   /** One row was read, or that there is none. */
   version(table: TableStorage, version: RowVersion | null, snapshot: SnapshotValue): void {
     if (version !== null) this.#saw(Number(version.seq));

@@ -1,6 +1,6 @@
 import type {Seq} from '../../common/ids.ts';
 import type {Snapshot} from '../contract.ts';
-import type {Manifest} from '../manifest.ts';
+import {Manifest} from '../manifest.ts';
 
 /** What a statement or transaction sees: everything committed up to a seq. One object per seq, counted. */
 export class SnapshotValue implements Snapshot {
@@ -28,6 +28,8 @@ export class SnapshotValue implements Snapshot {
 export class SnapshotRegistry {
   #live: SnapshotValue[] = [];
   #head = 0;
+  /** Before the first commit: sees no committed row. */
+  readonly none = new SnapshotValue(0, Manifest.empty);
   current: SnapshotValue;
   durable: SnapshotValue;
 

@@ -20,6 +20,7 @@ import type {
   WriteResult,
 } from '../contract.ts';
 import {type Engine, nextRid} from '../engine.ts';
+import type {HotImage} from '../hot/hot-image.ts';
 import {LockOwner} from '../locks/lock-owner.ts';
 import {Committer} from './committer.ts';
 import {DdlList} from './ddl-list.ts';
@@ -41,6 +42,7 @@ export class StorageTransaction implements Transaction {
   readonly isolation: IsolationLevel;
   readonly isReadOnly: boolean;
   commitSeq: Seq | null = null;
+  lockedSeq = 0;
   readonly #engine: Engine;
   readonly #owner: LockOwner;
   readonly #databaseOid: Oid;
@@ -56,6 +58,8 @@ export class StorageTransaction implements Transaction {
   #isCommitting = false;
   readonly #seen: SeenSeq;
   #hints: LocationHints | null = null;
+  /** Whether it has waited for a table lock: what the holder committed must be seen. */
+  #hasWaited = false;
 
   constructor(engine: Engine, id: number, options: BeginOptions) {
     this.#engine = engine;
@@ -94,7 +98,10 @@ export class StorageTransaction implements Transaction {
     this.#snapshot?.release();
     const {snapshots} = this.#engine;
     // SERIALIZABLE reads the newest: those that committed since an older snapshot may be forgotten.
-    const isDurable = read === 'durable' && this.#serializable === null;
+    // What was shown, or committed before a lock was granted, is there in later statements, durable or not.
+    const floor = Math.max(this.lockedSeq, this.#seen.seq);
+    const isDurable =
+      read === 'durable' && this.#serializable === null && floor <= snapshots.durable.number;
     this.#take(isDurable ? snapshots.durable : snapshots.current);
   }
 
@@ -111,12 +118,7 @@ export class StorageTransaction implements Transaction {
   scan(request: ScanRequest): ScanCursor {
     const engine = this.#engine;
     const image = engine.hot.image(request.table);
-    let snapshot = request.isNewest === true ? engine.snapshots.current : this.#currentSnapshot();
-    if (image.ddlSeq > snapshot.number) {
-      if (this.#isSnapshotFixed) throw concurrentUpdate('update');
-      // The plan was made for the new shape: its rows are read, too.
-      snapshot = engine.snapshots.current;
-    }
+    const snapshot = request.isNewest === true ? engine.snapshots.current : this.#snapshotOf(image);
     const {lookup, owner} = request;
     const {number, manifest} = snapshot;
     if (lookup === null) {
@@ -144,7 +146,7 @@ export class StorageTransaction implements Transaction {
     owner: OwnerId | null,
     key: readonly Datum[],
   ): RowVersion | null | undefined {
-    const snapshot = this.#currentSnapshot();
+    const snapshot = this.#snapshotOf(this.#engine.hot.image(table));
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
     const found = versionByKey(this.#engine, table, index, owner, key, {
       snapshot,
@@ -250,16 +252,23 @@ export class StorageTransaction implements Transaction {
 
   lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult {
     const result = this.#engine.locks.lockRow(this.#owner, table, Number(rid), mode, wait);
-    if (result === 'granted' && this.#isSnapshotFixed)
+    this.lockedSeq = this.#engine.snapshots.current.number;
+    // Whoever shares the key only looks at the change himself, and everybody at a row that is gone.
+    if (result === 'granted' && this.#isSnapshotFixed && mode !== 'keyShare')
       return this.#checkUnchanged(table, Number(rid));
     return result;
   }
 
   lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult {
-    return this.#engine.locks.lockTable(this.#owner, this.#databaseOid, table, mode, wait);
+    const {locks, snapshots} = this.#engine;
+    const result = locks.lockTable(this.#owner, this.#databaseOid, table, mode, wait);
+    if (result instanceof Promise) this.#hasWaited = true;
+    else if (mode !== 'accessShare' || this.#hasWaited) this.lockedSeq = snapshots.current.number;
+    return result;
   }
 
   lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult {
+    this.lockedSeq = this.#engine.snapshots.current.number;
     return this.#engine.locks.lockAdvisory(
       this.#owner,
       this.#databaseOid,
@@ -410,6 +419,22 @@ export class StorageTransaction implements Transaction {
     return current;
   }
 
+  /** The snapshot that a table is read with: TRUNCATE and DDL that rewrites rows are not for older ones. */
+  #snapshotOf(image: HotImage): SnapshotValue {
+    const snapshot = this.#currentSnapshot();
+    const {number} = snapshot;
+    // Those who take no locks (exports, live queries) have the table's old shape, and keep the rows of their snapshot.
+    const hasLocks = this.#owner.heavy.length > 0;
+    if ((hasLocks ? image.rewriteSeq : image.ddlSeq) > number) {
+      if (this.#isSnapshotFixed) throw concurrentUpdate('update');
+      // The plan was made for the new rows.
+      return this.#engine.snapshots.current;
+    }
+    if (image.truncateSeq <= number || !hasLocks) return snapshot;
+    this.#seen.truncation(image);
+    return this.#engine.snapshots.none;
+  }
+
   #take(snapshot: SnapshotValue): void {
     snapshot.retain();
     this.#snapshot = snapshot;
@@ -461,8 +486,8 @@ export class StorageTransaction implements Transaction {
     if (writes !== undefined && writes.current(rid) !== undefined) return 'granted';
     const newest = newestByRid(this.#engine, table, rid, null, this.#hints, null);
     if (newest instanceof Promise) return newest.then(nothing);
-    if (newest === null) throw concurrentUpdate('delete');
-    if (Number(newest.seq) > this.#currentSnapshot().number) throw concurrentUpdate('update');
+    if (newest !== null && Number(newest.seq) > this.#currentSnapshot().number)
+      throw concurrentUpdate('update');
     return 'granted';
   }
 }
