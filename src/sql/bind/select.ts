@@ -29,6 +29,7 @@ import type {
 } from './logical.ts';
 import {bindOrderBy, bindOutputRef, type TargetKey} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
+import {functionRows, rowsTogether} from './rows-together.ts';
 import {checkScopes} from './system-columns.ts';
 import {bindTargets, type Target} from './targets.ts';
 
@@ -275,18 +276,14 @@ function projectSets(block: Block, input: LogicalNode): LogicalNode {
   for (const depth of depths) {
     const calls = block.setCalls.filter(item => item.depth === depth);
     const functions = calls.filter(item => item.query === null).map(item => item.call);
-    if (functions.length > 0) node = {kind: 'projectSet', input: node, functions};
-    for (const {query} of calls) {
-      if (query !== null)
-        node = {
-          kind: 'join',
-          joinType: 'inner',
-          left: node,
-          right: query.node,
-          on: [],
-          isNullAware: false,
-        };
+    const queries = calls.flatMap(({query}) => (query === null ? [] : [query.node]));
+    if (queries.length === 0) {
+      node = {kind: 'projectSet', input: node, functions};
+      continue;
     }
+    if (functions.length > 0) queries.push(functionRows(functions));
+    const right = queries.length === 1 ? queries[0]! : rowsTogether(block.binding, queries);
+    node = {kind: 'join', joinType: 'inner', left: node, right, on: [], isNullAware: false};
   }
   return node;
 }

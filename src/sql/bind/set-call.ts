@@ -10,7 +10,7 @@ import {coerce, compositeColumns} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import {bindBody} from './inline-function.ts';
 import {strictRows} from './strict-body.ts';
-import type {BoundQuery} from './logical.ts';
+import type {BoundQuery, LogicalColumn} from './logical.ts';
 import {resolvePolymorphic} from './polymorphic.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
 
@@ -135,9 +135,11 @@ function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundEx
       return {column: binding.newColumn(field.name, field.type, field.typmod), expr};
     });
     const columns = outputs.map(output => output.column);
+    const value = fields === null ? columns[0]! : rowColumn(binding, call, outputs);
+    const read = fields === null ? columns : [...columns, value];
     const query: BoundQuery = {
       node: {kind: 'compute', input: strictRows(binding, call, body.node), outputs},
-      columns: columns.map(column => ({...column, tableOid: oid(0), attnum: 0})),
+      columns: read.map(column => ({...column, tableOid: oid(0), attnum: 0})),
     };
     const none = {
       function: call.row.oid,
@@ -149,20 +151,24 @@ function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundEx
       returnsRow: false,
       expr: null,
     };
-    block.setCalls.push({depth: block.setDepth, call: {call: none, columns}, query});
-    for (const column of columns) binding.owners.set(column.id, block.real);
-    if (fields === null) return binding.columnExpr(columns[0]!, location);
-    const row: BoundExpr = {
-      kind: 'row',
-      type: call.type,
-      typmod: -1,
-      location,
-      fields: columns.map(column => binding.columnExpr(column)),
-    };
-    binding.rowNames.set(
-      row,
-      columns.map(column => column.name),
-    );
-    return row;
+    block.setCalls.push({depth: block.setDepth, call: {call: none, columns: read}, query});
+    for (const column of read) binding.owners.set(column.id, block.real);
+    return binding.columnExpr(value, location);
   });
+}
+
+/** The row of a function as one more output: beside a function with more rows it is NULL, not a row of NULLs. */
+function rowColumn(
+  binding: Binding,
+  call: ResolvedCall,
+  outputs: {column: LogicalColumn; expr: BoundExpr}[],
+): LogicalColumn {
+  const fields = outputs.map(({expr}) => expr);
+  const column = binding.newColumn(call.row.name, call.type, -1);
+  binding.recordFields.set(
+    column.id,
+    outputs.map(({column: {name, type, typmod}}) => ({name, type, typmod})),
+  );
+  outputs.push({column, expr: {kind: 'row', type: call.type, typmod: -1, location: -1, fields}});
+  return column;
 }
