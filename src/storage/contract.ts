@@ -268,14 +268,13 @@ export interface Transaction {
 
   lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult;
   lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult;
+  /** Claims a name that it will give: a promise while another open transaction has claimed it. */
+  claimName(name: string): 'granted' | Promise<void>;
   lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult;
   unlockAdvisory(key: bigint, shared: boolean): boolean;
   /** pg_advisory_unlock_all: every session-level advisory lock of the session (WaiterInfo.pid). */
   unlockAllAdvisory(): void;
-  /**
-   * Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does
-   * nothing when it does not wait.
-   */
+  /** Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does nothing when it does not wait. */
   cancelWait(error: Error): void;
 
   /**

@@ -23,6 +23,7 @@ import {bindCondition, bindDefinition, type ExpressionPlace} from './definition-
 import {indexCollation, indexOpclass} from './index-opclass.ts';
 import {relationNamed} from './object-names.ts';
 import {optionName} from './table-options.ts';
+import {claimRelationName} from './claim-name.ts';
 
 type Method = IndexDescriptor['method'];
 
@@ -103,6 +104,7 @@ export async function createIndex(
     options: indexOptions(node.options, method),
     constraint: NO_OID,
   };
+  await claimRelationName(session, index.schema, index.name);
   alterStored(session, table, puts(index));
 }
 

@@ -10,6 +10,7 @@ import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, newOid, NO_OID, notice, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {roleNamed} from './object-names.ts';
+import {claimSchemaName} from './claim-name.ts';
 
 /** CREATE SCHEMA [IF NOT EXISTS] [name] [AUTHORIZATION role] [element ...]; CREATE NAMESPACE is the same. */
 export function createSchemaCommand({
@@ -28,6 +29,7 @@ export function createSchemaCommand({
       notice(session, `schema "${name}" already exists, skipping`, {}, SqlState.duplicateSchema);
       return;
     }
+    await claimSchemaName(session, name);
     const schema: SchemaDescriptor = {
       kind: 'schema',
       oid: newOid(session),

@@ -18,6 +18,7 @@ import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 import {viewColumns} from './view.ts';
+import {claimTableName} from './claim-name.ts';
 
 /** CREATE TABLE AS. */
 export function createTableAsCommand({
@@ -89,6 +90,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
       return undefined;
     }
+    await claimTableName(session, schema.oid, name);
     const custom = statement.custom?.kind === 'createTable' ? statement.custom : null;
     const options = tableOptions(readOptions(session, into.options), custom);
     const table: TableDescriptor = {

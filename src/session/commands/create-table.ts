@@ -37,6 +37,7 @@ import {tablePlacement} from './new-relation.ts';
 import {sequenceState} from './sequence-options.ts';
 import {likeTable, type LikeDraft} from './table-like.ts';
 import {readOptions, tableOptions} from './table-options.ts';
+import {claimTableName} from './claim-name.ts';
 
 /** CREATE [TEMP | UNLOGGED | USER | SHARED | STREAM] TABLE [IF NOT EXISTS]. */
 export function createTableCommand({
@@ -98,6 +99,7 @@ async function createTable(
     notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
     return;
   }
+  await claimTableName(session, schema.oid, name);
   const ours = custom?.kind === 'createTable' ? custom : null;
   const inline = ours?.indexes ?? [];
   const options = withSortedIndexes(tableOptions(readOptions(session, node.options), ours), inline);

@@ -14,6 +14,7 @@ import {change, ddlExecution, deletion, errorAt, newOid, NO_OID, notice, puts} f
 import {bindColumnValue, bindCondition, typeRef} from './definition-binding.ts';
 import {newType} from './type.ts';
 import {typeDescriptorNamed} from './type-names.ts';
+import {claimTypeName} from './claim-name.ts';
 
 /** CREATE DOMAIN name AS type [DEFAULT] [NOT NULL] [CHECK (...)]. */
 export function createDomainCommand({
@@ -24,6 +25,7 @@ export function createDomainCommand({
   return ddlExecution(session, 'CREATE DOMAIN', async () => {
     const {text} = statement;
     const draft = newType(session, listName(stringList(node.domainname)), 'd');
+    await claimTypeName(session, draft.schema, draft.name);
     const base = typeRef(session, node.typeName!, text);
     if (base.type.kind === 'p') {
       throw new PgError(

@@ -19,8 +19,10 @@ import {change, ddlExecution, errorAt, newOid, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {bindColumnValue, typeRef} from './definition-binding.ts';
 import {findFunction} from './function-names.ts';
+import {checkSignature} from './function-signature.ts';
 import {creationSchema} from './object-names.ts';
 import {functionText, nameScope} from './object-text.ts';
+import {claimFunctionName} from './claim-name.ts';
 
 type Attributes = Pick<FunctionDescriptor, 'volatility' | 'isStrict' | 'isSecurityDefiner'>;
 
@@ -39,6 +41,7 @@ export function createFunctionCommand({
     const args = readArguments(session, statement.text, node);
     const returns = readReturns(session, statement.text, node, args);
     const {catalog} = session.transaction;
+    checkSignature(catalog, args.inputs, [returns.returnType, ...args.outputs]);
     const same = catalog
       .functionsByName(schema.oid, name.name)
       .find(
@@ -53,6 +56,7 @@ export function createFunctionCommand({
         `function "${name.name}" already exists with same argument types`,
       );
     }
+    if (existing === undefined) await claimFunctionName(session, schema, name.name, args.inputs);
     const old = existing?.kind === 'function' ? existing : null;
     if (old !== null) checkReplace(session, old, returns);
     const fn: FunctionDescriptor = {

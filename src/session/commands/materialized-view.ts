@@ -16,6 +16,7 @@ import {tablePlacement} from './new-relation.ts';
 import {fillTable, lockedPlan} from './query-rows.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 import {isTemporaryRelation, rejectQueries, viewColumns} from './view.ts';
+import {claimTableName} from './claim-name.ts';
 
 /** CREATE MATERIALIZED VIEW [IF NOT EXISTS] name [(columns)] [WITH (options)] AS query [WITH [NO] DATA]. */
 export function createMaterializedView(
@@ -38,6 +39,7 @@ export function createMaterializedView(
       notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
       return undefined;
     }
+    await claimTableName(session, schema.oid, name);
     const names = stringList(into.colNames);
     const columns = viewColumns(plan, names, 'too many column names were specified');
     const columnNames = columns.map(column => column.name);

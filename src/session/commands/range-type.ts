@@ -21,6 +21,7 @@ import {classType, indexCollation, indexOpclass} from './index-opclass.ts';
 import {findSchema, nameText} from './object-names.ts';
 import {nameScope} from './object-text.ts';
 import {newType} from './type.ts';
+import {claimTypeName} from './claim-name.ts';
 
 /** CREATE TYPE ... AS RANGE: the range, its multirange and their constructors. */
 export function createRangeCommand({
@@ -31,6 +32,7 @@ export function createRangeCommand({
   return ddlExecution(session, 'CREATE TYPE', async () => {
     const name = listName(stringList(node.typeName));
     const made = newType(session, name, 'r');
+    await claimTypeName(session, made.schema, made.name);
     const options = readOptions(defElems(node.params));
     const subtypeName = typeNameOf(options.subtype);
     if (subtypeName === undefined)

@@ -44,6 +44,7 @@ import {renamePolicy} from './policy.ts';
 import {checkRoleName} from './role-options.ts';
 import {StoredTexts} from './stored-texts.ts';
 import {refreshTables} from './type.ts';
+import {claimRelationName} from './claim-name.ts';
 
 type Relation = Exclude<RelationDescriptor, {kind: 'systemRelation'}>;
 
@@ -153,11 +154,16 @@ async function relationOf(
   return session.transaction.catalog.get(relation.kind, relation.oid) as Relation;
 }
 
-function renameRelation(session: SessionContext, relation: Relation | undefined, to: string): void {
+async function renameRelation(
+  session: SessionContext,
+  relation: Relation | undefined,
+  to: string,
+): Promise<void> {
   if (relation === undefined) return;
-  const before = session.transaction.catalog;
-  if (before.relationByName(relation.schema, to) !== undefined)
+  if (session.transaction.catalog.relationByName(relation.schema, to) !== undefined)
     throw new PgError(SqlState.duplicateTable, `relation "${to}" already exists`);
+  await claimRelationName(session, relation.schema, to);
+  const before = session.transaction.catalog;
   if (relation.kind === 'table') alterStored(session, relation, puts({...relation, name: to}));
   else if (relation.kind === 'index') renameIndex(session, relation, to);
   else change(session, puts({...relation, name: to}));
@@ -238,12 +244,12 @@ function tellStorage(session: SessionContext, tables: readonly TableStorage[]): 
   }
 }
 
-function renameConstraint(
+async function renameConstraint(
   session: SessionContext,
   relation: Relation | undefined,
   from: string,
   to: string,
-): void {
+): Promise<void> {
   if (relation === undefined) return;
   const {catalog} = session.transaction;
   const constraints = catalog.constraintsOf(relation.oid);
@@ -261,7 +267,7 @@ function renameConstraint(
   }
   const index = ownIndex(session, constraint);
   if (index === undefined) change(session, puts({...constraint, name: to}));
-  else renameRelation(session, index, to);
+  else await renameRelation(session, index, to);
 }
 
 function ownIndex(

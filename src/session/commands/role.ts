@@ -22,6 +22,7 @@ import {addMember, removeMember} from './role-members.ts';
 import {checkRoleName, readRoleOptions, type RoleOptions} from './role-options.ts';
 import {roleDependents} from './role-dependents.ts';
 import {valueText} from './variable.ts';
+import {claimRoleName} from './claim-name.ts';
 
 const NEW_ROLE: Omit<RoleDescriptor, 'oid' | 'name'> = {
   kind: 'role',
@@ -86,6 +87,7 @@ export function createRoleCommand({
     if (session.transaction.catalog.roleByName(name) !== undefined) {
       throw new PgError(SqlState.duplicateObject, `role "${name}" already exists`);
     }
+    await claimRoleName(session, name);
     const canLogin = node.stmt_type === 'ROLESTMT_USER';
     const role: RoleDescriptor = {...NEW_ROLE, canLogin, ...attributes, oid: newOid(session), name};
     change(session, puts(role));

@@ -13,6 +13,7 @@ import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
 import {readSequenceOptions, sequenceState} from './sequence-options.ts';
+import {claimRelationName} from './claim-name.ts';
 
 /** CREATE [TEMP] SEQUENCE [IF NOT EXISTS]. */
 export function createSequenceCommand({
@@ -32,6 +33,7 @@ export function createSequenceCommand({
       notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
       return;
     }
+    await claimRelationName(session, schema.oid, name);
     const {shape, ownedBy} = readSequenceOptions(session, node.options, {
       before: null,
       type: TypeOid.int8,

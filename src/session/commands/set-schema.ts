@@ -16,6 +16,7 @@ import type {CommandInput} from './command-types.ts';
 import {alterStored, change, ddlExecution, lockTable, notice, puts} from './ddl.ts';
 import {creationSchema, findRelation, isTemporary, nameOf, nameText} from './object-names.ts';
 import {StoredTexts} from './stored-texts.ts';
+import {claimRelationName} from './claim-name.ts';
 
 type Movable = Extract<Descriptor, CatalogObject & {readonly schema: unknown}>;
 
@@ -33,9 +34,12 @@ export function setSchemaCommand({session, node}: CommandInput<AlterObjectSchema
       );
     const schema = creationSchema(session, {schema: node.newschema ?? '', name: object.name});
     checkOwner(session.transaction.catalog, session.currentRole, object, relationWord(object));
-    if (object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence')
-      await lockTable(session, object, 'accessExclusive');
-    if (object.schema !== schema.oid) move(session, object, schema);
+    const isRelation =
+      object.kind === 'table' || object.kind === 'view' || object.kind === 'sequence';
+    if (isRelation) await lockTable(session, object, 'accessExclusive');
+    if (object.schema === schema.oid) return;
+    if (isRelation) await claimRelationName(session, schema.oid, object.name);
+    move(session, object, schema);
   });
 }
 

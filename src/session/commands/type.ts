@@ -15,6 +15,7 @@ import {newObjectAcl} from './default-privileges.ts';
 import {typeRef} from './definition-binding.ts';
 import {creationSchema, nameText} from './object-names.ts';
 import {typeDescriptorNamed} from './type-names.ts';
+import {claimTableName, claimTypeName} from './claim-name.ts';
 
 /** A new type in its schema; 42710 when the name is taken. */
 export function newType(
@@ -54,6 +55,7 @@ export function newType(
 export function createEnumCommand({session, node}: CommandInput<CreateEnumStmt>): Execution {
   return ddlExecution(session, 'CREATE TYPE', async () => {
     const type = newType(session, listName(stringList(node.typeName)), 'e');
+    await claimTypeName(session, type.schema, type.name);
     const seen = new Set<string>();
     const labels = stringList(node.vals).map((label, at) => {
       checkLabel(label);
@@ -91,6 +93,7 @@ export function createCompositeCommand({
 }: CommandInput<CompositeTypeStmt>): Execution {
   return ddlExecution(session, 'CREATE TYPE', async () => {
     const type = newType(session, rangeVarName(node.typevar ?? {}), 'c');
+    await claimTableName(session, type.schema, type.name);
     const columns: ColumnDescriptor[] = [];
     for (const item of node.coldeflist ?? []) {
       if (!('ColumnDef' in item)) continue;

@@ -18,6 +18,7 @@ import {storedQuery} from './definition-binding.ts';
 import {tablePlacement} from './new-relation.ts';
 import {nameScope} from './object-text.ts';
 import {optionName} from './table-options.ts';
+import {claimTableName} from './claim-name.ts';
 
 /** CREATE [OR REPLACE] [TEMP] VIEW. */
 export function viewCommand({session, node, statement}: CommandInput<ViewStmt>): Execution {
@@ -54,6 +55,7 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
     const existing = session.transaction.catalog.relationByName(schema.oid, name);
     const made = {columns, options, queryText};
     if (existing === undefined) {
+      await claimTableName(session, schema.oid, name);
       const oids = {oid: newOid(session), rowType: newTypePair(session)};
       const view: ViewDescriptor = {
         kind: 'view',

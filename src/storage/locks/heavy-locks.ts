@@ -5,19 +5,19 @@ import type {LockHolder, Releasable, Waiting, WaitTarget} from './lock-parts.ts'
 import {LockWaiting} from './lock-wait.ts';
 
 /**
- * A lock on a table or an advisory key in PostgreSQL's eight modes; locks of one session never
- * conflict with each other.
+ * A lock on a table, an advisory key or a new name in PostgreSQL's eight modes; locks of one session never
+ * conflict with each other. Who waits for a name waits, as PostgreSQL says it, for the transaction that gives it.
  */
 export class HeavyLock implements Releasable, WaitTarget {
-  readonly kind: 'relation' | 'advisory';
-  readonly key: number | bigint;
+  readonly kind: 'relation' | 'advisory' | 'name';
+  readonly key: number | bigint | string;
   readonly #database: number;
   /** Times a mode is held, by owner. */
   readonly #holders = new Map<LockHolder, number[]>();
   readonly #counts = new Int32Array(9);
   waits: Waiting[] = [];
 
-  constructor(kind: 'relation' | 'advisory', key: number | bigint, database: number) {
+  constructor(kind: HeavyLock['kind'], key: HeavyLock['key'], database: number) {
     this.kind = kind;
     this.key = key;
     this.#database = database;
@@ -74,6 +74,7 @@ export class HeavyLock implements Releasable, WaitTarget {
     const mode = HEAVY_MODE_NAMES[wait.mode]!;
     if (this.kind === 'relation')
       return `${mode} on relation ${this.key} of database ${this.#database}`;
+    if (this.kind === 'name') return `ShareLock on transaction ${this.blockers(wait)[0]?.id ?? 0}`;
     const key = BigInt.asUintN(64, BigInt(this.key));
     return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},1]`;
   }
@@ -103,9 +104,9 @@ export class HeavyLock implements Releasable, WaitTarget {
     const info = (owner: LockHolder, mode: number, granted: boolean) =>
       infos.push({
         pid: owner.waiter.pid,
-        type: this.kind,
+        type: this.kind === 'name' ? 'transactionid' : this.kind,
         relation,
-        mode: HEAVY_MODE_NAMES[mode]!,
+        mode: this.kind === 'name' ? 'ShareLock' : HEAVY_MODE_NAMES[mode]!,
         granted,
       });
     for (const [owner, modes] of this.#holders)

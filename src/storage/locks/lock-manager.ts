@@ -25,6 +25,8 @@ export class LockManager {
   readonly #rows = new Map<number, RowLocks>();
   readonly #tables = new Map<number, HeavyLock>();
   readonly #advisory = new Map<bigint, HeavyLock>();
+  /** Names that open transactions will give to objects. */
+  readonly #names = new Map<string, HeavyLock>();
   readonly #sessions = new Map<WaiterInfo, LockOwner>();
   readonly #active = new Map<WaiterInfo, LockOwner>();
   readonly #nameOf: (table: Oid) => string;
@@ -86,6 +88,17 @@ export class LockManager {
       );
     }
     return lock.wait(owner, TABLE_MODES[mode]);
+  }
+
+  /** Claims a name; a promise while another transaction has it. */
+  claimName(owner: LockOwner, database: Oid, name: string): 'granted' | Promise<void> {
+    let lock = this.#names.get(name);
+    if (lock === undefined) {
+      lock = new HeavyLock('name', name, database);
+      this.#names.set(name, lock);
+    }
+    const mode = TABLE_MODES.accessExclusive;
+    return lock.acquire(owner, mode, false) ? 'granted' : lock.wait(owner, mode);
   }
 
   /**
@@ -189,7 +202,9 @@ export class LockManager {
       const {lock, mode} = heavy[i]!;
       lock.release(owner, mode);
       // Locks of relations are kept: the next statement wants them again.
-      if (lock.kind === 'advisory' && lock.isIdle) this.#advisory.delete(BigInt(lock.key));
+      if (!lock.isIdle) continue;
+      if (lock.kind === 'advisory') this.#advisory.delete(BigInt(lock.key));
+      else if (lock.kind === 'name') this.#names.delete(String(lock.key));
     }
     heavy.length = mark;
   }
@@ -198,6 +213,8 @@ export class LockManager {
     const infos: LockInfo[] = [];
     for (const lock of this.#tables.values()) infos.push(...lock.infos());
     for (const lock of this.#advisory.values()) infos.push(...lock.infos());
+    for (const lock of this.#names.values())
+      infos.push(...lock.infos().filter(({granted}) => !granted));
     for (const owner of this.#active.values()) {
       for (const wait of owner.endWaits) {
         infos.push({

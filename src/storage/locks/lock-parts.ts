@@ -56,10 +56,10 @@ export interface RowSpace {
   releaseOwner(owner: LockHolder): void;
 }
 
-/** A table or advisory lock, as far as a journal needs it. */
+/** A table, advisory or name lock, as far as a journal needs it. */
 export interface Releasable {
-  readonly kind: 'relation' | 'advisory';
-  readonly key: number | bigint;
+  readonly kind: 'relation' | 'advisory' | 'name';
+  readonly key: number | bigint | string;
   readonly isIdle: boolean;
   release(owner: LockHolder, mode: number): boolean;
 }

@@ -31,6 +31,7 @@ import type {SerializableTransaction} from './serializable.ts';
 import {TableScan} from './scan.ts';
 import {Savepoints} from './savepoints.ts';
 import type {SnapshotValue} from './snapshot.ts';
+import {TransactionLocks} from './transaction-locks.ts';
 import {TableWrites, type WriteMark} from './write-set.ts';
 
 /** Options of `Storage.begin`. */
@@ -42,10 +43,9 @@ export class StorageTransaction implements Transaction {
   readonly isolation: IsolationLevel;
   readonly isReadOnly: boolean;
   commitSeq: Seq | null = null;
-  lockedSeq = 0;
   readonly #engine: Engine;
   readonly #owner: LockOwner;
-  readonly #databaseOid: Oid;
+  readonly #locks: TransactionLocks;
   readonly #isSnapshotFixed: boolean;
   #snapshot: SnapshotValue | null = null;
   #commandId = 0;
@@ -58,8 +58,6 @@ export class StorageTransaction implements Transaction {
   #isCommitting = false;
   readonly #seen: SeenSeq;
   #hints: LocationHints | null = null;
-  /** Whether it has waited for a table lock: what the holder committed must be seen. */
-  #hasWaited = false;
 
   constructor(engine: Engine, id: number, options: BeginOptions) {
     this.#engine = engine;
@@ -68,12 +66,12 @@ export class StorageTransaction implements Transaction {
     this.id = id;
     this.isolation = options.isolation;
     this.isReadOnly = options.isReadOnly;
-    this.#databaseOid = options.databaseOid;
     this.#isSnapshotFixed =
       options.isolation === 'repeatable read' || options.isolation === 'serializable';
     this.#serializable =
       options.isolation === 'serializable' ? engine.serializables.begin(options.isReadOnly) : null;
     this.#owner = new LockOwner(id, options.waiter);
+    this.#locks = new TransactionLocks(engine, this.#owner, options.databaseOid);
     engine.locks.begin(this.#owner);
   }
 
@@ -82,6 +80,10 @@ export class StorageTransaction implements Transaction {
     if (this.#tables === null) return false;
     for (const writes of this.#tables.values()) if (!writes.isEmpty) return true;
     return false;
+  }
+
+  get lockedSeq(): number {
+    return this.#locks.seq;
   }
 
   get commandId(): number {
@@ -99,7 +101,7 @@ export class StorageTransaction implements Transaction {
     const {snapshots} = this.#engine;
     // SERIALIZABLE reads the newest: those that committed since an older snapshot may be forgotten.
     // What was shown, or committed before a lock was granted, is there in later statements, durable or not.
-    const floor = Math.max(this.lockedSeq, this.#seen.seq);
+    const floor = Math.max(this.#locks.seq, this.#seen.seq);
     const isDurable =
       read === 'durable' && this.#serializable === null && floor <= snapshots.durable.number;
     this.#take(isDurable ? snapshots.durable : snapshots.current);
@@ -251,8 +253,7 @@ export class StorageTransaction implements Transaction {
   }
 
   lockRow(table: TableStorage, rid: Rid, mode: RowLockMode, wait: LockWait): LockResult {
-    const result = this.#engine.locks.lockRow(this.#owner, table, Number(rid), mode, wait);
-    this.lockedSeq = this.#engine.snapshots.current.number;
+    const result = this.#locks.row(table, Number(rid), mode, wait);
     // Whoever shares the key only looks at the change himself, and everybody at a row that is gone.
     if (result === 'granted' && this.#isSnapshotFixed && mode !== 'keyShare')
       return this.#checkUnchanged(table, Number(rid));
@@ -260,23 +261,15 @@ export class StorageTransaction implements Transaction {
   }
 
   lockTable(table: Oid, mode: TableLockMode, wait: LockWait): LockResult {
-    const {locks, snapshots} = this.#engine;
-    const result = locks.lockTable(this.#owner, this.#databaseOid, table, mode, wait);
-    if (result instanceof Promise) this.#hasWaited = true;
-    else if (mode !== 'accessShare' || this.#hasWaited) this.lockedSeq = snapshots.current.number;
-    return result;
+    return this.#locks.table(table, mode, wait);
+  }
+
+  claimName(name: string): 'granted' | Promise<void> {
+    return this.#locks.claimName(name);
   }
 
   lockAdvisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult {
-    this.lockedSeq = this.#engine.snapshots.current.number;
-    return this.#engine.locks.lockAdvisory(
-      this.#owner,
-      this.#databaseOid,
-      key,
-      shared,
-      isSession,
-      wait,
-    );
+    return this.#locks.advisory(key, shared, isSession, wait);
   }
 
   unlockAdvisory(key: bigint, shared: boolean): boolean {
