@@ -93,12 +93,14 @@ async function serve(flags: ConfigSource & {version?: boolean}): Promise<void> {
 }
 
 async function start(config: Config): Promise<Running> {
-  const [{createLogger}, {PostgresServer}, {HttpServer}, {openDatabase}] = await Promise.all([
-    import('./server/logger.ts'),
-    import('./server/postgres-server.ts'),
-    import('./server/http/http-server.ts'),
-    import('./database.ts'),
-  ]);
+  const [{createLogger}, {PostgresServer}, {HttpServer}, {ControlSocket}, {openDatabase}] =
+    await Promise.all([
+      import('./server/logger.ts'),
+      import('./server/postgres-server.ts'),
+      import('./server/http/http-server.ts'),
+      import('./server/control-socket.ts'),
+      import('./database.ts'),
+    ]);
   const logger = createLogger(config.logLevel);
   const database = await openDatabase({
     dataDir: config.dataDir,
@@ -116,13 +118,15 @@ async function start(config: Config): Promise<Running> {
     isReady: () => server.isReady,
     engine: {database, credentials: server.credentials, processes: server, logger},
   });
+  let control: Awaited<ReturnType<typeof ControlSocket.open>> = null;
   const stop = async (): Promise<void> => {
-    await Promise.all([server.close(), http.close()]);
+    await Promise.all([server.close(), http.close(), control?.close()]);
     await database.close();
   };
   try {
     await server.listen();
     await http.listen();
+    control = await ControlSocket.open(config.dataDir, () => database.session());
   } catch (error) {
     await stop();
     throw error;

@@ -128,7 +128,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     places: remote.places,
     // Tests with pauses take the paths of large tables for small ones.
     settings: {
-      archives: options.archiveDir !== undefined,
+      archives: options.inspects === true ? 'asBefore' : options.archiveDir !== undefined,
       ...(injectsPauses(options) ? {orderedRows: 0, largeCommitRows: 0, sliceMs: 0} : {}),
     },
     types: clusterTypes(base, catalogs),

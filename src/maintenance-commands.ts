@@ -7,10 +7,11 @@ import Database from 'better-sqlite3';
 import {createCatalogBase} from './catalog/bootstrap.ts';
 import {createTypeMakers} from './catalog/default-makers.ts';
 import {openDatabase} from './database.ts';
+import {askServer} from './server/control-client.ts';
 import {checkKeys} from './storage/backup/check-keys.ts';
 import {checkSqlite} from './storage/backup/check-sqlite.ts';
 import {restoreBackup} from './storage/backup/restore.ts';
-import {DirectoryLock} from './storage/directory-lock.ts';
+import {DirectoryInUse, DirectoryLock} from './storage/directory-lock.ts';
 import {openFileObjectStore} from './storage/objects/file-object-store.ts';
 
 const PG_EPOCH_MS = 946_684_800_000;
@@ -31,7 +32,7 @@ export function addMaintenanceCommands(
   const backup = program
     .command('backup')
     .description(
-      'copy the data directory of a server that is stopped; a running one does it by BACKUP DATABASE',
+      'copy a data directory, also that of a running server: it is asked to do it, as by BACKUP DATABASE',
     )
     .requiredOption('--data-dir <folder>', 'the data directory')
     .requiredOption('--to <folder>', 'where the backup goes: must not exist or be empty')
@@ -50,21 +51,33 @@ export function addMaintenanceCommands(
     .description(
       'check everything that is stored; changes nothing. One line per finding; ends with 1 when there is one',
     )
-    .requiredOption('--data-dir <folder>', 'the data directory of a server that is stopped')
+    .requiredOption('--data-dir <folder>', 'the data directory; a running server checks it itself')
     .option(
       '--scratch <folder>',
-      'where a copy of the hot rows is made (default: the temporary folder of the system)',
+      'where a copy of the hot rows is made when no server runs (default: the temporary folder of the system)',
     )
     .action((flags: {dataDir: string; scratch?: string}) => fsckOffline(flags));
   for (const command of [backup, restore, fsck]) configure(command);
 }
 
 async function backupOffline({dataDir, to}: {dataDir: string; to: string}): Promise<void> {
-  const database = await openDatabase({dataDir: existing(dataDir), inspects: true});
+  const target = resolve(to);
+  const answer = await askServer(existing(dataDir), {kind: 'backup', to: target});
+  if (answer?.kind === 'backup') {
+    const {seq, segments} = answer;
+    process.stdout.write(`backup of seq ${seq}, ${segments} segments in ${target}\n`);
+    return;
+  }
+  const database = await openDatabase({dataDir: existing(dataDir), inspects: true}).catch(
+    (error: unknown) => {
+      if (!(error instanceof DirectoryInUse)) throw error;
+      throw new Error(`${error.message}; ask it by BACKUP DATABASE TO '${target}'`);
+    },
+  );
   try {
-    const info = await database.engine.storage.admin.backup(resolve(to));
+    const info = await database.engine.storage.admin.backup(target);
     process.stdout.write(
-      `backup of seq ${info.seq}, ${info.segments.length} segments in ${resolve(to)}\n`,
+      `backup of seq ${info.seq}, ${info.segments.length} segments in ${target}\n`,
     );
   } finally {
     await database.close();
@@ -93,21 +106,29 @@ async function restoreOffline(flags: RestoreFlags): Promise<void> {
 /** Checks a private copy of the hot side against the segments where they lie, so that nothing of the directory changes. */
 async function fsckOffline(flags: {dataDir: string; scratch?: string}): Promise<void> {
   const dataDir = existing(flags.dataDir);
+  const answer = await askServer(dataDir, {kind: 'fsck'});
+  if (answer?.kind === 'fsck') {
+    tellFindings(dataDir, answer.findings);
+    return;
+  }
   const lock = new DirectoryLock(dataDir);
   const scratch = mkdtempSync(join(flags.scratch ?? tmpdir(), 'wadi-fsck-'));
   try {
-    const findings = await check(dataDir, scratch);
-    for (const line of findings) process.stdout.write(`${line}\n`);
-    process.stderr.write(
-      findings.length === 0
-        ? `${dataDir}: no finding\n`
-        : `${dataDir}: ${findings.length} findings\n`,
-    );
-    if (findings.length > 0) process.exitCode = 1;
+    tellFindings(dataDir, await check(dataDir, scratch));
   } finally {
     rmSync(scratch, {recursive: true, force: true});
     lock.release();
   }
+}
+
+function tellFindings(dataDir: string, findings: readonly string[]): void {
+  for (const line of findings) process.stdout.write(`${line}\n`);
+  process.stderr.write(
+    findings.length === 0
+      ? `${dataDir}: no finding\n`
+      : `${dataDir}: ${findings.length} findings\n`,
+  );
+  if (findings.length > 0) process.exitCode = 1;
 }
 
 async function check(dataDir: string, scratch: string): Promise<readonly string[]> {

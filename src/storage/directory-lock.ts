@@ -1,6 +1,9 @@
 import {closeSync, existsSync, openSync, readFileSync, rmSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 
+/** Another process holds the data directory. */
+export class DirectoryInUse extends Error {}
+
 /** Guards a data directory: one process at a time. A lock whose process is gone is taken over. */
 export class DirectoryLock {
   readonly #path: string;
@@ -11,7 +14,7 @@ export class DirectoryLock {
       if (tryCreate(this.#path)) return;
       const holder = readHolder(this.#path);
       if (holder !== null && isRunning(holder)) {
-        throw new Error(`data directory "${dataDir}" is in use by process ${holder.pid}`);
+        throw new DirectoryInUse(`data directory "${dataDir}" is in use by process ${holder.pid}`);
       }
       if (attempt > 3) throw new Error(`cannot take over the lock file "${this.#path}"`);
       rmSync(this.#path, {force: true});

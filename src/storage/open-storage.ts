@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import {FIRST_NORMAL_OID, type Oid, oid} from '../common/ids.ts';
 import {assert} from '../common/errors.ts';
 import type {TypeLookup} from '../types/contract.ts';
-import {archiveStart, stopArchive} from './backup/archive-state.ts';
+import {archiveStart, isArchived, stopArchive} from './backup/archive-state.ts';
 import {Holds} from './backup/holds.ts';
 import {ColdTables} from './cold-tables.ts';
 import type {SegmentStore} from './cold/contract.ts';
@@ -77,7 +77,8 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   db.pragma('wal_autocheckpoint = 0');
   db.pragma('cache_size = -65536');
   const meta = openSchema(db, FIRST_NORMAL_OID);
-  const removed = removeUnpublished(db, settings.archives);
+  const archives = settings.archives === 'asBefore' ? isArchived(db) : settings.archives;
+  const removed = removeUnpublished(db, archives);
   finishDrains(db);
   if (removed > 0)
     options.logger.info(`removed ${removed} segment files that were never published`);
@@ -185,7 +186,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     sequences,
     unique: new UniqueChecker(cold),
     counters,
-    holds: new Holds(settings.archives ? archiveStart(db) : stopArchive(db)),
+    holds: new Holds(archives ? archiveStart(db) : stopArchive(db)),
     listeners,
   };
   return new DirectoryStorage(engine, checkpointer, walReserve, lock);

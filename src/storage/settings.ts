@@ -22,8 +22,11 @@ export interface StorageSettings {
   readonly segmentDirectory: string | null;
   /** Segments of one partition above which flush asks for compaction. */
   readonly maxSegmentsPerPartition: number;
-  /** Whether the change log is archived: entries and segments that the archive lacks are kept until it has them. */
-  readonly archives: boolean;
+  /**
+   * Whether the change log is archived: entries and segments that the archive lacks are kept until it has them. `asBefore`: for work on the
+   * directory of a server that is stopped.
+   */
+  readonly archives: boolean | 'asBefore';
 }
 
 /** The settings of a directory opened without any. */

@@ -10,6 +10,11 @@ export function archiveStart(db: Database): number {
   return seq;
 }
 
+/** Whether the server of before kept an archive. */
+export function isArchived(db: Database): boolean {
+  return db.prepare(`SELECT 1 FROM meta WHERE key = 'archive_seq'`).get() !== undefined;
+}
+
 /** Without an archive nothing is kept for it: one that is switched on again begins anew. */
 export function stopArchive(db: Database): null {
   db.prepare(`DELETE FROM meta WHERE key = 'archive_seq'`).run();
