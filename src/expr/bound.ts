@@ -158,10 +158,14 @@ export interface ArrayExpr extends ExprBase {
   readonly isMultiDimensional: boolean;
 }
 
-/** ROW(...). `names`: of the fields of a subquery's whole row, for row_to_json and its kin. */
+/**
+ * ROW(...). `names`: of the fields of a subquery's whole row, for row_to_json and its kin. `presence`: the row is NULL where this is (the
+ * whole row of an outer join's side that found no partner).
+ */
 export interface RowExpr extends ExprBase {
   readonly kind: 'row';
   readonly fields: readonly BoundExpr[];
+  readonly presence?: BoundExpr;
   readonly names?: readonly string[];
 }
 

@@ -37,7 +37,7 @@ export function childrenOf(expr: BoundExpr): readonly BoundExpr[] {
     case 'array':
       return expr.elements;
     case 'row':
-      return expr.fields;
+      return expr.presence === undefined ? expr.fields : [...expr.fields, expr.presence];
     case 'subscript':
       return [
         expr.array,

@@ -33,12 +33,12 @@ export function emitStructure(emitter: EmitContext, expr: BoundExpr): Operand {
     case 'row': {
       const list = expr.fields.map(field => emitter.datum(emitter.emit(field))).join(', ');
       const types = emitter.bind(expr.fields.map(field => field.type.oid));
+      const names = expr.names === undefined ? '' : `, ${emitter.bind(expr.names)}`;
+      const made = `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}]${names})`;
+      const isNull = expr.presence === undefined ? 'false' : emitter.emit(expr.presence).isNull;
       return {
-        value: constant(
-          emitter,
-          `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}]${expr.names === undefined ? '' : `, ${emitter.bind(expr.names)}`})`,
-        ),
-        isNull: 'false',
+        value: constant(emitter, isNull === 'false' ? made : `${isNull} ? null : ${made}`),
+        isNull,
       };
     }
     case 'field': {

@@ -47,7 +47,11 @@ export function replaceColumns(
     case 'array':
       return {...expr, elements: many(expr.elements)};
     case 'row':
-      return {...expr, fields: many(expr.fields)};
+      return {
+        ...expr,
+        fields: many(expr.fields),
+        ...(expr.presence === undefined ? {} : {presence: one(expr.presence)}),
+      };
     case 'subscript':
       return {
         ...expr,

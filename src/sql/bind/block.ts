@@ -91,6 +91,17 @@ export interface RangeItem {
   readonly isTarget: boolean;
   /** A function in FROM that yields one scalar column: the alias means that column. */
   readonly isScalarFunction: boolean;
+  /** The outer join that puts NULLs for its rows; null = none; never: a named join, whose whole row is made of its columns. */
+  readonly nullable: NullableSide | 'never' | null;
+  /** A LATERAL item finds it, and must not use it: the left side of a RIGHT or FULL JOIN, the target of UPDATE or DELETE. */
+  readonly outOfReach: 'join' | 'target' | null;
+}
+
+/** A side of an outer join whose rows may be NULLs. `column`: true in each row of the side, added on first use. */
+export interface NullableSide {
+  readonly join: {left: LogicalNode; right: LogicalNode};
+  readonly side: 'left' | 'right';
+  column: LogicalColumn | null;
 }
 
 /** A WITH query that names can reach. */

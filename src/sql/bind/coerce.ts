@@ -368,7 +368,8 @@ function convertRow(
     if (field === null) return null;
     fields.push(field);
   }
-  return {kind: 'row', type: target, typmod: -1, location, fields};
+  const made = {kind: 'row', type: target, typmod: -1, location, fields} as const;
+  return row.presence === undefined ? made : {...made, presence: row.presence};
 }
 
 /** The fields of a composite type, or null when it is none. */

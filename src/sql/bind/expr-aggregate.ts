@@ -8,6 +8,7 @@ import type {Binding} from './binding.ts';
 import type {Block} from './block.ts';
 import {requireCode} from './calls.ts';
 import {coerceBoolean} from './coerce.ts';
+import {coerceAll, commonType} from './common-type.ts';
 import {errorType} from './display-type.ts';
 import {matchFunction, resolveCall, undefinedFunction} from './call-resolution.ts';
 import {sameExpr} from './expr-equal.ts';
@@ -77,9 +78,10 @@ export function bindAggregate(
     );
   }
   requireCode(binding, {...row, source: row.name}, 'aggregate', location);
-  const resolved = resolveCall(binding, match, all, location, node.func_variadic === true);
   const info = binding.context.catalog.builtin.aggregate(row.oid);
   const kind = info?.kind ?? 'n';
+  const given = kind === 'h' && isOrderedSet ? unified(binding, all, args.length) : all;
+  const resolved = resolveCall(binding, match, given, location, node.func_variadic === true);
   if (kind !== 'n' && !isOrderedSet) {
     throw binding.error(
       SqlState.wrongObjectType,
@@ -112,6 +114,20 @@ export function bindAggregate(
   };
   if (call.isDistinct) checkDistinct(binding, call, location);
   return registerAggregate(block, call, wasInAggregate, wasClause, subqueriesBefore, location);
+}
+
+/** A hypothetical-set aggregate's direct arguments and the sort keys that they stand for, as one type each. */
+function unified(binding: Binding, all: readonly BoundExpr[], direct: number): BoundExpr[] {
+  const exprs = [...all];
+  if (all.length !== direct * 2) return exprs;
+  for (let index = 0; index < direct; index++) {
+    const pair = [all[direct + index]!, all[index]!];
+    const type = commonType(binding, pair, 'WITHIN GROUP');
+    const [key, arg] = coerceAll(binding, pair, type, 'WITHIN GROUP');
+    exprs[index] = arg!;
+    exprs[direct + index] = key!;
+  }
+  return exprs;
 }
 
 function checkDistinct(binding: Binding, call: AggregateCall, location: number): void {
@@ -151,17 +167,18 @@ function registerAggregate(
 ): BoundExpr {
   const binding = block.binding;
   const level = aggregateLevel(block, call);
+  const inner = level.aggregates.find(known => readsColumn(call, known.column.id));
+  if (inner !== undefined) throw nested(binding, inner.location);
   if (level === block) {
-    if (wasInAggregate)
-      throw binding.error(
-        SqlState.groupingError,
-        'aggregate function calls cannot be nested',
-        location,
-      );
+    if (wasInAggregate && clause !== 'FILTER') throw nested(binding, location);
     rejectClause(binding, clause, 'aggregate functions', SqlState.groupingError, location);
     block.inputSubqueries.push(...block.subqueries.splice(subqueriesBefore));
-  } else
-    rejectClause(binding, level.clause, 'aggregate functions', SqlState.groupingError, location);
+  } else {
+    if (level.isInAggregate) throw nested(binding, location);
+    const inFrom = isInFromOf(level, block) ? 'FROM' : level.clause;
+    const where = block.real === level ? 'functions in FROM' : inFrom;
+    rejectClause(binding, where, 'aggregate functions', SqlState.groupingError, location);
+  }
   for (const known of level.aggregates) {
     if (sameCall(known.call, call, binding)) return binding.columnExpr(known.column, location);
   }
@@ -169,6 +186,31 @@ function registerAggregate(
   level.aggregates.push({column, call, location});
   binding.owners.set(column.id, level);
   return binding.columnExpr(column, location);
+}
+
+function nested(binding: Binding, location: number): Error {
+  return binding.error(
+    SqlState.groupingError,
+    'aggregate function calls cannot be nested',
+    location,
+  );
+}
+
+function readsColumn(call: AggregateCall, id: number): boolean {
+  const reads = (expr: BoundExpr): boolean =>
+    (expr.kind === 'column' && expr.index === id) || childrenOf(expr).some(reads);
+  return (
+    call.args.some(reads) ||
+    call.orderBy.some(key => reads(key.expr)) ||
+    (call.filter !== null && reads(call.filter))
+  );
+}
+
+/** Whether a block lies in a LATERAL item of a level. */
+function isInFromOf(level: Block, block: Block): boolean {
+  for (let inner: Block | null = block; inner !== null && inner !== level; inner = inner.parent)
+    if (inner.real === level) return true;
+  return false;
 }
 
 function sameCall(left: AggregateCall, right: AggregateCall, binding: Binding): boolean {
@@ -209,6 +251,7 @@ function aggregateLevel(block: Block, call: AggregateCall): Block {
     for (const child of childrenOf(expr)) visit(child);
   };
   for (const arg of call.args) visit(arg);
+  for (const key of call.orderBy) visit(key.expr);
   if (call.filter !== null) visit(call.filter);
   const level = found as Block | null;
   return level === null || level.level >= block.real.level ? block.real : level;
@@ -222,7 +265,7 @@ export function rejectClause(
   code: typeof SqlState.groupingError | typeof SqlState.windowingError,
   location: number,
 ): void {
-  const isAggregate = what === 'aggregate functions';
+  const isAggregate = what !== 'window functions';
   if (clause === 'SELECT' || clause === 'ORDER BY' || clause === 'DISTINCT ON') return;
   if (isAggregate && (clause === 'HAVING' || clause === 'window definitions')) return;
   if (clause === 'FROM') {

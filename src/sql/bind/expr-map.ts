@@ -54,7 +54,11 @@ export function mapChildren(expr: BoundExpr, change: (child: BoundExpr) => Bound
     }
     case 'row': {
       const fields = mapList(expr.fields, change);
-      return fields === expr.fields ? expr : {...expr, fields};
+      if (expr.presence === undefined) return fields === expr.fields ? expr : {...expr, fields};
+      const presence = change(expr.presence);
+      return fields === expr.fields && presence === expr.presence
+        ? expr
+        : {...expr, fields, presence};
     }
     case 'subscript':
       return {

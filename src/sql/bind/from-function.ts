@@ -124,6 +124,8 @@ function itemOf(
     showsColumns: true,
     isTarget: false,
     isScalarFunction: isScalar,
+    nullable: null,
+    outOfReach: null,
   };
 }
 

@@ -5,7 +5,7 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import type {JoinType} from '../plan/plan.ts';
 import {namesOf} from './ast.ts';
 import type {Binding} from './binding.ts';
-import type {Block, RangeItem, ScopeColumn} from './block.ts';
+import type {Block, NullableSide, RangeItem, ScopeColumn} from './block.ts';
 import {applySubqueries} from './block.ts';
 import {coerceBoolean, coerceImplicit} from './coerce.ts';
 import {commonType} from './common-type.ts';
@@ -33,9 +33,13 @@ export function bindJoin(
 ): Bound {
   const binding = block.binding;
   const left = bindItem(block, join.larg!, outerLeft);
-  const right = bindItem(block, join.rarg!, [...outerLeft, ...left.items]);
-  checkNames(binding, left.items, right.items);
   const joinType = typeOf(join);
+  const isInReach = joinType === 'inner' || joinType === 'left';
+  const seen = isInReach
+    ? left.items
+    : left.items.map(item => ({...item, outOfReach: 'join' as const}));
+  const right = bindItem(block, join.rarg!, [...outerLeft, ...seen]);
+  checkNames(binding, left.items, right.items);
   const names =
     join.isNatural === true ? commonNames(left.items, right.items) : namesOf(join.usingClause);
   if (join.isNatural !== true && names.length === 0)
@@ -85,21 +89,59 @@ function joinOn(
   left: Bound,
   right: Bound,
 ): Bound {
-  const items = [...left.items, ...right.items];
-  const {conditions, subqueries} = bindOn(block, join, items);
+  const {conditions, subqueries} = bindOn(block, join, [...left.items, ...right.items]);
   const node = joinWithSubqueries(joinType, left.node, right.node, conditions, subqueries);
+  const items = nullableItems(block.binding, node, left.items, right.items);
   if (join.alias === undefined) return {node, items};
-  return {
-    node,
-    items: [
-      aliased(
-        block.binding,
-        join,
-        items.flatMap(item => (item.showsColumns ? item.columns : [])),
-        items,
-      ),
-    ],
+  const columns = items.flatMap(item => (item.showsColumns ? item.columns : []));
+  return {node, items: [aliased(block, join, columns, items)]};
+}
+
+/** The items of both sides; those of a side for which the join puts NULLs know it. */
+function nullableItems(
+  binding: Binding,
+  join: LogicalNode,
+  left: readonly RangeItem[],
+  right: readonly RangeItem[],
+): RangeItem[] {
+  if (join.kind !== 'join' || join.joinType === 'inner') return [...left, ...right];
+  const marked = (items: readonly RangeItem[], side: 'left' | 'right'): readonly RangeItem[] => {
+    const nullable: NullableSide = {join, side, column: null};
+    return ownColumns(binding, items, nullable).map(item =>
+      item.nullable === null ? {...item, nullable} : item,
+    );
   };
+  return [
+    ...(join.joinType === 'left' ? left : marked(left, 'left')),
+    ...(join.joinType === 'right' ? right : marked(right, 'right')),
+  ];
+}
+
+/** A column that a LATERAL item shows as it is outside becomes one of its own: only so it is NULL where the join found no row. */
+function ownColumns(
+  binding: Binding,
+  items: readonly RangeItem[],
+  {join, side}: NullableSide,
+): readonly RangeItem[] {
+  const produced = producedIds(join[side]);
+  const own = new Map<number, LogicalColumn>();
+  const result = items.map(item => {
+    if (item.columns.every(column => produced.has(column.id))) return item;
+    const columns = item.columns.map(column => {
+      if (produced.has(column.id)) return column;
+      const made = own.get(column.id) ?? binding.newColumn(column.name, column.type, column.typmod);
+      own.set(column.id, made);
+      return {...column, id: made.id};
+    });
+    return {...item, columns};
+  });
+  if (own.size === 0) return items;
+  const outputs = [...own].map(([id, column]) => ({
+    column,
+    expr: binding.columnExpr({...column, id}),
+  }));
+  join[side] = {kind: 'compute', input: join[side], outputs};
+  return result;
 }
 
 function bindOn(
@@ -236,17 +278,17 @@ function joinUsing(
   };
   const node: LogicalNode =
     computed.length === 0 ? joined : {kind: 'compute', input: joined, outputs: computed};
-  const rest = (items: readonly RangeItem[]): ScopeColumn[] =>
-    items.flatMap(item =>
-      item.showsColumns ? item.columns.filter(column => !names.includes(column.name)) : [],
-    );
-  const columns = [...merged, ...rest(left.items), ...rest(right.items)];
-  const hidden = [...left.items, ...right.items].map(item => ({...item, showsColumns: false}));
+  const sides = nullableItems(binding, joined, left.items, right.items);
+  const rest = sides.flatMap(item =>
+    item.showsColumns ? item.columns.filter(column => !names.includes(column.name)) : [],
+  );
+  const columns = [...merged, ...rest];
+  const hidden = sides.map(item => ({...item, showsColumns: false}));
   const items =
     join.alias === undefined
       ? [unnamed(columns), ...hidden]
-      : [aliased(binding, join, columns, hidden)];
-  if (join.join_using_alias !== undefined) {
+      : [aliased(block, join, columns, hidden)];
+  if (join.join_using_alias !== undefined && join.alias === undefined) {
     items.push({
       ...unnamed(merged),
       alias: join.join_using_alias.aliasname ?? '',
@@ -319,20 +361,32 @@ function unnamed(columns: readonly ScopeColumn[]): RangeItem {
     showsColumns: true,
     isTarget: false,
     isScalarFunction: false,
+    nullable: null,
+    outOfReach: null,
   };
 }
 
 /** (a JOIN b ...) AS alias: only the alias is visible. */
 function aliased(
-  binding: Binding,
+  block: Block,
   join: JoinExpr,
   columns: readonly ScopeColumn[],
-  _hidden: readonly RangeItem[],
+  hidden: readonly RangeItem[],
 ): RangeItem {
   const alias = join.alias?.aliasname ?? '';
+  const names = namesOf(join.alias?.colnames);
+  if (names.length > columns.length) {
+    throw block.binding.error(
+      SqlState.invalidColumnReference,
+      `join expression "${alias}" has ${columns.length} columns available but ${names.length} columns specified`,
+      -1,
+    );
+  }
+  block.unseen = [...block.unseen, ...hidden];
   return {
-    ...unnamed(renameColumns(binding, alias, columns, namesOf(join.alias?.colnames), -1)),
+    ...unnamed(renameColumns(block.binding, alias, columns, names, -1)),
     alias,
     isNamed: true,
+    nullable: 'never',
   };
 }

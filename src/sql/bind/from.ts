@@ -106,6 +106,8 @@ export function derivedItem(alias: string, columns: readonly ScopeColumn[]): Ran
     showsColumns: true,
     isTarget: false,
     isScalarFunction: false,
+    nullable: null,
+    outOfReach: null,
   };
 }
 

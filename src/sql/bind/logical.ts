@@ -88,12 +88,12 @@ export interface ComputeNode {
   readonly outputs: readonly {readonly column: LogicalColumn; readonly expr: BoundExpr}[];
 }
 
-/** `right` may refer to columns of `left` (LATERAL). */
+/** `right` may refer to columns of `left` (LATERAL). A side may get a computed column while names are resolved; after binding it is fixed. */
 export interface JoinNode {
   readonly kind: 'join';
   readonly joinType: JoinType;
-  readonly left: LogicalNode;
-  readonly right: LogicalNode;
+  left: LogicalNode;
+  right: LogicalNode;
   readonly on: readonly BoundExpr[];
   /** Anti join with NOT IN semantics. */
   readonly isNullAware: boolean;
@@ -244,10 +244,17 @@ export interface WorkTableNode {
   readonly columns: readonly LogicalColumn[];
 }
 
-/** The input's query over one row of its FROM items: `values` names the columns from outside and whose values they take. */
+/**
+ * The input's query over one row of its FROM items: `values` names the columns from outside and whose values they take, of the row as it is
+ * now or, `isBefore`, as it was found.
+ */
 export interface RowRequery {
   readonly node: LogicalNode;
-  readonly values: readonly {readonly id: ColumnId; readonly of: ColumnId}[];
+  readonly values: readonly {
+    readonly id: ColumnId;
+    readonly of: ColumnId;
+    readonly isBefore: boolean;
+  }[];
 }
 
 /** Locks the rows of the scans below that carry a lock. */

@@ -218,7 +218,8 @@ function withRequery({block}: Target, made: DmlQuery): DmlQuery {
 
 function addFrom(target: Target, nodes: readonly Node[]): void {
   for (const node of nodes) {
-    const item = bindFromItem(target.block, node, target.block.items);
+    const [own, ...left] = target.block.items;
+    const item = bindFromItem(target.block, node, [{...own!, outOfReach: 'target'}, ...left]);
     for (const name of item.items) target.block.addItem(name, -1);
     target.node = {
       kind: 'join',

@@ -4,7 +4,7 @@ import type {BoundExpr} from '../../expr/bound.ts';
 import {stringOf} from './ast.ts';
 import type {Block, RangeItem, ScopeColumn} from './block.ts';
 import {suggestion} from './name-hints.ts';
-import {systemColumn} from './system-columns.ts';
+import {pseudoColumn, systemColumn} from './system-columns.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** Binds a column reference: column, whole row, hidden or system column (PostgreSQL transformColumnRef). */
@@ -52,7 +52,10 @@ function bindStar(block: Block, reference: ColumnRef): BoundExpr {
 function bindUnqualified(block: Block, name: string, location: number): BoundExpr {
   for (let level: Block | null = block; level !== null; level = level.parent) {
     const found = findColumn(level, name, location);
-    if (found !== null) return useColumn(level, found.column, location);
+    if (found !== null) {
+      checkReach(block, found.item, location);
+      return useColumn(level, found.column, location);
+    }
     const scalar = level.scalarNames?.get(name);
     if (scalar !== undefined) return {...scalar, location};
     if (name === 'value' && level.domainValue !== null) return {...level.domainValue, location};
@@ -132,6 +135,7 @@ function bindQualified(
     }
     const item = findItem(level, schema, relation, location);
     if (item === null) continue;
+    checkReach(block, item, location);
     const columns = item.columns.filter(column => column.name === name);
     if (columns.length > 1)
       throw binding.error(
@@ -154,6 +158,22 @@ function bindQualified(
     if (parameter !== -1) return binding.parameters.reference(parameter + 1, location);
   }
   throw missingRelation(block, relation, location);
+}
+
+/** 42P10 for an item that a LATERAL one finds and must not use (PostgreSQL check_lateral_ref_ok). */
+function checkReach(block: Block, item: RangeItem, location: number): void {
+  if (item.outOfReach === null) return;
+  const name = item.alias;
+  throw block.binding.error(
+    SqlState.invalidColumnReference,
+    `invalid reference to FROM-clause entry for table "${name}"`,
+    location,
+    item.outOfReach === 'target'
+      ? {
+          hint: `There is an entry for table "${name}", but it cannot be referenced from this part of the query.`,
+        }
+      : {detail: 'The combining JOIN type must be INNER or LEFT for a LATERAL reference.'},
+  );
 }
 
 /** 42P01 for a qualifier that FROM does not have, with PostgreSQL's hints. */
@@ -230,11 +250,13 @@ export function useColumn(level: Block, column: ScopeColumn, location: number): 
 
 /** t as a value: a row of its columns, or the one column of a scalar function. */
 export function wholeRow(level: Block, item: RangeItem, location: number): BoundExpr {
+  checkReach(level, item, location);
   if (item.isScalarFunction && item.columns.length >= 1)
     return useColumn(level, item.columns[0]!, location);
   const type = item.rowType ?? level.binding.type(TypeOid.record);
   const fields = item.columns.map(column => useColumn(level, column, location));
   const names = item.columns.map(column => column.name);
+  const presence = presenceOf(level, item);
   const row: BoundExpr = {
     kind: 'row',
     type,
@@ -242,7 +264,29 @@ export function wholeRow(level: Block, item: RangeItem, location: number): Bound
     location,
     fields,
     ...(item.rowType === null ? {names} : {}),
+    ...(presence === null ? {} : {presence}),
   };
   level.binding.rowNames.set(row, names);
   return row;
+}
+
+/** A column that is NULL only where an outer join found no row of the item; null when there is always one. */
+function presenceOf(level: Block, item: RangeItem): BoundExpr | null {
+  const {nullable} = item;
+  if (nullable === null || nullable === 'never') return null;
+  const {binding} = level;
+  if (item.scan?.relation.kind === 'table') {
+    const column = pseudoColumn(level, item.scan, 'tableoid', 'tableoid');
+    binding.owners.set(column.id, level.real);
+    return binding.columnExpr(column);
+  }
+  if (nullable.column === null) {
+    const {join, side} = nullable;
+    const column = binding.newColumn('*', binding.boolType, -1);
+    const expr = binding.constant(binding.boolType, true);
+    join[side] = {kind: 'compute', input: join[side], outputs: [{column, expr}]};
+    nullable.column = column;
+  }
+  binding.owners.set(nullable.column.id, level.real);
+  return binding.columnExpr(nullable.column);
 }

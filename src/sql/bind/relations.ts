@@ -112,6 +112,8 @@ export function scanItem(
     showsColumns: true,
     isTarget,
     isScalarFunction: false,
+    nullable: null,
+    outOfReach: null,
   };
 }
 
