@@ -19,6 +19,10 @@ export interface Execution {
   readonly shape: ResultShape | null;
   /** Takes the locks of its tables before its columns are told; a promise when others hold them, and then `shape` may change. */
   lock?(): Promise<void> | undefined;
+  /** Fixes what it reads, and as whom, without reading: DECLARE. Its tables are locked. */
+  start?(): void;
+  /** WITH HOLD at COMMIT: reads what is left, so that nothing of the transaction is needed. */
+  hold?(): Promise<void>;
   /** Types of $n in a command that takes parameters (SUBSCRIBE). */
   readonly parameterTypes?: readonly TypeInstance[];
   /** Pulls up to `maxRows` rows (Infinity = all) into the receiver. */

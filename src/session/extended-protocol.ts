@@ -23,6 +23,7 @@ export class ExtendedProtocol implements ClientStatements {
   readonly #session: SessionContext;
   readonly statements = new Map<string, PreparedStatement>();
   readonly portals = new Map<string, Portal>();
+  readonly running: Portal[] = [];
 
   constructor(session: SessionContext) {
     this.#session = session;
@@ -119,6 +120,7 @@ export class ExtendedProtocol implements ClientStatements {
       isDone: false,
       cursor: null,
       isHeld: false,
+      hasFailed: false,
     });
     this.#session.sink.bindComplete();
   }
@@ -220,13 +222,12 @@ export class ExtendedProtocol implements ClientStatements {
     ) {
       throw inFailedTransaction();
     }
-    if (portal.isDone && execution.shape === null) {
-      throw new PgError(SqlState.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
-    }
+    if (portal.hasFailed || (portal.isDone && execution.shape === null)) throw cannotBeRun(name);
     session.transaction.ensure(session.statementStartedAt);
     const {shape} = execution;
     const receiver =
       shape === null ? discardRows : new ClientReceiver(session, shape, portal.formats);
+    this.running.push(portal);
     const result = execution.run(maxRows > 0 ? maxRows : Infinity, receiver);
     if (result instanceof Promise)
       return result.then(outcome => this.#executed(portal, execution, outcome));
@@ -235,6 +236,7 @@ export class ExtendedProtocol implements ClientStatements {
 
   #executed(portal: Portal, execution: Execution, result: RunResult): undefined {
     const {sink} = this.#session;
+    this.running.pop();
     if (result === 'suspended') sink.portalSuspended();
     else {
       portal.isDone = true;
@@ -352,7 +354,7 @@ export class ExtendedProtocol implements ClientStatements {
   transactionEnded(isCommit: boolean): void {
     for (const portal of this.portals.values()) {
       if (portal.isHeld) continue;
-      if (isCommit && portal.cursor?.isHoldable === true) {
+      if (isCommit && !portal.hasFailed && portal.cursor?.isHoldable === true) {
         portal.isHeld = true;
         continue;
       }
@@ -361,12 +363,36 @@ export class ExtendedProtocol implements ClientStatements {
     }
   }
 
-  /** An error: running executions are closed; in a block portals stay known until ROLLBACK. */
+  /** Whether a commit has cursors WITH HOLD to read to their end. */
+  get hasCursorsToHold(): boolean {
+    for (const portal of this.portals.values()) if (mustHold(portal)) return true;
+    return false;
+  }
+
+  /** Before a commit: reads what is left of cursors WITH HOLD, under the roles and settings in force. */
+  async holdCursors(): Promise<void> {
+    for (const portal of this.portals.values())
+      if (mustHold(portal)) await portal.execution!.hold!();
+  }
+
+  /** The portals at a savepoint. */
+  get portalMark(): ReadonlySet<object> | null {
+    return this.portals.size === 0 ? null : new Set(this.portals.values());
+  }
+
+  /** ROLLBACK TO: portals made since are gone. */
+  dropPortalsTo(mark: ReadonlySet<object> | null): void {
+    for (const portal of [...this.portals.values()])
+      if (!portal.isHeld && mark?.has(portal) !== true) this.#dropPortal(portal.name);
+  }
+
+  /** An error: what ran is closed and cannot be run again. In a block the other portals can be, after ROLLBACK TO. */
   failed(): void {
-    for (const portal of this.portals.values()) {
-      if (portal.isHeld) continue;
-      portal.execution?.close();
+    for (const portal of this.running) {
+      portal.hasFailed = true;
+      if (this.portals.get(portal.name) === portal) portal.execution?.close();
     }
+    this.running.length = 0;
   }
 
   /** CLOSE ALL. */
@@ -384,6 +410,15 @@ export class ExtendedProtocol implements ClientStatements {
     for (const name of [...this.portals.keys()]) this.#dropPortal(name);
     this.statements.clear();
   }
+}
+
+/** 55000 of a portal that has ended or failed. */
+export function cannotBeRun(name: string): PgError {
+  return new PgError(SqlState.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
+}
+
+function mustHold({cursor, execution, isHeld, hasFailed}: Portal): boolean {
+  return cursor?.isHoldable === true && !isHeld && !hasFailed && execution?.hold !== undefined;
 }
 
 const NO_PARAMS: readonly Datum[] = [];

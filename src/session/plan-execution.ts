@@ -3,6 +3,7 @@ import type {Batch} from '../columns/batch.ts';
 import {assert} from '../common/errors.ts';
 import {ColumnStore} from '../exec/column-store.ts';
 import {END, PAUSE} from '../exec/operator.ts';
+import type {KeptView} from '../storage/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import type {Formats, ResultShape} from './contract.ts';
 import type {Execution, RowReceiver, RunResult} from './execution.ts';
@@ -24,6 +25,8 @@ export class PlanExecution implements Execution {
   #affected = 0;
   /** Rows of RETURNING that wait for the next Execute: such a statement runs to its end at the first. */
   #stored: ColumnStore | null = null;
+  /** What it sees, once it is read in portions. */
+  #view: KeptView | null = null;
   #storedAt = 0;
   sent = 0;
 
@@ -79,15 +82,34 @@ export class PlanExecution implements Execution {
     this.shape = entry.shape;
   }
 
-  #open(): void {
+  start(): void {
+    this.#begin();
+    this.#suspend();
+  }
+
+  /** Rights, snapshot, role. */
+  #begin(): void {
     const session = this.#session;
     session.checkPrivileges(this.#entry.plan);
     this.#instance ??= this.#entry.take(session.engine, false);
-    const {run, operator} = this.#instance;
-    this.#isOpen = true;
     session.beginStatement(this.#entry.plan.isReadOnly);
-    run.start(session, this.#params, this.#slots);
+    this.#instance.run.start(session, this.#params, this.#slots);
+  }
+
+  #open(): void {
+    if (this.#view === null) this.#begin();
+    const {run, operator} = this.#instance!;
+    this.#isOpen = true;
+    if (this.#view !== null) run.tx.useView(this.#view);
     operator.open(run);
+  }
+
+  /** Other statements come before the next portion. */
+  #suspend(): 'suspended' {
+    const {tx} = this.#instance!.run;
+    this.#view ??= tx.keepView();
+    tx.useView(null);
+    return 'suspended';
   }
 
   run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
@@ -99,6 +121,7 @@ export class PlanExecution implements Execution {
     const locked = this.lock();
     if (locked !== undefined) return this.#afterLocks(locked, maxRows, receiver);
     if (!this.#isOpen) this.#open();
+    else if (this.#view !== null) this.#instance!.run.tx.useView(this.#view);
     return this.#pull(maxRows, receiver);
   }
 
@@ -159,7 +182,7 @@ export class PlanExecution implements Execution {
       if (this.#session.auditPending !== null) return this.#afterAudit(batch, maxRows, receiver);
       if (this.shape !== null) receiver.rows(batch);
       this.sent += batch.count;
-      if (this.sent >= maxRows) return 'suspended';
+      if (this.sent >= maxRows) return this.#suspend();
       if (receiver.isFull) return this.#resume(receiver.drained(), maxRows, receiver);
       if (run.sliceUsed()) return this.#resume(null, maxRows, receiver);
     }
@@ -170,7 +193,7 @@ export class PlanExecution implements Execution {
     await this.#session.auditPending;
     if (this.shape !== null) receiver.rows(batch);
     this.sent += batch.count;
-    if (this.sent >= maxRows) return 'suspended';
+    if (this.sent >= maxRows) return this.#suspend();
     return this.#resume(receiver.isFull ? receiver.drained() : null, maxRows, receiver);
   }
 
@@ -203,7 +226,15 @@ export class PlanExecution implements Execution {
     this.#affected = this.#instance!.run.affectedRows;
     this.#session.holdSeen();
     this.#session.endStatement();
+    this.#dropView();
     this.#release();
+  }
+
+  #dropView(): void {
+    if (this.#view === null) return;
+    this.#instance?.run.tx.useView(null);
+    this.#view.release();
+    this.#view = null;
   }
 
   #release(): void {
@@ -233,6 +264,7 @@ export class PlanExecution implements Execution {
   close(): void {
     if (this.#isDone) return;
     this.#isDone = true;
+    this.#dropView();
     // After an error the operators' state is unknown: the tree is not used again.
     const instance = this.#instance;
     this.#instance = null;

@@ -366,6 +366,8 @@ export interface Portal {
   readonly cursor: CursorFacts | null;
   /** WITH HOLD cursors outlive their transaction once it has committed. */
   isHeld: boolean;
+  /** An error ended it: it is known, but cannot be run. */
+  hasFailed: boolean;
 }
 
 /** What pg_cursors shows of a DECLAREd cursor. */
@@ -381,6 +383,8 @@ export interface CursorFacts {
 export interface ClientStatements {
   readonly statements: Map<string, PreparedStatement>;
   readonly portals: Map<string, Portal>;
+  /** Portals that are being run; an error marks them as failed. */
+  readonly running: Portal[];
   /** Forgets a prepared statement and the portals made from it; false when there was none. */
   dropStatement(name: string): boolean;
   /** CLOSE name; false when there is no such cursor. */

@@ -109,7 +109,12 @@ export class SimpleQuery {
     this.#statements = [];
     if (transaction.status === 'implicit') {
       const outcome = transaction.commit();
-      if (outcome instanceof Promise) return outcome.then(() => this.#session.ready());
+      if (outcome instanceof Promise) {
+        return outcome.then(done => {
+          holdCommit(this.#session, done);
+          this.#session.ready();
+        });
+      }
       holdCommit(this.#session, outcome);
     }
     this.#session.ready();

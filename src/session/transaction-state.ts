@@ -37,6 +37,7 @@ interface Savepoint {
   readonly listens: number;
   readonly deferred: DeferredMark;
   readonly roles: number;
+  readonly portals: ReadonlySet<object> | null;
 }
 
 /** A LISTEN or UNLISTEN that takes effect at commit; '*' is UNLISTEN *. */
@@ -85,7 +86,7 @@ export class TransactionState {
   hasRun = false;
   /** Checks that wait for the end of the transaction. */
   readonly deferred = new DeferredChecks();
-  /** Called before the commit of a transaction with deferred checks. */
+  /** Called before the commit of a transaction with deferred checks, or with cursors to hold. */
   onCommitting: () => Promise<void> = () => Promise.resolve();
   /** Called when the transaction ends, by commit (true) or rollback. */
   onEnd: (isCommit: boolean) => void = () => {};
@@ -94,6 +95,12 @@ export class TransactionState {
     roleMark: 0,
     undoRolesTo: () => {},
   };
+  /** The session's portals, which go with the savepoint after which they were made, and of which some outlive the transaction. */
+  portals: {
+    readonly portalMark: ReadonlySet<object> | null;
+    readonly hasCursorsToHold: boolean;
+    dropPortalsTo(mark: ReadonlySet<object> | null): void;
+  } = {portalMark: null, hasCursorsToHold: false, dropPortalsTo: () => {}};
   /** Whether the client has sent more already: its commit should not wait for those of others. */
   hasMoreInput: () => boolean = () => false;
 
@@ -231,6 +238,7 @@ export class TransactionState {
       listens: this.listens.length,
       deferred: this.deferred.mark(),
       roles: this.roles.roleMark,
+      portals: this.portals.portalMark,
     });
   }
 
@@ -253,6 +261,7 @@ export class TransactionState {
     this.listens.length = mark.listens;
     this.deferred.rollbackTo(mark.deferred);
     this.roles.undoRolesTo(mark.roles);
+    this.portals.dropPortalsTo(mark.portals);
     this.status = 'block';
   }
 
@@ -279,7 +288,8 @@ export class TransactionState {
 
   /** Commits; synchronous unless storage waits. After an error it is rolled back. */
   commit(): CommitOutcome | Promise<CommitOutcome> {
-    return this.deferred.isEmpty ? this.#commit() : this.#checkAndCommit();
+    const isReady = this.deferred.isEmpty && !this.portals.hasCursorsToHold;
+    return isReady ? this.#commit() : this.#checkAndCommit();
   }
 
   async #checkAndCommit(): Promise<CommitOutcome> {

@@ -94,7 +94,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
       deadlockTimeoutMs: () => this.settings.number('deadlock_timeout'),
     });
     this.references = new ReferenceCache(engine.storages);
-    this.transaction.onCommitting = () => runDeferred(this, true);
+    this.transaction.onCommitting = () => this.#beforeCommit();
     this.transaction.hasMoreInput = () => this.sink.hasInput === true;
     this.transaction.onEnd = isCommit => this.#transactionEnded(isCommit);
     this.transaction.roles = this;
@@ -102,6 +102,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     this.evalContext = new SessionEvalContext(this);
     this.planner = new Planner(this);
     this.extended = new ExtendedProtocol(this);
+    this.transaction.portals = this.extended;
     this.#simple = new SimpleQuery(this);
     this.#timers = new StatementTimers(this);
     this.activity = {state: 'idle', query: '', leftAt: Date.now(), transactionStart: null};
@@ -112,11 +113,17 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     const {settings, options} = this;
     settings.force('session_authorization', role.name);
     settings.force('is_superuser', role.isSuperuser ? 'on' : 'off');
-    for (const setting of [...(this.database.settings ?? []), ...role.settings]) {
-      const at = setting.indexOf('=');
-      settings.setDefault(setting.slice(0, at), setting.slice(at + 1));
+    const ofDatabase = this.database.settings ?? [];
+    for (const [source, given] of [
+      ['database', ofDatabase],
+      ['user', role.settings],
+    ] as const) {
+      for (const setting of given) {
+        const at = setting.indexOf('=');
+        settings.setDefault(setting.slice(0, at), setting.slice(at + 1), source);
+      }
     }
-    for (const [name, value] of options.settings) settings.setDefault(name, value);
+    for (const [name, value] of options.settings) settings.setDefault(name, value, 'client');
   }
 
   /** When the newest statement began; null before the first. */
@@ -385,6 +392,11 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     if (this.#isBusy || this.transaction.isInBlock) return;
     this.#notifications.deliver();
     this.sink.flush();
+  }
+
+  async #beforeCommit(): Promise<void> {
+    await runDeferred(this, true);
+    await this.extended.holdCursors();
   }
 
   #transactionEnded(isCommit: boolean): void {

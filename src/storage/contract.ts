@@ -140,6 +140,11 @@ export interface Snapshot {
   release(): void;
 }
 
+/** A snapshot with the transaction's own changes as of one command. */
+export interface KeptView {
+  release(): void;
+}
+
 export type RowLockMode = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
 export type TableLockMode =
   | 'accessShare'
@@ -199,8 +204,7 @@ export interface Transaction {
   readonly hasWrites: boolean;
   /**
    * All that reads of this transaction showed was committed up to this seq; own uncommitted rows do not count. A reply
-   * that shows it waits until it is durable. It is far
-   * below `lastSeq` when others write elsewhere.
+   * that shows it waits until it is durable. It is far below `lastSeq` when others write elsewhere.
    */
   readonly seenSeq: Seq;
   /** Newest commit when it last got a lock that orders it behind others; 0 = none. What it reads from then on is not older. */
@@ -210,12 +214,13 @@ export interface Transaction {
 
   /** The snapshot statements read now. */
   snapshot(): Snapshot;
-  /**
-   * 'durable' (read-only statements of a session without a commit in flight): the newest durable
-   * state, so that the reply waits for no sync.
-   */
+  /** 'durable' (read-only statements of a session without a commit in flight): the newest durable state; its reply waits for no sync. */
   beginStatement(read?: 'newest' | 'durable'): void;
   endStatement(): void;
+  /** What the statement under way sees, for a portal that is read in portions: until it is released, or the transaction ends. */
+  keepView(): KeptView;
+  /** Reads see a kept view from now on, until the next statement or null. */
+  useView(view: KeptView | null): void;
   /** Reads of a cursor opened now go on seeing this command id. */
   readonly commandId: number;
   /** Makes effects so far visible to later reads of the same statement family (data-modifying CTE phases, triggers). */
@@ -277,10 +282,7 @@ export interface Transaction {
   /** Rejects the promise that this transaction waits on for a lock (cancel, statement timeout); does nothing when it does not wait. */
   cancelWait(error: Error): void;
 
-  /**
-   * DDL: opaque catalog changes as JSON texts plus physical effects; durable and atomic with the rows
-   * of this commit.
-   */
+  /** DDL: opaque catalog changes as JSON texts plus physical effects; durable and atomic with the rows of this commit. */
   ddl(effect: DdlEffect): void;
 
   savepoint(name: string): void;

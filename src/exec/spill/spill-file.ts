@@ -23,18 +23,21 @@ const PREFIX = 'spill-';
 /** Rows per block: one write or read holds the loop for some tens of microseconds. */
 export const BLOCK_ROWS = 1024;
 
+/** Where spill files lie, and who counts them. */
+export type SpillHost = Pick<RunContext, 'spillDir' | 'counters'>;
+
 /** A temporary file of blocks of rows. It has no name after it was opened, so that nothing of it survives the process. */
 export class SpillFile {
   readonly #types: readonly TypeInstance[];
   readonly #positions: number[] = [];
   readonly #kept: KeptValues = [];
-  readonly #run: RunContext;
+  readonly #run: SpillHost;
   readonly #nodeId: number;
   #descriptor: number;
   #size = 0;
 
   /** `nodeId`: the plan node whose spilled bytes EXPLAIN ANALYZE counts. */
-  constructor(run: RunContext, types: readonly TypeInstance[], nodeId: number) {
+  constructor(run: SpillHost, types: readonly TypeInstance[], nodeId: number) {
     this.#types = types;
     this.#run = run;
     this.#nodeId = nodeId;

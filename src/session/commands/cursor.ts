@@ -1,14 +1,15 @@
 import type {ClosePortalStmt, DeclareCursorStmt, FetchStmt} from '@pgsql/types';
-import type {Batch} from '../../columns/batch.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {ColumnStore} from '../../exec/column-store.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
+import type {QueryPlan} from '../../sql/plan/plan.ts';
 import type {ResultShape} from '../contract.ts';
 import {CommandExecution, type Execution, type RowReceiver, type RunResult} from '../execution.ts';
-import type {PlannedQuery, Portal} from '../session-context.ts';
+import {cannotBeRun} from '../extended-protocol.ts';
+import type {ClientStatements, PlannedQuery, Portal} from '../session-context.ts';
 import {textOf} from '../statement-text.ts';
 import type {CommandInput} from './command-types.ts';
+import {CursorExecution, forwardOnly} from './cursor-execution.ts';
 import {SubscribeExecution} from './subscribe.ts';
 import {FetchSubscribe} from './subscribe-surfaces.ts';
 
@@ -16,10 +17,11 @@ import {FetchSubscribe} from './subscribe-surfaces.ts';
 const CURSOR_BINARY = 0x1;
 const CURSOR_SCROLL = 0x2;
 const CURSOR_NO_SCROLL = 0x4;
+const CURSOR_INSENSITIVE = 0x8;
+const CURSOR_ASENSITIVE = 0x10;
 const CURSOR_HOLD = 0x20;
 /** FETCH ALL. */
 const FETCH_ALL = 9223372036854775807n;
-const scrollHint = {hint: 'Declare it with SCROLL option to enable backward scan.'};
 
 /** DECLARE name [BINARY] [SCROLL] CURSOR [WITH HOLD] FOR query. */
 export function declareCommand({
@@ -31,6 +33,7 @@ export function declareCommand({
 }: CommandInput<DeclareCursorStmt>): Execution {
   return new CommandExecution(() => {
     const options = node.options ?? 0;
+    checkOptions(options);
     const isHold = (options & CURSOR_HOLD) !== 0;
     if (!isHold && !session.transaction.isInBlock && !session.isInMultiStatement) {
       throw new PgError(
@@ -47,148 +50,95 @@ export function declareCommand({
       throw featureNotSupported('a cursor can only be declared for a query');
     const plan = (): PlannedQuery => session.planner.plan(body, parameterTypes);
     const {entry, slots} = plan();
+    checkQuery(node, entry.plan);
     const inner = session.executePlan(entry, params, slots, plan);
     const locking = inner.lock?.();
     return locking === undefined ? declare(inner) : locking.then(() => declare(inner));
   });
 
   function declare(inner: Execution): string {
+    inner.start?.();
     const options = node.options ?? 0;
     const name = node.portalname ?? '';
     const isBinary = (options & CURSOR_BINARY) !== 0;
+    const canScroll =
+      (options & CURSOR_SCROLL) !== 0 ||
+      ((options & CURSOR_NO_SCROLL) === 0 && lockingWords(node) === null);
     const portal: Portal = {
       name,
       statement: null,
-      execution: new CursorExecution(inner, (options & CURSOR_NO_SCROLL) === 0),
+      execution: new CursorExecution(session, inner, canScroll),
       formats: isBinary ? inner.shape!.fields.map(() => 1) : null,
       isDone: false,
       cursor: {
         text: textOf(statement),
         isHoldable: (options & CURSOR_HOLD) !== 0,
         isBinary,
-        isScrollable: (options & CURSOR_SCROLL) !== 0 || (options & CURSOR_NO_SCROLL) === 0,
+        isScrollable: canScroll,
         createdAt: session.statementStartedAt,
       },
       isHeld: false,
+      hasFailed: false,
     };
     session.extended.portals.set(name, portal);
     return 'DECLARE CURSOR';
   }
 }
 
-/** A cursor: rows are kept as they are read, so that FETCH can go back; moves over row positions 0 (before the first) to n + 1. */
-export class CursorExecution implements Execution {
-  readonly shape: ResultShape;
-  readonly #inner: Execution;
-  readonly #canScroll: boolean;
-  readonly #rows: ColumnStore;
-  readonly #out: Batch = {count: 0, selection: null, vectors: []};
-  #isExhausted = false;
-  /** Rows before and including the current one; size + 1 = after the last. */
-  #position = 0;
-  sent = 0;
+function checkOptions(options: number): void {
+  const both = (a: number, b: number, words: string): void => {
+    if ((options & a) !== 0 && (options & b) !== 0)
+      throw new PgError(SqlState.invalidCursorDefinition, `cannot specify both ${words}`);
+  };
+  both(CURSOR_SCROLL, CURSOR_NO_SCROLL, 'SCROLL and NO SCROLL');
+  both(CURSOR_ASENSITIVE, CURSOR_INSENSITIVE, 'ASENSITIVE and INSENSITIVE');
+}
 
-  constructor(inner: Execution, canScroll: boolean) {
-    this.#inner = inner;
-    this.#canScroll = canScroll;
-    this.shape = inner.shape!;
-    this.#rows = new ColumnStore(this.shape.fields.map(field => field.type));
+/** The query's own FOR UPDATE and its kin, as PostgreSQL's messages have them; null = none. */
+function lockingWords({query}: DeclareCursorStmt): string | null {
+  const select = query !== undefined && 'SelectStmt' in query ? query.SelectStmt : null;
+  const clause = select?.lockingClause?.[0];
+  if (clause === undefined || !('LockingClause' in clause)) return null;
+  switch (clause.LockingClause.strength) {
+    case 'LCS_FORUPDATE':
+      return 'FOR UPDATE';
+    case 'LCS_FORNOKEYUPDATE':
+      return 'FOR NO KEY UPDATE';
+    case 'LCS_FORSHARE':
+      return 'FOR SHARE';
+    default:
+      return 'FOR KEY SHARE';
   }
+}
 
-  /** Execute of the extended protocol: forward. */
-  run(maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
-    const moved = this.forward(maxRows, receiver);
-    const result = (): RunResult => (this.sent >= maxRows ? 'suspended' : 'complete');
-    return moved instanceof Promise ? moved.then(result) : result();
+/** What a cursor cannot be for (PostgreSQL transformDeclareCursorStmt). */
+function checkQuery(node: DeclareCursorStmt, plan: QueryPlan): void {
+  const {query, options = 0} = node;
+  const select = query !== undefined && 'SelectStmt' in query ? query.SelectStmt : null;
+  for (const cte of select?.withClause?.ctes ?? []) {
+    if (!('CommonTableExpr' in cte) || 'SelectStmt' in (cte.CommonTableExpr.ctequery ?? {}))
+      continue;
+    throw featureNotSupported('DECLARE CURSOR must not contain data-modifying statements in WITH');
   }
-
-  tag(rowCount: number): string {
-    return `SELECT ${rowCount}`;
-  }
-
-  /** Reads rows until `count` are there or the query ends. */
-  fill(count: number): Promise<void> | undefined {
-    if (this.#isExhausted || this.#rows.size >= count) return undefined;
-    const wanted = count - this.#rows.size;
-    const result = this.#inner.run(wanted, this.#collector());
-    const done = (outcome: RunResult): void => {
-      if (outcome === 'complete') this.#isExhausted = true;
-    };
-    if (result instanceof Promise) return result.then(done);
-    done(result);
-    return undefined;
-  }
-
-  #collector(): RowReceiver {
-    return {
-      rows: batch => this.#rows.append(batch),
-      isFull: false,
-      drained: () => Promise.resolve(),
-    };
-  }
-
-  #emit(from: number, to: number, receiver: RowReceiver, isBackward: boolean): void {
-    for (let at = from; at < to; at += 1024) {
-      const end = Math.min(to, at + 1024);
-      const rows = isBackward
-        ? Int32Array.from({length: end - at}, (_, i) => to - 1 - (at - from) - i)
-        : null;
-      if (rows === null) this.#rows.fill(this.#out, null, at, end);
-      else this.#rows.fill(this.#out, rows, 0, rows.length);
-      this.#out.count = end - at;
-      receiver.rows(this.#out);
-    }
-    this.sent = to - from;
-  }
-
-  forward(count: number, receiver: RowReceiver): Promise<void> | undefined {
-    const wanted = this.#position + count;
-    const act = (): void => {
-      const from = Math.min(this.#position, this.#rows.size);
-      const to = Math.min(wanted, this.#rows.size);
-      this.#emit(from, to, receiver, false);
-      this.#position = to - from < count ? this.#rows.size + 1 : to;
-    };
-    const filling = this.fill(wanted);
-    if (filling !== undefined) return filling.then(act);
-    act();
-    return undefined;
-  }
-
-  backward(count: number, receiver: RowReceiver): void {
-    this.#assertScrollable();
-    const to = Math.max(0, Math.min(this.#position - 1, this.#rows.size));
-    const from = Math.max(0, to - count);
-    this.#emit(from, to, receiver, true);
-    this.#position = to - from < count ? 0 : from + 1;
-  }
-
-  /** FETCH ABSOLUTE n, FETCH RELATIVE n: to one row, or off either end. */
-  async to(target: number, isRelative: boolean, receiver: RowReceiver): Promise<void> {
-    let wanted = isRelative ? this.#position + target : target;
-    if (!isRelative && target < 0) {
-      await this.fill(Infinity);
-      wanted = this.#rows.size + 1 + target;
-    } else await this.fill(wanted);
-    if (wanted < this.#position) this.#assertScrollable();
-    this.#position = Math.max(0, Math.min(wanted, this.#rows.size + 1));
-    if (this.#position >= 1 && this.#position <= this.#rows.size)
-      this.#emit(this.#position - 1, this.#position, receiver, false);
-    else this.sent = 0;
-  }
-
-  #assertScrollable(): void {
-    if (this.#canScroll) return;
-    throw new PgError(
-      SqlState.objectNotInPrerequisiteState,
-      'cursor can only scan forward',
-      scrollHint,
+  const words = lockingWords(node);
+  if (words === null || !plan.tables.some(({mode}) => mode === 'rowShare')) return;
+  const detail = (kind: string) => ({detail: `${kind} cursors must be READ ONLY.`});
+  if ((options & CURSOR_HOLD) !== 0)
+    throw featureNotSupported(
+      `DECLARE CURSOR WITH HOLD ... ${words} is not supported`,
+      detail('Holdable'),
     );
-  }
-
-  close(): void {
-    this.#inner.close();
-  }
+  if ((options & CURSOR_SCROLL) !== 0)
+    throw featureNotSupported(
+      `DECLARE SCROLL CURSOR ... ${words} is not supported`,
+      detail('Scrollable'),
+    );
+  if ((options & CURSOR_INSENSITIVE) !== 0)
+    throw new PgError(
+      SqlState.invalidCursorDefinition,
+      `DECLARE INSENSITIVE CURSOR ... ${words} is not valid`,
+      detail('Insensitive'),
+    );
 }
 
 /** FETCH and MOVE. */
@@ -197,23 +147,28 @@ export function fetchCommand({session, node}: CommandInput<FetchStmt>): Executio
   const portal = session.extended.portals.get(name);
   if (portal === undefined)
     throw new PgError(SqlState.invalidCursorName, `cursor "${name}" does not exist`);
+  if (portal.hasFailed) throw cannotBeRun(name);
   if (portal.execution instanceof SubscribeExecution)
     return new FetchSubscribe(portal.execution, node, null);
   if (portal.execution instanceof CursorExecution)
-    return new FetchExecution(portal.execution, node);
+    return new FetchExecution(session.extended, portal, portal.execution, node);
   if (portal.execution === null || portal.execution.shape === null)
     throw featureNotSupported(`portal "${name}" cannot be fetched from by SQL`);
-  return new FetchFromPortal(portal.execution, node);
+  return new FetchFromPortal(session.extended, portal, portal.execution, node);
 }
 
 /** FETCH and MOVE on a portal that Bind made: its next rows, forward only. */
 class FetchFromPortal implements Execution {
   readonly shape: ResultShape | null;
+  readonly #client: ClientStatements;
+  readonly #portal: Portal;
   readonly #inner: Execution;
   readonly #node: FetchStmt;
   sent = 0;
 
-  constructor(inner: Execution, node: FetchStmt) {
+  constructor(client: ClientStatements, portal: Portal, inner: Execution, node: FetchStmt) {
+    this.#client = client;
+    this.#portal = portal;
     this.#inner = inner;
     this.#node = node;
     this.shape = node.ismove === true ? null : inner.shape;
@@ -223,17 +178,15 @@ class FetchFromPortal implements Execution {
     const {direction, howMany, ismove} = this.#node;
     const given = BigInt(howMany ?? 0);
     if ((direction ?? 'FETCH_FORWARD') !== 'FETCH_FORWARD' || given <= 0n) {
-      throw new PgError(
-        SqlState.objectNotInPrerequisiteState,
-        'cursor can only scan forward',
-        scrollHint,
-      );
+      throw forwardOnly();
     }
     const count = given >= FETCH_ALL ? Infinity : Number(given);
     const finish = (): RunResult => {
+      this.#client.running.pop();
       this.sent = this.#inner.sent;
       return 'complete';
     };
+    this.#client.running.push(this.#portal);
     const result = this.#inner.run(count, ismove === true ? NOWHERE : receiver);
     return result instanceof Promise ? result.then(finish) : finish();
   }
@@ -247,11 +200,15 @@ class FetchFromPortal implements Execution {
 
 class FetchExecution implements Execution {
   readonly shape: ResultShape | null;
+  readonly #client: ClientStatements;
+  readonly #portal: Portal;
   readonly #cursor: CursorExecution;
   readonly #node: FetchStmt;
   sent = 0;
 
-  constructor(cursor: CursorExecution, node: FetchStmt) {
+  constructor(client: ClientStatements, portal: Portal, cursor: CursorExecution, node: FetchStmt) {
+    this.#client = client;
+    this.#portal = portal;
     this.#cursor = cursor;
     this.#node = node;
     this.shape = node.ismove === true ? null : cursor.shape;
@@ -259,8 +216,10 @@ class FetchExecution implements Execution {
 
   run(_maxRows: number, receiver: RowReceiver): RunResult | Promise<RunResult> {
     const target: RowReceiver = this.#node.ismove === true ? NOWHERE : receiver;
+    this.#client.running.push(this.#portal);
     const moved = this.#move(target);
     const finish = (): RunResult => {
+      this.#client.running.pop();
       this.sent = this.#cursor.sent;
       return 'complete';
     };
@@ -285,8 +244,7 @@ class FetchExecution implements Execution {
   #signed(count: number, receiver: RowReceiver): Promise<void> | undefined {
     if (count === 0) return this.#cursor.to(0, true, receiver);
     if (count > 0) return this.#cursor.forward(count, receiver);
-    this.#cursor.backward(-count, receiver);
-    return undefined;
+    return this.#cursor.backward(-count, receiver);
   }
 
   tag(rowCount: number): string {

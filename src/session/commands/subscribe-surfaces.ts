@@ -77,6 +77,7 @@ export function declareSubscribeCommand(
         createdAt: session.statementStartedAt,
       },
       isHeld: false,
+      hasFailed: false,
     });
     return 'DECLARE CURSOR';
   });

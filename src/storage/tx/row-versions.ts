@@ -194,10 +194,34 @@ export function newestByRid(
 }
 
 /**
+ * Where the version that is replaced lies; own rows have no place. Raises when the caller's version
+ * is not the newest.
+ */
+export function replacedLocation(
+  engine: Engine,
+  writes: TableWrites,
+  rid: number,
+  old: RowVersion,
+): number | Promise<void> {
+  if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
+  if (old.location === 0) {
+    const position = writes.image.newestOf(rid);
+    if (position !== undefined) {
+      const begin = writes.image.chunkOf(position)!.begin[writes.image.slotOf(position)]!;
+      if (begin !== Number(old.seq))
+        throw internalError(`stale version of row ${rid} of table "${writes.table.name}"`);
+      return 0;
+    }
+  }
+  const location = currentLocation(engine, writes.table, rid, old.location);
+  return typeof location === 'number' ? location : location.then(() => {});
+}
+
+/**
  * Where the committed version that a change replaces lies now: flush or compaction may have moved it
  * since the scan.
  */
-export function currentLocation(
+function currentLocation(
   engine: Engine,
   table: TableStorage,
   rid: number,

@@ -1,10 +1,10 @@
 // Hot path: every statement passes here.
-import {internalError} from '../../common/errors.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {
   DdlEffect,
   IsolationLevel,
+  KeptView,
   LockResult,
   LockWait,
   RowLockMode,
@@ -24,8 +24,9 @@ import type {HotImage} from '../hot/hot-image.ts';
 import {LockOwner} from '../locks/lock-owner.ts';
 import {Committer} from './committer.ts';
 import {DdlList} from './ddl-list.ts';
+import {KeptViews} from './kept-views.ts';
 import {LocationHints} from './location-hints.ts';
-import {concurrentUpdate, currentLocation, newestByRid, versionByKey} from './row-versions.ts';
+import {concurrentUpdate, newestByRid, replacedLocation, versionByKey} from './row-versions.ts';
 import {SeenSeq} from './seen-seq.ts';
 import type {SerializableTransaction} from './serializable.ts';
 import {TableScan} from './scan.ts';
@@ -48,6 +49,7 @@ export class StorageTransaction implements Transaction {
   readonly #locks: TransactionLocks;
   readonly #isSnapshotFixed: boolean;
   #snapshot: SnapshotValue | null = null;
+  #views: KeptViews | null = null;
   #commandId = 0;
   #tables: Map<number, TableWrites> | null = null;
   #lastWrites: TableWrites | null = null;
@@ -96,6 +98,7 @@ export class StorageTransaction implements Transaction {
 
   beginStatement(read: 'newest' | 'durable' = 'newest'): void {
     this.#commandId++;
+    this.#views?.use(null);
     if (this.#isSnapshotFixed && this.#snapshot !== null) return;
     this.#snapshot?.release();
     const {snapshots} = this.#engine;
@@ -115,6 +118,18 @@ export class StorageTransaction implements Transaction {
 
   advanceCommand(): void {
     this.#commandId++;
+  }
+
+  keepView(): KeptView {
+    return (this.#views ??= new KeptViews()).keep(this.#currentSnapshot(), this.#readCommandId);
+  }
+
+  useView(view: KeptView | null): void {
+    this.#views?.use(view);
+  }
+
+  get #readCommandId(): number {
+    return this.#views?.current?.commandId ?? this.#commandId;
   }
 
   scan(request: ScanRequest): ScanCursor {
@@ -137,7 +152,7 @@ export class StorageTransaction implements Transaction {
       request,
       snapshot,
       writes,
-      this.#commandId,
+      this.#readCommandId,
       this.#hintsFor(request),
     );
   }
@@ -153,7 +168,7 @@ export class StorageTransaction implements Transaction {
     const found = versionByKey(this.#engine, table, index, owner, key, {
       snapshot,
       writes,
-      cid: this.#commandId,
+      cid: this.#readCommandId,
     });
     if (found === undefined) return undefined;
     this.#seen.version(table, found, snapshot);
@@ -220,7 +235,7 @@ export class StorageTransaction implements Transaction {
   update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult {
     const writes = this.#writes(table);
     const rid = Number(old.rid);
-    const location = this.#place(writes, table, rid, old);
+    const location = replacedLocation(this.#engine, writes, rid, old);
     if (typeof location !== 'number') return location;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, old.owner, row, rid, old.row);
@@ -234,7 +249,7 @@ export class StorageTransaction implements Transaction {
   delete(table: TableStorage, old: RowVersion): WriteResult {
     const writes = this.#writes(table);
     const rid = Number(old.rid);
-    const location = this.#place(writes, table, rid, old);
+    const location = replacedLocation(this.#engine, writes, rid, old);
     if (typeof location !== 'number') return location;
     writes.addVersion(rid, old.owner, old.row, location, null, this.#commandId);
     return 'done';
@@ -381,6 +396,7 @@ export class StorageTransaction implements Transaction {
     if (this.#serializable !== null) this.#engine.serializables.ended(this.#serializable);
     this.#snapshot?.release();
     this.#snapshot = null;
+    this.#views?.releaseAll();
     for (const writes of this.#tables?.values() ?? []) {
       const {writers} = writes.image;
       writers.splice(writers.indexOf(writes), 1);
@@ -406,6 +422,8 @@ export class StorageTransaction implements Transaction {
   }
 
   #currentSnapshot(): SnapshotValue {
+    const kept = this.#views?.current ?? null;
+    if (kept !== null) return kept.snapshot;
     if (this.#snapshot !== null) return this.#snapshot;
     const {current} = this.#engine.snapshots;
     if (this.#isSnapshotFixed) this.#take(current);
@@ -447,30 +465,6 @@ export class StorageTransaction implements Transaction {
     }
     this.#lastWrites = writes;
     return writes;
-  }
-
-  /**
-   * Where the version that is replaced lies; own rows have no place. Raises when the caller's version
-   * is not the newest.
-   */
-  #place(
-    writes: TableWrites,
-    table: TableStorage,
-    rid: number,
-    old: RowVersion,
-  ): number | Promise<void> {
-    if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
-    if (old.location === 0) {
-      const position = writes.image.newestOf(rid);
-      if (position !== undefined) {
-        const begin = writes.image.chunkOf(position)!.begin[writes.image.slotOf(position)]!;
-        if (begin !== Number(old.seq))
-          throw internalError(`stale version of row ${rid} of table "${table.name}"`);
-        return 0;
-      }
-    }
-    const location = currentLocation(this.#engine, table, rid, old.location);
-    return typeof location === 'number' ? location : location.then(nothing);
   }
 
   /** REPEATABLE READ and stronger: a row changed since the snapshot cannot be locked. */
