@@ -90,6 +90,7 @@ export class LockRows implements Operator {
         isKept = again;
       }
       this.#mark = 0;
+      if (this.#isChanged) this.#requery?.reset();
       this.#isChanged = false;
       if (isKept) this.#builder.push(row);
     }
@@ -130,6 +131,7 @@ export class LockRows implements Operator {
     if (mark.keyColumns !== null && hasSameKey(mark, mark.keyColumns, table, row, newest))
       return 'kept';
     if (isFrozen) throw concurrentUpdate();
+    this.#requery?.keep(row);
     this.#refresh(mark, table, row, newest);
     this.#isChanged = true;
     if (this.#requery !== null) return 'kept';

@@ -188,6 +188,7 @@ export class MergeRows implements Operator {
         return isDone ? 'done' : 'paused';
       }
       if (isFrozen) throw concurrentUpdate();
+      this.#requery?.keep(input);
       refreshTarget(plan, input, newest);
       this.#replay?.clear();
       const again = this.#refresh(input);

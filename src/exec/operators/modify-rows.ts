@@ -130,6 +130,7 @@ export class ModifyRows implements Operator {
     }
     if (newest !== seen && newest.seq !== seen.seq) {
       if (isFrozen) throw concurrentUpdate();
+      this.#requery?.keep(input);
       refreshTarget(plan, input, newest);
       if (this.#requery !== null) return this.#applyAgain(this.#requery, input, newest);
       if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return true;

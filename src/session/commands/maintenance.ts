@@ -1,6 +1,10 @@
 import type {ClusterStmt, DefElem, RangeVar, ReindexStmt, VacuumStmt} from '@pgsql/types';
 import {ownsObject} from '../../catalog/acl.ts';
-import type {IndexDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
+import type {
+  IndexDescriptor,
+  RelationDescriptor,
+  TableDescriptor,
+} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
@@ -94,9 +98,9 @@ function maintained(
   return null;
 }
 
-/** REINDEX: indexes are kept by every change and never decay; names, rights and the rules of blocks are checked. */
+/** REINDEX: indexes are kept by every change and never decay; names, rights, locks and the rules of blocks are PostgreSQL's. */
 export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Execution {
-  return new CommandExecution(() => {
+  return new CommandExecution(async () => {
     const isConcurrent = (node.params ?? []).some(
       each => 'DefElem' in each && each.DefElem.defname === 'concurrently',
     );
@@ -104,7 +108,11 @@ export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Exec
     switch (node.kind) {
       case 'REINDEX_OBJECT_INDEX':
       case 'REINDEX_OBJECT_TABLE':
-        checkReindexed(session, node.relation ?? {}, node.kind === 'REINDEX_OBJECT_INDEX');
+        await lockReindexed(
+          session,
+          checkReindexed(session, node.relation ?? {}, node.kind === 'REINDEX_OBJECT_INDEX'),
+          isConcurrent,
+        );
         return 'REINDEX';
       case 'REINDEX_OBJECT_SCHEMA': {
         if (!isConcurrent) assertAlone(session, 'REINDEX SCHEMA');
@@ -127,7 +135,25 @@ export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Exec
   });
 }
 
-function checkReindexed(session: SessionContext, range: RangeVar, isIndex: boolean): void {
+/** REINDEX lets nobody write meanwhile; CONCURRENTLY stands in the way of other maintenance only. */
+async function lockReindexed(
+  session: SessionContext,
+  relation: RelationDescriptor,
+  isConcurrent: boolean,
+): Promise<void> {
+  const {catalog} = session.transaction;
+  const table = relation.kind === 'index' ? catalog.tableByOid(relation.table) : relation;
+  if (table?.kind !== 'table') return;
+  await lockTable(session, table, isConcurrent ? 'shareUpdateExclusive' : 'share');
+  if (relation.kind === 'index' && !isConcurrent)
+    await lockTable(session, relation, 'accessExclusive');
+}
+
+function checkReindexed(
+  session: SessionContext,
+  range: RangeVar,
+  isIndex: boolean,
+): RelationDescriptor {
   const relation = findRelation(session, range);
   const {catalog, currentRole} = {
     catalog: session.transaction.catalog,
@@ -146,6 +172,7 @@ function checkReindexed(session: SessionContext, range: RangeVar, isIndex: boole
   else if (relation.kind === 'index') checkIndexOwner(session, relation);
   else if (!session.isSuperuser)
     throw new PgError(SqlState.insufficientPrivilege, `must be owner of table ${relation.name}`);
+  return relation;
 }
 
 function checkIndexOwner(session: SessionContext, index: IndexDescriptor): void {
@@ -155,11 +182,15 @@ function checkIndexOwner(session: SessionContext, index: IndexDescriptor): void 
     checkOwner(catalog, session.currentRole, {name: index.name, owner: table.owner}, 'index');
 }
 
-/** CLUSTER without a name: no table is marked to be clustered. Rows cannot be put into the order of an index. */
+/** CLUSTER without a name works on the tables that CLUSTER ON marked. Rows cannot be put into the order of an index. */
 export function clusterCommand({session, node}: CommandInput<ClusterStmt>): Execution {
   return new CommandExecution(() => {
     if (node.relation === undefined) {
       assertAlone(session, 'CLUSTER');
+      const {catalog} = session.transaction;
+      for (const table of catalog.tables())
+        if (catalog.indexesOf(table.oid).some(index => index.isClustered === true))
+          throw featureNotSupported(`CLUSTER of "${table.name}" is not supported`);
       return 'CLUSTER';
     }
     const relation = findRelation(session, node.relation);

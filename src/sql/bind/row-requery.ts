@@ -1,6 +1,7 @@
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
-import type {LogicalColumn, LogicalNode, RowRequery, ScanNode} from './logical.ts';
+import {HeldPartners} from './held-partners.ts';
+import type {ColumnId, LogicalColumn, LogicalNode, RowRequery, ScanNode} from './logical.ts';
 import {producedBy} from './logical-walk.ts';
 
 /**
@@ -9,11 +10,61 @@ import {producedBy} from './logical-walk.ts';
  */
 export function requeryOf(binding: Binding, input: LogicalNode): RowRequery | null {
   if (isPlain(input)) return null;
-  const values: {id: number; of: number}[] = [];
+  const values: RequeryValue[] = [];
   const frozen = (node: LogicalNode, isNullable: boolean): LogicalNode =>
     oneRow(binding, node, isNullable, values);
-  return {node: overOneRow(input, false, frozen), values};
+  const node = overOneRow(input, false, {
+    frozen,
+    held: new HeldPartners(input),
+    before: asFound(binding, input, values),
+  });
+  return {node, values};
 }
+
+/** Columns with what the row held when it was found, made when they are asked for. */
+function asFound(
+  binding: Binding,
+  input: LogicalNode,
+  values: RequeryValue[],
+): (column: ColumnId) => BoundExpr | null {
+  const columns = new Map(
+    itemsIn(input)
+      .flatMap(producedBy)
+      .map(column => [column.id, column]),
+  );
+  const made = new Map<ColumnId, BoundExpr>();
+  return id => {
+    const column = columns.get(id);
+    if (column === undefined) return null;
+    let expr = made.get(id);
+    if (expr === undefined) {
+      const given = binding.newColumn(column.name, column.type, column.typmod);
+      values.push({id: given.id, of: id, isBefore: true});
+      expr = binding.columnExpr(given);
+      made.set(id, expr);
+    }
+    return expr;
+  };
+}
+
+/** The FROM items whose rows are values from outside. */
+function itemsIn(node: LogicalNode): readonly LogicalNode[] {
+  switch (node.kind) {
+    case 'filter':
+    case 'compute':
+    case 'sort':
+    case 'apply':
+      return itemsIn(node.input);
+    case 'join':
+      return node.joinType === 'semi' || node.joinType === 'anti'
+        ? itemsIn(node.left)
+        : [...itemsIn(node.left), ...itemsIn(node.right)];
+    default:
+      return [node];
+  }
+}
+
+type RequeryValue = RowRequery['values'][number];
 
 function isPlain(node: LogicalNode): boolean {
   switch (node.kind) {
@@ -30,21 +81,29 @@ function isPlain(node: LogicalNode): boolean {
   }
 }
 
-type Freeze = (node: LogicalNode, isNullable: boolean) => LogicalNode;
+interface OneRow {
+  frozen(node: LogicalNode, isNullable: boolean): LogicalNode;
+  readonly held: HeldPartners;
+  before(column: ColumnId): BoundExpr | null;
+}
 
-function overOneRow(node: LogicalNode, isNullable: boolean, frozen: Freeze): LogicalNode {
+function overOneRow(node: LogicalNode, isNullable: boolean, one: OneRow): LogicalNode {
   switch (node.kind) {
     case 'filter':
-    case 'compute':
-      return {...node, input: overOneRow(node.input, isNullable, frozen)};
-    case 'sort':
-      return overOneRow(node.input, isNullable, frozen);
-    case 'apply':
       return {
         ...node,
-        input: overOneRow(node.input, isNullable, frozen),
-        subquery: {...node.subquery},
+        input: overOneRow(node.input, isNullable, one),
+        conditions: one.held.conditions(node.conditions),
       };
+    case 'compute':
+      return {...node, input: overOneRow(node.input, isNullable, one)};
+    case 'sort':
+      return overOneRow(node.input, isNullable, one);
+    case 'apply': {
+      const input = overOneRow(node.input, isNullable, one);
+      const subquery = one.held.subquery(node.subquery, id => one.before(id));
+      return subquery === null ? input : {...node, input, subquery};
+    }
     case 'join': {
       const {joinType} = node;
       const isInner = joinType === 'semi' || joinType === 'anti';
@@ -52,12 +111,13 @@ function overOneRow(node: LogicalNode, isNullable: boolean, frozen: Freeze): Log
       const right = isNullable || joinType === 'left' || joinType === 'full';
       return {
         ...node,
-        left: overOneRow(node.left, left, frozen),
-        right: isInner ? node.right : overOneRow(node.right, right, frozen),
+        left: overOneRow(node.left, left, one),
+        right: isInner ? node.right : overOneRow(node.right, right, one),
+        on: one.held.conditions(node.on),
       };
     }
     default:
-      return frozen(node, isNullable);
+      return one.frozen(node, isNullable);
   }
 }
 
@@ -66,11 +126,11 @@ function oneRow(
   binding: Binding,
   node: LogicalNode,
   isNullable: boolean,
-  values: {id: number; of: number}[],
+  values: RequeryValue[],
 ): LogicalNode {
   const outputs = producedBy(node).map(column => {
     const given = binding.newColumn(column.name, column.type, column.typmod);
-    values.push({id: given.id, of: column.id});
+    values.push({id: given.id, of: column.id, isBefore: false});
     return {column, expr: binding.columnExpr(given)};
   });
   const row: LogicalNode = {

@@ -20,16 +20,17 @@ export function planRequery(
   if (requery === null) return null;
   const slots = new Map(outer);
   const bindings: {readonly slot: number; readonly position: number}[] = [];
-  for (const {id, of} of requery.values) {
+  const before: typeof bindings = [];
+  for (const {id, of, isBefore} of requery.values) {
     const position = layout.get(of);
     if (position === undefined) continue;
     const slot = planner.state.newOuter();
     slots.set(id, slot);
-    bindings.push({slot, position});
+    (isBefore ? before : bindings).push({slot, position});
   }
   const produced = producedIds(requery.node);
   const wanted = [...layout.keys()].filter(id => produced.has(id));
   const {plan, layout: made} = planner.plan(requery.node, wanted, slots);
   const targets = wanted.map(id => ({from: made.indexOf(id), to: layout.get(id)!}));
-  return {plan, bindings, targets};
+  return {plan, bindings, before, targets};
 }

@@ -313,6 +313,8 @@ export interface RowQueryPlan {
 
 /** Asked instead of `recheck`: gives no row, or one whose columns `from` replace the columns `to` of the row asked for (EvalPlanQual). */
 export interface RowRequeryPlan extends RowQueryPlan {
+  /** As `bindings`, with values of the row before it was refreshed. */
+  readonly before: RowQueryPlan['bindings'];
   readonly targets: readonly {readonly from: number; readonly to: number}[];
 }
 
