@@ -226,6 +226,7 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
         this.#pending?.push(...message.rows);
         return;
       case 'reset':
+        if (message.order !== undefined) this.#rows.describe(this.#rows.columns, message.order);
         this.#token = null;
         this.#pending = [];
         return;

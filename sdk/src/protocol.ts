@@ -56,7 +56,14 @@ export type LiveMessage =
       readonly rows: readonly (readonly [Key, RawRow])[];
     }
   | {readonly type: 'live'; readonly id: number; readonly seq: string; readonly token: string}
-  | {readonly type: 'reset'; readonly id: number; readonly seq: string; readonly reason: string}
+  | {
+      readonly type: 'reset';
+      readonly id: number;
+      readonly seq: string;
+      readonly reason: string;
+      /** With the reasons `policy` and `schema`. */
+      readonly order?: readonly OrderKey[] | null;
+    }
   | {readonly type: 'closed'; readonly id: number; readonly error: ErrorFields}
   | (ChangeMessage & {readonly type: 'lag'; readonly seq: string});
 

@@ -33,8 +33,11 @@ export interface ChannelListener {
 interface Channel {
   readonly name: string;
   readonly role: Oid;
-  readonly seq: Seq;
-  readonly query: ChannelQuery;
+  /** It tells what happens after this commit. */
+  seq: Seq;
+  query: ChannelQuery;
+  /** Why who listens must read the rows anew: the query means something else since it was opened. Null: it does not. */
+  changeReason: string | null;
   readonly listeners: Map<ChannelListener, LiveCursor>;
   usedAt: bigint;
 }
@@ -53,12 +56,12 @@ export class LiveChannels {
   }
 
   /** Opens a channel that begins here in the commit order; delivery begins with LISTEN. */
-  open(query: ChannelQuery): {
+  open(asked: ChannelQuery): {
     readonly channel: string;
     readonly seq: Seq;
     readonly resume: string;
   } {
-    query.authorize(query.catalog);
+    const {options: query} = this.#hub.current(channelOptions(asked));
     this.#forgetIdle(query.role);
     const name = CHANNEL_PREFIX + randomBytes(16).toString('hex');
     // What a reader sees next may end here: newer commits are not durable yet, so they are told.
@@ -68,6 +71,7 @@ export class LiveChannels {
       role: query.role,
       seq,
       query,
+      changeReason: null,
       listeners: new Map(),
       usedAt: this.#now(),
     };
@@ -126,13 +130,17 @@ export class LiveChannels {
       channel.listeners.delete(listener),
     );
     try {
-      const subscription = this.#hub.subscribe({
-        ...channel.query,
-        sink,
-        surface: 'channel',
-        pid: listener.pid,
-        start: {snapshot: false, lastRows: null, resume: null, from: channel.seq},
-      });
+      this.#renew(channel);
+      const subscription = this.#hub.subscribe(
+        {
+          ...channel.query,
+          sink,
+          surface: 'channel',
+          pid: listener.pid,
+          start: {snapshot: false, lastRows: null, resume: null, from: channel.seq},
+        },
+        channel.changeReason,
+      );
       sink.subscription = subscription;
       channel.listeners.set(listener, subscription);
     } catch (error) {
@@ -140,6 +148,16 @@ export class LiveChannels {
       if (!(error instanceof PgError)) throw error;
       sink.closed(error);
     }
+  }
+
+  /** Plans the query of a channel anew when what it was planned from has changed. */
+  #renew(channel: Channel): void {
+    const {authority} = channel.query;
+    const {options, isChanged} = this.#hub.current(channelOptions(channel.query));
+    if (!isChanged) return;
+    channel.query = options;
+    channel.seq = this.#hub.storage.durableSeq;
+    channel.changeReason = authority.changeReason;
   }
 
   unlisten(name: string, listener: ChannelListener): void {
@@ -155,15 +173,12 @@ export class LiveChannels {
   changes(name: string, role: Oid, since: Seq): (readonly [seq: Seq, payload: string])[] {
     const channel = this.#own(name, role);
     channel.usedAt = this.#now();
+    this.#renew(channel);
     const {query} = channel;
-    const options: SubscribeOptions = {
-      ...query,
-      sink: NO_SINK,
-      surface: 'channel',
-      pid: 0,
-      start: {snapshot: false, lastRows: null, resume: null, from: since},
-    };
-    const {frames, gap} = this.#hub.changesSince(options, since, CHANGES_LIMIT);
+    const isOfFormer = channel.changeReason !== null && since < channel.seq;
+    const {frames, gap} = isOfFormer
+      ? {frames: [], gap: true}
+      : this.#hub.changesSince(channelOptions(query), since, CHANGES_LIMIT);
     if (gap) {
       throw new PgError(SqlState.snapshotTooOld, `changes after ${since} are no longer available`, {
         hint: 'Read the rows anew.',
@@ -247,6 +262,12 @@ class ChannelSink implements LiveSink {
   flush(): void {
     this.#listener.flush();
   }
+}
+
+/** The query of a channel as that of a subscription to nobody. */
+function channelOptions(query: ChannelQuery): SubscribeOptions {
+  const start = {snapshot: false, lastRows: null, resume: null, from: null};
+  return {...query, sink: NO_SINK, surface: 'channel', pid: 0, start};
 }
 
 /** Takes nothing: for reads of the log without a subscription. */

@@ -20,6 +20,11 @@ function storedText(value: Value, type: TypeInstance): string {
   return typeof stored === 'bigint' ? `i${stored}` : JSON.stringify(stored);
 }
 
+/** What may differ between two plans of the same query. */
+const MEANINGLESS: ReadonlySet<string> = new Set([
+  ...['location', 'functionName', 'operatorName', 'estimatedRows'],
+]);
+
 function plain(node: unknown): unknown {
   if (typeof node === 'bigint') return `${node}n`;
   if (Array.isArray(node)) return node.map(plain);
@@ -27,7 +32,7 @@ function plain(node: unknown): unknown {
   const fields = node as Readonly<Record<string, unknown>>;
   const out: unknown[] = [];
   for (const key of Object.keys(fields).sort()) {
-    if (key === 'location' || key === 'functionName' || key === 'operatorName') continue;
+    if (MEANINGLESS.has(key)) continue;
     const value = fields[key];
     if (key === 'type') out.push(key, (value as TypeInstance).oid);
     else if (key === 'value' && fields['kind'] === 'constant')

@@ -4,26 +4,25 @@ import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {ExprRun} from '../expr/run.ts';
 import type {CommitEvent, LogReader, Storage, TableStorage} from '../storage/contract.ts';
-import type {FormatSettings} from '../types/contract.ts';
 import type {Frame} from './frame.ts';
 import type {LiveShape} from './live-shape.ts';
-import {CompiledShape} from './match/compiled-shape.ts';
 import {Group, type GroupMember} from './match/group.ts';
+import {Groups} from './match/groups.ts';
 import {Matcher, matchOne} from './match/matcher.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
-import {
-  accessKeys,
-  askedText,
-  runOf,
-  sessionText,
-  settingsText,
-  valuesText,
-} from './group-identity.ts';
-import {recheck} from './recheck.ts';
+import {accessKeys, askedText, runOf, sessionText, valuesText} from './group-identity.ts';
 import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
-import type {LiveCursor, LiveQueryInfo, LiveSink, SubscribeOptions} from './subscription-types.ts';
+import {Authorities} from './authorities.ts';
+import {Subscriber} from './subscriber.ts';
+import type {
+  LiveCursor,
+  LiveQueryInfo,
+  LiveSink,
+  PlannedCursor,
+  SubscribeOptions,
+} from './subscription-types.ts';
 
 /** What the hub is made with. */
 export interface LiveHubOptions {
@@ -34,10 +33,12 @@ export interface LiveHubOptions {
   readonly now: () => bigint;
 }
 
-interface SharedShape {
-  readonly compiled: CompiledShape;
-  readonly number: number;
-  users: number;
+/** What is known of a subscription before its cursor is made. */
+interface Opening {
+  readonly id: number;
+  readonly createdAt: bigint;
+  /** Why it starts over, whatever it asked for; null when it does not. */
+  readonly resetReason: string | null;
 }
 
 /** All live queries of a process: commits in, frames out, in commit order and not before they are durable. */
@@ -46,9 +47,9 @@ export class LiveHub implements SubscriptionHost {
   readonly tokens: ResumeTokens;
   readonly #options: LiveHubOptions;
   readonly #matcher = new Matcher();
-  readonly #groups = new Map<string, Group>();
-  readonly #shapes = new Map<string, SharedShape>();
-  readonly #subscriptions = new Map<number, LiveCursor>();
+  readonly #groups: Groups;
+  readonly #subscriptions = new Map<number, Subscriber>();
+  readonly #authorities: Authorities;
   readonly #results: ResultHub;
   readonly #touchedSinks = new Set<LiveSink>();
   readonly #stopListening: () => void;
@@ -57,15 +58,19 @@ export class LiveHub implements SubscriptionHost {
   /** Applied, not yet durable; from #pendingAt on. */
   #pending: CommitEvent[] = [];
   #pendingAt = 0;
-  readonly #settings = new Map<string, number>();
   #nextId = 1;
-  #nextNumber = 1;
 
   constructor(options: LiveHubOptions) {
     this.storage = options.storage;
     this.tokens = options.tokens;
     this.#options = options;
+    this.#groups = new Groups(this.#matcher, options.ownerName);
     this.#results = new ResultHub(this.#resultHost());
+    this.#authorities = new Authorities({
+      subscribers: () => this.#subscriptions.values(),
+      rebind: subscriber => this.#rebind(subscriber),
+      meaningChanged: () => this.#groups.generation++,
+    });
     this.#stopListening = options.storage.onCommit(event => this.#committed(event));
   }
 
@@ -122,7 +127,7 @@ export class LiveHub implements SubscriptionHost {
       };
     } catch (error) {
       return () => {
-        for (let m = group.members.length - 1; m >= 0; m--) group.members[m]!.fail(error);
+        for (let m = group.members.length - 1; m >= 0; m--) group.members[m]!.failAt(seq, error);
       };
     }
   }
@@ -154,12 +159,51 @@ export class LiveHub implements SubscriptionHost {
 
   /**
    * Opens a subscription: its snapshot (or its place in the log) and its entry in the matcher are of this turn. Nothing
-   * is delivered before the next one.
+   * is delivered before the next one. `resetReason`: why it begins with a reset; null when it need not.
    */
-  subscribe(options: SubscribeOptions): LiveCursor {
+  subscribe(asked: SubscribeOptions, resetReason: string | null = null): LiveCursor {
+    const {options, isChanged} = this.current(asked);
+    const {resume, from} = options.start;
+    // What the log tells was not of this query.
+    const mustReset = isChanged && (resume !== null || from !== null);
+    const reason = mustReset ? asked.authority.changeReason : resetReason;
+    const id = this.#nextId++;
+    const createdAt = this.#options.now();
+    const cursor = this.#open(options, {id, createdAt, resetReason: reason});
+    const subscriber = new Subscriber(cursor);
+    this.#subscriptions.set(id, subscriber);
+    this.#authorities.retain(options.authority);
+    return subscriber;
+  }
+
+  /** Options as they are over the newest catalog: planned anew when what they were planned from has changed. */
+  current(options: SubscribeOptions): {
+    readonly options: SubscribeOptions;
+    readonly isChanged: boolean;
+  } {
+    const {authority} = options;
+    if (!authority.isStale && authority.check(options.newest()) === 'same')
+      return {options, isChanged: false};
+    return {options: authority.rebind(options), isChanged: true};
+  }
+
+  /** Plans a subscription anew and starts it over; it ends when that cannot be. */
+  #rebind(subscriber: Subscriber): void {
+    const before = subscriber.options.authority;
+    try {
+      const options = before.rebind(subscriber.options);
+      const {id, createdAt} = subscriber;
+      const resetReason = before.changeReason;
+      subscriber.replace(this.#open(options, {id, createdAt, resetReason}));
+      this.#authorities.retain(options.authority);
+      this.#authorities.release(before);
+    } catch (error) {
+      subscriber.fail(error);
+    }
+  }
+
+  #open(options: SubscribeOptions, opening: Opening): PlannedCursor {
     const {shape} = options;
-    const refusal = recheck(options, options.newest());
-    if (refusal !== null) throw refusal;
     const run = runOf(options);
     const values = valuesText(shape, run);
     const scope: TokenScope = {
@@ -169,7 +213,10 @@ export class LiveHub implements SubscriptionHost {
       asked: askedText(options),
     };
     if (shape.class === 'A')
-      return this.#subscribeRows(options as SubscribeOptions<LiveShape>, run, values, scope);
+      return this.#openRows(options as SubscribeOptions<LiveShape>, {
+        ...opening,
+        ...{run, values, scope},
+      });
     if (options.start.lastRows !== null)
       throw new PgError(
         SqlState.featureNotSupported,
@@ -177,21 +224,32 @@ export class LiveHub implements SubscriptionHost {
         {hint: 'Use ORDER BY ... LIMIT.'},
       );
     const numbers = [
-      ...[shape.id, options.codec.name, options.databaseOid, options.owner, options.role],
+      ...[
+        this.#groups.generation,
+        shape.id,
+        options.codec.name,
+        options.databaseOid,
+        options.owner,
+        options.role,
+      ],
       ...[options.scopeOwner('all'), options.maxResultRows],
-      this.#settingsNumber(options.context.format),
+      this.#groups.settingsNumber(options.context.format),
     ];
     const text = `${numbers.join(' ')}${sessionText(options.context)}\n${values}`;
     const identity = {text, tokenTail: this.tokens.tail(scope)};
-    const start = this.#startOf(options, scope);
-    const id = this.#nextId++;
-    const opening = {identity, run, start, createdAt: this.#options.now()};
-    const subscription = this.#results.subscribe(id, {...options, shape}, opening);
-    this.#subscriptions.set(id, subscription);
-    return subscription;
+    const {id, createdAt} = opening;
+    const start = this.#startOf(options, scope, opening);
+    const resetReason = opening.resetReason ?? 'schema';
+    const of = {identity, run, start, resetReason, createdAt};
+    return this.#results.subscribe(id, {...options, shape}, of);
   }
 
-  #startOf({start}: SubscribeOptions, scope: TokenScope): Seq | 'now' | 'snapshot' | 'reset' {
+  #startOf(
+    {start}: SubscribeOptions,
+    scope: TokenScope,
+    {resetReason}: Opening,
+  ): Seq | 'now' | 'snapshot' | 'reset' {
+    if (resetReason !== null) return 'reset';
     if (start.resume !== null) {
       const resume = this.tokens.read(start.resume, scope);
       return resume.isCurrent && resume.seq <= this.storage.lastSeq ? resume.seq : 'reset';
@@ -200,29 +258,25 @@ export class LiveHub implements SubscriptionHost {
     return start.snapshot ? 'snapshot' : 'now';
   }
 
-  #subscribeRows(
+  #openRows(
     options: SubscribeOptions<LiveShape>,
-    run: ExprRun,
-    values: string,
-    scope: TokenScope,
+    opening: Opening & {
+      readonly run: ExprRun;
+      readonly values: string;
+      readonly scope: TokenScope;
+    },
   ): LiveSubscription {
-    const start = this.#startOf(options, scope);
-    const group = this.#group(options, run, values, scope);
+    const {id, createdAt, run, values, scope} = opening;
+    const start = this.#startOf(options, scope, opening);
+    const group = this.#groups.of(options, {run, values}, this.tokens.tail(scope));
     const table = options.storageOf(options.catalog, options.shape.table);
     if (isMemoryTable(table)) this.#memoryLog(table.oid);
-    const subscription = new LiveSubscription(
-      this.#nextId++,
-      group,
-      options,
-      this,
-      this.#options.now(),
-    );
+    const subscription = new LiveSubscription(id, group, options, this, createdAt);
     group.join(subscription);
-    this.#subscriptions.set(subscription.id, subscription);
     try {
-      subscription.open(start);
+      subscription.open(start, opening.resetReason ?? 'schema');
     } catch (error) {
-      subscription.close();
+      subscription.leave();
       throw error;
     }
     return subscription;
@@ -241,20 +295,20 @@ export class LiveHub implements SubscriptionHost {
       joinGroup: (options, of) => {
         const run = runOf(options);
         const values = valuesText(options.shape, run);
-        const scope = {role: options.role, query: '', schemaVersion: 0, asked: ''};
-        const group = this.#group(options, run, values, scope);
+        // Its frames go to the window, which has tokens of its own.
+        const group = this.#groups.of(options, {run, values}, '');
         const {shape} = options;
         const table = options.storageOf(options.catalog, shape.table);
         if (isMemoryTable(table)) this.#memoryLog(table.oid);
         try {
           group.join(of(group));
         } catch (error) {
-          if (group.members.length === 0) this.#dropGroup(group, options.codec.name);
+          if (group.members.length === 0) this.#groups.drop(group);
           throw error;
         }
       },
-      leaveGroup: (group, member, codecName) => this.#leaveGroup(group, member, codecName),
-      removed: id => this.#subscriptions.delete(id),
+      leaveGroup: (group, member) => this.#leave(group, member),
+      cursors: this,
     };
   }
 
@@ -267,8 +321,6 @@ export class LiveHub implements SubscriptionHost {
     since: Seq,
     limit: number,
   ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
-    const refusal = recheck(options, options.newest());
-    if (refusal !== null) throw refusal;
     const {shape} = options;
     if (shape.class !== 'A')
       throw new PgError(
@@ -285,7 +337,7 @@ export class LiveHub implements SubscriptionHost {
     limit: number,
   ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
     const run = runOf(options);
-    const compiled = this.#compile(options);
+    const compiled = this.#groups.compile(options);
     const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
     const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
     const table = options.storageOf(options.newest(), options.shape.table);
@@ -324,116 +376,27 @@ export class LiveHub implements SubscriptionHost {
     });
   }
 
-  #group(
-    options: SubscribeOptions<LiveShape>,
-    run: ExprRun,
-    values: string,
-    scope: TokenScope,
-  ): Group {
-    const {shape} = options;
-    const shapeKey = `${shape.id}/${options.codec.name}`;
-    const numbers = [
-      this.#shapeNumber(shapeKey),
-      options.databaseOid,
-      options.owner,
-      options.role,
-      this.#settingsNumber(options.context.format),
-    ];
-    const session = shape.readsSession ? sessionText(options.context) : '';
-    // Joined, not added: it is kept, and a sum keeps its parts.
-    const text = [...numbers, session, `\n${values}`].join(' ');
-    const known = this.#groups.get(text);
-    if (known !== undefined) return known;
-    const shared = this.#shapes.get(shapeKey) ?? {
-      compiled: this.#compile(options),
-      number: this.#nextNumber++,
-      users: 0,
-    };
-    const identity = {text, owner: options.owner, run, tokenTail: this.tokens.tail(scope)};
-    const group = new Group(
-      shared.compiled,
-      identity,
-      accessKeys(shape, shared.compiled, options, run),
-    );
-    shared.users++;
-    this.#shapes.set(shapeKey, shared);
-    this.#groups.set(text, group);
-    this.#matcher.add(group);
-    return group;
+  removed(cursor: PlannedCursor): void {
+    if (this.#subscriptions.get(cursor.id)?.isKeptBy(cursor) !== true) return;
+    this.#subscriptions.delete(cursor.id);
+    this.#authorities.release(cursor.options.authority);
   }
 
-  /** Small numbers for long texts: each group's identity is kept as a text. */
-  #shapeNumber(shapeKey: string): number {
-    return this.#shapes.get(shapeKey)?.number ?? this.#nextNumber;
+  left(subscription: LiveSubscription): void {
+    this.#leave(subscription.group, subscription);
   }
 
-  #settingsNumber(format: FormatSettings): number {
-    const text = settingsText(format);
-    let number = this.#settings.get(text);
-    if (number === undefined) {
-      number = this.#settings.size;
-      this.#settings.set(text, number);
-    }
-    return number;
-  }
-
-  #compile(options: SubscribeOptions<LiveShape>): CompiledShape {
-    return new CompiledShape(options.shape, {
-      compiler: options.compiler,
-      projection: options.codec.projection(options.shape),
-      types: options
-        .storageOf(options.catalog, options.shape.table)
-        .columns.map(column => column.type),
-      ownerName: this.#options.ownerName,
-    });
-  }
-
-  removed(subscription: LiveSubscription): void {
-    if (!this.#subscriptions.delete(subscription.id)) return;
-    this.#leaveGroup(subscription.group, subscription, subscription.options.codec.name);
-  }
-
-  #leaveGroup(group: Group, member: GroupMember, codecName: string): void {
-    const {members} = group;
-    const last = members.pop()!;
-    if (last !== member) {
-      members[member.memberAt] = last;
-      last.memberAt = member.memberAt;
-    }
-    if (members.length === 0) this.#dropGroup(group, codecName);
-  }
-
-  #dropGroup(group: Group, codecName: string): void {
-    this.#groups.delete(group.text);
-    this.#matcher.remove(group);
-    const {shape} = group.compiled;
-    if (!this.#matcher.hasTable(shape.table)) this.#memoryLogs.delete(shape.table);
-    const shapeKey = `${shape.id}/${codecName}`;
-    const shared = this.#shapes.get(shapeKey)!;
-    if (--shared.users === 0) this.#shapes.delete(shapeKey);
+  #leave(group: Group, member: GroupMember): void {
+    this.#groups.leave(group, member);
+    const {table} = group.compiled.shape;
+    if (!this.#matcher.hasTable(table)) this.#memoryLogs.delete(table);
   }
 
   // --- control
 
-  /**
-   * The catalog of a database changed: who lost a right or its table is closed. Call it in the turn in which the change
-   * becomes visible.
-   */
+  /** The catalog of a database changed. Call it in the turn in which the change becomes visible. */
   catalogChanged(databaseOid: Oid, catalog: CatalogSnapshot): void {
-    const answers = new Map<string, unknown>();
-    for (const subscription of [...this.#subscriptions.values()]) {
-      const {options} = subscription;
-      if (options.databaseOid !== databaseOid) continue;
-      const key = `${options.role} ${options.shape.id} ${options.owner}`;
-      let error = answers.get(key);
-      if (error === undefined) {
-        error = recheck(options, catalog);
-        answers.set(key, error);
-      }
-      if (error !== null) subscription.fail(error);
-      else if (subscription instanceof LiveSubscription)
-        subscription.tableChanged(options.storageOf(catalog, subscription.options.shape.table));
-    }
+    this.#authorities.changed(databaseOid, catalog);
   }
 
   subscription(id: number): LiveCursor | undefined {

@@ -75,9 +75,21 @@ export interface SubscribeOptions<S extends AnyShape = AnyShape> {
   readonly codec: Codec;
   readonly sink: LiveSink;
   readonly source: SnapshotSource;
-  /** Throws when the role lost what the query needs. Called after every change of the catalog. */
-  authorize(catalog: CatalogSnapshot): void;
+  readonly authority: LiveAuthority;
   readonly start: SubscribeStart;
+}
+
+/** By which right a query is read, and what it was planned from: shared by the subscriptions of a role to one plan. */
+export interface LiveAuthority {
+  readonly databaseOid: Oid;
+  /** Its subscriptions get nothing more as they are: they are about to be ended, or planned anew. Set by the hub. */
+  isStale: boolean;
+  /** Whether the query means the same over a catalog. Throws when the role may not read it there, or nobody can. */
+  check(catalog: CatalogSnapshot): 'same' | 'changed';
+  /** A subscription bound and planned anew over the newest catalog. Throws when it has other columns, or no right any more. */
+  rebind(options: SubscribeOptions): SubscribeOptions;
+  /** Why a rebound subscription starts over. */
+  readonly changeReason: 'policy' | 'schema';
 }
 
 /** How rows are given to the sink: a name for the cache, and the target list over the stored row. */
@@ -115,6 +127,20 @@ export interface LiveCursor {
   fail(error: unknown): void;
   /** Ends without a word. */
   close(): void;
+}
+
+/** A subscription as it is kept for one plan of its query; another plan, another one. */
+export interface PlannedCursor extends LiveCursor {
+  changes: bigint;
+  resets: number;
+  /** Lets go of everything; its receiver and its number live on in another one. */
+  leave(): void;
+}
+
+/** What a subscription needs of its hub. */
+export interface CursorHost {
+  /** It has ended. */
+  removed(cursor: PlannedCursor): void;
 }
 
 /** Target list as asked: rows of Datums. */

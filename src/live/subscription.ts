@@ -11,16 +11,23 @@ import {matchOne} from './match/matcher.ts';
 import {tokenAt} from './resume-token.ts';
 import {snapshotPlan} from './snapshot-plan.ts';
 import type {LiveShape} from './live-shape.ts';
-import type {LiveCursor, LiveSink, SnapshotRows, SubscribeOptions} from './subscription-types.ts';
+import type {
+  CursorHost,
+  LiveSink,
+  PlannedCursor,
+  SnapshotRows,
+  SubscribeOptions,
+} from './subscription-types.ts';
 
-/** What a subscription needs of its hub. */
-export interface SubscriptionHost {
+/** What a subscription of class A needs of its hub. */
+export interface SubscriptionHost extends CursorHost {
   readonly storage: Storage;
   /** Commits up to here were dispatched to all who are live. */
   settled(): Seq;
   logReader(table: TableStorage, owner: OwnerId | null): LogReader;
   touched(sink: LiveSink): void;
-  removed(subscription: LiveSubscription): void;
+  /** It is no member of its group any more. */
+  left(subscription: LiveSubscription): void;
 }
 
 /**
@@ -42,7 +49,7 @@ const LOG_PORTION = 64;
 const BATCHES_PER_TURN = 16;
 
 /** A cursor into the change log: nothing is buffered here, a slow receiver only stays behind. */
-export class LiveSubscription implements GroupMember, LiveCursor {
+export class LiveSubscription implements GroupMember, PlannedCursor {
   readonly id: number;
   readonly group: Group;
   readonly options: SubscribeOptions<LiveShape>;
@@ -54,7 +61,6 @@ export class LiveSubscription implements GroupMember, LiveCursor {
   changes = 0n;
   resets = 0;
   readonly #host: SubscriptionHost;
-  #table: TableStorage;
   readonly #params: readonly Datum[];
   /** Everything up to here was given, or had nothing for this query. */
   #cursor = 0n as Seq;
@@ -81,14 +87,13 @@ export class LiveSubscription implements GroupMember, LiveCursor {
     this.sink = options.sink;
     this.createdAt = createdAt;
     this.#host = host;
-    this.#table = options.storageOf(options.catalog, options.shape.table);
     this.#params = paramsWith(options.shape, options.params);
   }
 
   /** Takes its place in the commit order: in this turn the snapshot is taken; from now on the matcher tells what is missed. */
-  open(resumeAt: Seq | 'now' | 'snapshot' | 'reset'): void {
+  open(resumeAt: Seq | 'now' | 'snapshot' | 'reset', resetReason: string): void {
     if (resumeAt === 'reset') {
-      this.reset('schema');
+      this.reset(resetReason);
       return;
     }
     this.#place(resumeAt);
@@ -105,7 +110,7 @@ export class LiveSubscription implements GroupMember, LiveCursor {
       this.#rows = this.options.source.open(
         snapshotPlan(this.options.shape, {
           projection: this.options.codec.projection(this.options.shape),
-          table: this.#table,
+          table: this.#table(),
           types: this.options.catalog,
           lastRows: this.options.start.lastRows,
         }),
@@ -144,13 +149,14 @@ export class LiveSubscription implements GroupMember, LiveCursor {
 
   /** Says how far it is, when it is live and the receiver takes it. */
   mark(): void {
-    if (this.state !== 'live' || this.sink.wanted <= 0) return;
+    if (this.state !== 'live' || this.options.authority.isStale || this.sink.wanted <= 0) return;
     this.#cursor = this.position;
     this.sink.frame(controlFrame(this.#cursor, MARK, this.group.tokenTail));
     this.sink.flush();
   }
 
   deliver(frame: Frame): void {
+    if (this.options.authority.isStale) return;
     if (this.state !== 'live') {
       if (frame.seq > this.#cursor) this.#hasMissed = true;
       return;
@@ -181,6 +187,10 @@ export class LiveSubscription implements GroupMember, LiveCursor {
     this.#later();
   }
 
+  failAt(seq: Seq, error: unknown): void {
+    if (seq > this.#cursor && !this.options.authority.isStale) this.fail(error);
+  }
+
   fail(error: unknown): void {
     if (this.state === 'closed') return;
     const pgError =
@@ -197,15 +207,20 @@ export class LiveSubscription implements GroupMember, LiveCursor {
 
   close(): void {
     if (this.state === 'closed') return;
-    this.#closeRows();
-    this.state = 'closed';
+    this.leave();
     this.#host.removed(this);
   }
 
-  /** The table has a new descriptor; columns that the query reads are where they were. */
-  tableChanged(table: TableStorage): void {
-    this.#table = table;
-    this.#log = null;
+  leave(): void {
+    this.#closeRows();
+    this.state = 'closed';
+    this.#host.left(this);
+  }
+
+  /** As it is now: columns that the query reads are where they were, or it would have been planned anew. */
+  #table(): TableStorage {
+    const {options} = this;
+    return options.storageOf(options.newest(), options.shape.table);
   }
 
   #closeRows(): void {
@@ -219,7 +234,7 @@ export class LiveSubscription implements GroupMember, LiveCursor {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.state === 'closed') return;
+    if (this.#isPumping || this.state === 'closed' || this.options.authority.isStale) return;
     this.#isPumping = true;
     try {
       let turns = 0;
@@ -304,7 +319,7 @@ export class LiveSubscription implements GroupMember, LiveCursor {
     const head = this.#host.settled();
     if (!this.#hasMissed || this.#cursor >= head) return this.#goLive(head);
     if (this.sink.wanted <= 0) return false;
-    this.#log ??= this.#host.logReader(this.#table, this.#owner());
+    this.#log ??= this.#host.logReader(this.#table(), this.group.owner);
     const {entries, gap} = this.#log.read(this.#cursor, LOG_PORTION);
     if (gap) {
       this.reset('retention');
@@ -328,13 +343,10 @@ export class LiveSubscription implements GroupMember, LiveCursor {
     return entries.length < LOG_PORTION ? this.#goLive(head) : true;
   }
 
-  #owner(): OwnerId | null {
-    return this.group.owner;
-  }
-
   #goLive(head: Seq): boolean {
     this.#cursor = maxSeq(this.#cursor, head);
     this.#hasMissed = false;
+    this.#log = null;
     if (this.#owesMark && !this.#sendMark()) {
       // It waits in this state; what comes meanwhile is in the log.
       return false;

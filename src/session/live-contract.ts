@@ -35,7 +35,10 @@ export interface LiveReceiver {
    * values that changed}]`, `["-",key]`.
    */
   changes(seq: Seq, operations: readonly string[], token: string, isLag: boolean): void;
-  /** Forget the rows; they follow anew when the subscription wanted rows. */
+  /**
+   * Forget the rows; they follow anew when the subscription wanted rows. `policy` and `schema`: the query was planned anew, `class` and
+   * `order` of the handle may be others.
+   */
   reset(seq: Seq, reason: string): void;
   /** The last call: authority lost, killed, table gone, session ended. */
   closed(error: PgError): void;

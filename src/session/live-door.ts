@@ -55,7 +55,7 @@ async function subscribe(
     pid: session.pid,
     start: {snapshot, lastRows, resume, from},
   });
-  return new SubscriptionHandle(subscription, columns);
+  return new SubscriptionHandle(subscription);
 }
 
 /** What a handle says of its columns: the same object for all subscriptions of a shape. */
@@ -86,11 +86,14 @@ function columnsOf(catalog: CatalogSnapshot, shape: AnyShape): HandleColumns {
 /** There may be 100,000 of them: it keeps nothing of how it was opened, as closures would. */
 class SubscriptionHandle implements LiveHandle {
   readonly #subscription: LiveCursor;
-  readonly #columns: HandleColumns;
 
-  constructor(subscription: LiveCursor, columns: HandleColumns) {
+  constructor(subscription: LiveCursor) {
     this.#subscription = subscription;
-    this.#columns = columns;
+  }
+
+  get #columns(): HandleColumns {
+    const {catalog, shape} = this.#subscription.options;
+    return columnsOf(catalog, shape);
   }
 
   get id(): number {

@@ -56,6 +56,10 @@ export class StoredPlan implements PlanEntry {
     return true;
   }
 
+  definitionsHold(catalog: CatalogSnapshot): boolean {
+    return this.#lookups !== null && this.#lookups.catalog.definitionsHoldIn(catalog);
+  }
+
   /** A free instance, or a new one. */
   take(engine: Engine, isInstrumented: boolean): PlanInstance {
     const free = isInstrumented ? undefined : this.#free.pop();

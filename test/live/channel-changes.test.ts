@@ -12,8 +12,9 @@ interface Payload {
 
 t.test('a channel begins at what is durable: a reader sees no more', t => {
   const storage = {lastSeq: 9n, durableSeq: 7n};
-  const hub = {storage, tokenTail: () => 'tail'} as unknown as LiveHub;
-  const query = {role: 10, catalog: {}, authorize: () => undefined} as unknown as ChannelQuery;
+  const current = (options: unknown): unknown => ({options, isChanged: false});
+  const hub = {storage, tokenTail: () => 'tail', current} as unknown as LiveHub;
+  const query = {role: 10, catalog: {}} as unknown as ChannelQuery;
   t.equal(new LiveChannels(hub, () => 0n).open(query).seq, 7n);
   t.end();
 });

@@ -434,21 +434,6 @@ t.test('queries that differ in constants share a shape; keys find them', async t
   });
 });
 
-t.test('rights and tables that go away close a subscription', async t => {
-  const of = table(900);
-  await withStorage([of], async storage => {
-    const hub = makeHub(storage);
-    const client = new Client();
-    subscribe(hub, {plan: planOf(of, null, ALL), table: of}, client);
-    hub.catalogChanged(oid(5), fakeCatalog([of]));
-    t.equal(hub.size, 1);
-    hub.catalogChanged(oid(5), fakeCatalog([]));
-    t.equal(client.error?.code, '42P01');
-    t.equal(hub.size, 0);
-    hub.close();
-  });
-});
-
 t.test('the class of a query, and why it has none', async t => {
   const of = table(900);
   const plan = planOf(of, null, ALL);

@@ -410,10 +410,14 @@ t.test('views, keys, lists; a dropped table', async t => {
 t.test('altered and truncated tables', async t => {
   const admin = await connect();
   await admin.query('CREATE TABLE d2 (id int PRIMARY KEY, v int)');
-  const live = await stream('SUBSCRIBE TO d2');
+  const live = await stream('SUBSCRIBE (SELECT id, v FROM d2)');
+  const whole = await stream('SUBSCRIBE TO d2');
   await live.until(() => live.rows.length > 0, 'the mark');
+  await whole.until(() => whole.rows.length > 0, 'the mark');
   await admin.query('ALTER TABLE d2 ADD COLUMN extra text');
   await admin.query('INSERT INTO d2 VALUES (10, 5, $1)', ['x']);
+  await whole.until(() => whole.error !== null, 'it has other columns now');
+  t.match(whole.error, {code: '0A000', message: /must not change result type/});
   await live.until(() => live.rows.length > 1, 'a row of the new form');
   t.equal(live.ops('id', 'v').at(-1), 'ins 10 5', 'an added column does not disturb');
   await admin.query('TRUNCATE d2');

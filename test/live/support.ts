@@ -14,6 +14,7 @@ import {CHANGE_DELETE, type Frame, MARK, RESET} from '../../src/live/frame.ts';
 import {LiveHub} from '../../src/live/hub.ts';
 import {ResumeTokens, tokenAt} from '../../src/live/resume-token.ts';
 import type {
+  LiveAuthority,
   LiveCursor,
   LiveSink,
   SnapshotRows,
@@ -232,6 +233,7 @@ export interface Asked {
   readonly role?: number;
   readonly start?: Partial<SubscribeStart>;
   readonly catalog?: CatalogSnapshot;
+  readonly authority?: LiveAuthority;
 }
 
 /** Subscribes a client to a plan over real storage. */
@@ -243,6 +245,7 @@ export function optionsOf(hub: LiveHub, asked: Asked, client: Client): Subscribe
   const {plan, table} = asked;
   const catalog = asked.catalog ?? fakeCatalog([table]);
   const params = asked.params ?? [];
+  const authority = asked.authority ?? changingAuthority();
   const context = {format: {timeZone: 'UTC'}} as never;
   const owner =
     asked.owner === undefined || asked.owner === null ? null : (oid(asked.owner) as OwnerId);
@@ -267,10 +270,25 @@ export function optionsOf(hub: LiveHub, asked: Asked, client: Client): Subscribe
       pid: 1,
       name: '',
     },
-    ...{surface: 'subscribe', codec: ROW_CODEC, sink: client, authorize: () => {}},
+    ...{surface: 'subscribe', codec: ROW_CODEC, sink: client, authority},
     queryText: exprText(asked.plan.root as unknown as BoundExpr),
     source: new TestSnapshots(hub.storage, table, owner),
     start: {snapshot: true, lastRows: null, resume: null, from: null, ...asked.start},
+  };
+}
+
+/** A right whose answer to a new catalog can be set. */
+export function changingAuthority(): LiveAuthority & {
+  answer: 'same' | 'changed' | PgError;
+  rebind: LiveAuthority['rebind'];
+} {
+  return {
+    ...{databaseOid: oid(5), isStale: false, changeReason: 'policy', answer: 'same'},
+    check() {
+      if (this.answer === 'same' || this.answer === 'changed') return this.answer;
+      throw this.answer;
+    },
+    rebind: options => options,
   };
 }
 

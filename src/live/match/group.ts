@@ -10,7 +10,8 @@ export interface GroupMember {
   /** Its place among the group's members. */
   memberAt: number;
   deliver(frame: Frame): void;
-  fail(error: unknown): void;
+  /** A commit cannot be evaluated; nothing happens when what it shows already has that commit. */
+  failAt(seq: Seq, error: unknown): void;
   reset(reason: string): void;
 }
 

@@ -11,9 +11,7 @@ export interface ResultHost {
   onDurable(seq: Seq, callback: () => void): void;
   /** Commits up to here were dispatched. */
   settled(): Seq;
-  /** A subscription has gone. */
-  left(id: number): void;
-  /** The last one has. */
+  /** The last subscription has gone. */
   emptied(group: ResultGroup): void;
 }
 
@@ -76,6 +74,11 @@ export abstract class ResultGroup {
 
   protected get isReading(): boolean {
     return this.#run !== null;
+  }
+
+  /** The commit that the rows are of, or will be of when those that are being read are here. */
+  protected get readSeq(): Seq {
+    return this.#run?.seq ?? this.seq;
   }
 
   protected get isClosed(): boolean {
@@ -158,7 +161,6 @@ export abstract class ResultGroup {
 
   left(member: ResultMember): void {
     if (!this.members.delete(member)) return;
-    this.host.left(member.id);
     if (this.members.size > 0) return;
     this.close();
     this.host.emptied(this);

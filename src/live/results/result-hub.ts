@@ -4,7 +4,7 @@ import type {CommitEvent, LogReader} from '../../storage/contract.ts';
 import type {LiveShape, ResultShape, WindowShape} from '../live-shape.ts';
 import {isMemoryTable} from '../memory-log.ts';
 import type {Group, GroupMember} from '../match/group.ts';
-import type {SubscribeOptions} from '../subscription-types.ts';
+import type {CursorHost, SubscribeOptions} from '../subscription-types.ts';
 import {RerunGroup, type RerunHost} from './rerun-group.ts';
 import type {ResultGroup, ResultIdentity} from './result-group.ts';
 import {ResultSubscription, type ResultStart} from './result-subscription.ts';
@@ -19,8 +19,8 @@ export interface ResultHubHost {
   logReader(options: SubscribeOptions, table: Oid, owner: OwnerId | null): LogReader;
   /** The group of a query of class A; the caller becomes a member of it. */
   joinGroup(options: SubscribeOptions<LiveShape>, of: (group: Group) => GroupMember): void;
-  leaveGroup(group: Group, member: GroupMember, codecName: string): void;
-  removed(id: number): void;
+  leaveGroup(group: Group, member: GroupMember): void;
+  readonly cursors: CursorHost;
 }
 
 /** Live queries whose result is kept: classes B and E. */
@@ -75,12 +75,16 @@ export class ResultHub implements RerunHost, WindowHost {
       readonly identity: ResultIdentity;
       readonly run: ExprRun;
       readonly start: ResultStart;
+      readonly resetReason: string;
       readonly createdAt: bigint;
     },
   ): ResultSubscription {
-    const {identity, run, start, createdAt} = opening;
+    const {identity, run, start, resetReason, createdAt} = opening;
     const group = this.#groups.get(identity.text) ?? this.#newGroup(options, identity, run);
-    const subscription = new ResultSubscription(id, group, options, start, createdAt);
+    const host = this.#host.cursors;
+    const subscription = new ResultSubscription(id, group, options, {
+      ...{start, resetReason, createdAt, host},
+    });
     group.members.add(subscription);
     return subscription;
   }
@@ -125,15 +129,10 @@ export class ResultHub implements RerunHost, WindowHost {
     return group;
   }
 
-  /** A subscription has gone. */
-  left(id: number): void {
-    this.#host.removed(id);
-  }
-
   emptied(group: ResultGroup): void {
     this.#groups.delete(group.text);
     if (group instanceof WindowGroup) {
-      this.#host.leaveGroup(group.group, group, `${group.options.codec.name}/window`);
+      this.#host.leaveGroup(group.group, group);
       return;
     }
     if (!(group instanceof RerunGroup)) return;

@@ -14,7 +14,7 @@ import {
 } from '../frame.ts';
 import {tokenAt} from '../resume-token.ts';
 import type {SubscriptionState} from '../subscription.ts';
-import type {LiveCursor, LiveSink, SubscribeOptions} from '../subscription-types.ts';
+import type {CursorHost, LiveSink, PlannedCursor, SubscribeOptions} from '../subscription-types.ts';
 import type {ResultGroup, ResultMember} from './result-group.ts';
 import {ChangeList, isSameRow, type ResultChange, type ResultRow} from './result-rows.ts';
 
@@ -29,7 +29,7 @@ export type ResultStart = Seq | 'now' | 'snapshot' | 'reset';
  * One subscriber of a maintained result. A slow receiver keeps its place and, per row, what it has missed: it gets the
  * net effect, or (when that is too much) a reset.
  */
-export class ResultSubscription implements LiveCursor, ResultMember {
+export class ResultSubscription implements PlannedCursor, ResultMember {
   readonly id: number;
   readonly group: ResultGroup;
   readonly options: SubscribeOptions;
@@ -38,6 +38,7 @@ export class ResultSubscription implements LiveCursor, ResultMember {
   state: SubscriptionState = 'waiting';
   changes = 0n;
   resets = 0;
+  readonly #host: CursorHost;
   #start: ResultStart;
   /** The receiver has the result of this commit. */
   #at = 0n as Seq;
@@ -56,17 +57,24 @@ export class ResultSubscription implements LiveCursor, ResultMember {
     id: number,
     group: ResultGroup,
     options: SubscribeOptions,
-    start: ResultStart,
-    createdAt: bigint,
+    opening: {
+      readonly start: ResultStart;
+      /** Why, when it starts with a reset. */
+      readonly resetReason: string;
+      readonly createdAt: bigint;
+      readonly host: CursorHost;
+    },
   ) {
+    const {start, resetReason, createdAt, host} = opening;
     this.id = id;
+    this.#host = host;
     this.group = group;
     this.options = options;
     this.sink = options.sink;
     this.createdAt = createdAt;
     this.#start = start;
     if (typeof start === 'bigint') this.#at = start;
-    if (start === 'reset') this.reset('schema');
+    if (start === 'reset') this.reset(resetReason);
     else this.later();
   }
 
@@ -87,7 +95,7 @@ export class ResultSubscription implements LiveCursor, ResultMember {
   }
 
   mark(): void {
-    if (this.state !== 'live' || this.sink.wanted <= 0) return;
+    if (this.state !== 'live' || this.options.authority.isStale || this.sink.wanted <= 0) return;
     this.#at = this.position;
     this.sink.frame(controlFrame(this.#at, MARK, this.group.tokenTail));
     this.sink.flush();
@@ -96,6 +104,7 @@ export class ResultSubscription implements LiveCursor, ResultMember {
   /** A new state of the result. The frame is that of all subscribers. */
   deliver(seq: Seq, change: ResultChange, frame: Frame): void {
     if (this.state === 'waiting' || this.state === 'resetting' || this.state === 'closed') return;
+    if (this.options.authority.isStale) return;
     if (this.state === 'live' && this.sink.wanted > 0) {
       this.#at = seq;
       this.changes += BigInt(change.ids.length);
@@ -148,6 +157,11 @@ export class ResultSubscription implements LiveCursor, ResultMember {
 
   close(): void {
     if (this.state === 'closed') return;
+    this.leave();
+    this.#host.removed(this);
+  }
+
+  leave(): void {
     this.state = 'closed';
     this.#forget();
     this.group.left(this);
@@ -158,7 +172,7 @@ export class ResultSubscription implements LiveCursor, ResultMember {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.state === 'closed') return;
+    if (this.#isPumping || this.state === 'closed' || this.options.authority.isStale) return;
     this.#isPumping = true;
     try {
       while (this.#step());

@@ -173,6 +173,10 @@ export class WindowGroup extends ResultGroup implements GroupMember {
     }
   }
 
+  failAt(seq: Seq, error: unknown): void {
+    if (seq > this.readSeq) this.fail(error);
+  }
+
   #apply(frame: Frame): void {
     for (let i = 0; i < frame.ops.length; i++) {
       const row = this.#rowOf(frame.rows[i] as ResultRow);

@@ -164,7 +164,13 @@ class SocketSubscription implements LiveReceiver {
   }
 
   reset(seq: Seq, reason: string): void {
-    this.#data('reset', seq, `"reason":${JSON.stringify(reason)}`);
+    const {handle} = this;
+    const isPlannedAnew = reason === 'policy' || reason === 'schema';
+    const about =
+      handle === null || !isPlannedAnew
+        ? ''
+        : `,"class":"${handle.class}","order":${JSON.stringify(handle.order)}`;
+    this.#data('reset', seq, `"reason":${JSON.stringify(reason)}${about}`);
   }
 
   #data(type: string, seq: Seq, body: string): void {

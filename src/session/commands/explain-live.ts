@@ -6,7 +6,7 @@ import type {AnyShape, LiveShape} from '../../live/live-shape.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {type Execution, RowsExecution} from '../execution.ts';
-import {liveShapeOf} from '../live-query-options.ts';
+import {liveShapeOf} from '../live-authority.ts';
 import {computedShape} from '../result-shape.ts';
 import type {SessionContext} from '../session-context.ts';
 import {booleanOption, defElems} from './ast-values.ts';

@@ -7,7 +7,7 @@ import type {CustomStatement, ParsedStatement} from '../../sql/contract.ts';
 import {type SqlToken, tokenize} from '../../sql/parse/tokens.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {findLiveQuery} from '../live-functions.ts';
-import {liveShapeOf} from '../live-query-options.ts';
+import {liveShapeOf} from '../live-authority.ts';
 import {textOf} from '../statement-text.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';

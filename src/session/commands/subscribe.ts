@@ -17,7 +17,8 @@ import type {CustomStatement, ParsedStatement} from '../../sql/contract.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
 import type {Execution, RowReceiver, RunResult} from '../execution.ts';
-import {liveOptions, liveShapeOf} from '../live-query-options.ts';
+import {liveShapeOf} from '../live-authority.ts';
+import {liveOptions} from '../live-query-options.ts';
 import {textOf} from '../statement-text.ts';
 import type {PlannedQuery, SessionContext} from '../session-context.ts';
 

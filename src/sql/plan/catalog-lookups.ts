@@ -37,6 +37,17 @@ const repeatable: ReadonlySet<string> = new Set([
   'get',
 ]);
 
+/** Those that functions and types are found by. */
+const definitions: ReadonlySet<string> = new Set([
+  'typeByName',
+  'typeByOid',
+  'typeDescriptorByOid',
+  'functionsByName',
+  'functionByOid',
+  'castFor',
+  'get',
+]);
+
 /** What binding and planning asked of the catalog, names that were absent too: a plan holds as long as the answers are the same. */
 export class CatalogLookups {
   /** The catalog to bind against. */
@@ -82,6 +93,13 @@ export class CatalogLookups {
     if (this.#isWhole) return false;
     for (const {method, args, answer} of this.#lookups.values())
       if (!isSame(answer, call(catalog, method, args))) return false;
+    return true;
+  }
+
+  /** The same of functions and types alone; what cannot be asked again one by one is left out. */
+  definitionsHoldIn(catalog: CatalogSnapshot): boolean {
+    for (const {method, args, answer} of this.#lookups.values())
+      if (definitions.has(method) && !isSame(answer, call(catalog, method, args))) return false;
     return true;
   }
 
