@@ -281,6 +281,8 @@ export interface PlanEntry {
   readonly shape: ResultShape | null;
   /** Catalog that the plan was bound against, or a newer one in which that found the same. */
   readonly catalog: CatalogSnapshot;
+  /** Whether the functions and types that it was bound with are the same in a catalog. */
+  definitionsHold(catalog: CatalogSnapshot): boolean;
   /** Whether the plan is right over a catalog, under the search path it has there. */
   isCurrent(catalog: CatalogSnapshot, searchPath: () => readonly Oid[]): boolean;
   /** The role and row_security that it is for, under row-level security; null = any. */
