@@ -89,7 +89,7 @@ export class ColdTables {
   ): readonly number[] | Promise<unknown> {
     const found: number[] = [];
     for (const entry of this.#manifest().segments(table.oid, owner)) {
-      const positions = this.#positionsOf(table, codec, entry, key, codec.values(row));
+      const positions = this.positionsOf(table, codec, entry, key, codec.values(row));
       if (positions instanceof Promise) return positions;
       const live = positions.filter(position => !entry.deletions.has(position));
       if (live.length === 0) continue;
@@ -101,7 +101,7 @@ export class ColdTables {
   }
 
   /** Positions (deleted ones included) with a key in one segment. */
-  #positionsOf(
+  positionsOf(
     table: TableStorage,
     codec: KeyCodec,
     entry: SegmentEntry,
@@ -167,12 +167,19 @@ export class ColdTables {
   /** Where a live row lies by rid; null = in no segment; a promise = read, then ask again. */
   findRid(table: number, rid: number): ColdRow | null | Promise<unknown> {
     for (const entry of this.#manifest().segments(table, null)) {
-      const sidecar = this.#sidecar(entry);
-      if (sidecar.rids === null) return this.#buildRids(entry, sidecar);
-      for (const position of sidecar.rids.candidates(rid)) {
-        if (!entry.deletions.has(position)) return {entry, position};
-      }
+      const position = this.findRidIn(entry, rid);
+      if (position instanceof Promise) return position;
+      if (position !== null) return {entry, position};
     }
+    return null;
+  }
+
+  /** The position of a live row in one segment; a promise = read, then ask again. */
+  findRidIn(entry: SegmentEntry, rid: number): number | null | Promise<unknown> {
+    const sidecar = this.#sidecar(entry);
+    if (sidecar.rids === null) return this.#buildRids(entry, sidecar);
+    for (const position of sidecar.rids.candidates(rid))
+      if (!entry.deletions.has(position)) return position;
     return null;
   }
 

@@ -256,6 +256,8 @@ export interface Transaction {
     key: readonly Datum[],
   ): RowVersion | null | undefined;
 
+  /** Rows that are inserted from now on, by anybody, have this identity or a larger one; own uncommitted ones have seq 0. */
+  readonly nextRid: Rid;
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult;
   /** Bulk form: rows for one owner each; stops at the first conflict or wait and says how many were taken. */
   insertMany(
@@ -336,6 +338,8 @@ export interface ChangePart {
   readonly owner: OwnerId;
   readonly isTruncate: boolean;
   readonly changes: readonly RowChange[];
+  /** New rows that lie in segments and are not among `changes`: who must know them reads the table. */
+  readonly unlistedRows?: number;
 }
 
 /** A commit as it is published, in seq order, in the turn it is applied. */

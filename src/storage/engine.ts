@@ -17,6 +17,7 @@ import type {CommitQueue, Counters} from './tx/commit.ts';
 import type {SerializableTransactions} from './tx/serializable.ts';
 import type {SnapshotRegistry} from './tx/snapshot.ts';
 import type {UniqueChecker} from './tx/unique.ts';
+import type {HeldRows} from './tx/write-room.ts';
 
 /** The parts of an open data directory, as transactions and jobs of storage use them. */
 export interface Engine {
@@ -41,6 +42,8 @@ export interface Engine {
   readonly sequences: Sequences;
   readonly unique: UniqueChecker;
   readonly counters: Counters;
+  /** New rows of open transactions in memory. */
+  readonly held: HeldRows;
   /** What backups and the archive still need. */
   readonly holds: Holds;
   readonly listeners: Set<(event: CommitEvent) => void>;

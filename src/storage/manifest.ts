@@ -205,3 +205,8 @@ export function positionOf(location: number): number {
 export function seqOf(entry: SegmentEntry, stored: unknown): bigint {
   return typeof stored === 'bigint' ? stored : BigInt(entry.constantSeq ?? 0);
 }
+
+/** The same as scans show it: null while the commit of the rows is to come. */
+export function shownSeq(entry: SegmentEntry, stored: unknown): bigint | null {
+  return typeof stored !== 'bigint' && entry.constantSeq === null ? null : seqOf(entry, stored);
+}

@@ -186,6 +186,7 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
     sequences,
     unique: new UniqueChecker(cold),
     counters,
+    held: {bytes: 0},
     holds: new Holds(archives ? archiveStart(db) : stopArchive(db)),
     listeners,
   };

@@ -10,6 +10,12 @@ export interface StorageSettings {
   readonly logRetentionCommits: number;
   /** New rows of one owner in one transaction from which they are written to a segment before the commit. */
   readonly bulkRows: number;
+  /** Bytes of new rows that one transaction keeps in memory, roughly; then they are written to segments while it is open. */
+  readonly pendingBytes: number;
+  /** The same of all transactions together: past it those with more than a few write theirs. */
+  readonly allPendingBytes: number;
+  /** New rows of one owner from which a transaction that keeps too many writes them to a segment; fewer stay in memory. */
+  readonly pendingRows: number;
   /** Hot rows of an owner from which the first ones in the order of an index are read through a sorted index. */
   readonly orderedRows: number;
   /** Rows of usual size from which a commit is applied in slices. */
@@ -36,6 +42,9 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
   bulkRows: 200_000,
+  pendingBytes: 48 * 1024 * 1024,
+  allPendingBytes: 96 * 1024 * 1024,
+  pendingRows: 1000,
   orderedRows: 500,
   largeCommitRows: 1000,
   sliceMs: 4,

@@ -49,7 +49,8 @@ export class Insert implements Operator {
   #pendingConflict: KeyConflict | null = null;
   /** Rows inserted or updated by this command: ON CONFLICT DO UPDATE may not touch them again. */
   #touched: Set<Rid> | null = null;
-  #inserted: Set<readonly Datum[]> | null = null;
+  /** Own rows from this identity on were inserted by this command. */
+  #firstRid: Rid | null = null;
 
   constructor(plan: InsertPlan, env: ExecEnv) {
     this.#plan = plan;
@@ -86,7 +87,7 @@ export class Insert implements Operator {
     this.#conflictValues = null;
     this.#conflictQuery?.reset();
     this.#touched = null;
-    this.#inserted = null;
+    this.#firstRid = this.#plan.onConflict === null ? null : run.tx.nextRid;
     this.#forgetPending();
     this.#returning.reset();
     this.#input.open(run);
@@ -192,7 +193,6 @@ export class Insert implements Operator {
           return false;
         }
         if (result === 'done') {
-          (this.#inserted ??= new Set()).add(row);
           this.#took(row, owner, null, null);
           this.#at++;
           continue;
@@ -265,7 +265,7 @@ export class Insert implements Operator {
 
   #updateExisting(existing: RowVersion, excluded: readonly Datum[]): boolean {
     this.#touched ??= new Set();
-    if (this.#touched.has(existing.rid) || this.#inserted?.has(existing.row) === true) {
+    if (this.#touched.has(existing.rid) || this.#insertedHere(existing)) {
       throw new PgError(
         SqlState.cardinalityViolation,
         'ON CONFLICT DO UPDATE command cannot affect row a second time',
@@ -301,6 +301,10 @@ export class Insert implements Operator {
     this.#took(next, existing.owner, existing.rid, existing.row);
     this.#finishRow();
     return true;
+  }
+
+  #insertedHere({rid, seq}: RowVersion): boolean {
+    return seq === 0n && rid >= this.#firstRid!;
   }
 
   #forgetPending(): void {

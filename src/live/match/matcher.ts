@@ -131,7 +131,8 @@ export class Matcher {
       const part = event.parts[i]!;
       const table = this.#tables.get(part.table.oid);
       if (table === undefined) continue;
-      if (part.isTruncate) this.#truncated(table, part);
+      if (part.isTruncate) this.#reset(table, part, 'truncate');
+      else if (part.unlistedRows !== undefined) this.#reset(table, part, 'bulk');
       const owned = table.owners.get(part.owner);
       if (owned !== undefined) this.#matchShapes(owned.shapes, part, event.seq);
       this.#matchShapes(table.all.shapes, part, event.seq);
@@ -139,7 +140,8 @@ export class Matcher {
     return this.#touched;
   }
 
-  #truncated(table: TableEntry, part: ChangePart): void {
+  /** Subscribers read the table anew: all its rows are gone, or too many came at once. */
+  #reset(table: TableEntry, part: ChangePart, reason: string): void {
     const entries = [table.all];
     if (part.owner === 0) entries.push(...table.owners.values());
     else {
@@ -151,8 +153,7 @@ export class Matcher {
         const groups = new Set<Group>(shape.scanned);
         for (const known of shape.byKey.values())
           for (const group of Array.isArray(known) ? known : [known]) groups.add(group);
-        for (const group of groups)
-          for (const member of [...group.members]) member.reset('truncate');
+        for (const group of groups) for (const member of [...group.members]) member.reset(reason);
       }
     }
   }

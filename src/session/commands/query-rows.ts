@@ -1,12 +1,12 @@
 import type {Node} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import type {Batch} from '../../columns/batch.ts';
-import {assert} from '../../common/errors.ts';
 import type {Oid, OwnerId} from '../../common/ids.ts';
 import {readRow} from '../../exec/column-store.ts';
 import {duplicatedKey} from '../../exec/row-errors.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {QueryPlan} from '../../sql/plan/plan.ts';
+import type {TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {RowReceiver} from '../execution.ts';
 import type {PlanEntry, SessionContext} from '../session-context.ts';
@@ -39,19 +39,29 @@ export async function eachResultRow(
   take: (rows: Datum[][]) => void,
 ): Promise<void> {
   const width = entry.plan.columns.length;
-  const receiver: RowReceiver = {
-    rows(batch: Batch): void {
-      const rows: Datum[][] = [];
-      for (let i = 0; i < batch.count; i++) {
-        const row: Datum[] = [];
-        readRow(batch, i, row);
-        rows.push(row.slice(0, width));
-      }
-      take(rows);
-    },
+  await runInto(session, entry, params, {
+    rows: batch => take(rowsOf(batch, width)),
     isFull: false,
     drained: () => Promise.resolve(),
-  };
+  });
+}
+
+function rowsOf(batch: Batch, width: number): Datum[][] {
+  const rows: Datum[][] = [];
+  for (let i = 0; i < batch.count; i++) {
+    const row: Datum[] = [];
+    readRow(batch, i, row);
+    rows.push(row.slice(0, width));
+  }
+  return rows;
+}
+
+async function runInto(
+  session: SessionContext,
+  entry: PlanEntry,
+  params: readonly Datum[],
+  receiver: RowReceiver,
+): Promise<void> {
   const execution = session.executePlan(entry, params, []);
   try {
     await execution.run(Infinity, receiver);
@@ -70,13 +80,74 @@ export async function fillTable(
   const {transaction, storages} = session;
   const storage = storages.get(transaction.catalog, table.oid);
   const owner: OwnerId = table.tableKind === 'shared' ? (0 as OwnerId) : session.effectiveOwner;
-  let count = 0;
-  await eachResultRow(session, entry, params, rows => {
-    const {taken, result} = transaction.tx.insertMany(storage, rows, owner, 0);
-    count += taken;
+  const width = entry.plan.columns.length;
+  const filler = new TableFiller(session, storage, owner, width);
+  try {
+    await runInto(session, entry, params, filler);
+  } finally {
+    filler.close();
+  }
+  await filler.finish();
+  return filler.count;
+}
+
+/** Takes rows into a table; it is full while storage writes earlier ones out. */
+class TableFiller implements RowReceiver {
+  readonly #session: SessionContext;
+  readonly #storage: TableStorage;
+  readonly #owner: OwnerId;
+  readonly #width: number;
+  #rest: Datum[][] = [];
+  #written: Promise<void> | null = null;
+  #isOpen = true;
+  count = 0;
+
+  constructor(session: SessionContext, storage: TableStorage, owner: OwnerId, width: number) {
+    this.#session = session;
+    this.#storage = storage;
+    this.#owner = owner;
+    this.#width = width;
+  }
+
+  get isFull(): boolean {
+    return this.#written !== null;
+  }
+
+  rows(batch: Batch): void {
+    this.#rest = rowsOf(batch, this.#width);
+    this.#insert();
+  }
+
+  async drained(): Promise<void> {
+    while (this.#written !== null) {
+      await this.#written;
+      // A statement that was ended meanwhile writes no more.
+      if (!this.#isOpen) return;
+      this.#insert();
+    }
+  }
+
+  /** The statement has ended; what the last batch left is for `finish`. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  async finish(): Promise<void> {
+    while (this.#written !== null) {
+      await this.#session.wait(this.#written);
+      this.#insert();
+    }
+  }
+
+  #insert(): void {
+    const {tx} = this.#session.transaction;
+    const {taken, result} = tx.insertMany(this.#storage, this.#rest, this.#owner, 0);
+    this.count += taken;
+    this.#written = null;
     if (result === 'done') return;
-    assert(!(result instanceof Promise), 'nobody else writes into a table that is filled');
-    throw duplicatedKey({context: session.evalContext}, storage, result);
-  });
-  return count;
+    if (!(result instanceof Promise))
+      throw duplicatedKey({context: this.#session.evalContext}, this.#storage, result);
+    this.#rest = this.#rest.slice(taken);
+    this.#written = result;
+  }
 }

@@ -274,6 +274,8 @@ export class Replayer {
       BigInt(seq),
       JSON.stringify(segment.sortedBy),
     );
+    for (const [page, bits] of segment.deletions ?? [])
+      this.#putPage.run(BigInt(segment.id), BigInt(page), Buffer.from(bits, 'base64'));
     this.#manifest = loadManifest(db, types);
     this.#nextSegment = Math.max(this.#nextSegment, segment.id + 1);
   }

@@ -12,6 +12,7 @@ import {
 } from './image-chunk.ts';
 import {KeyCodec, type MapKey} from './key-codec.ts';
 import {KeyMap} from './key-map.ts';
+import type {SegmentEntry} from '../manifest.ts';
 import {SortedIndex} from './sorted-index.ts';
 
 const CHUNK_SHIFT = 10;
@@ -24,6 +25,10 @@ export interface TableWriter {
   readonly ownKeys: readonly KeyMap[];
   /** The newest own version of a row: null = deleted, undefined = untouched. */
   current(rid: number): readonly Datum[] | null | undefined;
+  /** Its segments that may hold a key, written before its commit. */
+  pendingWithKey(index: number, owner: number, key: MapKey): readonly SegmentEntry[];
+  /** Rows of a segment that it changed, by position. */
+  changesInSegment(segment: number): ReadonlyMap<number, {readonly rid: number}> | undefined;
   /** Rids of rows that existed before and that it changed or deleted. */
   changedRids(): Iterable<number>;
   /** Follows cold rows that compaction moved: old location -> new location. */

@@ -1,7 +1,7 @@
-import type {OwnerId} from '../../common/ids.ts';
 import {BulkPart, type BulkSegment} from './bulk.ts';
 import type {Pace, Slices} from '../slices.ts';
 import {
+  type BulkRows,
   collectChanges,
   collectInSlices,
   type CommitUnit,
@@ -20,6 +20,7 @@ export function buildUnit(
   writeSets: ReadonlyMap<number, TableWrites> | null,
   ddl: DdlList,
   bulk: readonly BulkSegment[],
+  pending: readonly BulkRows[],
   largeRows: number,
   applied: (seq: number) => void,
   failed: (error: Error) => void,
@@ -31,7 +32,7 @@ export function buildUnit(
     if (!writes.isEmpty && dropped?.has(oid) !== true) written.push(writes);
   const inSegments = (writes: TableWrites): ReadonlySet<number> | null => {
     const own = bulk.filter(({entry}) => entry.table === writes.table.oid);
-    return own.length === 0 ? null : new Set(own.map(({owner}) => owner));
+    return own.length === 0 ? null : new Set(own.map(({rows}) => rows.owner));
   };
   const isLarge = written.reduce((rows, writes) => rows + weightOf(writes), 0) > largeRows;
   if (!isLarge)
@@ -44,10 +45,10 @@ export function buildUnit(
           tables.push(yield* collectInSlices(writes, inSegments(writes), pace));
       },
     }),
-    bulk: bulk.map(({table, owner, entry, inserts}) => ({
-      entry,
-      part: new BulkPart(table, owner as OwnerId, writeSets!.get(table.oid)!, inserts),
-    })),
+    bulk: [
+      ...pending,
+      ...bulk.map(({table, rows, entry}) => ({entry, part: new BulkPart(table, rows)})),
+    ],
     ddl: ddl.effects,
     sequences: ddl.length === 0 ? [] : ddl.sequenceRows(),
     manifest: null,

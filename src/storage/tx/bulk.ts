@@ -3,7 +3,7 @@ import type {Datum} from '../../types/contract.ts';
 import type {SegmentRowSource} from '../cold/contract.ts';
 import type {ChangePart, RowChange, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
-import {failpoint} from '../failpoint.ts';
+import {type Failpoint, failpoint} from '../failpoint.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
 import {DeletionPages, type SegmentEntry} from '../manifest.ts';
@@ -22,78 +22,93 @@ import type {TableWrites} from './write-set.ts';
 const SOURCE_ROWS = 4096;
 const ROWS_PER_LOOK = 256;
 const PG_EPOCH_MS = 946_684_800_000;
+/** Rows of an owner that follow others into a segment: fewer stay hot. */
+const FOLLOWING_ROWS = 10_000;
 
-/** New rows of one owner that a large transaction wrote to a segment before its commit. */
+/** New rows of one owner, in the order of their identities. */
+export interface NewRows {
+  readonly owner: number;
+  readonly rids: number[];
+  readonly rows: (readonly Datum[])[];
+}
+
+/** New rows of one owner that a transaction wrote to a segment when it began to commit. */
 export interface BulkSegment {
   readonly table: TableStorage;
-  readonly owner: number;
+  readonly rows: NewRows;
   readonly entry: SegmentEntry;
-  /** Indexes of the rows among the write-set's inserts. */
-  readonly inserts: readonly number[];
 }
 
 /**
- * The tables and owners of a transaction whose new rows are so many that they go to segments instead
- * of the hot side.
+ * The new rows in memory of owners that have so many of them, or many in segments already, that they go to segments instead of the hot
+ * side.
  */
 export async function bulkInserts(
   engine: Engine,
   writes: TableWrites,
-): Promise<ReadonlyMap<number, readonly number[]>> {
-  if (writes.insertRids.length < engine.settings.bulkRows || isMemoryOnly(writes.table))
-    return new Map();
+): Promise<readonly NewRows[]> {
+  const {bulkRows} = engine.settings;
+  const {pending, table} = writes;
+  const least = pending.length === 0 ? bulkRows : Math.min(bulkRows, FOLLOWING_ROWS);
+  if (writes.insertRids.length < least || isMemoryOnly(table)) return [];
   const found = await runInTurns(pace => insertsByOwner(writes, pace));
-  for (const [owner, list] of found)
-    if (list.length < engine.settings.bulkRows) found.delete(owner);
-  return found;
+  const owners = new Set(pending.map(({entry}) => entry.owner));
+  return [...found.values()].filter(
+    ({owner, rids}) => rids.length >= (owners.has(owner) ? least : bulkRows),
+  );
 }
 
-function* insertsByOwner(writes: TableWrites, pace: Pace): Slices<Map<number, number[]>> {
-  const found = new Map<number, number[]>();
+function* insertsByOwner(writes: TableWrites, pace: Pace): Slices<Map<number, NewRows>> {
+  const found = new Map<number, NewRows>();
   for (let i = 0; i < writes.insertRids.length; i++) {
     if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
-    const row = writes.current(writes.insertRids[i]!);
+    const rid = writes.insertRids[i]!;
+    const row = writes.current(rid);
     if (row === null || row === undefined) continue;
     const owner = writes.insertOwners[i]!;
     const list = found.get(owner);
-    if (list === undefined) found.set(owner, [i]);
-    else list.push(i);
+    if (list === undefined) found.set(owner, {owner, rids: [rid], rows: [row]});
+    else {
+      list.rids.push(rid);
+      list.rows.push(row);
+    }
   }
   return found;
 }
 
 /**
- * Writes the segments of a large transaction; they are published by its commit. Rows have no `_seq`
+ * Writes new rows to segments, one per owner. They are published by the commit of the transaction; rows have no `_seq`
  * in the file: it is a constant of the manifest.
  */
-export async function writeBulk(
+export async function writeNewRows(
   engine: Engine,
-  writes: TableWrites,
-  owners: ReadonlyMap<number, readonly number[]>,
-): Promise<readonly BulkSegment[]> {
+  table: TableStorage,
+  groups: readonly NewRows[],
+  [afterIntent, afterWrite]: readonly [Failpoint, Failpoint],
+): Promise<readonly SegmentEntry[]> {
   const {counters, cold, segments} = engine;
-  const {table} = writes;
   const columns = segmentColumns(table, cold.int8);
-  const plans = [...owners].map(([owner, inserts]) => {
+  const plans = groups.map(({owner, rids, rows}) => {
     const id = counters.nextSegment++;
-    return {id, owner, inserts, path: segmentPath(engine, table, owner, id)};
+    return {id, owner, rids, rows, path: segmentPath(engine, table, owner, id)};
   });
   await submit(engine, {newIntents: plans.map(({id, path}) => ({id, path}))});
   try {
-    failpoint('bulk-after-intent');
+    failpoint(afterIntent);
     const items = [];
-    for (const {owner, path, inserts} of plans) {
-      const order = await sortInSlices([...inserts], clusterOrder(writes));
+    for (const {owner, path, rids, rows} of plans) {
+      const places = Array.from({length: rids.length}, (_, i) => i);
+      const order = await sortInSlices(places, clusterOrder(table, rows));
       items.push({
         options: writeOptions(engine, table, owner, path, columns),
-        source: rowSource(writes, order),
+        source: rowSource(table, rids, rows, order),
       });
     }
     const metas = await segments.writeMany(items);
-    failpoint('bulk-after-write');
+    failpoint(afterWrite);
     const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
-    return plans.map(({id, owner, path, inserts}, i) => {
-      const entry: SegmentEntry = {
+    return plans.map(
+      ({id, owner, path}, i): SegmentEntry => ({
         id,
         table: table.oid,
         owner,
@@ -105,20 +120,21 @@ export async function writeBulk(
         sortedBy: sortAttnums(table),
         deletions: DeletionPages.none,
         file: {segment: null},
-      };
-      return {table, owner, entry, inserts};
-    });
+      }),
+    );
   } catch (error) {
-    await dropBulk(engine, plans);
+    await dropFiles(engine, plans);
     throw error;
   }
 }
 
 /** Removes files of a transaction that did not commit. */
-export async function dropBulk(
+export async function dropFiles(
   engine: Engine,
   files: readonly {readonly id: number; readonly path: string}[],
 ): Promise<void> {
+  // After a stop the next start does it.
+  if (files.length === 0 || !engine.db.open) return;
   for (const {path} of files) engine.garbage.discard(path);
   await giveUp(
     engine,
@@ -131,46 +147,38 @@ export class BulkPart implements ChangePart {
   readonly table: TableStorage;
   readonly owner: OwnerId;
   readonly isTruncate = false;
-  readonly #writes: TableWrites;
-  readonly #inserts: readonly number[];
+  readonly #rows: NewRows;
   #changes: readonly RowChange[] | null = null;
 
-  constructor(
-    table: TableStorage,
-    owner: OwnerId,
-    writes: TableWrites,
-    inserts: readonly number[],
-  ) {
+  constructor(table: TableStorage, rows: NewRows) {
     this.table = table;
-    this.owner = owner;
-    this.#writes = writes;
-    this.#inserts = inserts;
+    this.owner = rows.owner as OwnerId;
+    this.#rows = rows;
   }
 
   get changes(): readonly RowChange[] {
-    return (this.#changes ??= listChanges(this.#writes, this.#inserts));
+    return (this.#changes ??= listChanges(this.#rows));
   }
 }
 
-function listChanges(writes: TableWrites, inserts: readonly number[]): RowChange[] {
-  return inserts.map(i => {
-    const rid = writes.insertRids[i]!;
-    return {
-      op: 'insert',
-      rid: BigInt(rid) as Rid,
-      oldRow: null,
-      newRow: writes.current(rid) ?? writes.insertRows[i]!,
-    };
-  });
+function listChanges({rids, rows}: NewRows): RowChange[] {
+  return rids.map((rid, i) => ({
+    op: 'insert',
+    rid: BigInt(rid) as Rid,
+    oldRow: null,
+    newRow: rows[i]!,
+  }));
 }
 
-function clusterOrder(writes: TableWrites): (a: number, b: number) => number {
-  const columns = clusterColumns(writes.table);
-  const types = columns.map(column => writes.table.columns[column]!.type);
-  const rowOf = (i: number): readonly Datum[] => writes.current(writes.insertRids[i]!)!;
+function clusterOrder(
+  table: TableStorage,
+  rows: readonly (readonly Datum[])[],
+): (a: number, b: number) => number {
+  const columns = clusterColumns(table);
+  const types = columns.map(column => table.columns[column]!.type);
   return (a, b) => {
-    const left = rowOf(a);
-    const right = rowOf(b);
+    const left = rows[a]!;
+    const right = rows[b]!;
     for (let i = 0; i < columns.length; i++) {
       const order = compareNullsLast(types[i]!, left[columns[i]!]!, right[columns[i]!]!);
       if (order !== 0) return order;
@@ -179,22 +187,26 @@ function clusterOrder(writes: TableWrites): (a: number, b: number) => number {
   };
 }
 
-function rowSource(writes: TableWrites, order: readonly number[]): SegmentRowSource {
-  const width = writes.table.columns.length;
+function rowSource(
+  table: TableStorage,
+  rids: readonly number[],
+  rows: readonly (readonly Datum[])[],
+  order: readonly number[],
+): SegmentRowSource {
+  const width = table.columns.length;
   let at = 0;
   return () => {
     if (at >= order.length) return null;
     const end = Math.min(order.length, at + SOURCE_ROWS);
-    const rids: Datum[] = [];
+    const ridValues: Datum[] = [];
     const seqs: Datum[] = [];
     const columns: Datum[][] = Array.from({length: width}, () => []);
     for (; at < end; at++) {
-      const rid = writes.insertRids[order[at]!]!;
-      const row = writes.current(rid)!;
-      rids.push(BigInt(rid));
+      const row = rows[order[at]!]!;
+      ridValues.push(BigInt(rids[order[at]!]!));
       seqs.push(null);
       for (let i = 0; i < width; i++) columns[i]!.push(row[i]!);
     }
-    return [rids, seqs, ...columns];
+    return [ridValues, seqs, ...columns];
   };
 }

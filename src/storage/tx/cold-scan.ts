@@ -10,7 +10,7 @@ import type {
 import {type ColdTables, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
 import {END, PAUSE, type ScanRequest, type ScanStats} from '../contract.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
-import {locationOf, type SegmentEntry, seqOf} from '../manifest.ts';
+import {locationOf, type SegmentEntry, shownSeq} from '../manifest.ts';
 import {readCell} from '../hot/cells.ts';
 import type {HotView} from './hot-scan.ts';
 import type {LooseRow, ScanColumns} from './scan-columns.ts';
@@ -232,7 +232,7 @@ export class ColdScan {
         rid: rid === -1 ? 0 : Number(values[rid] as bigint),
         owner: entry.owner,
         row,
-        seq: seq === -1 ? null : seqOf(entry, values[seq]),
+        seq: seq === -1 ? null : shownSeq(entry, values[seq]),
         location: locationOf(entry.id, positions[i]!),
       };
     });

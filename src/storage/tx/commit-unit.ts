@@ -127,22 +127,31 @@ function collectInserts(
       cmin = last.cmin;
     }
     if (row === null || (isTruncate && writes.isTruncatedAfter(cmin))) continue;
-    net.push({
-      op: 'insert',
-      rid: BigInt(rid) as Rid,
-      oldRow: null,
-      newRow: row,
-      owner: insertOwners[i]!,
-      position: -1,
-      location: 0,
-    });
+    net.push(newRow(rid, insertOwners[i]!, row));
   }
 }
 
+function newRow(rid: number, owner: number, row: readonly Datum[]): FinalChange {
+  return {
+    op: 'insert',
+    rid: BigInt(rid) as Rid,
+    oldRow: null,
+    newRow: row,
+    owner,
+    position: -1,
+    location: 0,
+  };
+}
+
 function collectChange(writes: TableWrites, change: Change, net: FinalChange[]): void {
-  if (change.insertIndex !== -1) return;
+  if (change.isInsert) return;
   const last = change.versions[change.versions.length - 1]!;
   if (writes.isTruncatedAfter(last.cmin)) return;
+  if (writes.pendingAt(change.location) !== undefined) {
+    // Nobody has seen the version in the segment, which is dead there.
+    if (last.row !== null) net.push(newRow(change.rid, change.owner, last.row));
+    return;
+  }
   net.push({
     op: last.row === null ? 'delete' : 'update',
     rid: BigInt(change.rid) as Rid,

@@ -415,7 +415,10 @@ export class CommitQueue {
     const event: CommitEvent = {
       seq: BigInt(member.seq) as Seq,
       timestamp: member.timestamp,
-      parts: bulk.length === 0 ? member.parts : [...member.parts, ...bulk.map(({part}) => part)],
+      parts:
+        bulk.length === 0
+          ? member.parts
+          : [...member.parts, ...new Set(bulk.map(({part}) => part))],
       catalogKeys,
     };
     for (const listener of this.#context.listeners) {

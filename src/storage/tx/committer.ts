@@ -1,9 +1,12 @@
 import type {Engine} from '../engine.ts';
 import {buildUnit} from './build-unit.ts';
-import {bulkInserts, type BulkSegment, dropBulk, writeBulk} from './bulk.ts';
+import {bulkInserts, type BulkSegment, dropFiles, writeNewRows} from './bulk.ts';
+import type {BulkRows} from './commit-unit.ts';
 import type {DdlList} from './ddl-list.ts';
 import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
+import {pendingRows} from './pending-rows.ts';
 import type {SerializableTransaction} from './serializable.ts';
+import type {Spiller} from './spiller.ts';
 import type {TableWrites} from './write-set.ts';
 
 /** What a transaction did, when it wants to commit. */
@@ -12,8 +15,12 @@ export interface CommitWork {
   readonly ddl: DdlList;
   /** What a SERIALIZABLE transaction read, and as of when. */
   readonly serializable: SerializableTransaction | null;
+  /** Wrote new rows to segments already; null = nothing was written. */
+  readonly spiller: Spiller | null;
   readonly isUrgent: boolean;
 }
+
+const AFTER = ['bulk-after-intent', 'bulk-after-write'] as const;
 
 /** Told of the end, once. */
 export interface CommitEnds {
@@ -39,7 +46,8 @@ export class Committer {
     if (ddl.length > 0 && ddl.newIndexes().length > 0) return this.#commitWithChecks();
     if (tables !== null) {
       for (const writes of tables.values())
-        if (writes.insertRids.length >= this.#engine.settings.bulkRows) return this.#commitBulk();
+        if (writes.pending.length > 0 || writes.insertRids.length >= this.#engine.settings.bulkRows)
+          return this.#commitBulk();
     }
     return this.#enqueue();
   }
@@ -51,7 +59,7 @@ export class Committer {
       for (const {table, index} of this.#work.ddl.newIndexes()) {
         const writes = this.#work.tables?.get(table.oid) ?? null;
         const seen = checkNewIndex(engine, table, index, writes);
-        if (engine.cold.isCold(table.oid)) {
+        if (engine.cold.isCold(table.oid) || (writes?.pending.length ?? 0) > 0) {
           await checkNewIndexCold(engine, table, index, writes, seen);
         }
       }
@@ -69,13 +77,16 @@ export class Committer {
     try {
       for (const [oid, writes] of this.#work.tables ?? []) {
         if (dropped.has(oid)) continue;
-        const owners = await bulkInserts(this.#engine, writes);
-        if (owners.size > 0) bulk.push(...(await writeBulk(this.#engine, writes, owners)));
+        const {table} = writes;
+        const groups = await bulkInserts(this.#engine, writes);
+        if (groups.length === 0) continue;
+        const entries = await writeNewRows(this.#engine, table, groups, AFTER);
+        bulk.push(...groups.map((rows, i) => ({table, rows, entry: entries[i]!})));
       }
       await this.#enqueue(bulk);
     } catch (error) {
       const files = bulk.map(({entry}) => entry);
-      if (files.length > 0) await dropBulk(this.#engine, files);
+      await dropFiles(this.#engine, files);
       this.#ends.failed();
       throw error;
     }
@@ -135,12 +146,15 @@ export class Committer {
   }
 
   #submit(bulk: readonly BulkSegment[], done: () => void, failed: (error: Error) => void): void {
+    const pending = this.#pending();
     const unit = buildUnit(
       this.#work.tables,
       this.#work.ddl,
       bulk,
+      pending,
       this.#engine.settings.largeCommitRows,
       seq => {
+        this.#work.spiller?.published(pending.map(({entry}) => entry.id));
         this.#ends.applied(seq);
         done();
       },
@@ -150,6 +164,15 @@ export class Committer {
       },
     );
     this.#engine.commits.enqueue(unit, this.#work.isUrgent);
+  }
+
+  /** New rows that lie in segments since before the commit, but for those that went again. */
+  #pending(): readonly BulkRows[] {
+    const dropped = this.#work.ddl.dropped();
+    const found: BulkRows[] = [];
+    for (const [oid, writes] of this.#work.tables ?? [])
+      if (writes.pending.length > 0 && !dropped.has(oid)) found.push(...pendingRows(writes));
+    return found;
   }
 }
 

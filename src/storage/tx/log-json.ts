@@ -27,6 +27,8 @@ export interface LoggedSegment {
   readonly schema: readonly StoredSegmentColumn[];
   readonly createdAt: string;
   readonly sortedBy: readonly number[];
+  /** Pages of the deletion vector that the segment came with, in base64. */
+  readonly deletions?: readonly (readonly [page: number, bits: string])[];
 }
 
 /** The part of a log entry that holds no rows: with the rows' parts all that a replay needs. */
@@ -56,7 +58,7 @@ export function logJson(
     ),
     changes: unit.ddl.flatMap(loggedTable),
     sequences: unit.sequences,
-    bulk: unit.bulk.map(({entry}) => loggedSegment(entry)),
+    bulk: unit.bulk.map(({entry}) => ({...loggedSegment(entry), ...loggedDeletions(entry)})),
     segments: (unit.manifest?.put ?? []).map(loggedSegment),
     removed: unit.manifest === null ? [] : unit.manifest.removed.map(entry => entry.id),
     nextRid: counters.nextRid,
@@ -95,4 +97,12 @@ function loggedSegment(entry: SegmentEntry): LoggedSegment {
     createdAt: String(entry.createdAt),
     sortedBy: entry.sortedBy,
   };
+}
+
+function loggedDeletions({deletions}: SegmentEntry): Pick<LoggedSegment, 'deletions'> {
+  if (deletions.count === 0) return {};
+  const pages = deletions.pages.flatMap((bits, page) =>
+    bits === undefined ? [] : [[page, Buffer.from(bits).toString('base64')] as const],
+  );
+  return {deletions: pages};
 }

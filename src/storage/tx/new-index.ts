@@ -51,7 +51,8 @@ export async function checkNewIndexCold(
   seen: Map<number, Set<MapKey>>,
 ): Promise<void> {
   const codec = new KeyCodec(index);
-  for (const entry of engine.cold.manifest.segments(table.oid, null)) {
+  const pending = writes === null ? [] : writes.pendingEntries(Infinity, null);
+  for (const entry of [...engine.cold.manifest.segments(table.oid, null), ...pending]) {
     const changes = writes?.changesInSegment(entry.id);
     await engine.cold.forEachRow(entry, scanColumns(table.columns), (position, row) => {
       if (!entry.deletions.has(position) && changes?.has(position) !== true)

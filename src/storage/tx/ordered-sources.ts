@@ -4,7 +4,7 @@ import {type ColdTables, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tabl
 import {PAUSE, type ScanRequest} from '../contract.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import {compareNullsLast, type KeyRange} from '../hot/sorted-index.ts';
-import {locationOf, type SegmentEntry, seqOf} from '../manifest.ts';
+import {locationOf, type SegmentEntry, shownSeq} from '../manifest.ts';
 import {type HotScan, keyRange} from './hot-scan.ts';
 import type {LooseRow} from './scan-columns.ts';
 
@@ -202,7 +202,7 @@ export class ColdSource implements OrderedSource {
       rid: Number(values[values.length - 2] as bigint),
       owner: this.#entry.owner,
       row,
-      seq: seqOf(this.#entry, values[values.length - 1]),
+      seq: shownSeq(this.#entry, values[values.length - 1]),
       location: locationOf(this.#entry.id, position),
     };
   }

@@ -69,13 +69,16 @@ export class ReadSet {
 
 function meetsWrites(table: TableStorage, reads: readonly Read[], writes: TableWrites): boolean {
   const {columns} = table;
+  // Rows that were written out are not read again: any read of their owner meets them.
+  for (const {entry} of writes.pending)
+    if (reads.some(({owner}) => owner === null || owner === entry.owner)) return true;
   for (let i = 0; i < writes.insertRows.length; i++) {
     const row = writes.current(writes.insertRids[i]!);
     if (row !== null && row !== undefined && isRead(columns, reads, writes.insertOwners[i]!, row))
       return true;
   }
-  for (const {rid, owner, oldRow, insertIndex} of writes.changes.values()) {
-    if (insertIndex !== -1) continue;
+  for (const {rid, owner, oldRow, isInsert} of writes.changes.values()) {
+    if (isInsert) continue;
     if (oldRow !== null && isRead(columns, reads, owner, oldRow)) return true;
     const row = writes.current(rid);
     if (row !== null && row !== undefined && isRead(columns, reads, owner, row)) return true;

@@ -7,7 +7,14 @@ import {newScanStats, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.
 import type {RowVersion, StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
-import {locationOf, type Manifest, positionOf, segmentOf, seqOf} from '../manifest.ts';
+import {
+  locationOf,
+  type Manifest,
+  positionOf,
+  type SegmentEntry,
+  segmentOf,
+  seqOf,
+} from '../manifest.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {ownHolder} from './unique.ts';
 import type {LocationHints} from './location-hints.ts';
@@ -77,9 +84,19 @@ export function versionByKey(
   if (writes !== null) {
     const own = ownHolder(writes, writes.ownKeys[image.keyMaps.indexOf(map)]!, rowOwner, key);
     if (own !== undefined) return ownVersion(writes, own, cid);
+    const pending = writes.pendingWithKey(index.oid, rowOwner, key);
+    if (pending.length > 0) {
+      const found = coldByKey(engine, table, index, values, {entries: pending, writes, cid});
+      if (found !== null) return found;
+    }
   }
   if (position !== -1) return null;
-  return coldByKey(engine, table, index, owner, values, view);
+  const {manifest} = snapshot;
+  if (manifest.tables.size === 0) return null;
+  const entries = manifest.segments(table.oid, owner);
+  return entries.length === 0
+    ? null
+    : coldByKey(engine, table, index, values, {entries, writes, cid});
 }
 
 function ownVersion(writes: TableWrites, rid: number, cid: number): RowVersion | undefined {
@@ -102,25 +119,26 @@ function ownVersion(writes: TableWrites, rid: number, cid: number): RowVersion |
   };
 }
 
+/** Committed segments, or pending ones of the own write-set: whatever may hold the key. */
+interface KeySegments {
+  readonly entries: readonly SegmentEntry[];
+  readonly writes: TableWrites | null;
+  readonly cid: number;
+}
+
 function coldByKey(
   engine: Engine,
   table: TableStorage,
   index: StorageIndex,
-  owner: number | null,
   values: readonly Datum[],
-  view: KeyView,
+  {entries, writes, cid}: KeySegments,
 ): RowVersion | null | undefined {
-  const {manifest} = view.snapshot;
-  if (manifest.tables.size === 0) return null;
-  const entries = manifest.segments(table.oid, owner);
-  if (entries.length === 0) return null;
-  if (
-    index.keyOf !== null ||
-    index.keyColumns.includes(-1) ||
-    (view.writes !== null && !view.writes.isEmpty)
-  )
-    return undefined;
   const {cold} = engine;
+  // What an own change replaced is left to a scan.
+  if (index.keyOf !== null || index.keyColumns.includes(-1)) return undefined;
+  if (writes !== null && (writes.changes.size > 0 || writes.truncations.length > 0))
+    return undefined;
+  if (writes?.pending.some(segment => segment.cmin >= cid) === true) return undefined;
   const parts = index.keyColumns.map((column, i) => ({
     attnum: table.columns[column]!.attnum,
     type: index.keyTypes[i]!,
@@ -170,6 +188,8 @@ export function newestByRid(
         seq: NO_SEQ,
       };
     }
+    const pending = writes.pendingOf(rid);
+    if (pending !== undefined) return pendingVersion(engine, table, rid, pending.entry, seen);
   }
   const image = engine.hot.image(table);
   const position = image.newestOf(rid);
@@ -193,6 +213,29 @@ export function newestByRid(
   };
 }
 
+/** A row of a pending segment that the transaction did not change. */
+function pendingVersion(
+  engine: Engine,
+  table: TableStorage,
+  rid: number,
+  entry: SegmentEntry,
+  seen: RowVersion | null,
+): RowVersion | null | Promise<unknown> {
+  if (seen !== null && seen.location !== 0 && segmentOf(seen.location) === entry.id) return seen;
+  const {cold} = engine;
+  const position = cold.findRidIn(entry, rid);
+  if (position === null || position instanceof Promise) return position;
+  const read = cold.readRow(table, {entry, position});
+  if (read instanceof Promise) return read;
+  return {
+    rid: BigInt(rid) as Rid,
+    owner: entry.owner as OwnerId,
+    row: read.row,
+    location: locationOf(entry.id, position),
+    seq: NO_SEQ,
+  };
+}
+
 /**
  * Where the version that is replaced lies; own rows have no place. Raises when the caller's version
  * is not the newest.
@@ -204,6 +247,7 @@ export function replacedLocation(
   old: RowVersion,
 ): number | Promise<void> {
   if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
+  if (writes.pendingAt(old.location) !== undefined) return old.location;
   if (old.location === 0) {
     const position = writes.image.newestOf(rid);
     if (position !== undefined) {

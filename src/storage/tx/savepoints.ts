@@ -19,6 +19,11 @@ export class Savepoints {
     return this.#stack.length;
   }
 
+  /** The newest insert of a table at each savepoint; -1 = there was none. */
+  lastRids(writes: TableWrites): readonly number[] {
+    return this.#stack.map(({marks}) => marks.get(writes)?.lastRid ?? -1);
+  }
+
   push(savepoint: Savepoint): void {
     this.#stack.push(savepoint);
   }

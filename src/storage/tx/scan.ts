@@ -18,6 +18,7 @@ import {ColdScan, visibleDeletions} from './cold-scan.ts';
 import {HotScan, type HotView} from './hot-scan.ts';
 import type {LocationHints} from './location-hints.ts';
 import {ColdSource, HotSource, ListSource, type OrderedSource} from './ordered-sources.ts';
+import {isSortedBy, SortedSource} from './sorted-source.ts';
 import {type LooseRow, ScanColumns} from './scan-columns.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import type {TableWrites} from './write-set.ts';
@@ -65,12 +66,16 @@ export class TableScan implements ScanCursor {
     this.#hot = new HotScan(image, this.#columns, request, view);
     const isTruncated = seen?.isTruncatedFor(cid, -1) === true;
     const {manifest} = snapshot;
-    const entries =
+    const committed =
       manifest.tables.size === 0 || isTruncated
         ? []
         : manifest.segments(request.table.oid, request.owner);
+    const pending = seen === null ? [] : seen.pendingEntries(cid, request.owner);
+    const entries = pending.length === 0 ? committed : [...committed, ...pending];
     this.#sources =
-      isTruncated && this.#own.length === 0 ? null : this.#mergeSources(cold, entries, view);
+      isTruncated && this.#own.length === 0 && pending.length === 0
+        ? null
+        : this.#mergeSources(cold, entries, view);
     this.#cold =
       entries.length === 0
         ? null
@@ -170,8 +175,14 @@ export class TableScan implements ScanCursor {
       const ofOwner = {...request, owner: owner as ScanRequest['owner']};
       sources.push(new HotSource(new HotScan(image, this.#columns, ofOwner, view), image, ofOwner));
     }
-    for (const entry of entries)
-      sources.push(new ColdSource(cold, entry, request, visibleDeletions(entry, view)));
+    for (const entry of entries) {
+      const deletions = visibleDeletions(entry, view);
+      sources.push(
+        isSortedBy(entry, request)
+          ? new ColdSource(cold, entry, request, deletions)
+          : new SortedSource(cold, entry, request, deletions),
+      );
+    }
     return sources;
   }
 }

@@ -31,9 +31,10 @@ import {SeenSeq} from './seen-seq.ts';
 import type {SerializableTransaction} from './serializable.ts';
 import {TableScan} from './scan.ts';
 import {Savepoints} from './savepoints.ts';
+import {Spiller} from './spiller.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {TransactionLocks} from './transaction-locks.ts';
-import {TableWrites, type WriteMark} from './write-set.ts';
+import {NO_WRITES, TableWrites, type WriteMark} from './write-set.ts';
 
 /** Options of `Storage.begin`. */
 export type BeginOptions = Parameters<Storage['begin']>[0];
@@ -55,6 +56,7 @@ export class StorageTransaction implements Transaction {
   #lastWrites: TableWrites | null = null;
   readonly #ddl: DdlList;
   readonly #savepoints = new Savepoints();
+  #spiller: Spiller | null = null;
   readonly #serializable: SerializableTransaction | null;
   #isEnded = false;
   #isCommitting = false;
@@ -104,9 +106,8 @@ export class StorageTransaction implements Transaction {
     const {snapshots} = this.#engine;
     // SERIALIZABLE reads the newest: those that committed since an older snapshot may be forgotten.
     // What was shown, or committed before a lock was granted, is there in later statements, durable or not.
-    const floor = Math.max(this.#locks.seq, this.#seen.seq);
-    const isDurable =
-      read === 'durable' && this.#serializable === null && floor <= snapshots.durable.number;
+    const isNewEnough = Math.max(this.#locks.seq, this.#seen.seq) <= snapshots.durable.number;
+    const isDurable = read === 'durable' && this.#serializable === null && isNewEnough;
     this.#take(isDurable ? snapshots.durable : snapshots.current);
   }
 
@@ -206,8 +207,14 @@ export class StorageTransaction implements Transaction {
     return found;
   }
 
+  get nextRid(): Rid {
+    return BigInt(this.#engine.counters.nextRid) as Rid;
+  }
+
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult {
     const writes = this.#writes(table);
+    const written = this.#spiller!.room.isFull ? this.#spiller!.start() : null;
+    if (written !== null) return written;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, owner, row, -1, null);
       if (result !== 'done') return this.#seen.conflict(table, result);
@@ -301,6 +308,7 @@ export class StorageTransaction implements Transaction {
   }
 
   ddl(effect: DdlEffect): void {
+    this.#spiller?.interrupt();
     this.#ddl.add(effect, this.#tables);
   }
 
@@ -321,11 +329,9 @@ export class StorageTransaction implements Transaction {
     const savepoint = this.#savepoints.rollbackTo(name);
     this.#owner.cancelWait(null);
     this.#ddl.undo(savepoint.ddl, this.#tables);
-    for (const writes of this.#tables?.values() ?? []) {
-      writes.rollbackTo(
-        savepoint.marks.get(writes) ?? {inserts: 0, changes: 0, truncations: 0, keys: 0},
-      );
-    }
+    this.#spiller?.interrupt();
+    for (const writes of this.#tables?.values() ?? [])
+      this.#spiller!.drop(writes.rollbackTo(savepoint.marks.get(writes) ?? NO_WRITES));
     this.#engine.locks.releaseRows(this.#owner, savepoint.rowLocks);
     this.#engine.locks.releaseHeavy(this.#owner, savepoint.heavyLocks);
     this.#owner.wakeEndWaits();
@@ -350,6 +356,7 @@ export class StorageTransaction implements Transaction {
         tables: this.#tables,
         ddl: this.#ddl,
         serializable: this.#serializable,
+        spiller: this.#spiller,
         isUrgent: isUrgent || this.#owner.blocksOthers,
       },
       this,
@@ -403,6 +410,7 @@ export class StorageTransaction implements Transaction {
     }
     this.#tables = null;
     this.#lastWrites = null;
+    this.#spiller?.end();
     this.#engine.locks.releaseAll(this.#owner);
   }
 
@@ -459,7 +467,12 @@ export class StorageTransaction implements Transaction {
     let writes = this.#tables.get(table.oid);
     if (writes === undefined) {
       const image = this.#engine.hot.image(table);
-      writes = new TableWrites(this.#owner, table, image);
+      this.#spiller ??= new Spiller(this.#engine, {
+        tables: () => this.#tables!.values(),
+        marks: own => this.#savepoints.lastRids(own),
+        commandIds: () => [this.#commandId, ...(this.#views?.commandIds ?? [])],
+      });
+      writes = new TableWrites(this.#owner, table, image, this.#spiller.room);
       image.writers.push(writes);
       this.#tables.set(table.oid, writes);
     }
@@ -470,7 +483,8 @@ export class StorageTransaction implements Transaction {
   /** REPEATABLE READ and stronger: a row changed since the snapshot cannot be locked. */
   #checkUnchanged(table: TableStorage, rid: number): LockResult {
     const writes = this.#tables?.get(table.oid);
-    if (writes !== undefined && writes.current(rid) !== undefined) return 'granted';
+    if (writes?.current(rid) !== undefined || writes?.pendingOf(rid) !== undefined)
+      return 'granted';
     const newest = newestByRid(this.#engine, table, rid, null, this.#hints, null);
     if (newest instanceof Promise) return newest.then(nothing);
     if (newest !== null && Number(newest.seq) > this.#currentSnapshot().number)

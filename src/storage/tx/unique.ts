@@ -124,12 +124,18 @@ export class UniqueChecker {
     const {index} = own.codec;
     const ownRid = ownHolder(writes, own, owner, key);
     if (ownRid !== undefined && ownRid !== rid) return conflict(index, own, row, ownRid);
+    const pending = this.#pendingHolder(writes, writes, own, owner, key, row);
+    if (pending instanceof Promise) return pending.then(ignore);
+    if (pending !== undefined && pending !== rid) return conflict(index, own, row, pending);
     const others = image.writers;
     if (others.length > 1) {
       for (const other of others) {
         if (other === writes || other.ownKeys.length <= at) continue;
-        if (ownHolder(other, other.ownKeys[at]!, owner, key) !== undefined)
-          return other.tx.waitForEnd(writes.tx);
+        const held =
+          ownHolder(other, other.ownKeys[at]!, owner, key) ??
+          this.#pendingHolder(other, writes, own, owner, key, row);
+        if (held instanceof Promise) return held.then(ignore);
+        if (held !== undefined) return other.tx.waitForEnd(writes.tx);
       }
     }
     const map = image.keyMaps[at];
@@ -142,6 +148,34 @@ export class UniqueChecker {
     return this.#cold.isCold(image.table.oid)
       ? this.#checkCold(writes, own, owner, key, row, rid)
       : 'done';
+  }
+
+  /** The row with a key in a pending segment of a write-set; a promise = read, then ask again. */
+  #pendingHolder(
+    holder: TableWriter,
+    {table}: TableWrites,
+    {codec}: KeyMap,
+    owner: number,
+    key: MapKey,
+    row: readonly Datum[],
+  ): number | undefined | Promise<unknown> {
+    for (const entry of holder.pendingWithKey(codec.index.oid, owner, key)) {
+      const positions = this.#cold.positionsOf(table, codec, entry, key, codec.values(row));
+      if (positions instanceof Promise) return positions;
+      if (positions.length === 0) continue;
+      const changed = holder.changesInSegment(entry.id);
+      for (const position of positions) {
+        const change = changed?.get(position);
+        if (change !== undefined) {
+          const current = holder.current(change.rid);
+          if (current != null && codec.ofRow(current) === key) return change.rid;
+          continue;
+        }
+        const rids = this.#cold.ridsAt(entry, [position]);
+        return rids instanceof Promise ? rids : rids[0]!;
+      }
+    }
+    return undefined;
   }
 
   /** A committed row has the key: a conflict, unless this transaction freed it, or another may still. */

@@ -1,6 +1,7 @@
 import {getHeapStatistics} from 'node:v8';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {Datum} from '../../types/contract.ts';
 
 /** Rows between two looks at the memory. */
 const EVERY = 4096;
@@ -16,4 +17,71 @@ export function checkWriteRoom(rows: number): void {
     detail: `A transaction of ${rows} rows and more does not fit into memory.`,
     hint: 'Load in several transactions, or start the server with a larger --max-old-space-size.',
   });
+}
+
+/** Bytes of new rows that open transactions keep in memory, all together. */
+export interface HeldRows {
+  bytes: number;
+}
+
+/** What may be kept: by one transaction, by all, and by one when all together keep too much. */
+export interface RoomLimits {
+  readonly own: number;
+  readonly all: number;
+}
+
+/** A transaction that keeps less than this share of its bound writes nothing out because of others. */
+const SMALL_SHARE = 16;
+
+/** How many bytes of new rows one transaction keeps in memory, roughly. */
+export class RowRoom {
+  readonly #held: HeldRows;
+  readonly #limits: RoomLimits;
+  #bytes = 0;
+  #limit: number;
+  #small: number;
+
+  constructor(held: HeldRows, limits: RoomLimits) {
+    this.#held = held;
+    this.#limits = limits;
+    this.#limit = limits.own;
+    this.#small = limits.own / SMALL_SHARE;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    this.#held.bytes += bytes;
+  }
+
+  /** Whether rows should be written out before more come. */
+  get isFull(): boolean {
+    return (
+      this.#bytes > this.#limit ||
+      (this.#held.bytes > this.#limits.all && this.#bytes > this.#small)
+    );
+  }
+
+  /** What could be written out was: the next time is when as much again has come. */
+  settle(): void {
+    this.#limit = this.#bytes + this.#limits.own;
+    this.#small = this.#bytes + this.#limits.own / SMALL_SHARE;
+  }
+
+  /** The transaction has ended. */
+  clear(): void {
+    this.add(-this.#bytes);
+  }
+}
+
+/** Bytes of a row in memory, roughly. */
+export function rowBytes(row: readonly Datum[]): number {
+  let bytes = 96 + row.length * 8;
+  for (let i = 0; i < row.length; i++) {
+    const value = row[i]!;
+    if (typeof value === 'string') bytes += 24 + value.length;
+    else if (typeof value === 'bigint') bytes += 24;
+    else if (value instanceof Uint8Array) bytes += 96 + value.length;
+    else if (typeof value === 'object' && value !== null) bytes += 128;
+  }
+  return bytes;
 }

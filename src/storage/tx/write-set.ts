@@ -1,12 +1,14 @@
 // Hot path: every written row passes here.
+import {assert} from '../../common/errors.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import type {HotImage, TableWriter} from '../hot/hot-image.ts';
 import {KeyMap} from '../hot/key-map.ts';
 import type {MapKey} from '../hot/key-codec.ts';
-import {positionOf, segmentOf} from '../manifest.ts';
+import {positionOf, type SegmentEntry, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
-import {checkWriteRoom} from './write-room.ts';
+import {mayHoldKey, type PendingSegment} from './pending-segment.ts';
+import {checkWriteRoom, rowBytes, type RowRoom} from './write-room.ts';
 
 /** A version of a row in a write-set; null row = deleted. It is seen by commands after `cmin`. */
 export interface OwnVersion {
@@ -18,8 +20,8 @@ export interface OwnVersion {
 export interface Change {
   readonly rid: number;
   readonly owner: number;
-  /** Index among the inserts, -1 for a committed row. */
-  readonly insertIndex: number;
+  /** Whether the row is an insert of this write-set, in memory. */
+  readonly isInsert: boolean;
   /** Cold location, 0 when hot. May be rewritten by compaction. */
   location: number;
   /** Position in the image, -1 when cold or own insert. */
@@ -28,7 +30,10 @@ export interface Change {
   versions: OwnVersion[];
 }
 
+const NO_ENTRIES: readonly SegmentEntry[] = [];
 const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
+/** Inserts that are measured together, less one. */
+const MEASURED = 15;
 
 /** A key of a deferrable unique index, written by a row that may have gone on to another since. */
 export interface UncheckedKey {
@@ -56,27 +61,38 @@ export class TableWrites implements TableWriter {
   /** Changed committed hot rows by chunk, changed cold rows by segment. */
   #byChunk: Map<number, Change[]> | null = null;
   #bySegment: Map<number, Map<number, Change>> | null = null;
+  /** Inserts that were written to segments already, oldest first; where one was updated or deleted since is a change. */
+  pending: PendingSegment[] = [];
+  /** Roughly the bytes of inserts in memory. */
+  heldBytes = 0;
+  readonly #room: RowRoom;
   /** Command ids of TRUNCATEs. */
   readonly truncations: number[] = [];
   /** Own live keys -> rid, aligned with the image's key maps. Stale entries are told by the row's current version. */
   ownKeys: KeyMap[];
   /** Journal of own keys while there are savepoints: map, owner, key, value before (undefined = none). */
   readonly #keyJournal: {
-    readonly map: KeyMap;
+    readonly at: number;
     readonly owner: number;
     readonly key: MapKey;
-    readonly before: number | undefined;
+    readonly before: number;
   }[] = [];
 
-  constructor(tx: LockOwner, table: TableStorage, image: HotImage) {
+  constructor(tx: LockOwner, table: TableStorage, image: HotImage, room: RowRoom) {
     this.tx = tx;
+    this.#room = room;
     this.table = table;
     this.image = image;
     this.ownKeys = image.keyMaps.map(map => new KeyMap(map.codec));
   }
 
   get isEmpty(): boolean {
-    return this.insertRids.length === 0 && this.#changes === null && this.truncations.length === 0;
+    return (
+      this.insertRids.length === 0 &&
+      this.#changes === null &&
+      this.truncations.length === 0 &&
+      this.pending.length === 0
+    );
   }
 
   get changes(): ReadonlyMap<number, Change> {
@@ -85,10 +101,28 @@ export class TableWrites implements TableWriter {
 
   addInsert(rid: number, owner: number, row: readonly Datum[], cmin: number): void {
     checkWriteRoom(this.insertRids.length + 1);
-    this.insertRids.push(rid);
+    const count = this.insertRids.push(rid);
     this.insertOwners.push(owner);
     this.insertRows.push(row);
     this.insertCmin.push(cmin);
+    if ((count & MEASURED) === 0) this.#measure(count - MEASURED - 1);
+  }
+
+  #measure(from: number): void {
+    let bytes = 0;
+    for (let i = from; i < this.insertRows.length; i++) bytes += rowBytes(this.insertRows[i]!);
+    this.#hold(bytes);
+  }
+
+  #hold(bytes: number): void {
+    this.heldBytes += bytes;
+    this.#room.add(bytes);
+  }
+
+  /** Counts the bytes of inserts in memory anew. */
+  measureAll(): void {
+    this.#hold(-this.heldBytes);
+    this.#measure(0);
   }
 
   /** Keys of deferrable indexes that are still to be checked. */
@@ -96,7 +130,9 @@ export class TableWrites implements TableWriter {
 
   noteKey(at: number, owner: number, key: MapKey, rid: number, isJournaled: boolean): void {
     const map = this.ownKeys[at]!;
-    if (isJournaled) this.#keyJournal.push({map, owner, key, before: map.get(owner, key)});
+    const before = isJournaled ? map.get(owner, key) : undefined;
+    // Without an entry before, what is left after a rollback names a row that is gone, or has another key.
+    if (before !== undefined) this.#keyJournal.push({at, owner, key, before});
     map.set(owner, key, rid, -1);
   }
 
@@ -112,15 +148,16 @@ export class TableWrites implements TableWriter {
     this.#changes ??= new Map();
     let change = this.#changes.get(rid);
     if (change === undefined) {
-      const insertIndex = this.insertIndexOf(rid);
-      const position = insertIndex === -1 && location === 0 ? (this.image.newestOf(rid) ?? -1) : -1;
+      const isInsert = this.insertIndexOf(rid) !== -1;
+      const position = !isInsert && location === 0 ? (this.image.newestOf(rid) ?? -1) : -1;
+      const isOwn = isInsert || this.pendingAt(location) !== undefined;
       change = {
         rid,
         owner,
-        insertIndex,
+        isInsert,
         location,
         position,
-        oldRow: insertIndex === -1 ? oldRow : null,
+        oldRow: isOwn ? null : oldRow,
         versions: [],
       };
       this.#changes.set(rid, change);
@@ -154,7 +191,9 @@ export class TableWrites implements TableWriter {
     }
     const at = this.insertIndexOf(rid);
     if (at !== -1) return this.isTruncatedAfter(this.insertCmin[at]!) ? null : this.insertRows[at]!;
-    return this.truncations.length > 0 ? null : undefined;
+    if (this.truncations.length === 0) return undefined;
+    const pending = this.pendingOf(rid);
+    return pending === undefined || this.isTruncatedAfter(pending.cmin) ? null : undefined;
   }
 
   /** Owner of an own or changed row. */
@@ -162,6 +201,61 @@ export class TableWrites implements TableWriter {
     const change = this.#changes?.get(rid);
     if (change !== undefined) return change.owner;
     return this.insertOwners[this.insertIndexOf(rid)]!;
+  }
+
+  /** The pending segment that a row was written to. */
+  pendingOf(rid: number): PendingSegment | undefined {
+    return this.pending.length === 0 ? undefined : this.pending.find(({rids}) => rids.has(rid));
+  }
+
+  /** The pending segment of a location. */
+  pendingAt(location: number): PendingSegment | undefined {
+    if (location === 0 || this.pending.length === 0) return undefined;
+    const id = segmentOf(location);
+    return this.pending.find(({entry}) => entry.id === id);
+  }
+
+  /** Pending segments that may hold a live row with a key; positions in `changesInSegment` have another version. */
+  pendingWithKey(index: number, owner: number, key: MapKey): readonly SegmentEntry[] {
+    if (this.pending.length === 0) return NO_ENTRIES;
+    const found: SegmentEntry[] = [];
+    for (const segment of this.pending) {
+      if (segment.entry.owner !== owner || !mayHoldKey(segment, index, key)) continue;
+      if (!this.isTruncatedAfter(segment.cmin)) found.push(segment.entry);
+    }
+    return found;
+  }
+
+  /** Pending segments that a command sees. */
+  pendingEntries(cid: number, owner: number | null): readonly SegmentEntry[] {
+    if (this.pending.length === 0) return NO_ENTRIES;
+    return this.pending
+      .filter(({entry, cmin}) => cmin < cid && (owner === null || entry.owner === owner))
+      .filter(({cmin}) => !this.isTruncatedFor(cid, cmin))
+      .map(({entry}) => entry);
+  }
+
+  /** Inserts now lie in segments: `rids` (ascending) are none of the inserts in memory any more. */
+  takeOut(segments: readonly PendingSegment[], rids: readonly number[]): void {
+    const {insertRids, insertOwners, insertRows, insertCmin} = this;
+    let kept = 0;
+    let taken = 0;
+    for (let i = 0; i < insertRids.length; i++) {
+      if (insertRids[i] === rids[taken]) {
+        taken++;
+        continue;
+      }
+      insertRids[kept] = insertRids[i]!;
+      insertOwners[kept] = insertOwners[i]!;
+      insertRows[kept] = insertRows[i]!;
+      insertCmin[kept++] = insertCmin[i]!;
+    }
+    assert(taken === rids.length, 'rows that were written out were in memory');
+    insertRids.length = insertOwners.length = insertRows.length = insertCmin.length = kept;
+    this.pending = [...this.pending, ...segments];
+    this.measureAll();
+    if (kept === 0 && this.#changes === null)
+      this.ownKeys = this.image.keyMaps.map(map => new KeyMap(map.codec));
   }
 
   /** Whether the final state of the write-set drops what was written at `cmin` or before. */
@@ -199,7 +293,7 @@ export class TableWrites implements TableWriter {
     }
     if (changes === null) return;
     for (const change of changes.values()) {
-      if (change.insertIndex !== -1 || (owner !== null && change.owner !== owner)) continue;
+      if (change.isInsert || (owner !== null && change.owner !== owner)) continue;
       const version = visibleVersion(change, cid);
       if (version !== null && version.row !== null && !this.isTruncatedFor(cid, version.cmin))
         each(change.rid, change.owner, version.row);
@@ -219,19 +313,25 @@ export class TableWrites implements TableWriter {
   /** Marks for ROLLBACK TO. */
   mark(): WriteMark {
     return {
-      inserts: this.insertRids.length,
+      lastRid: this.#lastRid(),
       changes: this.#changeJournal.length,
       truncations: this.truncations.length,
       keys: this.#keyJournal.length,
     };
   }
 
-  /** Drops everything since a mark. */
-  rollbackTo(mark: WriteMark): void {
+  /** Rids grow: what came after a mark has a larger one. */
+  #lastRid(): number {
+    const last = this.pending.reduce((rid, {rids}) => Math.max(rid, rids.last), -1);
+    return Math.max(last, this.insertRids[this.insertRids.length - 1] ?? -1);
+  }
+
+  /** Drops everything since a mark, and gives the pending segments that are dropped. */
+  rollbackTo(mark: WriteMark): readonly PendingSegment[] {
     for (let i = this.#keyJournal.length - 1; i >= mark.keys; i--) {
-      const {map, owner, key, before} = this.#keyJournal[i]!;
-      if (before === undefined) map.free(owner, key, map.get(owner, key)!);
-      else map.set(owner, key, before, map.get(owner, key)!);
+      const {at, owner, key, before} = this.#keyJournal[i]!;
+      const map = this.ownKeys[at];
+      map?.set(owner, key, before, map.get(owner, key) ?? -1);
     }
     this.#keyJournal.length = mark.keys;
     for (let i = this.#changeJournal.length - 1; i >= mark.changes; i--) {
@@ -243,11 +343,29 @@ export class TableWrites implements TableWriter {
       this.#unregister(change);
     }
     this.#changeJournal.length = mark.changes;
-    this.insertRids.length = mark.inserts;
-    this.insertOwners.length = mark.inserts;
-    this.insertRows.length = mark.inserts;
-    this.insertCmin.length = mark.inserts;
+    let kept = this.insertRids.length;
+    let bytes = 0;
+    while (kept > 0 && this.insertRids[kept - 1]! > mark.lastRid) {
+      this.forgetKeys(this.insertRids[--kept]!, this.insertOwners[kept]!, this.insertRows[kept]!);
+      bytes += rowBytes(this.insertRows[kept]!);
+    }
+    this.#hold(-Math.min(bytes, this.heldBytes));
+    this.insertRids.length = kept;
+    this.insertOwners.length = kept;
+    this.insertRows.length = kept;
+    this.insertCmin.length = kept;
     this.truncations.length = mark.truncations;
+    const dropped = this.pending.filter(({rids}) => rids.first > mark.lastRid);
+    if (dropped.length > 0) this.pending = this.pending.filter(each => !dropped.includes(each));
+    return dropped;
+  }
+
+  /** Takes the keys of an insert that is not in memory any more out of the own keys. */
+  forgetKeys(rid: number, owner: number, row: readonly Datum[]): void {
+    for (const map of this.ownKeys) {
+      const key = map.codec.ofRow(row);
+      if (key !== null && map.get(owner, key) === rid) map.free(owner, key, rid);
+    }
   }
 
   /** Own rows in the shape of the table after an ALTER in this transaction. */
@@ -326,11 +444,15 @@ export class TableWrites implements TableWriter {
 
 /** State of a table's write-set at a savepoint. */
 export interface WriteMark {
-  readonly inserts: number;
+  /** The newest insert; -1 = there was none. */
+  readonly lastRid: number;
   readonly changes: number;
   readonly truncations: number;
   readonly keys: number;
 }
+
+/** The mark of a table that was not written yet. */
+export const NO_WRITES: WriteMark = {lastRid: -1, changes: 0, truncations: 0, keys: 0};
 
 /** The own version that a command sees, or null when it sees none yet. */
 export function visibleVersion(change: Change, cid: number): OwnVersion | null {
