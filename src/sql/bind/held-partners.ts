@@ -5,8 +5,8 @@ import {freeColumns, inputsOf} from './logical-walk.ts';
 import type {ColumnId, LogicalNode, SubqueryExpr} from './logical.ts';
 
 /**
- * EXISTS, IN and NOT EXISTS that are conditions by themselves are joins for PostgreSQL. When a locked row is asked for again, the partner that
- * EXISTS or IN had found is kept and only compared with the new version; NOT EXISTS had none, and is not asked again.
+ * EXISTS, IN and NOT EXISTS that are conditions by themselves are joins for PostgreSQL. When a locked row is asked for again, the
+ * partner that EXISTS or IN had found is kept and only compared with the new version; NOT EXISTS had none, and is not asked again.
  */
 export class HeldPartners {
   readonly #wanted = new Map<ColumnId, 'kept' | 'none'>();

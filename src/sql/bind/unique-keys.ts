@@ -2,8 +2,8 @@ import type {CatalogSnapshot} from '../../catalog/contract.ts';
 import type {Oid} from '../../common/ids.ts';
 
 /**
- * attnums of the columns that foreign keys could refer to: those of unique indexes without expressions and predicates. Only an UPDATE of one
- * of them locks its row FOR UPDATE, and stands in the way of FOR KEY SHARE (PostgreSQL 13.3.2).
+ * attnums of the columns that foreign keys could refer to: those of unique indexes without expressions and predicates. Only an UPDATE
+ * of one of them locks its row FOR UPDATE, and stands in the way of FOR KEY SHARE (PostgreSQL 13.3.2).
  */
 export function keyColumnsOf(catalog: CatalogSnapshot, table: Oid): readonly number[] {
   const columns = new Set<number>();

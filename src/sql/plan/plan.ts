@@ -311,9 +311,8 @@ export interface RowQueryPlan {
   readonly bindings: readonly {readonly slot: number; readonly position: number}[];
 }
 
-/** Asked instead of `recheck`: gives no row, or one whose columns `from` replace the columns `to` of the row asked for (EvalPlanQual). */
+/** Asked instead of `recheck` (EvalPlanQual): no row, or columns `from` for the columns `to`. `before`: `bindings` of the row as found. */
 export interface RowRequeryPlan extends RowQueryPlan {
-  /** As `bindings`, with values of the row before it was refreshed. */
   readonly before: RowQueryPlan['bindings'];
   readonly targets: readonly {readonly from: number; readonly to: number}[];
 }
@@ -462,11 +461,11 @@ export type Plan =
 
 /** Checked at open, for the invoker: (relation, columns, privilege letter of aclitem). */
 export interface RequiredPrivilege {
-  /** A relation, or with 'X' a function. */
+  /** A relation, with 'X' a function, with 'U' a schema. */
   readonly relation: Oid;
   /** attnums, empty = the whole relation. */
   readonly columns: readonly number[];
-  readonly privilege: 'r' | 'a' | 'w' | 'd' | 'D' | 'X';
+  readonly privilege: 'r' | 'a' | 'w' | 'd' | 'D' | 'X' | 'U';
   /** Role to check instead of the invoker (owner of a view), 0 = invoker. */
   readonly asRole: Oid;
 }
