@@ -86,6 +86,10 @@ export interface ColumnDescriptor {
   readonly comment: string | null;
   /** Id of the stored column when a change of type gave it another one; absent: attnum. Like attnums, never used again. */
   readonly storageId?: number;
+  /** Of SET STATISTICS, SET STORAGE and SET COMPRESSION: shown, and of no effect here; absent: the type's. */
+  readonly statistics?: number;
+  readonly storage?: 'p' | 'e' | 'm' | 'x' | undefined;
+  readonly compression?: '' | 'p' | 'l' | undefined;
 }
 
 export type TableKind = 'shared' | 'user' | 'stream';
@@ -98,6 +102,8 @@ export interface IndexKey {
   readonly nullsFirst: boolean;
   readonly opclass: Oid;
   readonly collation: Oid;
+  /** Type of the expression; absent for columns. */
+  readonly typeOid?: Oid;
 }
 
 export interface IndexDescriptor extends CatalogObject {
@@ -116,6 +122,9 @@ export interface IndexDescriptor extends CatalogObject {
   readonly options: readonly string[];
   /** Constraint that owns the index, 0 if none. */
   readonly constraint: Oid;
+  /** CLUSTER ON and REPLICA IDENTITY USING INDEX: shown, and of no effect here. */
+  readonly isClustered?: boolean;
+  readonly isReplicaIdentity?: boolean;
 }
 
 export interface ConstraintDescriptor extends CatalogObject {
@@ -155,6 +164,8 @@ export interface TableDescriptor extends CatalogObject {
   readonly ttlMs: number;
   readonly rowSecurity: boolean;
   readonly forceRowSecurity: boolean;
+  /** REPLICA IDENTITY; absent: DEFAULT. */
+  readonly replicaIdentity?: 'd' | 'n' | 'f' | 'i';
   /** Of a materialized view; absent for what is a table by itself. */
   readonly materialized?: MaterializedQuery;
 }
@@ -281,6 +292,11 @@ export interface FunctionDescriptor extends CatalogObject {
   readonly allArgTypes?: readonly Oid[];
   /** Deparsed defaults of the last input arguments. */
   readonly defaultTexts?: readonly string[];
+  /** LEAKPROOF, PARALLEL, COST and ROWS: shown, and of no effect here; absent: their defaults. */
+  readonly isLeakproof?: boolean;
+  readonly parallel?: 's' | 'r' | 'u';
+  readonly cost?: number;
+  readonly rows?: number;
 }
 
 /** A named live query: CREATE LIVE QUERY name(args) AS SELECT ... */

@@ -65,9 +65,11 @@ function settingValue(session: SessionContext, facts: SettingFacts): string | nu
 }
 
 function settingRows(session: SessionContext): readonly Row[] {
-  return settingFacts().map(facts =>
-    settingRow(facts, settingValue(session, facts), session.settings.source(facts.name)),
-  );
+  const {settings} = session;
+  return settingFacts().map(facts => {
+    const reset = settings.resetValue(facts.name) ?? facts.bootValue;
+    return settingRow(facts, settingValue(session, facts), settings.source(facts.name), reset);
+  });
 }
 
 function wadiSettingRows(session: SessionContext): readonly Row[] {

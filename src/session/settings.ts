@@ -57,6 +57,8 @@ export interface StatementSettings {
 export class SessionSettings {
   readonly #definitions: SettingDefinitions;
   readonly #defaults: Map<string, string>;
+  /** Where a default came from that is not the server's own. */
+  readonly #sources = new Map<string, SettingSource>();
   readonly #values = new Map<string, string>();
   /** Custom `a.b` settings. */
   readonly #custom = new Map<string, string>();
@@ -126,9 +128,12 @@ export class SessionSettings {
     return this.raw(name) === 'on';
   }
 
-  /** Whether the session changed it from the default (pg_settings.source). */
-  source(name: string): 'session' | 'default' {
-    return this.#values.has(name.toLowerCase()) ? 'session' : 'default';
+  /** Where the value comes from (pg_settings.source). */
+  source(name: string): SettingSource {
+    const key = name.toLowerCase();
+    if (key.startsWith('transaction_')) return 'override';
+    if (this.#values.has(key)) return 'session';
+    return this.#sources.get(key) ?? SERVER_SOURCES[key] ?? 'default';
   }
 
   resetValue(name: string): string | undefined {
@@ -256,7 +261,7 @@ export class SessionSettings {
   }
 
   /** Makes a value the session's default (start-up packet, ALTER ROLE SET): RESET returns to it. */
-  setDefault(name: string, value: string): void {
+  setDefault(name: string, value: string, source: SettingSource): void {
     const definition = this.definition(name);
     if (definition === undefined) {
       if (!name.includes('.')) throw unrecognized(name);
@@ -266,10 +271,19 @@ export class SessionSettings {
     if (definition.context !== 'backend' && definition.context !== 'superuser-backend')
       this.#assertSettable(definition);
     this.#defaults.set(name.toLowerCase(), this.#check(definition, value));
+    this.#sources.set(name.toLowerCase(), source);
     if (definition.name === 'client_encoding')
       this.clientEncoding = SingleByteEncoding.named(this.raw(definition.name) ?? 'UTF8');
     this.#format = null;
     this.version++;
+  }
+
+  /** Makes defaults of the `name=value` pairs of ALTER DATABASE or ALTER ROLE SET. */
+  setDefaults(pairs: readonly string[], source: SettingSource): void {
+    for (const pair of pairs) {
+      const at = pair.indexOf('=');
+      this.setDefault(pair.slice(0, at), pair.slice(at + 1), source);
+    }
   }
 
   /** A position to roll back to. */
@@ -339,6 +353,28 @@ export class SessionSettings {
     };
   }
 }
+
+/** The sources of pg_settings. */
+export type SettingSource =
+  | 'default'
+  | 'configuration file'
+  | 'override'
+  | 'database'
+  | 'user'
+  | 'client'
+  | 'session';
+
+/** Those of what a new data directory brings with it. */
+const SERVER_SOURCES: Readonly<Record<string, SettingSource>> = {
+  data_directory: 'override',
+  default_text_search_config: 'configuration file',
+  lc_messages: 'configuration file',
+  lc_monetary: 'configuration file',
+  lc_numeric: 'configuration file',
+  lc_time: 'configuration file',
+  log_timezone: 'configuration file',
+  timezone: 'configuration file',
+};
 
 const NO_REPORTS: readonly never[] = [];
 /** Settings that RESET ALL leaves alone (GUC_NO_RESET_ALL). */

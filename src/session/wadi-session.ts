@@ -113,16 +113,8 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     const {settings, options} = this;
     settings.force('session_authorization', role.name);
     settings.force('is_superuser', role.isSuperuser ? 'on' : 'off');
-    const ofDatabase = this.database.settings ?? [];
-    for (const [source, given] of [
-      ['database', ofDatabase],
-      ['user', role.settings],
-    ] as const) {
-      for (const setting of given) {
-        const at = setting.indexOf('=');
-        settings.setDefault(setting.slice(0, at), setting.slice(at + 1), source);
-      }
-    }
+    settings.setDefaults(this.database.settings ?? [], 'database');
+    settings.setDefaults(role.settings, 'user');
     for (const [name, value] of options.settings) settings.setDefault(name, value, 'client');
   }
 

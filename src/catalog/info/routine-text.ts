@@ -48,7 +48,9 @@ function argument(
 ): string {
   const name = fn.argNames[of.at] ?? '';
   const shown = name === '' ? '' : `${quoteIdentifier(name)} `;
-  const text = `${modeWords[of.mode] ?? ''}${shown}${formatType(scope, of.type, null)}`;
+  // Of procedures every mode is said: DROP PROCEDURE reads them.
+  const mode = of.mode === 'i' && fn.kind === 'p' ? 'IN ' : (modeWords[of.mode] ?? '');
+  const text = `${mode}${shown}${formatType(scope, of.type, null)}`;
   const defaultText = fn.defaultTexts[of.input - (fn.argTypes.length - fn.defaultCount)];
   if (of.isIdentity || of.mode === 'o' || defaultText === undefined) return text;
   return `${text} DEFAULT ${shownText(scope, defaultText)}`;
@@ -102,12 +104,12 @@ function factsOf(scope: NameScope, fn: FunctionRow): RoutineFacts {
   if (user !== undefined || at === undefined) {
     return {
       language: user?.language ?? 'internal',
-      parallel: 'u',
+      parallel: user?.parallel ?? 'u',
       isDefiner: user?.isSecurityDefiner ?? false,
-      isLeakproof: false,
-      cost: user === undefined ? 1 : 100,
+      isLeakproof: user?.isLeakproof ?? false,
+      cost: user?.cost ?? (user === undefined ? 1 : 100),
       usualCost: user === undefined ? 1 : 100,
-      rows: fn.returnsSet ? 1000 : 0,
+      rows: user?.rows ?? (fn.returnsSet ? 1000 : 0),
       support: 0 as Oid,
       library: null,
       source: user?.body ?? fn.source,

@@ -2,7 +2,7 @@ import type {Oid} from '../../common/ids.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {ColumnDescriptor, IndexDescriptor} from '../descriptors.ts';
 import {makeColumn} from '../system-descriptors.ts';
-import {DEFAULT_COLLATION, TypeOid} from '../well-known.ts';
+import {TypeOid} from '../well-known.ts';
 import {userRelation, userRelations, type ClassDescriptor} from './class-rows.ts';
 import {
   aclDatum,
@@ -100,16 +100,28 @@ function indexColumns(context: SystemContext, index: IndexDescriptor): readonly 
   const taken = new Set<string>();
   return attnums.map((attnum, at) => {
     const column = columns.find(each => each.attnum === attnum);
+    const key = index.keys[at];
+    const collation = key?.collation ?? (0 as Oid);
     if (column === undefined) {
-      const name = freeName(expressionName(index.keys[at]?.expressionText ?? ''), taken);
-      const more = {typmod: -1, isNotNull: false, collation: DEFAULT_COLLATION};
-      return makeColumn(at + 1, name, TypeOid.text, more);
+      const name = freeName(expressionName(key?.expressionText ?? ''), taken);
+      const type = key?.typeOid ?? TypeOid.text;
+      const more = {typmod: -1, isNotNull: false, collation};
+      return makeColumn(at + 1, name, keptType(index, type), more);
     }
     taken.add(column.name);
-    const more = {typmod: column.typmod, isNotNull: false, collation: column.collation};
-    return makeColumn(at + 1, column.name, column.typeOid, more);
+    const type = key === undefined ? column.typeOid : keptType(index, column.typeOid);
+    const typmod = type === column.typeOid ? column.typmod : -1;
+    return makeColumn(at + 1, column.name, type, {typmod, isNotNull: false, collation});
   });
 }
+
+/** What an index keeps of a key: hash its hash, a B-tree names as strings. */
+function keptType(index: IndexDescriptor, type: Oid): Oid {
+  if (index.method === 'hash') return TypeOid.int4;
+  return type === TypeOid.name ? (CSTRING as Oid) : type;
+}
+
+const CSTRING = 2275;
 
 /** The column name of an index expression: the function's, else `expr`. */
 function expressionName(text: string): string {
@@ -133,11 +145,13 @@ function attribute(context: SystemContext, relation: Oid, column: ColumnDescript
   const isDropped = column.isDropped;
   const hasDefault = column.defaultText !== null && !isDropped;
   const isArray = context.snapshot.typeByOid(column.typeOid)?.category === 'A';
-  const stats = column.attnum > 0 ? -1 : 0;
+  const stats = column.attnum > 0 ? (column.statistics ?? -1) : 0;
+  const storage = column.storage ?? shape.storage;
   return [
     ...[relation, isDropped ? `........pg.dropped.${column.attnum}........` : column.name],
     ...[isDropped ? 0 : column.typeOid, isDropped ? 0 : stats, shape.length, column.attnum],
-    ...[isArray ? 1 : 0, -1, column.typmod, shape.byValue, shape.align, shape.storage, ''],
+    ...[isArray ? 1 : 0, -1, column.typmod, shape.byValue, shape.align, storage],
+    column.compression ?? '',
     ...[column.isNotNull && !isDropped, hasDefault, false, column.identity, column.generated],
     ...[isDropped, true, 0, column.collation],
     ...[aclDatum(column.acl, context.snapshot), null, null, null],

@@ -176,7 +176,7 @@ function tableFacts(context: SystemContext, table: TableDescriptor): ClassFacts 
       snapshot.referencingConstraints(table.oid).length > 0,
     rowSecurity: table.rowSecurity,
     forceRowSecurity: table.forceRowSecurity,
-    identity: 'd',
+    identity: table.replicaIdentity ?? 'd',
     isHeap: true,
     options: optionsOf(table.options),
   };

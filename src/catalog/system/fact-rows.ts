@@ -1,5 +1,6 @@
 import {settings} from '../data/settings.ts';
 import {timezoneAbbrevs} from '../data/timezone-abbrevs.ts';
+import {timezoneLinks} from '../data/timezone-links.ts';
 import {PgArray} from '../../types/array-value.ts';
 import {Interval} from '../../types/interval-value.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -43,19 +44,25 @@ export function settingFacts(): readonly SettingFacts[] {
   });
 }
 
-/** A row of pg_settings with a current value; `source` is 'default' or 'session'. */
-export function settingRow(facts: SettingFacts, value: string | null, source: string): Row {
+/** A row of pg_settings with a current value, where it comes from, and what RESET would make of it. */
+export function settingRow(
+  facts: SettingFacts,
+  value: string | null,
+  source: string,
+  reset: string | null,
+): Row {
   return [
     ...[facts.name, value, facts.unit, facts.category, facts.shortDescription],
     ...[facts.extraDescription, facts.context, facts.type, source, facts.min, facts.max],
     facts.enumValues === null ? null : PgArray.of(facts.enumValues),
-    ...[facts.bootValue, facts.bootValue, null, null, false],
+    ...[facts.bootValue, reset, null, null, false],
   ];
 }
 
 /** pg_settings when the session feeds none: boot values. */
 export const pgSettings: SystemSource = {
-  all: () => settingFacts().map(facts => settingRow(facts, facts.bootValue, 'default')),
+  all: () =>
+    settingFacts().map(facts => settingRow(facts, facts.bootValue, 'default', facts.bootValue)),
 };
 
 /** pg_timezone_abbrevs: abbreviation, offset, whether it is daylight saving time. */
@@ -71,7 +78,8 @@ export const pgTimezoneAbbrevs: SystemSource = {all: () => timezoneAbbrevRows()}
 
 /** The zones that this runtime knows, at a moment: name, abbreviation, offset, whether it is daylight saving time. */
 export function timezoneNameRows(now: Date): readonly Row[] {
-  const zones = new Set([...Intl.supportedValuesOf('timeZone'), 'UTC', 'GMT']);
+  const links = timezoneLinks.trim().split(/\s+/);
+  const zones = new Set([...Intl.supportedValuesOf('timeZone'), ...links]);
   return [...zones].sort().map(zone => {
     const offset = offsetSeconds(zone, now);
     const winter = offsetSeconds(zone, new Date(Date.UTC(now.getUTCFullYear(), 0, 1)));

@@ -1,3 +1,4 @@
+import type {Oid} from '../../common/ids.ts';
 import type {ConstraintDescriptor, IndexDescriptor} from '../descriptors.ts';
 import {TypeOid} from '../well-known.ts';
 import {attnumArray} from './attribute-rows.ts';
@@ -46,15 +47,14 @@ function makeIndexRow(context: SystemContext, index: IndexDescriptor): Row {
   const attnums = [...index.keys.map(key => key.attnum), ...index.included];
   const opclasses = index.keys.map(key => {
     const column = columns.find(each => each.attnum === key.attnum);
-    return key.opclass === 0
-      ? defaultOpclass(context, index, column?.typeOid ?? TypeOid.text)
-      : key.opclass;
+    const type = column?.typeOid ?? key.typeOid ?? TypeOid.text;
+    return key.opclass === 0 ? defaultOpclass(context, index, type) : key.opclass;
   });
   const constraint = context.snapshot.constraintByOid(index.constraint);
   return [
     ...[index.oid, index.table, attnums.length, index.keys.length, index.isUnique],
     ...[index.nullsNotDistinct, index.isPrimary, false, constraint?.isDeferrable !== true],
-    ...[false, true, false, true, true, false],
+    ...[index.isClustered ?? false, true, false, true, true, index.isReplicaIdentity ?? false],
     vector(attnums),
     vector(index.keys.map(key => key.collation)),
     vector(opclasses),
@@ -65,14 +65,27 @@ function makeIndexRow(context: SystemContext, index: IndexDescriptor): Row {
 }
 
 /** pg_opclass: the default class of the method for a type, 0 when there is none. */
-function defaultOpclass(context: SystemContext, index: IndexDescriptor, type: number): number {
+function defaultOpclass(context: SystemContext, index: IndexDescriptor, type: Oid): number {
   const method = index.method === 'hash' ? 405 : 403;
-  const wanted = type === 1043 ? 25 : type;
+  const wanted = opclassInput(context, type);
   for (const row of context.rows.all('pg_opclass')) {
     if (row[1] === method && row[6] === wanted && row[7] === true) return row[0] as number;
   }
   return 0;
 }
+
+/** The type by which pg_opclass knows a type: text for varchar, the base of a domain, a pseudo-type for arrays and made types. */
+function opclassInput(context: SystemContext, typeOid: Oid): number {
+  if (typeOid === VARCHAR) return TypeOid.text;
+  if (typeOid === CIDR) return INET;
+  const type = context.snapshot.typeByOid(typeOid);
+  if (type?.base != null) return opclassInput(context, type.base.oid);
+  if (type?.category === 'A') return ANYARRAY;
+  return pseudoTypes[type?.kind ?? ''] ?? typeOid;
+}
+
+const [VARCHAR, CIDR, INET, ANYARRAY] = [1043, 650, 869, 2277];
+const pseudoTypes: Readonly<Record<string, number>> = {e: 3500, r: 3831, m: 4537, c: 2249};
 
 /** pg_constraint. */
 export const pgConstraint: SystemSource = {

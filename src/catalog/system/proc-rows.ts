@@ -58,9 +58,19 @@ function userRow(context: SystemContext, fn: FunctionDescriptor): Row {
     const acl = aclDatum(fn.acl, snapshot);
     const language = fn.language === 'internal' ? LANGUAGE_INTERNAL : LANGUAGE_SQL;
     const more = {owner: fn.owner, language, source: fn.body, acl};
-    return [row(shape, {...more, isDefiner: fn.isSecurityDefiner})];
+    return [row(shape, {...more, ...planning(fn), isDefiner: fn.isSecurityDefiner})];
   });
   return made;
+}
+
+function planning(fn: FunctionDescriptor): Partial<ProcFacts> {
+  const {isLeakproof = false, parallel = 'u'} = fn;
+  return {
+    isLeakproof,
+    parallel,
+    ...(fn.cost === undefined ? {} : {cost: fn.cost}),
+    ...(fn.rows === undefined ? {} : {rows: fn.rows}),
+  };
 }
 
 /** What pg_proc has beyond a FunctionRow. */
@@ -69,6 +79,10 @@ interface ProcFacts {
   readonly language: number;
   readonly source: string;
   readonly isDefiner: boolean;
+  readonly isLeakproof?: boolean;
+  readonly parallel?: string;
+  readonly cost?: number;
+  readonly rows?: number;
   readonly acl: ReturnType<typeof aclDatum>;
 }
 
@@ -77,8 +91,10 @@ function row(fn: FunctionRow, facts: ProcFacts): Row {
   const names = fn.argNames.some(name => name !== '') ? fn.argNames : [];
   return [
     ...[fn.oid, fn.name, fn.schema, facts.owner, facts.language],
-    ...[facts.language === LANGUAGE_SQL ? 100 : 1, fn.returnsSet ? 1000 : 0, fn.variadic, 0],
-    ...[fn.kind, facts.isDefiner, false, fn.isStrict, fn.returnsSet, fn.volatility, 'u'],
+    ...[facts.cost ?? (facts.language === LANGUAGE_SQL ? 100 : 1)],
+    ...[facts.rows ?? (fn.returnsSet ? 1000 : 0), fn.variadic, 0],
+    ...[fn.kind, facts.isDefiner, facts.isLeakproof ?? false, fn.isStrict, fn.returnsSet],
+    ...[fn.volatility, facts.parallel ?? 'u'],
     ...[fn.argTypes.length, fn.defaultCount, fn.returnType],
     vector(fn.argTypes),
     hasModes ? arrayOrNull(fn.allArgTypes) : null,

@@ -32,7 +32,8 @@ export async function alterColumnType({session, text, table, cmd}: TableAlterati
   checkDependents(session, table, column);
   const collation = collationOf({session, text}, def, to.type);
   const defaultText = convertedDefault(session, table, column, to);
-  const edit = {typeOid: to.type.oid, typmod: to.typmod, collation, defaultText};
+  const kept = {storage: undefined, compression: undefined};
+  const edit = {...kept, typeOid: to.type.oid, typmod: to.typmod, collation, defaultText};
   if (def.raw_default === undefined && isSameStored(column, to)) {
     alterStored(
       session,

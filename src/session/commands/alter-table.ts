@@ -28,6 +28,14 @@ import {
 } from './alter-constraint.ts';
 import {addIdentity, dropIdentity, setIdentity} from './alter-identity.ts';
 import {alterColumnType} from './alter-column-type.ts';
+import {
+  clusterOn,
+  dropCluster,
+  setCompression,
+  setReplicaIdentity,
+  setStatistics,
+  setStorage,
+} from './alter-marks.ts';
 import {resetIndexOptions, resetOptions, setIndexOptions, setOptions} from './alter-options.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, lockFound, notice, puts} from './ddl.ts';
@@ -230,14 +238,18 @@ async function alterTable(alteration: TableAlteration): Promise<void> {
       return setOptions(session, alteration.table, cmd);
     case 'AT_ResetRelOptions':
       return resetOptions(session, alteration.table, cmd);
-    // What only steers PostgreSQL's own storage and statistics.
     case 'AT_SetStatistics':
+      return setStatistics(alteration);
     case 'AT_SetStorage':
+      return setStorage(alteration);
     case 'AT_SetCompression':
+      return setCompression(alteration);
     case 'AT_ReplicaIdentity':
+      return setReplicaIdentity(alteration);
     case 'AT_ClusterOn':
+      return clusterOn(alteration);
     case 'AT_DropCluster':
-      return;
+      return dropCluster(alteration);
     case 'AT_SetLogged':
       if (alteration.table.persistence === 'p') return;
       throw unsupported(cmd);

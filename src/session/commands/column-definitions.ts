@@ -10,6 +10,7 @@ import type {TypeInstance} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
 import {stringList} from './ast-values.ts';
 import {chooseRelationName, type NameChooser} from './choose-name.ts';
+import {columnCompression, columnStorage} from './column-marks.ts';
 import {typeRef} from './definition-binding.ts';
 import {errorAt, newOid, NO_OID} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
@@ -145,6 +146,7 @@ export function defineColumn(place: TablePlace, def: ColumnDef, attnum: number):
     sequence: sequence?.oid ?? NO_OID,
     defaultText: serial !== null ? `nextval('${sequence!.oid}'::regclass)` : null,
     collation: collationOf(place, def, type.type),
+    ...marksOf(session, def, type.type),
   };
   return {
     column,
@@ -153,6 +155,21 @@ export function defineColumn(place: TablePlace, def: ColumnDef, attnum: number):
     generatedNode: facts.generated?.raw_expr ?? null,
     sequence,
     constraints: facts.others,
+  };
+}
+
+function marksOf(
+  session: SessionContext,
+  def: ColumnDef,
+  type: TypeInstance,
+): Pick<ColumnDescriptor, 'storage' | 'compression'> {
+  return {
+    ...(def.compression === undefined
+      ? {}
+      : {compression: columnCompression(session, type, def.compression)}),
+    ...(def.storage_name === undefined
+      ? {}
+      : {storage: columnStorage(session, type, def.storage_name)}),
   };
 }
 

@@ -195,6 +195,7 @@ function indexKey(
   return {
     attnum: 0,
     expressionText: stored.text,
+    typeOid: type.oid,
     ...order,
     opclass: indexOpclass(session, type, method, opclassNames),
     collation: indexCollation(session, names, type),

@@ -103,7 +103,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       schema: schema.oid,
       tableKind: options.tableKind,
       persistence,
-      columns: viewColumns(plan, stringList(into.colNames), 'too many column names were specified'),
+      columns: viewColumns(session, plan, stringList(into.colNames), 'too many column names were specified'),
       rowType: newTypePair(session),
       schemaVersion: 1,
       options: options.options,

@@ -23,7 +23,17 @@ import {creationSchema} from './object-names.ts';
 import {functionText, nameScope} from './object-text.ts';
 import {claimFunctionName} from './claim-name.ts';
 
-type Attributes = Pick<FunctionDescriptor, 'volatility' | 'isStrict' | 'isSecurityDefiner'>;
+type Attributes = Pick<
+  FunctionDescriptor,
+  | 'volatility'
+  | 'isStrict'
+  | 'isSecurityDefiner'
+  | 'returnsSet'
+  | 'isLeakproof'
+  | 'parallel'
+  | 'cost'
+  | 'rows'
+>;
 
 /** CREATE [OR REPLACE] FUNCTION | PROCEDURE ... LANGUAGE sql. */
 export function createFunctionCommand({
@@ -71,7 +81,7 @@ export function createFunctionCommand({
       ...returns,
       ...readAttributes(
         session,
-        {volatility: 'v', isStrict: false, isSecurityDefiner: false},
+        {...returns, volatility: 'v', isStrict: false, isSecurityDefiner: false},
         options,
       ),
       body: bodyOf(options),
@@ -162,11 +172,44 @@ function readAttributes(
             SqlState.insufficientPrivilege,
             'only superuser can define a leakproof function',
           );
+        next = {...next, isLeakproof: constantText(option.arg) === 'true'};
         break;
-      default: // as, language, parallel, cost, rows, support: nothing to keep
+      case 'parallel':
+        next = {...next, parallel: parallelOf(constantText(option.arg))};
+        break;
+      case 'cost':
+        next = {...next, cost: positive('COST', constantText(option.arg))};
+        break;
+      case 'rows':
+        if (!next.returnsSet)
+          throw new PgError(
+            SqlState.invalidParameterValue,
+            'ROWS is not applicable when function does not return a set',
+          );
+        next = {...next, rows: positive('ROWS', constantText(option.arg))};
+        break;
+      case 'support':
+        throw featureNotSupported('SUPPORT of a function is not supported');
+      default: // as, language
     }
   }
   return next;
+}
+
+function parallelOf(word: string): 's' | 'r' | 'u' {
+  if (word === 'safe') return 's';
+  if (word === 'restricted') return 'r';
+  if (word === 'unsafe') return 'u';
+  throw new PgError(
+    SqlState.syntaxError,
+    'parameter "parallel" must be SAFE, RESTRICTED, or UNSAFE',
+  );
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0) return value;
+  throw new PgError(SqlState.invalidParameterValue, `${name} must be positive`);
 }
 
 interface Arguments {

@@ -41,7 +41,7 @@ export function createMaterializedView(
     }
     await claimTableName(session, schema.oid, name);
     const names = stringList(into.colNames);
-    const columns = viewColumns(plan, names, 'too many column names were specified');
+    const columns = viewColumns(session, plan, names, 'too many column names were specified');
     const columnNames = columns.map(column => column.name);
     const isPopulated = into.skipData !== true;
     const table: MaterializedView = {

@@ -14,11 +14,13 @@ import {errorAt, newOid, NO_OID} from './ddl.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
 
 const COMMENTS = 1 << 0;
+const COMPRESSION = 1 << 1;
 const CONSTRAINTS = 1 << 2;
 const DEFAULTS = 1 << 3;
 const GENERATED = 1 << 4;
 const IDENTITY = 1 << 5;
 const INDEXES = 1 << 6;
+const STORAGE = 1 << 8;
 
 /** What LIKE brings into a new table. */
 export interface LikeDraft {
@@ -116,9 +118,12 @@ function copyColumn(
 ): ColumnDescriptor {
   const isGenerated = column.generated !== '';
   const keepsText = isGenerated ? (options & GENERATED) !== 0 : (options & DEFAULTS) !== 0;
+  const {storageId: _old, statistics: _target, ...kept} = column;
   return {
-    ...column,
+    ...kept,
     attnum,
+    compression: (options & COMPRESSION) === 0 ? undefined : column.compression,
+    storage: (options & STORAGE) === 0 ? undefined : column.storage,
     defaultText: keepsText ? column.defaultText : null,
     generated: isGenerated && keepsText ? column.generated : '',
     identity: sequence === null ? '' : column.identity,

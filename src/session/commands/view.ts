@@ -44,7 +44,7 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
     if (range.relpersistence !== node.view?.relpersistence)
       notice(session, `view "${range.relname ?? ''}" will be a temporary view`);
     const {schema, name} = tablePlacement(session, range, statement.text);
-    const columns = viewColumns(plan, stringList(node.aliases));
+    const columns = viewColumns(session, plan, stringList(node.aliases));
     const options = viewOptions(node);
     const queryText = storedQuery(
       session,
@@ -114,6 +114,7 @@ export function isTemporaryRelation(session: SessionContext, relation: number): 
 
 /** The columns of a plan as those of a new relation, renamed by an alias list. */
 export function viewColumns(
+  session: SessionContext,
   plan: QueryPlan,
   aliases: readonly string[],
   excess = 'CREATE VIEW specifies more column names than columns',
@@ -127,7 +128,11 @@ export function viewColumns(
     if (seen.has(name))
       throw new PgError(SqlState.duplicateColumn, `column "${name}" specified more than once`);
     seen.add(name);
-    return plainColumn(at + 1, name, {type: column.type, typmod: column.typmod});
+    const made = plainColumn(at + 1, name, {type: column.type, typmod: column.typmod});
+    const from = session.transaction.catalog.relationByOid(column.tableOid);
+    if (!column.type.isCollatable || from === undefined || !('columns' in from)) return made;
+    const origin = from.columns.find(each => each.attnum === column.attnum);
+    return origin?.typeOid === made.typeOid ? {...made, collation: origin.collation} : made;
   });
 }
 
