@@ -10,7 +10,14 @@ import type {AnyShape} from '../live/live-shape.ts';
 import {isSameQuery} from '../live/same-query.ts';
 import {type LiveAuthority, ROW_CODEC, type SubscribeOptions} from '../live/subscription-types.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
-import {crossedTable, crossedTables, everybodyFor, NOBODY, ownerOf} from './live-owner.ts';
+import {
+  checkStorageLimit,
+  crossedTable,
+  crossedTables,
+  everybodyFor,
+  NOBODY,
+  ownerOf,
+} from './live-owner.ts';
 import {type LivePlanning, planLive} from './live-planning.ts';
 import {securityOf} from './live-security.ts';
 import {checkPlanPrivileges} from './privileges.ts';
@@ -34,6 +41,8 @@ export interface AuthorityKey extends LivePlanning {
   readonly everybody: OwnerId | null;
   readonly owner: OwnerId | null;
   readonly codec: 'rows' | 'json' | 'exactJson';
+  /** The tables that are read across users must lie in this storage; null = anywhere. */
+  readonly storage: string | null;
 }
 
 /** Parts of options that are code. Subscriptions to one plan with equal keys share them: there may be 100,000. */
@@ -71,6 +80,7 @@ function isSameKey(a: AuthorityKey, b: AuthorityKey): boolean {
     a.everybody === b.everybody &&
     a.owner === b.owner &&
     a.codec === b.codec &&
+    a.storage === b.storage &&
     a.searchPath.join() === b.searchPath.join()
   );
 }
@@ -180,9 +190,10 @@ class SessionAuthority implements LiveAuthority {
 
   /** 42501 when the role lost a right that the plan needs. */
   #authorize(catalog: CatalogSnapshot): void {
-    const {role, owner, everybody} = this.#key;
+    const {role, owner, everybody, storage} = this.#key;
     if (catalog.roleByOid(role) === undefined) throw roleDropped(role);
     checkPlanPrivileges(catalog, role, this.#entry.plan.privileges);
+    if (storage !== null) checkStorageLimit({catalog, role}, this.#shape, storage);
     const crossing = crossedTable(this.#shape);
     const whose = this.#shape.class === 'E' ? everybody : owner;
     if (crossing === null || whose === role || whose === NOBODY || hasServiceRight(catalog, role))

@@ -17,6 +17,8 @@ export interface LiveRequest {
   readonly resume: string | null;
   /** Changes after this commit instead of rows. */
   readonly from: Seq | null;
+  /** The storage that the tables which it reads across users must lie in; absent or null = any. */
+  readonly storage?: string | null;
 }
 
 /** Where a live query is delivered: JSON texts. It says how much it takes; what is not given stays in the change log. */

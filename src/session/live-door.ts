@@ -45,7 +45,15 @@ async function subscribe(
   const {entry, slots} = plan();
   const params = readArgumentList(session, request.args, entry.plan.parameterTypes);
   const name = named?.name ?? '';
-  const query = liveOptions(session, {entry, params, slots, name, text, codec: 'exactJson'});
+  const query = liveOptions(session, {
+    entry,
+    params,
+    slots,
+    name,
+    text,
+    codec: 'exactJson',
+    storage: request.storage ?? null,
+  });
   const columns = columnsOf(entry.catalog, query.shape);
   const {snapshot, lastRows, resume, from} = request;
   const subscription = session.engine.live.hub.subscribe({

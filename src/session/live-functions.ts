@@ -118,6 +118,7 @@ function openText(session: SessionContext, query: QueryText, argsText: string): 
     name: query.name,
     text: query.text,
     codec: 'json',
+    storage: null,
   });
   const {channel, seq, resume} = session.engine.live.channels.open(options);
   return new PgRecord(2249 as Oid, [25 as Oid, 20 as Oid, 25 as Oid], [channel, seq, resume]);

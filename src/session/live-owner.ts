@@ -1,6 +1,9 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
+import {PgError} from '../common/errors.ts';
 import type {Oid, OwnerId} from '../common/ids.ts';
+import {SqlState} from '../common/sqlstate.ts';
 import type {AnyShape, LiveShape} from '../live/live-shape.ts';
+import {LOCAL_STORAGE} from '../storage/objects/storage-definition.ts';
 import {hasServiceRight} from './run-context.ts';
 
 /** An owner that no row has. */
@@ -44,10 +47,49 @@ export function crossedTable(shape: AnyShape): string | null {
   return row.scope === 'all' ? row.tableName : null;
 }
 
+/**
+ * Throws unless a live query may be limited to a storage: by the service right, of a query across users whose tables lie there. The right comes
+ * first, so that nobody learns of storages by it.
+ */
+export function checkStorageLimit(
+  {catalog, role}: Pick<LiveReader, 'catalog' | 'role'>,
+  shape: AnyShape,
+  storage: string,
+): void {
+  if (!hasServiceRight(catalog, role))
+    throw new PgError(
+      SqlState.insufficientPrivilege,
+      'permission denied to limit a live query to a storage',
+      {hint: 'It takes the right to read the rows of all users.'},
+    );
+  if (storage !== LOCAL_STORAGE && catalog.storageByName(storage) === undefined)
+    throw new PgError(SqlState.undefinedObject, `storage "${storage}" does not exist`);
+  const tables = readTables(shape).filter(({scope}) => scope === 'all');
+  if (tables.length === 0)
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'a live query can be limited to a storage only when it reads a table across its users',
+      {hint: 'Name _user_id in the query.'},
+    );
+  for (const {table} of tables) {
+    const descriptor = catalog.tableByOid(table)!;
+    const actual = descriptor.options['storage'] ?? LOCAL_STORAGE;
+    if (actual === storage) continue;
+    throw new PgError(
+      SqlState.objectNotInPrerequisiteState,
+      `table "${descriptor.name}" is not in storage "${storage}"`,
+      {detail: `It is in storage "${actual}".`},
+    );
+  }
+}
+
+function readTables(shape: AnyShape): readonly Pick<LiveShape, 'table' | 'scope'>[] {
+  return shape.class === 'E' ? shape.tables : [shape.class === 'A' ? shape : shape.inner];
+}
+
 /** The tables of which rows of others are read, qualified. */
 export function crossedTables(catalog: CatalogSnapshot, shape: AnyShape): readonly string[] {
-  const tables = shape.class === 'E' ? shape.tables : [shape.class === 'A' ? shape : shape.inner];
-  return tables
+  return readTables(shape)
     .filter(({scope}) => scope === 'all')
     .map(({table}) => {
       const descriptor = catalog.tableByOid(table)!;

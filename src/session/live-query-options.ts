@@ -20,12 +20,14 @@ export interface LiveRequest {
   readonly name: string;
   readonly text: string;
   readonly codec: 'rows' | 'json' | 'exactJson';
+  /** The storage that tables read across users must lie in; null = any. */
+  readonly storage: string | null;
 }
 
 /** Everything about a subscription but its receiver: the authority is that of the session's role now. */
 export function liveOptions(session: SessionContext, request: LiveRequest): ChannelQuery {
   const {engine} = session;
-  const {entry, params, slots, codec} = request;
+  const {entry, params, slots, codec, storage} = request;
   const {catalog} = entry;
   const shape = liveShapeOf(entry);
   const databaseOid = session.database.oid;
@@ -40,7 +42,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
   const rowSecurity = session.settings.raw('row_security') === 'off' ? 'off' : 'on';
   const key: AuthorityKey = {
     ...{databaseOid, role, rowSecurity, searchPath: session.searchPath()},
-    ...{own, everybody, owner, codec},
+    ...{own, everybody, owner, codec, storage},
   };
   recordCrossings(session, shape, shape.class === 'E' ? everybody : owner);
   return {

@@ -39,6 +39,7 @@ export interface SubscribeMessage {
   readonly lastRows: number | null;
   readonly resume: string | null;
   readonly from: Seq | null;
+  readonly storage: string | null;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -47,7 +48,18 @@ const known: Readonly<Record<string, readonly string[]>> = {
   hello: ['user', 'password', 'token', 'database', 'window'],
   auth: ['token'],
   sql: ['id', 'sql', 'params'],
-  sub: ['id', 'sql', 'query', 'sealed', 'args', 'snapshot', 'last_rows', 'resume', 'from'],
+  sub: [
+    'id',
+    'sql',
+    'query',
+    'sealed',
+    'args',
+    'snapshot',
+    'last_rows',
+    'resume',
+    'from',
+    'storage',
+  ],
   unsub: ['id'],
   cancel: [],
   ack: ['bytes'],
@@ -130,6 +142,7 @@ function subscribeOf(fields: Fields): SubscribeMessage {
     lastRows: integer(fields, 'last_rows'),
     resume: optionalText(fields, 'resume'),
     from: from === null ? null : (BigInt(from) as Seq),
+    storage: optionalText(fields, 'storage'),
   };
 }
 

@@ -51,8 +51,8 @@ export class LiveSubscriptions {
     if (session.subscribe === undefined)
       throw featureNotSupported('live queries are not supported');
     const subscription = new SocketSubscription(this, id);
-    const {sql, query, args, snapshot, lastRows, resume, from} = message;
-    const request = {sql, name: query, args, snapshot, lastRows, resume, from};
+    const {sql, query, args, snapshot, lastRows, resume, from, storage} = message;
+    const request = {sql, name: query, args, snapshot, lastRows, resume, from, storage};
     const handle = await session.subscribe(request, subscription);
     if (subscription.failure !== null) throw subscription.failure;
     subscription.handle = handle;

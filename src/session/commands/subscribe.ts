@@ -44,6 +44,7 @@ export class SubscribeExecution implements Execution, LiveSink {
   #builder: RowBatchBuilder | null = null;
   readonly #blank: readonly null[];
   readonly #progressMs: number;
+  readonly #storage: string | null;
   #query: ChannelQuery | null = null;
   #subscription: LiveCursor | null = null;
   #receiver: RowReceiver | null = null;
@@ -69,7 +70,8 @@ export class SubscribeExecution implements Execution, LiveSink {
     this.#surface = surface;
     this.#params = params;
     this.#text = textOf(statement);
-    const {start, progressMs} = readOptions(options);
+    const {start, progressMs, storage} = readOptions(options);
+    this.#storage = storage;
     this.#start = start;
     this.#progressMs = progressMs;
     this.#planned = session.planner.plan({...statement, custom: null}, []);
@@ -121,6 +123,7 @@ export class SubscribeExecution implements Execution, LiveSink {
       name: '',
       text: this.#text,
       codec: 'rows',
+      storage: this.#storage,
     });
     this.#subscription = session.engine.live.hub.subscribe({
       ...this.#query,
@@ -306,11 +309,13 @@ function withMeta(seq: Seq, batch: Batch): Batch {
 interface ReadOptions {
   readonly start: SubscribeStart;
   readonly progressMs: number;
+  readonly storage: string | null;
 }
 
 function readOptions(options: SubscribeNode['options']): ReadOptions {
   let start: SubscribeStart = {snapshot: true, lastRows: null, resume: null, from: null};
   let progressMs = 0;
+  let storage: string | null = null;
   for (const [name, value] of Object.entries(options)) {
     switch (name.toLowerCase()) {
       case 'snapshot':
@@ -329,6 +334,9 @@ function readOptions(options: SubscribeNode['options']): ReadOptions {
       case 'progress':
         progressMs = Math.max(100, durationOption(name, value));
         break;
+      case 'storage':
+        storage = value;
+        break;
       default:
         throw new PgError(
           SqlState.invalidParameterValue,
@@ -336,7 +344,7 @@ function readOptions(options: SubscribeNode['options']): ReadOptions {
         );
     }
   }
-  return {start, progressMs};
+  return {start, progressMs, storage};
 }
 
 function booleanOption(name: string, value: string): boolean {
