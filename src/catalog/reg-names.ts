@@ -206,7 +206,10 @@ function argumentTypes(scope: NameScope, text: string): readonly Oid[] {
 function operators(scope: NameScope, text: string): readonly OperatorRow[] {
   const at = text.lastIndexOf('.');
   const name = at < 0 ? text : text.slice(at + 1);
-  return scope.snapshot.builtin.operatorsByName(name.trim());
+  const found = scope.snapshot.builtin.operatorsByName(name.trim());
+  if (at < 0) return found;
+  const schemas = schemasOf(scope, [...splitName(text.slice(0, at)), name]);
+  return found.filter(row => schemas.includes(row.schema));
 }
 
 function operOid(scope: NameScope, text: string): Oid | undefined {
@@ -230,25 +233,51 @@ function operatorOid(scope: NameScope, text: string): Oid | undefined {
 function simpleOid(scope: NameScope, type: string, parts: readonly string[]): Oid | undefined {
   const {snapshot} = scope;
   const name = parts.at(-1) ?? '';
+  if ((type === 'regrole' || type === 'regnamespace') && parts.length > 1) throw badName();
   if (type === 'regrole') return snapshot.roleByName(name)?.oid;
   if (type === 'regnamespace') return snapshot.schemaByName(name)?.oid;
   if (!(type in namedCatalogs)) return undefined;
   const table = snapshot.builtin.data.table(namedCatalogs[type as keyof typeof namedCatalogs]);
   const index = table.byName(name)[0];
-  return index === undefined ? undefined : (table.row(index)[0] as Oid);
+  if (index === undefined) return undefined;
+  const row = table.row(index);
+  const isThere = parts.length < 2 || schemasOf(scope, parts).includes(row[2] as Oid);
+  return isThere ? (row[0] as Oid) : undefined;
+}
+
+function badName(): PgError {
+  return new PgError(SqlState.invalidName, 'invalid name syntax');
+}
+
+/** The schema that a name says, when there is none of that name. */
+function missingSchema(scope: NameScope, type: string, text: string): string | undefined {
+  if (type === 'regoperator') return undefined;
+  const open = type === 'regprocedure' ? text.indexOf('(') : -1;
+  const name = open < 0 ? text : text.slice(0, open);
+  const at = name.lastIndexOf('.');
+  if (type === 'regoper') {
+    const schema = at < 0 ? undefined : splitName(name.slice(0, at)).at(-1);
+    return schema !== undefined && scope.snapshot.schemaByName(schema) === undefined
+      ? schema
+      : undefined;
+  }
+  const schema = splitName(name).at(-2);
+  return schema !== undefined && scope.snapshot.schemaByName(schema) === undefined
+    ? schema
+    : undefined;
 }
 
 function notFound(scope: NameScope, type: string, text: string): PgError {
-  const parts = type === 'regprocedure' || type === 'regoperator' ? [text] : splitName(text);
-  const schema = parts.length > 1 ? parts.at(-2) : undefined;
-  const isMissingSchema = schema !== undefined && scope.snapshot.schemaByName(schema) === undefined;
+  const isSigned = type === 'regprocedure' || type === 'regoperator' || type === 'regoper';
+  const parts = isSigned ? [text] : splitName(text);
+  const schema = missingSchema(scope, type, text);
+  if (schema !== undefined)
+    return new PgError(SqlState.invalidSchemaName, `schema "${schema}" does not exist`);
   switch (type) {
     case 'regclass':
       return new PgError(SqlState.undefinedTable, `relation "${parts.join('.')}" does not exist`);
     case 'regtype':
-      return isMissingSchema
-        ? new PgError(SqlState.invalidSchemaName, `schema "${schema}" does not exist`)
-        : typeMissing(text);
+      return typeMissing(text);
     case 'regproc':
     case 'regprocedure':
       return new PgError(SqlState.undefinedFunction, `function "${text}" does not exist`);
@@ -288,7 +317,7 @@ export function splitName(text: string): readonly string[] {
     if (trimmed.startsWith('"') && trimmed.endsWith('"') && trimmed.length > 1) {
       return trimmed.slice(1, -1).replaceAll('""', '"');
     }
-    if (trimmed === '') throw new PgError(SqlState.invalidName, 'invalid name syntax');
+    if (trimmed === '') throw badName();
     return trimmed.toLowerCase();
   });
 }

@@ -11,8 +11,9 @@ import {
   numericAdd,
   numericMul,
   numericSign,
-  numericSub,
+  numericNegate,
 } from '../types/numeric-math.ts';
+import {pow10} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {AggregateTable} from './aggregate.ts';
 import {aggregateOf, baseName} from './aggregate.ts';
@@ -51,8 +52,8 @@ function stepNumeric(state: unknown, args: readonly Datum[]): NumericSpread {
   const spread = state as NumericSpread;
   const value = toNumeric(args[0]!);
   spread.count++;
-  spread.sum = numericAdd(spread.sum, value);
-  spread.squares = numericAdd(spread.squares, numericMul(value, value));
+  spread.sum = exactSum(spread.sum, value);
+  spread.squares = exactSum(spread.squares, exactProduct(value, value));
   return spread;
 }
 
@@ -65,13 +66,26 @@ function divisionScale(a: Numeric, b: Numeric): number {
   return Math.min(Math.max(16 - weight * 4, a.scale, b.scale, 0), 1000);
 }
 
+/** a * b without the limits of a stored numeric: only the variance itself must keep them. */
+function exactProduct(a: Numeric, b: Numeric): Numeric {
+  if (a.kind !== 'finite' || b.kind !== 'finite') return numericMul(a, b);
+  return Numeric.of(a.digits * b.digits, a.scale + b.scale);
+}
+
+/** a + b of finite numbers, or of special ones, without those limits. */
+function exactSum(a: Numeric, b: Numeric): Numeric {
+  if (a.kind !== 'finite' || b.kind !== 'finite') return numericAdd(a, b);
+  const scale = Math.max(a.scale, b.scale);
+  return Numeric.of(a.digits * pow10(scale - a.scale) + b.digits * pow10(scale - b.scale), scale);
+}
+
 function numericSpread(spread: NumericSpread, isSample: boolean, isDeviation: boolean): Datum {
   if (spread.count === 0 || (isSample && spread.count === 1)) return null;
   if (spread.sum.kind !== 'finite') return Numeric.nan;
   const rows = numericFromInt(spread.count);
-  const numerator = numericSub(
-    numericMul(rows, spread.squares),
-    numericMul(spread.sum, spread.sum),
+  const numerator = exactSum(
+    exactProduct(rows, spread.squares),
+    numericNegate(exactProduct(spread.sum, spread.sum)),
   );
   if (numericSign(numerator) <= 0) return Numeric.of(0n, 0);
   const divisor = numericMul(rows, isSample ? numericFromInt(spread.count - 1) : rows);

@@ -1,5 +1,6 @@
 // Hot path: step functions run once per row. The key of an aggregate is its name; create() chooses by the argument's type.
 import {featureNotSupported, PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum, TypeInstance, Value} from '../types/contract.ts';
 import {Interval} from '../types/interval-value.ts';
@@ -260,6 +261,20 @@ function fold(
 }
 
 const isWide = (types: CallTypes): boolean => baseName(types.args[0]) === 'int8';
+
+/** Bit by bit of two bit strings of one length. */
+function bitStrings(a: string, b: string, combine: (a: number, b: number) => number): string {
+  if (a.length !== b.length)
+    throw new PgError(
+      SqlState.stringDataLengthMismatch,
+      `cannot ${['AND', 'XOR', 'OR'][combine(1, 1) === 0 ? 1 : combine(1, 0) === 0 ? 0 : 2]} bit strings of different sizes`,
+    );
+  let result = '';
+  for (let at = 0; at < a.length; at++)
+    result += combine(a.charCodeAt(at) - 48, b.charCodeAt(at) - 48);
+  return result;
+}
+
 const bitwise = (
   narrow: (a: number, b: number) => number,
   wide: (a: bigint, b: bigint) => bigint,
@@ -267,7 +282,7 @@ const bitwise = (
   fold(null, types => {
     if (isWide(types)) return (a, b) => wide(a as bigint, b as bigint);
     if (!baseName(types.args[0]).startsWith('int'))
-      throw featureNotSupported('bit aggregates over bit strings are not supported');
+      return (a, b) => bitStrings(a as string, b as string, narrow);
     return (a, b) => narrow(a as number, b as number);
   });
 

@@ -93,11 +93,16 @@ export const castFunctions: FunctionTable = {
   name_bpchar: same,
   text_name: {fn: (a: string) => cutUtf8(a, 63)},
   bpchar_name: {fn: (a: string) => cutUtf8(trimBlanks(a), 63)},
-  char_text: same,
+  char_text: {
+    fn: (a: string) => (a.charCodeAt(0) > 127 ? `\\${a.charCodeAt(0).toString(8)}` : a),
+  },
   char_bpchar: same,
   text_char: {
-    fn: (a: string) =>
-      a === '' ? '' : String.fromCharCode(Buffer.from(a.slice(0, 2), 'utf8')[0]!),
+    fn: (a: string) => {
+      if (a === '' || a === '\\000') return '';
+      if (/^\\[0-3][0-7]{2}$/.test(a)) return String.fromCharCode(Number.parseInt(a.slice(1), 8));
+      return String.fromCharCode(Buffer.from(a.slice(0, 2), 'utf8')[0]!);
+    },
   },
   chartoi4: {fn: (a: string) => (a === '' ? 0 : (a.charCodeAt(0) << 24) >> 24)},
   i4tochar: {

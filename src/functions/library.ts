@@ -26,6 +26,7 @@ import {rangeAggregates, rangeFunctions, rangeSets} from './range.ts';
 import {timeSeriesSets} from './series-time.ts';
 import {networkFunctions} from './network.ts';
 import {numericFunctions} from './numeric.ts';
+import {sendFunctions} from './send.ts';
 import {seriesSets} from './series.ts';
 import {toCharDateFunctions} from './to-char-date.ts';
 import {toCharNumberFunctions} from './to-char-number.ts';
@@ -102,6 +103,7 @@ const scalarFamilies = [
   settingFlagFunctions,
   columnSizeFunctions,
   variadicAnyFunctions,
+  sendFunctions,
 ];
 const setFamilies = [
   patternSets,

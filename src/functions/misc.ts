@@ -7,6 +7,8 @@ import type {CallTypes, EvalContext, FunctionCode} from './contract.ts';
 import {dayOfTimestamp, dayOfWeek, timestampToFields} from '../types/datetime-calendar.ts';
 import {localFromUtc, secondsOfTimestamp} from '../types/datetime-math.ts';
 import {numericFromInt} from '../types/numeric-convert.ts';
+import {numericAdd, numericRound, numericSub} from '../types/numeric-math.ts';
+import type {Numeric} from '../types/numeric-value.ts';
 import {dayNames, monthNames} from './format-date.ts';
 import {sessionZone} from './session-clock.ts';
 import {formatBytes, formatBytesNumeric, parseSize} from './size.ts';
@@ -143,6 +145,19 @@ function timeOfDay(context: EvalContext): string {
   return `${names} ${two(day)} ${clock} ${year} ${zone.abbreviationAt(seconds)}`;
 }
 
+const nanLsn = (what: string): PgError =>
+  new PgError(SqlState.featureNotSupported, `cannot ${what} pg_lsn`);
+
+/** pg_lsn of a number of bytes. */
+function lsnOfNumeric(bytes: Numeric): bigint {
+  if (bytes.kind === 'nan') throw nanLsn('convert NaN to');
+  if (bytes.kind !== 'finite') throw nanLsn('convert infinity to');
+  const {digits} = numericRound(bytes, 0);
+  if (digits < 0n || digits > 0xffffffffffffffffn)
+    throw new PgError(SqlState.invalidParameterValue, 'pg_lsn out of range');
+  return digits;
+}
+
 const session = (read: (context: EvalContext) => Datum): FunctionCode => ({fnCtx: read});
 
 /** Session information, settings, sequences, quoting, and what upper layers answer. */
@@ -193,6 +208,19 @@ export const miscFunctions: FunctionTable = {
   xid8toxid: {fn: (xid: bigint) => Number(BigInt.asUintN(32, xid))},
   pg_wal_lsn_diff: {fn: (a: bigint, b: bigint) => numericFromInt(a - b)},
   pg_lsn_mi: {fn: (a: bigint, b: bigint) => numericFromInt(a - b)},
+  numeric_pg_lsn: {fn: lsnOfNumeric},
+  pg_lsn_pli: {
+    fn: (lsn: bigint, bytes: Numeric) => {
+      if (bytes.kind === 'nan') throw nanLsn('add NaN to');
+      return lsnOfNumeric(numericAdd(numericFromInt(lsn), bytes));
+    },
+  },
+  pg_lsn_mii: {
+    fn: (lsn: bigint, bytes: Numeric) => {
+      if (bytes.kind === 'nan') throw nanLsn('subtract NaN from');
+      return lsnOfNumeric(numericSub(numericFromInt(lsn), bytes));
+    },
+  },
   text_regclass: {
     fnCtx: (name: string, context: EvalContext) => {
       if (context.format.names === null) throw featureNotSupported('names cannot be resolved here');

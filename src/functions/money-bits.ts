@@ -4,10 +4,9 @@ import {PgArray} from '../types/array-value.ts';
 import {fitBits} from '../types/bit.ts';
 import type {TypeInstance} from '../types/contract.ts';
 import type {EnumLabel} from '../types/enum.ts';
-import {numericFromInt, numericToInt8, roundHalfEven} from '../types/numeric-convert.ts';
-import {numericDiv, numericMul} from '../types/numeric-math.ts';
+import {numericToInt8, roundHalfEven} from '../types/numeric-convert.ts';
+import {numericMul} from '../types/numeric-math.ts';
 import {Numeric} from '../types/numeric-value.ts';
-import {numericRound} from '../types/numeric-math.ts';
 import type {FunctionCode} from './contract.ts';
 import {checkInt8} from './int-arith.ts';
 import type {FunctionTable} from './table.ts';
@@ -38,6 +37,49 @@ function divideFloat(value: bigint, by: number): bigint {
   return cents(Number(value) / by);
 }
 
+const SMALL = [
+  'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen',
+  'seventeen eighteen nineteen',
+]
+  .join(' ')
+  .split(' ');
+const TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split(' ');
+
+/** A number under 1000 in words, as cash_words has it. */
+function hundredsInWords(value: number): string {
+  const rest = value % 100;
+  if (value < 100) return tensInWords(value);
+  const hundreds = `${SMALL[Math.trunc(value / 100)]!} hundred`;
+  if (rest === 0) return hundreds;
+  return `${hundreds} ${rest < 20 ? 'and ' : ''}${tensInWords(rest)}`;
+}
+
+function tensInWords(value: number): string {
+  if (value < 20) return SMALL[value]!;
+  const tens = TENS[Math.trunc(value / 10) - 2]!;
+  return value % 10 === 0 ? tens : `${tens} ${SMALL[value % 10]!}`;
+}
+
+/** The amount in English: `One hundred dollars and fifty cents`. */
+function moneyInWords(value: bigint): string {
+  const size = value < 0n ? -value : value;
+  const part = (unit: bigint): number => Number((size / unit) % 1000n);
+  const names = ['quadrillion', 'trillion', 'billion', 'million', 'thousand'] as const;
+  let words = value < 0n ? 'minus ' : '';
+  names.forEach((name, index) => {
+    const count = part(10n ** BigInt(17 - index * 3));
+    if (count > 0) words += `${hundredsInWords(count)} ${name} `;
+  });
+  const rest = part(HUNDRED);
+  const whole = size / HUNDRED;
+  const cent = Number(size % HUNDRED);
+  if (rest > 0) words += hundredsInWords(rest);
+  if (whole === 0n) words += 'zero';
+  words += whole === 1n ? ' dollar and ' : ' dollars and ';
+  words += tensInWords(cent) + (cent === 1 ? ' cent' : ' cents');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** money. */
 export const moneyFunctions: FunctionTable = {
   cash_pl: {fn: (a: bigint, b: bigint) => checkMoney(a + b)},
@@ -63,8 +105,9 @@ export const moneyFunctions: FunctionTable = {
   }),
   ...alias(['cash_div_int2', 'cash_div_int4', 'cash_div_int8'], {fn: divide}),
   cash_numeric: {
-    fn: (a: bigint) => numericRound(numericDiv(numericFromInt(a), numericFromInt(HUNDRED)), 2),
+    fn: (a: bigint) => Numeric.of(a, 2),
   },
+  cash_words: {fn: moneyInWords},
   numeric_cash: {fn: (a: Numeric) => numericToInt8(numericMul(a, Numeric.of(HUNDRED, 0)))},
   ...alias(['int4_cash', 'int8_cash'], {
     fn: (a: number | bigint) => checkInt8(BigInt(a) * HUNDRED),
@@ -170,7 +213,8 @@ export const bitFunctions: FunctionTable = {
     fn: (bits: string, part: string, start: number) => bitOverlay(bits, part, start, part.length),
   },
   bitposition: {
-    fn: (bits: string, part: string) => (part.length > bits.length ? 0 : bits.indexOf(part) + 1),
+    fn: (bits: string, part: string) =>
+      bits.length === 0 || part.length > bits.length ? 0 : bits.indexOf(part) + 1,
   },
   bitgetbit: {
     fn: (bits: string, index: number) => {

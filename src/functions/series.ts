@@ -1,7 +1,8 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {Datum} from '../types/contract.ts';
-import {numericAdd, numericCompare, numericSign} from '../types/numeric-math.ts';
+import {numericCompare, numericSign} from '../types/numeric-math.ts';
+import {pow10} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import type {SetFunctionCode} from './contract.ts';
 
@@ -52,9 +53,18 @@ function* numericSeries(start: Numeric, end: Numeric, step: Numeric): Generator<
   for (
     let value = start;
     numericCompare(value, end) * direction <= 0;
-    value = numericAdd(value, step)
+    value = numericStep(value, step)
   )
     yield value;
+}
+
+/** value + step, which may pass beyond what a numeric can hold: then the series ends. */
+function numericStep(value: Numeric, step: Numeric): Numeric {
+  const scale = Math.max(value.scale, step.scale);
+  return Numeric.of(
+    value.digits * pow10(scale - value.scale) + step.digits * pow10(scale - step.scale),
+    scale,
+  );
 }
 
 const int4: SetFunctionCode = {

@@ -12,7 +12,14 @@ export class SnapshotType extends UnorderedTextType {
     const running = match[3] === '' ? [] : match[3]!.split(',').map(BigInt);
     const isOrdered = running.every((xid, index) => index === 0 || running[index - 1]! <= xid);
     const isWithin = running.every(xid => xid >= xmin && xid < xmax);
-    if (xmin === 0n || xmax === 0n || xmin > xmax || !isOrdered || !isWithin)
+    if (
+      xmax > 9223372036854775807n ||
+      xmin === 0n ||
+      xmax === 0n ||
+      xmin > xmax ||
+      !isOrdered ||
+      !isWithin
+    )
       throw invalidSyntax('pg_snapshot', text);
     return `${xmin}:${xmax}:${[...new Set(running)].join(',')}`;
   }

@@ -14,6 +14,7 @@ import {
 } from '../../types/datetime-math.ts';
 import {zoneOf} from '../../types/datetime-zone.ts';
 import type {Interval} from '../../types/interval-value.ts';
+import type {TimeTz} from '../../types/timetz-value.ts';
 import {numericAdd, numericCompare, numericSign, numericSub} from '../../types/numeric-math.ts';
 import type {Numeric} from '../../types/numeric-value.ts';
 
@@ -55,6 +56,8 @@ export function inRangeOf(type: TypeInstance, context: EvalContext): InRange {
       return intervalRange;
     case 'time':
       return timeRange;
+    case 'timetz':
+      return timetzRange;
     default:
       throw featureNotSupported(
         `RANGE with offset PRECEDING/FOLLOWING is not supported for column type ${type.name}`,
@@ -136,6 +139,17 @@ const timeRange: InRange = (value, base, offset, subtracts, isLess) => {
   if (span.micros < 0n) throw invalidSize();
   const sum = subtracts ? (base as bigint) - span.micros : (base as bigint) + span.micros;
   return isLess ? (value as bigint) <= sum : (value as bigint) >= sum;
+};
+
+/** As timeRange, by the instant and then the zone, as timetz sorts. */
+const timetzRange: InRange = (value, base, offset, subtracts, isLess) => {
+  const span = offset as Interval;
+  if (span.micros < 0n) throw invalidSize();
+  const from = base as TimeTz;
+  const moved = subtracts ? from.micros - span.micros : from.micros + span.micros;
+  const at = value as TimeTz;
+  const gap = at.micros - moved + BigInt(at.zoneSeconds - from.zoneSeconds) * 1_000_000n;
+  return side(gap === 0n ? at.zoneSeconds - from.zoneSeconds : gap < 0n ? -1 : 1, isLess);
 };
 
 /** A frame's offset must be given and not negative (checked by type in in_range for RANGE). */

@@ -19,6 +19,7 @@ import {change, ddlExecution, errorAt, newOid, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {bindColumnValue, typeRef} from './definition-binding.ts';
 import {findFunction} from './function-names.ts';
+import {checkSignature} from './function-signature.ts';
 import {creationSchema} from './object-names.ts';
 import {functionText, nameScope} from './object-text.ts';
 import {claimFunctionName} from './claim-name.ts';
@@ -50,6 +51,7 @@ export function createFunctionCommand({
     const args = readArguments(session, statement.text, node);
     const returns = readReturns(session, statement.text, node, args);
     const {catalog} = session.transaction;
+    checkSignature(catalog, args.inputs, [returns.returnType, ...args.outputs]);
     const same = catalog
       .functionsByName(schema.oid, name.name)
       .find(

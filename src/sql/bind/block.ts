@@ -140,6 +140,8 @@ export interface BoundWindow {
   readonly partitionBy: readonly BoundExpr[];
   readonly orderBy: readonly SortKey[];
   readonly frame: WindowFrame;
+  /** Subqueries of the frame's offsets. */
+  readonly offsets: readonly SubqueryExpr[];
   readonly calls: {readonly column: LogicalColumn; call: WindowCall}[];
 }
 

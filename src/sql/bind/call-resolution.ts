@@ -11,6 +11,7 @@ import {errorType} from './display-type.ts';
 import {expressionAst} from './parsed-text.ts';
 import {resolvePolymorphic} from './polymorphic.ts';
 import {type FunctionMatch, resolveFunction} from './resolve-function.ts';
+import {noteSchema} from './substitutes.ts';
 import {TypeOid} from './type-oids.ts';
 
 /** A call whose function is known and whose arguments are converted. */
@@ -47,6 +48,7 @@ function schemaOf(binding: Binding, names: readonly string[], location: number):
       `schema "${names.at(-2)}" does not exist`,
       location,
     );
+  noteSchema(binding, schema.oid);
   return schema.oid;
 }
 
@@ -80,7 +82,7 @@ export function undefinedFunction(
       },
     );
   }
-  if (node.agg_order !== undefined && node.agg_within_group !== true && node.agg_order.length > 0) {
+  if (node.agg_order !== undefined && node.agg_within_group !== true && node.agg_order.length > 1) {
     return binding.error(
       SqlState.undefinedFunction,
       `function ${shown} does not exist`,

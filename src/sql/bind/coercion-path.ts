@@ -4,6 +4,7 @@ import type {TypeInstance} from '../../types/contract.ts';
 import {MultirangeType, RangeType} from '../../types/range.ts';
 import type {Binding} from './binding.ts';
 import {isTrueArray} from './display-type.ts';
+import {matchesFamily1, matchesFamily2} from './polymorphic-match.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
 
 /** How much a conversion may lose: PostgreSQL's CoercionContext. */
@@ -112,83 +113,12 @@ export function canCoerce(
     if (toOid === TypeOid.recordArray && isTrueArray(from) && from.element!.kind === 'c') continue;
     return false;
   }
-  return !hasPolymorphic || isPolymorphicConsistent(binding, actual, declared);
-}
-
-/** PostgreSQL check_generic_type_consistency: whether the actual types fit the polymorphic ones. */
-function isPolymorphicConsistent(
-  binding: Binding,
-  actual: readonly TypeInstance[],
-  declared: readonly Oid[],
-): boolean {
-  let element: TypeInstance | null = null;
-  let array: TypeInstance | null = null;
-  let range: TypeInstance | null = null;
-  for (let index = 0; index < actual.length; index++) {
-    const toOid = declared[index]!;
-    const from = actual[index]!;
-    if (from.oid === TypeOid.unknown) continue;
-    if (
-      toOid === TypeOid.anyelement ||
-      toOid === TypeOid.anynonarray ||
-      toOid === TypeOid.anyenum
-    ) {
-      if (element !== null && element.oid !== from.oid) return false;
-      if (toOid === TypeOid.anynonarray && isTrueArray(baseType(from))) return false;
-      if (toOid === TypeOid.anyenum && baseType(from).kind !== 'e') return false;
-      element = from;
-    } else if (toOid === TypeOid.anyarray) {
-      const base = baseType(from);
-      if (from.oid !== TypeOid.anyarray && !isTrueArray(base)) return false;
-      if (array !== null && array.oid !== base.oid) return false;
-      array = base;
-    } else if (toOid === TypeOid.anyrange || toOid === TypeOid.anycompatiblerange) {
-      const base = baseType(from);
-      if (base.kind !== 'r') return false;
-      if (toOid !== TypeOid.anyrange) continue;
-      if (range !== null && range.oid !== base.oid) return false;
-      range = base;
-    } else if (toOid === TypeOid.anymultirange || toOid === TypeOid.anycompatiblemultirange) {
-      const base = baseType(from);
-      if (!(base instanceof MultirangeType)) return false;
-      if (toOid !== TypeOid.anymultirange) continue;
-      if (range !== null && range.oid !== base.rangeType.oid) return false;
-      range = base.rangeType;
-    } else if (toOid === TypeOid.anycompatiblearray) {
-      if (!isTrueArray(baseType(from))) return false;
-    } else if (toOid === TypeOid.anycompatiblenonarray && isTrueArray(baseType(from))) return false;
-  }
-  const subtype = range === null ? null : rangeSubtype(range);
-  if (subtype !== null && element !== null && subtype.oid !== baseType(element).oid) return false;
-  if (!isCompatibleConsistent(actual, declared)) return false;
-  if (
-    array !== null &&
-    element !== null &&
-    array.oid !== TypeOid.anyarray &&
-    array.element!.oid !== element.oid
-  )
-    return false;
-  return true;
-}
-
-/** The anycompatible family: all actual types (elements of arrays) must be able to have a common type. */
-function isCompatibleConsistent(
-  actual: readonly TypeInstance[],
-  declared: readonly Oid[],
-): boolean {
-  let category: string | null = null;
-  for (let index = 0; index < actual.length; index++) {
-    const toOid = declared[index]!;
-    if (actual[index]!.oid === TypeOid.unknown) continue;
-    const from = baseType(actual[index]!);
-    const isArray = toOid === TypeOid.anycompatiblearray;
-    if (!isArray && toOid !== TypeOid.anycompatible && toOid !== TypeOid.anycompatiblenonarray)
-      continue;
-    const element = isArray ? from.element! : from;
-    if (category !== null && category !== element.category) return false;
-    category = element.category;
-  }
-  return true;
+  if (!hasPolymorphic) return true;
+  const rules = {
+    baseType,
+    canCoerce: (from: TypeInstance, to: TypeInstance) => canCoerce(binding, [from], [to.oid]),
+  };
+  return matchesFamily1(rules, actual, declared) && matchesFamily2(rules, actual, declared);
 }
 
 /** Element type of a range or multirange. */

@@ -12,6 +12,7 @@ const sqlNames: Readonly<Record<number, string>> = {
   1042: 'character',
   1043: 'character varying',
   1083: 'time without time zone',
+  1186: 'interval',
   1114: 'timestamp without time zone',
   1184: 'timestamp with time zone',
   1266: 'time with time zone',
@@ -29,10 +30,7 @@ export function displayType(
   if (isTrueArray(type) && type.name.startsWith('_'))
     return `${displayType(type.element!, typmod, qualify)}[]`;
   const known = sqlNames[type.oid];
-  if (known === undefined) {
-    const text = qualify(type) + quoteIdentifier(type.name);
-    return typmod >= 0 && type.oid === TypeOid.interval ? text + intervalModifier(typmod) : text;
-  }
+  if (known === undefined) return qualify(type) + quoteIdentifier(type.name);
   if (typmod < 0) return type.oid === TypeOid.bpchar ? 'bpchar' : known;
   return withModifier(type, known, typmod);
 }
@@ -58,6 +56,8 @@ function withModifier(type: TypeInstance, name: string, typmod: number): string 
       const scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
       return `${name}(${((typmod - 4) >> 16) & 0xffff},${scale})`;
     }
+    case TypeOid.interval:
+      return name + intervalModifier(typmod);
     case TypeOid.time:
     case TypeOid.timestamp:
       return name.replace(' without', `(${typmod}) without`);

@@ -1,4 +1,5 @@
 import type {FuncCall, GroupingFunc} from '@pgsql/types';
+import type {FunctionRow} from '../../catalog/contract.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {childrenOf} from '../../expr/children.ts';
@@ -10,8 +11,10 @@ import {requireCode} from './calls.ts';
 import {coerceBoolean} from './coerce.ts';
 import {coerceAll, commonType} from './common-type.ts';
 import {errorType} from './display-type.ts';
-import {matchFunction, resolveCall, undefinedFunction} from './call-resolution.ts';
+import {matchFunction, resolveCall, signature, undefinedFunction} from './call-resolution.ts';
 import {sameExpr} from './expr-equal.ts';
+import {freeColumnsOfQuery} from './logical-walk.ts';
+import type {SubqueryExpr} from './logical.ts';
 import {bindSortKeys} from './sort-keys.ts';
 import {TypeOid} from './type-oids.ts';
 
@@ -53,6 +56,15 @@ export function bindAggregate(
   if (match === null || match === 'ambiguous')
     throw undefinedFunction(binding, node, all, match === 'ambiguous');
   const {row} = match;
+  if (isOrderedSet && args.length !== order.length && isHypothetical(binding, row))
+    throw binding.error(
+      SqlState.undefinedFunction,
+      `function ${signature(namesOf(node.funcname).join('.'), all)} does not exist`,
+      location,
+      {
+        hint: `To use the hypothetical-set aggregate ${row.name}, the number of hypothetical direct arguments (here ${args.length}) must match the number of ordering columns (here ${order.length}).`,
+      },
+    );
   const name = namesOf(node.funcname).join('.');
   if (row.kind === 'w')
     throw binding.error(
@@ -98,7 +110,7 @@ export function bindAggregate(
   }
   const orderBy: SortKey[] =
     kind === 'n'
-      ? order
+      ? order.map(key => asArgument(binding, key, all, resolved.args))
       : order.map((key, index) => ({...key, expr: resolved.args[args.length + index]!}));
   const call: AggregateCall = {
     function: row.oid,
@@ -114,6 +126,23 @@ export function bindAggregate(
   };
   if (call.isDistinct) checkDistinct(binding, call, location);
   return registerAggregate(block, call, wasInAggregate, wasClause, subqueriesBefore, location);
+}
+
+/** A sort key that is an argument before its implicit conversion sorts as the converted argument. */
+function asArgument(
+  binding: Binding,
+  key: SortKey,
+  given: readonly BoundExpr[],
+  args: readonly BoundExpr[],
+): SortKey {
+  const pin = (constant: Parameters<Binding['literals']['pin']>[0]): void =>
+    binding.literals.pin(constant);
+  const at = given.findIndex((arg, index) => arg !== args[index] && sameExpr(arg, key.expr, pin));
+  return at === -1 || args[at] === undefined ? key : {...key, expr: args[at]!};
+}
+
+function isHypothetical(binding: Binding, row: FunctionRow): boolean {
+  return row.kind === 'a' && binding.context.catalog.builtin.aggregate(row.oid)?.kind === 'h';
 }
 
 /** A hypothetical-set aggregate's direct arguments and the sort keys that they stand for, as one type each. */
@@ -166,7 +195,8 @@ function registerAggregate(
   location: number,
 ): BoundExpr {
   const binding = block.binding;
-  const level = aggregateLevel(block, call);
+  const pending = block.subqueries.slice(subqueriesBefore);
+  const level = aggregateLevel(block, call, pending);
   const inner = level.aggregates.find(known => readsColumn(call, known.column.id));
   if (inner !== undefined) throw nested(binding, inner.location);
   if (level === block) {
@@ -175,6 +205,7 @@ function registerAggregate(
     block.inputSubqueries.push(...block.subqueries.splice(subqueriesBefore));
   } else {
     if (level.isInAggregate) throw nested(binding, location);
+    level.inputSubqueries.push(...block.subqueries.splice(subqueriesBefore));
     const inFrom = isInFromOf(level, block) ? 'FROM' : level.clause;
     const where = block.real === level ? 'functions in FROM' : inFrom;
     rejectClause(binding, where, 'aggregate functions', SqlState.groupingError, location);
@@ -239,15 +270,25 @@ function sameCall(left: AggregateCall, right: AggregateCall, binding: Binding): 
 }
 
 /** The level of the innermost column in the arguments; this level when there is none. */
-function aggregateLevel(block: Block, call: AggregateCall): Block {
+function aggregateLevel(
+  block: Block,
+  call: AggregateCall,
+  pending: readonly SubqueryExpr[],
+): Block {
   const binding = block.binding;
   let found: Block | null = null;
-  const visit = (expr: BoundExpr): void => {
-    if (expr.kind === 'column') {
-      const owner = binding.owners.get(expr.index) as Block | undefined;
-      if (owner !== undefined && (found === null || owner.level > found.level)) found = owner;
-      else if (owner === undefined) found = block.real;
+  const visitColumn = (id: number): void => {
+    const subquery = pending.find(item => item.column.id === id);
+    if (subquery !== undefined) {
+      for (const free of freeColumnsOfQuery(subquery.query)) visitColumn(free);
+      return;
     }
+    const owner = binding.owners.get(id) as Block | undefined;
+    if (owner !== undefined && (found === null || owner.level > found.level)) found = owner;
+    else if (owner === undefined) found = block.real;
+  };
+  const visit = (expr: BoundExpr): void => {
+    if (expr.kind === 'column') visitColumn(expr.index);
     for (const child of childrenOf(expr)) visit(child);
   };
   for (const arg of call.args) visit(arg);

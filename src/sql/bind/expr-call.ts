@@ -2,7 +2,7 @@ import type {FuncCall} from '@pgsql/types';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {namesOf} from './ast.ts';
-import type {Binding} from './binding.ts';
+import {type Binding, isUnknown} from './binding.ts';
 import type {Block} from './block.ts';
 import {matchFunction, resolveCall, signature, undefinedFunction} from './call-resolution.ts';
 import {makeCall} from './calls.ts';
@@ -71,6 +71,14 @@ function finishCall(
   const binding = block.binding;
   const names = namesOf(node.funcname);
   const match = matchFunction(binding, node, args);
+  // typename('literal') is a cast, unless there is a function of just that argument (PostgreSQL func_get_detail).
+  if (match !== null && match !== 'ambiguous' && args.length === 1 && names.length === 1) {
+    const [arg] = args;
+    const isLiteral = isUnknown(arg!) && (arg!.kind === 'constant' || arg!.kind === 'slot');
+    const cast =
+      isLiteral && match.row.kind === 'f' ? asCast(binding, names[0]!, arg!, location) : null;
+    if (cast !== null && match.argTypes[0] !== TypeOid.unknown) return cast;
+  }
   if (match === null || match === 'ambiguous') {
     if (names.length === 1 && args.length === 1) {
       const cast = asCast(binding, names[0]!, args[0]!, location);

@@ -1,15 +1,20 @@
 import type {FuncCall, WindowDef} from '@pgsql/types';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
 import type {SortKey, WindowCall, WindowFrame} from '../plan/plan.ts';
 import {namesOf} from './ast.ts';
-import type {Binding} from './binding.ts';
+import {type Binding, isUnknown} from './binding.ts';
 import type {Block, BoundWindow} from './block.ts';
 import {requireCode} from './calls.ts';
 import {coerce, coerceBoolean} from './coerce.ts';
 import {rejectClause} from './expr-aggregate.ts';
+import {baseType, canCoerce} from './coercion-path.ts';
+import {errorType} from './display-type.ts';
 import {matchFunction, resolveCall, undefinedFunction} from './call-resolution.ts';
 import {sameExpr} from './expr-equal.ts';
+import {mapChildren} from './expr-map.ts';
+import type {SubqueryExpr} from './logical.ts';
 import {bindSortKeys} from './sort-keys.ts';
 import {TypeOid} from './type-oids.ts';
 
@@ -53,6 +58,12 @@ export function bindWindowCall(
       location,
     );
   }
+  if (row.kind === 'a' && args.length === 0 && node.agg_star !== true)
+    throw binding.error(
+      SqlState.wrongObjectType,
+      `${name}(*) must be used to call a parameterless aggregate function`,
+      location,
+    );
   if (node.agg_distinct === true)
     throw binding.error(
       SqlState.featureNotSupported,
@@ -95,6 +106,8 @@ interface WindowParts {
   readonly partitionBy: readonly BoundExpr[];
   readonly orderBy: readonly SortKey[];
   readonly frame: WindowFrame;
+  /** Subqueries of the frame's offsets. */
+  readonly offsets: readonly SubqueryExpr[];
 }
 
 /** The window of an OVER clause; equal windows are one. */
@@ -179,7 +192,9 @@ function windowParts(block: Block, definition: WindowDef, seen: Set<string>): Wi
       base !== null && base.orderBy.length > 0
         ? base.orderBy
         : bindSortKeys(block, definition.orderClause ?? []);
-    return {partitionBy, orderBy, frame: bindFrame(block, definition, orderBy)};
+    const before = block.subqueries.length;
+    const frame = bindFrame(block, definition, orderBy);
+    return {partitionBy, orderBy, frame, offsets: block.subqueries.splice(before)};
   });
 }
 
@@ -258,6 +273,7 @@ function frameOffset(
 ): BoundExpr {
   const binding = block.binding;
   const expr = block.expr(node);
+  checkNoVariables(block, expr, mode);
   if (mode !== 'range')
     return coerce(binding, expr, binding.type(TypeOid.int8), {context: 'assignment'});
   const key = orderBy[0]?.expr;
@@ -268,7 +284,68 @@ function frameOffset(
       location,
     );
   }
-  const isDate = key.type.category === 'D';
-  const target = isDate ? binding.type(TypeOid.interval) : key.type;
-  return coerce(binding, expr, target, {context: 'implicit'});
+  return coerce(binding, expr, rangeOffsetType(binding, key.type, expr), {context: 'implicit'});
+}
+
+/** Types that an offset of RANGE may have, by the sort key's type: PostgreSQL's in_range functions. */
+const rangeOffsets: Readonly<Record<string, readonly (keyof typeof TypeOid)[]>> = {
+  int2: ['int2', 'int4', 'int8'],
+  int4: ['int2', 'int4', 'int8'],
+  int8: ['int8'],
+  float4: ['float8'],
+  float8: ['float8'],
+  numeric: ['numeric'],
+  date: ['interval'],
+  timestamp: ['interval'],
+  timestamptz: ['interval'],
+  time: ['interval'],
+  timetz: ['interval'],
+  interval: ['interval'],
+};
+
+/** The type that an offset of RANGE becomes (PostgreSQL transformFrameOffsetClause). */
+function rangeOffsetType(binding: Binding, keyType: TypeInstance, expr: BoundExpr): TypeInstance {
+  const key = baseType(keyType);
+  const what = 'RANGE with offset PRECEDING/FOLLOWING is not supported for column type';
+  const known = rangeOffsets[key.name];
+  if (known === undefined) {
+    const shown = key.name === 'varchar' ? 'text' : errorType(key);
+    throw binding.error(SqlState.featureNotSupported, `${what} ${shown}`, expr.location);
+  }
+  const preferred = isUnknown(expr) ? key.oid : expr.type.oid;
+  const fitting = known
+    .map(name => TypeOid[name])
+    .filter(type => isUnknown(expr) || canCoerce(binding, [expr.type], [type]));
+  const exact = fitting.find(type => type === preferred);
+  if (exact !== undefined) return binding.type(exact);
+  if (fitting.length === 1) return binding.type(fitting[0]!);
+  const offset = errorType(expr.type);
+  if (fitting.length === 0)
+    throw binding.error(
+      SqlState.featureNotSupported,
+      `${what} ${errorType(key)} and offset type ${offset}`,
+      expr.location,
+      {hint: 'Cast the offset value to an appropriate type.'},
+    );
+  throw binding.error(
+    SqlState.featureNotSupported,
+    `RANGE with offset PRECEDING/FOLLOWING has multiple interpretations for column type ${errorType(key)} and offset type ${offset}`,
+    expr.location,
+    {hint: 'Cast the offset value to the exact intended type.'},
+  );
+}
+
+/** 42P10 for a column of this query level in a frame's offset. */
+function checkNoVariables(block: Block, expr: BoundExpr, mode: WindowFrame['mode']): void {
+  const check = (part: BoundExpr): BoundExpr => {
+    if (part.kind !== 'column') return mapChildren(part, check);
+    const isOwn = block.items.some(item => item.columns.some(column => column.id === part.index));
+    if (!isOwn) return part;
+    throw block.binding.error(
+      SqlState.invalidColumnReference,
+      `argument of ${mode.toUpperCase()} must not contain variables`,
+      part.location,
+    );
+  };
+  check(expr);
 }

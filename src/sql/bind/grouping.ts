@@ -3,10 +3,11 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {SortKey} from '../plan/plan.ts';
 import {isUnknown} from './binding.ts';
-import {applySubqueries, type Block, type BoundWindow} from './block.ts';
+import {applySubqueries, type Block, type BoundWindow, type RangeItem} from './block.ts';
 import {coerceImplicit} from './coerce.ts';
 import {sameExpr} from './expr-equal.ts';
 import {collectColumns, mapChildren} from './expr-map.ts';
+import {sharedSetCall} from './grouped-sets.ts';
 import {freeColumnsOfQuery} from './logical-walk.ts';
 import type {LogicalColumn, LogicalNode, SubqueryExpr} from './logical.ts';
 import {bindOutputRef} from './order-by.ts';
@@ -32,7 +33,7 @@ export function bindGroupBy(
   const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
     block.binding.literals.pin(constant);
   const add = (node: Node): number => {
-    const bound = bindOutputRef(block, node, targets, 'GROUP BY').expr;
+    const bound = sharedSetCall(block, bindOutputRef(block, node, targets, 'GROUP BY').expr);
     const expr = isUnknown(bound)
       ? coerceImplicit(block.binding, bound, block.binding.type(TypeOid.text))
       : bound;
@@ -175,6 +176,7 @@ export class Grouped {
       partitionBy: window.partitionBy.map(expr => this.rewrite(expr)),
       orderBy: this.rewriteKeys(window.orderBy),
       frame: window.frame,
+      offsets: window.offsets,
       calls: window.calls.map(({column, call}) => ({
         column,
         call: {
@@ -192,14 +194,31 @@ export class Grouped {
       for (const id of freeColumnsOfQuery(subquery.query)) this.#check(id, -1, true);
   }
 
-  #check(id: number, location: number, isSubquery: boolean): void {
+  /** 42803 for a direct argument of an ordered-set aggregate that is not the same for the whole group. */
+  #checkDirect(arg: BoundExpr): void {
+    const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
+      this.#block.binding.literals.pin(constant);
+    if (this.#keys.some(key => sameExpr(key.expr, arg, pin))) return;
+    if (arg.kind === 'column')
+      this.#check(arg.index, arg.location, false, {
+        detail: 'Direct arguments of an ordered-set aggregate must use only grouped columns.',
+      });
+    else
+      mapChildren(arg, child => {
+        this.#checkDirect(child);
+        return child;
+      });
+  }
+
+  #check(id: number, location: number, isSubquery: boolean, more: {detail?: string} = {}): void {
     const block = this.#block;
     const owner = block.binding.owners.get(id);
     if (owner !== block || this.#plain.has(id) || this.#produced.has(id)) return;
     for (const item of block.items) {
       const column =
         item.columns.find(candidate => candidate.id === id) ??
-        item.scan?.columns.find(candidate => candidate.id === id);
+        item.scan?.columns.find(candidate => candidate.id === id) ??
+        presenceColumn(item, id);
       if (column === undefined || !(item.isNamed || item.showsColumns)) continue;
       if (this.#isDetermined(id)) {
         this.#plain.add(id);
@@ -215,7 +234,7 @@ export class Grouped {
       const message = isSubquery
         ? `subquery uses ungrouped column "${name}" from outer query`
         : `column "${name}" must appear in the GROUP BY clause or be used in an aggregate function`;
-      throw block.binding.error(SqlState.groupingError, message, location);
+      throw block.binding.error(SqlState.groupingError, message, location, more);
     }
   }
 
@@ -239,6 +258,9 @@ export class Grouped {
   /** The Aggregate node over the input, after everything above has been rewritten. */
   node(input: LogicalNode): LogicalNode {
     const block = this.#block;
+    for (const {call} of block.aggregates)
+      if (call.kind !== 'n')
+        for (const arg of call.args.slice(0, call.directArgCount)) this.#checkDirect(arg);
     const groupings = block.groupings.map(({column, args}) => ({
       column,
       keys: args.map(arg => {
@@ -263,4 +285,10 @@ export class Grouped {
     };
     return keyed;
   }
+}
+
+/** The column that tells whether an outer join found a row of the item: it stands for the whole row. */
+function presenceColumn(item: RangeItem, id: number): LogicalColumn | undefined {
+  const side = item.nullable;
+  return side !== null && side !== 'never' && side.column?.id === id ? side.column : undefined;
 }

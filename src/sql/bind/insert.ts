@@ -9,6 +9,7 @@ import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
 import {coerce} from './coerce.ts';
 import {asTableReader, makeRow, targetAlias, targetTable} from './dml-target.ts';
+import {projectSets} from './grouped-sets.ts';
 import type {BoundQuery, DmlQuery, LogicalColumn, LogicalNode, OutputColumn} from './logical.ts';
 import {bindOnConflict} from './on-conflict.ts';
 import {noteUse, scanItem} from './relations.ts';
@@ -340,6 +341,16 @@ function bindInsertValues(
   });
   const outputs = columns.map((column): OutputColumn => ({...column, tableOid: oid(0), attnum: 0}));
   const keptTargets = kept.map(({target}) => target);
+  if (block.setCalls.length > 0 && rows.length === 1) {
+    const [row] = rows;
+    const empty: LogicalNode = {kind: 'values', rows: [[]], columns: []};
+    const input = projectSets(block, applySubqueries(empty, row!.subqueries), block.setCalls);
+    const made = columns.map((column, index) => ({column, expr: row!.exprs[index]!}));
+    return {
+      source: {node: {kind: 'compute', input, outputs: made}, columns: outputs},
+      targets: keptTargets,
+    };
+  }
   if (rows.every(row => row.subqueries.length === 0)) {
     return {
       source: {node: {kind: 'values', rows: rows.map(row => row.exprs), columns}, columns: outputs},

@@ -78,17 +78,17 @@ function substitute(
     case TypeOid.anycompatiblemultirange:
       if (from !== null && from.oid !== TypeOid.unknown) return baseType(from);
       if (chosen.range !== null) return rangeFor(binding, type, chosen.range);
-      throw undetermined(binding, location);
+      throw undetermined(binding, location, `${binding.type(type).name} `);
     default:
       if (chosen.element === null) throw undetermined(binding, location);
       return chosen.element;
   }
 }
 
-function undetermined(binding: Binding, location: number): Error {
+function undetermined(binding: Binding, location: number, which = ''): Error {
   return binding.error(
     SqlState.datatypeMismatch,
-    'could not determine polymorphic type because input has type unknown',
+    `could not determine polymorphic type ${which}because input has type unknown`,
     location,
   );
 }
@@ -148,18 +148,12 @@ function family2Element(
       if (isTrueArray(base)) types.push(base.element!);
     } else if (type === TypeOid.anycompatiblerange || type === TypeOid.anycompatiblemultirange)
       range = base;
-    else types.push(base);
+    else types.push(from);
   }
+  const subtype = range === null ? null : rangeSubtype(range);
+  if (subtype !== null) types.push(subtype);
   if (!isUsed) return {element: null, array: null, range: null};
-  if (types.length === 0)
-    return {
-      element:
-        range === null
-          ? binding.type(TypeOid.text)
-          : (rangeSubtype(range) ?? binding.type(TypeOid.text)),
-      array: null,
-      range,
-    };
+  if (types.length === 0) return {element: binding.type(TypeOid.text), array: null, range};
   const element = commonTypeOf(binding, types, (left, right) => {
     throw binding.error(
       SqlState.datatypeMismatch,

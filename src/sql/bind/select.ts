@@ -16,6 +16,7 @@ import {coerceBoolean} from './coerce.ts';
 import {splitAnd} from './conjuncts.ts';
 import {collectColumns, mapChildren} from './expr-map.ts';
 import {sameExpr} from './expr-equal.ts';
+import {checkGroupedSets, projectSets, takeGroupedSets, usesSets} from './grouped-sets.ts';
 import {bindFrom} from './from.ts';
 import {bindGroupBy, Grouped} from './grouping.ts';
 import {limitNode} from './limit.ts';
@@ -29,7 +30,6 @@ import type {
 } from './logical.ts';
 import {bindOrderBy, bindOutputRef, type TargetKey} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
-import {functionRows, rowsTogether} from './rows-together.ts';
 import {checkScopes} from './system-columns.ts';
 import {bindTargets, type Target} from './targets.ts';
 
@@ -119,7 +119,15 @@ export function bindSelect(
     having !== null ||
     block.groupings.length > 0
   ) {
-    node = aggregate(parts, new Grouped(block, group), node, above);
+    const keys = group?.keys ?? [];
+    const grouped = takeGroupedSets(block, keys);
+    const input = projectSets(block, node, grouped);
+    node = aggregate(parts, new Grouped(block, group), input, above);
+    checkGroupedSets(
+      grouped,
+      keys,
+      parts.targets.map(target => target.expr),
+    );
   } else node = applySubqueries(node, above);
   const query = finish(parts, node);
   checkScopes(block);
@@ -211,8 +219,18 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
       frame: window.frame,
       calls: window.calls,
     };
+    if (window.offsets.length === 0) continue;
+    // Offsets that are subqueries are known before the window runs: outer values of a lateral right side.
+    const left = applySubqueries({kind: 'values', rows: [[]], columns: []}, window.offsets);
+    node = {kind: 'join', joinType: 'inner', left, right: node, on: [], isNullAware: false};
   }
-  node = projectSets(block, node);
+  const lateSets =
+    parts.distinctOn === null || statement.sortClause === undefined ? [] : setsAfterDistinct(parts);
+  node = projectSets(
+    block,
+    node,
+    block.setCalls.filter(item => !lateSets.includes(item)),
+  );
   const isDistinct = (statement.distinctClause ?? []).length > 0;
   // Volatile outputs are computed after the sort, with LIMIT also costly ones (PostgreSQL make_sort_input_target).
   const isLate = (expr: BoundExpr): boolean =>
@@ -223,7 +241,7 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
           (target, index) =>
             isLate(target.expr) && !parts.order.some(item => item.target === index),
         )
-      : [];
+      : parts.targets.filter(target => usesSets(target.expr, lateSets));
   const outputs: {column: LogicalColumn; expr: BoundExpr}[] = [];
   const late: {column: LogicalColumn; expr: BoundExpr}[] = [];
   const columns = parts.targets.map((target): OutputColumn => {
@@ -248,7 +266,9 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
   });
   const keys = sortKeys(parts, columns, outputs, isDistinct);
   if (outputs.length > 0) node = {kind: 'compute', input: node, outputs};
-  node = distinctAndSort(parts, node, columns, keys);
+  const kept = columns.filter((_column, at) => !usesSets(parts.targets[at]!.expr, lateSets));
+  node = distinctAndSort(parts, node, columns, kept, keys);
+  node = projectSets(block, node, lateSets);
   if (late.length > 0) node = {kind: 'compute', input: node, outputs: late};
   node = lockRows(
     block,
@@ -268,24 +288,6 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
       attnum: column.attnum,
     })),
   };
-}
-
-function projectSets(block: Block, input: LogicalNode): LogicalNode {
-  let node = input;
-  const depths = [...new Set(block.setCalls.map(({depth}) => depth))].sort((a, b) => b - a);
-  for (const depth of depths) {
-    const calls = block.setCalls.filter(item => item.depth === depth);
-    const functions = calls.filter(item => item.query === null).map(item => item.call);
-    const queries = calls.flatMap(({query}) => (query === null ? [] : [query.node]));
-    if (queries.length === 0) {
-      node = {kind: 'projectSet', input: node, functions};
-      continue;
-    }
-    if (functions.length > 0) queries.push(functionRows(functions));
-    const right = queries.length === 1 ? queries[0]! : rowsTogether(block.binding, queries);
-    node = {kind: 'join', joinType: 'inner', left: node, right, on: [], isNullAware: false};
-  }
-  return node;
 }
 
 /** Sort keys over output columns; expressions beside the outputs become computed columns. */
@@ -330,6 +332,7 @@ function distinctAndSort(
   parts: Parts,
   input: LogicalNode,
   columns: readonly LogicalColumn[],
+  kept: readonly LogicalColumn[],
   keys: readonly SortKey[],
 ): LogicalNode {
   const {block, statement} = parts;
@@ -352,7 +355,15 @@ function distinctAndSort(
   }
   const missing = on.filter(expr => !keys.some(key => sameExpr(key.expr, expr, pin)));
   const all = [...keys, ...missing.map(expr => ({expr, descending: false, nullsFirst: false}))];
-  return {kind: 'distinct', input: sorted(input, all), columns: dedupe(columns), on};
+  return {kind: 'distinct', input: sorted(input, all), columns: dedupe(kept), on};
+}
+
+/** Set-returning calls that neither DISTINCT ON nor ORDER BY reads: they run after both, as in PostgreSQL. */
+function setsAfterDistinct(parts: Parts): Block['setCalls'] {
+  const read = columnsIn([...parts.distinctOn!, ...parts.order.map(item => item.key.expr)]);
+  const isRead = (item: Block['setCalls'][number]): boolean =>
+    item.call.columns.some(column => read.has(column.id));
+  return parts.block.setCalls.some(isRead) ? [] : parts.block.setCalls;
 }
 
 /** DISTINCT ON's expression as the output column that it is, where it is one. */

@@ -75,9 +75,19 @@ export function setFunction(
   };
 }
 
+const LATERAL_HINT =
+  'You might be able to move the set-returning function into a LATERAL FROM item.';
+
 /** A set-returning function in a target list: its value is a column of a ProjectSet below. */
 export function bindSetCall(block: Block, call: ResolvedCall, location: number): BoundExpr {
   const binding = block.binding;
+  if (block.isInWindow)
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'window function calls cannot contain set-returning function calls',
+      location,
+      {hint: LATERAL_HINT},
+    );
   const allowed =
     block.clause === 'SELECT' ||
     block.clause === 'ORDER BY' ||
@@ -85,6 +95,12 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
     block.clause === 'DISTINCT ON' ||
     block.clause === 'INSERT' ||
     block.clause === 'RETURNING';
+  if (block.clause === 'functions in FROM')
+    throw binding.error(
+      SqlState.featureNotSupported,
+      'set-returning functions must appear at top level of FROM',
+      location,
+    );
   if (!allowed || block.clause === 'RETURNING') {
     throw binding.error(
       SqlState.featureNotSupported,
@@ -98,7 +114,7 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
       `set-returning functions are not allowed in ${block.noSetReturning}`,
       location,
       {
-        hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
+        hint: LATERAL_HINT,
       },
     );
   }
@@ -108,7 +124,7 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
       'aggregate function calls cannot contain set-returning function calls',
       location,
       {
-        hint: 'You might be able to move the set-returning function into a LATERAL FROM item.',
+        hint: LATERAL_HINT,
       },
     );
   }

@@ -36,8 +36,9 @@ function isDescending(binding: Binding, sort: SortBy): boolean {
       return true;
     case 'SORTBY_USING': {
       const name = namesOf(sort.useOp).at(-1);
-      if (name === '<') return false;
-      if (name === '>') return true;
+      // ~<~ is the order of code points, which is Wadi's order of text.
+      if (name === '<' || name === '~<~') return false;
+      if (name === '>' || name === '~>~') return true;
       if (name === undefined) throw featureNotSupported('ORDER BY USING is not supported');
       throw binding.error(
         SqlState.wrongObjectType,
