@@ -22,7 +22,6 @@ import type {
   SessionContext,
   StatementPlanner,
 } from './session-context.ts';
-import {tempSchemaName} from './search-path.ts';
 
 const NO_SLOTS: readonly Datum[] = [];
 const NO_PARAMS: readonly Datum[] = [];
@@ -96,7 +95,7 @@ export class Planner implements StatementPlanner {
   #keyRole = -1;
   #keyVersion = -1;
 
-  /** What a text's meaning depends on beside the catalog: database, search path, the user when the path names him, temporary objects. */
+  /** What a text's meaning depends on beside the catalog: database, the schemas on the search path that the role may use. */
   #environmentKey(): string {
     const session = this.#session;
     const {catalog} = session.transaction;
@@ -108,15 +107,9 @@ export class Planner implements StatementPlanner {
       this.#keyCatalog = catalog;
       this.#keyRole = session.currentRole;
       this.#keyVersion = session.settings.version;
-      const path = session.settings.raw('search_path') ?? '';
-      const user =
-        path.includes('$user') && session.schemaExists(session.currentUser)
-          ? session.currentUser
-          : '';
-      const temp = session.schemaExists(tempSchemaName(session.pid)) ? session.pid : '';
       this.#roleKey = this.#makeRoleKey();
       this.#isSecurityOff = this.#rowSecurity() === 'off';
-      this.#keyBase = `${session.database.oid}|${temp}|${path}|${user}${this.#isSecurityOff ? '|off' : ''}`;
+      this.#keyBase = `${session.database.oid}|${session.searchPath().join()}${this.#isSecurityOff ? '|off' : ''}`;
     }
     return this.#keyBase;
   }
@@ -203,6 +196,7 @@ export class Planner implements StatementPlanner {
       fromSql,
       preparedAt: session.statementStartedAt,
       slots: NO_SLOTS,
+      environment: this.#environmentKey(),
     };
     if (statement === null)
       return {...base, parameterTypes: this.#declared(declared), shape: null, entry: null};
@@ -265,12 +259,17 @@ export class Planner implements StatementPlanner {
     });
   }
 
-  /** The execution of a prepared statement with its parameters; replans when the catalog has changed. */
+  /** The execution of a prepared statement with its parameters; replans when what it was planned under has changed. */
   executionOf(prepared: PreparedStatement, params: readonly Datum[]): Execution {
     const session = this.#session;
     const statement = prepared.statement!;
     const {entry: known} = prepared;
-    if (known === null || !this.#isCurrent(known) || !this.#isForRole(known)) {
+    if (
+      known === null ||
+      prepared.environment !== this.#environmentKey() ||
+      !this.#isCurrent(known) ||
+      !this.#isForRole(known)
+    ) {
       const types = prepared.parameterTypes.map(type => type.oid);
       const command = makeCommand(session, statement, params, types);
       if (command !== null) return command;
@@ -288,6 +287,7 @@ export class Planner implements StatementPlanner {
     );
     if (!sameShape(prepared.shape, planned.entry.shape)) throw resultChanged();
     prepared.entry = planned.entry;
+    prepared.environment = this.#environmentKey();
     prepared.slots = planned.slots;
     return planned;
   }

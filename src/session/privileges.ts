@@ -33,6 +33,10 @@ export function checkPlanPrivileges(
       checkFunction(catalog, asRole, need.relation);
       continue;
     }
+    if (need.privilege === 'U') {
+      checkSchemaUsage(catalog, asRole, need.relation);
+      continue;
+    }
     const relation = catalog.relationByOid(need.relation);
     if (relation === undefined || relation.kind === 'index') continue;
     if (relation.kind === 'systemRelation') {

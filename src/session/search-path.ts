@@ -1,3 +1,4 @@
+import {hasPrivileges} from '../catalog/acl.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import {SchemaOid} from '../catalog/well-known.ts';
 import type {Oid} from '../common/ids.ts';
@@ -16,18 +17,22 @@ export function tempSchemaName(pid: number): string {
   return `pg_temp_${pid}`;
 }
 
-/** The schemas that exist on a search path, without the implied ones. */
+/** The schemas on a search path that exist and that the role may use, without the implied ones. */
 export function explicitSchemas(
   catalog: CatalogSnapshot,
   text: string,
-  user: string,
+  role: {readonly oid: Oid; readonly name: string},
   pid: number,
 ): Oid[] {
   const schemas: Oid[] = [];
   for (const name of parseSearchPath(text)) {
-    const actual = name === '$user' ? user : name === 'pg_temp' ? tempSchemaName(pid) : name;
+    const isTemporary = name === 'pg_temp';
+    const actual = name === '$user' ? role.name : isTemporary ? tempSchemaName(pid) : name;
     const schema = catalog.schemaByName(actual);
-    if (schema !== undefined && !schemas.includes(schema.oid)) schemas.push(schema.oid);
+    if (schema === undefined || schemas.includes(schema.oid)) continue;
+    const {owner, acl} = schema;
+    if (isTemporary || hasPrivileges(catalog, role.oid, {kind: 'n', owner, acl}, 'U'))
+      schemas.push(schema.oid);
   }
   return schemas;
 }

@@ -349,8 +349,9 @@ export interface PreparedStatement {
   readonly declaredTypes: readonly Oid[];
   /** Null when it returns no rows. */
   readonly shape: ResultShape | null;
-  /** The plan of its last use; replanned when the catalog has changed. */
+  /** The plan of its last use; replanned when the catalog has changed, or the search path or role from what it was made under. */
   entry: PlanEntry | null;
+  environment: string;
   slots: readonly Datum[];
   readonly fromSql: boolean;
   readonly preparedAt: bigint;

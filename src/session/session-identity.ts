@@ -1,4 +1,5 @@
 import {isSuperuser} from '../catalog/acl.ts';
+import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {Oid, OwnerId} from '../common/ids.ts';
 import {explicitSchemas, searchedSchemas} from './search-path.ts';
 import type {SessionSettings} from './settings.ts';
@@ -15,6 +16,15 @@ interface RoleUndo {
   readonly isSession: boolean;
 }
 
+/** The search path as it was found, and under what. */
+interface SearchPath {
+  readonly catalog: CatalogSnapshot;
+  readonly role: Oid;
+  readonly version: number;
+  readonly explicit: readonly Oid[];
+  readonly searched: readonly Oid[];
+}
+
 /** Who a session acts as, and where it looks for names: roles with their undoing, search_path. */
 export abstract class SessionIdentity {
   abstract readonly pid: number;
@@ -24,6 +34,7 @@ export abstract class SessionIdentity {
   sessionRole: Oid;
   currentRole: Oid;
   #roleUndo: RoleUndo[] = [];
+  #path: SearchPath | null = null;
 
   constructor(role: Oid) {
     this.sessionRole = role;
@@ -111,19 +122,27 @@ export abstract class SessionIdentity {
     this.setCurrentRole(undo.current);
   }
 
-  /** Schemas of search_path that exist, as OIDs; with the implied ones in front. */
+  /** Schemas of search_path that exist and that the role may use, as OIDs; with the implied ones in front. */
   searchPath(): readonly Oid[] {
-    const {catalog} = this.transaction;
-    return searchedSchemas(catalog, this.explicitSchemas(), this.pid);
+    return this.#pathNow().searched;
   }
 
   explicitSchemas(): readonly Oid[] {
-    return explicitSchemas(
-      this.transaction.catalog,
-      this.settings.raw('search_path') ?? '',
-      this.currentUser,
-      this.pid,
-    );
+    return this.#pathNow().explicit;
+  }
+
+  #pathNow(): SearchPath {
+    const {catalog} = this.transaction;
+    const {version} = this.settings;
+    const {currentRole: role} = this;
+    const known = this.#path;
+    if (known?.catalog === catalog && known.role === role && known.version === version)
+      return known;
+    const text = this.settings.raw('search_path') ?? '';
+    const explicit = explicitSchemas(catalog, text, {oid: role, name: this.currentUser}, this.pid);
+    const searched = searchedSchemas(catalog, explicit, this.pid);
+    this.#path = {catalog, role, version, explicit, searched};
+    return this.#path;
   }
 
   schemaExists(name: string): boolean {

@@ -17,7 +17,7 @@ import {
   RowsExecution,
 } from '../execution.ts';
 import {StoredPlan} from '../plan-store.ts';
-import {checkPlanPrivileges} from '../privileges.ts';
+import {checkPlanPrivileges, checkSchemaUsage} from '../privileges.ts';
 import {computedShape} from '../result-shape.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
@@ -51,6 +51,8 @@ function calling(
     checkPlanPrivileges(catalog, session.currentRole, [
       {relation: call.row.oid, privilege: 'X', columns: [], asRole: 0 as never},
     ]);
+    if ((node.funccall?.funcname ?? []).length > 1)
+      checkSchemaUsage(catalog, session.currentRole, call.row.schema);
     const values = call.args.map(arg => session.planner.evaluate(arg, params));
     const descriptor = catalog.get('function', call.row.oid);
     const isDefiner = descriptor?.kind === 'function' && descriptor.isSecurityDefiner;

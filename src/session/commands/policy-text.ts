@@ -68,7 +68,7 @@ export function policyUses(session: SessionContext, policy: PolicyDescriptor): r
       throw error;
     }
     return binding.uses
-      .filter(use => use.asRole === 0 && use.privilege !== 'X')
+      .filter(use => use.asRole === 0 && !'XU'.includes(use.privilege))
       .map(use => ({relation: use.relation, columns: [...use.columns]}));
   });
 }

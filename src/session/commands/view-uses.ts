@@ -27,7 +27,7 @@ function planUses(session: SessionContext, view: QueryRelation): readonly ViewUs
     if (statement === undefined) return [];
     const {plan} = planStatement(statement, {...context, searchPath, rowSecurity: 'ignored'});
     return plan.privileges
-      .filter(each => each.asRole === 0 && each.privilege !== 'X')
+      .filter(each => each.asRole === 0 && !'XU'.includes(each.privilege))
       .map(({relation, columns}) => ({relation, columns}));
   } catch (error) {
     if (error instanceof PgError) return [];

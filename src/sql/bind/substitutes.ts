@@ -1,5 +1,6 @@
 import type {Oid} from '../../common/ids.ts';
 import type {FunctionRow} from '../../catalog/contract.ts';
+import {SchemaOid} from '../../catalog/well-known.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
 
@@ -30,6 +31,19 @@ export function withSubstitutes<T>(
 export function parameterNamesOf(row: FunctionRow): readonly string[] {
   if (row.argModes === '') return row.argNames;
   return row.argNames.filter((_name, index) => 'ibv'.includes(row.argModes[index] ?? 'i'));
+}
+
+/** Notes that a query names a schema: USAGE of it is a right of who runs it. What texts of the catalog name was resolved when they were made. */
+export function noteSchema(binding: Binding, schema: Oid): void {
+  if (binding.depth > 0 || schema === SchemaOid.pgCatalog) return;
+  if (binding.uses.some(use => use.relation === schema && use.privilege === 'U')) return;
+  binding.uses.push({
+    relation: schema,
+    columns: new Set(),
+    asRole: 0 as Oid,
+    privilege: 'U',
+    needsColumns: false,
+  });
 }
 
 /** Notes that a function is called: EXECUTE is a right of current_user, also inside views. */

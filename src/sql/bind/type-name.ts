@@ -6,6 +6,7 @@ import type {TypeInstance} from '../../types/contract.ts';
 import type {BindContext, TypeRef} from '../contract.ts';
 import {integerOf, namesOf} from './ast.ts';
 import {type BinderHooks, Binding} from './binding.ts';
+import {noteSchema} from './substitutes.ts';
 import {TypeOid} from './type-oids.ts';
 
 const noHooks: BinderHooks = {
@@ -55,6 +56,7 @@ function findTypeByNames(
         `schema "${names.at(-2)}" does not exist`,
         location,
       );
+    noteSchema(binding, schema.oid);
     return catalog.typeByName(schema.oid, names.at(-1)!) ?? null;
   }
   return findType(binding, names[0]!);
