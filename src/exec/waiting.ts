@@ -161,6 +161,17 @@ export function waitingCode(
   };
 }
 
+/** The next row of a set-returning function, in a place where nothing can be waited for. */
+export function nextWithoutWait<T>(
+  iterator: Iterator<T> | null | undefined,
+): IteratorResult<T> | undefined {
+  try {
+    return iterator?.next();
+  } catch (error) {
+    throw error instanceof WaitSignal ? cannotWaitHere() : error;
+  }
+}
+
 /** 0A000 for a place where a call that waits cannot be evaluated. */
 export function cannotWaitHere(): Error {
   return featureNotSupported('a function that waits is not supported in this place');

@@ -3,10 +3,16 @@ import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {type Frame, MARK} from './frame.ts';
+import {
+  channelOptions,
+  type ChangePayloads,
+  type ChannelQuery,
+  resultChanges,
+} from './channel-changes.ts';
 import type {LiveHub} from './hub.ts';
 import {jsonPayloads} from './json-codec.ts';
 import {tokenAt} from './resume-token.ts';
-import type {LiveCursor, LiveSink, SubscribeOptions} from './subscription-types.ts';
+import type {LiveCursor, LiveSink} from './subscription-types.ts';
 
 /** Live channels begin so; no other channel may. */
 export const CHANNEL_PREFIX = 'lq_';
@@ -15,9 +21,6 @@ const IDLE_MICROS = 3_600_000_000n;
 const MAX_CHANNELS_PER_ROLE = 10_000;
 /** Commits that live_changes() looks at in one call. */
 const CHANGES_LIMIT = 1000;
-
-/** What a channel delivers: a subscription without a receiver. */
-export type ChannelQuery = Omit<SubscribeOptions, 'sink' | 'start' | 'surface' | 'pid'>;
 
 /** A session that listens. */
 export interface ChannelListener {
@@ -169,16 +172,27 @@ export class LiveChannels {
     subscription.close();
   }
 
-  /** live_changes: payloads of commits after `since`, as LISTEN would have delivered them. */
-  changes(name: string, role: Oid, since: Seq): (readonly [seq: Seq, payload: string])[] {
+  /**
+   * live_changes: payloads of commits after `since`, as LISTEN would have delivered them. Of a kept result (classes B and E) their net
+   * effect, or a reset and all rows.
+   */
+  changes(name: string, role: Oid, since: Seq): ChangePayloads | Promise<ChangePayloads> {
     const channel = this.#own(name, role);
     channel.usedAt = this.#now();
     this.#renew(channel);
     const {query} = channel;
     const isOfFormer = channel.changeReason !== null && since < channel.seq;
+    if (query.shape.class !== 'A') {
+      const reason = isOfFormer ? channel.changeReason : null;
+      return resultChanges(this.#hub, {query, since, reason, maxBytes: this.#maxPayloadBytes});
+    }
     const {frames, gap} = isOfFormer
       ? {frames: [], gap: true}
-      : this.#hub.changesSince(channelOptions(query), since, CHANGES_LIMIT);
+      : this.#hub.changesSince(
+          {...channelOptions(query), shape: query.shape},
+          since,
+          CHANGES_LIMIT,
+        );
     if (gap) {
       throw new PgError(SqlState.snapshotTooOld, `changes after ${since} are no longer available`, {
         hint: 'Read the rows anew.',
@@ -263,18 +277,3 @@ class ChannelSink implements LiveSink {
     this.#listener.flush();
   }
 }
-
-/** The query of a channel as that of a subscription to nobody. */
-function channelOptions(query: ChannelQuery): SubscribeOptions {
-  const start = {snapshot: false, lastRows: null, resume: null, from: null};
-  return {...query, sink: NO_SINK, surface: 'channel', pid: 0, start};
-}
-
-/** Takes nothing: for reads of the log without a subscription. */
-const NO_SINK: LiveSink = {
-  wanted: 0,
-  snapshot: () => {},
-  frame: () => {},
-  closed: () => {},
-  flush: () => {},
-};

@@ -13,6 +13,7 @@ import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens, TokenScope} from './resume-token.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
 import {accessKeys, askedText, runOf, sessionText, valuesText} from './group-identity.ts';
+import {isOrdered} from './result-order.ts';
 import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
 import {Authorities} from './authorities.ts';
 import {Subscriber} from './subscriber.ts';
@@ -217,11 +218,11 @@ export class LiveHub implements SubscriptionHost {
         ...opening,
         ...{run, values, scope},
       });
-    if (options.start.lastRows !== null)
+    if (options.start.lastRows !== null && !isOrdered(shape))
       throw new PgError(
         SqlState.featureNotSupported,
-        'last_rows is not supported for a live query with ORDER BY and LIMIT, or of several tables',
-        {hint: 'Use ORDER BY ... LIMIT.'},
+        'last_rows of a live query of several tables or groups needs ORDER BY',
+        {hint: 'Its rows have no age: ORDER BY says which of them are the last.'},
       );
     const numbers = [
       ...[
@@ -313,25 +314,10 @@ export class LiveHub implements SubscriptionHost {
   }
 
   /**
-   * Changes after a commit up to what is durable, without subscribing: at most about `limit` commits. `gap`: the log
+   * Changes of a query of class A after a commit up to what is durable, without subscribing: at most about `limit` commits. `gap`: the log
    * does not reach back, or the table was truncated.
    */
   changesSince(
-    options: SubscribeOptions,
-    since: Seq,
-    limit: number,
-  ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
-    const {shape} = options;
-    if (shape.class !== 'A')
-      throw new PgError(
-        SqlState.featureNotSupported,
-        'live_changes() is not supported for a live query with ORDER BY and LIMIT, or of several tables',
-        {hint: 'Read the rows anew, or resume with SUBSCRIBE.'},
-      );
-    return this.#changesOfRows({...options, shape}, since, limit);
-  }
-
-  #changesOfRows(
     options: SubscribeOptions<LiveShape>,
     since: Seq,
     limit: number,

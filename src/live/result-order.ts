@@ -25,6 +25,14 @@ export function resultOrder(shape: AnyShape): readonly ColumnOrder[] | null {
   }
 }
 
+/** Whether the rows of a kept result have an order: that of its ORDER BY, or (class B) their age. */
+export function isOrdered(shape: AnyShape): boolean {
+  if (shape.class !== 'E') return true;
+  let node = shape.plan.root;
+  while (node.kind === 'limit' || node.kind === 'project') node = node.input;
+  return node.kind === 'sort';
+}
+
 function ofKeys(
   keys: readonly SortKey[],
   shown: readonly BoundExpr[],

@@ -4,7 +4,7 @@ import type {Oid, OwnerId} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
 import {analyzeLive} from '../live/analyze.ts';
-import type {ChannelQuery} from '../live/channels.ts';
+import type {ChannelQuery} from '../live/channel-changes.ts';
 import {jsonCodec} from '../live/json-codec.ts';
 import type {AnyShape} from '../live/live-shape.ts';
 import {isSameQuery} from '../live/same-query.ts';

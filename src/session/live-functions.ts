@@ -1,11 +1,13 @@
 import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {WaitSignal} from '../common/wait-signal.ts';
 import type {LiveQueryDescriptor} from '../catalog/descriptors.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {PgRecord} from '../types/record-value.ts';
 import type {SetFunctionCode} from '../functions/contract.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
+import type {ChangePayloads} from '../live/channel-changes.ts';
 import {acknowledge, consumeFunction} from './consumer-functions.ts';
 import {SessionEvalContext} from './eval-context.ts';
 import {liveOptions} from './live-query-options.ts';
@@ -54,14 +56,38 @@ export const LIVE_SET_FUNCTIONS: ReadonlyMap<string, SetFunctionCode> = new Map<
         if (!(context instanceof SessionEvalContext) || channel == null || since == null)
           return [][Symbol.iterator]();
         const {boundSession: session} = context;
-        const rows: readonly Datum[][] = session.engine.live.channels
-          .changes(channel as string, session.currentRole, since as Seq)
-          .map(row => [...row]);
-        return rows[Symbol.iterator]();
+        const {channels} = session.engine.live;
+        return new ChangeRows(
+          channels.changes(channel as string, session.currentRole, since as Seq),
+        );
       },
     } satisfies SetFunctionCode,
   ],
 ]);
+
+/** Rows of live_changes(), which may have to be waited for. */
+class ChangeRows implements Iterator<readonly Datum[]> {
+  readonly #pending: Promise<void> | null = null;
+  #rows: ChangePayloads | null = null;
+  #error: unknown = null;
+  #at = 0;
+
+  constructor(changes: ChangePayloads | Promise<ChangePayloads>) {
+    if (changes instanceof Promise)
+      this.#pending = changes.then(
+        rows => void (this.#rows = rows),
+        (error: unknown) => void (this.#error = error),
+      );
+    else this.#rows = changes;
+  }
+
+  next(): IteratorResult<readonly Datum[], undefined> {
+    if (this.#error !== null) throw this.#error;
+    if (this.#rows === null) throw new WaitSignal(this.#pending!);
+    const row = this.#rows[this.#at++];
+    return row === undefined ? {done: true, value: undefined} : {done: false, value: [...row]};
+  }
+}
 
 function openNamed(session: SessionContext, name: string, argsText: string): PgRecord {
   const query = findLiveQuery(session, name);

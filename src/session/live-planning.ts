@@ -4,7 +4,7 @@ import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {BoundExpr} from '../expr/bound.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
-import type {ChannelQuery} from '../live/channels.ts';
+import type {ChannelQuery} from '../live/channel-changes.ts';
 import type {BindContext, LiteralToken, ParsedStatement} from '../sql/contract.ts';
 import type {SqlParser} from '../sql/parse/parser.ts';
 import {CatalogLookups} from '../sql/plan/catalog-lookups.ts';

@@ -1,7 +1,7 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {OwnerId} from '../common/ids.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
-import type {ChannelQuery} from '../live/channels.ts';
+import type {ChannelQuery} from '../live/channel-changes.ts';
 import type {AnyShape} from '../live/live-shape.ts';
 import type {EvalContext} from '../functions/contract.ts';
 import type {Datum} from '../types/contract.ts';

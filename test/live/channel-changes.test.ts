@@ -1,7 +1,8 @@
 // Nothing falls between live_open(), LISTEN and live_changes(): not what is not durable yet, not what lies far back.
 import pg from 'pg';
 import t from 'tap';
-import {type ChannelQuery, LiveChannels} from '../../src/live/channels.ts';
+import type {ChannelQuery} from '../../src/live/channel-changes.ts';
+import {LiveChannels} from '../../src/live/channels.ts';
 import type {LiveHub} from '../../src/live/hub.ts';
 import {startWadi} from '../support/wadi-server.ts';
 

@@ -49,7 +49,7 @@ t.test('limited to a storage', async t => {
     client: pg.Client,
     query: string,
     storage: string,
-    error: Record<string, unknown>,
+    error: {code: string; message?: RegExp; hint?: RegExp; detail?: string},
   ): Promise<void> => {
     await declare(client, query, storage);
     await t.rejects(fetch(client), error, query);

@@ -1,5 +1,6 @@
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
+import {WaitSignal} from '../../common/wait-signal.ts';
 import type {FunctionScanPlan} from '../../sql/plan/plan.ts';
 import type {Datum} from '../../types/contract.ts';
 import {RowBatchBuilder} from '../column-store.ts';
@@ -8,7 +9,7 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {makeSetFunction, type SetFunctionRun} from '../set-function.ts';
-import {mayWait, waitingCode, type Replay} from '../waiting.ts';
+import {cannotWaitHere, mayWait, waitingCode, type Replay} from '../waiting.ts';
 import {selected} from './filter.ts';
 
 const NO_ROW: readonly never[] = [];
@@ -51,13 +52,9 @@ export class FunctionScan implements Operator {
     for (;;) {
       this.#builder.reset();
       const limit = Math.min(wanted, BATCH_CAPACITY);
-      while (this.#builder.count < limit) {
-        const row = this.#nextRow(this.#iterators!);
-        if (row === null) break;
-        this.#builder.push(row);
-      }
+      const isWaiting = !this.#fill(limit);
       const count = this.#builder.count;
-      if (count === 0) return END;
+      if (count === 0) return isWaiting ? PAUSE : END;
       const batch = this.#builder.finish();
       batch.count = count;
       if (this.#filter === null) return batch;
@@ -75,6 +72,24 @@ export class FunctionScan implements Operator {
     if (started === undefined) return false;
     this.#iterators = started;
     return true;
+  }
+
+  /** Rows up to a limit; false = the next one is waited for. */
+  #fill(limit: number): boolean {
+    try {
+      while (this.#builder.count < limit) {
+        const row = this.#nextRow(this.#iterators!);
+        if (row === null) break;
+        this.#builder.push(row);
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof WaitSignal)) throw error;
+      // What the other functions gave for this row would be lost.
+      if (this.#functions.length > 1) throw cannotWaitHere();
+      this.#run.pause = error.promise;
+      return false;
+    }
   }
 
   #nextRow(iterators: (Iterator<Datum | readonly Datum[]> | null)[]): Datum[] | null {

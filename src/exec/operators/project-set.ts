@@ -8,6 +8,7 @@ import type {ExecEnv} from '../environment.ts';
 import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {makeSetFunction, type SetFunctionRun} from '../set-function.ts';
+import {nextWithoutWait} from '../waiting.ts';
 
 /** Set-returning functions of a target list: each input row is repeated as long as any of them yields; shorter ones give NULL. */
 export class ProjectSet implements Operator {
@@ -82,7 +83,7 @@ export class ProjectSet implements Operator {
     const out = this.#row.slice(0, this.#plan.input.columns.length);
     let isAlive = false;
     for (let f = 0; f < iterators.length; f++) {
-      const step = iterators[f]?.next();
+      const step = nextWithoutWait(iterators[f]);
       if (step === undefined || step.done === true) {
         iterators[f] = null;
         out.push(null);

@@ -220,7 +220,9 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
     if (typeof start === 'bigint') return this.#resume(start);
     this.#at = group.seq;
     if (start === 'snapshot') {
-      this.#rows = [...group.rows!.values()];
+      const {lastRows} = this.options.start;
+      const rows = [...group.rows!.values()];
+      this.#rows = lastRows === null ? rows : rows.slice(Math.max(0, rows.length - lastRows));
       this.#rowAt = 0;
       this.state = 'snapshot';
     } else this.state = 'marking';

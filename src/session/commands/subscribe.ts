@@ -5,7 +5,7 @@ import {oid, type Seq} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {RowBatchBuilder} from '../../exec/column-store.ts';
 import {type Frame, OP_NAMES} from '../../live/frame.ts';
-import type {ChannelQuery} from '../../live/channels.ts';
+import type {ChannelQuery} from '../../live/channel-changes.ts';
 import {tokenAt} from '../../live/resume-token.ts';
 import type {
   LiveCursor,
