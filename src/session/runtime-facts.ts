@@ -5,6 +5,7 @@ import {settingFacts, settingRow, type SettingFacts} from '../catalog/system/fac
 import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
+import {UNIX_EPOCH_MICROS} from '../types/datetime-calendar.ts';
 import {viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
 import {seesFiguresOf} from './owner-visibility.ts';
@@ -129,26 +130,35 @@ function activityRows(session: SessionContext): readonly Row[] {
 }
 
 function lockRows(session: SessionContext): readonly Row[] {
-  return session.engine.storage
-    .locks()
-    .map(lock => [
+  const rows = session.engine.storage.locks().map((lock): Row => {
+    const key = lock.key === null ? null : BigInt.asUintN(64, lock.key);
+    return [
       lock.type,
-      session.database.oid,
+      lock.database === 0 ? null : lock.database,
       lock.relation === 0 ? null : lock.relation,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      lock.pid,
-      lock.mode,
-      lock.granted,
-      false,
-      null,
-    ]);
+      ...[null, null, null, lock.transaction],
+      key === null ? null : Number(key >> 32n),
+      key === null ? null : Number(key & 0xff_ff_ff_ffn),
+      lock.key === null ? null : lock.key >> 64n === 1n ? 2 : 1,
+      ...[`${lock.pid}/${lock.holder}`, lock.pid, lock.mode, lock.granted, false],
+      lock.waitingSince === null ? null : timestampOf(lock.waitingSince),
+    ];
+  });
+  for (const each of session.engine.sessions.values()) {
+    const tx = each.transaction.openTx;
+    if (tx === null) continue;
+    const place = `${each.pid}/${tx.id}`;
+    const held = [place, each.pid, 'ExclusiveLock', true, false, null];
+    rows.push(['virtualxid', null, null, null, null, place, null, null, null, null, ...held]);
+    if (tx.hasWrites)
+      rows.push(['transactionid', null, null, null, null, null, tx.id, null, null, null, ...held]);
+  }
+  return rows;
+}
+
+/** Milliseconds since 1970 as a timestamp. */
+function timestampOf(ms: number): bigint {
+  return BigInt(ms) * 1000n - UNIX_EPOCH_MICROS;
 }
 
 function preparedRows(session: SessionContext): readonly Row[] {

@@ -462,6 +462,8 @@ export interface Storage {
   readonly admin: StorageAdmin;
   segments(): readonly SegmentInfo[];
   locks(): readonly LockInfo[];
+  /** Sessions that the one with this pid waits for, as pg_blocking_pids has them; empty when it does not wait. */
+  blockingPids(pid: number): readonly number[];
   /** Checks every file, checksum, count and statistic against the manifest; one line per finding. */
   check(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -494,7 +496,17 @@ export interface SegmentInfo {
 export interface LockInfo {
   readonly pid: number;
   readonly type: 'relation' | 'tuple' | 'transactionid' | 'advisory';
+  /** 0 where the lock is not of one database. */
+  readonly database: Oid;
   readonly relation: Oid;
+  /** Of an advisory lock: its 64 bits, with bit 64 when it was given as two numbers. */
+  readonly key: bigint | null;
+  /** The transaction that is waited for, null where the lock is another. */
+  readonly transaction: number | null;
+  /** Who holds or wants it. */
+  readonly holder: number;
   readonly mode: string;
   readonly granted: boolean;
+  /** When the wait began, in milliseconds since 1970; null for a lock that is held. */
+  readonly waitingSince: number | null;
 }

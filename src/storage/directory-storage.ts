@@ -238,6 +238,10 @@ export class DirectoryStorage implements Storage {
     return this.#engine.locks.infos();
   }
 
+  blockingPids(pid: number): readonly number[] {
+    return this.#engine.locks.blockingPids(pid);
+  }
+
   check(): Promise<readonly string[]> {
     return this.admin.check();
   }

@@ -103,7 +103,9 @@ function indexOf(session: SessionContext, table: TableDescriptor, name: string):
       SqlState.undefinedObject,
       `index "${name}" for table "${table.name}" does not exist`,
     );
-  if (found.kind !== 'index' || found.table !== table.oid)
+  if (found.kind !== 'index')
+    throw new PgError(SqlState.wrongObjectType, `"${name}" is not an index`);
+  if (found.table !== table.oid)
     throw new PgError(
       SqlState.wrongObjectType,
       `"${name}" is not an index for table "${table.name}"`,

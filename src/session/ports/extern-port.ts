@@ -43,6 +43,8 @@ const table: Readonly<Record<string, Extern>> = {
   pg_current_xact_id: session => BigInt(session.transaction.tx.id),
   pg_current_xact_id_if_assigned: session => BigInt(session.transaction.tx.id),
   pg_current_snapshot: currentSnapshot,
+  pg_blocking_pids: (session, [pid]) =>
+    PgArray.of([...session.engine.storage.blockingPids(pid as number)]),
   // Serializable transactions never wait for a safe snapshot.
   pg_safe_snapshot_blocking_pids: () => PgArray.of([]),
   pg_advisory_lock_int8: (session, [key]) => advisory(session, key as bigint, false, true),
@@ -166,8 +168,12 @@ function signal(
   return true;
 }
 
+/** Keys of two numbers are others than those of one: they have a bit of their own. */
+const TWO_NUMBERS = 1n << 64n;
+
 function pairKey(high: Datum | undefined, low: Datum | undefined): bigint {
-  return (BigInt(high as number) << 32n) | BigInt((low as number) >>> 0);
+  const bits = BigInt.asUintN(64, (BigInt(high as number) << 32n) | BigInt((low as number) >>> 0));
+  return TWO_NUMBERS | bits;
 }
 
 function advisory(

@@ -23,6 +23,10 @@ export class HeavyLock implements Releasable, WaitTarget {
     this.#database = database;
   }
 
+  get database(): number {
+    return this.#database;
+  }
+
   get isIdle(): boolean {
     return this.#holders.size === 0 && this.waits.length === 0;
   }
@@ -75,8 +79,18 @@ export class HeavyLock implements Releasable, WaitTarget {
     if (this.kind === 'relation')
       return `${mode} on relation ${this.key} of database ${this.#database}`;
     if (this.kind === 'name') return `ShareLock on transaction ${this.blockers(wait)[0]?.id ?? 0}`;
-    const key = BigInt.asUintN(64, BigInt(this.key));
-    return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},1]`;
+    const key = BigInt.asUintN(64, this.advisoryKey);
+    const form = this.advisoryKey >> 64n === 1n ? 2 : 1;
+    return `${mode} on advisory lock [${this.#database},${key >> 32n},${key & 0xffffffffn},${form}]`;
+  }
+
+  /** Advisory keys are kept behind the database that they belong to. */
+  get advisoryKey(): bigint {
+    return BigInt(String(this.key).split('/')[1] ?? 0);
+  }
+
+  awaited(wait: Waiting): LockHolder | null {
+    return this.kind === 'name' ? (this.blockers(wait)[0] ?? null) : null;
   }
 
   blockers(wait: Waiting): readonly LockHolder[] {
@@ -101,17 +115,22 @@ export class HeavyLock implements Releasable, WaitTarget {
   infos(): LockInfo[] {
     const relation = oid(this.kind === 'relation' ? Number(this.key) : 0);
     const infos: LockInfo[] = [];
-    const info = (owner: LockHolder, mode: number, granted: boolean) =>
+    const info = (owner: LockHolder, mode: number, wait: Waiting | null) =>
       infos.push({
         pid: owner.waiter.pid,
         type: this.kind === 'name' ? 'transactionid' : this.kind,
+        database: oid(this.kind === 'name' ? 0 : this.#database),
         relation,
+        key: this.kind === 'advisory' ? this.advisoryKey : null,
+        transaction: wait === null ? null : (this.awaited(wait)?.id ?? null),
+        holder: owner.id,
         mode: this.kind === 'name' ? 'ShareLock' : HEAVY_MODE_NAMES[mode]!,
-        granted,
+        granted: wait === null,
+        waitingSince: wait?.since ?? null,
       });
     for (const [owner, modes] of this.#holders)
-      modes.forEach((count, mode) => count > 0 && info(owner, mode, true));
-    for (const wait of this.waits) info(wait.owner, wait.mode, false);
+      modes.forEach((count, mode) => count > 0 && info(owner, mode, null));
+    for (const wait of this.waits) info(wait.owner, wait.mode, wait);
     return infos;
   }
 

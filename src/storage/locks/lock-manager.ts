@@ -1,4 +1,4 @@
-import type {Oid} from '../../common/ids.ts';
+import {oid, type Oid} from '../../common/ids.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {
@@ -10,8 +10,9 @@ import type {
   WaiterInfo,
 } from '../contract.ts';
 import {HeavyLock} from './heavy-locks.ts';
-import {ROW_MODES, TABLE_MODES} from './lock-modes.ts';
+import {ROW_MODES, TABLE_MODES, TUPLE_MODE_NAMES} from './lock-modes.ts';
 import {LockOwner} from './lock-owner.ts';
+import type {Waiting} from './lock-parts.ts';
 import {RowLocks} from './row-locks.ts';
 
 /** Row locks of one owner that are not given back one by one. */
@@ -24,7 +25,8 @@ const MANY_ROWS = 1000;
 export class LockManager {
   readonly #rows = new Map<number, RowLocks>();
   readonly #tables = new Map<number, HeavyLock>();
-  readonly #advisory = new Map<bigint, HeavyLock>();
+  /** By database and key. */
+  readonly #advisory = new Map<string, HeavyLock>();
   /** Names that open transactions will give to objects. */
   readonly #names = new Map<string, HeavyLock>();
   readonly #sessions = new Map<WaiterInfo, LockOwner>();
@@ -115,10 +117,11 @@ export class LockManager {
   ): LockResult {
     const holder = isSession ? this.#sessionOwner(owner.waiter) : owner;
     if (holder !== owner) owner.sibling ??= () => holder;
-    let lock = this.#advisory.get(key);
+    const place = `${database}/${key}`;
+    let lock = this.#advisory.get(place);
     if (lock === undefined) {
-      lock = new HeavyLock('advisory', key, database);
-      this.#advisory.set(key, lock);
+      lock = new HeavyLock('advisory', place, database);
+      this.#advisory.set(place, lock);
     }
     const mode = isShared ? TABLE_MODES.share : TABLE_MODES.exclusive;
     const granted = this.#grantedWaits.get(owner);
@@ -141,15 +144,16 @@ export class LockManager {
   >();
 
   /** Gives back one session-level advisory lock; false when it is not held. */
-  unlockAdvisory(waiter: WaiterInfo, key: bigint, isShared: boolean): boolean {
+  unlockAdvisory(waiter: WaiterInfo, database: Oid, key: bigint, isShared: boolean): boolean {
     const holder = this.#sessions.get(waiter);
-    const lock = this.#advisory.get(key);
+    const place = `${database}/${key}`;
+    const lock = this.#advisory.get(place);
     if (holder === undefined || lock === undefined) return false;
     const mode = isShared ? TABLE_MODES.share : TABLE_MODES.exclusive;
     if (!lock.release(holder, mode)) return false;
     const at = holder.heavy.findLastIndex(entry => entry.lock === lock && entry.mode === mode);
     if (at !== -1) holder.heavy.splice(at, 1);
-    if (lock.isIdle) this.#advisory.delete(key);
+    if (lock.isIdle) this.#advisory.delete(place);
     return true;
   }
 
@@ -203,7 +207,7 @@ export class LockManager {
       lock.release(owner, mode);
       // Locks of relations are kept: the next statement wants them again.
       if (!lock.isIdle) continue;
-      if (lock.kind === 'advisory') this.#advisory.delete(BigInt(lock.key));
+      if (lock.kind === 'advisory') this.#advisory.delete(String(lock.key));
       else if (lock.kind === 'name') this.#names.delete(String(lock.key));
     }
     heavy.length = mark;
@@ -216,28 +220,44 @@ export class LockManager {
     for (const lock of this.#names.values())
       infos.push(...lock.infos().filter(({granted}) => !granted));
     for (const owner of this.#active.values()) {
-      for (const wait of owner.endWaits) {
-        infos.push({
-          pid: wait.owner.waiter.pid,
-          type: 'transactionid',
-          relation: 0 as Oid,
-          mode: 'ShareLock',
-          granted: false,
-        });
-      }
+      for (const wait of owner.endWaits) infos.push(this.#waitInfo(wait, 0));
     }
     for (const [table, rows] of this.#rows) {
-      for (const wait of rows.waits()) {
-        infos.push({
-          pid: wait.owner.waiter.pid,
-          type: 'tuple',
-          relation: table as Oid,
-          mode: 'ExclusiveLock',
-          granted: false,
-        });
-      }
+      for (const wait of rows.waits()) infos.push(this.#waitInfo(wait, table));
     }
     return infos;
+  }
+
+  /** Pids for which a session waits: holders, and who asked earlier; those behind another in a row's queue wait for it. */
+  blockingPids(pid: number): readonly number[] {
+    const pids = new Set<number>();
+    for (const owner of [...this.#active.values(), ...this.#sessions.values()]) {
+      const {waiting} = owner;
+      if (waiting === null || owner.waiter.pid !== pid) continue;
+      const {target} = waiting;
+      const isQueued = target.kind === 'row' && target.awaited(waiting) === null;
+      for (const blocker of target.blockers(waiting))
+        if (!isQueued || blocker.waiting?.target === target) pids.add(blocker.waiter.pid);
+    }
+    return [...pids];
+  }
+
+  /** A wait for a row, or for the end of a transaction: who is first for a row waits for its holder's transaction. */
+  #waitInfo(wait: Waiting, table: number): LockInfo {
+    const awaited = wait.target.awaited(wait);
+    const isTransaction = awaited !== null;
+    return {
+      pid: wait.owner.waiter.pid,
+      type: isTransaction ? 'transactionid' : 'tuple',
+      database: oid(isTransaction ? 0 : (this.#tables.get(table)?.database ?? 0)),
+      relation: oid(isTransaction ? 0 : table),
+      key: null,
+      transaction: awaited?.id ?? null,
+      holder: wait.owner.id,
+      mode: isTransaction ? 'ShareLock' : TUPLE_MODE_NAMES[wait.mode]!,
+      granted: false,
+      waitingSince: wait.since,
+    };
   }
 
   #sessionOwner(waiter: WaiterInfo): LockOwner {

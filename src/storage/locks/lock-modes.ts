@@ -26,6 +26,15 @@ export const TABLE_MODES: Readonly<Record<TableLockMode, number>> = {
   accessExclusive: 8,
 };
 
+/** Names of the heavy lock that PostgreSQL takes on a tuple while it waits for a row, by row mode. */
+export const TUPLE_MODE_NAMES: readonly string[] = [
+  '',
+  'AccessShareLock',
+  'RowShareLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+];
+
 /** Names as pg_locks and deadlock reports print them, by mode number. */
 export const HEAVY_MODE_NAMES: readonly string[] = [
   '',

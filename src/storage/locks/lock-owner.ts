@@ -7,6 +7,7 @@ const MANY_ROWS = 32;
 
 /** Whoever holds and waits for locks: a transaction, or a session for its advisory locks. */
 export class LockOwner implements LockHolder, WaitTarget {
+  readonly kind = 'transaction';
   readonly id: number;
   readonly waiter: WaiterInfo;
   /** The wait it is in, null when it runs. */
@@ -80,6 +81,10 @@ export class LockOwner implements LockHolder, WaitTarget {
 
   blockers(): readonly LockHolder[] {
     return [this];
+  }
+
+  awaited(): LockHolder {
+    return this;
   }
 
   abandon(wait: Waiting): void {

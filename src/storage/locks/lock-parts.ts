@@ -33,6 +33,8 @@ export interface Waiting {
   readonly owner: LockHolder;
   readonly mode: number;
   readonly target: WaitTarget;
+  /** When it began, in milliseconds since 1970. */
+  readonly since: number;
   /** The lock is granted or worth asking for again. */
   wake(): void;
   /** Ends the wait with an error: timeout, deadlock, cancel. */
@@ -41,10 +43,13 @@ export interface Waiting {
 
 /** What a wait needs from the lock that it waits for. */
 export interface WaitTarget {
+  readonly kind: 'relation' | 'advisory' | 'name' | 'row' | 'transaction';
   /** As deadlock reports say it: `ShareLock on transaction 7`. */
   describe(wait: Waiting): string;
   /** Those whom the wait is for, holders and earlier waiters. */
   blockers(wait: Waiting): readonly LockHolder[];
+  /** The transaction whose end is waited for, null for a lock that is not one on a transaction. */
+  awaited(wait: Waiting): LockHolder | null;
   /** Takes the wait out of its queue and wakes those behind it that can go on. */
   abandon(wait: Waiting): void;
 }

@@ -8,6 +8,7 @@ export class LockWaiting implements Waiting {
   readonly mode: number;
   readonly target: WaitTarget;
   readonly promise: Promise<void>;
+  readonly since = Date.now();
   #resolve!: () => void;
   #reject!: (error: Error) => void;
   #lockTimer: NodeJS.Timeout | null = null;

@@ -172,6 +172,7 @@ export class RowLocks implements RowSpace {
 }
 
 class RowQueue implements WaitTarget {
+  readonly kind = 'row';
   readonly waits: Waiting[] = [];
   readonly #locks: RowLocks;
   readonly #rid: number;
@@ -184,6 +185,15 @@ class RowQueue implements WaitTarget {
   describe(wait: Waiting): string {
     const holder = this.#locks.conflicting(this.#rid, wait.owner, wait.mode)[0];
     return `ShareLock on transaction ${holder === undefined ? 0 : holder.id}`;
+  }
+
+  /** The first in the queue waits for the holder's transaction, those behind it for the row's lock. */
+  awaited(wait: Waiting): LockHolder | null {
+    for (const earlier of this.waits) {
+      if (earlier === wait) break;
+      if (rowModesConflict(earlier.mode, wait.mode)) return null;
+    }
+    return this.#locks.conflicting(this.#rid, wait.owner, wait.mode)[0] ?? null;
   }
 
   blockers(wait: Waiting): readonly LockHolder[] {

@@ -39,6 +39,10 @@ export class TransactionLocks {
     return this.#engine.locks.claimName(this.#owner, this.#databaseOid, name);
   }
 
+  unlockAdvisory(key: bigint, shared: boolean): boolean {
+    return this.#engine.locks.unlockAdvisory(this.#owner.waiter, this.#databaseOid, key, shared);
+  }
+
   advisory(key: bigint, shared: boolean, isSession: boolean, wait: LockWait): LockResult {
     const {locks, snapshots} = this.#engine;
     const result = locks.lockAdvisory(this.#owner, this.#databaseOid, key, shared, isSession, wait);

@@ -295,7 +295,7 @@ export class StorageTransaction implements Transaction {
   }
 
   unlockAdvisory(key: bigint, shared: boolean): boolean {
-    return this.#engine.locks.unlockAdvisory(this.#owner.waiter, key, shared);
+    return this.#locks.unlockAdvisory(key, shared);
   }
 
   unlockAllAdvisory(): void {
