@@ -88,7 +88,9 @@ export type CustomStatement =
       readonly replace: boolean;
     }
   /** ast: DropStmt of a view of that name. */
-  | {readonly kind: 'dropLiveQuery'}
+  | {readonly kind: 'dropLiveQuery' | 'showLiveQueries'}
+  /** ast: RenameStmt, AlterTableStmt (owner), AlterObjectSchemaStmt of a view; CommentStmt on one. */
+  | {readonly kind: 'alterLiveQuery' | 'commentLiveQuery'}
   | {readonly kind: 'killJob' | 'killLiveQuery'; readonly id: string}
   /** BACKUP DATABASE TO, RESTORE DATABASE FROM. */
   | {readonly kind: 'backup' | 'restore'; readonly path: string}

@@ -79,6 +79,7 @@ import {
 } from './view-rows.ts';
 import {
   systemColumns,
+  systemLiveQueryDefinitions,
   systemNamespaces,
   systemSchemaVersions,
   systemSettings,
@@ -195,6 +196,7 @@ export const informationSources: Readonly<Record<string, SystemSource>> = {
 /** The same for schema `system`; the others come as facts from what runs. */
 export const wadiSources: Readonly<Record<string, SystemSource>> = {
   columns: systemColumns,
+  live_query_definitions: systemLiveQueryDefinitions,
   namespaces: systemNamespaces,
   schema_versions: systemSchemaVersions,
   settings: systemSettings,

@@ -92,6 +92,11 @@ const relations: readonly (readonly [name: string, comment: string, columns: str
     'acts on other users’ data and on rights',
     'audit_id int8, at timestamptz, actor text, subject text, action text, target text, details jsonb, client_addr text',
   ],
+  [
+    'live_query_definitions',
+    'named live queries',
+    'live_query_id oid, namespace text, name text, arguments text, definition text, owner text, comment text',
+  ],
 ];
 
 const numbered: readonly SystemSchemaRelation[] = relations.map(

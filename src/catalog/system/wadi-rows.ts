@@ -2,6 +2,7 @@ import {shownInSchema} from '../stored-text.ts';
 import {PgArray} from '../../types/array-value.ts';
 import {JsonbObject, JsonbValue} from '../../types/jsonb-value.ts';
 import type {ColumnDescriptor, TableDescriptor} from '../descriptors.ts';
+import {quoteIdentifier} from '../quote.ts';
 import {formatType, qualifiedScope, roleName, schemaName} from '../names.ts';
 import {settingFacts} from './fact-rows.ts';
 import {timestampOf, type SystemContext, type SystemSource} from './source.ts';
@@ -150,6 +151,22 @@ export const systemSchemaVersions: SystemSource = {
         null,
       ];
     });
+  },
+};
+
+/** system.live_query_definitions: parameters of the text are `$1 ...` in the order of the arguments. */
+export const systemLiveQueryDefinitions: SystemSource = {
+  all: ({snapshot}) => {
+    const scope = qualifiedScope(snapshot);
+    return [...snapshot.liveQueries()].map(query => [
+      ...[query.oid, schemaName(snapshot, query.schema), query.name],
+      query.argNames
+        .map(
+          (name, at) => `${quoteIdentifier(name)} ${formatType(scope, query.argTypes[at]!, null)}`,
+        )
+        .join(', '),
+      ...[query.queryText, roleName(snapshot, query.owner), query.comment],
+    ]);
   },
 };
 

@@ -14,6 +14,11 @@ import {
   createStorageCommand,
   dropStorageCommand,
 } from './storage-definition.ts';
+import {
+  alterLiveQueryCommand,
+  commentLiveQueryCommand,
+  showLiveQueriesCommand,
+} from './alter-live-query.ts';
 import {SubscribeExecution} from './subscribe.ts';
 import {
   copySubscribeCommand,
@@ -67,6 +72,12 @@ export function customCommand({
       return createLiveQueryCommand(session, node, statement);
     case 'dropLiveQuery':
       return dropLiveQueryCommand(session, statement);
+    case 'alterLiveQuery':
+      return alterLiveQueryCommand(session, statement);
+    case 'commentLiveQuery':
+      return commentLiveQueryCommand(session, statement);
+    case 'showLiveQueries':
+      return showLiveQueriesCommand(session);
     case 'killLiveQuery':
       return killLiveQueryCommand(session, node.id);
     case 'killJob':

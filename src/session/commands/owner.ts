@@ -55,7 +55,8 @@ export function changeRelationOwner(
   );
 }
 
-function changeOwner(session: SessionContext, object: Owned, owner: RoleDescriptor): void {
+/** Gives an object to another role, as far as the current one may. */
+export function changeOwner(session: SessionContext, object: Owned, owner: RoleDescriptor): void {
   const {catalog} = session.transaction;
   if (object.owner === owner.oid) return;
   checkOwner(catalog, session.currentRole, object, object.kind);

@@ -35,6 +35,8 @@ export const customRules: readonly Rule[] = [
   showTables,
   createLiveQuery,
   dropLiveQuery,
+  alterLiveQuery,
+  showLiveQueries,
   kill,
   backup,
   userData,
@@ -289,6 +291,20 @@ function collectArguments(
 function dropLiveQuery(tokens: readonly SqlToken[]): Rewrite | null {
   if (!startsWith(tokens, 'drop', 'live', 'query')) return null;
   return {custom: {kind: 'dropLiveQuery'}, edits: [cover(tokens[1]!, tokens[2]!, 'VIEW')]};
+}
+
+/** ALTER LIVE QUERY ..., COMMENT ON LIVE QUERY ... */
+function alterLiveQuery(tokens: readonly SqlToken[]): Rewrite | null {
+  const isComment = startsWith(tokens, 'comment', 'on', 'live', 'query');
+  if (!isComment && !startsWith(tokens, 'alter', 'live', 'query')) return null;
+  const at = isComment ? 2 : 1;
+  const edits = [cover(tokens[at]!, tokens[at + 1]!, 'VIEW')];
+  return {custom: {kind: isComment ? 'commentLiveQuery' : 'alterLiveQuery'}, edits};
+}
+
+function showLiveQueries(tokens: readonly SqlToken[]): Rewrite | null {
+  if (!startsWith(tokens, 'show', 'live', 'queries') || tokens.length !== 3) return null;
+  return {custom: {kind: 'showLiveQueries'}, edits: replaceAll(tokens)};
 }
 
 function kill(tokens: readonly SqlToken[]): Rewrite | null {
