@@ -169,6 +169,7 @@ export class DirectoryStorage implements Storage {
   ): boolean {
     if (index.method !== 'btree' || index.keyOf !== null || index.keyColumns.includes(-1))
       return false;
+    if (!this.#engine.hot.image(table).fits(table, index)) return false;
     if (isLimited && !this.#paysOrder(table, index, owner)) return false;
     const cold = this.#engine.cold.manifest.table(table.oid);
     if (cold === undefined) return true;

@@ -20,6 +20,7 @@ import {checkColumnType, collationOf, nextStorageId} from './column-definitions.
 import {alterStored, NO_OID, puts} from './ddl.ts';
 import {bindDefinition, reboundValue, typeRef} from './definition-binding.ts';
 import {dependentsOf} from './dependencies.ts';
+import {recheckForeignKeys} from './foreign-key.ts';
 import {nameScope, objectText} from './object-text.ts';
 import {eachRow, positionOf, rewriteRows, rowCode, storageOf} from './table-rows.ts';
 
@@ -167,6 +168,7 @@ async function replaceColumn(
   ]);
   const position = positionOf(storageOf(session, altered.oid), attnum);
   await rewriteRows(session, altered, ({rid, row}) => row.with(position, values.get(rid) ?? null));
+  await recheckForeignKeys(session, table.oid, attnum);
 }
 
 /** Index keys of another type take its default operator class. */

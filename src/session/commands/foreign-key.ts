@@ -13,6 +13,8 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {errorType} from '../../sql/bind/display-type.ts';
 import {newBinding} from '../../sql/bind/statement.ts';
 import {coercionPath} from '../../sql/bind/coercion-path.ts';
+import {validateForeignKey} from '../foreign-keys/validate.ts';
+import type {SessionContext} from '../session-context.ts';
 import {stringList} from './ast-values.ts';
 import {chooseConstraintName, columnsPart} from './choose-name.ts';
 import {columnNamed, plainConstraint, type ConstraintPlace} from './constraint-definitions.ts';
@@ -54,7 +56,7 @@ export async function defineForeignKey(
       columnsPart(columns.map(each => each.name)),
       'fkey',
     ]);
-  checkTypes(place, columns, targets, name);
+  checkTypes(session, columns, targets, name);
   return {
     ...plainConstraint(place, 'f', name),
     columns: columns.map(column => column.attnum),
@@ -171,13 +173,36 @@ function checkReferences(
     );
 }
 
+/** Checks the foreign keys of a column, at either end, after it took another type and other values. */
+export async function recheckForeignKeys(
+  session: SessionContext,
+  table: Oid,
+  attnum: number,
+): Promise<void> {
+  const {catalog} = session.transaction;
+  const own = catalog.constraintsOf(table).filter(each => each.type === 'f');
+  const touched = new Set([
+    ...own.filter(each => each.columns.includes(attnum)),
+    ...catalog
+      .referencingConstraints(table)
+      .filter(each => each.referencedColumns.includes(attnum)),
+  ]);
+  for (const constraint of touched) {
+    const columnsAt = (oid: Oid, attnums: readonly number[]): ColumnDescriptor[] =>
+      attnums.map(at => catalog.tableByOid(oid)!.columns.find(column => column.attnum === at)!);
+    const columns = columnsAt(constraint.table, constraint.columns);
+    const targets = columnsAt(constraint.referencedTable, constraint.referencedColumns);
+    checkTypes(session, columns, targets, constraint.name);
+    if (constraint.isValidated) await validateForeignKey(session, constraint.oid);
+  }
+}
+
 function checkTypes(
-  place: ConstraintPlace,
+  session: SessionContext,
   columns: readonly ColumnDescriptor[],
   targets: readonly ColumnDescriptor[],
   name: string,
 ): void {
-  const {session} = place;
   const binding = newBinding(session.planner.context([]), '');
   for (let i = 0; i < columns.length; i++) {
     const from = binding.type(columns[i]!.typeOid);

@@ -126,7 +126,9 @@ function byOid(constraints: readonly ConstraintDescriptor[]): readonly Constrain
 }
 
 function positions(table: TableStorage, attnums: readonly number[]): readonly number[] {
-  return attnums.map(attnum => table.columns.findIndex(column => column.attnum === attnum));
+  return attnums.map(attnum =>
+    table.columns.findIndex(column => (column.catalogAttnum ?? column.attnum) === attnum),
+  );
 }
 
 function indexOver(

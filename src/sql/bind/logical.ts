@@ -88,7 +88,7 @@ export interface ComputeNode {
   readonly outputs: readonly {readonly column: LogicalColumn; readonly expr: BoundExpr}[];
 }
 
-/** `right` may refer to columns of `left` (LATERAL). A side may get a computed column while names are resolved; after binding it is fixed. */
+/** `right` may refer to columns of `left` (LATERAL). A side may get a computed column while names are resolved. */
 export interface JoinNode {
   readonly kind: 'join';
   readonly joinType: JoinType;

@@ -319,6 +319,19 @@ export class HotImage {
     );
   }
 
+  /** Whether the columns of an index lie in the image where this shape of the table, which may be a transaction's own, has them. */
+  fits(table: TableStorage, index: StorageIndex): boolean {
+    if (table === this.table) return true;
+    const {columns} = this;
+    const isAt = (at: number): boolean => {
+      const column = table.columns[at];
+      return (
+        column !== undefined && at < columns.length && hasSameLayout(columns[at]!.column, column)
+      );
+    };
+    return index.keyOf === null ? index.keyColumns.every(isAt) : columns.every((_, at) => isAt(at));
+  }
+
   /** Where each column of a table lies in the image (-1 = nowhere); null when they are the same. */
   mappingFor(table: TableStorage): readonly number[] | null {
     if (table === this.table || hasSameShape(table.columns, this.table.columns)) return null;

@@ -47,10 +47,8 @@ export class DdlList {
         checkNewIndex(this.#engine, after, index, writes);
       }
       writes?.reshape(after);
-      if (this.creates(after.oid)) {
-        hot.loadedImage(after.oid)?.reshape(after, 0);
-        writes?.rebuildKeys();
-      }
+      if (this.creates(after.oid)) hot.loadedImage(after.oid)?.reshape(after, 0);
+      writes?.rebuildKeys();
     }
     this.#effects.push(effect);
   }

@@ -69,7 +69,7 @@ export class HotScan {
       this.#positions = this.#lookup(request.lookup.index, request.lookup.keys);
       if (this.#positions !== null) return;
     }
-    if (request.order !== null) {
+    if (request.order !== null && image.fits(request.table, request.order.index)) {
       this.#sorted = image.sorted(request.order.index);
       if (this.#sorted !== null) {
         const bounds = keyRange(request, request.order.index) ?? {
@@ -102,6 +102,7 @@ export class HotScan {
       if (index.keyOf !== null || index.keyColumns[0] === -1) continue;
       const bounds = keyRange(request, index);
       if (bounds === null || (bounds.low === null && bounds.high === null)) continue;
+      if (!this.#image.fits(request.table, index)) continue;
       const sorted = this.#image.sortedIfWorth(index);
       if (sorted === null) continue;
       const range = {...bounds, owner: this.#owner, descending: false};
@@ -118,7 +119,8 @@ export class HotScan {
     const image = this.#image;
     const found = new Set<number>();
     const owners = this.#owner === null ? [...image.owners.keys()] : [this.#owner];
-    const map = image.keyMap(index);
+    const isFit = image.fits(this.#columns.table, index);
+    const map = isFit ? image.keyMap(index) : undefined;
     if (map !== undefined) {
       for (const key of keys) {
         const mapKey = map.codec.ofKey(key);
@@ -129,7 +131,7 @@ export class HotScan {
         }
       }
     } else {
-      const sorted = image.sorted(index);
+      const sorted = isFit ? image.sorted(index) : null;
       if (sorted === null) return this.#lookupByScan(index, keys);
       const out: number[] = [];
       for (const key of keys) {

@@ -54,15 +54,12 @@ export function versionByKey(
   const image = engine.hot.image(table);
   const map = image.keyMap(index);
   if (map === undefined || (owner === null && table.kind !== 'shared')) return undefined;
+  if (!image.fits(table, index)) return undefined;
   const rowOwner = owner ?? 0;
   const key = map.codec.ofKey(values);
   if (key === null) return null;
   const {writes, cid, snapshot} = view;
-  if (
-    writes !== null &&
-    (writes.truncations.length > 0 || image.keyMaps.length !== writes.ownKeys.length)
-  )
-    return undefined;
+  if (writes !== null && (writes.truncations.length > 0 || !writes.hasImageKeys)) return undefined;
   const position = image.findKey(map, rowOwner, key, snapshot.number);
   if (position !== -1) {
     const change =

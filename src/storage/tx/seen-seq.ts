@@ -32,7 +32,14 @@ export class SeenSeq {
     seq: number,
   ): void {
     const map = image.keyMap(lookup.index);
-    if (map === undefined || (owner === null && image.table.kind !== 'shared')) {
+    const isKnown = map?.codec.index.keyTypes.every(
+      (type, at) => type === lookup.index.keyTypes[at],
+    );
+    if (
+      map === undefined ||
+      isKnown !== true ||
+      (owner === null && image.table.kind !== 'shared')
+    ) {
       this.table(image, manifest, owner, seq);
       return;
     }

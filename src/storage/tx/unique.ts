@@ -128,7 +128,8 @@ export class UniqueChecker {
     if (pending instanceof Promise) return pending.then(ignore);
     if (pending !== undefined && pending !== rid) return conflict(index, own, row, pending);
     const others = image.writers;
-    if (others.length > 1) {
+    // Whose ALTER changed the keys holds the table alone.
+    if (others.length > 1 && writes.hasImageKeys) {
       for (const other of others) {
         if (other === writes || other.ownKeys.length <= at) continue;
         const held =
@@ -138,7 +139,7 @@ export class UniqueChecker {
         if (held !== undefined) return other.tx.waitForEnd(writes.tx);
       }
     }
-    const map = image.keyMaps[at];
+    const map = writes.committedKeys(at);
     const position = map === undefined ? -1 : image.findNewestKey(map, owner, key);
     if (position !== -1) {
       const found = Number(image.chunkOf(position)!.rids[image.slotOf(position)]!);

@@ -4,9 +4,10 @@ import type {Datum} from '../../types/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import type {HotImage, TableWriter} from '../hot/hot-image.ts';
 import {KeyMap} from '../hot/key-map.ts';
-import type {MapKey} from '../hot/key-codec.ts';
+import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
 import {positionOf, type SegmentEntry, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
+import {committedKeys, hasImageKeys} from './committed-keys.ts';
 import {mayHoldKey, type PendingSegment} from './pending-segment.ts';
 import {checkWriteRoom, rowBytes, type RowRoom} from './write-room.ts';
 
@@ -68,8 +69,13 @@ export class TableWrites implements TableWriter {
   readonly #room: RowRoom;
   /** Command ids of TRUNCATEs. */
   readonly truncations: number[] = [];
-  /** Own live keys -> rid, aligned with the image's key maps. Stale entries are told by the row's current version. */
+  /** Own live keys -> rid, as the image or (not `hasImageKeys`) the table has them. Stale entries are told by the row's version. */
   ownKeys: KeyMap[];
+  /** False once this transaction's ALTERs gave the table other unique indexes, or its rows another shape, than the image has. */
+  hasImageKeys: boolean;
+  /** Committed keys where the image has none that fit, made when first asked for. */
+  #committed: KeyMap[] = [];
+  #areKeysStale = false;
   /** Journal of own keys while there are savepoints: map, owner, key, value before (undefined = none). */
   readonly #keyJournal: {
     readonly at: number;
@@ -83,7 +89,22 @@ export class TableWrites implements TableWriter {
     this.#room = room;
     this.table = table;
     this.image = image;
-    this.ownKeys = image.keyMaps.map(map => new KeyMap(map.codec));
+    this.hasImageKeys = hasImageKeys(image, table);
+    this.ownKeys = this.#newKeys();
+  }
+
+  #newKeys(): KeyMap[] {
+    return this.hasImageKeys
+      ? this.image.keyMaps.map(map => new KeyMap(map.codec))
+      : this.table.indexes
+          .filter(index => index.isUnique)
+          .map(index => new KeyMap(new KeyCodec(index)));
+  }
+
+  /** Committed hot keys beside `ownKeys[at]`. */
+  committedKeys(at: number): KeyMap | undefined {
+    if (this.hasImageKeys) return this.image.keyMaps[at];
+    return (this.#committed[at] ??= committedKeys(this.image, this.table, this.ownKeys[at]!.codec));
   }
 
   get isEmpty(): boolean {
@@ -254,8 +275,7 @@ export class TableWrites implements TableWriter {
     insertRids.length = insertOwners.length = insertRows.length = insertCmin.length = kept;
     this.pending = [...this.pending, ...segments];
     this.measureAll();
-    if (kept === 0 && this.#changes === null)
-      this.ownKeys = this.image.keyMaps.map(map => new KeyMap(map.codec));
+    if (kept === 0 && this.#changes === null) this.ownKeys = this.#newKeys();
   }
 
   /** Whether the final state of the write-set drops what was written at `cmin` or before. */
@@ -333,7 +353,7 @@ export class TableWrites implements TableWriter {
       const map = this.ownKeys[at];
       map?.set(owner, key, before, map.get(owner, key) ?? -1);
     }
-    this.#keyJournal.length = mark.keys;
+    if (this.#keyJournal.length > mark.keys) this.#keyJournal.length = mark.keys;
     for (let i = this.#changeJournal.length - 1; i >= mark.changes; i--) {
       const rid = this.#changeJournal[i]!;
       const change = this.#changes!.get(rid)!;
@@ -357,6 +377,7 @@ export class TableWrites implements TableWriter {
     this.truncations.length = mark.truncations;
     const dropped = this.pending.filter(({rids}) => rids.first > mark.lastRid);
     if (dropped.length > 0) this.pending = this.pending.filter(each => !dropped.includes(each));
+    if (this.#areKeysStale) this.rebuildKeys();
     return dropped;
   }
 
@@ -383,14 +404,16 @@ export class TableWrites implements TableWriter {
       );
     }
     this.table = after;
+    this.#areKeysStale = true;
   }
 
-  /**
-   * Takes the image's set of unique indexes after it changed under this write-set (a table made in the
-   * same transaction).
-   */
+  /** Takes the unique indexes that the table has now, after an ALTER or its undoing. */
   rebuildKeys(): void {
-    this.ownKeys = this.image.keyMaps.map(map => new KeyMap(map.codec));
+    this.#areKeysStale = false;
+    this.hasImageKeys = hasImageKeys(this.image, this.table);
+    this.#committed = [];
+    this.#keyJournal.length = 0;
+    this.ownKeys = this.#newKeys();
     this.forEachVisible(Infinity, null, (rid, owner, row) => {
       for (const map of this.ownKeys) {
         const key = map.codec.ofRow(row);
