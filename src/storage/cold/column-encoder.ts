@@ -19,6 +19,8 @@ import {Xxhash64} from './xxhash64.ts';
 const PAGE_ROWS = 8192;
 const MIN_PAGE_ROWS = 64;
 const TEXT_PAGE_BYTES = 512 * 1024;
+/** Buffers of this size are not shared. */
+const LARGE_OUTPUT = 64 * 1024;
 const ZSTD_LEVEL = {[constants.ZSTD_c_compressionLevel]: 1};
 
 /** Encodes one column of a row group; a generator, so that the main thread can stop between pages. */
@@ -83,6 +85,14 @@ export class ColumnEncoder {
       pages: this.#pages,
       bloom: this.#bloom(),
     };
+  }
+
+  /** Gives the memory of its input back at once: megabytes that the collector of garbage would let lie. Nothing refers to it any more. */
+  release(): void {
+    const {arenas, values, offsets, nulls, keyHashes} = this.#data;
+    for (const part of [...arenas, this.#bytes, values, offsets, nulls, keyHashes])
+      if (part !== null && part.buffer instanceof ArrayBuffer && !part.buffer.detached)
+        part.buffer.transfer(0);
   }
 
   #encoding(dictionary: ByteDictionary | null): number {
@@ -209,7 +219,11 @@ export class ColumnEncoder {
   #emit(type: number, encoding: number, count: number, body: Uint8Array): void {
     // Room for all output at once: else zlib collects it in pieces of 16 KB.
     const chunkSize = body.length + (body.length >> 7) + 128;
-    const packed = zstdCompressSync(body, {params: ZSTD_LEVEL, chunkSize});
+    const output = zstdCompressSync(body, {params: ZSTD_LEVEL, chunkSize});
+    const packed = new Uint8Array(output);
+    // Of a large room little is used: it goes back at once.
+    if (chunkSize > LARGE_OUTPUT && output.buffer.byteLength === chunkSize)
+      output.buffer.transfer(0);
     const header = pageHeader({
       type,
       encoding,

@@ -68,6 +68,7 @@ export class SegmentEncoder {
       const encoder = new ColumnEncoder(this.#plans[i]!, columns[i]!, this.#sink, this.#scratch);
       const chunk = yield* encoder.run();
       mergeRange(this.#ranges[i]!, copied(chunk.range));
+      encoder.release();
       this.#nullCounts[i]! += chunk.nullCount;
       chunks.push(chunk);
     }
@@ -149,8 +150,8 @@ export class SegmentEncoder {
 /** Byte values are views of a row group's buffers, which are not to be kept. */
 function copied(range: StoredRange): StoredRange {
   return {
-    min: typeof range.min === 'object' && range.min !== null ? range.min.slice() : range.min,
-    max: typeof range.max === 'object' && range.max !== null ? range.max.slice() : range.max,
+    min: range.min instanceof Uint8Array ? new Uint8Array(range.min) : range.min,
+    max: range.max instanceof Uint8Array ? new Uint8Array(range.max) : range.max,
     hasNan: range.hasNan,
   };
 }

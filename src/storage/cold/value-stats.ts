@@ -97,11 +97,16 @@ function cutRange(min: Uint8Array, max: Uint8Array, isText: boolean): StatBytes 
   const cut = max.length > MAX_STAT_BYTES ? roundedUp(max, isText) : max;
   if (cut === null) return null;
   return {
-    min: min.length > MAX_STAT_BYTES ? min.slice(0, cutAt(min, isText)) : min.slice(),
-    max: cut.slice(),
+    min: copyOf(min, min.length > MAX_STAT_BYTES ? cutAt(min, isText) : min.length),
+    max: copyOf(cut, cut.length),
     isMinExact: min.length <= MAX_STAT_BYTES,
     isMaxExact: max.length <= MAX_STAT_BYTES,
   };
+}
+
+/** A buffer's own `slice` would be a view that keeps a whole row group in memory. */
+function copyOf(bytes: Uint8Array, length: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(0, length));
 }
 
 function cutAt(bytes: Uint8Array, isText: boolean): number {
@@ -112,7 +117,7 @@ function cutAt(bytes: Uint8Array, isText: boolean): number {
 
 /** A short byte string that is greater than every string with this one's beginning; text stays valid UTF-8. */
 function roundedUp(bytes: Uint8Array, isText: boolean): Uint8Array | null {
-  const head = bytes.slice(0, cutAt(bytes, isText));
+  const head = copyOf(bytes, cutAt(bytes, isText));
   if (!isText) {
     let last = head.length - 1;
     while (last >= 0 && head[last] === 0xff) last--;
