@@ -36,7 +36,7 @@ import type {
 } from './session/contract.ts';
 import type {Engine, PlanEntry, SessionLogger} from './session/session-context.ts';
 import {EngineLibrary} from './session/engine-library.ts';
-import {EmbeddedSession} from './session/embedded-session.ts';
+import {EmbeddedSession, sessionBeside} from './session/embedded-session.ts';
 import {nowMicros} from './session/eval-context.ts';
 import {LIVE_FUNCTIONS, LIVE_SET_FUNCTIONS, liveCall} from './session/live-functions.ts';
 import {JOB_FUNCTIONS, jobCall} from './session/job-functions.ts';
@@ -315,6 +315,7 @@ export class Database implements SessionHost {
       checkCatalogChanges: (database, changes) => void this.#catalog(database).apply(changes),
       publishCatalogChanges: (database, changes) => this.#publish(database, changes),
       factsFor: session => new SessionFacts(session, feeds),
+      openBeside: from => sessionBeside(from, this, this.#nextPid--),
       sessionEnded: session => dropTemporaryObjects(session),
     };
   }

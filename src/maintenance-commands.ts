@@ -148,7 +148,14 @@ async function check(dataDir: string, scratch: string): Promise<readonly string[
     findings.push('secret: it is missing; clients cannot resume live queries of before'),
   );
   const expected = forgetFiles(join(scratch, 'wadi.db'));
-  const database = await openDatabase({dataDir: scratch, inspects: true});
+  const database = await openDatabase({dataDir: scratch, inspects: true}).catch(
+    (error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      findings.push(`wadi.db: no server can open it: ${why}`);
+      return null;
+    },
+  );
+  if (database === null) return findings;
   try {
     const {storage, jobs} = database.engine;
     const {admin} = storage;

@@ -10,7 +10,7 @@ import type {RunContext} from './operator.ts';
 
 /** prosrc of functions that may throw WaitSignal or answer a promise. */
 const waitingSource =
-  /^(pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact|(create|alter|drop|check)_storage|backup|fsck|archive|\w+_user_data)$)/;
+  /^(pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact|(create|alter|drop|check)_storage|backup|fsck|check_table|archive|\w+_user_data)$)/;
 
 /** Whether evaluating an expression may have to wait (ENGINE 1.2): it is then evaluated row by row. */
 export function mayWait(expr: BoundExpr): boolean {
@@ -67,7 +67,12 @@ export class Replay {
   call(make: () => Datum): Datum {
     if (this.#at < this.#results.length) return this.#results[this.#at++]!;
     const value: unknown = make();
-    if (value instanceof Promise) throw new WaitSignal(this.#settle(value));
+    if (value instanceof Promise) {
+      const settled = this.#settle(value);
+      // A statement that ends before it waits leaves nobody to hear of a failure.
+      settled.catch(() => {});
+      throw new WaitSignal(settled);
+    }
     this.#results.push(value as Datum);
     this.#at++;
     return value as Datum;

@@ -4,7 +4,8 @@ import {featureNotSupported, type Notice, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {Datum, FormatSettings} from '../types/contract.ts';
-import type {Formats, ResultShape, ResultSink, Session} from './contract.ts';
+import type {Formats, ResultShape, ResultSink, Session, SessionHost} from './contract.ts';
+import type {SessionContext} from './session-context.ts';
 
 /**
  * A value in a row: bigint for int8, number for the other integers, oid and floats, boolean, Uint8Array for bytea, else
@@ -151,6 +152,16 @@ export class EmbeddedSession {
     await this.#sink.finish();
     throw error;
   }
+}
+
+/** A session of the same user in the same database, with transactions of its own. */
+export function sessionBeside(
+  {currentUser, database, options}: SessionContext,
+  host: DurabilityGate & Pick<SessionHost, 'openSession'>,
+  pid: number,
+): EmbeddedSession {
+  const own = {...options, user: currentUser, database: database.name, settings: [], pid};
+  return new EmbeddedSession(sink => host.openSession(own, sink), host);
 }
 
 const EMPTY: EmbeddedResult = {fields: [], rows: [], tag: '', notices: []};

@@ -1,12 +1,11 @@
-import {splitName} from '../catalog/reg-names.ts';
 import type {TableDescriptor} from '../catalog/descriptors.ts';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {ADMIN_FUNCTIONS, adminCall} from './admin-functions.ts';
 import {findJob, startJob} from './commands/job.ts';
-import {findTable} from './commands/find-relation.ts';
 import {assertFlushable, flushOwner} from './commands/storage.ts';
-import {checkOwner, checkSchemaUsage} from './privileges.ts';
+import {tableNamed} from './commands/table-check.ts';
+import {checkOwner} from './privileges.ts';
 import type {SessionContext} from './session-context.ts';
 
 /** prosrc of the functions about jobs. */
@@ -43,7 +42,7 @@ async function runNamed(
   name: string,
 ): Promise<bigint> {
   session.assertWritable(`system.${type}()`);
-  const table = tableNamed(session, name);
+  const table = flushableTable(session, name);
   const {catalog} = session.transaction;
   if (type === 'compact') checkOwner(catalog, session.currentRole, table, 'table');
   const owner = type === 'flush' ? flushOwner(session, table, false)! : null;
@@ -57,19 +56,9 @@ async function runNamed(
   return BigInt(job.id);
 }
 
-/** The table of a name as regclass reads it; it must be committed and not locked by this very transaction. */
-function tableNamed(session: SessionContext, text: string): TableDescriptor {
-  const parts = splitName(text);
-  if (parts.length > 2)
-    throw new PgError(
-      SqlState.invalidName,
-      `improper relation name (too many dotted names): ${text}`,
-    );
-  const table = findTable(
-    session,
-    parts.length === 2 ? {schemaname: parts[0]!, relname: parts[1]!} : {relname: parts[0]!},
-  );
-  checkSchemaUsage(session.transaction.catalog, session.currentRole, table.schema);
+/** The table of a name; it must be committed and not locked by this very transaction. */
+function flushableTable(session: SessionContext, text: string): TableDescriptor {
+  const table = tableNamed(session, text);
   assertFlushable(table);
   const isLocked = session.engine.storage
     .locks()

@@ -97,8 +97,17 @@ export interface Engine {
   publishCatalogChanges(databaseOid: Oid, changes: readonly CatalogChange[]): void;
   /** Facts about what runs, as this session may see them. */
   factsFor(session: SessionContext): RuntimeFacts;
+  /** A session of the same user in the same database, with transactions of its own. */
+  openBeside(session: SessionContext): SessionBeside;
   /** Cleans up after a session: its temporary objects, its subscriptions. */
   sessionEnded(session: SessionContext): Promise<void>;
+}
+
+/** A session of the server's own. */
+export interface SessionBeside {
+  query(sql: string): Promise<{readonly rows: readonly (readonly unknown[])[]}>;
+  cancel(): void;
+  close(): Promise<void>;
 }
 
 /** What layers beside the session add: live queries, jobs. */

@@ -68,7 +68,7 @@ export type CustomStatement =
   | {readonly kind: 'dropStorage'; readonly name: string; readonly ifExists: boolean}
   | {readonly kind: 'storageCheck'; readonly name: string; readonly extended: boolean}
   /** ast: SelectStmt `TABLE t`. */
-  | {readonly kind: 'describe' | 'showStats'}
+  | {readonly kind: 'describe' | 'showStats' | 'tableCheck'}
   | {readonly kind: 'showTables'; readonly schema: string | null}
   /** ast: SelectStmt. */
   | {readonly kind: 'subscribe'; readonly options: Readonly<Record<string, string>>}

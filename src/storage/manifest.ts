@@ -1,7 +1,8 @@
 import type {DeletionSet, Segment, SegmentColumn, SegmentMeta} from './cold/contract.ts';
 
 const PAGE_BITS = 4096;
-const PAGE_BYTES = PAGE_BITS / 8;
+/** Bytes of a stored page of deletions. */
+export const DELETION_PAGE_BYTES = PAGE_BITS / 8;
 const LOCATION_UNIT = 2 ** 32;
 
 /**
@@ -53,7 +54,7 @@ export class DeletionPages implements DeletionSet {
     for (const position of positions) {
       const number = Math.floor(position / PAGE_BITS);
       if (!changed.has(number)) {
-        const copy = new Uint8Array(PAGE_BYTES);
+        const copy = new Uint8Array(DELETION_PAGE_BYTES);
         const before = pages[number];
         if (before !== undefined) copy.set(before);
         pages[number] = copy;

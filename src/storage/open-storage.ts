@@ -58,17 +58,18 @@ export function openStorage(options: OpenStorageOptions): Storage {
   const dataDir = resolve(options.dataDir);
   mkdirSync(dataDir, {recursive: true, mode: 0o700});
   const lock = new DirectoryLock(dataDir);
+  let db: Database | null = null;
   try {
-    return open(options, dataDir, lock);
+    db = openFile(join(dataDir, 'wadi.db'));
+    return open(options, dataDir, lock, db);
   } catch (error) {
+    db?.close();
     lock.release();
     throw error;
   }
 }
 
-function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock): Storage {
-  const settings: StorageSettings = {...DEFAULT_STORAGE_SETTINGS, ...options.settings};
-  const path = join(dataDir, 'wadi.db');
+function openFile(path: string): Database {
   syncLeftWal(`${path}-wal`);
   const db = new Database(path, {timeout: 0});
   db.defaultSafeIntegers(true);
@@ -76,6 +77,17 @@ function open(options: OpenStorageOptions, dataDir: string, lock: DirectoryLock)
   db.pragma('synchronous = NORMAL');
   db.pragma('wal_autocheckpoint = 0');
   db.pragma('cache_size = -65536');
+  return db;
+}
+
+function open(
+  options: OpenStorageOptions,
+  dataDir: string,
+  lock: DirectoryLock,
+  db: Database,
+): Storage {
+  const settings: StorageSettings = {...DEFAULT_STORAGE_SETTINGS, ...options.settings};
+  const path = join(dataDir, 'wadi.db');
   const meta = openSchema(db, FIRST_NORMAL_OID);
   const archives = settings.archives === 'asBefore' ? isArchived(db) : settings.archives;
   const removed = removeUnpublished(db, archives);

@@ -34,6 +34,8 @@ const functions: readonly WadiFunction[] = [
   {oid: 9071, name: 'fsck', schema: SYSTEM, args: [], returns: 1009, source: 'system.fsck', comment: 'checks every file, checksum, count, statistic and key; one text per finding'},
   {oid: 9072, name: 'archive', schema: SYSTEM, args: [], returns: 20, source: 'system.archive', comment: 'brings the archive of the change log up to date; returns the seq it reaches'},
   {oid: 9073, name: 'export_user_data', schema: SYSTEM, args: [['user_name', 25]], defaults: ['NULL::text'], returns: 20, strict: false, source: 'system.export_user_data', comment: 'writes the rows of a user to a file; returns the job'},
+  {oid: 9076, name: 'import_user_data', schema: SYSTEM, args: [['path', 25], ['user_name', 25]], defaults: ['NULL::text'], returns: 20, strict: false, source: 'system.import_user_data', comment: 'inserts the rows of an export in a transaction of its own; returns the job'},
+  {oid: 9077, name: 'check_table', schema: SYSTEM, args: [['table_name', 25]], returns: 1009, source: 'system.check_table', comment: "checks a table's segments and keys; one text per finding"},
   {oid: 9075, name: 'delete_user_data', schema: SYSTEM, args: [['user_name', 25]], returns: 20, source: 'system.delete_user_data', comment: 'deletes the rows of a user and the bytes that they leave; returns the job'},
   {oid: 9013, name: 'create_storage', schema: SYSTEM, args: [['name', 25], ['type', 25], ['options', 25]], returns: 16, source: 'system.create_storage', comment: 'makes a storage; options is a JSON object'},
   {oid: 9014, name: 'alter_storage', schema: SYSTEM, args: [['name', 25], ['options', 25]], returns: 16, source: 'system.alter_storage', comment: 'changes options of a storage'},

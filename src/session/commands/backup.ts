@@ -43,15 +43,20 @@ export function startWork<T>(
   };
 }
 
-/** Waits for a job on behalf of a statement; a cancelled statement cancels it. */
+/**
+ * Waits for a job on behalf of a statement; a cancelled statement cancels it. `inSession`: the job works in the statement's
+ * transaction, which must not end before it.
+ */
 export async function finishWork<T>(
   session: SessionContext,
   {job, result}: Started<T>,
+  place: 'apart' | 'inSession' = 'apart',
 ): Promise<T> {
   try {
     await session.wait(job.ended);
   } catch (error) {
     session.engine.jobs.cancel(job.id);
+    if (place === 'inSession') await job.ended;
     throw error;
   }
   return result();

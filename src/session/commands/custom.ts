@@ -9,6 +9,7 @@ import {killJobCommand} from './job.ts';
 import {createLiveQueryCommand, dropLiveQueryCommand, killLiveQueryCommand} from './live-query.ts';
 import {compactCommand, flushCommand} from './storage.ts';
 import {storageCheckCommand} from './storage-check.ts';
+import {tableCheckCommand} from './table-check.ts';
 import {
   alterStorageCommand,
   createStorageCommand,
@@ -54,6 +55,8 @@ export function customCommand({
       return dropStorageCommand(session, node);
     case 'storageCheck':
       return storageCheckCommand(session, node.name, node.extended);
+    case 'tableCheck':
+      return tableCheckCommand(session, statement);
     case 'describe':
       return describeCommand(session, statement);
     case 'showStats':

@@ -52,7 +52,7 @@ export function importUserDataCommand(
   const load = async () => {
     assertOutsideBlock(session, 'IMPORT USER DATA');
     const started = startImport(session, user, path);
-    const {tables, rows} = await finishWork(session, started);
+    const {tables, rows} = await finishWork(session, started, 'inSession');
     return [BigInt(started.job.id), BigInt(tables), BigInt(rows)];
   };
   return oneRow(session, columns, load, 'IMPORT USER DATA');
@@ -114,7 +114,7 @@ export function startDeletion(session: SessionContext, user: string): Started<De
 }
 
 /** Oneself, or anybody with the service right. Rights come before existence. */
-function ownerOf(session: SessionContext, user: string | null): DataOwner {
+export function ownerOf(session: SessionContext, user: string | null): DataOwner {
   const {catalog} = session.transaction;
   const self = catalog.roleByOid(session.effectiveOwner)?.name ?? '';
   if (user === null || user === self) return {owner: session.effectiveOwner, name: self};

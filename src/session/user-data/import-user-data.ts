@@ -66,6 +66,7 @@ export async function importUserData(
         );
       const columns = matchColumns(session, exported, table);
       for (const file of exported.files) {
+        control.signal.throwIfAborted();
         const path = join(work, file.file.replaceAll('/', '_'));
         const {bytes, sha256} = await digestFile(path).catch(() => ({bytes: -1, sha256: ''}));
         if (bytes !== file.bytes || sha256 !== file.sha256)
@@ -74,6 +75,7 @@ export async function importUserData(
         await readRows(store, path, file.segment, columns, row => found.push(row));
         if (found.length !== file.rows)
           throw damaged(task.path, `"${file.file}" has ${found.length} rows`);
+        control.signal.throwIfAborted();
         rows += await insertRows(session, table, task.name, insertable(table, columns), found);
       }
     }

@@ -119,7 +119,11 @@ function argon2idPassword(tokens: readonly SqlToken[]): Rewrite | null {
 }
 
 function storageCommand(tokens: readonly SqlToken[]): Rewrite | null {
-  if (!isWord(tokens[0], 'storage') || !isWord(tokens[1], 'flush', 'compact')) return null;
+  if (!isWord(tokens[0], 'storage') || !isWord(tokens[1], 'flush', 'compact', 'check')) return null;
+  if (isWord(tokens[1], 'check')) {
+    if (!isWord(tokens[2], 'table')) return null;
+    return {custom: {kind: 'tableCheck'}, edits: [cover(tokens[0]!, tokens[1]!)]};
+  }
   const kind = tokens[1]!.text === 'flush' ? 'storageFlush' : 'storageCompact';
   if (isWord(tokens[2], 'all')) return {custom: {kind, all: true}, edits: replaceAll(tokens)};
   if (!isWord(tokens[2], 'table')) return null;

@@ -8,7 +8,7 @@ interface Rewrite {
 
 type Options = readonly (readonly [string, string])[];
 
-/** CREATE, ALTER, DROP STORAGE and STORAGE CHECK; an empty SELECT stands for each. */
+/** CREATE, ALTER, DROP STORAGE and STORAGE CHECK of a storage; an empty SELECT stands for each. */
 export function storageDefinition(tokens: readonly SqlToken[]): Rewrite | null {
   const custom = read(tokens);
   if (custom === null) return null;
@@ -47,6 +47,7 @@ function readDrop(tokens: readonly SqlToken[]): CustomStatement | null {
 }
 
 function readCheck(tokens: readonly SqlToken[]): CustomStatement | null {
+  if (isWords(tokens, 2, 'table')) return null;
   const name = nameAt(tokens, 2);
   const extended = isWords(tokens, 3, 'extended');
   if (name === null || tokens.length !== (extended ? 4 : 3)) return null;

@@ -1,7 +1,8 @@
+import type {Oid} from '../../common/ids.ts';
 import type {Engine} from '../engine.ts';
 import type {ObjectStore} from '../objects/contract.ts';
 import {Archiver} from './archiver.ts';
-import {checkDirectory} from './check-directory.ts';
+import {checkDirectory, checkTable} from './check-directory.ts';
 import type {
   AdminOptions,
   ArchiveResult,
@@ -115,5 +116,9 @@ export class DirectoryAdmin implements StorageAdmin {
 
   check(options: CheckOptions = {}): Promise<readonly string[]> {
     return checkDirectory(this.#engine, options);
+  }
+
+  checkTable(table: Oid, options: AdminOptions = {}): Promise<readonly string[]> {
+    return checkTable(this.#engine, table, options);
   }
 }

@@ -3,9 +3,10 @@ import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {Worker} from 'node:worker_threads';
 import type {Engine} from '../engine.ts';
+import type {Oid} from '../../common/ids.ts';
 import {workerUrl} from '../hot/worker-url.ts';
 import type {SegmentEntry} from '../manifest.ts';
-import type {CheckOptions} from './contract.ts';
+import type {AdminOptions, CheckOptions} from './contract.ts';
 
 /**
  * Checks SQLite in a thread, then every segment of the newest manifest against it, deletion vectors, and the list of files. No segment is
@@ -20,22 +21,46 @@ export async function checkDirectory(
     const findings = [...(await checkInThread(join(engine.dataDir, 'wadi.db')))];
     const entries: SegmentEntry[] = [];
     for (const table of engine.cold.manifest.tables.values()) entries.push(...table.byId.values());
-    let done = 0;
-    for (const entry of entries) {
-      options.signal?.throwIfAborted();
-      findings.push(...(await engine.cold.open(entry).check(entry.meta)));
-      const beyond = entry.deletions.next(entry.meta.rows);
-      if (beyond !== Infinity)
-        findings.push(
-          `${entry.path}: row ${beyond} is marked as deleted, but it has ${entry.meta.rows} rows`,
-        );
-      options.onProgress?.(++done / entries.length);
-    }
+    findings.push(...(await checkSegments(engine, entries, options)));
     findings.push(...(await orphans(engine, options.files)));
     return findings;
   } finally {
     isOver();
   }
+}
+
+/** The same of one table's segments. */
+export async function checkTable(
+  engine: Engine,
+  table: Oid,
+  options: AdminOptions,
+): Promise<readonly string[]> {
+  const isOver = engine.holds.beginBackup();
+  try {
+    return await checkSegments(engine, engine.cold.manifest.segments(table, null), options);
+  } finally {
+    isOver();
+  }
+}
+
+async function checkSegments(
+  engine: Engine,
+  entries: readonly SegmentEntry[],
+  {signal, onProgress}: AdminOptions,
+): Promise<readonly string[]> {
+  const findings: string[] = [];
+  let done = 0;
+  for (const entry of entries) {
+    signal?.throwIfAborted();
+    findings.push(...(await engine.cold.open(entry).check(entry.meta)));
+    const beyond = entry.deletions.next(entry.meta.rows);
+    if (beyond !== Infinity)
+      findings.push(
+        `${entry.path}: row ${beyond} is marked as deleted, but it has ${entry.meta.rows} rows`,
+      );
+    onProgress?.(++done / entries.length);
+  }
+  return findings;
 }
 
 async function checkInThread(path: string): Promise<readonly string[]> {

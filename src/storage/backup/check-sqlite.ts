@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import {ByteReader} from '../../common/byte-reader.ts';
+import {DELETION_PAGE_BYTES} from '../manifest.ts';
 import {FLAG_BULK, FLAG_JSON, readChange, readPartHeader} from '../hot/change-log.ts';
 
 /** The largest findings of one kind that are listed one by one. */
@@ -13,8 +14,7 @@ export function checkSqlite(db: Database): readonly string[] {
     for (const row of db.pragma('integrity_check') as {integrity_check: string}[])
       if (row.integrity_check !== 'ok') findings.push(`wadi.db: ${row.integrity_check}`);
     if (findings.length > 0) return findings;
-    checkGenerations(db, findings);
-    checkHotRows(db, findings);
+    checkHotRows(db, checkGenerations(db, findings), findings);
     checkVectors(db, findings);
     checkLog(db, findings);
   } finally {
@@ -23,7 +23,8 @@ export function checkSqlite(db: Database): readonly string[] {
   return findings;
 }
 
-function checkGenerations(db: Database, findings: string[]): void {
+/** The hot tables that are there. */
+function checkGenerations(db: Database, findings: string[]): ReadonlySet<string> {
   const listed = new Set(
     db.prepare(`SELECT 't_' || tbl || '_' || version FROM generations`).pluck().all() as string[],
   );
@@ -39,10 +40,11 @@ function checkGenerations(db: Database, findings: string[]): void {
     if (!stored.has(name)) findings.push(`wadi.db: hot table ${name} is listed but missing`);
   for (const name of stored)
     if (!listed.has(name)) findings.push(`wadi.db: hot table ${name} belongs to no table`);
+  return stored;
 }
 
 /** A row must be in one generation only, with a seq and a rid that were given out. */
-function checkHotRows(db: Database, findings: string[]): void {
+function checkHotRows(db: Database, stored: ReadonlySet<string>, findings: string[]): void {
   const number = (key: string): number =>
     Number(db.prepare('SELECT value FROM meta WHERE key = ?').pluck().get(key) ?? 0);
   const nextRid = number('next_rid');
@@ -55,7 +57,8 @@ function checkHotRows(db: Database, findings: string[]): void {
   for (const row of db.prepare('SELECT tbl, version FROM generations').raw().all()) {
     const [table, version] = row as [bigint, bigint];
     const names = tables.get(String(table)) ?? [];
-    names.push(`t_${table}_${version}`);
+    const name = `t_${table}_${version}`;
+    if (stored.has(name)) names.push(name);
     tables.set(String(table), names);
   }
   for (const [table, names] of tables) {
@@ -91,6 +94,14 @@ function checkVectors(db: Database, findings: string[]): void {
     findings.push(
       `wadi.db: ${pages} pages of deletions are of segment ${segment}, which does not exist`,
     );
+  const odd = db
+    .prepare(
+      `SELECT segment, page FROM deletions WHERE page < 0 OR typeof(bits) <> 'blob' OR length(bits) <> ? LIMIT ${MOST}`,
+    )
+    .raw()
+    .all(BigInt(DELETION_PAGE_BYTES)) as [bigint, bigint][];
+  for (const [segment, page] of odd)
+    findings.push(`wadi.db: page ${page} of the deletions of segment ${segment} is no such page`);
 }
 
 /** Every entry has all its parts, each part can be read, and nothing lies below the floor but entries about to be dropped. */

@@ -1,3 +1,4 @@
+import type {Oid} from '../../common/ids.ts';
 import type {ObjectStore} from '../objects/contract.ts';
 
 /** What a finished backup is; the content of its `backup.json`. */
@@ -92,4 +93,6 @@ export interface StorageAdmin {
   beginErasure(): () => void;
   /** Checks SQLite, every segment, deletion vector, the log and the list of files; one line per finding. */
   check(options?: CheckOptions): Promise<readonly string[]>;
+  /** Checks the segments of a table and their deletion vectors. */
+  checkTable(table: Oid, options?: AdminOptions): Promise<readonly string[]>;
 }
