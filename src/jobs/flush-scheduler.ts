@@ -91,7 +91,7 @@ export class FlushScheduler {
   /** Flushes a table that is due, or waits for more rows. */
   #look(scheduled: Scheduled, now: number): void {
     const {policy, table} = scheduled;
-    const {hotRows} = this.#storage.tableStats(table);
+    const hotRows = this.#storage.estimateHotRows(table);
     const isLate = policy.intervalMs !== null;
     const isFull = policy.rows !== null && hotRows >= policy.rows;
     scheduled.dueAt = Infinity;

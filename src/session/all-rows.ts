@@ -16,8 +16,7 @@ export function checkReachesAllRows(session: SessionContext, table: Oid): void {
   if (found === undefined || found.tableKind === 'shared') return;
   const {storage} = session.engine;
   const stored = session.storages.of(catalog, found);
-  if (storage.estimateRows(stored, null) <= storage.estimateRows(stored, session.effectiveOwner))
-    return;
+  if (storage.countRows(stored, null) <= storage.countRows(stored, session.effectiveOwner)) return;
   if (!hasServiceRight(catalog, session.currentRole)) {
     throw new PgError(
       SqlState.insufficientPrivilege,

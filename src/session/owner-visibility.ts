@@ -28,7 +28,7 @@ export function visibleBytes(
   const stats = storage.tableStats(stored);
   const bytes = stats.hotBytes + stats.coldBytes;
   if (seesFiguresOf(session, table)) return BigInt(bytes);
-  const all = storage.estimateRows(stored, null);
-  const own = storage.estimateRows(stored, session.effectiveOwner);
+  const all = storage.countRows(stored, null);
+  const own = storage.countRows(stored, session.effectiveOwner);
   return all === 0 ? 0n : BigInt(Math.round((bytes * own) / all));
 }

@@ -130,7 +130,7 @@ export class Planner implements StatementPlanner {
     const {engine, transaction} = this.#session;
     const descriptor = transaction.catalog.tableByOid(table);
     if (descriptor === undefined) return 0;
-    return engine.storage.estimateRows(engine.storages.of(transaction.catalog, descriptor), null);
+    return engine.storage.estimateRows(engine.storages.of(transaction.catalog, descriptor));
   }
 
   /**

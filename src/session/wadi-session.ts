@@ -39,6 +39,7 @@ import {SessionNotifications} from './session-notifications.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
 import {StatementTimers} from './statement-timers.ts';
+import {loadTable} from './table-loading.ts';
 import {TransactionState} from './transaction-state.ts';
 import type {TableStorages} from './table-storages.ts';
 
@@ -252,6 +253,8 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     for (let i = 0; i < tables.length; i++) {
       const result = this.transaction.tx.lockTable(tables[i]!.oid, tables[i]!.mode, 'wait');
       if (result instanceof Promise) return this.#lockRest(plan, result);
+      const loading = loadTable(this, tables[i]!.oid);
+      if (loading !== null) return this.#lockRest(plan, loading);
     }
     return undefined;
   }

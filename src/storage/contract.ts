@@ -1,6 +1,7 @@
 import type {Batch} from '../columns/batch.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../common/ids.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
+import type {LockInfo, SegmentInfo} from './infos.ts';
 import type {StorageAdmin} from './backup/contract.ts';
 import type {StorageDefinition} from './objects/storage-definition.ts';
 
@@ -448,8 +449,19 @@ export interface Storage {
     isLimited?: boolean,
     owner?: OwnerId | null,
   ): boolean;
-  /** Rough live row count, for planning and stats. */
-  estimateRows(table: TableStorage, owner: OwnerId | null): number;
+  /** Rough live row count, for planning. */
+  estimateRows(table: TableStorage): number;
+  /** The same of hot rows alone; exact once they are loaded. */
+  estimateHotRows(table: TableStorage): number;
+  /** Live rows of an owner, or of all (null): loads the table. */
+  countRows(table: TableStorage, owner: OwnerId | null): number;
+  /** Whether the hot rows of a table can be read in this turn without reading SQLite. */
+  isLoaded(table: Oid): boolean;
+  /**
+   * Brings the hot rows of a table into memory in slices; null when they are there. The caller holds a lock on the table and asks again
+   * after the wait. Whoever reads without having called it loads them at once, which holds everybody.
+   */
+  load(table: TableStorage): Promise<void> | null;
   logReader(table: TableStorage, owner: OwnerId | null): LogReader;
   tableStats(table: TableStorage): {
     readonly hotRows: number;
@@ -477,36 +489,4 @@ export interface WaiterInfo {
   readonly pid: number;
   lockTimeoutMs(): number;
   deadlockTimeoutMs(): number;
-}
-
-export interface SegmentInfo {
-  readonly table: Oid;
-  readonly owner: OwnerId;
-  readonly id: number;
-  readonly path: string;
-  readonly rows: number;
-  readonly deletedRows: number;
-  readonly bytes: number;
-  readonly minSeq: Seq;
-  readonly maxSeq: Seq;
-  readonly schemaVersion: number;
-  readonly createdAt: bigint;
-}
-
-export interface LockInfo {
-  readonly pid: number;
-  readonly type: 'relation' | 'tuple' | 'transactionid' | 'advisory';
-  /** 0 where the lock is not of one database. */
-  readonly database: Oid;
-  readonly relation: Oid;
-  /** Of an advisory lock: its 64 bits, with bit 64 when it was given as two numbers. */
-  readonly key: bigint | null;
-  /** The transaction that is waited for, null where the lock is another. */
-  readonly transaction: number | null;
-  /** Who holds or wants it. */
-  readonly holder: number;
-  readonly mode: string;
-  readonly granted: boolean;
-  /** When the wait began, in milliseconds since 1970; null for a lock that is held. */
-  readonly waitingSince: number | null;
 }

@@ -4,10 +4,8 @@ import type {
   CommitEvent,
   ExpireResult,
   FlushResult,
-  LockInfo,
   LogReader,
   MaintenanceOptions,
-  SegmentInfo,
   SequenceState,
   Storage,
   StorageIndex,
@@ -15,6 +13,7 @@ import type {
   Transaction,
   WaiterInfo,
 } from './contract.ts';
+import type {LockInfo, SegmentInfo} from './infos.ts';
 import {DirectoryAdmin} from './backup/admin.ts';
 import type {DirectoryLock} from './directory-lock.ts';
 import type {Engine} from './engine.ts';
@@ -181,20 +180,43 @@ export class DirectoryStorage implements Storage {
 
   /** Few rows are sorted faster than a sorted index is made and read. */
   #paysOrder(table: TableStorage, index: StorageIndex, owner: OwnerId | null): boolean {
-    const image = this.#engine.hot.image(table);
-    const hot = owner === null ? image.liveRows : (image.owners.get(owner)?.live ?? 0);
-    const segments = this.#engine.cold.manifest.segments(table.oid, owner);
-    if (hot < this.#engine.settings.orderedRows && segments.length === 0) return false;
-    return image.sortedIfWorth(index) !== null;
+    const {hot, cold, settings} = this.#engine;
+    const segments = cold.manifest.segments(table.oid, owner);
+    const image = hot.loadedImage(table.oid);
+    let rows: number;
+    if (image === null) rows = hot.estimate(table);
+    else rows = owner === null ? image.liveRows : (image.owners.get(owner)?.live ?? 0);
+    if (rows < settings.orderedRows && segments.length === 0) return false;
+    return image === null || image.isSortedWorth(index);
   }
 
-  estimateRows(table: TableStorage, owner: OwnerId | null): number {
+  estimateRows(table: TableStorage): number {
+    return this.#engine.hot.estimate(table) + this.#coldRows(table, null);
+  }
+
+  estimateHotRows(table: TableStorage): number {
+    return this.#engine.hot.estimate(table);
+  }
+
+  countRows(table: TableStorage, owner: OwnerId | null): number {
     const image = this.#engine.hot.image(table);
     const hot = owner === null ? image.liveRows : (image.owners.get(owner)?.live ?? 0);
+    return hot + this.#coldRows(table, owner);
+  }
+
+  isLoaded(table: Oid): boolean {
+    return this.#engine.hot.isLoaded(table);
+  }
+
+  load(table: TableStorage): Promise<void> | null {
+    return this.#engine.hot.load(table);
+  }
+
+  #coldRows(table: TableStorage, owner: OwnerId | null): number {
     let cold = 0;
     for (const entry of this.#engine.cold.manifest.segments(table.oid, owner))
       cold += entry.meta.rows - entry.deletions.count;
-    return hot + cold;
+    return cold;
   }
 
   logReader(table: TableStorage, owner: OwnerId | null): LogReader {
@@ -202,13 +224,13 @@ export class DirectoryStorage implements Storage {
   }
 
   tableStats(table: TableStorage): ReturnType<Storage['tableStats']> {
-    const image = this.#engine.hot.image(table);
+    const hot = this.#engine.hot.stats(table);
     const cold = this.#engine.cold.manifest.table(table.oid);
     return {
-      hotRows: image.liveRows,
+      hotRows: hot.rows,
       coldRows: cold === undefined ? 0 : cold.rows - cold.deletedRows,
       segments: cold === undefined ? 0 : cold.byId.size,
-      hotBytes: image.bytes,
+      hotBytes: hot.bytes,
       coldBytes: cold === undefined ? 0 : cold.bytes,
     };
   }

@@ -96,6 +96,7 @@ export class Flusher {
     {minRows = 1, signal, onProgress}: MaintenanceOptions,
   ): Promise<FlushResult> {
     const {commits, snapshots, hot, cold, segments} = this.#engine;
+    await hot.load(table);
     await commits.settle();
     const image = hot.image(table);
     const snapshot = snapshots.current;

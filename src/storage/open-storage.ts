@@ -100,7 +100,7 @@ function open(
   const {resolveTable, types, segments, logger} = options;
   const nameOf = (table: Oid): string => resolveTable(table)?.name ?? String(table);
   const snapshots = new SnapshotRegistry(meta.lastSeq, loadManifest(db, types));
-  const hot = new HotStore(db, settings.hotImageBytes);
+  const hot = new HotStore(db, settings.hotImageBytes, settings.sliceMs);
   const callers = new Callers();
   const walReserve = new WalReserve(`${path}-wal`, settings.checkpointBytes);
   const durability = new Durability(`${path}-wal`, snapshots, callers, logger);

@@ -10,6 +10,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {shapeOf} from '../result-shape.ts';
 import type {SessionContext} from '../session-context.ts';
+import {loadLocked} from '../table-loading.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {copyIn} from './copy-in.ts';
@@ -74,6 +75,7 @@ async function from(session: SessionContext, node: CopyStmt): Promise<string> {
   // Who holds the table may change it: looked up again after the wait.
   const waiting = session.transaction.tx.lockTable(found.table.oid, 'rowExclusive', 'wait');
   if (waiting instanceof Promise) await session.wait(waiting);
+  await loadLocked(session, found.table.oid);
   const {table, columns} = waiting instanceof Promise ? target(session, node) : found;
   const {catalog, role, rowSecurity} = session.planner.context([]);
   if (policiesBind(catalog, table, role, rowSecurity === 'off' ? 'off' : 'on')) {

@@ -7,6 +7,7 @@ import {characterPosition} from '../../sql/parse/positions.ts';
 import type {LockWait, TableLockMode} from '../../storage/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
+import {loadLocked} from '../table-loading.ts';
 
 /** Branded 0: no object. */
 export const NO_OID: Oid = oid(0);
@@ -104,6 +105,7 @@ export async function lockFound<T extends {readonly oid: Oid; readonly name: str
   let found = find();
   for (;;) {
     await lockTable(session, found, mode);
+    await loadLocked(session, found.oid);
     const again = find();
     if (again.oid === found.oid) return again;
     found = again;

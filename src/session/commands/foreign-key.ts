@@ -15,6 +15,7 @@ import {newBinding} from '../../sql/bind/statement.ts';
 import {coercionPath} from '../../sql/bind/coercion-path.ts';
 import {validateForeignKey} from '../foreign-keys/validate.ts';
 import type {SessionContext} from '../session-context.ts';
+import {loadLocked} from '../table-loading.ts';
 import {stringList} from './ast-values.ts';
 import {chooseConstraintName, columnsPart} from './choose-name.ts';
 import {columnNamed, plainConstraint, type ConstraintPlace} from './constraint-definitions.ts';
@@ -34,6 +35,7 @@ export async function defineForeignKey(
       `referenced relation "${target.name}" is not a table`,
     );
   await lockTable(session, target, 'shareRowExclusive');
+  await loadLocked(session, target.oid);
   const referenced = session.transaction.catalog.tableByOid(target.oid) ?? target;
   checkKinds(table, referenced);
   if (node.fk_del_set_cols !== undefined)

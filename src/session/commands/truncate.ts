@@ -10,6 +10,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
+import {loadLocked} from '../table-loading.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, lockFound, lockTable, notice} from './ddl.ts';
 import {relationNamed} from './object-names.ts';
@@ -82,6 +83,7 @@ async function addReferencing(
       }
       notice(session, `truncate cascades to table "${other.name}"`);
       await lockTable(session, other, 'accessExclusive');
+      await loadLocked(session, other.oid);
       tables.set(other.oid, truncatable(session, other));
     }
   }

@@ -28,6 +28,8 @@ export function checkReferencingKey(
   const converted = parentKey(session, checked);
   if (converted === null) throw notPresent(session, checked);
   const {parent, parentIndex, parentColumns} = reference;
+  const loading = session.engine.storage.load(parent);
+  if (loading !== null) return checkAgain(session, checked, loading);
   const {tx} = session.transaction;
   const found = tx.findNewest(
     parent,
@@ -188,6 +190,11 @@ export async function eachRow(
   request: ScanRequest,
   callback: (row: readonly Datum[]) => void,
 ): Promise<void> {
+  for (;;) {
+    const loading = session.engine.storage.load(request.table);
+    if (loading === null) break;
+    await session.wait(loading);
+  }
   const cursor = session.transaction.tx.scan(request);
   const row: Datum[] = [];
   try {

@@ -13,10 +13,15 @@ import {
 import {KeyCodec, type MapKey} from './key-codec.ts';
 import {KeyMap} from './key-map.ts';
 import type {SegmentEntry} from '../manifest.ts';
+import {PreparedKeys} from './prepared-keys.ts';
 import {SortedIndex} from './sorted-index.ts';
 
 const CHUNK_SHIFT = 10;
 const SLOT_MASK = 1023;
+/** Rows from which a sorted index is built in slices. */
+const BUILT_AT_ONCE = 4096;
+/** Rows below which a sorted index is worth building for one range. */
+const WORTH_AT_ONCE = 10_000;
 
 /** What an image knows of an open write-set. */
 export interface TableWriter {
@@ -70,6 +75,11 @@ export class HotImage {
   readonly byRid = new Map<number, number>();
   keyMaps: KeyMap[] = [];
   readonly #sorted = new Map<number, SortedIndex>();
+  readonly #building = new Map<number, Promise<void>>();
+  /** Key maps of indexes that are about to be committed. */
+  readonly #prepared = new Map<number, PreparedKeys>();
+  /** Sorted indexes that are being built in slices. */
+  readonly #unfinished = new Set<SortedIndex>();
   readonly #freeIndexes: number[] = [];
   #ended: number[] = [];
   #endedHead = 0;
@@ -131,6 +141,8 @@ export class HotImage {
       if (key !== null) keyMaps[i]!.set(owner, key, position, prev);
     }
     if (this.#sorted.size > 0) for (const sorted of this.#sorted.values()) sorted.add(position);
+    if (this.#prepared.size > 0) for (const keys of this.#prepared.values()) keys.add(position);
+    if (this.#unfinished.size > 0) for (const sorted of this.#unfinished) sorted.add(position);
     this.byRid.set(rid, position);
     rows.live++;
     this.liveRows++;
@@ -241,6 +253,7 @@ export class HotImage {
 
   /** Frees slots of versions that ended at or before the oldest snapshot; at most `budget` of them. */
   vacuum(oldest: number, budget: number): void {
+    if (this.#unfinished.size > 0 || this.#prepared.size > 0) return;
     const ended = this.#ended;
     while (budget-- > 0 && this.#endedHead < ended.length) {
       const position = ended[this.#endedHead]!;
@@ -256,24 +269,78 @@ export class HotImage {
     }
   }
 
-  /** A sorted index over all versions, built when first asked for; null when the index cannot be kept sorted. */
+  /** A sorted index over all versions, built at once when it is missing; null when the index cannot be kept sorted. */
   sorted(index: StorageIndex): SortedIndex | null {
     const known = this.#sorted.get(index.oid);
     if (known !== undefined) return known;
-    if (index.keyOf !== null || index.keyColumns.includes(-1)) return null;
+    if (!canBeSorted(index)) return null;
     const sorted = new SortedIndex(this, index);
     sorted.build();
     this.#sorted.set(index.oid, sorted);
     return sorted;
   }
 
-  /** The sorted index when it exists, or is worth building because it is asked for again. */
-  sortedIfWorth(index: StorageIndex): SortedIndex | null {
-    const known = this.#sorted.get(index.oid);
-    if (known !== undefined) return known;
+  /** The sorted index when it exists. */
+  knownSorted(index: StorageIndex): SortedIndex | null {
+    return this.#sorted.get(index.oid) ?? null;
+  }
+
+  /** Whether a sorted index exists, or is worth building because it is asked for again. */
+  isSortedWorth(index: StorageIndex): boolean {
+    if (this.#sorted.has(index.oid)) return true;
+    if (!canBeSorted(index)) return false;
     const asks = (this.#rangeAsks.get(index.oid) ?? 0) + 1;
     this.#rangeAsks.set(index.oid, asks);
-    return asks > 1 || this.liveRows < 10_000 ? this.sorted(index) : null;
+    return asks > 1 || this.liveRows < WORTH_AT_ONCE;
+  }
+
+  /**
+   * Builds a sorted index: at once when it is small (null), else in slices. No slot is freed meanwhile, so that versions keep
+   * their places; those that come are entered at the end.
+   */
+  buildSorted(index: StorageIndex): Promise<void> | null {
+    if (this.#sorted.has(index.oid) || !canBeSorted(index)) return null;
+    if (this.byRid.size < BUILT_AT_ONCE) {
+      this.sorted(index);
+      return null;
+    }
+    let building = this.#building.get(index.oid);
+    if (building === undefined) {
+      building = this.#buildInSlices(index);
+      this.#building.set(index.oid, building);
+    }
+    return building;
+  }
+
+  /** Makes the key map of a new index in slices, for a `reshape` to come; small ones are made there. */
+  async prepareKeys(table: TableStorage, index: StorageIndex, sliceMs: number): Promise<void> {
+    if (this.byRid.size < BUILT_AT_ONCE || !hasSameShape(table.columns, this.table.columns)) return;
+    const prepared = new PreparedKeys(this, index);
+    this.#prepared.set(index.oid, prepared);
+    this.pins++;
+    await prepared.build(sliceMs);
+  }
+
+  /** Forgets what `prepareKeys` made, taken over or not. */
+  dropPrepared(index: StorageIndex): void {
+    if (this.#prepared.delete(index.oid)) this.pins--;
+  }
+
+  async #buildInSlices(index: StorageIndex): Promise<void> {
+    const sorted = new SortedIndex(this, index);
+    const {ddlSeq} = this;
+    this.#unfinished.add(sorted);
+    this.pins++;
+    try {
+      await sorted.buildInSlices();
+      // A change of shape meanwhile moved its columns: whoever asks again builds it anew.
+      if (ddlSeq === this.ddlSeq && this.table.indexes.some(({oid}) => oid === index.oid))
+        this.#sorted.set(index.oid, sorted);
+    } finally {
+      this.pins--;
+      this.#unfinished.delete(sorted);
+      this.#building.delete(index.oid);
+    }
   }
 
   /** Goes over to a new shape or another set of indexes. */
@@ -292,17 +359,14 @@ export class HotImage {
     const kept = new Map(
       isSameShape ? this.keyMaps.map(map => [map.codec.index.oid as number, map]) : [],
     );
-    const added: KeyMap[] = [];
     this.keyMaps = table.indexes
       .filter(index => index.isUnique)
-      .map(index => {
-        const known = kept.get(index.oid);
-        if (known !== undefined) return known;
-        const map = new KeyMap(new KeyCodec(index));
-        added.push(map);
-        return map;
-      });
-    this.#enterAllKeys(added);
+      .map(
+        index =>
+          kept.get(index.oid) ??
+          (isSameShape ? this.#prepared.get(index.oid)?.map : undefined) ??
+          new PreparedKeys(this, index).buildAtOnce(),
+      );
     for (const oid of this.#sorted.keys()) {
       if (!isSameShape || !table.indexes.some(index => index.oid === oid)) this.#sorted.delete(oid);
     }
@@ -344,29 +408,6 @@ export class HotImage {
     let bytes = this.byRid.size * (40 + this.keyMaps.length * 56);
     for (const chunk of this.chunks) if (chunk !== null) bytes += chunk.bytes;
     return bytes;
-  }
-
-  #enterAllKeys(maps: readonly KeyMap[]): void {
-    if (maps.length === 0) return;
-    const positions: number[] = [];
-    for (const chunk of this.chunks) {
-      if (chunk === null) continue;
-      const free = new Set(chunk.freeSlots);
-      for (let slot = 0; slot < chunk.count; slot++)
-        if (!free.has(slot)) positions.push((chunk.index << CHUNK_SHIFT) | slot);
-    }
-    const beginOf = (position: number): number =>
-      this.chunks[position >> CHUNK_SHIFT]!.begin[position & SLOT_MASK]!;
-    positions.sort((a, b) => beginOf(a) - beginOf(b));
-    for (const position of positions) {
-      const chunk = this.chunks[position >> CHUNK_SHIFT]!;
-      const slot = position & SLOT_MASK;
-      const row = chunk.row(slot);
-      for (const map of maps) {
-        const key = map.codec.ofRow(row);
-        if (key !== null) map.set(chunk.owner, key, position, chunk.prev[slot]!);
-      }
-    }
   }
 
   #ownerRows(owner: number): OwnerRows {
@@ -418,4 +459,8 @@ export class HotImage {
       for (const map of this.keyMaps) map.dropOwner(rows.owner);
     }
   }
+}
+
+function canBeSorted(index: StorageIndex): boolean {
+  return index.keyOf === null && !index.keyColumns.includes(-1);
 }

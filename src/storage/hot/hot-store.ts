@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type {Oid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {TableStorage} from '../contract.ts';
+import {type Pace, runInTurns, type Slices} from '../slices.ts';
 import {HotImage} from './hot-image.ts';
 import {
   type Generation,
@@ -27,6 +28,12 @@ export interface HotState {
   /** Oldest first; the last one takes new rows. Empty for tables that live in memory only or are not committed. */
   generations: HotTable[];
   image: HotImage | null;
+  /** Load in slices under way. */
+  loading: Promise<void> | null;
+  /** Changed by whatever makes the rows that such a load has read obsolete. */
+  epoch: number;
+  /** Rows in SQLite while nothing is loaded, once counted. */
+  counted: number | null;
 }
 
 /** Whether a table's rows live in memory only: streams and temporary tables. */
@@ -39,12 +46,14 @@ export class HotStore {
   readonly #db: Database;
   readonly #states = new Map<number, HotState>();
   readonly #budget: number;
+  readonly #sliceMs: number;
   readonly drains: Drain[] = [];
   #clock = 0;
 
-  constructor(db: Database, budget: number) {
+  constructor(db: Database, budget: number, sliceMs: number) {
     this.#db = db;
     this.#budget = budget;
+    this.#sliceMs = sliceMs;
     for (const row of db
       .prepare('SELECT tbl, version, columns FROM generations ORDER BY tbl, version')
       .raw()
@@ -62,7 +71,7 @@ export class HotStore {
   state(oid: number): HotState {
     let state = this.#states.get(oid);
     if (state === undefined) {
-      state = {oid, generations: [], image: null};
+      state = {oid, generations: [], image: null, loading: null, epoch: 0, counted: null};
       this.#states.set(oid, state);
     }
     return state;
@@ -72,13 +81,65 @@ export class HotStore {
     return this.#states.has(oid);
   }
 
-  /** The image of a table, loaded from SQLite when it is not in memory. */
+  /**
+   * The image of a table. When it is not in memory it is loaded from SQLite at once, which holds everybody: whoever can wait calls
+   * `load` first.
+   */
   image(table: TableStorage): HotImage {
     const state = this.#states.get(table.oid) ?? this.state(table.oid);
     let image = state.image;
-    if (image === null) image = this.#load(state, table);
+    if (image === null) {
+      state.epoch++;
+      image = new HotImage(table);
+      for (const _ of this.#fill(image, state, table));
+      setImage(state, image);
+    }
     image.lastUse = ++this.#clock;
     return image;
+  }
+
+  /** Whether a table's rows can be read without reading SQLite first. */
+  isLoaded(oid: Oid | number): boolean {
+    const state = this.#states.get(oid);
+    return state === undefined || state.image !== null || state.generations.length === 0;
+  }
+
+  /**
+   * Loads the image of a table in slices; null when it is in memory, or small enough to be there now. After the wait it may be gone
+   * again. The caller holds a lock that keeps the table's shape.
+   */
+  load(table: TableStorage): Promise<void> | null {
+    const state = this.state(table.oid);
+    if (state.image !== null || state.generations.length === 0) return null;
+    state.loading ??= this.#loadInSlices(state, table);
+    return state.image === null ? state.loading : null;
+  }
+
+  /** About how many hot rows a table has; exact once it is loaded. */
+  estimate(table: TableStorage): number {
+    const {image, generations} = this.state(table.oid);
+    if (image !== null) return image.liveRows;
+    let rows = 0;
+    for (const hot of generations) rows += hot.estimate(this.#db);
+    return rows;
+  }
+
+  /** Hot rows of a table, and about how many bytes they take. One that is not loaded is counted in SQLite, once. */
+  stats(table: TableStorage): {readonly rows: number; readonly bytes: number} {
+    const state = this.state(table.oid);
+    if (state.image === null && this.drains.some(drain => drain.table === table.oid))
+      this.image(table);
+    if (state.image !== null) return {rows: state.image.liveRows, bytes: state.image.bytes};
+    state.counted ??= state.generations.reduce((sum, hot) => sum + hot.count(this.#db), 0);
+    return {rows: state.counted, bytes: state.counted * (64 + 24 * table.columns.length)};
+  }
+
+  /** The shape or the rows of a table change: what is being loaded of it is read anew. */
+  outdate(oid: number): void {
+    const state = this.#states.get(oid);
+    if (state === undefined) return;
+    state.epoch++;
+    state.counted = null;
   }
 
   /** The image when it is in memory. */
@@ -110,6 +171,7 @@ export class HotStore {
 
   /** Forgets a dropped or never committed table. */
   forget(oid: number): void {
+    this.outdate(oid);
     this.#states.delete(oid);
     for (let i = this.drains.length - 1; i >= 0; i--)
       if (this.drains[i]!.table === oid) this.drains.splice(i, 1);
@@ -144,17 +206,40 @@ export class HotStore {
     }
   }
 
-  #load(state: HotState, table: TableStorage): HotImage {
+  async #loadInSlices(state: HotState, table: TableStorage): Promise<void> {
+    const epoch = ++state.epoch;
+    try {
+      await runInTurns(pace => this.#readInSlices(state, table, epoch, pace), this.#sliceMs);
+    } finally {
+      state.loading = null;
+    }
+  }
+
+  *#readInSlices(state: HotState, table: TableStorage, epoch: number, pace: Pace): Slices {
     const image = new HotImage(table);
+    for (const _ of this.#fill(image, state, table)) {
+      if (!pace.isOver) continue;
+      yield;
+      if (state.epoch !== epoch || !this.#db.open) return;
+    }
+    setImage(state, image);
+    image.lastUse = ++this.#clock;
+  }
+
+  /** Enters every row; yields between pages. */
+  *#fill(image: HotImage, state: HotState, table: TableStorage): Slices {
     const drains = this.drains.filter(drain => drain.table === table.oid);
-    for (const hot of state.generations) {
-      hot.read(this.#db, table.columns, (rid, seq, owner, row: Datum[]) => {
+    for (const hot of state.generations.slice()) {
+      yield* hot.read(this.#db, table.columns, (rid, seq, owner, row: Datum[]) => {
         for (const drain of drains)
           if (drain.owner === owner && seq <= drain.seq && !drain.keep.has(rid)) return;
         image.add(rid, owner, row, seq, -1);
       });
     }
-    state.image = image;
-    return image;
   }
+}
+
+function setImage(state: HotState, image: HotImage): void {
+  state.image = image;
+  state.counted = null;
 }

@@ -1,17 +1,10 @@
 // Hot path: ordered and range reads of hot rows.
 import type {Datum, TypeInstance} from '../../types/contract.ts';
-import type {StorageIndex, TableStorage} from '../contract.ts';
+import type {StorageIndex} from '../contract.ts';
 import {readCell} from './cells.ts';
-import type {ImageChunk, ImageColumn} from './image-chunk.ts';
+import {type IndexedRows, IndexKeys, orderAtOnce, orderInSlices} from './index-keys.ts';
 
 const BLOCK_MAX = 512;
-
-/** The versions that an index orders: an image. */
-export interface IndexedRows {
-  readonly table: TableStorage;
-  readonly columns: readonly ImageColumn[];
-  readonly chunks: readonly (ImageChunk | null)[];
-}
 
 /** Bounds on leading key columns (null = open) for one owner (null = all, then the order is by owner first). */
 export interface KeyRange {
@@ -39,6 +32,8 @@ export class SortedIndex {
   readonly #isOwned: boolean;
   #blocks: number[][] = [];
   #size = 0;
+  /** Positions that came while it is being built. */
+  #later: number[] | null = null;
 
   constructor(image: IndexedRows, index: StorageIndex) {
     this.#image = image;
@@ -54,49 +49,37 @@ export class SortedIndex {
     return this.#size;
   }
 
-  /** Enters every version that the image holds. */
+  /** Enters every version that the image holds, at once. */
   build(): void {
-    const positions: number[] = [];
-    for (const chunk of this.#image.chunks) {
-      if (chunk === null) continue;
-      const free = new Set(chunk.freeSlots);
-      for (let slot = 0; slot < chunk.count; slot++)
-        if (!free.has(slot)) positions.push((chunk.index << 10) | slot);
-    }
-    const sorted = this.#sortByNumber(positions) ?? positions.sort((a, b) => this.#compare(a, b));
-    this.#blocks = [];
-    for (let i = 0; i < sorted.length; i += BLOCK_MAX / 2)
-      this.#blocks.push(Array.from(sorted.slice(i, i + BLOCK_MAX / 2)));
-    this.#size = positions.length;
+    this.#enter(orderAtOnce(this.#keys()));
   }
 
-  /**
-   * A single integer key without NULLs and owners: sorted by plain numbers, ten times faster. Null
-   * when the key is of another kind.
-   */
-  #sortByNumber(positions: readonly number[]): readonly number[] | null {
-    if (this.#isOwned || this.#columns.length !== 1) return null;
-    const column = this.#columns[0]!;
-    const keys = new Float64Array(positions.length);
-    for (let i = 0; i < positions.length; i++) {
-      const vector = this.#image.chunks[positions[i]! >> 10]!.vectors[column]!;
-      const slot = positions[i]! & 1023;
-      if (
-        (vector.kind !== 'int32' && vector.kind !== 'int64') ||
-        (vector.nulls !== null && vector.nulls[slot] === 1)
-      )
-        return null;
-      const key = Number(vector.values[slot]!);
-      if (!Number.isSafeInteger(key)) return null;
-      keys[i] = key;
-    }
-    const order = new Uint32Array(positions.length);
-    for (let i = 0; i < order.length; i++) order[i] = i;
-    order.sort((a, b) => keys[a]! - keys[b]! || positions[a]! - positions[b]!);
-    return Array.from(order, i => positions[i]!);
+  /** The same in slices. Versions that the image gets meanwhile are entered at the end; it may free no slot until then. */
+  async buildInSlices(): Promise<void> {
+    const added: number[] = [];
+    this.#later = added;
+    const sorted = await orderInSlices(this.#keys());
+    this.#later = null;
+    this.#enter(sorted);
+    for (let i = 0; i < added.length; i++) this.add(added[i]!);
+  }
+
+  #keys(): IndexKeys {
+    return new IndexKeys(this.#image, this.#columns, this.#types, this.#isOwned);
+  }
+
+  #enter(sorted: readonly number[]): void {
+    this.#blocks = [];
+    for (let i = 0; i < sorted.length; i += BLOCK_MAX / 2)
+      this.#blocks.push(sorted.slice(i, i + BLOCK_MAX / 2));
+    this.#size = sorted.length;
   }
 
   add(position: number): void {
+    if (this.#later !== null) {
+      this.#later.push(position);
+      return;
+    }
     this.#size++;
     const blocks = this.#blocks;
     if (blocks.length === 0) {

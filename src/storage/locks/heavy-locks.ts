@@ -1,4 +1,4 @@
-import type {LockInfo} from '../contract.ts';
+import type {LockInfo} from '../infos.ts';
 import {oid} from '../../common/ids.ts';
 import {HEAVY_CONFLICTS, HEAVY_MODE_NAMES} from './lock-modes.ts';
 import type {LockHolder, Releasable, Waiting, WaitTarget} from './lock-parts.ts';

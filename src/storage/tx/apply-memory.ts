@@ -64,8 +64,10 @@ export function* applyInSlices(
 
 function applyDdl(hot: HotStore, unit: CommitUnit, seq: number): void {
   for (const effect of unit.ddl) {
-    if (effect.kind === 'alterTable') hot.loadedImage(effect.after.oid)?.reshape(effect.after, seq);
-    else if (effect.kind === 'rewriteTable') hot.loadedImage(effect.table.oid)?.rewritten(seq);
+    if (effect.kind === 'alterTable') {
+      hot.outdate(effect.after.oid);
+      hot.loadedImage(effect.after.oid)?.reshape(effect.after, seq);
+    } else if (effect.kind === 'rewriteTable') hot.loadedImage(effect.table.oid)?.rewritten(seq);
     else if (effect.kind === 'dropTable') hot.forget(effect.table.oid);
   }
 }

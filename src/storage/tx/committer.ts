@@ -67,7 +67,20 @@ export class Committer {
       this.#ends.failed();
       throw error;
     }
-    await this.#commitBulk();
+    await this.#commitPrepared();
+  }
+
+  /** The key maps of new indexes on large tables are made before the turn that applies the commit. */
+  async #commitPrepared(): Promise<void> {
+    const {hot, settings} = this.#engine;
+    const indexes = this.#work.ddl.newIndexes();
+    try {
+      for (const {table, index} of indexes)
+        await hot.image(table).prepareKeys(table, index, settings.sliceMs);
+      await this.#commitBulk();
+    } finally {
+      for (const {table, index} of indexes) hot.loadedImage(table.oid)?.dropPrepared(index);
+    }
   }
 
   /** Large sets of new rows are written to segments first; the commit then only refers to them. */

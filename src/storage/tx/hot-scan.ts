@@ -17,6 +17,8 @@ export interface HotView {
 }
 
 const POSITION_BATCH = 1024;
+/** Rows up to which everything is read rather than a range. */
+const RANGE_MIN_ROWS = 512;
 
 /** Committed hot rows: whole chunks without copying, or the rows at positions that an index gave. */
 export class HotScan {
@@ -82,13 +84,7 @@ export class HotScan {
         return;
       }
     }
-    if (
-      request.lookup === null &&
-      request.predicates.length > 0 &&
-      image.liveRows > 512 &&
-      this.#useRange(request)
-    )
-      return;
+    if (request.lookup === null && canUseRange(image, request) && this.#useRange(request)) return;
     if (this.#owner === null) {
       this.#chunks = image.chunks.filter(chunk => chunk !== null);
     } else {
@@ -103,11 +99,10 @@ export class HotScan {
       const bounds = keyRange(request, index);
       if (bounds === null || (bounds.low === null && bounds.high === null)) continue;
       if (!this.#image.fits(request.table, index)) continue;
-      const sorted = this.#image.sortedIfWorth(index);
+      const sorted = this.#image.knownSorted(index);
       if (sorted === null) continue;
       const range = {...bounds, owner: this.#owner, descending: false};
-      const isAllOwners = this.#owner === null && this.#image.table.kind !== 'shared';
-      if (isAllOwners || sorted.count(range) * 4 > this.#image.liveRows) continue;
+      if (sorted.count(range) * 4 > this.#image.liveRows) continue;
       this.#sorted = sorted;
       this.#range = range;
       return true;
@@ -291,6 +286,35 @@ export class HotScan {
     }
     return batch;
   }
+}
+
+/**
+ * Starts to build the sorted index that a scan of this request would use and that is missing; null when none is, or it is there now.
+ * A scan that opens without it reads everything, or builds it at once.
+ */
+export function buildMissingIndex(image: HotImage, request: ScanRequest): Promise<void> | null {
+  const {lookup, order, table} = request;
+  const build = (index: StorageIndex): Promise<void> | null =>
+    image.fits(table, index) ? image.buildSorted(index) : null;
+  if (lookup !== null) return image.keyMap(lookup.index) === undefined ? build(lookup.index) : null;
+  if (order !== null) return build(order.index);
+  if (!canUseRange(image, request)) return null;
+  for (const index of table.indexes) {
+    if (index.keyOf !== null || index.keyColumns[0] === -1) continue;
+    if (keyRange(request, index) === null || !image.isSortedWorth(index)) continue;
+    const building = build(index);
+    if (building !== null) return building;
+  }
+  return null;
+}
+
+/** A sorted index is by owner first: of all owners it gives no range. */
+function canUseRange(image: HotImage, {predicates, owner}: ScanRequest): boolean {
+  return (
+    predicates.length > 0 &&
+    image.liveRows > RANGE_MIN_ROWS &&
+    (owner !== null || image.table.kind === 'shared')
+  );
 }
 
 /** Bounds that the predicates put on the first key column of an index; null when they put none. */

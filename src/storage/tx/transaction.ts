@@ -29,7 +29,7 @@ import {LocationHints} from './location-hints.ts';
 import {concurrentUpdate, newestByRid, replacedLocation, versionByKey} from './row-versions.ts';
 import {SeenSeq} from './seen-seq.ts';
 import type {SerializableTransaction} from './serializable.ts';
-import {TableScan} from './scan.ts';
+import {openScan} from './late-scan.ts';
 import {Savepoints} from './savepoints.ts';
 import {Spiller} from './spiller.ts';
 import type {SnapshotValue} from './snapshot.ts';
@@ -147,15 +147,8 @@ export class StorageTransaction implements Transaction {
       this.#serializable?.reads.noteKeys(request.table, lookup, owner);
     }
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
-    return new TableScan(
-      image,
-      engine.cold,
-      request,
-      snapshot,
-      writes,
-      this.#readCommandId,
-      this.#hintsFor(request),
-    );
+    const cid = this.#readCommandId;
+    return openScan(image, engine.cold, request, snapshot, writes, cid, this.#hintsFor(request));
   }
 
   getByKey(
