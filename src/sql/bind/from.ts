@@ -64,7 +64,7 @@ function bindRangeVar(block: Block, name: RangeVar): FromItem {
     const cte = block.findCte(name.relname ?? '');
     if (cte !== null) return cteItem(block, cte, shown, alias, location);
   }
-  const relation = findRelation(binding, name);
+  const relation = findRelation(binding, name, block.ctes);
   switch (relation.kind) {
     case 'table':
     case 'systemRelation': {

@@ -1,13 +1,15 @@
-import type {CommonTableExpr, Node, SelectStmt, WithClause} from '@pgsql/types';
+import type {CommonTableExpr, SelectStmt, WithClause} from '@pgsql/types';
+import {assert} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {locationOf, namesOf, nodeKind} from './ast.ts';
+import {locationOf, namesOf} from './ast.ts';
 import type {Binding} from './binding.ts';
 import {type Binders, Block, type CteEntry, type CteScope, type QueryOptions} from './block.ts';
 import {errorType} from './display-type.ts';
 import {inputsOf} from './logical-walk.ts';
 import type {BoundQuery, CteDefinition, LogicalNode, OutputColumn} from './logical.ts';
 import {convertColumns} from './set-operation.ts';
+import {orderRecursive} from './recursion.ts';
 import {withSearchAndCycle} from './search-cycle.ts';
 
 /** The definitions of a WITH clause and the names in scope of its body. */
@@ -42,10 +44,14 @@ export function bindWith(
     }
     names.add(cte.ctename ?? '');
   }
-  for (const cte of nodes) {
-    const scope: CteScope = {entries: [...entries], parent: options.ctes};
-    const isRecursive = clause.recursive === true && refersTo(cte.ctequery, cte.ctename ?? '');
-    const bound = isRecursive
+  const {queries, recursive} =
+    clause.recursive === true
+      ? orderRecursive(binding, nodes)
+      : {queries: nodes, recursive: new Set<CommonTableExpr>()};
+  for (const [at, cte] of queries.entries()) {
+    const later = queries.slice(at + 1).map(other => other.ctename ?? '');
+    const scope: CteScope = {entries: [...entries], parent: options.ctes, later};
+    const bound = recursive.has(cte)
       ? bindRecursive(binding, binders, cte, scope, options)
       : bindPlain(binding, binders, cte, scope, options);
     entries.push(bound.entry);
@@ -140,26 +146,8 @@ function bindRecursive(
   const location = cte.location ?? -1;
   const name = cte.ctename ?? '';
   const statement = cte.ctequery!;
-  if (!('SelectStmt' in statement) || statement.SelectStmt.op !== 'SETOP_UNION') {
-    throw binding.error(
-      SqlState.invalidRecursion,
-      `recursive query "${name}" does not have the form non-recursive-term UNION [ALL] recursive-term`,
-      location,
-    );
-  }
+  assert('SelectStmt' in statement, 'a recursive query has the form that was checked');
   let union: SelectStmt = statement.SelectStmt;
-  if (union.sortClause !== undefined)
-    throw binding.error(
-      SqlState.featureNotSupported,
-      'ORDER BY in a recursive query is not implemented',
-      location,
-    );
-  if (union.limitCount !== undefined)
-    throw binding.error(
-      SqlState.featureNotSupported,
-      'LIMIT in a recursive query is not implemented',
-      location,
-    );
   const own =
     union.withClause === undefined
       ? {ctes: [], scope}
@@ -262,25 +250,4 @@ function matchTypes(
     right,
     columns.map(column => column.type),
   );
-}
-
-/** Whether a query names a relation that may be the CTE itself. */
-function refersTo(node: Node | undefined, name: string): boolean {
-  let found = false;
-  const visit = (value: unknown): void => {
-    if (found || value === null || typeof value !== 'object') return;
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item);
-      return;
-    }
-    const fields = value as Readonly<Record<string, unknown>>;
-    const range = fields['RangeVar'] as {relname?: string; schemaname?: string} | undefined;
-    if (range !== undefined && range.relname === name && range.schemaname === undefined) {
-      found = true;
-      return;
-    }
-    for (const key in fields) visit(fields[key]);
-  };
-  if (node !== undefined && nodeKind(node) === 'SelectStmt') visit(node);
-  return found;
 }
