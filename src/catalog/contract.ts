@@ -176,6 +176,8 @@ export interface RuntimeFacts {
   rows(relation: string): readonly (readonly Datum[])[] | undefined;
   /** The role whose view of information_schema and pg_settings is asked for; absent: a superuser's. */
   readonly currentRole?: Oid;
+  /** What another role sees: inside a SECURITY DEFINER function. */
+  as?(role: Oid): RuntimeFacts;
   /** Relations that a view's query reads itself, with the columns; absent: not known. */
   viewUses?(
     view: QueryRelation,

@@ -57,6 +57,8 @@ export interface CallExpr extends ExprBase {
   readonly operatorName: string;
   readonly functionName: string;
   readonly form?: CallForm;
+  /** Who is current_user to it: the owner of the SECURITY DEFINER function that calls it; absent: the session's. */
+  readonly asRole?: Oid;
 }
 
 export interface AndExpr extends ExprBase {

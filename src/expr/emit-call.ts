@@ -1,6 +1,7 @@
 // Hot path: the code of function calls, the inner loop of every query.
 import type {CallTypes, EvalContext, FunctionCode} from '../functions/contract.ts';
 import {internalError} from '../common/errors.ts';
+import type {Oid} from '../common/ids.ts';
 import type {TypeInstance} from '../types/contract.ts';
 import {isRunConstant} from './analyze.ts';
 import type {BoundExpr, CallExpr} from './bound.ts';
@@ -14,7 +15,9 @@ export function emitCall(emitter: EmitContext, expr: CallExpr): Operand {
   if (bytes !== null) return bytes;
   const operands = expr.args.map(arg => emitter.emit(arg));
   const types = {args: expr.args.map(arg => arg.type), result: expr.type};
-  return emitApply(emitter, {source: expr.source, isStrict: expr.isStrict, types}, operands);
+  const {source, isStrict, asRole} = expr;
+  const callee: Callee = asRole === undefined ? {source, isStrict, types} : {source, isStrict, types, asRole};
+  return emitApply(emitter, callee, operands);
 }
 
 /** A function with the types it is called with. */
@@ -22,6 +25,8 @@ export interface Callee {
   readonly source: string;
   readonly isStrict: boolean;
   readonly types: {readonly args: readonly TypeInstance[]; readonly result: TypeInstance};
+  /** As CallExpr.asRole. */
+  readonly asRole?: Oid;
 }
 
 /** Code of a function over operands that are computed already. */
@@ -65,8 +70,12 @@ function callSource(
 ): string {
   if ('emit' in code) return emittedSource(emitter, code, args);
   if ('fn' in code) return `${emitter.bindStatic(code.fn)}(${args.join(', ')})`;
-  if ('fnCtx' in code)
-    return `${emitter.bindStatic(code.fnCtx)}(${[...args, emitter.context()].join(', ')})`;
+  if ('fnCtx' in code) {
+    const {asRole} = callee;
+    const context =
+      asRole === undefined ? emitter.context() : `${emitter.context()}.as(${emitter.bind(asRole)})`;
+    return `${emitter.bindStatic(code.fnCtx)}(${[...args, context].join(', ')})`;
+  }
   emitter.context();
   return `${emitter.bind(code.fnTyped(callTypes(emitter, callee)))}(${args.join(', ')})`;
 }

@@ -16,6 +16,8 @@ export interface EvalContext {
   readonly random: RandomPort;
   /** Functions of upper layers by prosrc (pg_notify, pg_backend_pid, system.flush ...). */
   readonly extern: ExternPort;
+  /** The same for functions that a SECURITY DEFINER function calls: `role` is current_user. Missing: there are no roles. */
+  as?(role: number): EvalContext;
   /** Who evaluates now, for functions that may take long; missing: nobody can repeat. */
   readonly repeat?: RepeatPort;
 }

@@ -1,10 +1,13 @@
 import {randomBytes} from 'node:crypto';
+import type {Oid} from '../common/ids.ts';
+import type {EvalContext} from '../functions/contract.ts';
 import type {Datum, FormatSettings, NameResolver, TypeLookup} from '../types/contract.ts';
 import {assignByFunction} from './assign-setting.ts';
 import {CatalogFunctions} from './ports/catalog-port.ts';
 import {externCall} from './ports/extern-port.ts';
 import {SequenceAccess} from './ports/sequence-port.ts';
 import {SeededRandom} from './ports/random-port.ts';
+import {RoleContext} from './role-context.ts';
 import type {SessionContext, SessionEval} from './session-context.ts';
 import {transactionSetting} from './transaction-settings.ts';
 
@@ -26,6 +29,7 @@ export class SessionEvalContext implements SessionEval {
   #formatVersion = -1;
   #formatTime = -1n;
   readonly #names: NameResolver;
+  readonly #roles = new Map<number, EvalContext>();
 
   constructor(session: SessionContext) {
     this.#session = session;
@@ -89,6 +93,16 @@ export class SessionEvalContext implements SessionEval {
   };
 
   readonly repeat = {isRepeatable: false, evaluation: 0, spentMs: 0};
+
+  /** As a role that it is inside a SECURITY DEFINER function. */
+  as(role: number): EvalContext {
+    let made = this.#roles.get(role);
+    if (made === undefined) {
+      made = new RoleContext(this, this.#session, role as Oid);
+      this.#roles.set(role, made);
+    }
+    return made;
+  }
 
   readonly extern = {
     call: (source: string, args: readonly Datum[]): Datum =>

@@ -9,6 +9,7 @@ import {UNIX_EPOCH_MICROS} from '../types/datetime-calendar.ts';
 import {viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
 import {seesFiguresOf} from './owner-visibility.ts';
+import {inRole} from './role-context.ts';
 import {hasServiceRight} from './run-context.ts';
 import {schemaVersionRows} from './schema-version-rows.ts';
 import type {SessionContext} from './session-context.ts';
@@ -52,6 +53,16 @@ export class SessionFacts implements RuntimeFacts {
 
   updatableColumns(view: ViewDescriptor): readonly number[] | null {
     return viewUpdatable(this.#session, view);
+  }
+
+  as(role: Oid): RuntimeFacts {
+    const session = this.#session;
+    return {
+      currentRole: role,
+      viewUses: view => this.viewUses(view),
+      updatableColumns: view => this.updatableColumns(view),
+      rows: relation => inRole(session, role, () => this.rows(relation)),
+    };
   }
 
   rows(relation: string): readonly Row[] | undefined {

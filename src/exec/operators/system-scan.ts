@@ -51,8 +51,9 @@ export class SystemScan implements Operator {
   }
 
   #load(): readonly (readonly Datum[])[] {
-    const {catalog, facts, systemRelations} = this.#run;
-    const {equals, relation} = this.#plan;
+    const {catalog, systemRelations} = this.#run;
+    const {asker, equals, relation} = this.#plan;
+    const facts = asker === 0 ? this.#run.facts : (this.#run.facts.as?.(asker) ?? this.#run.facts);
     if (equals === null) return systemRelations.rows(catalog, relation as never, facts, null);
     const value = this.#equals!(this.#run);
     if (value === null) return [];

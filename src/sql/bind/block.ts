@@ -121,8 +121,6 @@ export interface CteEntry {
 export interface CteScope {
   readonly entries: readonly CteEntry[];
   readonly parent: CteScope | null;
-  /** Names that the same WITH gives later: only for the error text. */
-  readonly later?: readonly string[];
 }
 
 export interface BoundAggregate {
@@ -205,6 +203,8 @@ export class Block implements QueryLevel {
   setDepth = 0;
   /** The level that this one stands for: a lateral view of the left FROM items is a part of its query. */
   readonly real: Block;
+  /** Stands between a function's body and the query that calls it. */
+  isWall = false;
 
   constructor(
     binding: Binding,
@@ -219,6 +219,11 @@ export class Block implements QueryLevel {
     this.ctes = ctes;
     this.level = parent === null ? 0 : parent.level + 1;
     this.real = real ?? this;
+  }
+
+  /** The level around it that names reach; the body of a function sees nothing of the query that calls it. */
+  get outer(): Block | null {
+    return this.parent?.isWall === true ? null : this.parent;
   }
 
   expr(node: Node): BoundExpr {

@@ -28,6 +28,7 @@ export function makeCall(
     args,
     operatorName,
     functionName: row.name,
+    ...(binding.definer === 0 || row.volatility === 'i' ? {} : {asRole: binding.definer}),
   };
 }
 

@@ -9,7 +9,7 @@ import {namesOf} from './ast.ts';
 import {applySubqueries, type Block, type RangeItem, type ScopeColumn} from './block.ts';
 import {matchFunction, type ResolvedCall, resolveCall} from './call-resolution.ts';
 import {coerce} from './coerce.ts';
-import {bindBody} from './inline-function.ts';
+import {bindBody} from './function-body.ts';
 import {checkStrictSubquery, strictArguments, strictRows} from './strict-body.ts';
 import {jsonRecord} from './json-record.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, LogicalSetCall} from './logical.ts';

@@ -59,6 +59,8 @@ export interface ScanNode {
   readonly alias: string;
   readonly columns: ScanColumn[];
   scope: OwnerScope;
+  /** Of a system relation: the owner of the SECURITY DEFINER function that reads it, 0 = none. */
+  readonly asker: Oid;
   /** Locks wanted by FOR UPDATE and its kin; null = none. */
   lock: Pick<RowMark, 'mode' | 'wait'> | null;
 }

@@ -13,7 +13,7 @@ export function suggestion(
   name: string,
 ): {readonly hint?: string} {
   const guesses: Guess[] = [];
-  for (let level: Block | null = block; level !== null; level = level.parent) {
+  for (let level: Block | null = block; level !== null; level = level.outer) {
     const hidden = level.unseen.find(
       item =>
         item.isNamed &&

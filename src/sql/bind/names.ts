@@ -42,7 +42,7 @@ function bindStar(block: Block, reference: ColumnRef): BoundExpr {
       'row expansion via "*" is not supported here',
       location,
     );
-  for (let level: Block | null = block; level !== null; level = level.parent) {
+  for (let level: Block | null = block; level !== null; level = level.outer) {
     const item = findItem(level, names.at(-2) ?? null, alias, location);
     if (item !== null) return wholeRow(level, item, location);
   }
@@ -50,7 +50,7 @@ function bindStar(block: Block, reference: ColumnRef): BoundExpr {
 }
 
 function bindUnqualified(block: Block, name: string, location: number): BoundExpr {
-  for (let level: Block | null = block; level !== null; level = level.parent) {
+  for (let level: Block | null = block; level !== null; level = level.outer) {
     const found = findColumn(level, name, location);
     if (found !== null) {
       checkReach(block, found.item, location);
@@ -63,7 +63,7 @@ function bindUnqualified(block: Block, name: string, location: number): BoundExp
     if (hidden !== null) return hidden;
   }
   const binding = block.binding;
-  for (let level: Block | null = block; level !== null; level = level.parent) {
+  for (let level: Block | null = block; level !== null; level = level.outer) {
     const item = level.items.find(candidate => candidate.isNamed && candidate.alias === name);
     if (item !== undefined) return wholeRow(level, item, location);
   }
@@ -125,7 +125,7 @@ function bindQualified(
   location: number,
 ): BoundExpr {
   const binding = block.binding;
-  for (let level: Block | null = block; level !== null; level = level.parent) {
+  for (let level: Block | null = block; level !== null; level = level.outer) {
     if (
       level.scalarNames !== null &&
       level.scalarRelation === relation &&
@@ -214,7 +214,7 @@ export function missingRelation(block: Block, relation: string, location: number
 }
 
 function isUnseen(block: Block, relation: string): boolean {
-  for (let level: Block | null = block; level !== null; level = level.parent)
+  for (let level: Block | null = block; level !== null; level = level.outer)
     if (level.unseen.some(item => item.isNamed && item.alias === relation)) return true;
   return false;
 }

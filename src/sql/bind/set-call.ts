@@ -8,7 +8,7 @@ import type {Block} from './block.ts';
 import {requireCode} from './calls.ts';
 import {coerce, compositeColumns} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
-import {bindBody} from './inline-function.ts';
+import {bindBody} from './function-body.ts';
 import {strictRows} from './strict-body.ts';
 import type {BoundQuery, LogicalColumn} from './logical.ts';
 import {resolvePolymorphic} from './polymorphic.ts';

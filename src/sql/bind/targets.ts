@@ -137,7 +137,7 @@ function expandRelation(
 ): Target[] {
   const relation = names.at(-1)!;
   const schema = names.length > 1 ? names.at(-2)! : null;
-  for (let level: Block | null = block; level !== null; level = level.parent) {
+  for (let level: Block | null = block; level !== null; level = level.outer) {
     const item = findItem(level, schema, relation, location);
     if (item !== null) return itemTargets(level, item, location);
   }

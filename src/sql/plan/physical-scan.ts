@@ -58,6 +58,7 @@ export function planScan(
       relation: scan.relation.oid,
       relationName: scan.relation.name,
       alias: scan.alias,
+      asker: scan.asker,
       outputs: layout.map(id => own.get(id)!.source as number),
       filter,
       equals:

@@ -19,10 +19,7 @@ interface PlanBase {
   readonly estimatedRows: number;
 }
 
-/**
- * A conjunct pushed to storage for pruning and key ranges; its values are column-free expressions evaluated at
- * open. The filter is still applied above.
- */
+/** A conjunct pushed to storage for pruning and key ranges; its values are column-free, evaluated at open. The filter is still applied above. */
 export interface PushedPredicate {
   readonly column: number;
   readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'isNull' | 'isNotNull';
@@ -71,6 +68,8 @@ export interface SystemScanPlan extends PlanBase {
   readonly relation: Oid;
   readonly relationName: string;
   readonly alias: string;
+  /** Whose view of it is wanted: the owner of a SECURITY DEFINER function; 0 = current_user's. */
+  readonly asker: Oid;
   readonly outputs: readonly number[];
   readonly filter: BoundExpr | null;
   /** Equality usable as a lookup: attnum and value expression (column-free or outer). */
