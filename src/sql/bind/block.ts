@@ -121,6 +121,8 @@ export interface CteEntry {
 export interface CteScope {
   readonly entries: readonly CteEntry[];
   readonly parent: CteScope | null;
+  /** Names that the same WITH gives later: only for the error text. */
+  readonly later?: readonly string[];
 }
 
 export interface BoundAggregate {

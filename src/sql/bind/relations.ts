@@ -5,15 +5,19 @@ import type {
   TableDescriptor,
   ViewDescriptor,
 } from '../../catalog/descriptors.ts';
-import {featureNotSupported} from '../../common/errors.ts';
+import {featureNotSupported, type PgErrorFields} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Binding} from './binding.ts';
-import type {Block, PrivilegeUse, RangeItem, ScopeColumn} from './block.ts';
+import type {Block, CteScope, PrivilegeUse, RangeItem, ScopeColumn} from './block.ts';
 import type {ScanColumn, ScanNode} from './logical.ts';
 
 /** The relation that a name means, along the search path; 42P01 when there is none. */
-export function findRelation(binding: Binding, name: RangeVar): RelationDescriptor {
+export function findRelation(
+  binding: Binding,
+  name: RangeVar,
+  ctes: CteScope | null = null,
+): RelationDescriptor {
   const catalog = binding.context.catalog;
   const relation = name.relname ?? '';
   const location = name.location ?? -1;
@@ -32,7 +36,19 @@ export function findRelation(binding: Binding, name: RangeVar): RelationDescript
     const found = catalog.relationByName(schema, relation);
     if (found !== undefined) return found;
   }
-  throw binding.error(SqlState.undefinedTable, `relation "${relation}" does not exist`, location);
+  const missing = `relation "${relation}" does not exist`;
+  throw binding.error(SqlState.undefinedTable, missing, location, laterHint(ctes, relation));
+}
+
+function laterHint(ctes: CteScope | null, name: string): PgErrorFields {
+  for (let scope = ctes; scope !== null; scope = scope.parent) {
+    if (scope.later?.includes(name) !== true) continue;
+    return {
+      detail: `There is a WITH item named "${name}", but it cannot be referenced from this part of the query.`,
+      hint: 'Use WITH RECURSIVE, or re-order the WITH items to remove forward references.',
+    };
+  }
+  return {};
 }
 
 /** Notes that a relation is used, for the privilege check at open; with `needsColumns` only if a column of it is. */
