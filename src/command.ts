@@ -32,6 +32,10 @@ async function main(): Promise<void> {
     .description('start the server (the default command)')
     .option('--data-dir <folder>', 'where everything is stored (default: ./wadi-data)')
     .option('--archive-dir <folder>', 'where the change log is archived (default: nowhere)')
+    .option(
+      '--audit-retention-days <days>',
+      'age at which records of the audit log are removed (default: never)',
+    )
     .option('--port <port>', 'PostgreSQL port, 0 for a free one (default: 5433)')
     .option('--http-port <port>', 'HTTP port, 0 for a free one (default: 5480)')
     .option('--listen <address>', 'address of both listeners (default: 127.0.0.1)')
@@ -107,6 +111,7 @@ async function start(config: Config): Promise<Running> {
     logger,
     storages: config.storages,
     ...(config.archiveDir === null ? {} : {archiveDir: config.archiveDir}),
+    ...(config.auditRetentionDays === null ? {} : {auditRetentionDays: config.auditRetentionDays}),
   });
   const server = new PostgresServer(database, config.server, logger, config.tokens);
   const http = new HttpServer({

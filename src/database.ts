@@ -1,7 +1,6 @@
 import {randomBytes} from 'node:crypto';
 import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import type {Node} from '@pgsql/types';
 import {
   bootstrapCatalog,
   clusterDescriptors,
@@ -50,6 +49,8 @@ import {defaultSettings, loadSettingDefinitions} from './session/setting-default
 import {TableStorages} from './session/table-storages.ts';
 import {dropTemporaryObjects, leftoverTemporarySchemas} from './session/temporary.ts';
 import {AuditLog} from './session/audit-log.ts';
+import {AuditRetention} from './session/audit-retention.ts';
+import {ParsedTexts} from './session/parsed-texts.ts';
 import {WadiSession} from './session/wadi-session.ts';
 import {SqlParser} from './sql/parse/parser.ts';
 import {PlanCache} from './sql/plan/plan-cache.ts';
@@ -85,6 +86,8 @@ export interface OpenDatabaseOptions {
   readonly injectsPauses?: boolean;
   /** Directory that gets the change log as it grows, for a restore to a point in time; absent: none is kept. */
   readonly archiveDir?: string;
+  /** Records of the audit log that are older are removed; absent: they stay. */
+  readonly auditRetentionDays?: number;
   /** Only looks at what is stored: no background work begins and no file is removed. */
   readonly inspects?: boolean;
   /** A running job that tells of no progress for so long is ended; half an hour without it. */
@@ -154,7 +157,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     await opened.dropLeftovers();
     await opened.makeAuditTables();
     if (options.inspects === true) storage.admin.keepFiles();
-    else opened.engine.jobs.open();
+    else opened.begin();
     return opened;
   } catch (error) {
     await storage.close();
@@ -236,6 +239,7 @@ export class Database implements SessionHost {
   readonly #storage: Storage;
   readonly #base: CatalogBase;
   readonly #flushOnShutdown: boolean;
+  readonly #retention: AuditRetention;
   /** Sessions without sockets count down, those of the server up. */
   #nextPid = 0x7fff_ffff;
 
@@ -246,6 +250,7 @@ export class Database implements SessionHost {
     this.#flushOnShutdown = parts.options.flushOnShutdown === true;
     this.authSecret = loadSecret(parts.options.dataDir);
     this.engine = this.#makeEngine(parts);
+    this.#retention = new AuditRetention(this.engine, parts.options, () => this.#catalogs.keys());
   }
 
   #makeEngine(parts: DatabaseParts): Engine {
@@ -463,28 +468,21 @@ export class Database implements SessionHost {
     for (const database of this.#catalogs.keys()) await this.engine.audit.ensure(database);
   }
 
+  /** Background work begins. */
+  begin(): void {
+    this.engine.jobs.open();
+    this.#retention.start();
+  }
+
   /** Ends what runs in the background, checkpoints, releases the directory. */
   async close(): Promise<void> {
     this.engine.live.close();
+    this.#retention.close();
     await Promise.all([...this.engine.sessions.values()].map(session => session.end()));
     await this.engine.jobs.close(this.#flushOnShutdown);
     await this.engine.archive?.close();
     await this.engine.objectStores.close();
     await this.#storage.close();
-  }
-}
-
-/** Parsed texts of defaults, checks and views, bounded. */
-class ParsedTexts {
-  readonly #texts = new Map<string, Node>();
-
-  parsed(text: string, make: () => Node): Node {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known;
-    if (this.#texts.size >= 10_000) this.#texts.clear();
-    const made = make();
-    this.#texts.set(text, made);
-    return made;
   }
 }
 

@@ -13,6 +13,7 @@ export type JobType =
   | 'export'
   | 'import'
   | 'cleanup'
+  | 'retention'
   | 'fsck';
 
 /** new: made. queued: waits for others. retrying: failed, to be tried again. skipped: there was nothing worth doing. */
@@ -221,6 +222,7 @@ export class JobTable {
       this.#earlier.set(id, row);
       this.#nextId = Math.max(this.#nextId, id + 1);
     }
+    this.#forgetOldest();
   }
 
   add(request: JobRequest): Job {
@@ -275,11 +277,12 @@ export class JobTable {
       gone.push(id);
       left--;
     }
-    for (const job of left > this.#historySize ? this.#jobs.values() : []) {
+    for (const job of this.#jobs.values()) {
+      if (left <= this.#historySize && job.createdAt >= oldest) break;
       if (!job.hasEnded) continue;
       this.#jobs.delete(job.id);
       gone.push(job.id);
-      if (--left <= this.#historySize) break;
+      left--;
     }
     if (gone.length > 0) this.#store?.deleteJobs(gone);
   }

@@ -15,6 +15,8 @@ export interface Config {
   readonly dataDir: string;
   /** Where the change log is archived; null = nowhere. */
   readonly archiveDir: string | null;
+  /** Days after which records of the audit log are removed; null = never. */
+  readonly auditRetentionDays: number | null;
   readonly httpPort: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly server: ServerOptions;
@@ -30,6 +32,7 @@ export class ConfigError extends Error {}
 export interface ConfigSource {
   readonly dataDir?: string | undefined;
   readonly archiveDir?: string | undefined;
+  readonly auditRetentionDays?: string | undefined;
   readonly port?: string | undefined;
   readonly httpPort?: string | undefined;
   readonly listen?: string | undefined;
@@ -41,6 +44,7 @@ export interface ConfigSource {
 interface FileConfig extends StorageFileConfig {
   readonly data_dir?: string | undefined;
   readonly archive_dir?: string | undefined;
+  readonly audit_retention_days?: number | undefined;
   readonly port?: number | undefined;
   readonly http_port?: number | undefined;
   readonly listen?: string | undefined;
@@ -76,6 +80,7 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
   return {
     dataDir: resolve(pick('dataDir')?.value ?? file.data_dir ?? defaultDataDir),
     archiveDir: optionalPath(pick('archiveDir')?.value ?? file.archive_dir),
+    auditRetentionDays: daysOf(pick('auditRetentionDays'), file.audit_retention_days),
     httpPort: port(pick('httpPort')) ?? file.http_port ?? defaultHttpPort,
     logLevel: oneOf(pick('logLevel'), LOG_LEVELS) ?? file.log_level ?? 'warn',
     ...{http, tokens, storages: await readStorages(file, path ?? '')},
@@ -108,6 +113,7 @@ interface Given {
 const names = [
   'dataDir',
   'archiveDir',
+  'auditRetentionDays',
   'port',
   'httpPort',
   'listen',
@@ -134,6 +140,15 @@ function port(given: Given | null): number | undefined {
   const value = /^\d{1,5}$/.test(given.value) ? Number(given.value) : -1;
   if (value < 0 || value > 65_535) {
     throw new ConfigError(`${given.from}: "${given.value}" is no port (0 to 65535)`);
+  }
+  return value;
+}
+
+function daysOf(given: Given | null, fromFile: number | undefined): number | null {
+  if (given === null) return fromFile ?? null;
+  const value = /^\d{1,5}$/.test(given.value) ? Number(given.value) : 0;
+  if (value < 1 || value > 36_500) {
+    throw new ConfigError(`${given.from}: "${given.value}" is no number of days (1 to 36500)`);
   }
   return value;
 }
@@ -166,6 +181,7 @@ async function readConfigFile(path: string): Promise<FileConfig> {
   const schema = z.strictObject({
     data_dir: z.string().min(1).optional(),
     archive_dir: z.string().min(1).optional(),
+    audit_retention_days: z.number().int().min(1).max(36_500).optional(),
     port: portNumber.optional(),
     http_port: portNumber.optional(),
     listen: z.string().min(1).optional(),

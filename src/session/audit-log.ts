@@ -89,6 +89,13 @@ export class AuditLog {
     });
   }
 
+  /** The log of a database as storage has it; undefined before it was made. */
+  storageOf(databaseOid: Oid): TableStorage | undefined {
+    const catalog = this.#host.catalog(databaseOid);
+    const descriptor = findAuditTable(catalog);
+    return descriptor === undefined ? undefined : this.#host.storages.get(catalog, descriptor.oid);
+  }
+
   #commit(databaseOid: Oid, write: (tx: Transaction, table: TableStorage) => void): AppendedRecord {
     const {storage} = this.#host;
     let catalog = this.#host.catalog(databaseOid);
