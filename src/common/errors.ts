@@ -60,6 +60,17 @@ export function featureNotSupported(what: string, fields: PgErrorFields = {}): P
   return new PgError(SqlState.featureNotSupported, what, fields);
 }
 
+/** 54001 for what a JavaScript stack overflow means to a client; null for other errors. */
+export function stackDepthError(error: unknown): PgError | null {
+  if (!(error instanceof RangeError) || !error.message.includes('call stack')) return null;
+  return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {
+    hint:
+      'Increase the configuration parameter "max_stack_depth" (currently 2048kB), ' +
+      "after ensuring the platform's stack depth limit is adequate.",
+    cause: error,
+  });
+}
+
 /** XX000: a bug of ours, logged with its stack where it becomes bytes. */
 export function internalError(message: string, cause?: unknown): PgError {
   return new PgError(SqlState.internalError, message, {cause});

@@ -32,7 +32,7 @@ export const assignFunctions: FunctionTable = {
       isArray: boolean,
       ...path: (string | null)[]
     ) => {
-      const root = target?.root ?? (isArray ? [] : new JsonbObject([], []));
+      const root = target === null ? (isArray ? [] : new JsonbObject([], [])) : target.root;
       return new JsonbValue(assignAt(root, path, 0, value === null ? null : value.root));
     },
   },

@@ -376,6 +376,21 @@ const lineFunctions: FunctionTable = {
   line_horizontal: over((line: Numbers) => zero(at(line, 0))),
 };
 
+/** A number of a point or line, a point of a box or segment, by its place from 0 (PostgreSQL's fixed-length arrays). */
+const part: FunctionCode = {
+  fnTyped: types => {
+    const reader = geometryType(types.args[0]!)!;
+    const writer = geometryType(types.result);
+    return (value: Value | null, index: number | null) => {
+      if (value === null || index === null) return null;
+      const {numbers} = reader.decode(value);
+      if (writer === null) return numbers[index] ?? null;
+      if (index < 0 || index * 2 >= numbers.length) return null;
+      return writer.encode(plain(numbers.slice(index * 2, index * 2 + 2)));
+    };
+  },
+};
+
 /** Geometric types (9.11), without intersections and closest points. */
 export const geometryFunctions: FunctionTable = {
   ...pointFunctions,
@@ -384,4 +399,5 @@ export const geometryFunctions: FunctionTable = {
   ...lsegFunctions,
   ...pathFunctions,
   ...lineFunctions,
+  wadi_geometry_part: part,
 };

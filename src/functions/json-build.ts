@@ -38,9 +38,11 @@ const numbers: ReadonlySet<string> = new Set([
 const rounded: ReadonlySet<string> = new Set(['int8', 'numeric']);
 const moments: ReadonlySet<string> = new Set(['date', 'timestamp', 'timestamptz']);
 
+const RECORD_ARRAY = 2287;
+
 /** Whether a type is a true array. */
 export function isArrayType(type: TypeInstance): boolean {
-  return type.category === 'A' && type.element !== null;
+  return type.element !== null && (type.category === 'A' || type.oid === RECORD_ARRAY);
 }
 
 /** Text of a date or timestamp in ISO 8601 with T, as JSON has it whatever DateStyle is. */

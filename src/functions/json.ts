@@ -230,6 +230,12 @@ const buildObject: FunctionCode = {
       const context = jsonContext(types);
       const parts: string[] = [];
       for (let index = 0; index < args.length; index += 2) {
+        if (args[index] === null)
+          throw new PgError(
+            SqlState.invalidParameterValue,
+            `argument ${index + 1} cannot be null`,
+            {hint: 'Object keys should be text.'},
+          );
         const key = keyText(
           args[index]!,
           types.args[index]!,

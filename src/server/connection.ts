@@ -1,5 +1,5 @@
 import type {ClientSocket} from './client-socket.ts';
-import {PgError, internalError} from '../common/errors.ts';
+import {PgError, stackDepthError, internalError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Session} from '../session/contract.ts';
@@ -400,6 +400,8 @@ export class PostgresConnection implements SinkOwner, StartUpOwner {
   /** What a client may see of a thrown value; bugs are logged with their stack. */
   #known(error: unknown): PgError {
     if (error instanceof PgError && error.code !== SqlState.internalError) return error;
+    const tooDeep = stackDepthError(error);
+    if (tooDeep !== null) return tooDeep;
     this.#server.logger.error({err: error, pid: this.#session?.pid}, 'internal error');
     if (error instanceof PgError) return error;
     return internalError(error instanceof Error ? error.message : String(error), error);

@@ -55,31 +55,46 @@ export function parseInterval(text: string, range: number, settings: FormatSetti
   return withFaults(text, 'interval', () => {
     const isSql = settings.intervalStyle === 'sql_standard';
     const sum = new IntervalSum();
-    if (text.startsWith('P') && readIso(text, sum)) return sum.finish(false);
+    if (text.startsWith('P')) {
+      readIso(text.slice(1), sum);
+      return sum.finish(false);
+    }
     return readFields(splitDateFields(text, true), range, isSql, sum);
   });
 }
 
-/** Adds amounts of units with PostgreSQL's carrying of fractions. */
+function overflow(): DateFaultSignal {
+  return new DateFaultSignal('interval');
+}
+
+function int32(value: number): number {
+  if (value > 2147483647 || value < -2147483648) throw overflow();
+  return value;
+}
+
+/** Adds amounts of units with PostgreSQL's carrying of fractions, and its limits: each field is an integer of its own. */
 class IntervalSum {
+  #years = 0;
   #months = 0;
   #days = 0;
   #micros = 0n;
 
-  addMonths(whole: number, fraction: number, scale: number): void {
-    this.#months += whole * scale + roundEven(fraction * scale);
+  #addYears(whole: bigint, fraction: number, scale: number): void {
+    this.#years = int32(this.#years + int32(Number(whole) * scale));
+    this.#months = int32(this.#months + roundEven(fraction * scale * 12));
   }
 
-  addDays(whole: number, fraction: number, scale: number): void {
+  #addDays(whole: bigint, fraction: number, scale: number): void {
     const extra = fraction * scale;
     const days = Math.trunc(extra);
-    this.#days += whole * scale + days;
+    this.#days = int32(this.#days + int32(Number(whole) * scale));
+    this.#days = int32(this.#days + days);
     this.addMicros(0n, extra - days, 86_400_000_000);
   }
 
-  addMonthFraction(whole: number, fraction: number): void {
-    this.#months += whole;
-    this.addDays(0, fraction, 30);
+  addMonths(whole: bigint, fraction: number): void {
+    this.#months = int32(this.#months + int32(Number(whole)));
+    this.#addDays(0n, fraction, 30);
   }
 
   addMicros(whole: bigint, fraction: number, scale: number): void {
@@ -88,61 +103,43 @@ class IntervalSum {
     const rest = extra - micros;
     if (rest > 0.5) micros++;
     else if (rest < -0.5) micros--;
-    this.#micros += whole * BigInt(scale) + BigInt(micros);
+    const sum = this.#micros + whole * BigInt(scale) + BigInt(micros);
+    if (BigInt.asIntN(64, sum) !== sum) throw overflow();
+    this.#micros = sum;
   }
 
-  add(unit: Unit, whole: number, fraction: number): void {
-    switch (unit) {
-      case 'microsecond':
-        this.addMicros(BigInt(whole), fraction, 1);
-        return;
-      case 'millisecond':
-        this.addMicros(BigInt(whole), fraction, 1000);
-        return;
-      case 'second':
-        this.addMicros(BigInt(whole), fraction, 1_000_000);
-        return;
-      case 'minute':
-        this.addMicros(BigInt(whole), fraction, 60_000_000);
-        return;
-      case 'hour':
-        this.addMicros(BigInt(whole), fraction, 3_600_000_000);
-        return;
-      case 'day':
-        this.addDays(whole, fraction, 1);
-        return;
-      case 'week':
-        this.addDays(whole, fraction, 7);
-        return;
-      case 'month':
-        this.addMonthFraction(whole, fraction);
-        return;
-      default:
-        this.addMonths(whole, fraction, monthsOf[unit]);
-    }
+  add(unit: Unit, whole: bigint, fraction: number): void {
+    const scale = microsOf[unit];
+    if (scale !== undefined) this.addMicros(whole, fraction, scale);
+    else if (unit === 'day') this.#addDays(whole, fraction, 1);
+    else if (unit === 'week') this.#addDays(whole, fraction, 7);
+    else if (unit === 'month') this.addMonths(whole, fraction);
+    else this.#addYears(whole, fraction, yearsOf[unit] ?? 1);
   }
 
   finish(isAgo: boolean): Interval {
     const sign = isAgo ? -1 : 1;
-    const months = this.#months * sign;
-    const days = this.#days * sign;
+    const years = int32(this.#years * sign);
+    const days = int32(this.#days * sign);
     const micros = isAgo ? -this.#micros : this.#micros;
-    const isOver =
-      Math.abs(months) >= 2147483648 * 12 ||
-      Math.abs(days) > 2147483648 ||
-      days === 2147483648 ||
-      BigInt.asIntN(64, micros) !== micros;
-    if (isOver) throw new DateFaultSignal('interval');
+    if (BigInt.asIntN(64, micros) !== micros) throw overflow();
+    const months = years * 12 + int32(this.#months * sign);
     if (months > 2147483647 || months < -2147483648) throw datetimeOutOfRange('interval');
     return new Interval(months === 0 ? 0 : months, days === 0 ? 0 : days, micros);
   }
 }
 
-const monthsOf: Readonly<Record<'year' | 'decade' | 'century' | 'millennium', number>> = {
-  year: 12,
-  decade: 120,
-  century: 1200,
-  millennium: 12000,
+const microsOf: Readonly<Partial<Record<Unit, number>>> = {
+  microsecond: 1,
+  millisecond: 1000,
+  second: 1_000_000,
+  minute: 60_000_000,
+  hour: 3_600_000_000,
+};
+const yearsOf: Readonly<Partial<Record<Unit, number>>> = {
+  decade: 10,
+  century: 100,
+  millennium: 1000,
 };
 
 function roundEven(value: number): number {
@@ -208,21 +205,21 @@ function readClock(text: string, flip: boolean, range: number, sum: IntervalSum)
   const match = /^([+-]?)(\d+):(\d*)(?::(\d*)(\.\d*)?)?(\.\d*)?$/.exec(text);
   if (match === null) throw new DateFaultSignal('format');
   const isNegative = match[1] === '-' || (flip && match[1] === '');
-  let parts = [Number(match[2]), Number(match[3]), Number(match[4] ?? 0)] as [
-    number,
-    number,
-    number,
+  let parts: [bigint, number, number] = [
+    BigInt(match[2]!),
+    Number(match[3]),
+    Number(match[4] ?? 0),
   ];
   let fraction = match[5] ?? '';
   const isMinuteSecond = range === (intervalBits.minute | intervalBits.second);
   if (match[4] === undefined && (match[6] !== undefined || isMinuteSecond)) {
-    parts = [0, parts[0], parts[1]];
+    parts = [0n, Number(parts[0]), parts[1]];
     fraction = match[6] ?? '';
   }
   const [hour, minute, second] = parts;
   if (minute > 59 || second > 60) throw new DateFaultSignal('interval');
   const micros =
-    BigInt(hour) * 3_600_000_000n +
+    hour * 3_600_000_000n +
     BigInt((minute * 60 + second) * 1_000_000) +
     BigInt(fraction.length > 1 ? Math.round(Number(`0${fraction}`) * 1_000_000) : 0);
   sum.addMicros(isNegative ? -micros : micros, 0, 1);
@@ -241,22 +238,23 @@ function readNumber(
     const months = Number(yearMonth[3]);
     if (months >= 12) throw new DateFaultSignal('interval');
     mark(seen, 'month');
-    sum.addMonthFraction(sign * (Number(yearMonth[2]) * 12 + months), 0);
+    sum.add('year', BigInt(yearMonth[2]!) * BigInt(sign), 0);
+    sum.add('month', BigInt(months * sign), 0);
     return;
   }
   const match = /^([+-]?)(\d*)(\.\d*)?$/.exec(text);
   if (match === null || (match[2] === '' && match[3] === undefined))
     throw new DateFaultSignal('format');
   const sign = match[1] === '-' || (flip && match[1] === '') ? -1 : 1;
-  const whole = Number(match[2]);
-  if (whole > Number.MAX_SAFE_INTEGER) throw new DateFaultSignal('interval');
+  const whole = BigInt(match[2] === '' ? 0 : match[2]!) * BigInt(sign);
+  if (BigInt.asIntN(64, whole) !== whole) throw overflow();
   const fraction = match[3] === undefined || match[3] === '.' ? 0 : Number(`0${match[3]}`);
   mark(seen, unit);
   if (unit === 'second' && fraction !== 0) {
     mark(seen, 'millisecond');
     mark(seen, 'microsecond');
   }
-  sum.add(unit, sign * whole, sign * fraction);
+  sum.add(unit, whole, sign * fraction);
 }
 
 function mark(seen: Set<Unit | 'time'>, unit: Unit): void {
@@ -276,42 +274,119 @@ function bareUnit(range: number): Unit {
   return (range & year) !== 0 ? 'year' : 'second';
 }
 
-const isoUnits = {Y: 'year', M: 'month', W: 'week', D: 'day'} as const;
-const isoTimeUnits = {H: 'hour', M: 'minute', S: 'second'} as const;
+const isoUnits: Readonly<Record<string, Unit>> = {Y: 'year', M: 'month', W: 'week', D: 'day'};
+const isoTimeUnits: Readonly<Record<string, Unit>> = {H: 'hour', M: 'minute', S: 'second'};
 
-/** ISO 8601 with designators (P1Y2DT3H) or the alternative form (P0001-02-03T04:05:06); false if it is neither. */
-function readIso(text: string, sum: IntervalSum): boolean {
-  const alternative = /^P(-?\d+)-(-?\d+)-(-?\d+)(?:T(-?\d+):(-?\d+)(?::(-?\d+)(\.\d*)?)?)?$/.exec(
-    text,
-  );
-  if (alternative !== null) {
-    const value = (index: number): number => Number(alternative[index] ?? 0);
-    sum.add('year', value(1), 0);
-    sum.add('month', value(2), 0);
-    sum.add('day', value(3), 0);
-    sum.add('hour', value(4), 0);
-    sum.add('minute', value(5), 0);
-    const fraction = alternative[7] === undefined ? 0 : Number(`0${alternative[7]}`);
-    sum.add('second', value(6), alternative[6]?.startsWith('-') === true ? -fraction : fraction);
-    return true;
-  }
-  const body = /^P((?:-?\d*\.?\d*[YMWD])*)(?:T((?:-?\d*\.?\d*[HMS])*))?$/.exec(text);
-  if (body === null || (body[1] === '' && (body[2] ?? '') === '')) return false;
-  addDesignated(body[1]!, isoUnits, sum);
-  addDesignated(body[2] ?? '', isoTimeUnits, sum);
-  return true;
+interface IsoNumber {
+  readonly whole: bigint;
+  readonly fraction: number;
+  /** Digits before the point. */
+  readonly width: number;
 }
 
-function addDesignated(
-  text: string,
-  names: Readonly<Record<string, Unit | undefined>>,
+/** The rest of an ISO 8601 interval: numbers, each followed by a designator. */
+class IsoReader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get next(): string {
+    return this.#text[this.#at] ?? '';
+  }
+
+  skip(): string {
+    return this.#text[this.#at++] ?? '';
+  }
+
+  number(): IsoNumber {
+    const match = /^-?(\d*)(?:\.\d*)?(?:[eE][-+]?\d+)?/.exec(this.#text.slice(this.#at));
+    const value = match === null || match[0] === '' ? NaN : Number(match[0]);
+    if (Number.isNaN(value) || !/\d/.test(match![0])) throw new DateFaultSignal('format');
+    if (Math.abs(value) > 1e15) throw overflow();
+    this.#at += match![0].length;
+    const whole = Math.trunc(value);
+    return {whole: BigInt(whole), fraction: value - whole, width: match![1]!.length};
+  }
+}
+
+/** ISO 8601 with designators (P1Y2DT3H) or in the alternative form (P0001-02-03T04:05:06, P00010203), as DecodeISO8601Interval reads it. */
+function readIso(text: string, sum: IntervalSum): void {
+  const reader = new IsoReader(text);
+  if (text === '') throw new DateFaultSignal('format');
+  let isTime = false;
+  let hasField = false;
+  while (reader.next !== '') {
+    if (reader.next === 'T') {
+      reader.skip();
+      isTime = true;
+      hasField = false;
+      continue;
+    }
+    const number = reader.number();
+    const unit = (isTime ? isoTimeUnits : isoUnits)[reader.next];
+    if (unit !== undefined) {
+      reader.skip();
+      sum.add(unit, number.whole, number.fraction);
+      hasField = true;
+      continue;
+    }
+    if (hasField && reader.next !== 'T' && reader.next !== '') throw new DateFaultSignal('format');
+    if (isTime) readIsoTime(reader, number, hasField, sum);
+    else readIsoDate(reader, number, hasField, sum);
+    hasField = false;
+  }
+}
+
+/** Numbers without designators: a whole of `width` digits, or parts with a separator between them. */
+function readIsoParts(
+  reader: IsoReader,
+  first: IsoNumber,
+  separator: string,
+  parts: readonly Unit[],
   sum: IntervalSum,
 ): void {
-  for (const part of text.match(/[^A-Z]*[A-Z]/g) ?? []) {
-    const match = /^([+-]?)(\d*)(\.\d*)?([A-Z])$/.exec(part)!;
-    if (match[2] === '' && (match[3] ?? '.') === '.') throw new DateFaultSignal('format');
-    const sign = match[1] === '-' ? -1 : 1;
-    const fraction = match[3] === undefined || match[3] === '.' ? 0 : Number(`0${match[3]}`);
-    sum.add(names[match[4]!]!, sign * Number(match[2]), sign * fraction);
+  sum.add(parts[0]!, first.whole, first.fraction);
+  for (const unit of parts.slice(1)) {
+    if (reader.next === '' || (reader.next === 'T' && separator === '-')) return;
+    if (reader.skip() !== separator) throw new DateFaultSignal('format');
+    const {whole, fraction} = reader.number();
+    sum.add(unit, whole, fraction);
   }
+  const isEnd = reader.next === '' || (reader.next === 'T' && separator === '-');
+  if (!isEnd) throw new DateFaultSignal('format');
+}
+
+function readIsoDate(
+  reader: IsoReader,
+  number: IsoNumber,
+  hasField: boolean,
+  sum: IntervalSum,
+): void {
+  if (hasField) throw new DateFaultSignal('format');
+  if (number.width === 8 && reader.next !== '-') {
+    sum.add('year', number.whole / 10000n, 0);
+    sum.add('month', (number.whole / 100n) % 100n, 0);
+    sum.add('day', number.whole % 100n, number.fraction);
+    return;
+  }
+  readIsoParts(reader, number, '-', ['year', 'month', 'day'], sum);
+}
+
+function readIsoTime(
+  reader: IsoReader,
+  number: IsoNumber,
+  hasField: boolean,
+  sum: IntervalSum,
+): void {
+  if (hasField) throw new DateFaultSignal('format');
+  if (number.width === 6 && reader.next === '') {
+    sum.add('hour', number.whole / 10000n, 0);
+    sum.add('minute', (number.whole / 100n) % 100n, 0);
+    sum.add('second', number.whole % 100n, number.fraction);
+    return;
+  }
+  readIsoParts(reader, number, ':', ['hour', 'minute', 'second'], sum);
 }

@@ -5,6 +5,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {checkColumnType, plainColumn} from './column-definitions.ts';
+import {checkNotMember} from './self-membership.ts';
 import {columnNamed} from './constraint-definitions.ts';
 import {change, notice, puts} from './ddl.ts';
 import {typeRef} from './definition-binding.ts';
@@ -58,6 +59,7 @@ function changed(
       );
     const ref = typeRef(session, def.typeName!, text);
     checkColumnType(name, ref.type);
+    checkNotMember(type.oid, type.name, ref.type);
     const attnum = Math.max(0, ...type.columns.map(column => column.attnum)) + 1;
     return {...type, columns: [...type.columns, plainColumn(attnum, name, ref)]};
   }
@@ -73,6 +75,7 @@ function changed(
     throw featureNotSupported('this form of ALTER TYPE is not supported');
   const ref = typeRef(session, def.typeName!, text);
   checkColumnType(name, ref.type);
+  checkNotMember(type.oid, type.name, ref.type);
   return {
     ...type,
     columns: type.columns.map(column =>

@@ -22,6 +22,7 @@ import {bindDefinition, reboundValue, typeRef} from './definition-binding.ts';
 import {dependentsOf} from './dependencies.ts';
 import {recheckForeignKeys} from './foreign-key.ts';
 import {nameScope, objectText} from './object-text.ts';
+import {checkNotMember} from './self-membership.ts';
 import {eachRow, positionOf, rewriteRows, rowCode, storageOf} from './table-rows.ts';
 
 /** ALTER COLUMN ... TYPE: changed values are stored under a new id, so that old generations and segments stay readable. */
@@ -30,6 +31,7 @@ export async function alterColumnType({session, text, table, cmd}: TableAlterati
   const def = cmd.def !== undefined && 'ColumnDef' in cmd.def ? cmd.def.ColumnDef : {};
   const to = typeRef(session, def.typeName!, text);
   checkColumnType(column.name, to.type);
+  checkNotMember(table.rowType, table.name, to.type);
   checkDependents(session, table, column);
   const collation = collationOf({session, text}, def, to.type);
   const defaultText = convertedDefault(session, table, column, to);

@@ -23,6 +23,7 @@ import {columnNamed} from './constraint-definitions.ts';
 import {alterStored, change, errorAt, NO_OID, notice, puts} from './ddl.ts';
 import {bindColumnValue} from './definition-binding.ts';
 import {dropObjects} from './drop-objects.ts';
+import {checkNotMember} from './self-membership.ts';
 import {sequenceState} from './sequence-options.ts';
 import {checkNotNull, hasRows, rewriteRows, rowCode, storageOf} from './table-rows.ts';
 
@@ -104,6 +105,8 @@ export async function addColumn({session, text, table, cmd}: TableAlteration): P
   };
   const attnum = Math.max(0, ...table.columns.map(column => column.attnum)) + 1;
   const defined = defineColumn(place, def, attnum);
+  const type = session.transaction.catalog.typeByOid(defined.column.typeOid);
+  if (type !== undefined) checkNotMember(table.rowType, table.name, type);
   const storageId = nextStorageId(table);
   const draft: ColumnDraft =
     storageId === attnum ? defined : {...defined, column: {...defined.column, storageId}};

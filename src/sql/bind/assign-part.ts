@@ -1,12 +1,13 @@
 import type {A_Indices, Node} from '@pgsql/types';
 import {featureNotSupported} from '../../common/errors.ts';
-import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {stringOf} from './ast.ts';
 
 import type {Block} from './block.ts';
+import {internalCall} from './calls.ts';
+import {jsonbKey} from './expr-array.ts';
 import {coerce, compositeColumns, tryCoerce} from './coerce.ts';
 import {errorType} from './display-type.ts';
 import {TypeOid} from './type-oids.ts';
@@ -129,7 +130,7 @@ function assignJsonb(
   const keys = indices.map((part, index) => {
     const expr = block.expr(part.uidx!);
     if (index === 0) isArray = baseType(expr.type).category === 'N';
-    return coerce(binding, expr, binding.type(TypeOid.text), {context: 'explicit'});
+    return jsonbKey(binding, expr);
   });
   const value = assignedValue(place, binding.type(TypeOid.jsonb), -1);
   const flag = binding.constant(binding.type(TypeOid.bool), isArray);
@@ -176,9 +177,3 @@ function assignField(place: Place, current: BoundExpr, at: number, name: string)
 }
 
 /** A call of a function that has no SQL name. */
-function internalCall(source: string, args: readonly BoundExpr[], type: TypeInstance): BoundExpr {
-  return {
-    ...{kind: 'call', type, typmod: -1, location: -1, function: oid(0), source, isStrict: false},
-    ...{volatility: 'i', args, operatorName: '', functionName: source},
-  };
-}

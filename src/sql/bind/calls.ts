@@ -1,4 +1,5 @@
 import {featureNotSupported} from '../../common/errors.ts';
+import {oid} from '../../common/ids.ts';
 import type {FunctionRow} from '../../catalog/contract.ts';
 import type {BoundExpr, CallExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -48,4 +49,16 @@ export function requireCode(
     `function ${row.name}(${args}) is not supported`,
     position === undefined ? {} : {position},
   );
+}
+
+/** A call of code that no row of pg_proc names. */
+export function internalCall(
+  source: string,
+  args: readonly BoundExpr[],
+  type: TypeInstance,
+): BoundExpr {
+  return {
+    ...{kind: 'call', type, typmod: -1, location: -1, function: oid(0), source, isStrict: false},
+    ...{volatility: 'i', args, operatorName: '', functionName: source},
+  };
 }

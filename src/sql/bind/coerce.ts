@@ -127,13 +127,17 @@ function convertUnknown(
 ): BoundExpr | null {
   if (expr.kind === 'param') {
     const base = baseType(target);
-    return domain(binding, binding.parameters.resolve(expr, base), target, location);
+    const value = checkedParts(binding, binding.parameters.resolve(expr, base), base, location);
+    return domain(binding, value, target, location);
   }
   if (expr.kind === 'constant') {
     const base = baseType(target);
     const plain = plainArray(binding, base);
     const literal = readLiteral(binding, expr, plain ?? base, typmod);
-    const value = plain === null ? literal : checkedArray(binding, literal, base, location);
+    const value =
+      plain === null
+        ? checkedParts(binding, literal, base, location)
+        : checkedArray(binding, literal, base, location);
     return domain(binding, value, target, location);
   }
   if (expr.kind === 'relabel') return convert(binding, expr.arg, target, typmod, context, location);
@@ -161,6 +165,68 @@ function checkedArray(
   const ref: BoundExpr = {kind: 'letRef', type: below, typmod: -1, location, id};
   const element = domain(binding, ref, type.element!, location);
   return {kind: 'arrayCast', type, typmod: -1, location, arg, id, element};
+}
+
+/** Whether values of a type have parts in domains, which reading the value as a whole does not check. */
+export function hasDomains(binding: Binding, type: TypeInstance, depth = 0): boolean {
+  if (type.kind === 'd') return true;
+  if (depth > 20) return false;
+  if (isTrueArray(type)) return hasDomains(binding, type.element!, depth + 1);
+  if (type.kind !== 'c') return false;
+  return (compositeColumns(binding, type) ?? []).some(column =>
+    hasDomains(binding, column.type, depth + 1),
+  );
+}
+
+/** A row or an array of rows as it is, with every part that is in a domain checked. */
+export function checkedParts(
+  binding: Binding,
+  arg: BoundExpr,
+  type: TypeInstance,
+  location: number,
+): BoundExpr {
+  if (type.kind === 'd')
+    return domain(binding, checkedParts(binding, arg, baseType(type), location), type, location);
+  if (!hasDomains(binding, type)) return arg;
+  const id = binding.newLet();
+  const ref = (of: TypeInstance): BoundExpr => ({
+    kind: 'letRef',
+    type: of,
+    typmod: -1,
+    location,
+    id,
+  });
+  if (isTrueArray(type)) {
+    const element = checkedParts(binding, ref(type.element!), type.element!, location);
+    return {kind: 'arrayCast', type, typmod: -1, location, arg, id, element};
+  }
+  const columns = compositeColumns(binding, type);
+  if (columns === null) return arg;
+  const fields = columns.map((column, index): BoundExpr => {
+    const {typmod} = column;
+    const below = column.type.kind === 'd' ? baseType(column.type) : column.type;
+    const field: BoundExpr = {kind: 'field', type: below, typmod, location, arg: ref(type), index};
+    return checkedParts(binding, field, column.type, location);
+  });
+  const base = {type, typmod: -1, location};
+  const row: BoundExpr = {kind: 'row', ...base, fields};
+  const isNull: BoundExpr = {
+    kind: 'nullTest',
+    type: binding.boolType,
+    typmod: -1,
+    location,
+    arg: ref(type),
+    negated: false,
+    isRow: false,
+  };
+  const nothing: BoundExpr = {kind: 'constant', ...base, value: null};
+  const body: BoundExpr = {
+    kind: 'case',
+    ...base,
+    whens: [{condition: isNull, result: nothing}],
+    otherwise: row,
+  };
+  return {kind: 'let', type, typmod: -1, location, id, value: arg, body};
 }
 
 /** An unknown literal through its type's input function, at bind time; its slot does the same at each execution. */
@@ -219,13 +285,10 @@ function applyPath(
         target,
         location,
       );
-    case 'io':
-      return domain(
-        binding,
-        {kind: 'ioCast', type: base, typmod: -1, location, arg: expr},
-        target,
-        location,
-      );
+    case 'io': {
+      const read: BoundExpr = {kind: 'ioCast', type: base, typmod: -1, location, arg: expr};
+      return domain(binding, checkedParts(binding, read, base, location), target, location);
+    }
     case 'array': {
       const id = binding.newLet();
       const from = baseType(expr.type).element!;

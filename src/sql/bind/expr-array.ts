@@ -4,13 +4,13 @@ import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import {stringOf} from './ast.ts';
-import type {Binding} from './binding.ts';
+import {locationOf, stringOf} from './ast.ts';
+import {type Binding, isUnknown} from './binding.ts';
 import type {Block} from './block.ts';
-import {makeCall} from './calls.ts';
+import {internalCall, makeCall} from './calls.ts';
 import {coerce, compositeColumns, relabel, tryCoerce} from './coerce.ts';
 import {binaryOperator} from './operators.ts';
-import {baseType} from './coercion-path.ts';
+import {baseType, canCoerce} from './coercion-path.ts';
 import {coerceAll, commonType} from './common-type.ts';
 import {errorType, isTrueArray} from './display-type.ts';
 import {TypeOid} from './type-oids.ts';
@@ -204,6 +204,8 @@ function bindSubscripts(
   if (!isTrueArray(base)) {
     if (base.oid === TypeOid.name && indices.length === 1)
       return nameSubscript(block, container, indices[0]!);
+    if (base.category === 'G' && base.element !== null && indices.length === 1)
+      return geometrySubscript(block, container, indices[0]!);
     throw binding.error(
       SqlState.datatypeMismatch,
       `cannot subscript type ${errorType(container.type)} because it does not support subscripting`,
@@ -255,11 +257,11 @@ function jsonbSubscript(
       throw binding.error(
         SqlState.datatypeMismatch,
         'jsonb subscript does not support slices',
-        container.location,
+        part.uidx === undefined && part.lidx === undefined
+          ? -1
+          : locationOf(part.uidx ?? part.lidx),
       );
-    return coerce(binding, block.expr(part.uidx!), binding.type(TypeOid.text), {
-      context: 'explicit',
-    });
+    return jsonbKey(binding, block.expr(part.uidx!));
   });
   const path: BoundExpr = {
     kind: 'array',
@@ -270,6 +272,39 @@ function jsonbSubscript(
     isMultiDimensional: false,
   };
   return makeCall(binding, row, [container, path], binding.type(TypeOid.jsonb), container.location);
+}
+
+/** A subscript of jsonb as text: it must be able to become an integer or text, not both. */
+export function jsonbKey(binding: Binding, expr: BoundExpr): BoundExpr {
+  const text = binding.type(TypeOid.text);
+  if (!isUnknown(expr)) {
+    const fits = [TypeOid.int4, TypeOid.text].filter(type =>
+      canCoerce(binding, [expr.type], [type]),
+    );
+    if (fits.length !== 1)
+      throw binding.error(
+        SqlState.datatypeMismatch,
+        `subscript type ${errorType(expr.type)} is not supported`,
+        expr.location,
+        {
+          hint: `jsonb subscript must be coercible to ${fits.length === 0 ? 'either' : 'only one type,'} integer or text.`,
+        },
+      );
+  }
+  return coerce(binding, expr, text, {context: 'explicit'});
+}
+
+/** p[0], b[1]: a coordinate of a point or line, a corner of a box or an end of a segment; from 0, NULL beyond. */
+function geometrySubscript(block: Block, container: BoundExpr, index: A_Indices): BoundExpr {
+  const {binding} = block;
+  if (index.is_slice === true)
+    throw featureNotSupported('slices of fixed-length arrays not implemented');
+  if (binding.trace !== null)
+    throw featureNotSupported('parts of geometric values in views are not supported');
+  const at = coerce(binding, block.expr(index.uidx!), binding.type(TypeOid.int4), {
+    context: 'assignment',
+  });
+  return internalCall('wadi_geometry_part', [container, at], baseType(container.type).element!);
 }
 
 /** name[i] (from 0): the i-th character as "char". */

@@ -6,7 +6,7 @@ import {type Binding, isUnknown} from './binding.ts';
 import type {Block} from './block.ts';
 import {matchFunction, resolveCall, signature, undefinedFunction} from './call-resolution.ts';
 import {makeCall} from './calls.ts';
-import {coerce} from './coerce.ts';
+import {checkedParts, coerce} from './coerce.ts';
 import {coercionPath} from './coercion-path.ts';
 import {bindAggregate} from './expr-aggregate.ts';
 import {selectField} from './expr-array.ts';
@@ -103,6 +103,8 @@ function finishCall(
   if (row.sqlBody !== null && binding.trace === null)
     return inlineSqlFunction(block, call, location);
   const made = makeCall(binding, call.row, call.args, call.type, location);
+  if (/^jsonb?_populate_record$/.test(row.source))
+    return checkedParts(binding, made, call.type, location);
   return node.funcformat === 'COERCE_SQL_SYNTAX' ? {...made, form: 'syntax'} : made;
 }
 

@@ -4,11 +4,13 @@ import type {FunctionRow} from '../../catalog/contract.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {Binding} from './binding.ts';
+import {baseType} from './coercion-path.ts';
 import {columnName} from './column-name.ts';
 import {namesOf} from './ast.ts';
 import {applySubqueries, type Block, type RangeItem, type ScopeColumn} from './block.ts';
 import {matchFunction, type ResolvedCall, resolveCall} from './call-resolution.ts';
-import {coerce} from './coerce.ts';
+import {checkedParts, coerce, hasDomains} from './coerce.ts';
 import {bindBody} from './function-body.ts';
 import {checkStrictSubquery, strictArguments, strictRows} from './strict-body.ts';
 import {jsonRecord} from './json-record.ts';
@@ -173,6 +175,7 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
     call.location ?? -1,
     call.func_variadic === true,
   );
+  if (definitions.length > 0) checkDefinitions(binding, resolved, definitions);
   const fields = definedFields(view, definitions) ?? resultFields(binding, resolved);
   if (fields === null && resolved.type.oid === TypeOid.record) {
     throw binding.error(
@@ -190,13 +193,68 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
   }
   if (match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null)
     return sqlFunction(view, resolved, fields, name);
-  if (!match.row.returnsSet) return scalarInFrom(view, view.expr(node), name, definitions, fields);
+  const isDefinedRow =
+    definitions.length > 0 && /^jsonb?_(populate|to)_record$/.test(match.row.source);
+  if (!match.row.returnsSet && !isDefinedRow)
+    return scalarInFrom(view, view.expr(node), name, definitions, fields);
   const set = setFunction(binding, resolved, fields, call.location ?? -1);
   const outName = fields === null ? loneOutName(match.row) : null;
   const columns = set.columns.map(column =>
     binding.newColumn(outName ?? column.name, column.type, column.typmod),
   );
+  const checked = checkedRows(binding, match.row, {call: set, columns}, name);
+  if (checked !== null)
+    return {call: noCall(name), isScalar: fields === null, name, outName, query: checked};
   return {call: {call: set, columns}, isScalar: fields === null, name, outName, query: null};
+}
+
+/** The rows of json_populate_recordset and its kin with what is in domains checked; null when nothing is. */
+function checkedRows(
+  binding: Binding,
+  row: FunctionRow,
+  call: LogicalSetCall,
+  name: string,
+): BoundQuery | null {
+  if (!/^jsonb?_(populate|to)_record(set)?$/.test(row.source) || binding.trace !== null)
+    return null;
+  const outputs = call.columns.map(column => {
+    const expr = binding.columnExpr(column);
+    return {
+      column: binding.newColumn(column.name, column.type, column.typmod),
+      expr: checkedParts(binding, expr, column.type, -1),
+      isPlain: !hasDomains(binding, column.type),
+    };
+  });
+  if (outputs.every(output => output.isPlain)) return null;
+  const input: LogicalNode = {
+    kind: 'functionScan',
+    alias: name,
+    functions: [call],
+    ordinality: null,
+  };
+  return {
+    node: {kind: 'compute', input, outputs: outputs.map(({column, expr}) => ({column, expr}))},
+    columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
+  };
+}
+
+/** 42601 for a column definition list of a function whose result is known without it. */
+function checkDefinitions(
+  binding: Binding,
+  call: ResolvedCall,
+  definitions: readonly Node[],
+): void {
+  const outs = [...call.row.argModes].filter(mode => 'obt'.includes(mode)).length;
+  if (call.type.oid === TypeOid.record && outs === 0) return;
+  const [first] = definitions;
+  const location = first !== undefined && 'ColumnDef' in first ? first.ColumnDef.location : -1;
+  const message =
+    call.type.oid === TypeOid.record
+      ? 'a column definition list is redundant for a function with OUT parameters'
+      : baseType(call.type).kind === 'c'
+        ? 'a column definition list is redundant for a function returning a named composite type'
+        : 'a column definition list is only allowed for functions returning "record"';
+  throw binding.error(SqlState.syntaxError, message, location ?? -1);
 }
 
 function loneOutName(row: FunctionRow): string | null {

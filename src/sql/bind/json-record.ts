@@ -1,7 +1,10 @@
 import type {BoundExpr} from '../../expr/bound.ts';
 import {oid} from '../../common/ids.ts';
+import type {TypeInstance} from '../../types/contract.ts';
 import type {Block} from './block.ts';
 import {coerce} from './coerce.ts';
+import {baseType} from './coercion-path.ts';
+import {isTrueArray} from './display-type.ts';
 import type {BoundQuery, LogicalNode} from './logical.ts';
 import {binaryOperator} from './operators.ts';
 import type {ResolvedCall} from './call-resolution.ts';
@@ -28,6 +31,7 @@ export function jsonRecord(
   const elements = records[call.row.name];
   const {binding} = block;
   if (elements === undefined || call.args.length !== 1) return null;
+  if (fields.some(field => isNested(field.type))) return null;
   const arg = call.args[0]!;
   let input: LogicalNode;
   const value = binding.newColumn('value', arg.type, -1);
@@ -54,6 +58,12 @@ export function jsonRecord(
     node: {kind: 'compute', input, outputs},
     columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
   };
+}
+
+/** Arrays and rows of JSON are no text that their types could read. */
+function isNested(type: TypeInstance): boolean {
+  const base = baseType(type);
+  return isTrueArray(base) || base.kind === 'c' || base.oid === TypeOid.record;
 }
 
 function member(block: Block, value: BoundExpr, field: ResultField): BoundExpr {
