@@ -35,6 +35,7 @@ export class StatementTimers {
     this.statementStarted();
   }
 
+  /** The session is idle: after a statement, and from the start. */
   statementEnded(): void {
     if (this.#statement !== null) {
       clearTimeout(this.#statement);

@@ -108,6 +108,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     this.#timers = new StatementTimers(this);
     this.activity = {state: 'idle', query: '', leftAt: Date.now(), transactionStart: null};
     this.#startSettings(role);
+    this.#timers.statementEnded();
   }
 
   #startSettings(role: RoleDescriptor): void {

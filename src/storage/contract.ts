@@ -249,6 +249,8 @@ export interface Transaction {
     seen?: RowVersion | null,
   ): RowVersion | null | Promise<void>;
 
+  /** Whether the command under way has changed or deleted a row already: a second change of it is passed over. */
+  isChangedNow(table: TableStorage, rid: Rid): boolean;
   /** As getByKey, of the newest committed state and the own write-set. */
   findNewest(
     table: TableStorage,
@@ -308,8 +310,13 @@ export type DdlEffect =
   | {readonly kind: 'catalog'; readonly key: string; readonly json: string | null}
   | {readonly kind: 'createTable'; readonly table: TableStorage}
   | {readonly kind: 'dropTable'; readonly table: TableStorage}
-  /** New generation of the table's shape, or changed indexes (new unique indexes are checked: 23505). */
-  | {readonly kind: 'alterTable'; readonly before: TableStorage; readonly after: TableStorage}
+  /** New generation of the table's shape, or changed indexes. New unique indexes are checked (23505), at once unless the caller did. */
+  | {
+      readonly kind: 'alterTable';
+      readonly before: TableStorage;
+      readonly after: TableStorage;
+      readonly isChecked?: boolean;
+    }
   /** Every row has new values, written by the same transaction: snapshots from before cannot read the table (40001). */
   | {readonly kind: 'rewriteTable'; readonly table: TableStorage}
   | {readonly kind: 'createSequence'; readonly oid: Oid; readonly state: SequenceState}

@@ -79,3 +79,13 @@ t.test('timeouts have the SQLSTATEs of PostgreSQL', async t => {
     t.match(await ended, {code}, setting);
   }
 });
+
+t.test('idle_session_timeout counts from the start of a session', async t => {
+  await other.query(`CREATE ROLE idler LOGIN; ALTER ROLE idler SET idle_session_timeout = '20ms'`);
+  const {host, port} = server;
+  const idle = new pg.Client({host, port, user: 'idler', database: 'postgres'});
+  const ended = new Promise(resolve => idle.on('error', resolve));
+  await idle.connect();
+  t.match(await ended, {code: '57P05', message: /idle-session timeout/});
+  await other.query('DROP ROLE idler');
+});

@@ -102,6 +102,8 @@ export class LockRows implements Operator {
     if (rid === null) return 'kept';
     const {tx} = this.#run;
     const table = this.#run.tableStorage(mark.table);
+    // Changed by another part of this statement (WITH): PostgreSQL passes it over.
+    if (tx.isChangedNow(table, rid)) return 'dropped';
     const lock = tx.lockRow(table, rid, mark.mode, mark.wait);
     if (lock instanceof Promise) return this.#wait(lock);
     if (lock === 'unavailable') {

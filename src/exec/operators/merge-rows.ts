@@ -166,7 +166,7 @@ export class MergeRows implements Operator {
         this.#skip();
         return 'done';
       }
-      if (this.#touched.has(rid)) throw secondTime();
+      if (this.#touched.has(rid) || tx.isChangedNow(this.#table, rid)) throw secondTime();
       const {kind, changesKey} = action.plan;
       const mode = kind === 'update' && !changesKey ? 'noKeyUpdate' : 'update';
       const lock = tx.lockRow(this.#table, rid, mode, 'wait');

@@ -117,6 +117,8 @@ export class ModifyRows implements Operator {
     const rid = input[plan.rid];
     // The nullable side of an outer join has no row.
     if (rid === null || this.#touched.has(rid as Rid)) return true;
+    // Another part of this statement (WITH) was first.
+    if (tx.isChangedNow(this.#table, rid as Rid)) return true;
     const mode = plan.kind === 'update' && !plan.changesKey ? 'noKeyUpdate' : 'update';
     const lock = tx.lockRow(this.#table, rid as Rid, mode, 'wait');
     if (lock instanceof Promise) return this.#wait(lock);

@@ -23,7 +23,7 @@ import {boundText} from './definition-binding.ts';
 import {objectNode} from './dependencies.ts';
 import {dropObjects} from './drop-objects.ts';
 import {defineForeignKey} from './foreign-key.ts';
-import {checkDistinct, checkNotNull, checkRows} from './table-rows.ts';
+import {alterKeys, checkDistinct, checkNotNull, checkRows} from './table-rows.ts';
 
 /** ADD table_constraint. */
 export async function addConstraint({session, text, table, cmd}: TableAlteration): Promise<void> {
@@ -95,7 +95,7 @@ async function addKey(place: ConstraintPlace, node: Constraint): Promise<void> {
   checkOnePrimary(session, table, isPrimary);
   checkReachesAllRows(session, table.oid);
   const key = defineKey(place, node);
-  const altered = alterStored(
+  const altered = await alterKeys(
     session,
     table,
     puts({...table, columns: withKeyColumns(table.columns, [key])}, key.index, key.constraint),

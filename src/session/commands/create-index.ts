@@ -18,7 +18,8 @@ import {chooseRelationName, columnsPart, indexColumnNames} from './choose-name.t
 import {isImmutable} from './column-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {columnNamed} from './constraint-definitions.ts';
-import {alterStored, ddlExecution, lockFound, newOid, NO_OID, notice, puts} from './ddl.ts';
+import {alterKeys} from './table-rows.ts';
+import {ddlExecution, lockFound, newOid, NO_OID, notice, puts} from './ddl.ts';
 import {bindCondition, bindDefinition, type ExpressionPlace} from './definition-binding.ts';
 import {indexCollation, indexOpclass} from './index-opclass.ts';
 import {relationNamed} from './object-names.ts';
@@ -105,7 +106,7 @@ export async function createIndex(
     constraint: NO_OID,
   };
   await claimRelationName(session, index.schema, index.name);
-  alterStored(session, table, puts(index));
+  await alterKeys(session, table, puts(index));
 }
 
 function indexedTable(session: SessionContext, relation: RelationDescriptor): TableDescriptor {

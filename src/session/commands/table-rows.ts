@@ -1,3 +1,4 @@
+import type {CatalogChange} from '../../catalog/contract.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
@@ -15,6 +16,8 @@ import {
   type TableStorage,
 } from '../../storage/contract.ts';
 import {KeyCodec, type MapKey} from '../../storage/hot/key-codec.ts';
+import {Pace} from '../../storage/slices.ts';
+import {NewIndexKeys, newUniqueIndexes} from '../../storage/tx/new-index.ts';
 import type {Datum} from '../../types/contract.ts';
 import {checkReachesAllRows} from '../all-rows.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -29,6 +32,9 @@ export function rowCode(
   const run: ExprRun = {params: [], slots: [], outer: [], context: evalContext};
   return row => code(run, row);
 }
+
+/** Milliseconds of work between turns for others, in which a cancel is heard. */
+const SLICE_MS = 5;
 
 /** Calls back with every newest row of a table, of all owners; the table is locked. */
 export async function eachRow(
@@ -49,13 +55,19 @@ export async function eachRow(
     order: null,
     isNewest: true,
   });
+  const turn = new Pace(SLICE_MS);
+  turn.begin();
   try {
     for (;;) {
-      const batch = cursor.next(1024);
+      const batch = cursor.next(256);
       if (batch === END) break;
       if (batch === PAUSE) {
         await session.wait(cursor.pause);
         continue;
+      }
+      if (turn.isOver) {
+        await session.wait(null);
+        turn.begin();
       }
       for (let i = 0; i < batch.count; i++) {
         const values: Datum[] = [];
@@ -139,6 +151,28 @@ export async function checkRows(
   });
 }
 
+/** Applies changes that may add unique indexes, whose keys are compared before (23505). The table is locked. */
+export async function alterKeys(
+  session: SessionContext,
+  table: TableDescriptor,
+  changes: readonly CatalogChange[],
+): Promise<TableDescriptor> {
+  const {transaction, storages} = session;
+  const before = storages.of(transaction.catalog, table);
+  transaction.ddl(changes, []);
+  const altered = transaction.catalog.tableByOid(table.oid)!;
+  const after = storages.of(transaction.catalog, altered);
+  const keys = newUniqueIndexes(before, after).map(index => new NewIndexKeys(after, index));
+  if (keys.length > 0) {
+    // The rows as they are stored: the new indexes are nobody's before the commit.
+    await eachRow(session, before, ({owner, row}) => {
+      for (const each of keys) each.add(owner, row);
+    });
+  }
+  transaction.tx.ddl({kind: 'alterTable', before, after, isChecked: true});
+  return altered;
+}
+
 /** Gives every row new values: `change` makes the new row of an old one. The table is locked; older snapshots cannot read it any more. */
 export async function rewriteRows(
   session: SessionContext,
@@ -150,7 +184,13 @@ export async function rewriteRows(
   await eachRow(session, storage, version => versions.push(version));
   const {tx} = session.transaction;
   session.beginStatement(false);
+  const turn = new Pace(SLICE_MS);
+  turn.begin();
   for (const version of versions) {
+    if (turn.isOver) {
+      await session.wait(null);
+      turn.begin();
+    }
     const row = change(version);
     for (;;) {
       const result = tx.update(storage, version, row);

@@ -3,7 +3,8 @@ import {buildUnit} from './build-unit.ts';
 import {bulkInserts, type BulkSegment, dropFiles, writeNewRows} from './bulk.ts';
 import type {BulkRows} from './commit-unit.ts';
 import type {DdlList} from './ddl-list.ts';
-import {checkNewIndex, checkNewIndexCold} from './new-index.ts';
+import {runInTurns} from '../slices.ts';
+import {checkNewIndexCold, checkNewIndexInSlices} from './new-index.ts';
 import {pendingRows} from './pending-rows.ts';
 import type {SerializableTransaction} from './serializable.ts';
 import type {Spiller} from './spiller.ts';
@@ -58,9 +59,11 @@ export class Committer {
     try {
       for (const {table, index} of this.#work.ddl.newIndexes()) {
         const writes = this.#work.tables?.get(table.oid) ?? null;
-        const seen = checkNewIndex(engine, table, index, writes);
+        const seen = await runInTurns(pace =>
+          checkNewIndexInSlices(engine, table, index, writes, pace),
+        );
         if (engine.cold.isCold(table.oid) || (writes?.pending.length ?? 0) > 0) {
-          await checkNewIndexCold(engine, table, index, writes, seen);
+          await checkNewIndexCold(engine, table, writes, seen);
         }
       }
     } catch (error) {

@@ -43,8 +43,9 @@ export class DdlList {
         'stored rows take another shape only with another schema version',
       );
       const writes = tables?.get(after.oid) ?? null;
-      for (const index of newUniqueIndexes(before, after)) {
-        checkNewIndex(this.#engine, after, index, writes);
+      if (effect.isChecked !== true) {
+        for (const index of newUniqueIndexes(before, after))
+          checkNewIndex(this.#engine, after, index, writes);
       }
       writes?.reshape(after);
       if (this.creates(after.oid)) hot.loadedImage(after.oid)?.reshape(after, 0);

@@ -1,4 +1,4 @@
-import {PgError} from '../../common/errors.ts';
+import {assert, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Datum} from '../../types/contract.ts';
 import {defaultFormatSettings} from '../../types/format-settings.ts';
@@ -6,7 +6,11 @@ import {scanColumns} from '../cold-tables.ts';
 import type {StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
+import {Pace, type Slices} from '../slices.ts';
 import type {TableWrites} from './write-set.ts';
+
+/** Rows between two looks at the clock. */
+const ROWS_PER_LOOK = 256;
 
 /** Unique indexes that `after` has and `before` has not. */
 export function newUniqueIndexes(
@@ -18,6 +22,30 @@ export function newUniqueIndexes(
   );
 }
 
+/** The keys of the rows that a new unique index will hold; `add` raises 23505 at the second row of one key. */
+export class NewIndexKeys {
+  readonly #table: TableStorage;
+  readonly #codec: KeyCodec;
+  readonly #seen = new Map<number, Set<MapKey>>();
+
+  constructor(table: TableStorage, index: StorageIndex) {
+    this.#table = table;
+    this.#codec = new KeyCodec(index);
+  }
+
+  add(owner: number, row: readonly Datum[]): void {
+    const key = this.#codec.ofRow(row);
+    if (key === null) return;
+    let keys = this.#seen.get(owner);
+    if (keys === undefined) {
+      keys = new Set();
+      this.#seen.set(owner, keys);
+    }
+    if (keys.has(key)) throw duplicateKey(this.#table, this.#codec.index, this.#codec.values(row)!);
+    keys.add(key);
+  }
+}
+
 /**
  * Raises 23505 when rows that a new unique index would hold have equal keys: hot and own rows.
  * Returns the keys seen.
@@ -27,18 +55,32 @@ export function checkNewIndex(
   table: TableStorage,
   index: StorageIndex,
   writes: TableWrites | null,
-): Map<number, Set<MapKey>> {
-  const codec = new KeyCodec(index);
-  const seen = new Map<number, Set<MapKey>>();
+): NewIndexKeys {
+  const whole = new Pace(Infinity);
+  whole.begin();
+  const step = checkNewIndexInSlices(engine, table, index, writes, whole).next();
+  assert(step.done === true, 'a check without limit ends in its slice');
+  return step.value;
+}
+
+/** The same in slices. The table is locked against changes. */
+export function* checkNewIndexInSlices(
+  engine: Engine,
+  table: TableStorage,
+  index: StorageIndex,
+  writes: TableWrites | null,
+  pace: Pace,
+): Slices<NewIndexKeys> {
+  const seen = new NewIndexKeys(table, index);
   const image = engine.hot.image(table);
+  let count = 0;
   for (const [rid, position] of image.byRid) {
+    if (++count % ROWS_PER_LOOK === 0 && pace.isOver) yield;
     if (image.newestOf(rid) === undefined) continue;
     if (writes !== null && writes.current(rid) !== undefined) continue;
-    note(seen, table, codec, image.chunkOf(position)!.owner, image.rowFor(table, position));
+    seen.add(image.chunkOf(position)!.owner, image.rowFor(table, position));
   }
-  writes?.forEachVisible(Infinity, null, (_rid, owner, row) =>
-    note(seen, table, codec, owner, row),
-  );
+  writes?.forEachVisible(Infinity, null, (_rid, owner, row) => seen.add(owner, row));
   return seen;
 }
 
@@ -46,37 +88,17 @@ export function checkNewIndex(
 export async function checkNewIndexCold(
   engine: Engine,
   table: TableStorage,
-  index: StorageIndex,
   writes: TableWrites | null,
-  seen: Map<number, Set<MapKey>>,
+  seen: NewIndexKeys,
 ): Promise<void> {
-  const codec = new KeyCodec(index);
   const pending = writes === null ? [] : writes.pendingEntries(Infinity, null);
   for (const entry of [...engine.cold.manifest.segments(table.oid, null), ...pending]) {
     const changes = writes?.changesInSegment(entry.id);
     await engine.cold.forEachRow(entry, scanColumns(table.columns), (position, row) => {
       if (!entry.deletions.has(position) && changes?.has(position) !== true)
-        note(seen, table, codec, entry.owner, row);
+        seen.add(entry.owner, row);
     });
   }
-}
-
-function note(
-  seen: Map<number, Set<MapKey>>,
-  table: TableStorage,
-  codec: KeyCodec,
-  owner: number,
-  row: readonly Datum[],
-): void {
-  const key = codec.ofRow(row);
-  if (key === null) return;
-  let keys = seen.get(owner);
-  if (keys === undefined) {
-    keys = new Set();
-    seen.set(owner, keys);
-  }
-  if (keys.has(key)) throw duplicateKey(table, codec.index, codec.values(row)!);
-  keys.add(key);
 }
 
 function duplicateKey(table: TableStorage, index: StorageIndex, key: readonly Datum[]): PgError {

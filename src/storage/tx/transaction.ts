@@ -204,6 +204,10 @@ export class StorageTransaction implements Transaction {
     return BigInt(this.#engine.counters.nextRid) as Rid;
   }
 
+  isChangedNow(table: TableStorage, rid: Rid): boolean {
+    return this.#tables?.get(table.oid)?.isChangedSince(Number(rid), this.#commandId) === true;
+  }
+
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult {
     const writes = this.#writes(table);
     const written = this.#spiller!.room.isFull ? this.#spiller!.start() : null;

@@ -217,6 +217,12 @@ export class TableWrites implements TableWriter {
     return pending === undefined || this.isTruncatedAfter(pending.cmin) ? null : undefined;
   }
 
+  /** Whether a row that existed was changed by a command or a later one. */
+  isChangedSince(rid: number, cmin: number): boolean {
+    const change = this.#changes === null ? undefined : this.#changes.get(rid);
+    return change !== undefined && change.versions[change.versions.length - 1]!.cmin >= cmin;
+  }
+
   /** Owner of an own or changed row. */
   ownerOf(rid: number): number {
     const change = this.#changes?.get(rid);
