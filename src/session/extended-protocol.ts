@@ -9,6 +9,7 @@ import {decodeUtf8} from '../types/text-compare.ts';
 import type {BindMessage, Formats, ResultShape} from './contract.ts';
 import {discardRows, type Execution, type RunResult} from './execution.ts';
 import {endsTransaction, inFailedTransaction} from './failed-block.ts';
+import {readStrings} from './legacy-strings.ts';
 import {ClientReceiver} from './plan-execution.ts';
 import type {
   ClientStatements,
@@ -29,9 +30,9 @@ export class ExtendedProtocol implements ClientStatements {
     this.#session = session;
   }
 
-  parse(name: string, sql: string, parameterTypes: readonly number[]): Promise<void> | undefined {
+  parse(name: string, given: string, parameterTypes: readonly number[]): Promise<void> | undefined {
     const session = this.#session;
-    session.settings.checkStrings(sql);
+    const sql = readStrings(session, given);
     const parsed = session.engine.parser.parse(sql);
     if (parsed.length > 1) {
       throw new PgError(
@@ -102,21 +103,16 @@ export class ExtendedProtocol implements ClientStatements {
     const formats = resultFormats(message.resultFormats, prepared.shape);
     const {portal} = message;
     const locking = execution?.lock?.();
-    if (locking === undefined) return this.#bound(portal, prepared, execution, formats);
-    return locking.then(() => this.#bound(portal, prepared, execution, formats));
+    const bound = {name: portal, statement: prepared, execution, formats, params};
+    if (locking === undefined) return this.#bound(bound);
+    return locking.then(() => this.#bound(bound));
   }
 
   #bound(
-    name: string,
-    prepared: PreparedStatement,
-    execution: Execution | null,
-    formats: Formats,
+    bound: Pick<Portal, 'name' | 'statement' | 'execution' | 'formats' | 'params'>,
   ): undefined {
-    this.portals.set(name, {
-      name,
-      statement: prepared,
-      execution,
-      formats,
+    this.portals.set(bound.name, {
+      ...bound,
       isDone: false,
       cursor: null,
       isHeld: false,
@@ -228,6 +224,7 @@ export class ExtendedProtocol implements ClientStatements {
     const receiver =
       shape === null ? discardRows : new ClientReceiver(session, shape, portal.formats);
     this.running.push(portal);
+    if (statement !== null) session.log.executing(statement, portal.params);
     const result = execution.run(maxRows > 0 ? maxRows : Infinity, receiver);
     if (result instanceof Promise)
       return result.then(outcome => this.#executed(portal, execution, outcome));
@@ -237,6 +234,7 @@ export class ExtendedProtocol implements ClientStatements {
   #executed(portal: Portal, execution: Execution, result: RunResult): undefined {
     const {sink} = this.#session;
     this.running.pop();
+    this.#session.log.ended(portal.statement?.text ?? '');
     if (result === 'suspended') sink.portalSuspended();
     else {
       portal.isDone = true;

@@ -48,6 +48,21 @@ export function checkPlanPrivileges(
   }
 }
 
+/** 55000 for views of users, which restrict_nonsystem_relation_kind has closed. */
+export function rejectViews(
+  catalog: CatalogSnapshot,
+  required: readonly RequiredPrivilege[],
+): void {
+  for (const {relation} of required) {
+    const view = catalog.relationByOid(relation);
+    if (view?.kind === 'view')
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        `access to non-system view "${view.name}" is restricted`,
+      );
+  }
+}
+
 /** 55000 for a materialized view that no REFRESH has filled. */
 function checkPopulated(catalog: CatalogSnapshot, relation: Oid): void {
   const table = catalog.tableByOid(relation);

@@ -118,6 +118,18 @@ export interface EngineExtensions {
   checkListen(session: SessionContext, channel: string): void;
 }
 
+/** The server's log as a session writes it, by the log_* settings. */
+export interface SessionLog {
+  /** Whether statements are logged before they run: then they are parsed even when their plan is known. */
+  readonly seesStatements: boolean;
+  statements(text: string, statements: readonly ParsedStatement[]): void;
+  /** One Execute message begins. */
+  executing(prepared: PreparedStatement, params: readonly Datum[]): void;
+  /** A statement begins; it has ended. */
+  begin(): void;
+  ended(text: string): void;
+}
+
 /** What runs now, for pg_stat_activity. */
 export interface Activity {
   state: 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
@@ -142,6 +154,10 @@ export interface SessionContext extends Session {
   readonly options: SessionOptions;
   readonly sink: ResultSink;
   readonly database: DatabaseDescriptor;
+  /** What the server's log is told of this session. */
+  readonly log: SessionLog;
+  /** Characters of the text under way before which standard_conforming_strings = off put an E. */
+  insertedCharacters: readonly number[];
   /** An audit record that is not in place yet: rows wait for it. */
   auditPending: Promise<void> | null;
   /** The role that logged in. */
@@ -371,6 +387,7 @@ export interface Portal {
   readonly name: string;
   readonly statement: PreparedStatement | null;
   execution: Execution | null;
+  readonly params: readonly Datum[];
   readonly formats: Formats;
   /** Set once a command without rows has run: it cannot run again. */
   isDone: boolean;

@@ -58,20 +58,72 @@ export function checkSetting(definition: SettingDefinition, value: string): stri
   }
 }
 
-/** Values that would change what statements answer, and do not here: refused rather than ignored. */
+/** Values that would change what statements answer, protect or log, and do not here: refused rather than ignored. */
 const refusedValues: Readonly<Record<string, string>> = {
+  allow_in_place_tablespaces: 'on',
+  allow_system_table_mods: 'on',
   array_nulls: 'off',
-  backslash_quote: 'off',
+  compute_query_id: 'on',
+  debug_print_parse: 'on',
+  debug_print_plan: 'on',
+  debug_print_rewritten: 'on',
+  exit_on_error: 'on',
+  ignore_checksum_failure: 'on',
+  log_executor_stats: 'on',
+  log_lock_waits: 'on',
+  log_parser_stats: 'on',
+  log_planner_stats: 'on',
+  log_statement_stats: 'on',
+  password_encryption: 'md5',
   quote_all_identifiers: 'on',
   session_replication_role: 'replica',
+  trace_notify: 'on',
+  trace_sort: 'on',
+  track_activities: 'off',
   transform_null_equals: 'on',
   xmloption: 'document',
+  zero_damaged_pages: 'on',
 };
 
-/** 0A000 for a checked value of a setting that could only be ignored. */
+/** Settings with one value, for the same reasons. */
+const fixedValues: Readonly<Record<string, readonly string[]>> = {
+  backtrace_functions: [''],
+  default_tablespace: ['', 'pg_default'],
+  local_preload_libraries: [''],
+  log_temp_files: ['-1'],
+  log_transaction_sample_rate: ['0'],
+  session_preload_libraries: [''],
+  temp_file_limit: ['-1'],
+  temp_tablespaces: ['', 'pg_default'],
+  timezone_abbreviations: ['Default'],
+  track_functions: ['none'],
+  wal_consistency_checking: [''],
+};
+
+/** Names of the only locale. */
+const LOCALES: ReadonlySet<string> = new Set(['C', 'POSIX', 'C.UTF-8', 'C.utf8', '']);
+const LOCALE_SETTINGS: ReadonlySet<string> = new Set([
+  'lc_messages',
+  'lc_monetary',
+  'lc_numeric',
+  'lc_time',
+]);
+
+/** 0A000 for a checked value of a setting that could only be ignored; 22023 for names of what does not exist. */
 export function assertActs({name}: SettingDefinition, value: string): void {
-  if (refusedValues[name] === value)
+  if (refusedValues[name] === value || fixedValues[name]?.includes(value) === false)
     throw featureNotSupported(`setting "${name}" to "${value}" is not supported`);
+  const wrong = (detail?: string): PgError =>
+    invalid(`invalid value for parameter "${name}": "${value}"`, undefined, detail);
+  if (LOCALE_SETTINGS.has(name) && !LOCALES.has(value)) throw wrong();
+  if (name === 'default_table_access_method' && value !== 'heap')
+    throw value === ''
+      ? wrong(`${name} cannot be empty.`)
+      : wrong(`Table access method "${value}" does not exist.`);
+  if (name !== 'restrict_nonsystem_relation_kind') return;
+  for (const word of value.split(',').map(each => each.trim().toLowerCase()))
+    if (!['', 'view', 'foreign-table'].includes(word))
+      throw wrong(`Unrecognized key word: "${word}".`);
 }
 
 /** A boolean by any unambiguous prefix, or undefined. */
@@ -163,6 +215,6 @@ export function displaySetting(definition: SettingDefinition, stored: string): s
 }
 
 /** 22023. */
-export function invalid(message: string, hint?: string): PgError {
-  return new PgError(SqlState.invalidParameterValue, message, {hint});
+export function invalid(message: string, hint?: string, detail?: string): PgError {
+  return new PgError(SqlState.invalidParameterValue, message, {hint, detail});
 }

@@ -1,8 +1,7 @@
 import {encodingName, encodingNumber} from '../catalog/info/encodings.ts';
 import {SingleByteEncoding} from '../common/client-encoding.ts';
-import {featureNotSupported, PgError} from '../common/errors.ts';
+import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {tokenize} from '../sql/parse/tokens.ts';
 import type {IsolationLevel} from '../storage/contract.ts';
 import type {FormatSettings} from '../types/contract.ts';
 import {parseDateStyle} from './date-style.ts';
@@ -51,11 +50,20 @@ export interface StatementSettings {
   readonly isCommitAsynchronous: boolean;
   readonly isolation: IsolationLevel;
   readonly isReadOnly: boolean;
+  readonly logStatement: string;
+  readonly logsDurations: boolean;
+  /** standard_conforming_strings; backslash_quote = off. */
+  readonly isStandard: boolean;
+  readonly forbidsQuotes: boolean;
+  /** restrict_nonsystem_relation_kind names views. */
+  readonly restrictsViews: boolean;
 }
 
 /** The settings of one session: values over defaults, undone by ROLLBACK, local ones by any end of the transaction. */
 export class SessionSettings {
   readonly #definitions: SettingDefinitions;
+  /** Whether the role in force may set what is for superusers. */
+  maySetSuperuserOnes: () => boolean = () => true;
   readonly #defaults: Map<string, string>;
   /** Where a default came from that is not the server's own. */
   readonly #sources = new Map<string, SettingSource>();
@@ -94,6 +102,14 @@ export class SessionSettings {
       isCommitAsynchronous: this.raw('synchronous_commit') === 'off',
       isolation: this.raw('default_transaction_isolation') as IsolationLevel,
       isReadOnly: this.boolean('default_transaction_read_only'),
+      logStatement: this.raw('log_statement') ?? 'none',
+      logsDurations:
+        this.boolean('log_duration') ||
+        this.number('log_min_duration_statement') >= 0 ||
+        this.number('log_min_duration_sample') >= 0,
+      isStandard: this.boolean('standard_conforming_strings'),
+      forbidsQuotes: this.raw('backslash_quote') === 'off',
+      restrictsViews: (this.raw('restrict_nonsystem_relation_kind') ?? '').includes('view'),
     };
     return this.#ofStatements;
   }
@@ -166,8 +182,20 @@ export class SessionSettings {
     this.version++;
   }
 
+  /** The value that ALTER ROLE or ALTER DATABASE would keep: one that SET would take. */
+  check(name: string, value: string): void {
+    const definition = this.definition(name);
+    if (definition === undefined) return;
+    const {context} = definition;
+    if (context !== 'backend' && context !== 'superuser-backend') this.#assertSettable(definition);
+    else if (context === 'superuser-backend' && !this.maySetSuperuserOnes())
+      throw forSuperusers(definition.name);
+    this.#check(definition, value);
+  }
+
   #assertSettable(definition: SettingDefinition): void {
     const {context, name} = definition;
+    if (context === 'superuser' && !this.maySetSuperuserOnes()) throw forSuperusers(name);
     if (context === 'internal')
       throw new PgError(SqlState.cantChangeRuntimeParam, `parameter "${name}" cannot be changed`);
     if (context === 'postmaster') {
@@ -240,23 +268,13 @@ export class SessionSettings {
     this.#write(key, undefined);
   }
 
-  /** With standard_conforming_strings = off a backslash in a plain string is an escape: such a text is refused, others are the same. */
-  checkStrings(sql: string): void {
-    if (this.raw('standard_conforming_strings') !== 'off' || !sql.includes('\\')) return;
-    for (const token of tokenize(sql)) {
-      const source = sql.slice(token.start, token.end);
-      if (token.kind !== 'string' || !source.startsWith("'") || !source.includes('\\')) continue;
-      throw featureNotSupported(
-        'a backslash in a string constant with standard_conforming_strings = off is not supported',
-      );
-    }
-  }
-
   /** RESET ALL. */
   resetAll(): void {
     for (const key of [...this.#values.keys()]) {
       const context = this.#definitions.get(key)?.context;
-      if ((context === 'user' || context === 'superuser') && !NOT_RESET.has(key)) this.reset(key);
+      if (NOT_RESET.has(key) || (context !== 'user' && context !== 'superuser')) continue;
+      this.#undo.push({name: key, before: this.#values.get(key), isLocal: false});
+      this.#write(key, undefined);
     }
   }
 
@@ -268,8 +286,10 @@ export class SessionSettings {
       this.#custom.set(name.toLowerCase(), value);
       return;
     }
-    if (definition.context !== 'backend' && definition.context !== 'superuser-backend')
-      this.#assertSettable(definition);
+    const {context} = definition;
+    if (context !== 'backend' && context !== 'superuser-backend') this.#assertSettable(definition);
+    else if (context === 'superuser-backend' && !this.maySetSuperuserOnes())
+      throw forSuperusers(definition.name);
     this.#defaults.set(name.toLowerCase(), this.#check(definition, value));
     this.#sources.set(name.toLowerCase(), source);
     if (definition.name === 'client_encoding')
@@ -278,12 +298,19 @@ export class SessionSettings {
     this.version++;
   }
 
-  /** Makes defaults of the `name=value` pairs of ALTER DATABASE or ALTER ROLE SET. */
-  setDefaults(pairs: readonly string[], source: SettingSource): void {
+  /** Makes defaults of the `name=value` pairs of ALTER DATABASE or ALTER ROLE SET; answers why those are wrong that it leaves out. */
+  setDefaults(pairs: readonly string[], source: SettingSource): readonly PgError[] {
+    const wrong: PgError[] = [];
     for (const pair of pairs) {
       const at = pair.indexOf('=');
-      this.setDefault(pair.slice(0, at), pair.slice(at + 1), source);
+      try {
+        this.setDefault(pair.slice(0, at), pair.slice(at + 1), source);
+      } catch (error) {
+        if (!(error instanceof PgError)) throw error;
+        wrong.push(error);
+      }
     }
+    return wrong;
   }
 
   /** A position to roll back to. */
@@ -386,6 +413,13 @@ const NOT_RESET = new Set([
   'transaction_deferrable',
   'is_superuser',
 ]);
+
+function forSuperusers(name: string): PgError {
+  return new PgError(
+    SqlState.insufficientPrivilege,
+    `permission denied to set parameter "${name}"`,
+  );
+}
 
 function unrecognized(name: string): PgError {
   return new PgError(SqlState.undefinedObject, `unrecognized configuration parameter "${name}"`);

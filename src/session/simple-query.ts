@@ -1,6 +1,7 @@
 import {SqlState} from '../common/sqlstate.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import {discardRows, type Execution, type RunResult} from './execution.ts';
+import {readStrings} from './legacy-strings.ts';
 import {ClientReceiver} from './plan-execution.ts';
 import type {CommitOutcome} from './transaction-state.ts';
 import type {SessionContext} from './session-context.ts';
@@ -20,13 +21,16 @@ export class SimpleQuery {
     return this.#statements.length;
   }
 
-  run(sql: string): Promise<void> | undefined {
+  run(given: string): Promise<void> | undefined {
     const session = this.#session;
     session.extended.dropUnnamed();
-    session.settings.checkStrings(sql);
-    const known = session.planner.cachedSimple(sql);
+    const sql = readStrings(session, given);
+    const {log} = session;
+    log.begin();
+    const known = log.seesStatements ? null : session.planner.cachedSimple(sql);
     if (known !== null) return this.#runCached(known);
     this.#statements = session.engine.parser.parse(sql);
+    log.statements(given, this.#statements);
     this.#index = 0;
     if (this.#statements.length === 0) {
       session.sink.emptyQuery();

@@ -2,11 +2,9 @@ import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {DatabaseDescriptor, RoleDescriptor} from '../catalog/descriptors.ts';
 import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Notice} from '../common/errors.ts';
-import {internalError, PgError} from '../common/errors.ts';
+import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import {diskError} from '../common/system-errors.ts';
-import {isTooLong, stringTooLong} from '../functions/room.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {QueryPlan} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
@@ -17,12 +15,13 @@ import {ExtendedProtocol} from './extended-protocol.ts';
 import {Interrupts} from './interrupts.ts';
 import type {Listener} from './notify-hub.ts';
 import {endsTransaction, inFailedTransaction} from './failed-block.ts';
+import {knownError} from './known-error.ts';
 import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
 import {openLive} from './live-door.ts';
 import {isShown} from './message-level.ts';
 import {PlanExecution} from './plan-execution.ts';
 import {Planner} from './planner.ts';
-import {checkPlanPrivileges} from './privileges.ts';
+import {checkPlanPrivileges, rejectViews} from './privileges.ts';
 import {makeCommand} from './commands/registry.ts';
 import {ReferenceCache} from './foreign-keys/references.ts';
 import {runDeferred} from './foreign-keys/run-deferred.ts';
@@ -38,6 +37,7 @@ import {SessionIdentity} from './session-identity.ts';
 import {SessionNotifications} from './session-notifications.ts';
 import {SessionSettings} from './settings.ts';
 import {SimpleQuery} from './simple-query.ts';
+import {StatementLog} from './statement-log.ts';
 import {StatementTimers} from './statement-timers.ts';
 import {loadTable} from './table-loading.ts';
 import {TransactionState} from './transaction-state.ts';
@@ -60,6 +60,8 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   readonly activity: Activity;
   readonly startedAt = nowMicros();
   readonly facts: RuntimeFacts;
+  readonly log: StatementLog = new StatementLog(this);
+  insertedCharacters: readonly number[] = [];
   readonly #simple: SimpleQuery;
   readonly #timers: StatementTimers;
   statementStartedAt = 0n;
@@ -115,9 +117,12 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     const {settings, options} = this;
     settings.force('session_authorization', role.name);
     settings.force('is_superuser', role.isSuperuser ? 'on' : 'off');
-    settings.setDefaults(this.database.settings ?? [], 'database');
-    settings.setDefaults(role.settings, 'user');
+    const wrong = [...settings.setDefaults(this.database.settings ?? [], 'database')];
+    wrong.push(...settings.setDefaults(role.settings, 'user'));
+    for (const error of wrong) this.warn(error.code, error.message);
+    settings.maySetSuperuserOnes = () => this.isSuperuser;
     for (const [name, value] of options.settings) settings.setDefault(name, value, 'client');
+    this.log.connected();
   }
 
   /** When the newest statement began; null before the first. */
@@ -233,7 +238,9 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
 
   checkPrivileges(plan: QueryPlan): void {
     if (!plan.isReadOnly && this.transaction.isReadOnly) this.#checkReadOnly(plan);
-    checkPlanPrivileges(this.transaction.catalog, this.currentRole, plan.privileges);
+    const {catalog} = this.transaction;
+    if (this.settings.ofStatements.restrictsViews) rejectViews(catalog, plan.privileges);
+    checkPlanPrivileges(catalog, this.currentRole, plan.privileges);
   }
 
   /** 25006 when the plan writes, or locks rows of, a table that is not temporary. Functions check for themselves. */
@@ -324,6 +331,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   /** It is done: the session waits for its client. */
   leave(): void {
     this.#isBusy = false;
+    this.log.ended(this.activity.query);
     this.#interrupts.clear();
     this.#timers.statementEnded();
     this.activity.leftAt = Date.now();
@@ -361,6 +369,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     message: string,
     fields: Notice['fields'] = {},
   ): void {
+    this.log.notice(severity, code, message);
     if (!isShown(severity, this.settings.raw('client_min_messages') ?? 'notice')) return;
     this.sink.notice({severity, code, message, fields});
   }
@@ -445,7 +454,8 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   }
 
   failed(error: unknown): PgError {
-    const pgError = error instanceof PgError ? error : this.#unexpected(error);
+    const pgError = knownError(this, error);
+    this.log.error(pgError);
     this.sleeping?.cancel();
     this.sleeping = null;
     this.copyIn = null;
@@ -453,21 +463,6 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
     this.transaction.fail();
     this.extended.failed();
     return pgError;
-  }
-
-  #unexpected(error: unknown): PgError {
-    const cause = error instanceof Error ? error : new Error(String(error));
-    if (cause instanceof RangeError && cause.message.includes('call stack')) {
-      return new PgError(SqlState.statementTooComplex, 'stack depth limit exceeded', {cause});
-    }
-    if (isTooLong(cause)) return stringTooLong();
-    const disk = diskError('could not write', cause);
-    if (disk !== null) return disk;
-    this.engine.logger.error(
-      {err: cause, query: this.activity.query},
-      'unexpected error in a statement',
-    );
-    return internalError(cause.message, cause);
   }
 
   subscribe(request: LiveRequest, receiver: LiveReceiver): Promise<LiveHandle> {
@@ -485,6 +480,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
       new PgError(SqlState.adminShutdown, 'terminating connection', {severity: 'FATAL'}),
     );
     this.sleeping?.cancel();
+    this.log.disconnected();
     this.#timers.close();
     this.extended.closeAll();
     this.transaction.rollback();

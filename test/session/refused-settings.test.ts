@@ -16,15 +16,23 @@ t.teardown(() => client.end());
 
 for (const [name, standing, refused] of [
   ['array_nulls', 'on', 'off'],
-  ['backslash_quote', 'safe_encoding', 'off'],
+  ['compute_query_id', 'auto', 'on'],
+  ['default_tablespace', 'pg_default', 'fast'],
+  ['exit_on_error', 'off', 'on'],
+  ['log_lock_waits', 'off', 'on'],
+  ['log_temp_files', '-1', '0'],
+  ['password_encryption', 'scram-sha-256', 'md5'],
+  ['temp_file_limit', '-1', '1000'],
+  ['track_activities', 'on', 'off'],
+  ['zero_damaged_pages', 'off', 'on'],
   ['quote_all_identifiers', 'off', 'on'],
   ['session_replication_role', 'origin', 'replica'],
   ['transform_null_equals', 'off', 'on'],
   ['xmloption', 'content', 'document'],
 ]) {
   await t.test(String(name), async t => {
-    await client.query(`SET ${name} = ${standing}`);
-    await t.rejects(client.query(`SET ${name} = ${refused}`), {code: '0A000'});
+    await client.query(`SET ${name} = '${standing}'`);
+    await t.rejects(client.query(`SET ${name} = '${refused}'`), {code: '0A000'});
     await t.rejects(client.query('SELECT set_config($1, $2, false)', [name, refused]), {
       code: '0A000',
     });

@@ -79,6 +79,7 @@ export function declareCommand({
       },
       isHeld: false,
       hasFailed: false,
+      params: [],
     };
     session.extended.portals.set(name, portal);
     return 'DECLARE CURSOR';

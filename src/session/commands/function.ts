@@ -14,6 +14,7 @@ import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, listName, stringList} from './ast-values.ts';
+import {checkBody} from './check-body.ts';
 import type {CommandInput} from './command-types.ts';
 import {change, ddlExecution, errorAt, newOid, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
@@ -92,6 +93,7 @@ export function createFunctionCommand({
       ...(args.defaults.length === 0 ? {} : {defaultTexts: args.defaults}),
     };
     change(session, puts(fn));
+    checkBody(session, fn);
   });
 }
 

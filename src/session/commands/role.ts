@@ -10,7 +10,6 @@ import type {RoleDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {FIRST_NORMAL_OID, oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import {checkSetting} from '../setting-values.ts';
 import {argon2idVerifier} from '../argon2id-verifier.ts';
 import type {Execution} from '../execution.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
@@ -180,8 +179,7 @@ export function changedSettings(
     return settings.filter(each => !each.startsWith(`${name}=`));
   const value =
     set.kind === 'VAR_SET_CURRENT' ? (session.settings.raw(name) ?? '') : valueText(set);
-  const definition = session.settings.definition(name);
-  if (definition !== undefined) checkSetting(definition, value);
+  session.settings.check(name, value);
   return replaceSetting(settings, name, `${name}=${value}`);
 }
 

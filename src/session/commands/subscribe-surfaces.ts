@@ -78,6 +78,7 @@ export function declareSubscribeCommand(
       },
       isHeld: false,
       hasFailed: false,
+      params: [],
     });
     return 'DECLARE CURSOR';
   });

@@ -49,7 +49,7 @@ export function inlineSqlFunction(block: Block, call: ResolvedCall, location: nu
   });
 }
 
-/** The body's value as the function's: converted as in an assignment, 42P13 where it cannot be; of void nothing but that it was computed. */
+/** The body's value as the function's: converted as in an assignment, else 42P13; of void nothing but that it was computed. */
 function returned(
   binding: Binding,
   value: BoundExpr,

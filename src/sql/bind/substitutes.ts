@@ -33,7 +33,7 @@ export function parameterNamesOf(row: FunctionRow): readonly string[] {
   return row.argNames.filter((_name, index) => 'ibv'.includes(row.argModes[index] ?? 'i'));
 }
 
-/** Notes that a query names a schema: USAGE of it is a right of who runs it. What texts of the catalog name was resolved when they were made. */
+/** Notes that a query names a schema: who runs it needs USAGE. What texts of the catalog name was resolved when they were made. */
 export function noteSchema(binding: Binding, schema: Oid): void {
   if (binding.depth > 0 || schema === SchemaOid.pgCatalog) return;
   if (binding.uses.some(use => use.relation === schema && use.privilege === 'U')) return;

@@ -61,7 +61,8 @@ function match(pattern: RegExp, text: string, at: number): string | null {
   return pattern.exec(text)?.[0] ?? null;
 }
 
-function tokenAt(text: string, at: number): SqlToken {
+/** The token that begins at an offset. */
+export function tokenAt(text: string, at: number): SqlToken {
   const char = text[at]!;
   if (char === "'") return quoted(text, at, at, false);
   if (char === '"') return quotedWord(text, at);
