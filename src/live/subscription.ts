@@ -9,6 +9,7 @@ import {controlFrame, type Frame, MARK, RESET} from './frame.ts';
 import type {Group, GroupMember} from './match/group.ts';
 import {matchOne} from './match/matcher.ts';
 import {tokenAt} from './resume-token.ts';
+import {isStaleSnapshot} from './results/run-query.ts';
 import {snapshotPlan} from './snapshot-plan.ts';
 import type {LiveShape} from './live-shape.ts';
 import type {
@@ -244,7 +245,9 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
         break;
       }
     } catch (error) {
-      this.fail(error);
+      // A table took another form while its rows were read: they are read as they are now.
+      if (this.state === 'snapshot' && isStaleSnapshot(error)) this.reset('schema');
+      else this.fail(error);
     } finally {
       this.#isPumping = false;
     }

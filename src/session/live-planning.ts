@@ -36,7 +36,7 @@ export function planLive(engine: Engine, planning: LivePlanning, asked: LiveText
     const descriptor = catalog.tableByOid(table);
     return descriptor === undefined
       ? 0
-      : engine.storage.estimateRows(engine.storages.of(catalog, descriptor), null);
+      : engine.storage.estimateRows(engine.storages.of(catalog, descriptor));
   };
   const environment: PlanEnvironment<PlanEntry> = {
     key: `${databaseOid}|live|${searchPath.join()}|${rowSecurity}|${parameterTypes.join()}`,

@@ -2,8 +2,11 @@ import type {Seq} from '../../common/ids.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {Frame} from '../frame.ts';
 import type {LiveSink, SubscribeOptions} from '../subscription-types.ts';
-import type {QueryRun} from './run-query.ts';
+import {isStaleSnapshot, type QueryRun} from './run-query.ts';
 import {changeBetween, type ResultChange, type ResultRow, type ResultRows} from './result-rows.ts';
+
+/** Reads that may fail in a row because tables are altered meanwhile. */
+const MAX_READS = 10;
 
 /** What a group needs of its hub. */
 export interface ResultHost {
@@ -51,6 +54,7 @@ export abstract class ResultGroup {
   protected readonly host: ResultHost;
   #run: QueryRun | null = null;
   #isClosed = false;
+  #failedReads = 0;
   /** The newest TRUNCATE of a table that members have not been told of. */
   #truncatedAt: Seq | null = null;
 
@@ -99,6 +103,7 @@ export abstract class ResultGroup {
     done: (seq: Seq, rows: readonly ResultRow[], workMs: number): void => {
       const finish = (): void => {
         this.#run = null;
+        this.#failedReads = 0;
         if (this.#isClosed) return;
         try {
           this.wasRead(seq, rows, workMs);
@@ -111,7 +116,8 @@ export abstract class ResultGroup {
     },
     failed: (error: unknown): void => {
       this.#run = null;
-      this.fail(error);
+      if (isStaleSnapshot(error) && ++this.#failedReads <= MAX_READS) this.beginRead();
+      else this.fail(error);
     },
   };
 

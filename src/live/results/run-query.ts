@@ -13,6 +13,11 @@ export interface RunReceiver {
   failed(error: unknown): void;
 }
 
+/** Whether a read failed because a table that it reads took another form meanwhile: reading again does not. */
+export function isStaleSnapshot(error: unknown): boolean {
+  return error instanceof PgError && error.code === SqlState.serializationFailure;
+}
+
 /** Reads all rows of a query, a batch a turn, so that nobody else waits for it. */
 export class QueryRun {
   readonly #rows: SnapshotRows;
