@@ -1,5 +1,6 @@
 import type {FunctionRow} from '../catalog/contract.ts';
 import type {Node} from '@pgsql/types';
+import {intoClause, withoutInto} from '../sql/bind/into.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -229,7 +230,7 @@ export class Planner implements StatementPlanner {
     if (statement.custom !== null || statement.ast === null) return false;
     const {ast} = statement;
     return (
-      ('SelectStmt' in ast && ast.SelectStmt.intoClause === undefined) ||
+      ('SelectStmt' in ast && intoClause(ast.SelectStmt) === null) ||
       'InsertStmt' in ast ||
       'UpdateStmt' in ast ||
       'DeleteStmt' in ast ||
@@ -340,7 +341,7 @@ function innerQuery(statement: ParsedStatement): ParsedStatement | null {
   const {ast} = statement;
   if (ast === null) return null;
   if ('SelectStmt' in ast) {
-    const {intoClause: _, ...query} = ast.SelectStmt;
+    const query = withoutInto(ast.SelectStmt);
     return {...statement, ast: {SelectStmt: query}, custom: null};
   }
   let query: Node | undefined;

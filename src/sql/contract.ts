@@ -9,7 +9,7 @@ import type {Datum, FormatSettings, TypeInstance} from '../types/contract.ts';
  * The doors of `sql/`, for `session` (each a function or class in the file named):
  *
  * parse/parser.ts          SqlParser.create(); parser.parse(text): ParsedStatement[] (none = empty query)
- * bind/statement.ts        isPlannable(ast), intoClause(select), newBinding(context, text)
+ * bind/statement.ts        isPlannable(ast), newBinding(context, text)
  * bind/type-name.ts        resolveTypeName(typeName, context or binding): {type, typmod}
  * bind/scalar.ts           bindScalarExpression, bindCondition: DEFAULT, CHECK, index keys, EXECUTE arguments
  * plan/plan-statement.ts   planStatement(statement, context, {literals, noParameters, parameterNames}), describeQuery

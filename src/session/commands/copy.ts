@@ -6,6 +6,7 @@ import {quoteIdentifier} from '../../catalog/quote.ts';
 import {isQueryRelation, relationWord} from '../../catalog/stored-queries.ts';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {policiesBind} from '../../catalog/row-security.ts';
+import {intoClause} from '../../sql/bind/into.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {shapeOf} from '../result-shape.ts';
@@ -49,6 +50,12 @@ async function to(
       : {...statement, ast: node.query, custom: null};
   if (source.ast !== null && 'MergeStmt' in source.ast)
     throw featureNotSupported('MERGE not supported in COPY');
+  if (
+    source.ast !== null &&
+    'SelectStmt' in source.ast &&
+    intoClause(source.ast.SelectStmt) !== null
+  )
+    throw featureNotSupported('COPY (SELECT INTO) is not supported');
   if (!session.planner.isPlannable(source))
     throw featureNotSupported('COPY of this statement is not supported');
   const {entry, slots} = session.planner.plan(source, []);

@@ -2,6 +2,7 @@ import type {CreateTableAsStmt, IntoClause, Node, SelectStmt} from '@pgsql/types
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {intoClause, withoutInto} from '../../sql/bind/into.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Oid} from '../../common/ids.ts';
@@ -16,6 +17,7 @@ import {createMaterializedView} from './materialized-view.ts';
 import {fillTable, lockedPlan} from './query-rows.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
+import {executeArguments, preparedStatement} from './prepared.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 import {viewColumns} from './view.ts';
 import {claimTableName} from './claim-name.ts';
@@ -29,16 +31,37 @@ export function createTableAsCommand({
   parameterTypes,
 }: CommandInput<CreateTableAsStmt>): Execution {
   if (node.objtype === 'OBJECT_MATVIEW') return createMaterializedView(session, node, statement);
-  const query = node.query;
-  if (query === undefined || 'ExecuteStmt' in query)
-    throw featureNotSupported('CREATE TABLE AS EXECUTE is not supported');
+  const query = node.query!;
+  const into = node.into ?? {};
+  const isIfNotExists = node.if_not_exists === true;
+  if ('ExecuteStmt' in query) {
+    const prepared = preparedStatement(session, query.ExecuteStmt.name ?? '');
+    const ast = prepared.statement?.ast ?? null;
+    if (
+      prepared.statement === null ||
+      ast === null ||
+      !session.planner.isPlannable(prepared.statement) ||
+      prepared.shape === null
+    )
+      throw new PgError(SqlState.wrongObjectType, 'prepared statement is not a SELECT');
+    return makeTableAs(session, {
+      statement: prepared.statement,
+      custom: statement.custom,
+      query: ast,
+      into,
+      params: executeArguments(session, prepared, query.ExecuteStmt),
+      parameterTypes: prepared.parameterTypes.map(type => type.oid),
+      isIfNotExists,
+    });
+  }
   return makeTableAs(session, {
     statement,
+    custom: statement.custom,
     query,
-    into: node.into ?? {},
+    into,
     params,
     parameterTypes,
-    isIfNotExists: node.if_not_exists === true,
+    isIfNotExists,
   });
 }
 
@@ -50,11 +73,11 @@ export function selectIntoCommand({
   params,
   parameterTypes,
 }: CommandInput<SelectStmt>): Execution {
-  const {intoClause, ...query} = node;
   return makeTableAs(session, {
     statement,
-    query: {SelectStmt: query},
-    into: intoClause ?? {},
+    custom: null,
+    query: {SelectStmt: withoutInto(node)},
+    into: intoClause(node) ?? {},
     params,
     parameterTypes,
     isIfNotExists: false,
@@ -63,6 +86,7 @@ export function selectIntoCommand({
 
 interface TableAs {
   readonly statement: ParsedStatement;
+  readonly custom: ParsedStatement['custom'];
   readonly query: Node;
   readonly into: IntoClause;
   readonly params: readonly Datum[];
@@ -80,9 +104,6 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
     ) {
       throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
     }
-    const query = {ast: made.query, text: statement.text};
-    const plan = await lockedPlan(session, query, made.parameterTypes);
-    const entry = new StoredPlan(plan, session.transaction.catalog, session.planner.roleKey);
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
       if (!made.isIfNotExists)
@@ -91,7 +112,10 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       return undefined;
     }
     await claimTableName(session, schema.oid, name);
-    const custom = statement.custom?.kind === 'createTable' ? statement.custom : null;
+    const query = {ast: made.query, text: statement.text};
+    const plan = await lockedPlan(session, query, made.parameterTypes);
+    const entry = new StoredPlan(plan, session.transaction.catalog, session.planner.roleKey);
+    const custom = made.custom?.kind === 'createTable' ? made.custom : null;
     const options = tableOptions(readOptions(session, into.options), custom);
     const table: TableDescriptor = {
       kind: 'table',
@@ -103,7 +127,12 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       schema: schema.oid,
       tableKind: options.tableKind,
       persistence,
-      columns: viewColumns(session, plan, stringList(into.colNames), 'too many column names were specified'),
+      columns: viewColumns(
+        session,
+        plan,
+        stringList(into.colNames),
+        'too many column names were specified',
+      ),
       rowType: newTypePair(session),
       schemaVersion: 1,
       options: options.options,

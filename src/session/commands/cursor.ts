@@ -1,6 +1,7 @@
 import type {ClosePortalStmt, DeclareCursorStmt, FetchStmt} from '@pgsql/types';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {INTO_NOT_ALLOWED, intoClause} from '../../sql/bind/into.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
 import type {QueryPlan} from '../../sql/plan/plan.ts';
 import type {ResultShape} from '../contract.ts';
@@ -10,6 +11,7 @@ import type {ClientStatements, PlannedQuery, Portal} from '../session-context.ts
 import {textOf} from '../statement-text.ts';
 import type {CommandInput} from './command-types.ts';
 import {CursorExecution, forwardOnly} from './cursor-execution.ts';
+import {errorAt} from './ddl.ts';
 import {SubscribeExecution} from './subscribe.ts';
 import {FetchSubscribe} from './subscribe-surfaces.ts';
 
@@ -34,6 +36,9 @@ export function declareCommand({
   return new CommandExecution(() => {
     const options = node.options ?? 0;
     checkOptions(options);
+    const into = 'SelectStmt' in node.query! ? intoClause(node.query.SelectStmt) : null;
+    if (into !== null)
+      throw errorAt(statement.text, into.rel?.location, SqlState.syntaxError, INTO_NOT_ALLOWED);
     const isHold = (options & CURSOR_HOLD) !== 0;
     if (!isHold && !session.transaction.isInBlock && !session.isInMultiStatement) {
       throw new PgError(

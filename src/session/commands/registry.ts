@@ -1,4 +1,5 @@
 import type {Node} from '@pgsql/types';
+import {intoClause} from '../../sql/bind/into.ts';
 import {featureNotSupported, type PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
@@ -41,7 +42,7 @@ export function makeCommand(
   if (ast === null) throw featureNotSupported('this statement is not supported');
   const name = Object.keys(ast)[0] as NodeName;
   if (PLANNED.has(name)) return null;
-  if ('SelectStmt' in ast && ast.SelectStmt.intoClause === undefined) return null;
+  if ('SelectStmt' in ast && intoClause(ast.SelectStmt) === null) return null;
   const make = (commandTable as Readonly<Record<string, CommandMaker<never> | undefined>>)[name];
   if (make === undefined) throw unsupported(name);
   const node = (ast as Record<string, unknown>)[name] as never;

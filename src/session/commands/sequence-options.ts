@@ -124,17 +124,14 @@ function boundsOf(
   const {before, typeOid, increment} = from;
   const [low, high, name] = RANGES.get(typeOid)!;
   const old = before === null ? undefined : RANGES.get(before.typeOid);
-  const usualMax = increment > 0n ? high : -1n;
-  const usualMin = increment > 0n ? 1n : low;
   // A change of type moves bounds that were the old type's own.
-  const keepMax =
-    before !== null &&
-    !given.has('maxvalue') &&
-    !(old !== undefined && typeOid !== before.typeOid && before.max === old[1]);
-  const keepMin =
-    before !== null &&
-    !given.has('minvalue') &&
-    !(old !== undefined && typeOid !== before.typeOid && before.min === old[0]);
+  const isOther = before !== null && old !== undefined && typeOid !== before.typeOid;
+  const movesMax = isOther && before.max === old[1];
+  const movesMin = isOther && before.min === old[0];
+  const keepMax = before !== null && !given.has('maxvalue') && !movesMax;
+  const keepMin = before !== null && !given.has('minvalue') && !movesMin;
+  const usualMax = increment > 0n || movesMax ? high : -1n;
+  const usualMin = increment < 0n || movesMin ? low : 1n;
   const max = number('maxvalue') ?? (keepMax ? before.max : usualMax);
   const min = number('minvalue') ?? (keepMin ? before.min : usualMin);
   if (max > high || max < low)

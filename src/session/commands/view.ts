@@ -1,8 +1,9 @@
-import type {AlterTableCmd, Node, ViewStmt} from '@pgsql/types';
+import type {AlterTableCmd, Node, SelectStmt, ViewStmt} from '@pgsql/types';
 import type {ColumnDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import {formatType} from '../../catalog/names.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {intoClause} from '../../sql/bind/into.ts';
 import {viewChanges} from '../../sql/bind/statement.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {QueryPlan} from '../../sql/plan/plan.ts';
@@ -89,15 +90,8 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
 
 /** 0A000 for SELECT INTO and data-modifying WITH in the query of a view; `what` names the kind of view. */
 export function rejectQueries(query: object, what = 'views must not contain'): void {
-  const select =
-    'SelectStmt' in query
-      ? (query.SelectStmt as {
-          readonly intoClause?: unknown;
-          readonly withClause?: {readonly ctes?: readonly object[]};
-        })
-      : {};
-  if (select.intoClause !== undefined)
-    throw featureNotSupported('views must not contain SELECT INTO');
+  const select = 'SelectStmt' in query ? (query.SelectStmt as SelectStmt) : {};
+  if (intoClause(select) !== null) throw featureNotSupported('views must not contain SELECT INTO');
   const changesData = (select.withClause?.ctes ?? []).some(each =>
     /"ctequery":\{"(?:Insert|Update|Delete|Merge)Stmt"/.test(JSON.stringify(each)),
   );

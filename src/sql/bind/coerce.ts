@@ -108,7 +108,7 @@ function convert(
     return applyPath(binding, expr, target, path, context === 'explicit', location, typmod);
   if (expr.kind === 'row' && baseType(target).kind === 'c') {
     const row = convertRow(binding, expr, baseType(target), context, location);
-    return row === null ? null : domain(binding, row, target, location);
+    return row === null ? null : domain(binding, row, target, location, context === 'explicit');
   }
   if (target.oid === TypeOid.record && baseType(expr.type).kind === 'c')
     return relabel(expr, target, location);
@@ -128,7 +128,7 @@ function convertUnknown(
   if (expr.kind === 'param') {
     const base = baseType(target);
     const value = checkedParts(binding, binding.parameters.resolve(expr, base), base, location);
-    return domain(binding, value, target, location);
+    return domain(binding, value, target, location, context === 'explicit');
   }
   if (expr.kind === 'constant') {
     const base = baseType(target);
@@ -138,7 +138,7 @@ function convertUnknown(
       plain === null
         ? checkedParts(binding, literal, base, location)
         : checkedArray(binding, literal, base, location);
-    return domain(binding, value, target, location);
+    return domain(binding, value, target, location, context === 'explicit');
   }
   if (expr.kind === 'relabel') return convert(binding, expr.arg, target, typmod, context, location);
   if (expr.kind === 'letRef') return {...expr, type: target};
@@ -163,7 +163,7 @@ function checkedArray(
   const id = binding.newLet();
   const below = baseType(type.element!);
   const ref: BoundExpr = {kind: 'letRef', type: below, typmod: -1, location, id};
-  const element = domain(binding, ref, type.element!, location);
+  const element = domain(binding, ref, type.element!, location, false);
   return {kind: 'arrayCast', type, typmod: -1, location, arg, id, element};
 }
 
@@ -186,7 +186,13 @@ export function checkedParts(
   location: number,
 ): BoundExpr {
   if (type.kind === 'd')
-    return domain(binding, checkedParts(binding, arg, baseType(type), location), type, location);
+    return domain(
+      binding,
+      checkedParts(binding, arg, baseType(type), location),
+      type,
+      location,
+      false,
+    );
   if (!hasDomains(binding, type)) return arg;
   const id = binding.newLet();
   const ref = (of: TypeInstance): BoundExpr => ({
@@ -277,6 +283,7 @@ function applyPath(
         expr.type.oid === base.oid ? expr : relabel(expr, base, location),
         target,
         location,
+        isExplicit,
       );
     case 'function':
       return domain(
@@ -284,10 +291,17 @@ function applyPath(
         castCall(binding, path.cast.function, expr, base, typmod, isExplicit, location),
         target,
         location,
+        isExplicit,
       );
     case 'io': {
       const read: BoundExpr = {kind: 'ioCast', type: base, typmod: -1, location, arg: expr};
-      return domain(binding, checkedParts(binding, read, base, location), target, location);
+      return domain(
+        binding,
+        checkedParts(binding, read, base, location),
+        target,
+        location,
+        isExplicit,
+      );
     }
     case 'array': {
       const id = binding.newLet();
@@ -299,6 +313,7 @@ function applyPath(
         {kind: 'arrayCast', type: base, typmod: -1, location, arg: expr, id, element},
         target,
         location,
+        isExplicit,
       );
     }
   }
@@ -387,21 +402,30 @@ export function relabel(
   };
 }
 
+/** The length of a domain's values: that of the domain at the bottom (PostgreSQL getBaseTypeAndTypmod). */
+function domainTypmod(target: TypeInstance): number {
+  let type = target;
+  while (type.base !== null && type.base.kind === 'd') type = type.base;
+  return type.baseTypmod;
+}
+
 function domain(
   binding: Binding,
   expr: BoundExpr,
   target: TypeInstance,
   location: number,
+  isExplicit: boolean,
 ): BoundExpr {
   if (target.kind !== 'd') return expr;
   const base = baseType(target);
-  const limited = coerceTypmod(binding, expr, base, target.baseTypmod, false, location);
+  const typmod = domainTypmod(target);
+  const limited = coerceTypmod(binding, expr, base, typmod, isExplicit, location);
   const id = binding.newLet();
   const checks = bindDomainChecks(binding, target, id);
   return {
     kind: 'domainCast',
     type: target,
-    typmod: target.baseTypmod,
+    typmod,
     location,
     arg: limited,
     id,

@@ -9,7 +9,10 @@ import {requeryOf} from './row-requery.ts';
 import {addUsing} from './row-security.ts';
 import {pseudoColumn} from './system-columns.ts';
 
-const modes: Readonly<Record<string, {readonly mode: RowMark['mode']; readonly text: string}>> = {
+/** Strengths of FOR UPDATE and its kin. */
+export const lockModes: Readonly<
+  Record<string, {readonly mode: RowMark['mode']; readonly text: string}>
+> = {
   LCS_FORKEYSHARE: {mode: 'keyShare', text: 'FOR KEY SHARE'},
   LCS_FORSHARE: {mode: 'share', text: 'FOR SHARE'},
   LCS_FORNOKEYUPDATE: {mode: 'noKeyUpdate', text: 'FOR NO KEY UPDATE'},
@@ -26,7 +29,7 @@ export function lockRows(
   const scans: ScanNode[] = [];
   for (const clause of clauses) {
     if (!('LockingClause' in clause)) continue;
-    const {mode, text} = modes[clause.LockingClause.strength ?? '']!;
+    const {mode, text} = lockModes[clause.LockingClause.strength ?? '']!;
     if (isGrouped) {
       const what =
         block.aggregates.length > 0

@@ -4,6 +4,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {SortKey} from '../plan/plan.ts';
 import {isVolatile} from '../../expr/analyze.ts';
+import {locationOf} from './ast.ts';
 import type {Binding} from './binding.ts';
 import {
   applySubqueries,
@@ -170,10 +171,18 @@ function aggregate(
     ...subquery,
     test: subquery.test === null ? null : rewriteTest(grouped, subquery),
   }));
-  const node = applySubqueries(grouped.node(input), tests);
+  const node = applySubqueries(grouped.node(isDegenerate(parts) ? ONE_ROW : input), tests);
   return parts.having === null
     ? node
     : {kind: 'filter', input: node, conditions: splitAnd(parts.having)};
+}
+
+const ONE_ROW: LogicalNode = {kind: 'values', rows: [[]], columns: []};
+
+/** HAVING without GROUP BY and aggregates is asked once, whatever the rows are: PostgreSQL does not read them. */
+function isDegenerate({block, statement}: Parts): boolean {
+  const {aggregates, groupings} = block;
+  return statement.groupClause === undefined && aggregates.length === 0 && groupings.length === 0;
 }
 
 /** A subquery's comparison holds columns of the subquery too: those belong to another level and stay. */
@@ -345,13 +354,17 @@ function distinctAndSort(
   const on = parts.distinctOn.map(expr => outputOf(parts, columns, expr));
   const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
     block.binding.literals.pin(constant);
-  for (let index = 0; index < Math.min(on.length, keys.length); index++) {
-    if (on.some(expr => sameExpr(expr, keys[index]!.expr, pin))) continue;
-    throw block.binding.error(
-      SqlState.invalidColumnReference,
-      'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
-      parts.distinctOn[0]!.location,
-    );
+  const isOn = keys.map(key => on.findIndex(expr => sameExpr(expr, key.expr, pin)));
+  const skipped = isOn.indexOf(-1);
+  if (skipped !== -1) {
+    const late = isOn.find((at, index) => at !== -1 && index > skipped);
+    const wrong = late ?? on.findIndex((_, at) => !isOn.includes(at));
+    if (wrong !== -1)
+      throw block.binding.error(
+        SqlState.invalidColumnReference,
+        'SELECT DISTINCT ON expressions must match initial ORDER BY expressions',
+        locationOf(statement.distinctClause?.[wrong]),
+      );
   }
   const missing = on.filter(expr => !keys.some(key => sameExpr(key.expr, expr, pin)));
   const all = [...keys, ...missing.map(expr => ({expr, descending: false, nullsFirst: false}))];

@@ -12,6 +12,7 @@ import {canCoerce} from './coercion-path.ts';
 import {commonTypeOf} from './common-type.ts';
 import {errorType} from './display-type.ts';
 import {limitNode} from './limit.ts';
+import {lockModes} from './locking.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, OutputColumn} from './logical.ts';
 import {bindOrderBy} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
@@ -40,10 +41,12 @@ export function bindSetOperation(
   const keys = bindOrder(block, statement, targets);
   let node: LogicalNode = keys.length === 0 ? query.node : {kind: 'sort', input: query.node, keys};
   node = limitNode(block, statement, node, keys);
-  if ((statement.lockingClause ?? []).length > 0) {
+  const [lock] = statement.lockingClause ?? [];
+  if (lock !== undefined && 'LockingClause' in lock) {
+    const {text} = lockModes[lock.LockingClause.strength ?? '']!;
     throw binding.error(
       SqlState.featureNotSupported,
-      'FOR UPDATE is not allowed with UNION/INTERSECT/EXCEPT',
+      `${text} is not allowed with UNION/INTERSECT/EXCEPT`,
       -1,
     );
   }
@@ -83,6 +86,12 @@ function bindTree(
       side.limitCount === undefined &&
       side.limitOffset === undefined &&
       side.withClause === undefined;
+    if (side.intoClause !== undefined)
+      throw binding.error(
+        SqlState.syntaxError,
+        'INTO is only allowed on first SELECT of UNION/INTERSECT/EXCEPT',
+        side.intoClause.rel?.location,
+      );
     return isPlainSetOperation
       ? bindTree(binding, binders, side, options)
       : binders.query(binding, side, options);

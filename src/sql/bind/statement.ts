@@ -1,4 +1,4 @@
-import type {Node, SelectStmt} from '@pgsql/types';
+import type {Node} from '@pgsql/types';
 import {featureNotSupported, internalError} from '../../common/errors.ts';
 import type {TableDescriptor, ViewDescriptor} from '../../catalog/descriptors.ts';
 import type {BindContext} from '../contract.ts';
@@ -6,6 +6,7 @@ import {Binding, type BinderHooks} from './binding.ts';
 import {Block, type Binders, type QueryOptions} from './block.ts';
 import {bindExpr} from './expr.ts';
 import {bindInsert} from './insert.ts';
+import {intoClause} from './into.ts';
 import type {BoundQuery, DmlQuery} from './logical.ts';
 import {bindMerge} from './merge.ts';
 import {bindDelete, bindUpdate} from './modify.ts';
@@ -19,13 +20,6 @@ import {changesThrough, type ViewChanges} from './updatable-columns.ts';
 export function isPlannable(ast: Node): boolean {
   if ('SelectStmt' in ast) return intoClause(ast.SelectStmt) === null;
   return 'InsertStmt' in ast || 'UpdateStmt' in ast || 'DeleteStmt' in ast || 'MergeStmt' in ast;
-}
-
-/** INTO of SELECT ... INTO t (the leftmost SELECT of a set operation), or null. */
-export function intoClause(statement: SelectStmt): SelectStmt['intoClause'] | null {
-  let first = statement;
-  while (first.larg !== undefined) first = first.larg;
-  return first.intoClause ?? null;
 }
 
 /** A statement whose names and types are resolved. */
