@@ -10,6 +10,7 @@ import {parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import {compareText} from '../types/text-compare.ts';
 import {jsonbTypeOf} from './jsonb-edit.ts';
+import {copyContainers} from './jsonb-offsets.ts';
 import {
   compareDatetimes,
   datetimeOf,
@@ -66,15 +67,24 @@ export function toDatetime(item: PathItem, template: string | null): PathDateTim
   );
 }
 
-/** .keyvalue(). */
-export function keyValues(item: PathItem): readonly PathItem[] {
+/** .keyvalue(); `idOf` tells objects apart. */
+export function keyValues(
+  item: PathItem,
+  idOf: (object: JsonbObject) => number,
+): readonly JsonbObject[] {
   if (!(item instanceof JsonbObject))
     throw new PathError(
       SqlState.sqlJsonObjectNotFound,
       'jsonpath item method .keyvalue() can only be applied to an object',
     );
-  return item.keys.map((key, index) =>
-    makeJsonbObject(['id', 'key', 'value'], [numericFromInt(0), key, item.values[index]!]),
+  const id = numericFromInt(idOf(item));
+  // Its value is a part of the new object from now on, no longer of the one that it was in.
+  return item.keys.map(
+    (key, index) =>
+      makeJsonbObject(
+        ['id', 'key', 'value'],
+        [id, key, copyContainers(item.values[index]!)],
+      ) as JsonbObject,
   );
 }
 

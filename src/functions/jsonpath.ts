@@ -19,6 +19,7 @@ import {
 import {Numeric} from '../types/numeric-value.ts';
 import type {Zone} from '../types/datetime-zone.ts';
 import {jsonbGet, jsonbTypeOf} from './jsonb-edit.ts';
+import {containerOffsets} from './jsonb-offsets.ts';
 import type {JsonPath, PathNode, PathStep} from '../types/jsonpath-parse.ts';
 import {isPredicate} from '../types/jsonpath-parse.ts';
 import {datetimeTypeNames, PathDateTime} from './jsonpath-datetime.ts';
@@ -52,6 +53,10 @@ export class PathRun {
   readonly #variables: JsonbNode;
   readonly #zone: Zone | null;
   readonly #regex: RegexCache;
+  /** Values that objects lie in: the document, the variables, what .keyvalue() made. Ids of those in the first `placed` are known. */
+  readonly #bases: JsonbNode[];
+  readonly #ids = new Map<object, number>();
+  #placed = 0;
 
   /** `zone` is the session's, null where a function must not depend on it. */
   constructor(
@@ -66,6 +71,7 @@ export class PathRun {
     this.#root = root;
     this.#variables = variables;
     this.#regex = regex;
+    this.#bases = [root, variables];
   }
 
   /** All items that the path selects; a predicate selects its truth value. */
@@ -283,7 +289,7 @@ export class PathRun {
       case 'double':
         return [toDouble(item)];
       case 'keyvalue':
-        return keyValues(item);
+        return this.#keyValues(item);
       case 'datetime':
         return [toDatetime(item, template)];
       case 'ceiling':
@@ -304,6 +310,22 @@ export class PathRun {
       default:
         throw featureNotSupported(`jsonpath item method .${name}() is not supported`);
     }
+  }
+
+  #keyValues(item: PathItem): readonly PathItem[] {
+    const pairs = keyValues(item, object => this.#idOf(object));
+    for (const pair of pairs) this.#bases.push(pair);
+    return pairs;
+  }
+
+  /** PostgreSQL's id of an object: its offset in the value that it lies in, and that value's number. */
+  #idOf(object: JsonbObject): number {
+    for (; !this.#ids.has(object) && this.#placed < this.#bases.length; this.#placed++) {
+      const first = this.#placed * 10_000_000_000;
+      for (const [container, offset] of containerOffsets(this.#bases[this.#placed]!))
+        this.#ids.set(container, first + offset);
+    }
+    return this.#ids.get(object) ?? 0;
   }
 
   /** A predicate: an error inside of it is unknown. */

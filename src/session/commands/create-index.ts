@@ -23,8 +23,9 @@ import {ddlExecution, lockFound, newOid, NO_OID, notice, puts} from './ddl.ts';
 import {bindCondition, bindDefinition, type ExpressionPlace} from './definition-binding.ts';
 import {indexCollation, indexOpclass} from './index-opclass.ts';
 import {relationNamed} from './object-names.ts';
-import {optionName} from './table-options.ts';
+import {checkRange, optionName} from './table-options.ts';
 import {claimRelationName} from './claim-name.ts';
+import {parseBoolean} from '../setting-values.ts';
 
 type Method = IndexDescriptor['method'];
 
@@ -251,7 +252,7 @@ function chosenName(
 const OPTIONS: Readonly<Record<Method, readonly string[]>> = {
   btree: ['fillfactor', 'deduplicate_items', 'vacuum_cleanup_index_scale_factor'],
   hash: ['fillfactor'],
-  bloom: ['fpp', 'num_items', 'length'],
+  bloom: ['fpp', 'num_items'],
 };
 
 /** Options of WITH (...), checked for the access method. */
@@ -268,6 +269,12 @@ export function indexOptions(nodes: readonly Node[] | undefined, method: Method)
         `parameter "${name}" specified more than once`,
       );
     seen.add(name);
+    if (name === 'fillfactor') checkRange(name, value, 10, 100);
+    if (name === 'deduplicate_items' && parseBoolean(value) === undefined)
+      throw new PgError(
+        SqlState.invalidParameterValue,
+        `invalid value for boolean option "${name}": ${value}`,
+      );
     if (name === 'fpp' && !(Number(value) > 0 && Number(value) < 1)) {
       throw new PgError(
         SqlState.invalidParameterValue,

@@ -140,7 +140,8 @@ function checkStorageOption(session: SessionContext, name: string): void {
     throw new PgError(SqlState.objectInUse, `storage "${name}" is being dropped`);
 }
 
-function checkRange(name: string, value: string, low: number, high: number): void {
+/** 22023 for a value of an integer option that is none, or out of bounds. */
+export function checkRange(name: string, value: string, low: number, high: number): void {
   if (!/^\d+$/.test(value))
     throw new PgError(
       SqlState.invalidParameterValue,
