@@ -20,7 +20,7 @@ const SLICE_ROWS = 1000;
 /** Position of `at` among the columns. */
 const AT = 1;
 
-/** Removes records of the audit log that are older than the operator wants them: at the start and every hour, as jobs of type `retention`. */
+/** Removes records of the audit log that are older than the operator wants them: at the start and every hour, as `retention` jobs. */
 export class AuditRetention {
   readonly #engine: Engine;
   readonly #days: number | undefined;

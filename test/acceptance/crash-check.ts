@@ -1,6 +1,6 @@
 import {spawnSync} from 'node:child_process';
 import type pg from 'pg';
-import type {WadiServer} from '../support/wadi-server.ts';
+import {startWadi, type WadiServer} from '../support/wadi-server.ts';
 import {BATCH_ROWS, BULK_ROWS, connect, WRITERS} from './crash-load.ts';
 import type {Ledger, Model} from './crash-model.ts';
 
@@ -31,6 +31,31 @@ export function checkDirectory(dataDir: string): readonly string[] {
   const args = ['fsck', '--data-dir', dataDir];
   const {status, stdout, stderr} = spawnSync(process.execPath, [main, ...args], {encoding: 'utf8'});
   return status === 0 ? [] : [`wadi fsck ended with ${status}: ${stdout}${stderr}`];
+}
+
+/** The first backup and the archive, which a kill can have met at any moment, make the same rows as the directory has. */
+export async function checkArchive(
+  dataDir: string,
+  args: readonly string[],
+  base: string,
+  ledger: Ledger,
+): Promise<readonly string[]> {
+  const server = await startWadi({dataDir, args});
+  await server.stop();
+  const restored = `${dataDir}-restored`;
+  const main = new URL('../../src/main.ts', import.meta.url).pathname;
+  const {status, stderr} = spawnSync(
+    process.execPath,
+    [main, 'restore', '--from', base, '--archive', args[1]!, '--data-dir', restored],
+    {encoding: 'utf8'},
+  );
+  if (status !== 0) return [`wadi restore ended with ${status}: ${stderr}`];
+  const again = await startWadi({dataDir: restored});
+  try {
+    return (await checkServer(again, ledger)).map(line => `restored: ${line}`);
+  } finally {
+    await again.stop();
+  }
 }
 
 async function rowsOfWriter(server: WadiServer, who: number): Promise<Map<string, number>> {

@@ -29,8 +29,12 @@ export async function connect(server: WadiServer, user = 'postgres'): Promise<pg
   return client;
 }
 
-/** Tables, roles and storages, once per directory. */
-export async function prepare(server: WadiServer, storageDir: string): Promise<void> {
+/** Tables, roles and storages, once per directory; then a backup when asked for. */
+export async function prepare(
+  server: WadiServer,
+  storageDir: string,
+  backup: string | null = null,
+): Promise<void> {
   const client = await connect(server);
   await client.query(`CREATE STORAGE other TYPE 'filesystem' BASE_DIRECTORY '${storageDir}'`);
   await client.query(
@@ -46,6 +50,7 @@ export async function prepare(server: WadiServer, storageDir: string): Promise<v
     await client.query(`GRANT ALL ON items, notes TO writer${i}`);
     await client.query(`GRANT ALL ON SEQUENCE items_n_seq TO writer${i}`);
   }
+  if (backup !== null) await client.query(`BACKUP DATABASE TO '${backup}'`);
   await client.end();
 }
 
@@ -198,6 +203,7 @@ function maintain({random, isBulk}: Load): Step {
   return async client => {
     const table = ['items', 'notes', 'batches'][Math.floor(random() * 3)]!;
     const what = random();
+    if (random() < 0.1) await client.query('SELECT system.archive()');
     if (what < 0.5) await client.query(`STORAGE FLUSH TABLE ${table}`);
     else if (what < 0.75) await client.query(`STORAGE COMPACT TABLE ${table}`);
     else if (isBulk || what < 0.9) {

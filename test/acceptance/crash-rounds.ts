@@ -2,7 +2,7 @@ import {join} from 'node:path';
 import {FAILPOINTS, type Failpoint} from '../../src/storage/failpoint.ts';
 import {temporaryFolder} from '../support/temporary-folder.ts';
 import {startWadi, type WadiServer} from '../support/wadi-server.ts';
-import {checkDirectory, checkServer} from './crash-check.ts';
+import {checkArchive, checkDirectory, checkServer} from './crash-check.ts';
 import {prepare, runLoad} from './crash-load.ts';
 import {Ledger, randomOf} from './crash-model.ts';
 
@@ -37,9 +37,11 @@ export async function crashRounds(options: CrashOptions): Promise<CrashReport> {
   const reached = new Set<string>();
   const findings: string[] = [];
   const points = shuffled(options.failpoints ?? FAILPOINTS, random);
-  let server = await startWadi({dataDir});
+  const args = ['--archive-dir', join(folder.path, 'archive')];
+  const base = join(folder.path, 'base');
+  let server = await startWadi({dataDir, args});
   try {
-    await prepare(server, join(folder.path, 'other'));
+    await prepare(server, join(folder.path, 'other'), base);
     await server.stop();
     for (let round = 0; round < kills && findings.length === 0; round++) {
       // Two rounds in three end at a failpoint, the others at any moment.
@@ -50,11 +52,12 @@ export async function crashRounds(options: CrashOptions): Promise<CrashReport> {
         point === null ? 'at random' : `${point}:${1 + Math.floor(random() * reachable(point))}`;
       server = await startWadi({
         dataDir,
+        args,
         ...(point === null ? {} : {env: {WADI_FAILPOINT: how}}),
       });
       const isAtPoint = await oneRound(server, ledger, point, random, findings);
       if (isAtPoint) reached.add(point!);
-      server = await startWadi({dataDir});
+      server = await startWadi({dataDir, args});
       for (const found of await checkServer(server, ledger)) findings.push(found);
       await server.kill('SIGKILL');
       if (round % 20 === 19) findings.push(...checkDirectory(dataDir));
@@ -66,6 +69,7 @@ export async function crashRounds(options: CrashOptions): Promise<CrashReport> {
       );
     }
     findings.push(...checkDirectory(dataDir));
+    if (findings.length === 0) findings.push(...(await checkArchive(dataDir, args, base, ledger)));
   } finally {
     await server.kill('SIGKILL');
     if (findings.length === 0) folder.remove();
