@@ -4,6 +4,7 @@ import {diskError} from '../common/system-errors.ts';
 import {isTooLong, stringTooLong} from '../functions/room.ts';
 import {movedError, originalPosition} from './legacy-strings.ts';
 import type {SessionContext} from './session-context.ts';
+import {withoutSecrets} from './without-secrets.ts';
 
 /** A thrown value as a client may see it, with a position in the text that it sent. */
 export function knownError(session: SessionContext, thrown: unknown): PgError {
@@ -23,6 +24,7 @@ function unexpectedError({engine, activity}: SessionContext, error: unknown): Pg
   if (isTooLong(cause)) return stringTooLong();
   const disk = diskError('could not write', cause);
   if (disk !== null) return disk;
-  engine.logger.error({err: cause, query: activity.query}, 'unexpected error in a statement');
+  const query = withoutSecrets(activity.query);
+  engine.logger.error({err: cause, query}, 'unexpected error in a statement');
   return internalError(cause.message, cause);
 }

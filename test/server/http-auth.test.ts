@@ -47,6 +47,7 @@ access_ttl = 2
 issuer = "https://hs.example"
 audience = "wadi-test"
 role_claim = "role"
+superusers = true
 secret_file = "secret"
 [[tokens.issuers]]
 issuer = "https://es.example"
@@ -183,8 +184,8 @@ jwks_file = "jwks.json"
         .setProtectedHeader({alg: 'HS256'})
         .setExpirationTime((claims['exp'] as number | undefined) ?? '1h')
         .sign(Buffer.from(secret));
-    const es = (issuer: string, key = privateKey): Promise<string> =>
-      new SignJWT({iss: issuer, aud: 'wadi-test', sub: 'bob'})
+    const es = (issuer: string, key = privateKey, sub = 'bob'): Promise<string> =>
+      new SignJWT({iss: issuer, aud: 'wadi-test', sub})
         .setProtectedHeader({alg: 'ES256', kid: 'one'})
         .setExpirationTime('1h')
         .sign(key);
@@ -192,6 +193,12 @@ jwks_file = "jwks.json"
     t.equal(await whoami(`Bearer ${await hs({role: 'postgres'})}`), 'postgres');
     t.equal(await whoami(`Bearer ${await hs({role: 'carl'})}`), 401, 'not permitted to log in');
     t.equal(await whoami(`Bearer ${await hs({role: 'nobody'})}`), 401);
+    t.equal(await whoami(`Bearer ${await hs({role: 'dora'})}`), 401, 'her time is over');
+    t.equal(
+      await whoami(`Bearer ${await es('https://es.example', privateKey, 'postgres')}`),
+      401,
+      'no superuser unless the issuer may name one',
+    );
     t.equal(await whoami(`Bearer ${await hs({role: 7})}`), 401);
     t.equal(await whoami(`Bearer ${await hs({aud: 'other'})}`), 401);
     t.equal(await whoami(`Bearer ${await hs({iss: 'https://other.example'})}`), 401);

@@ -11,6 +11,8 @@ export interface TokenIssuer {
   readonly audience: string;
   /** The claim that names the role. */
   readonly roleClaim: string;
+  /** Whether a token of theirs may name a superuser. */
+  readonly namesSuperusers: boolean;
   readonly key: IssuerKey;
 }
 
@@ -107,7 +109,11 @@ export class Tokens {
     if (foreign === null) return null;
     const name = foreign[issuer.roleClaim];
     const role = typeof name === 'string' ? this.#options.loginRole(name) : undefined;
-    return identity(role?.canLogin === true ? role : null, foreign);
+    const isGood =
+      role?.canLogin === true &&
+      !isExpired(role.validUntil) &&
+      (!role.isSuperuser || issuer.namesSuperusers);
+    return identity(isGood ? role : null, foreign);
   }
 
   /** A capability to subscribe to one query with the rights of a role, whoever shows it. */

@@ -26,6 +26,7 @@ export interface TokenFileConfig {
         readonly issuer: string;
         readonly audience: string;
         readonly role_claim?: string | undefined;
+        readonly superusers?: boolean | undefined;
         readonly secret_file?: string | undefined;
         readonly jwks_file?: string | undefined;
       }[]
@@ -67,6 +68,7 @@ export function httpSchemas(z: typeof Zod): {
             issuer: z.string().min(1),
             audience: z.string().min(1),
             role_claim: z.string().min(1).optional(),
+            superusers: z.boolean().optional(),
             secret_file: z.string().optional(),
             jwks_file: z.string().optional(),
           }),
@@ -106,9 +108,9 @@ export function tokenSettings(file: TokenFileConfig | undefined, folder: string)
 type IssuerConfig = NonNullable<TokenFileConfig['issuers']>[number];
 
 function issuerOf(config: IssuerConfig, folder: string): TokenIssuer {
-  const {issuer, audience, role_claim: roleClaim = 'sub'} = config;
+  const {issuer, audience, role_claim: roleClaim = 'sub', superusers = false} = config;
   if (issuer === 'wadi') throw new Error('tokens.issuers: "wadi" is the name of our own tokens');
-  return {issuer, audience, roleClaim, key: keyOf(config, folder)};
+  return {issuer, audience, roleClaim, namesSuperusers: superusers, key: keyOf(config, folder)};
 }
 
 const minSecretBytes = 32;

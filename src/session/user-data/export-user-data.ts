@@ -1,5 +1,5 @@
 import {mkdir, rename, rm, stat, writeFile} from 'node:fs/promises';
-import {dirname, isAbsolute, join} from 'node:path';
+import {dirname, isAbsolute, join, resolve} from 'node:path';
 import {formatType, qualifiedScope} from '../../catalog/names.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -8,6 +8,7 @@ import {digestFile, syncDirectory} from '../../storage/backup/file-copy.ts';
 import {rowsOf, writeRows} from '../../storage/backup/rows-file.ts';
 import type {SegmentStore} from '../../storage/cold/contract.ts';
 import {createSegmentStore} from '../../storage/cold/segment-store.ts';
+import {isInside, realPath} from '../../storage/objects/storage-definition.ts';
 import type {Transaction} from '../../storage/contract.ts';
 import type {DataOwner} from './data-owner.ts';
 import {recordCrossing} from './record-crossing.ts';
@@ -83,6 +84,12 @@ async function targetOf(session: SessionContext, task: ExportTask): Promise<stri
     throw new PgError(
       SqlState.invalidParameterValue,
       'relative path not allowed for an export on the server',
+    );
+  const {dataDir} = session.engine.storage.admin;
+  if (isInside(realPath(resolve(task.path)), realPath(resolve(dataDir))))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'an export with a path of its own cannot lie inside the data directory',
     );
   const isTaken = await stat(task.path).then(
     () => true,

@@ -9,6 +9,7 @@ import {workerUrl} from '../hot/worker-url.ts';
 import type {BackupMessage, BackupWork, RemoteSegment} from './backup-worker.ts';
 import {writeBackupInfo} from './backup-info.ts';
 import type {AdminOptions, BackupInfo} from './contract.ts';
+import {isInside, realPath} from '../objects/storage-definition.ts';
 import {assertEmpty, removeTree, syncDirectory} from './file-copy.ts';
 
 /** A directory with this file is no backup yet. */
@@ -35,6 +36,11 @@ export async function runBackup(
       SqlState.featureNotSupported,
       'backups into an archive file are not supported',
       {hint: 'Name a directory.'},
+    );
+  if (isInside(realPath(target), realPath(resolve(engine.dataDir))))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      'a backup cannot lie inside the data directory',
     );
   await assertEmpty(target);
   await claim(target);

@@ -1,4 +1,5 @@
-import {isAbsolute, normalize, relative, resolve, sep} from 'node:path';
+import {realpathSync} from 'node:fs';
+import {basename, dirname, isAbsolute, join, normalize, relative, resolve, sep} from 'node:path';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {checkTemplate} from './path-template.ts';
@@ -114,13 +115,26 @@ function checkDirectory(value: string, _: string, {dataDir}: DefinitionContext):
       'the location of a storage must be an absolute path',
     );
   const path = normalize(value).replace(/(?<=.)[/\\]+$/, '');
-  if (isInside(path, resolve(dataDir)) || isInside(resolve(dataDir), path)) {
+  const [real, data] = [realPath(path), realPath(resolve(dataDir))];
+  if (isInside(real, data) || isInside(data, real)) {
     throw new PgError(
       SqlState.invalidObjectDefinition,
       'the location of a storage must not be inside the data directory or around it',
     );
   }
   return path;
+}
+
+/** A path without symbolic links, as far as it exists. */
+export function realPath(path: string): string {
+  for (let at = path, rest = ''; ; at = dirname(at)) {
+    try {
+      return join(realpathSync(at), rest);
+    } catch {
+      if (at === dirname(at)) return path;
+      rest = join(basename(at), rest);
+    }
+  }
 }
 
 /** Whether a path is a directory or lies below it. */
