@@ -1,6 +1,8 @@
-import {featureNotSupported} from '../common/errors.ts';
+import {featureNotSupported, PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
 import type {SetFunctionCall} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
+import {formatType} from '../types/format-type.ts';
 import {PgRecord} from '../types/record-value.ts';
 import type {PlanCompiler} from './compiler.ts';
 import type {ExecEnv} from './environment.ts';
@@ -38,9 +40,54 @@ export function makeSetFunction(
       current = run;
       const values = args(run, row);
       if (call.isStrict && values.includes(null)) return null;
-      return start(values, run.context);
+      const rows = start(values, run.context);
+      return call.returnsRow ? new RowsOfRecords(rows, call, env) : rows;
     },
   };
+}
+
+/** Rows as lists of fields: a function of values (unnest) gives rows as values. */
+class RowsOfRecords implements Iterator<Datum | readonly Datum[]> {
+  readonly #rows: Iterator<Datum | readonly Datum[]>;
+  readonly #call: SetFunctionCall;
+  readonly #env: ExecEnv;
+
+  constructor(rows: Iterator<Datum | readonly Datum[]>, call: SetFunctionCall, env: ExecEnv) {
+    this.#rows = rows;
+    this.#call = call;
+    this.#env = env;
+  }
+
+  next(): IteratorResult<Datum | readonly Datum[]> {
+    const step = this.#rows.next();
+    if (step.done === true || !(step.value instanceof PgRecord)) return step;
+    checkShape(step.value, this.#call, this.#env);
+    return {done: false, value: step.value.fields};
+  }
+}
+
+/** 42804 for an anonymous row that is not what the column definition list says. */
+function checkShape(row: PgRecord, {columns}: SetFunctionCall, env: ExecEnv): void {
+  const {fieldTypes} = row;
+  const fail = (detail: string): PgError =>
+    new PgError(
+      SqlState.datatypeMismatch,
+      'function return row and query-specified return row do not match',
+      {detail},
+    );
+  if (fieldTypes.length !== columns.length)
+    throw fail(
+      `Returned row contains ${fieldTypes.length} attribute${fieldTypes.length === 1 ? '' : 's'}, but query expects ${columns.length}.`,
+    );
+  for (let at = 0; at < fieldTypes.length; at++) {
+    if (fieldTypes[at] === columns[at]!.type.oid || fieldTypes[at] === columns[at]!.type.base?.oid)
+      continue;
+    const {type} = columns[at]!;
+    const given = env.types.typeByOid(fieldTypes[at]!);
+    throw fail(
+      `Returned type ${given === undefined ? '???' : formatType(given, null)} at ordinal position ${at + 1}, but query expects ${formatType(type, null)}.`,
+    );
+  }
 }
 
 function singleRow(call: SetFunctionCall, compiler: PlanCompiler): SetFunctionRun {

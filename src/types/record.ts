@@ -9,6 +9,7 @@ import {BaseType, boxedLayout} from './base-type.ts';
 import type {TypeRow} from './base-type.ts';
 import type {Datum, FormatSettings, TypeInstance, TypeLookup, Value} from './contract.ts';
 import {combineHash} from './hash.ts';
+import {formatType} from './format-type.ts';
 import {PgRecord} from './record-value.ts';
 import {invalidBinary} from './type-errors.ts';
 
@@ -107,7 +108,7 @@ export class RecordType extends BaseType {
 function dissimilar(left: TypeInstance, right: TypeInstance, column: number): PgError {
   return new PgError(
     SqlState.datatypeMismatch,
-    `cannot compare dissimilar column types ${left.name} and ${right.name} at record column ${column}`,
+    `cannot compare dissimilar column types ${formatType(left, null)} and ${formatType(right, null)} at record column ${column}`,
   );
 }
 

@@ -17,7 +17,14 @@ interface Place {
   readonly block: Block;
   readonly column: string;
   readonly steps: readonly Node[];
-  readonly value: Node;
+  readonly value: Node | BoundValue;
+  /** Of the target, for errors of types that do not fit. */
+  readonly location: number;
+}
+
+/** A value that is bound already. */
+export interface BoundValue {
+  readonly bound: BoundExpr;
 }
 
 /** The column's new value when a part of it is assigned (PostgreSQL transformAssignmentIndirection). */
@@ -26,7 +33,8 @@ export function assignPart(
   column: string,
   current: BoundExpr,
   steps: readonly Node[],
-  value: Node,
+  value: Node | BoundValue,
+  location: number,
 ): BoundExpr {
   if ('SetToDefault' in value) {
     throw block.binding.error(
@@ -35,7 +43,7 @@ export function assignPart(
       -1,
     );
   }
-  return assign({block, column, steps, value}, current, 0);
+  return assign({block, column, steps, value, location}, current, 0);
 }
 
 function assign(place: Place, current: BoundExpr, at: number): BoundExpr {
@@ -97,20 +105,28 @@ function assignSubscripts(place: Place, current: BoundExpr, at: number): BoundEx
   );
 }
 
-function assignedValue(place: Place, type: TypeInstance, typmod: number): BoundExpr {
+function assignedValue(
+  place: Place,
+  type: TypeInstance,
+  typmod: number,
+  field: string | null = null,
+): BoundExpr {
   const {block, column, value} = place;
   const {binding} = block;
-  const expr = block.expr(value);
+  const expr = 'bound' in value ? value.bound : block.expr(value);
   const converted = tryCoerce(binding, expr, type, {
     context: 'assignment',
     typmod,
     location: expr.location,
   });
   if (converted !== null) return converted;
+  const given = errorType(expr.type);
   throw binding.error(
     SqlState.datatypeMismatch,
-    `subscripted assignment to "${column}" requires type ${errorType(type)} but expression is of type ${errorType(expr.type)}`,
-    expr.location,
+    field === null
+      ? `subscripted assignment to "${column}" requires type ${errorType(type)} but expression is of type ${given}`
+      : `subfield "${field}" is of type ${errorType(type)} but expression is of type ${given}`,
+    place.location,
     {hint: 'You will need to rewrite or cast the expression.'},
   );
 }
@@ -167,7 +183,7 @@ function assignField(place: Place, current: BoundExpr, at: number, name: string)
     if (each.name !== name) return field;
     return at + 1 < steps.length
       ? assign(place, field, at + 1)
-      : assignedValue(place, each.type, each.typmod);
+      : assignedValue(place, each.type, each.typmod, name);
   });
   const row: BoundExpr = {
     ...{kind: 'row', type: baseType(current.type), typmod: -1, location: -1},

@@ -88,6 +88,8 @@ export class Binding {
   /** Depth of view and function expansion. */
   depth = 0;
   hasVolatile = false;
+  /** Whether a literal was read as a moment ('now', 'today'): such a plan is for this execution only. */
+  readsClock = false;
   /** Policies were looked at: the plan is for this role and this row_security only. */
   dependsOnRole = false;
   /** Scans under their table's policies, with the role whose policies they are. */

@@ -249,8 +249,9 @@ function readLiteral(
   const value = binding.at(location, () => target.input(text, inputTypmod, binding.context.format));
   const made: ConstantExpr = {kind: 'constant', type: target, typmod: inputTypmod, location, value};
   binding.literals.inherit(literal, made);
-  if ((target.oid >= 2202 && target.oid <= 2206) || dependsOnSettings(text, target))
-    binding.literals.pin(made);
+  const isMoment = dependsOnSettings(text, target);
+  if (isMoment) binding.readsClock = true;
+  if ((target.oid >= 2202 && target.oid <= 2206) || isMoment) binding.literals.pin(made);
   return made;
 }
 

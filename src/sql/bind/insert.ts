@@ -5,6 +5,7 @@ import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import {locationOf} from './ast.ts';
+import {assignPart} from './assign-part.ts';
 import type {Binding} from './binding.ts';
 import {applySubqueries, Block, type Binders, type QueryOptions} from './block.ts';
 import {coerce} from './coerce.ts';
@@ -32,6 +33,8 @@ export interface InsertTarget {
   readonly position: number;
   readonly column: ColumnDescriptor | null;
   readonly location: number;
+  /** Subscripts and fields, where only a part of the column is given. */
+  readonly steps: readonly Node[];
 }
 
 /** What binding the values of an INSERT needs. */
@@ -149,17 +152,17 @@ function withoutOwner(source: BoundQuery): BoundQuery {
 export function insertTargets(context: InsertContext, nodes: readonly Node[]): InsertTarget[] {
   const {binding, table, live} = context;
   if (nodes.length === 0) {
-    return live.map((column, position) => ({position, column, location: -1}));
+    return live.map((column, position) => ({position, column, location: -1, steps: []}));
   }
   const seen = new Set<number>();
+  const parts = new Set<number>();
   return nodes.map(node => {
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};
     const location = target.location ?? -1;
-    if ((target.indirection ?? []).length > 0)
-      throw featureNotSupported('INSERT into a part of a column is not supported');
+    const steps = target.indirection ?? [];
     const position = live.findIndex(column => column.name === target.name);
     if (position === -1 && target.name === '_user_id' && table.tableKind !== 'shared')
-      return {position: -1, column: null, location};
+      return {position: -1, column: null, location, steps: []};
     if (position === -1) {
       throw binding.error(
         SqlState.undefinedColumn,
@@ -167,14 +170,15 @@ export function insertTargets(context: InsertContext, nodes: readonly Node[]): I
         location,
       );
     }
-    if (seen.has(position))
+    if (seen.has(position) && !(steps.length > 0 && parts.has(position)))
       throw binding.error(
         SqlState.duplicateColumn,
         `column "${target.name}" specified more than once`,
         location,
       );
     seen.add(position);
-    return {position, column: live[position]!, location};
+    if (steps.length > 0) parts.add(position);
+    return {position, column: live[position]!, location, steps};
   });
 }
 
@@ -201,13 +205,50 @@ function bindSource(
     select.SelectStmt.limitOffset === undefined &&
     select.SelectStmt.withClause === undefined;
   const isNamed = (statement.cols ?? []).length > 0;
-  if (isPlainValues) return bindInsertValues(context, select.SelectStmt, isNamed, targets);
+  const hasParts = targets.some(target => target.steps.length > 0);
+  if (isPlainValues && !hasParts)
+    return bindInsertValues(context, select.SelectStmt, isNamed, targets);
   const query = context.block.binders.query(context.binding, select.SelectStmt, {
     ...options,
     resolveUnknown: false,
   });
   const given = takeTargets(context, targets, query.columns.length, isNamed, []);
+  if (hasParts) return assignParts(context, query, given);
   return assignQuery(context, query, given, select.SelectStmt.targetList ?? []);
+}
+
+/** INSERT INTO t (a[1], b.x, b.y): what is given for parts of one column makes one value, from NULL on. */
+function assignParts(
+  context: InsertContext,
+  query: BoundQuery,
+  targets: readonly InsertTarget[],
+): BoundSource {
+  const {binding, block} = context;
+  const made = new Map<InsertTarget, BoundExpr>();
+  targets.forEach((target, index) => {
+    if (isIgnored(context, target)) return;
+    checkGenerated(context, target);
+    const value = binding.columnExpr(query.columns[index]!, target.location);
+    const {column, steps, location} = target;
+    if (column === null || steps.length === 0) {
+      made.set(target, assign(context, target, value));
+      return;
+    }
+    const first = targets.find(other => other.position === target.position)!;
+    const current = made.get(first) ?? binding.constant(binding.type(column.typeOid), null);
+    made.set(first, assignPart(block, column.name, current, steps, {bound: value}, location));
+  });
+  const kept = [...made.keys()];
+  const outputs = kept.map(target => {
+    const given = made.get(target)!;
+    const expr = target.steps.length > 0 ? assign(context, target, given) : given;
+    const name = target.column?.name ?? '_user_id';
+    return {column: binding.newColumn(name, expr.type, expr.typmod), expr};
+  });
+  const columns = outputs.map(
+    ({column}): OutputColumn => ({...column, tableOid: oid(0), attnum: 0}),
+  );
+  return {source: {node: {kind: 'compute', input: query.node, outputs}, columns}, targets: kept};
 }
 
 /** The targets that `count` expressions fill; too many or too few are errors. */

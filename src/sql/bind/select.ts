@@ -1,7 +1,7 @@
 import type {Node, SelectStmt} from '@pgsql/types';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {BoundExpr} from '../../expr/bound.ts';
+import type {BoundExpr, RowExpr} from '../../expr/bound.ts';
 import type {SortKey} from '../plan/plan.ts';
 import {isVolatile} from '../../expr/analyze.ts';
 import {locationOf} from './ast.ts';
@@ -32,6 +32,7 @@ import type {
 import {bindOrderBy, bindOutputRef, type TargetKey} from './order-by.ts';
 import {typeOperator} from './resolve-operator.ts';
 import {checkScopes} from './system-columns.ts';
+import {TypeOid} from './type-oids.ts';
 import {bindTargets, type Target} from './targets.ts';
 
 /** MaxTupleAttributeNumber. */
@@ -259,7 +260,10 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
       return {...target.expr, ...origin, id: target.expr.index, name: target.name};
     const column = binding.newColumn(target.name, target.expr.type, target.expr.typmod);
     (postponed.includes(target) ? late : outputs).push({column, expr: target.expr});
-    const fieldNames = target.expr.kind === 'row' ? binding.rowNames.get(target.expr) : undefined;
+    const fieldNames =
+      target.expr.kind === 'row'
+        ? (binding.rowNames.get(target.expr) ?? anonymousNames(target.expr))
+        : undefined;
     if (fieldNames !== undefined && target.expr.kind === 'row') {
       const {fields} = target.expr;
       binding.recordFields.set(
@@ -297,6 +301,11 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
       attnum: column.attnum,
     })),
   };
+}
+
+/** Names of the fields of ROW(...): f1, f2, ... */
+function anonymousNames(row: RowExpr): readonly string[] | undefined {
+  return row.type.oid === TypeOid.record ? row.fields.map((_field, at) => `f${at + 1}`) : undefined;
 }
 
 /** Sort keys over output columns; expressions beside the outputs become computed columns. */

@@ -27,7 +27,13 @@ export function bindSetClause(
     const position = targetPosition(block, target, table, live);
     const steps = target.indirection ?? [];
     if (steps.length > 0) {
-      assignStep(block, set, {position, column: live[position]!, steps, value: target.val!});
+      assignStep(block, set, {
+        position,
+        column: live[position]!,
+        steps,
+        value: target.val!,
+        location: target.location ?? -1,
+      });
       continue;
     }
     if (set.some(item => item.position === position)) {
@@ -84,9 +90,10 @@ function assignStep(
     readonly column: ColumnDescriptor;
     readonly steps: readonly Node[];
     readonly value: Node;
+    readonly location: number;
   },
 ): void {
-  const {position, column, steps, value} = part;
+  const {position, column, steps, value, location} = part;
   if ('MultiAssignRef' in value)
     throw featureNotSupported('assignment to parts of columns from a row is not supported');
   const before = set.findIndex(item => item.position === position);
@@ -94,9 +101,14 @@ function assignStep(
   if (stored === undefined)
     throw featureNotSupported('assignment to a part of a column of a view is not supported');
   const current = before === -1 ? block.binding.columnExpr(stored) : set[before]!.expr;
-  const expr = checked(block, column, assignPart(block, column.name, current, steps, value), {
-    name: column.name,
-  });
+  const expr = checked(
+    block,
+    column,
+    assignPart(block, column.name, current, steps, value, location),
+    {
+      name: column.name,
+    },
+  );
   if (before === -1) set.push({position, expr});
   else set[before] = {position, expr};
 }

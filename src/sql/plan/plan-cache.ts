@@ -100,11 +100,13 @@ export class PlanCache<E> {
       ),
       rows: planned.plan.tables.map(({oid}) => [oid, environment.estimateRows(oid)] as const),
     };
+    const values = slotValues(text, literals, slots, environment.format);
+    if (planned.isForOnce === true) return {entry: variant.entry, slots: values};
     this.#keep(
       planned.plan.dependsOnRole ? this.#roleKey(text, scanned, environment) : key,
       variant,
     );
-    return {entry: variant.entry, slots: slotValues(text, literals, slots, environment.format)};
+    return {entry: variant.entry, slots: values};
   }
 
   #keyOf(text: string, scanned: TokenKey | null, environment: PlanEnvironment): string {

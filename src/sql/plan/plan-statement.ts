@@ -21,6 +21,8 @@ import {PushDown} from './push-down.ts';
 export interface PlannedStatement {
   readonly plan: QueryPlan;
   readonly slots: readonly PlannedSlot[];
+  /** It holds the moment of its planning ('now'): it is not kept for later texts. */
+  readonly isForOnce?: boolean;
 }
 
 /** What planning may be told beside its context. */
@@ -126,7 +128,7 @@ export function planBound(bound: BoundStatement): PlannedStatement {
     tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})),
     hasVolatile: binding.hasVolatile,
   };
-  return {plan, slots: state.slots};
+  return {plan, slots: state.slots, isForOnce: binding.readsClock};
 }
 
 /** Byte offsets at which the grammar places literals: their own, or that of a minus sign before them. */
