@@ -13,6 +13,7 @@ import type {
   TableStorage,
   ScanRequest,
 } from '../../storage/contract.ts';
+import {KeyCodec} from '../../storage/hot/key-codec.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {CompiledFilter, CompiledScalar} from '../compiler.ts';
@@ -22,6 +23,16 @@ import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {Repeats} from '../repeat.ts';
 import {selected} from './filter.ts';
+
+/** IN (2, 2) finds a row once. */
+function distinctKeys(index: StorageIndex, keys: Datum[][]): Datum[][] {
+  const codec = new KeyCodec(index);
+  const seen = new Set<unknown>();
+  return keys.filter(key => {
+    const text = codec.ofKey(key);
+    return !seen.has(text) && seen.add(text);
+  });
+}
 
 interface CompiledPushed {
   readonly plan: PushedPredicate;
@@ -143,7 +154,7 @@ export class TableScan implements Operator {
       }
       if (!hasNull) keys.push(key);
     }
-    return keys;
+    return keys.length > 1 ? distinctKeys(this.#index!, keys) : keys;
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {

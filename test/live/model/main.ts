@@ -2,6 +2,7 @@
 import {parseArgs} from 'node:util';
 import {LiveChecker} from './checker.ts';
 import {Random} from './random.ts';
+import {ServerWorld} from './server-world.ts';
 import {EmbeddedWorld} from './world.ts';
 
 const {values} = parseArgs({
@@ -16,7 +17,8 @@ const until = Date.now() + Number(values.minutes ?? 1e6) * 60_000;
 let failed = 0;
 for (let seed = first; seed < first + runs && Date.now() < until; seed++) {
   const random = new Random(seed);
-  const world = await EmbeddedWorld.open(seed % 2 === 1);
+  const world =
+    values.kills === true ? await ServerWorld.open() : await EmbeddedWorld.open(seed % 2 === 1);
   const checker = new LiveChecker(random, world);
   try {
     await checker.run({readers: 30, rounds: 6, steps: 50});
