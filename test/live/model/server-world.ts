@@ -54,9 +54,10 @@ export class ServerWorld implements World {
   }
 
   async lastSeq(): Promise<bigint> {
+    // A channel begins at what is durable, as everything is that was acknowledged.
     const rows = await this.query(
       'postgres',
-      'SELECT snapshot_seq FROM system.transactions WHERE pid = pg_backend_pid()',
+      "SELECT seq, live_close(channel) FROM live_open_sql('SELECT c0 FROM t0')",
     );
     return BigInt(rows[0]![0]!);
   }
