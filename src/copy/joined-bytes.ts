@@ -2,6 +2,36 @@
 
 const SMALLEST = 64 * 1024;
 
+/** Room that is used again without being given back to the collector of garbage. */
+const REUSED = 4 * 1024 * 1024;
+
+/** Joins chunks behind what is left of the ones before, always in the same room: bytes given out before are valid until the next call. */
+export class ReusedBytes {
+  #storage: Buffer = Buffer.alloc(0);
+  #end = 0;
+
+  /** The bytes of `buffer` from `at`, which came from here, then those of `chunk`, which is copied. */
+  join(buffer: Buffer, at: number, chunk: Buffer): Buffer {
+    const left = buffer.length - at;
+    if (this.#storage.length - this.#end < chunk.length) this.#makeRoom(left, chunk.length);
+    chunk.copy(this.#storage, this.#end);
+    this.#end += chunk.length;
+    return this.#storage.subarray(this.#end - chunk.length - left, this.#end);
+  }
+
+  #makeRoom(left: number, more: number): void {
+    const {length} = this.#storage;
+    const isLarge = length >= 2 * (left + more) || length >= REUSED;
+    const fits = isLarge && left + more <= length;
+    const room = fits
+      ? this.#storage
+      : Buffer.allocUnsafeSlow(Math.max(SMALLEST, Math.min(REUSED, 4 * length), 2 * (left + more)));
+    this.#storage.copy(room, 0, this.#end - left, this.#end);
+    this.#storage = room;
+    this.#end = left;
+  }
+}
+
 /** Joins chunks behind what is left of the ones before, in room that doubles: many small chunks cost no more than one large. */
 export class JoinedBytes {
   #storage: Buffer = Buffer.alloc(0);

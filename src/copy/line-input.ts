@@ -1,5 +1,5 @@
 // Hot path: bytes cut anywhere become lines.
-import {JoinedBytes} from './joined-bytes.ts';
+import {ReusedBytes} from './joined-bytes.ts';
 
 /** Bytes that were pushed and not yet consumed, as one buffer. */
 export class LineInput {
@@ -9,13 +9,14 @@ export class LineInput {
   /** Position at or after `at` of the next watched byte; Infinity when none is in the buffer. -1: unknown. */
   #nextMark = -1;
   readonly #mark: number;
-  readonly #bytes = new JoinedBytes();
+  readonly #bytes = new ReusedBytes();
 
   /** `mark` is the byte that makes a line hard: backslash or quote. */
   constructor(mark: number) {
     this.#mark = mark;
   }
 
+  /** Takes a copy of the chunk. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
     this.buffer = this.#bytes.join(this.buffer, this.at, chunk);

@@ -10,8 +10,10 @@ export interface StorageSettings {
   readonly logRetentionCommits: number;
   /** New rows of one owner in one transaction from which they are written to a segment before the commit. */
   readonly bulkRows: number;
-  /** Bytes of new rows that one transaction keeps in memory, roughly; then they are written to segments while it is open. */
+  /** Bytes of new rows that one transaction keeps in memory, roughly; then it writes them to segments while it is open. */
   readonly pendingBytes: number;
+  /** Bytes of new rows that it keeps from then on, before it writes again. */
+  readonly pendingStep: number;
   /** The same of all transactions together: past it those with more than a few write theirs. */
   readonly allPendingBytes: number;
   /** New rows of one owner from which a transaction that keeps too many writes them to a segment; fewer stay in memory. */
@@ -42,8 +44,9 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
   bulkRows: 200_000,
-  pendingBytes: 48 * 1024 * 1024,
-  allPendingBytes: 96 * 1024 * 1024,
+  pendingBytes: 16 * 1024 * 1024,
+  pendingStep: 4 * 1024 * 1024,
+  allPendingBytes: 64 * 1024 * 1024,
   pendingRows: 1000,
   orderedRows: 500,
   largeCommitRows: 1000,

@@ -74,11 +74,15 @@ export class CopySource implements Operator, CopyInReceiver {
 
   data(chunk: Buffer): Promise<void> | undefined {
     if (this.#error !== null) return undefined;
-    // The chunk is the connection's own memory: kept only as a copy.
-    const copy =
-      this.#encoding === null ? Buffer.from(chunk) : Buffer.from(this.#encoding.decode(chunk));
-    (this.#text ?? this.#binary)!.push(copy);
-    this.#buffered += copy.length;
+    // The chunk is the connection's own memory: kept only as a copy, which readers of text make themselves.
+    const kept =
+      this.#encoding !== null
+        ? Buffer.from(this.#encoding.decode(chunk))
+        : this.#binary !== null
+          ? Buffer.from(chunk)
+          : chunk;
+    (this.#text ?? this.#binary)!.push(kept);
+    this.#buffered += kept.length;
     this.#wake();
     if (this.#buffered < BUFFER_LIMIT) return undefined;
     this.#room ??= Promise.withResolvers<void>();

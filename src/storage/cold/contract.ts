@@ -58,6 +58,8 @@ export interface WriteSegmentOptions {
   /** Parquet key-value metadata beside wadi.schema_version and wadi.columns. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly rowGroupRows: number;
+  /** Bytes from which a row group ends with fewer rows. */
+  readonly rowGroupBytes?: number;
 }
 
 /** Positions (row numbers) deleted in a segment; immutable value, replaced on change. */
@@ -119,6 +121,16 @@ export interface Segment {
   check(meta: SegmentMeta): Promise<readonly string[]>;
 }
 
+/** A segment that is written in portions; exactly one of `finish` and `abort` ends it, also after an error. */
+export interface SegmentSink {
+  /** Rows as in SegmentRowSource. */
+  append(columns: readonly (readonly Datum[])[]): Promise<void>;
+  /** The file is durable when this resolves. */
+  finish(): Promise<SegmentMeta>;
+  /** Closes the file; it may be left to be removed. */
+  abort(): Promise<void>;
+}
+
 /** The cold side of storage: writes, opens and caches segments. Knows no manifest and no SQL. */
 export interface SegmentStore {
   /** Writes in a worker thread when large; memory of one row group. */
@@ -127,6 +139,8 @@ export interface SegmentStore {
   writeMany(
     items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
   ): Promise<readonly SegmentMeta[]>;
+  /** Begins a segment whose rows come by and by; memory of one row group. */
+  begin(options: WriteSegmentOptions): Promise<SegmentSink>;
   /** A segment's bytes under another path, which must be new; compared with the checksum on the way, durable when it resolves. */
   copy(from: string, to: string, meta: SegmentMeta, signal?: AbortSignal): Promise<void>;
   /** Removes a segment's file; durable or not, it is repeated until it succeeds. */

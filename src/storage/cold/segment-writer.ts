@@ -27,6 +27,7 @@ export class SegmentWriter {
   readonly #plans: readonly ColumnPlan[];
   readonly #builders: readonly ColumnBuilder[];
   readonly #groupRows: number;
+  readonly #groupBytes: number;
   #output: SegmentOutput | null = null;
   #rows = 0;
   #sliceRows = 32;
@@ -44,6 +45,7 @@ export class SegmentWriter {
       (column, i) => new ColumnBuilder(this.#plans[i]!, column.type),
     );
     this.#groupRows = options.rowGroupRows;
+    this.#groupBytes = options.rowGroupBytes ?? MAX_GROUP_BYTES;
   }
 
   /** The file's content is durable when this resolves; its directory entry is the caller's to sync. */
@@ -51,26 +53,37 @@ export class SegmentWriter {
     try {
       this.#sliceStart = performance.now();
       for (let rows = source(); rows !== null; rows = source()) {
-        await this.#append(rows);
+        await this.append(rows);
         await this.#breathe();
       }
-      if (this.#rows > 0) await this.#endGroup();
-      this.#output ??= this.#inline();
-      const encoded = await this.#output.finish();
-      return segmentMeta(
-        this.#plans,
-        this.#options.columns.map(column => column.type),
-        this.#builders.map(builder => builder.range),
-        encoded,
-        this.#options.schemaVersion,
-      );
+      return await this.finish();
     } catch (error) {
-      await this.#output?.abort();
+      await this.abort();
       throw error;
     }
   }
 
-  async #append(columns: readonly (readonly Datum[])[]): Promise<void> {
+  /** Ends the file; its content is durable when this resolves. */
+  async finish(): Promise<SegmentMeta> {
+    if (this.#rows > 0) await this.#endGroup();
+    this.#output ??= this.#inline();
+    const encoded = await this.#output.finish();
+    return segmentMeta(
+      this.#plans,
+      this.#options.columns.map(column => column.type),
+      this.#builders.map(builder => builder.range),
+      encoded,
+      this.#options.schemaVersion,
+    );
+  }
+
+  /** Closes and removes the file. */
+  async abort(): Promise<void> {
+    await this.#output?.abort();
+  }
+
+  /** Takes rows, a row group at a time in memory. */
+  async append(columns: readonly (readonly Datum[])[]): Promise<void> {
     const count = columns[0]!.length;
     for (let from = 0; from < count; ) {
       const to = Math.min(count, from + this.#sliceRows, from + this.#groupRows - this.#rows);
@@ -86,7 +99,7 @@ export class SegmentWriter {
         1,
         Math.min(SLICE_ROWS, Math.floor((SLICE_BYTES * this.#rows) / size)),
       );
-      if (this.#rows >= this.#groupRows || size > MAX_GROUP_BYTES) await this.#endGroup();
+      if (this.#rows >= this.#groupRows || size > this.#groupBytes) await this.#endGroup();
       else if (from < count) await this.#breathe();
     }
   }

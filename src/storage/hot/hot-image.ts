@@ -23,6 +23,12 @@ const BUILT_AT_ONCE = 4096;
 /** Rows below which a sorted index is worth building for one range. */
 const WORTH_AT_ONCE = 10_000;
 
+/** A segment of an open transaction; it can be read once `ready` gives null. */
+export interface HeldSegment {
+  readonly entry: SegmentEntry;
+  ready(): Promise<void> | null;
+}
+
 /** What an image knows of an open write-set. */
 export interface TableWriter {
   readonly tx: LockOwner;
@@ -31,7 +37,7 @@ export interface TableWriter {
   /** The newest own version of a row: null = deleted, undefined = untouched. */
   current(rid: number): readonly Datum[] | null | undefined;
   /** Its segments that may hold a key, written before its commit. */
-  pendingWithKey(index: number, owner: number, key: MapKey): readonly SegmentEntry[];
+  pendingWithKey(index: number, owner: number, key: MapKey): readonly HeldSegment[];
   /** Rows of a segment that it changed, by position. */
   changesInSegment(segment: number): ReadonlyMap<number, {readonly rid: number}> | undefined;
   /** Rids of rows that existed before and that it changed or deleted. */

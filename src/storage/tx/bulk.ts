@@ -52,7 +52,7 @@ export async function bulkInserts(
   const least = pending.length === 0 ? bulkRows : Math.min(bulkRows, FOLLOWING_ROWS);
   if (writes.insertRids.length < least || isMemoryOnly(table)) return [];
   const found = await runInTurns(pace => insertsByOwner(writes, pace));
-  const owners = new Set(pending.map(({entry}) => entry.owner));
+  const owners = new Set(pending.map(run => run.owner));
   return [...found.values()].filter(
     ({owner, rids}) => rids.length >= (owners.has(owner) ? least : bulkRows),
   );
@@ -170,7 +170,8 @@ function listChanges({rids, rows}: NewRows): RowChange[] {
   }));
 }
 
-function clusterOrder(
+/** The order in which a table's new rows are written; `rows` by their places. */
+export function clusterOrder(
   table: TableStorage,
   rows: readonly (readonly Datum[])[],
 ): (a: number, b: number) => number {
@@ -187,7 +188,8 @@ function clusterOrder(
   };
 }
 
-function rowSource(
+/** New rows as columns of a segment, in an order of their places. */
+export function rowSource(
   table: TableStorage,
   rids: readonly number[],
   rows: readonly (readonly Datum[])[],

@@ -5,7 +5,7 @@ import type {BulkRows} from './commit-unit.ts';
 import type {DdlList} from './ddl-list.ts';
 import {runInTurns} from '../slices.ts';
 import {checkNewIndexCold, checkNewIndexInSlices} from './new-index.ts';
-import {pendingRows} from './pending-rows.ts';
+import {pendingRows, sealPending} from './pending-rows.ts';
 import type {SerializableTransaction} from './serializable.ts';
 import type {Spiller} from './spiller.ts';
 import type {TableWrites} from './write-set.ts';
@@ -93,6 +93,7 @@ export class Committer {
     try {
       for (const [oid, writes] of this.#work.tables ?? []) {
         if (dropped.has(oid)) continue;
+        await sealPending(writes);
         const {table} = writes;
         const groups = await bulkInserts(this.#engine, writes);
         if (groups.length === 0) continue;

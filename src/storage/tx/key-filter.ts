@@ -1,32 +1,89 @@
-// Hot path: every new key is looked for in the segments of its own transaction.
+// Hot path: every new key is looked for among those that its own transaction wrote out.
 import {BloomFilter} from '../cold/bloom-filter.ts';
 import type {MapKey} from '../hot/key-codec.ts';
 import {hashKey} from '../segment-keys.ts';
 
-/** Keys that are not there and pass: each costs a look into the segment. */
-const FALSE_SHARE = 0.0005;
+/** Keys that are not there and pass the filter. */
+const FALSE_SHARE = 0.00005;
+const FEWEST = 16_384;
+const MOST = 262_144;
 const TWO_32 = 4294967296;
 
-/** Which keys a segment may hold: their range, then a bloom filter of about two bytes per key. */
+/** Which keys a segment may hold: ranges with bloom filters of about four bytes per key, and all hashes while it is being written. */
 export class KeyFilter {
+  readonly #blocks: FilterBlock[] = [];
+  /** Sorted hashes of each portion; null once the segment itself can be asked. */
+  #hashes: Float64Array[] | null = [];
+
+  add(keys: readonly MapKey[]): void {
+    const hashes = new Float64Array(keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      const hash = hashKey(keys[i]!);
+      hashes[i] = hash;
+      let block = this.#blocks[this.#blocks.length - 1];
+      if (block === undefined || block.isFull) {
+        const room = Math.max(FEWEST, keys.length - i, (block?.room ?? 0) * 2);
+        block = new FilterBlock(Math.min(MOST, room));
+        this.#blocks.push(block);
+      }
+      block.add(keys[i]!, hash);
+    }
+    this.#hashes?.push(hashes.sort());
+  }
+
+  /** False only when the key was never added. */
+  mayContain(key: MapKey): boolean {
+    const blocks = this.#blocks;
+    for (let i = 0; i < blocks.length; i++)
+      if (blocks[i]!.mayContain(key)) return this.#hashes === null || this.#hasHash(key);
+    return false;
+  }
+
+  /** The segment can be read. */
+  sealed(): void {
+    this.#hashes = null;
+  }
+
+  #hasHash(key: MapKey): boolean {
+    const hash = hashKey(key);
+    for (const hashes of this.#hashes!) {
+      let low = 0;
+      let high = hashes.length;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (hashes[middle]! < hash) low = middle + 1;
+        else high = middle;
+      }
+      if (low < hashes.length && hashes[low] === hash) return true;
+    }
+    return false;
+  }
+}
+
+class FilterBlock {
+  readonly room: number;
   readonly #bloom: BloomFilter;
+  #count = 0;
   #low: MapKey | null = null;
   #high: MapKey | null = null;
 
-  /** `keys`: how many will be added at most. */
-  constructor(keys: number) {
-    this.#bloom = BloomFilter.sized(keys, FALSE_SHARE);
+  constructor(room: number) {
+    this.room = room;
+    this.#bloom = BloomFilter.sized(room, FALSE_SHARE);
   }
 
-  add(key: MapKey): void {
+  get isFull(): boolean {
+    return this.#count === this.room;
+  }
+
+  add(key: MapKey, hash: number): void {
+    this.#count++;
     if (this.#low === null || key < this.#low) this.#low = key;
     if (this.#high === null || key > this.#high) this.#high = key;
-    const hash = hashKey(key);
     const first = mix(hash | 0, Math.floor(hash / TWO_32) | 0);
     this.#bloom.insert(first, mix(first, hash | 0));
   }
 
-  /** False only when the key was never added. */
   mayContain(key: MapKey): boolean {
     if (this.#low === null || key < this.#low || key > this.#high!) return false;
     const hash = hashKey(key);

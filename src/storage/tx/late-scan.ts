@@ -2,14 +2,31 @@ import type {Batch} from '../../columns/batch.ts';
 import {type ColdTables, newScanStats} from '../cold-tables.ts';
 import {END, PAUSE, type ScanCursor, type ScanRequest, type ScanStats} from '../contract.ts';
 import type {HotImage} from '../hot/hot-image.ts';
+import {DeferredScan, isSealed} from './deferred-scan.ts';
 import {buildMissingIndex} from './hot-scan.ts';
 import type {LocationHints} from './location-hints.ts';
 import {TableScan} from './scan.ts';
 import type {SnapshotValue} from './snapshot.ts';
-import type {TableWrites} from './write-set.ts';
+import {NO_RUNS, type TableWrites} from './write-set.ts';
 
-/** A scan, at once or when the index that it needs has been built. */
+/** A scan: at once, or when the index that it needs has been built and pending segments that it reads are sealed. */
 export function openScan(
+  image: HotImage,
+  cold: ColdTables,
+  request: ScanRequest,
+  snapshot: SnapshotValue,
+  writes: TableWrites | null,
+  cid: number,
+  hints: LocationHints | null,
+): ScanCursor {
+  const runs = writes === null ? NO_RUNS : writes.pendingFor(cid, request.owner);
+  if (runs.every(isSealed)) return openSealed(image, cold, request, snapshot, writes, cid, hints);
+  return new DeferredScan(runs, snapshot, () =>
+    openSealed(image, cold, request, snapshot, writes, cid, hints),
+  );
+}
+
+function openSealed(
   image: HotImage,
   cold: ColdTables,
   request: ScanRequest,

@@ -7,6 +7,7 @@ import type {StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
 import {Pace, type Slices} from '../slices.ts';
+import type {SegmentEntry} from '../manifest.ts';
 import type {TableWrites} from './write-set.ts';
 
 /** Rows between two looks at the clock. */
@@ -91,7 +92,11 @@ export async function checkNewIndexCold(
   writes: TableWrites | null,
   seen: NewIndexKeys,
 ): Promise<void> {
-  const pending = writes === null ? [] : writes.pendingEntries(Infinity, null);
+  const pending: SegmentEntry[] = [];
+  for (const run of writes?.pendingFor(Infinity, null) ?? []) {
+    await run.ready();
+    pending.push(run.entry);
+  }
   for (const entry of [...engine.cold.manifest.segments(table.oid, null), ...pending]) {
     const changes = writes?.changesInSegment(entry.id);
     await engine.cold.forEachRow(entry, scanColumns(table.columns), (position, row) => {

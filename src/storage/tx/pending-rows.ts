@@ -18,13 +18,19 @@ class PendingPart implements ChangePart {
   }
 }
 
+/** Pending segments that a commit will publish can be read from then on. */
+export async function sealPending(writes: TableWrites): Promise<void> {
+  for (const run of writes.pending) if (!writes.isTruncatedAfter(run.cmin)) await run.ready();
+}
+
 /** What a commit publishes of a write-set's pending segments; rows that the transaction changed since are dead in them. */
 export function pendingRows(writes: TableWrites): readonly BulkRows[] {
   const {table} = writes;
   const found: BulkRows[] = [];
   const parts = new Map<number, PendingPart>();
-  for (const {entry, cmin} of writes.pending) {
-    if (writes.isTruncatedAfter(cmin)) continue;
+  for (const run of writes.pending) {
+    if (writes.isTruncatedAfter(run.cmin)) continue;
+    const {entry} = run;
     const dead = [...(writes.changesInSegment(entry.id)?.keys() ?? [])];
     const live = entry.meta.rows - dead.length;
     if (live === 0) continue;

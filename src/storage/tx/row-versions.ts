@@ -83,7 +83,9 @@ export function versionByKey(
     if (own !== undefined) return ownVersion(writes, own, cid);
     const pending = writes.pendingWithKey(index.oid, rowOwner, key);
     if (pending.length > 0) {
-      const found = coldByKey(engine, table, index, values, {entries: pending, writes, cid});
+      if (pending.some(run => run.ready() !== null)) return undefined;
+      const entries = pending.map(({entry}) => entry);
+      const found = coldByKey(engine, table, index, values, {entries, writes, cid});
       if (found !== null) return found;
     }
   }
@@ -186,7 +188,8 @@ export function newestByRid(
       };
     }
     const pending = writes.pendingOf(rid);
-    if (pending !== undefined) return pendingVersion(engine, table, rid, pending.entry, seen);
+    if (pending !== undefined)
+      return pending.ready() ?? pendingVersion(engine, table, rid, pending.entry, seen);
   }
   const image = engine.hot.image(table);
   const position = image.newestOf(rid);

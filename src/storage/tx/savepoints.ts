@@ -1,6 +1,7 @@
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {TableWrites, WriteMark} from './write-set.ts';
+import type {WriteMark} from './write-mark.ts';
+import type {TableWrites} from './write-set.ts';
 
 /** State of a transaction at SAVEPOINT. */
 export interface Savepoint {

@@ -70,8 +70,9 @@ export class TableScan implements ScanCursor {
       manifest.tables.size === 0 || isTruncated
         ? []
         : manifest.segments(request.table.oid, request.owner);
-    const pending = seen === null ? [] : seen.pendingEntries(cid, request.owner);
-    const entries = pending.length === 0 ? committed : [...committed, ...pending];
+    const pending = seen === null ? [] : seen.pendingFor(cid, request.owner);
+    const entries =
+      pending.length === 0 ? committed : [...committed, ...pending.map(({entry}) => entry)];
     this.#sources =
       isTruncated && this.#own.length === 0 && pending.length === 0
         ? null

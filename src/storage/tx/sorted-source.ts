@@ -33,6 +33,7 @@ export class SortedSource implements OrderedSource {
   readonly #stored: readonly number[];
   readonly #options: SegmentScanOptions['columns'];
   #places: readonly Place[] | null = null;
+  #sorting: Promise<void> | null = null;
   #next = 0;
   #block: readonly LooseRow[] = [];
   #at = 0;
@@ -58,7 +59,8 @@ export class SortedSource implements OrderedSource {
 
   peek(): LooseRow | null | typeof PAUSE {
     if (this.#places === null) {
-      this.pause = this.#sort();
+      this.#sorting ??= this.#sort();
+      this.pause = this.#sorting;
       return PAUSE;
     }
     while (this.#at === this.#block.length) {

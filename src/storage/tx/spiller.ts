@@ -2,18 +2,26 @@ import type {Engine} from '../engine.ts';
 import type {TableStorage} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
-import type {SegmentEntry} from '../manifest.ts';
+import type {MapKey} from '../hot/key-codec.ts';
+import {segmentColumns, segmentPath, sortAttnums, writeOptions} from '../segment-plan.ts';
+import {sortInSlices} from '../sliced-sort.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
-import {dropFiles, type NewRows, writeNewRows} from './bulk.ts';
-import {KeyFilter} from './key-filter.ts';
-import {type PendingSegment, RidRanges} from './pending-segment.ts';
-import {RowRoom} from './write-room.ts';
+import {clusterOrder, dropFiles, type NewRows, rowSource} from './bulk.ts';
+import {PendingRun} from './pending-run.ts';
+import {submit} from './submit.ts';
+import {RowRoom, rowBytes} from './write-room.ts';
 import type {TableWrites} from './write-set.ts';
 
 const ROWS_PER_LOOK = 256;
-const AFTER = ['bulk-pending-intent', 'bulk-pending-write'] as const;
+/** Segments that more rows may go to; the memory of each is a row group. */
+const MOST_OPEN = 4;
+const GROUP_ROWS = 16_384;
+const GROUP_BYTES = 4 * 1024 * 1024;
+/** Rows of a segment: as many where they come in order; else so few that compaction still takes it. */
+const MOST_SORTED = 1_000_000;
+const MOST_UNSORTED = 250_000;
 
-/** Where segments of new rows may not go across, and who writes. */
+/** Where segments of new rows may not go across. */
 export interface SpillHost {
   tables(): Iterable<TableWrites>;
   /** The newest inserts of a table at each savepoint that can be rolled back to. */
@@ -24,6 +32,7 @@ export interface SpillHost {
 
 /** New rows of one owner on their way to a segment. */
 interface Leaving extends NewRows {
+  readonly firstCmin: number;
   cmin: number;
 }
 
@@ -35,24 +44,25 @@ export class Spiller {
   readonly room: RowRoom;
   readonly #engine: Engine;
   readonly #host: SpillHost;
-  /** Files that only this transaction knows. */
-  readonly #files = new Map<number, SegmentEntry>();
+  /** Segments that only this transaction knows. */
+  readonly #runs = new Map<number, PendingRun>();
   #running: Promise<void> | null = null;
-  /** Raised when rows in memory may have gone or changed their shape: what is being written then is dropped. */
-  #epoch = 0;
+  #isEnded = false;
 
   constructor(engine: Engine, host: SpillHost) {
-    const {pendingBytes: own, allPendingBytes: all} = engine.settings;
+    const {pendingBytes: first, pendingStep: step, allPendingBytes: all} = engine.settings;
     this.#engine = engine;
     this.#host = host;
-    this.room = new RowRoom(engine.held, {own, all});
+    this.room = new RowRoom(engine.held, {first, step, all});
   }
 
   /** Begins to write rows out; to be awaited before more come. Null = there is nothing that could be. */
   start(): Promise<void> | null {
     if (this.#running !== null) return this.#running;
     const tables = [...this.#host.tables()].filter(
-      writes => canSpill(writes.table) && writes.insertRids.length >= this.#least,
+      writes =>
+        canSpill(writes.table) &&
+        (writes.insertRids.length >= this.#least || writes.heldBytes >= this.#leastBytes),
     );
     for (const writes of tables) writes.measureAll();
     if (!this.room.isFull) return null;
@@ -67,66 +77,130 @@ export class Spiller {
     return this.#running;
   }
 
-  /** Rows go, or take another shape: ROLLBACK TO, DDL. */
-  interrupt(): void {
-    this.#epoch++;
-  }
-
-  /** Removes files of segments that are not needed any more. */
-  drop(segments: readonly PendingSegment[]): void {
-    this.#drop(segments.map(({entry}) => entry));
+  /** Removes segments that are not needed any more. */
+  drop(runs: readonly PendingRun[]): void {
+    if (runs.length > 0) void this.#drop(runs);
   }
 
   /** The manifest has them now. */
   published(segments: Iterable<number>): void {
-    for (const id of segments) this.#files.delete(id);
+    for (const id of segments) this.#runs.delete(id);
   }
 
   /** The transaction has ended. */
   end(): void {
-    this.#epoch++;
+    this.#isEnded = true;
     this.room.clear();
-    if (this.#files.size > 0) this.#drop([...this.#files.values()]);
+    this.drop([...this.#runs.values()]);
   }
 
   get #least(): number {
     return this.#engine.settings.pendingRows;
   }
 
+  get #leastBytes(): number {
+    return this.#engine.settings.pendingStep / 4;
+  }
+
   async #writeAll(tables: TableWrites[]): Promise<void> {
-    const epoch = this.#epoch;
     tables.sort((a, b) => b.heldBytes - a.heldBytes);
     for (const writes of tables) {
-      await this.#write(writes);
-      if (epoch !== this.#epoch) return;
+      const groups = await runInTurns(pace => this.#collect(writes, pace));
+      for (const group of groups) {
+        if (this.#isEnded) return;
+        await this.#write(writes, group);
+      }
     }
   }
 
-  async #write(writes: TableWrites): Promise<void> {
-    const epoch = this.#epoch;
+  async #write(writes: TableWrites, group: Leaving): Promise<void> {
     const {table} = writes;
-    const groups = await runInTurns(pace => this.#collect(writes, pace));
-    if (groups.length === 0 || epoch !== this.#epoch) return;
-    const filters: ReadonlyMap<number, KeyFilter>[] = [];
-    for (const group of groups)
-      filters.push(await runInTurns(pace => filtersOf(writes, group, pace)));
-    const entries = await writeNewRows(this.#engine, table, groups, AFTER);
-    if (epoch !== this.#epoch) return dropFiles(this.#engine, entries);
-    for (const entry of entries) this.#files.set(entry.id, entry);
-    const segments = groups.map(
-      ({rids, cmin}, i): PendingSegment => ({
-        entry: entries[i]!,
-        rids: new RidRanges(rids),
-        cmin,
-        filters: filters[i]!,
-      }),
-    );
-    const rids = groups.length === 1 ? groups[0]!.rids : sorted(groups);
+    const {rids, rows} = group;
+    const places = Array.from({length: rids.length}, (_, i) => i);
+    const compare = clusterOrder(table, rows);
+    const order = await sortInSlices(places, compare);
+    const run = await this.#runFor(writes, group, rows[order[0]!]!);
+    if (run === null) return;
+    const source = rowSource(table, rids, rows, order);
+    await run.append(portions(source));
+    for (const {codec} of writes.ownKeys) {
+      const keys = await runInTurns(pace => keysOf(codec, rows, pace));
+      run.addKeys(codec.index.oid, keys);
+    }
+    failpoint('bulk-pending-write');
+    // Rows of a run stand and fall together: a rollback meanwhile took all of them, or none.
+    if (this.#isEnded || writes.insertIndexOf(rids[0]!) === -1) return this.#drop([run]);
+    run.lastRow = rows[order[order.length - 1]!]!;
+    run.rows += rids.length;
+    run.cmin = group.cmin;
+    run.rids.add(rids);
+    if (!writes.pending.includes(run)) writes.pending = [...writes.pending, run];
     const keys = writes.ownKeys;
-    writes.takeOut(segments, rids);
+    writes.takeOut(rids);
     failpoint('bulk-pending-open');
     if (writes.ownKeys === keys && keys.length > 0)
-      await runInTurns(pace => forgetKeys(writes, groups, pace));
+      await runInTurns(pace => forgetKeys(writes, group, pace));
+  }
+
+  /** The segment that takes the rows: an open one where they may go behind its own, else a new one. */
+  async #runFor(
+    writes: TableWrites,
+    group: Leaving,
+    first: NewRows['rows'][number],
+  ): Promise<PendingRun | null> {
+    const {table} = writes;
+    const open = writes.pending.filter(run => run.isOpen);
+    const last = open.findLast(run => run.owner === group.owner);
+    if (last !== undefined) {
+      const isBehind = last.isSorted && clusterOrder(table, [last.lastRow!, first])(0, 1) <= 0;
+      if (last.table === table && !this.#isSeparated(writes, last, group)) {
+        const most = isBehind ? MOST_SORTED : MOST_UNSORTED;
+        if (last.rows + group.rids.length <= most) {
+          last.isSorted &&= isBehind;
+          return last;
+        }
+      }
+      await last.ready();
+    }
+    const others = open.filter(run => run !== last && run.isOpen);
+    if (others.length >= MOST_OPEN) await others[0]!.ready();
+    return this.#isEnded ? null : this.#begin(table, group.owner);
+  }
+
+  async #begin(table: TableStorage, owner: number): Promise<PendingRun> {
+    const engine = this.#engine;
+    const id = engine.counters.nextSegment++;
+    const path = segmentPath(engine, table, owner, id);
+    const columns = segmentColumns(table, engine.cold.int8);
+    await submit(engine, {newIntents: [{id, path}]});
+    failpoint('bulk-pending-intent');
+    const sink = await engine.segments.begin({
+      ...writeOptions(engine, table, owner, path, columns),
+      rowGroupRows: Math.min(GROUP_ROWS, engine.settings.rowGroupRows),
+      rowGroupBytes: GROUP_BYTES,
+    });
+    const run = new PendingRun({
+      id,
+      table,
+      owner,
+      path,
+      columns,
+      sortedBy: sortAttnums(table),
+      sink,
+    });
+    this.#runs.set(id, run);
+    return run;
+  }
+
+  /** Whether a command or a rollback may see the rows of a run and not those of a group. */
+  #isSeparated(writes: TableWrites, run: PendingRun, group: Leaving): boolean {
+    const {last} = run.rids;
+    const isBetween = (cmin: number): boolean => run.cmin <= cmin && cmin < group.firstCmin;
+    return (
+      this.#host.marks(writes).some(rid => last <= rid && rid < group.rids[0]!) ||
+      this.#host.commandIds().some(command => isBetween(command - 1)) ||
+      writes.truncations.some(isBetween)
+    );
   }
 
   /** Rows in memory by owner, each group on one side of every savepoint, TRUNCATE and the running command. */
@@ -142,17 +216,24 @@ export class Spiller {
         // Its versions are seen by some commands and not by others.
         if (changes.size > 0 && changes.has(rid)) continue;
         const owner = insertOwners[i]!;
+        const cmin = insertCmin[i]!;
         let group = byOwner.get(owner);
-        if (group === undefined) byOwner.set(owner, (group = {owner, rids: [], rows: [], cmin: 0}));
+        if (group === undefined)
+          byOwner.set(owner, (group = {owner, rids: [], rows: [], firstCmin: cmin, cmin}));
         group.rids.push(rid);
         group.rows.push(insertRows[i]!);
-        group.cmin = insertCmin[i]!;
+        group.cmin = cmin;
       }
-      for (const group of byOwner.values())
-        if (group.rids.length >= this.#least) groups.push(group);
+      for (const group of byOwner.values()) if (this.#isWorth(group)) groups.push(group);
       from = to;
     }
     return groups;
+  }
+
+  /** Few rows stay in memory, unless they are wide. */
+  #isWorth({rows}: NewRows): boolean {
+    if (rows.length >= this.#least) return true;
+    return rows.reduce((bytes, row) => bytes + rowBytes(row), 0) >= this.#leastBytes;
   }
 
   /** Ends of the ranges of inserts that may lie in one segment. */
@@ -165,12 +246,14 @@ export class Spiller {
     return [...cuts].sort((a, b) => a - b);
   }
 
-  #drop(entries: readonly SegmentEntry[]): void {
-    for (const entry of entries) {
-      this.#files.delete(entry.id);
-      this.#engine.cold.forget(entry);
+  async #drop(runs: readonly PendingRun[]): Promise<void> {
+    const engine = this.#engine;
+    for (const run of runs) {
+      this.#runs.delete(run.id);
+      await run.drop();
+      if (run.isSealed) engine.cold.forget(run.entry);
     }
-    void dropFiles(this.#engine, entries);
+    await dropFiles(engine, runs);
   }
 }
 
@@ -179,35 +262,31 @@ function canSpill(table: TableStorage): boolean {
   return !isMemoryOnly(table) && !table.indexes.some(index => index.isDeferrable === true);
 }
 
-function* filtersOf(
-  writes: TableWrites,
-  {rids, rows}: NewRows,
+function* portions(
+  source: ReturnType<typeof rowSource>,
+): Generator<NonNullable<ReturnType<typeof source>>> {
+  for (let columns = source(); columns !== null; columns = source()) yield columns;
+}
+
+function* keysOf(
+  codec: TableWrites['ownKeys'][number]['codec'],
+  rows: NewRows['rows'],
   pace: Pace,
-): Slices<ReadonlyMap<number, KeyFilter>> {
-  const filters = new Map<number, KeyFilter>();
-  for (const {codec} of writes.ownKeys) {
-    const filter = new KeyFilter(rids.length);
-    filters.set(codec.index.oid, filter);
-    for (let i = 0; i < rows.length; i++) {
-      const key = codec.ofRow(rows[i]!);
-      if (key !== null) filter.add(key);
-      if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
-    }
+): Slices<MapKey[]> {
+  const keys: MapKey[] = [];
+  for (let i = 0; i < rows.length; i++) {
+    if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
+    const key = codec.ofRow(rows[i]!);
+    if (key !== null) keys.push(key);
   }
-  return filters;
+  return keys;
 }
 
-function* forgetKeys(writes: TableWrites, groups: readonly NewRows[], pace: Pace): Slices {
-  for (const {owner, rids, rows} of groups) {
-    for (let i = 0; i < rids.length; i++) {
-      writes.forgetKeys(rids[i]!, owner, rows[i]!);
-      if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
-    }
+function* forgetKeys(writes: TableWrites, {owner, rids, rows}: NewRows, pace: Pace): Slices {
+  for (let i = 0; i < rids.length; i++) {
+    writes.forgetKeys(rids[i]!, owner, rows[i]!);
+    if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
   }
-}
-
-function sorted(groups: readonly NewRows[]): number[] {
-  return groups.flatMap(({rids}) => rids).sort((a, b) => a - b);
 }
 
 /** The first place in an ascending list with a value above a bound. */

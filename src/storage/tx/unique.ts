@@ -160,7 +160,10 @@ export class UniqueChecker {
     key: MapKey,
     row: readonly Datum[],
   ): number | undefined | Promise<unknown> {
-    for (const entry of holder.pendingWithKey(codec.index.oid, owner, key)) {
+    for (const run of holder.pendingWithKey(codec.index.oid, owner, key)) {
+      const waiting = run.ready();
+      if (waiting !== null) return waiting;
+      const {entry} = run;
       const positions = this.#cold.positionsOf(table, codec, entry, key, codec.values(row));
       if (positions instanceof Promise) return positions;
       if (positions.length === 0) continue;

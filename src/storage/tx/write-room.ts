@@ -24,14 +24,12 @@ export interface HeldRows {
   bytes: number;
 }
 
-/** What may be kept: by one transaction, by all, and by one when all together keep too much. */
+/** What may be kept: by one transaction until it first writes rows out, then in each step, and by all together. */
 export interface RoomLimits {
-  readonly own: number;
+  readonly first: number;
+  readonly step: number;
   readonly all: number;
 }
-
-/** A transaction that keeps less than this share of its bound writes nothing out because of others. */
-const SMALL_SHARE = 16;
 
 /** How many bytes of new rows one transaction keeps in memory, roughly. */
 export class RowRoom {
@@ -39,13 +37,14 @@ export class RowRoom {
   readonly #limits: RoomLimits;
   #bytes = 0;
   #limit: number;
+  /** With less it writes nothing out because of others. */
   #small: number;
 
   constructor(held: HeldRows, limits: RoomLimits) {
     this.#held = held;
     this.#limits = limits;
-    this.#limit = limits.own;
-    this.#small = limits.own / SMALL_SHARE;
+    this.#limit = limits.first;
+    this.#small = limits.step;
   }
 
   add(bytes: number): void {
@@ -61,10 +60,10 @@ export class RowRoom {
     );
   }
 
-  /** What could be written out was: the next time is when as much again has come. */
+  /** What could be written out was: the next time is when a step more has come. */
   settle(): void {
-    this.#limit = this.#bytes + this.#limits.own;
-    this.#small = this.#bytes + this.#limits.own / SMALL_SHARE;
+    this.#limit = this.#bytes + this.#limits.step;
+    this.#small = this.#limit;
   }
 
   /** The transaction has ended. */

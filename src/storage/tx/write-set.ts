@@ -5,10 +5,11 @@ import type {TableStorage} from '../contract.ts';
 import type {HotImage, TableWriter} from '../hot/hot-image.ts';
 import {KeyMap} from '../hot/key-map.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
-import {positionOf, type SegmentEntry, segmentOf} from '../manifest.ts';
+import {positionOf, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
 import {committedKeys, hasImageKeys} from './committed-keys.ts';
-import {mayHoldKey, type PendingSegment} from './pending-segment.ts';
+import type {PendingRun} from './pending-run.ts';
+import type {WriteMark} from './write-mark.ts';
 import {checkWriteRoom, rowBytes, type RowRoom} from './write-room.ts';
 
 /** A version of a row in a write-set; null row = deleted. It is seen by commands after `cmin`. */
@@ -31,10 +32,11 @@ export interface Change {
   versions: OwnVersion[];
 }
 
-const NO_ENTRIES: readonly SegmentEntry[] = [];
+/** What a table has that wrote nothing out. */
+export const NO_RUNS: readonly PendingRun[] = [];
 const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
-/** Inserts that are measured together, less one. */
-const MEASURED = 15;
+/** Inserts that are measured together. */
+const MEASURED = 16;
 
 /** A key of a deferrable unique index, written by a row that may have gone on to another since. */
 export interface UncheckedKey {
@@ -63,9 +65,11 @@ export class TableWrites implements TableWriter {
   #byChunk: Map<number, Change[]> | null = null;
   #bySegment: Map<number, Map<number, Change>> | null = null;
   /** Inserts that were written to segments already, oldest first; where one was updated or deleted since is a change. */
-  pending: PendingSegment[] = [];
+  pending: PendingRun[] = [];
   /** Roughly the bytes of inserts in memory. */
   heldBytes = 0;
+  /** How many of them were counted. */
+  #measured = 0;
   readonly #room: RowRoom;
   /** Command ids of TRUNCATEs. */
   readonly truncations: number[] = [];
@@ -126,12 +130,14 @@ export class TableWrites implements TableWriter {
     this.insertOwners.push(owner);
     this.insertRows.push(row);
     this.insertCmin.push(cmin);
-    if ((count & MEASURED) === 0) this.#measure(count - MEASURED - 1);
+    if (count - this.#measured === MEASURED) this.#measure();
   }
 
-  #measure(from: number): void {
+  #measure(): void {
     let bytes = 0;
-    for (let i = from; i < this.insertRows.length; i++) bytes += rowBytes(this.insertRows[i]!);
+    const {length} = this.insertRows;
+    for (let i = this.#measured; i < length; i++) bytes += rowBytes(this.insertRows[i]!);
+    this.#measured = length;
     this.#hold(bytes);
   }
 
@@ -143,7 +149,8 @@ export class TableWrites implements TableWriter {
   /** Counts the bytes of inserts in memory anew. */
   measureAll(): void {
     this.#hold(-this.heldBytes);
-    this.#measure(0);
+    this.#measured = 0;
+    this.#measure();
   }
 
   /** Keys of deferrable indexes that are still to be checked. */
@@ -231,39 +238,38 @@ export class TableWrites implements TableWriter {
   }
 
   /** The pending segment that a row was written to. */
-  pendingOf(rid: number): PendingSegment | undefined {
+  pendingOf(rid: number): PendingRun | undefined {
     return this.pending.length === 0 ? undefined : this.pending.find(({rids}) => rids.has(rid));
   }
 
   /** The pending segment of a location. */
-  pendingAt(location: number): PendingSegment | undefined {
+  pendingAt(location: number): PendingRun | undefined {
     if (location === 0 || this.pending.length === 0) return undefined;
     const id = segmentOf(location);
-    return this.pending.find(({entry}) => entry.id === id);
+    return this.pending.find(run => run.id === id);
   }
 
   /** Pending segments that may hold a live row with a key; positions in `changesInSegment` have another version. */
-  pendingWithKey(index: number, owner: number, key: MapKey): readonly SegmentEntry[] {
-    if (this.pending.length === 0) return NO_ENTRIES;
-    const found: SegmentEntry[] = [];
-    for (const segment of this.pending) {
-      if (segment.entry.owner !== owner || !mayHoldKey(segment, index, key)) continue;
-      if (!this.isTruncatedAfter(segment.cmin)) found.push(segment.entry);
+  pendingWithKey(index: number, owner: number, key: MapKey): readonly PendingRun[] {
+    if (this.pending.length === 0) return NO_RUNS;
+    const found: PendingRun[] = [];
+    for (const run of this.pending) {
+      if (run.owner !== owner || !run.mayHoldKey(index, key)) continue;
+      if (!this.isTruncatedAfter(run.cmin)) found.push(run);
     }
     return found;
   }
 
   /** Pending segments that a command sees. */
-  pendingEntries(cid: number, owner: number | null): readonly SegmentEntry[] {
-    if (this.pending.length === 0) return NO_ENTRIES;
+  pendingFor(cid: number, owner: number | null): readonly PendingRun[] {
+    if (this.pending.length === 0) return NO_RUNS;
     return this.pending
-      .filter(({entry, cmin}) => cmin < cid && (owner === null || entry.owner === owner))
-      .filter(({cmin}) => !this.isTruncatedFor(cid, cmin))
-      .map(({entry}) => entry);
+      .filter(run => run.cmin < cid && (owner === null || run.owner === owner))
+      .filter(({cmin}) => !this.isTruncatedFor(cid, cmin));
   }
 
   /** Inserts now lie in segments: `rids` (ascending) are none of the inserts in memory any more. */
-  takeOut(segments: readonly PendingSegment[], rids: readonly number[]): void {
+  takeOut(rids: readonly number[]): void {
     const {insertRids, insertOwners, insertRows, insertCmin} = this;
     let kept = 0;
     let taken = 0;
@@ -279,9 +285,9 @@ export class TableWrites implements TableWriter {
     }
     assert(taken === rids.length, 'rows that were written out were in memory');
     insertRids.length = insertOwners.length = insertRows.length = insertCmin.length = kept;
-    this.pending = [...this.pending, ...segments];
     this.measureAll();
-    if (kept === 0 && this.#changes === null) this.ownKeys = this.#newKeys();
+    if (kept === 0 && this.#changes === null)
+      this.ownKeys = this.image.keyMaps.map(map => new KeyMap(map.codec));
   }
 
   /** Whether the final state of the write-set drops what was written at `cmin` or before. */
@@ -353,7 +359,7 @@ export class TableWrites implements TableWriter {
   }
 
   /** Drops everything since a mark, and gives the pending segments that are dropped. */
-  rollbackTo(mark: WriteMark): readonly PendingSegment[] {
+  rollbackTo(mark: WriteMark): readonly PendingRun[] {
     for (let i = this.#keyJournal.length - 1; i >= mark.keys; i--) {
       const {at, owner, key, before} = this.#keyJournal[i]!;
       const map = this.ownKeys[at];
@@ -373,8 +379,9 @@ export class TableWrites implements TableWriter {
     let bytes = 0;
     while (kept > 0 && this.insertRids[kept - 1]! > mark.lastRid) {
       this.forgetKeys(this.insertRids[--kept]!, this.insertOwners[kept]!, this.insertRows[kept]!);
-      bytes += rowBytes(this.insertRows[kept]!);
+      if (kept < this.#measured) bytes += rowBytes(this.insertRows[kept]!);
     }
+    this.#measured = Math.min(this.#measured, kept);
     this.#hold(-Math.min(bytes, this.heldBytes));
     this.insertRids.length = kept;
     this.insertOwners.length = kept;
@@ -470,18 +477,6 @@ export class TableWrites implements TableWriter {
     }
   }
 }
-
-/** State of a table's write-set at a savepoint. */
-export interface WriteMark {
-  /** The newest insert; -1 = there was none. */
-  readonly lastRid: number;
-  readonly changes: number;
-  readonly truncations: number;
-  readonly keys: number;
-}
-
-/** The mark of a table that was not written yet. */
-export const NO_WRITES: WriteMark = {lastRid: -1, changes: 0, truncations: 0, keys: 0};
 
 /** The own version that a command sees, or null when it sees none yet. */
 export function visibleVersion(change: Change, cid: number): OwnVersion | null {
