@@ -166,6 +166,8 @@ export interface TableDescriptor extends CatalogObject {
   readonly forceRowSecurity: boolean;
   /** REPLICA IDENTITY; absent: DEFAULT. */
   readonly replicaIdentity?: 'd' | 'n' | 'f' | 'i';
+  /** ON COMMIT of a temporary table; absent: its rows stay. */
+  readonly onCommit?: 'drop' | 'delete';
   /** Of a materialized view; absent for what is a table by itself. */
   readonly materialized?: MaterializedQuery;
 }

@@ -86,7 +86,9 @@ export class TransactionState {
   hasRun = false;
   /** Checks that wait for the end of the transaction. */
   readonly deferred = new DeferredChecks();
-  /** Called before the commit of a transaction with deferred checks, or with cursors to hold. */
+  /** The session's tables with ON COMMIT; some may be gone again. */
+  readonly onCommitTables = new Set<Oid>();
+  /** Called before the commit of a transaction with deferred checks, cursors to hold or tables with ON COMMIT. */
   onCommitting: () => Promise<void> = () => Promise.resolve();
   /** Called when the transaction ends, by commit (true) or rollback. */
   onEnd: (isCommit: boolean) => void = () => {};
@@ -288,7 +290,8 @@ export class TransactionState {
 
   /** Commits; synchronous unless storage waits. After an error it is rolled back. */
   commit(): CommitOutcome | Promise<CommitOutcome> {
-    const isReady = this.deferred.isEmpty && !this.portals.hasCursorsToHold;
+    const isReady =
+      this.deferred.isEmpty && !this.portals.hasCursorsToHold && this.onCommitTables.size === 0;
     return isReady ? this.#commit() : this.#checkAndCommit();
   }
 

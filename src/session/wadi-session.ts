@@ -22,6 +22,7 @@ import {isShown} from './message-level.ts';
 import {PlanExecution} from './plan-execution.ts';
 import {Planner} from './planner.ts';
 import {checkPlanPrivileges, rejectViews} from './privileges.ts';
+import {runOnCommit} from './commands/on-commit.ts';
 import {makeCommand} from './commands/registry.ts';
 import {ReferenceCache} from './foreign-keys/references.ts';
 import {runDeferred} from './foreign-keys/run-deferred.ts';
@@ -402,6 +403,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   async #beforeCommit(): Promise<void> {
     await runDeferred(this, true);
     await this.extended.holdCursors();
+    await runOnCommit(this);
   }
 
   #transactionEnded(isCommit: boolean): void {

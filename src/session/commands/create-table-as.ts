@@ -1,6 +1,6 @@
 import type {CreateTableAsStmt, IntoClause, Node, SelectStmt} from '@pgsql/types';
 import type {TableDescriptor} from '../../catalog/descriptors.ts';
-import {featureNotSupported, PgError} from '../../common/errors.ts';
+import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {intoClause, withoutInto} from '../../sql/bind/into.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
@@ -17,6 +17,7 @@ import {createMaterializedView} from './materialized-view.ts';
 import {fillTable, lockedPlan} from './query-rows.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
+import {onCommitOf} from './on-commit.ts';
 import {executeArguments, preparedStatement} from './prepared.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 import {viewColumns} from './view.ts';
@@ -97,13 +98,6 @@ interface TableAs {
 function makeTableAs(session: SessionContext, made: TableAs): Execution {
   return ddlExecution(session, 'CREATE TABLE AS', async () => {
     const {into, statement} = made;
-    if (
-      into.onCommit !== undefined &&
-      into.onCommit !== 'ONCOMMIT_NOOP' &&
-      into.onCommit !== 'ONCOMMIT_PRESERVE_ROWS'
-    ) {
-      throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
-    }
     const {schema, name, persistence} = tablePlacement(session, into.rel ?? {}, statement.text);
     if (session.transaction.catalog.relationByName(schema.oid, name) !== undefined) {
       if (!made.isIfNotExists)
@@ -111,6 +105,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
       return undefined;
     }
+    const onCommit = onCommitOf(into.onCommit, persistence);
     await claimTableName(session, schema.oid, name);
     const query = {ast: made.query, text: statement.text};
     const plan = await lockedPlan(session, query, made.parameterTypes);
@@ -139,6 +134,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
       ttlMs: options.ttlMs,
       rowSecurity: false,
       forceRowSecurity: false,
+      ...onCommit,
     };
     putTable(session, table, [], []);
     return into.skipData === true

@@ -34,6 +34,7 @@ import {newObjectAcl} from './default-privileges.ts';
 import {defineForeignKey} from './foreign-key.ts';
 import {checkInlineIndexes, createInlineIndexes, withSortedIndexes} from './inline-index.ts';
 import {tablePlacement} from './new-relation.ts';
+import {onCommitOf} from './on-commit.ts';
 import {sequenceState} from './sequence-options.ts';
 import {likeTable, type LikeDraft} from './table-like.ts';
 import {readOptions, tableOptions} from './table-options.ts';
@@ -59,19 +60,6 @@ function rejectUnsupported(node: CreateStmt): void {
   if (node.ofTypename !== undefined) throw featureNotSupported('typed tables are not supported');
   if (node.tablespacename !== undefined && node.tablespacename !== 'pg_default')
     throw featureNotSupported('tablespaces are not supported');
-  const isTemporary = node.relation?.relpersistence === 't';
-  if (
-    node.oncommit !== undefined &&
-    node.oncommit !== 'ONCOMMIT_NOOP' &&
-    node.oncommit !== 'ONCOMMIT_PRESERVE_ROWS'
-  ) {
-    if (!isTemporary)
-      throw new PgError(
-        SqlState.invalidTableDefinition,
-        'ON COMMIT can only be used on temporary tables',
-      );
-    throw featureNotSupported('ON COMMIT DROP and ON COMMIT DELETE ROWS are not supported');
-  }
 }
 
 /** Everything in a definition, sorted by what it is. */
@@ -99,6 +87,7 @@ async function createTable(
     notice(session, `relation "${name}" already exists, skipping`, {}, SqlState.duplicateTable);
     return;
   }
+  const onCommit = onCommitOf(node.oncommit, persistence);
   await claimTableName(session, schema.oid, name);
   const ours = custom?.kind === 'createTable' ? custom : null;
   const inline = ours?.indexes ?? [];
@@ -133,6 +122,7 @@ async function createTable(
     ttlMs: options.ttlMs,
     rowSecurity: false,
     forceRowSecurity: false,
+    ...onCommit,
   };
   // Sequences come first: their defaults are bound against a catalog that has them.
   const sequences = elements.sequences;
@@ -170,6 +160,7 @@ export function putTable(
 ): void {
   const {transaction, storages} = session;
   change(session, puts(table, ...parts));
+  if (table.onCommit !== undefined) transaction.onCommitTables.add(table.oid);
   const effects: DdlEffect[] = sequences.map(sequence => ({
     kind: 'createSequence',
     oid: sequence.oid,

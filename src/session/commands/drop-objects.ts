@@ -28,6 +28,7 @@ export async function dropObjects(
   session: SessionContext,
   roots: readonly DependencyNode[],
   isCascade: boolean,
+  isQuiet = false,
 ): Promise<void> {
   let targets = collect(session, roots);
   const locked = new Set<Oid>();
@@ -40,7 +41,7 @@ export async function dropObjects(
     }
     targets = collect(session, roots);
   }
-  report(session, roots, targets, isCascade);
+  if (!isQuiet) report(session, roots, targets, isCascade);
   execute(
     session,
     targets.map(target => target.node),

@@ -8,7 +8,7 @@ import {makeCall} from './calls.ts';
 import {baseType, type CoercionContext, type CoercionPath, coercionPath} from './coercion-path.ts';
 import {errorType, isTrueArray} from './display-type.ts';
 import {bindDomainChecks} from './domain-checks.ts';
-import {expressionAst, queryAst} from './parsed-text.ts';
+import {expressionAst, isLoneExpression} from './parsed-text.ts';
 import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
 
@@ -375,17 +375,6 @@ function castBySql(
   return coerce(binding, value, target, {context: 'assignment', location});
 }
 
-/** Whether a body is SELECT of one expression and nothing else. */
-function isLoneExpression(binding: Binding, body: string): boolean {
-  if (!/^select\s/i.test(body)) return false;
-  const ast = queryAst(binding, body);
-  if (!('SelectStmt' in ast)) return false;
-  const parts = Object.entries(ast.SelectStmt).filter(
-    ([key, part]) => key !== 'targetList' && !(typeof part === 'string') && part !== false,
-  );
-  return ast.SelectStmt.targetList?.length === 1 && parts.length === 0;
-}
-
 /** Same value, other type. */
 export function relabel(
   expr: BoundExpr,
@@ -405,9 +394,8 @@ export function relabel(
 
 /** The length of a domain's values: that of the domain at the bottom (PostgreSQL getBaseTypeAndTypmod). */
 function domainTypmod(target: TypeInstance): number {
-  let type = target;
-  while (type.base !== null && type.base.kind === 'd') type = type.base;
-  return type.baseTypmod;
+  const {base} = target;
+  return base?.kind === 'd' ? domainTypmod(base) : target.baseTypmod;
 }
 
 function domain(

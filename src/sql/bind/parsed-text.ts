@@ -37,3 +37,14 @@ export function coerceBooleanCheck(binding: Binding, text: string, value: BoundE
     }),
   );
 }
+
+/** Whether a body is SELECT of one expression and nothing else. */
+export function isLoneExpression(binding: Binding, body: string): boolean {
+  if (!/^select\s/i.test(body)) return false;
+  const ast = queryAst(binding, body);
+  if (!('SelectStmt' in ast)) return false;
+  const parts = Object.entries(ast.SelectStmt).filter(
+    ([key, part]) => key !== 'targetList' && !(typeof part === 'string') && part !== false,
+  );
+  return ast.SelectStmt.targetList?.length === 1 && parts.length === 0;
+}
