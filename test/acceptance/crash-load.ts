@@ -18,6 +18,8 @@ export interface Load {
   readonly random: () => number;
   /** Whether transactions of BULK_ROWS rows are among it, and moves between storages. */
   readonly isBulk: boolean;
+  /** Whether their rows are so wide that they go to segments before the transaction's end. */
+  readonly isWide: boolean;
 }
 
 /** A connection that dies with the server. */
@@ -44,7 +46,7 @@ export async function prepare(
   await client.query(
     `CREATE TABLE batches (id bigint PRIMARY KEY, batch int NOT NULL, v int NOT NULL)`,
   );
-  await client.query(`CREATE TABLE bulk (batch int NOT NULL, id int NOT NULL)`);
+  await client.query(`CREATE TABLE bulk (batch int NOT NULL, id int NOT NULL, pad text)`);
   for (let i = 0; i < WRITERS; i++) {
     await client.query(`CREATE ROLE writer${i} LOGIN`);
     await client.query(`GRANT ALL ON items, notes TO writer${i}`);
@@ -137,7 +139,7 @@ function write({ledger, random}: Load, who: number): Step {
 }
 
 /** Large transactions, applied in slices: batches come, change and go as wholes. */
-function batch({ledger, random, isBulk}: Load): Step {
+function batch({ledger, random, isBulk, isWide}: Load): Step {
   const model = ledger.model('batches');
   return async client => {
     const next = model.begin();
@@ -147,7 +149,8 @@ function batch({ledger, random, isBulk}: Load): Step {
     if (isBulk && random() < 0.5) {
       for (const old of model.ids('bulk')) next.delete(`bulk ${old}`);
       next.set(`bulk ${id}`, 1);
-      sql = `BEGIN; TRUNCATE bulk; INSERT INTO bulk SELECT ${id}, g FROM generate_series(1, ${BULK_ROWS}) g; COMMIT`;
+      const pad = isWide ? `repeat(md5(g::text), 12)` : 'NULL';
+      sql = `BEGIN; TRUNCATE bulk; INSERT INTO bulk SELECT ${id}, g, ${pad} FROM generate_series(1, ${BULK_ROWS}) g; COMMIT`;
     } else if (known.length > 4) {
       next.delete(`batches ${known[0]}`);
       sql = `DELETE FROM batches WHERE batch = ${known[0]}`;

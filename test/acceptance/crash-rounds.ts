@@ -87,13 +87,14 @@ async function oneRound(
   findings: string[],
 ): Promise<boolean> {
   const isBulk = point !== null && /^(bulk|move)/.test(point);
+  const isWide = point !== null && point.startsWith('bulk-pending');
   const waitMs = point === null ? 200 + random() * 1500 : ROUND_LIMIT_MS;
   let isOurs = false;
   const timer = setTimeout(() => {
     isOurs = true;
     void server.kill('SIGKILL');
   }, waitMs);
-  findings.push(...(await runLoad({server, ledger, random, isBulk})));
+  findings.push(...(await runLoad({server, ledger, random, isBulk, isWide})));
   clearTimeout(timer);
   await server.kill('SIGKILL');
   return point !== null && !isOurs;

@@ -54,7 +54,11 @@ for (let cut = 0; cut < cuts && findings.length === 0; cut++) {
     },
     300 + random() * 3000,
   );
-  const unexpected = await runLoad({server, ledger, random, isBulk: cut % 3 === 0});
+  const unexpected = await runLoad({
+    ...{server, ledger, random},
+    isBulk: cut % 3 === 0,
+    isWide: cut % 6 === 0,
+  });
   clearTimeout(timer);
   await server.kill('SIGKILL');
   // What fails while the disk is gone may fail in any way: only what is there afterwards counts.
