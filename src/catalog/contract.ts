@@ -138,7 +138,8 @@ export interface CatalogSnapshot extends TypeLookup {
   functionByOid(oid: Oid): FunctionRow | undefined;
   userFunctions(): Iterable<FunctionDescriptor>;
   /** The cast between two types, built-in or user-made. */
-  castFor(source: Oid, target: Oid): CastRow | undefined;
+  /** `isStored`: for a text of the catalog, which goes on with a cast that was dropped since. */
+  castFor(source: Oid, target: Oid, isStored?: boolean): CastRow | undefined;
   roleByName(name: string): RoleDescriptor | undefined;
   roleByOid(oid: Oid): RoleDescriptor | undefined;
   roles(): Iterable<RoleDescriptor>;

@@ -188,7 +188,9 @@ export interface CastDescriptor extends CatalogObject {
   /** 0 for WITH INOUT. */
   readonly function: Oid;
   readonly context: 'i' | 'a' | 'e';
-  readonly method: 'f' | 'i';
+  readonly method: 'f' | 'i' | 'b';
+  /** Dropped: texts of the catalog that were made before go on with it, as PostgreSQL's stored expressions do. */
+  readonly isRetired?: boolean;
 }
 
 /** A row-level security policy of a table (pg_policy); `owner` is the table's at its making, rights follow the table. */

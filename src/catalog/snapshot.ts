@@ -24,7 +24,7 @@ import type {
 } from './descriptors.ts';
 import type {SystemDescriptors} from './system-descriptors.ts';
 import type {TypeMakers} from './type-makers.ts';
-import {rowArrayOid, SchemaOid} from './well-known.ts';
+import {retiredCastName, rowArrayOid, SchemaOid} from './well-known.ts';
 
 /** What all snapshots of a process share: built-in rows, types and relations. */
 export interface CatalogBase {
@@ -229,8 +229,11 @@ export class Snapshot implements CatalogSnapshot {
     return this.list('function');
   }
 
-  castFor(source: Oid, target: Oid): CastRow | undefined {
-    return this.builtin.castFor(source, target) ?? this.#named('cast', `${source} ${target}`);
+  castFor(source: Oid, target: Oid, isStored = false): CastRow | undefined {
+    const found =
+      this.builtin.castFor(source, target) ?? this.#named('cast', `${source} ${target}`);
+    if (found !== undefined || !isStored) return found;
+    return this.#named('cast', retiredCastName(source, target));
   }
 
   roleByName(name: string): RoleDescriptor | undefined {

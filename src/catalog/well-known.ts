@@ -108,3 +108,8 @@ export const DEFAULT_COLLATION: Oid = oid(100);
 export function rowArrayOid(rowType: Oid): Oid {
   return rowType === 0 ? rowType : oid(rowType + 1);
 }
+
+/** The name under which a cast is kept that was dropped. */
+export function retiredCastName(source: Oid, target: Oid): string {
+  return `retired ${source} ${target}`;
+}

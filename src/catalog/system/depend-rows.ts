@@ -155,7 +155,7 @@ function allDependencies(context: SystemContext): readonly Row[] {
 /** Casts on their types and function, as far as these are user-made. */
 function castDependencies(snapshot: CatalogSnapshot): Row[] {
   return snapshot.list('cast').flatMap((cast): Row[] => {
-    if (cast.kind !== 'cast') return [];
+    if (cast.kind !== 'cast' || cast.isRetired === true) return [];
     const on: readonly (readonly [number, Oid])[] = [
       [TYPE, cast.source],
       [TYPE, cast.target],

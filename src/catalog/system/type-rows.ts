@@ -66,7 +66,7 @@ export const pgCast: SystemSource = {
   all: context => [
     ...context.rows.all('pg_cast'),
     ...context.snapshot.list('cast').flatMap(cast => {
-      if (cast.kind !== 'cast') return [];
+      if (cast.kind !== 'cast' || cast.isRetired === true) return [];
       const {oid, source, target, context: when, method} = cast;
       return [[oid, source, target, cast.function, when, method]];
     }),

@@ -2,7 +2,7 @@ import type {CreateCastStmt, Node} from '@pgsql/types';
 import type {FunctionRow} from '../../catalog/contract.ts';
 import type {CastDescriptor} from '../../catalog/descriptors.ts';
 import {formatType} from '../../catalog/names.ts';
-import {TypeOid} from '../../catalog/well-known.ts';
+import {retiredCastName, TypeOid} from '../../catalog/well-known.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -10,7 +10,7 @@ import type {Execution} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
 import {listName, stringList} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
-import {change, ddlExecution, newOid, NO_OID, puts} from './ddl.ts';
+import {change, ddlExecution, deletion, newOid, NO_OID, puts} from './ddl.ts';
 import {typeRef} from './definition-binding.ts';
 import {argumentTypes, missingFunctionText} from './function-names.ts';
 import {findSchema} from './object-names.ts';
@@ -21,7 +21,7 @@ const CONTEXTS: Readonly<Record<string, CastDescriptor['context']>> = {
   COERCION_ASSIGNMENT: 'a',
 };
 
-/** CREATE CAST (source AS target) WITH FUNCTION | WITH INOUT. */
+/** CREATE CAST (source AS target) WITH FUNCTION | WITH INOUT | WITHOUT FUNCTION. */
 export function createCastCommand({
   session,
   node,
@@ -54,7 +54,7 @@ export function createCastCommand({
         target: target.oid,
         function: fn?.oid ?? NO_OID,
         context: CONTEXTS[node.context ?? ''] ?? 'e',
-        method: isInout ? 'i' : 'f',
+        method: isInout ? 'i' : fn === null ? 'b' : 'f',
       } satisfies CastDescriptor),
     );
   });
@@ -174,8 +174,8 @@ function fits(session: SessionContext, from: TypeInstance, to: number): boolean 
   return cast !== undefined && cast.method === 'b' && cast.context === 'i';
 }
 
-/** WITHOUT FUNCTION: types of one form in PostgreSQL need not be of one form here. */
-function checkBinary(session: SessionContext, source: TypeInstance, target: TypeInstance): never {
+/** WITHOUT FUNCTION: types of one form in PostgreSQL need not be of one form here; those that are text are. */
+function checkBinary(session: SessionContext, source: TypeInstance, target: TypeInstance): void {
   if (!session.isSuperuser)
     throw new PgError(
       SqlState.insufficientPrivilege,
@@ -191,9 +191,29 @@ function checkBinary(session: SessionContext, source: TypeInstance, target: Type
     ? 'composite data types are not binary-compatible'
     : what.includes('e')
       ? 'enum data types are not binary-compatible'
-      : null;
+      : source.element !== null || target.element !== null
+        ? 'array data types are not binary-compatible'
+        : what.includes('d')
+          ? 'domain data types must not be marked binary-compatible'
+          : null;
   if (word !== null) throw new PgError(SqlState.invalidObjectDefinition, word);
-  throw featureNotSupported('CREATE CAST ... WITHOUT FUNCTION is not supported');
+  if (source.oid === target.oid)
+    throw new PgError(
+      SqlState.invalidObjectDefinition,
+      'source data type and target data type are the same',
+    );
+  if (source.physical !== 'text' || target.physical !== 'text')
+    throw featureNotSupported(
+      'CREATE CAST ... WITHOUT FUNCTION is supported between types that are stored as text',
+    );
+}
+
+/** After DROP CAST: views, defaults and indexes that use the cast keep it. */
+export function retireCast(session: SessionContext, cast: CastDescriptor): void {
+  const name = retiredCastName(cast.source, cast.target);
+  const before = session.transaction.catalog.list('cast').find(each => each.name === name);
+  if (before?.kind === 'cast') change(session, [deletion(before)]);
+  change(session, puts({...cast, oid: newOid(session), name, comment: null, isRetired: true}));
 }
 
 /** The cast that DROP CAST and COMMENT name. */
@@ -215,7 +235,13 @@ export function findCast(
   const {catalog} = session.transaction;
   const own = catalog
     .list('cast')
-    .find(each => each.kind === 'cast' && each.source === source.oid && each.target === target.oid);
+    .find(
+      each =>
+        each.kind === 'cast' &&
+        each.isRetired !== true &&
+        each.source === source.oid &&
+        each.target === target.oid,
+    );
   const isBuiltin = catalog.builtin.castFor(source.oid, target.oid) !== undefined;
   return {
     cast: own?.kind === 'cast' ? own : isBuiltin ? 'builtin' : undefined,

@@ -14,7 +14,7 @@ import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, listName, stringList, type QualifiedName} from './ast-values.ts';
-import {checkCastOwner, findCast} from './cast.ts';
+import {checkCastOwner, findCast, retireCast} from './cast.ts';
 import type {CommandInput} from './command-types.ts';
 import {ddlExecution, NO_OID, notice} from './ddl.ts';
 import {isRangeCast, objectNode, type DependencyNode} from './dependencies.ts';
@@ -65,6 +65,8 @@ export function dropCommand({session, node}: CommandInput<DropStmt>): Execution 
       if (object !== undefined) found.push(objectNode(object));
     }
     if (found.length > 0) await dropObjects(session, found, node.behavior === 'DROP_CASCADE');
+    for (const each of found)
+      if (each.kind === 'object' && each.object.kind === 'cast') retireCast(session, each.object);
   });
 }
 

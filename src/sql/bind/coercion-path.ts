@@ -42,7 +42,7 @@ export function coercionPath(
   const source = baseType(from);
   const target = baseType(to);
   if (source.oid === target.oid) return {kind: 'relabel'};
-  const cast = binding.context.catalog.castFor(source.oid, target.oid);
+  const cast = binding.context.catalog.castFor(source.oid, target.oid, binding.depth > 0);
   if (cast !== undefined) {
     if (!allowed(cast, context)) return null;
     if (cast.method === 'f') return {kind: 'function', cast};
