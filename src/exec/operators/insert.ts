@@ -221,7 +221,8 @@ export class Insert implements Operator {
       this.#finishRow();
       return true;
     }
-    const lock = tx.lockRow(this.#table, conflict.rid, 'update', 'wait');
+    const mode = onConflict.changesKey ? 'update' : 'noKeyUpdate';
+    const lock = tx.lockRow(this.#table, conflict.rid, mode, 'wait');
     if (lock instanceof Promise) return this.#wait(lock);
     const existing = tx.newestVersion(this.#table, conflict.rid);
     if (existing instanceof Promise) return this.#wait(existing);

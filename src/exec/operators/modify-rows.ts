@@ -3,7 +3,7 @@ import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import type {Rid} from '../../common/ids.ts';
 import type {DeletePlan, UpdatePlan} from '../../sql/plan/plan.ts';
-import type {RowVersion, TableStorage} from '../../storage/contract.ts';
+import type {LockResult, RowVersion, TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {readRow} from '../column-store.ts';
 import type {CompiledRow} from '../compiler.ts';
@@ -41,6 +41,8 @@ export class ModifyRows implements Operator {
   #at = 0;
   #isDone = false;
   #touched = new Set<Rid>();
+  /** The new row of the row at hand, where its key decided the lock. */
+  #next: Datum[] | null = null;
 
   constructor(plan: UpdatePlan | DeletePlan, env: ExecEnv) {
     this.#plan = plan;
@@ -119,10 +121,11 @@ export class ModifyRows implements Operator {
     if (rid === null || this.#touched.has(rid as Rid)) return true;
     // Another part of this statement (WITH) was first.
     if (tx.isChangedNow(this.#table, rid as Rid)) return true;
-    const mode = plan.kind === 'update' && !plan.changesKey ? 'noKeyUpdate' : 'update';
+    const seen = seenVersion(plan, input);
+    this.#next = null;
+    const mode = this.#changesKey(plan, input, seen) ? 'update' : 'noKeyUpdate';
     const lock = tx.lockRow(this.#table, rid as Rid, mode, 'wait');
     if (lock instanceof Promise) return this.#wait(lock);
-    const seen = seenVersion(plan, input);
     const newest = tx.newestVersion(this.#table, rid as Rid, seen);
     if (newest instanceof Promise) return this.#wait(newest);
     const isFrozen = tx.isolation === 'repeatable read' || tx.isolation === 'serializable';
@@ -132,6 +135,7 @@ export class ModifyRows implements Operator {
     }
     if (newest !== seen && newest.seq !== seen.seq) {
       if (isFrozen) throw concurrentUpdate();
+      this.#next = null;
       this.#requery?.keep(input);
       refreshTarget(plan, input, newest);
       if (this.#requery !== null) return this.#applyAgain(this.#requery, input, newest);
@@ -145,6 +149,7 @@ export class ModifyRows implements Operator {
   #applyAgain(requery: RowRequery, input: Datum[], newest: RowVersion): boolean {
     const isKept = requery.refresh(this.#run, input);
     if (isKept === PAUSE) return false;
+    this.#next = null;
     return isKept ? this.#apply(input, newest) : true;
   }
 
@@ -155,7 +160,12 @@ export class ModifyRows implements Operator {
       const result = this.#run.tx.delete(this.#table, old);
       if (result instanceof Promise) return this.#wait(result);
     } else {
-      const next = this.#newRow(plan, input, old);
+      const next = this.#next ?? this.#newRow(plan, input, old);
+      if (this.#next === null && plan.keyPositions.length > 0) {
+        // Made of a newer version than the lock was chosen for.
+        const lock = this.#lockFor(plan, old, next);
+        if (lock instanceof Promise) return this.#wait(lock);
+      }
       if (!this.#policies.verify(this.#run, this.#table, next)) return false;
       this.#constraints.verify(this.#run, this.#table, next);
       const result = this.#run.tx.update(this.#table, old, next);
@@ -169,6 +179,31 @@ export class ModifyRows implements Operator {
     this.#run.affectedRows++;
     if (this.#returning.isWanted) this.#returning.add(this.#run, row, old.rid, old.owner, input);
     return true;
+  }
+
+  /** Whether the row is deleted, or gets another unique key; the new row is kept for `#apply`. */
+  #changesKey(plan: UpdatePlan | DeletePlan, input: readonly Datum[], seen: RowVersion): boolean {
+    if (plan.kind === 'delete') return true;
+    if (plan.keyPositions.length === 0) return false;
+    this.#next = this.#newRow(plan, input, seen);
+    return this.#hasOtherKey(plan, seen, this.#next);
+  }
+
+  #lockFor(plan: UpdatePlan, old: RowVersion, next: readonly Datum[]): LockResult {
+    if (!this.#hasOtherKey(plan, old, next)) return 'granted';
+    return this.#run.tx.lockRow(this.#table, old.rid, 'update', 'wait');
+  }
+
+  #hasOtherKey(plan: UpdatePlan, old: RowVersion, next: readonly Datum[]): boolean {
+    const {columns} = this.#table;
+    for (const position of plan.keyPositions) {
+      const before = old.row[position]!;
+      const after = next[position]!;
+      if (before === null || after === null) {
+        if (before !== after) return true;
+      } else if (columns[position]!.type.compare(before, after) !== 0) return true;
+    }
+    return false;
   }
 
   #newRow(plan: UpdatePlan, input: readonly Datum[], old: RowVersion): Datum[] {

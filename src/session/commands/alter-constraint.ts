@@ -18,7 +18,7 @@ import {
   withKeyColumns,
   type ConstraintPlace,
 } from './constraint-definitions.ts';
-import {alterStored, change, NO_OID, notice, puts} from './ddl.ts';
+import {alterStored, change, lockTable, NO_OID, notice, puts} from './ddl.ts';
 import {boundText} from './definition-binding.ts';
 import {objectNode} from './dependencies.ts';
 import {dropObjects} from './drop-objects.ts';
@@ -215,8 +215,11 @@ export async function validateConstraint(alteration: TableAlteration): Promise<v
     );
   }
   if (constraint.isValidated) return;
-  if (constraint.type === 'f') await validateForeignKey(session, constraint.oid);
-  else
+  if (constraint.type === 'f') {
+    const referenced = session.transaction.catalog.tableByOid(constraint.referencedTable)!;
+    await lockTable(session, referenced, 'rowShare');
+    await validateForeignKey(session, constraint.oid);
+  } else
     await checkRows(
       session,
       table,

@@ -8,6 +8,7 @@ import type {
 import {isMaterialized, relationWord, relationWords} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {TableLockMode} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -76,12 +77,34 @@ export function alterTableCommand({
       notice(session, `${message}, skipping`);
       return;
     }
-    const found = await lockFound(session, 'accessExclusive', () =>
+    const mode = node.objtype === 'OBJECT_TABLE' ? lockMode(cmds) : 'accessExclusive';
+    const found = await lockFound(session, mode, () =>
       alterable(session, findRelation(session, name, true), word),
     );
     const passes = [...cmds].sort((a, b) => passOf(a) - passOf(b));
     for (const cmd of passes) await alter(session, found, cmd, statement.text);
   });
+}
+
+/** Actions that let others read and write meanwhile (PostgreSQL's chapter on ALTER TABLE). */
+const MILD_ACTIONS: ReadonlySet<string> = new Set([
+  'AT_ValidateConstraint',
+  'AT_SetStatistics',
+  'AT_ClusterOn',
+  'AT_DropCluster',
+]);
+
+/** The strictest lock that one of the actions needs. */
+function lockMode(cmds: readonly AlterTableCmd[]): TableLockMode {
+  const isMild = ({subtype}: AlterTableCmd): boolean => MILD_ACTIONS.has(subtype ?? '');
+  if (cmds.every(isMild)) return 'shareUpdateExclusive';
+  const letsRead = ({subtype, def}: AlterTableCmd): boolean =>
+    MILD_ACTIONS.has(subtype ?? '') ||
+    (subtype === 'AT_AddConstraint' &&
+      def !== undefined &&
+      'Constraint' in def &&
+      def.Constraint.contype === 'CONSTR_FOREIGN');
+  return cmds.every(letsRead) ? 'shareRowExclusive' : 'accessExclusive';
 }
 
 type Alterable = Exclude<RelationDescriptor, {kind: 'systemRelation'}>;

@@ -1,7 +1,10 @@
 import {featureNotSupported} from '../../common/errors.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {TableDescriptor} from '../../catalog/descriptors.ts';
 import type {DmlNode, DmlQuery, InsertNode, ModifyNode, TargetRow} from '../bind/logical.ts';
 import {joinAnd} from '../bind/conjuncts.ts';
+import {keyColumnsOf} from '../bind/unique-keys.ts';
+import {liveColumns} from '../bind/table-exprs.ts';
 import {freeColumnsOfQuery, producedIds} from '../bind/logical-walk.ts';
 import {
   idsIn,
@@ -133,6 +136,7 @@ function planInsert(
         : {
             action: conflict.action,
             arbiters: conflict.arbiters,
+            changesKey: setsKey(planner, node.table, conflict.set),
             ...planConflictUpdate(planner, conflict, pair, outer),
             existingChecks: planChecks(planner, conflict.existingChecks, row, outer),
             updateChecks: planChecks(planner, conflict.updateChecks, row, outer),
@@ -252,6 +256,23 @@ function planModify(
     requery,
     checks: planChecks(planner, node.checks, newRow, outer),
     returning,
-    changesKey: node.changesKey,
+    keyPositions: keyPositions(planner, node),
   };
+}
+
+/** Positions of columns of unique keys that an UPDATE sets or computes. */
+function keyPositions(planner: PhysicalPlanner, node: ModifyNode): readonly number[] {
+  return [...node.set, ...node.generated]
+    .filter(item => setsKey(planner, node.table, [item]))
+    .map(item => item.position);
+}
+
+function setsKey(
+  planner: PhysicalPlanner,
+  table: TableDescriptor,
+  set: readonly {readonly position: number}[],
+): boolean {
+  const keys = keyColumnsOf(planner.state.binding.context.catalog, table.oid);
+  const live = liveColumns(table);
+  return set.some(({position}) => keys.includes(live[position]!.attnum));
 }

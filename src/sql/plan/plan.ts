@@ -342,6 +342,7 @@ export interface OnConflictPlan {
   readonly arbiters: readonly Oid[];
   /** Over [existing row's live columns..., excluded row's live columns...]. */
   readonly set: readonly {readonly position: number; readonly expr: BoundExpr}[];
+  readonly changesKey: boolean;
   readonly where: BoundExpr | null;
   /** With subqueries, instead of `where` and the values of `set`: the condition, then a value for each of `set`. */
   readonly query: RowQueryPlan | null;
@@ -373,8 +374,8 @@ export interface UpdatePlan extends PlanBase {
   readonly checks: readonly RowCheck[];
   /** Over [new row's live columns..., rid, seq, owner, userId, then the input's columns]. */
   readonly returning: readonly BoundExpr[] | null;
-  /** True when a column of a unique key may change (lock mode update instead of noKeyUpdate). */
-  readonly changesKey: boolean;
+  /** Of columns of unique keys that are set: where one gets another value the lock mode is update instead of noKeyUpdate. */
+  readonly keyPositions: readonly number[];
 }
 
 /** DELETE: as UPDATE; `returning` over [old row's live columns..., rid, seq, owner, userId, then the input's columns]. */

@@ -42,24 +42,40 @@ export class HeavyLock implements Releasable, WaitTarget {
       return true;
     }
     if (this.#isBlocked(owner, mode)) return false;
-    if (
-      this.waits.length > 0 &&
-      own === undefined &&
-      this.waits.some(
-        w => w.owner.waiter !== owner.waiter && hasBit(HEAVY_CONFLICTS[mode]!, w.mode),
-      )
-    ) {
-      return false;
-    }
+    if (this.waits.length > 0 && !this.#mayPass(owner, mode)) return false;
     this.#add(owner, mode);
     return true;
+  }
+
+  /** Whether nobody who waits is in the way: a holder goes before those who must wait for him anyway. */
+  #mayPass(owner: LockHolder, mode: number): boolean {
+    const at = this.#placeOf(owner);
+    for (let i = 0; i < at; i++) {
+      const {owner: other, mode: wanted} = this.waits[i]!;
+      if (other.waiter !== owner.waiter && hasBit(HEAVY_CONFLICTS[mode]!, wanted)) return false;
+    }
+    return true;
+  }
+
+  /** Place of a newcomer in the queue: before the first who must wait for what he holds. */
+  #placeOf(owner: LockHolder): number {
+    const own = this.#holders.get(owner);
+    if (own === undefined) return this.waits.length;
+    const at = this.waits.findIndex(
+      wait => wait.owner.waiter !== owner.waiter && holdsAny(own, HEAVY_CONFLICTS[wait.mode]!),
+    );
+    return at === -1 ? this.waits.length : at;
   }
 
   wait(owner: LockHolder, mode: number): Promise<void> {
     owner.cancelWait(null);
     const wait = new LockWaiting(owner, mode, this);
-    if (this.#holders.has(owner)) this.waits.unshift(wait);
-    else this.waits.push(wait);
+    const at = this.#placeOf(owner);
+    const behind = this.waits[at];
+    this.waits.splice(at, 0, wait);
+    // Two holders that want more of one lock: there is nothing to wait for.
+    const held = behind === undefined ? undefined : this.#holders.get(behind.owner);
+    if (held !== undefined && holdsAny(held, HEAVY_CONFLICTS[mode]!)) wait.checkDeadlock();
     return wait.promise;
   }
 
@@ -93,13 +109,21 @@ export class HeavyLock implements Releasable, WaitTarget {
     return this.kind === 'name' ? (this.blockers(wait)[0] ?? null) : null;
   }
 
-  blockers(wait: Waiting): readonly LockHolder[] {
-    const blockers: LockHolder[] = [];
+  holding(wait: Waiting): LockHolder[] {
+    const holding: LockHolder[] = [];
     for (const [owner, modes] of this.#holders) {
       if (owner.waiter === wait.owner.waiter) continue;
-      if (modes.some((count, mode) => count > 0 && hasBit(HEAVY_CONFLICTS[wait.mode]!, mode)))
-        blockers.push(owner);
+      if (holdsAny(modes, HEAVY_CONFLICTS[wait.mode]!)) holding.push(owner);
     }
+    return holding;
+  }
+
+  reordered(): void {
+    this.#wake();
+  }
+
+  blockers(wait: Waiting): readonly LockHolder[] {
+    const blockers = this.holding(wait);
     for (const earlier of this.waits) {
       if (earlier === wait) break;
       if (hasBit(HEAVY_CONFLICTS[wait.mode]!, earlier.mode)) blockers.push(earlier.owner);
@@ -161,14 +185,26 @@ export class HeavyLock implements Releasable, WaitTarget {
   }
 
   #wake(): void {
-    while (this.waits.length > 0) {
-      const wait = this.waits[0]!;
-      if (this.#isBlocked(wait.owner, wait.mode)) return;
-      this.waits.shift();
+    // Those who still wait hold up only whoever conflicts with them.
+    let ahead = 0;
+    for (let i = 0; i < this.waits.length; ) {
+      const wait = this.waits[i]!;
+      if ((HEAVY_CONFLICTS[wait.mode]! & ahead) !== 0 || this.#isBlocked(wait.owner, wait.mode)) {
+        ahead |= 1 << wait.mode;
+        i++;
+        continue;
+      }
+      this.waits.splice(i, 1);
       if ((this.#holders.get(wait.owner)?.[wait.mode] ?? 0) === 0) this.#add(wait.owner, wait.mode);
       wait.wake();
     }
   }
+}
+
+/** Whether one of the modes in a mask is held. */
+function holdsAny(held: readonly number[], mask: number): boolean {
+  for (let mode = 1; mode <= 8; mode++) if (held[mode]! > 0 && hasBit(mask, mode)) return true;
+  return false;
 }
 
 function hasBit(mask: number, bit: number): boolean {

@@ -79,9 +79,17 @@ export class LockOwner implements LockHolder, WaitTarget {
     return `ShareLock on transaction ${this.id}`;
   }
 
+  readonly waits = null;
+
   blockers(): readonly LockHolder[] {
     return [this];
   }
+
+  holding(): readonly LockHolder[] {
+    return [this];
+  }
+
+  reordered(): void {}
 
   awaited(): LockHolder {
     return this;

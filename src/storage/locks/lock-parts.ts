@@ -48,6 +48,12 @@ export interface WaitTarget {
   describe(wait: Waiting): string;
   /** Those whom the wait is for, holders and earlier waiters. */
   blockers(wait: Waiting): readonly LockHolder[];
+  /** The holders among them. */
+  holding(wait: Waiting): readonly LockHolder[];
+  /** Those who wait, in order; null where there is no order among them. */
+  readonly waits: Waiting[] | null;
+  /** The order was changed: wakes those who can go on. */
+  reordered(): void;
   /** The transaction whose end is waited for, null for a lock that is not one on a transaction. */
   awaited(wait: Waiting): LockHolder | null;
   /** Takes the wait out of its queue and wakes those behind it that can go on. */

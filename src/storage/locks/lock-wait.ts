@@ -48,10 +48,15 @@ export class LockWaiting implements Waiting {
     this.#reject(error);
   }
 
-  /** Raises 40P01 here when this wait is part of a cycle. */
+  /** Raises 40P01 here when this wait is part of a cycle that no other order of waiters ends. */
   checkDeadlock(): void {
     const cycle = findCycle(this);
     if (cycle === null) return;
+    const reordered = new Set<WaitTarget>();
+    if (untangle(this, MOVES, reordered)) {
+      for (const target of reordered) target.reordered();
+      return;
+    }
     const lines = cycle.map((wait, i) => {
       const next = cycle[(i + 1) % cycle.length]!;
       return `Process ${wait.owner.waiter.pid} waits for ${wait.target.describe(wait)}; blocked by process ${next.owner.waiter.pid}.`;
@@ -75,6 +80,38 @@ export class LockWaiting implements Waiting {
 }
 
 function ignore(): void {}
+
+/** How many waiters may change places to end a deadlock. */
+const MOVES = 3;
+
+/**
+ * Ends a cycle in which somebody only waits for an earlier waiter, by moving him ahead (a soft deadlock, as PostgreSQL calls it).
+ * False: the order is as it was.
+ */
+function untangle(start: Waiting, moves: number, reordered: Set<WaitTarget>): boolean {
+  const cycle = findCycle(start);
+  if (cycle === null) return true;
+  if (moves === 0) return false;
+  for (const [i, wait] of cycle.entries()) {
+    const next = cycle[(i + 1) % cycle.length]!;
+    const {target} = wait;
+    const {waits} = target;
+    if (waits === null || next.target !== target || target.holding(wait).includes(next.owner))
+      continue;
+    const from = waits.indexOf(wait);
+    const to = waits.indexOf(next);
+    if (to === -1 || to > from) continue;
+    waits.splice(from, 1);
+    waits.splice(to, 0, wait);
+    if (findCycle(next) === null && untangle(start, moves - 1, reordered)) {
+      reordered.add(target);
+      return true;
+    }
+    waits.splice(to, 1);
+    waits.splice(from, 0, wait);
+  }
+  return false;
+}
 
 /** The waits of a cycle through `start`, in order, or null. */
 function findCycle(start: Waiting): readonly Waiting[] | null {

@@ -196,8 +196,16 @@ class RowQueue implements WaitTarget {
     return this.#locks.conflicting(this.#rid, wait.owner, wait.mode)[0] ?? null;
   }
 
+  holding(wait: Waiting): LockHolder[] {
+    return this.#locks.conflicting(this.#rid, wait.owner, wait.mode);
+  }
+
+  reordered(): void {
+    this.#locks.wakeQueue(this.#rid);
+  }
+
   blockers(wait: Waiting): readonly LockHolder[] {
-    const blockers = this.#locks.conflicting(this.#rid, wait.owner, wait.mode);
+    const blockers = this.holding(wait);
     for (const earlier of this.waits) {
       if (earlier === wait) break;
       if (rowModesConflict(earlier.mode, wait.mode)) blockers.push(earlier.owner);

@@ -56,6 +56,13 @@ export class ReadSet {
     return false;
   }
 
+  /** Whether a row was, or would have been, read. */
+  meetsRow(oid: number, owner: number, row: readonly Datum[]): boolean {
+    const read = this.#tables.get(oid);
+    if (read === undefined) return false;
+    return read.reads === null || isRead(read.table.columns, read.reads, owner, row);
+  }
+
   #note(table: TableStorage, read: Read): void {
     const known = this.#tables.get(table.oid);
     if (known === undefined) this.#tables.set(table.oid, {table, reads: [read]});
@@ -70,8 +77,8 @@ export class ReadSet {
 function meetsWrites(table: TableStorage, reads: readonly Read[], writes: TableWrites): boolean {
   const {columns} = table;
   // Rows that were written out are not read again: any read of their owner meets them.
-  for (const run of writes.pending)
-    if (reads.some(({owner}) => owner === null || owner === run.owner)) return true;
+  for (const {entry} of writes.pending)
+    if (reads.some(({owner}) => owner === null || owner === entry.owner)) return true;
   for (let i = 0; i < writes.insertRows.length; i++) {
     const row = writes.current(writes.insertRids[i]!);
     if (row !== null && row !== undefined && isRead(columns, reads, writes.insertOwners[i]!, row))

@@ -1,8 +1,11 @@
 // Hot path: every read notes how new what it shows is.
+import type {OwnerId} from '../../common/ids.ts';
+import type {Datum} from '../../types/contract.ts';
 import type {KeyLookup, RowVersion, TableStorage, WriteResult} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import type {Manifest} from '../manifest.ts';
+import type {SerializableTransaction} from './serializable.ts';
 import type {SnapshotValue} from './snapshot.ts';
 
 /** The newest commit that the reads of a transaction showed. */
@@ -66,6 +69,19 @@ export class SeenSeq {
   conflict(table: TableStorage, result: WriteResult): WriteResult {
     if (!(result instanceof Promise)) this.version(table, null, this.#engine.snapshots.current);
     return result;
+  }
+
+  /** The same of a row that is written; for a SERIALIZABLE transaction it may be a lost race (40001). */
+  keyConflict(
+    own: SerializableTransaction | null,
+    table: TableStorage,
+    owner: OwnerId,
+    row: readonly Datum[],
+    result: WriteResult,
+  ): WriteResult {
+    if (own !== null && !(result instanceof Promise))
+      this.#engine.serializables.checkKey(own, table.oid, owner, row);
+    return this.conflict(table, result);
   }
 
   #saw(seq: number): void {

@@ -1,5 +1,7 @@
 import {PgError} from '../../common/errors.ts';
+import type {Oid, OwnerId} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {Datum} from '../../types/contract.ts';
 import {ReadSet} from './read-set.ts';
 import type {TableWrites} from './write-set.ts';
 
@@ -62,6 +64,17 @@ export class SerializableTransactions {
     for (const other of this.#active)
       if (other !== own && isBefore(other, own.firstOut) && other.reads.meets(writes))
         throw failure();
+  }
+
+  /**
+   * Throws 40001 instead of a duplicate key when the row that cannot be written was a lost race: both looked for what the other has written.
+   */
+  checkKey(own: SerializableTransaction, table: Oid, owner: OwnerId, row: readonly Datum[]): void {
+    const {snapshot, reads} = own;
+    for (const other of this.#committed) {
+      if (other.writes === null || snapshot === null || other.commit! <= snapshot) continue;
+      if (other.reads.meetsRow(table, owner, row) && reads.meets(other.writes)) throw failure();
+    }
   }
 
   /** The transaction is visible as of a seq. */

@@ -34,8 +34,7 @@ import {Savepoints} from './savepoints.ts';
 import {Spiller} from './spiller.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {TransactionLocks} from './transaction-locks.ts';
-import {NO_WRITES, type WriteMark} from './write-mark.ts';
-import {TableWrites} from './write-set.ts';
+import {NO_WRITES, TableWrites, type WriteMark} from './write-set.ts';
 
 /** Options of `Storage.begin`. */
 export type BeginOptions = Parameters<Storage['begin']>[0];
@@ -215,7 +214,8 @@ export class StorageTransaction implements Transaction {
     if (written !== null) return written;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, owner, row, -1, null);
-      if (result !== 'done') return this.#seen.conflict(table, result);
+      if (result !== 'done')
+        return this.#seen.keyConflict(this.#serializable, table, owner, row, result);
     }
     const rid = nextRid(this.#engine);
     if (writes.ownKeys.length > 0)
@@ -244,7 +244,8 @@ export class StorageTransaction implements Transaction {
     if (typeof location !== 'number') return location;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, old.owner, row, rid, old.row);
-      if (result !== 'done') return this.#seen.conflict(table, result);
+      if (result !== 'done')
+        return this.#seen.keyConflict(this.#serializable, table, old.owner, row, result);
       this.#engine.unique.note(writes, old.owner, row, rid, old.row, this.#savepoints.size > 0);
     }
     writes.addVersion(rid, old.owner, old.row, location, row, this.#commandId);
@@ -306,6 +307,7 @@ export class StorageTransaction implements Transaction {
   }
 
   ddl(effect: DdlEffect): void {
+    this.#spiller?.interrupt();
     this.#ddl.add(effect, this.#tables);
   }
 
@@ -326,6 +328,7 @@ export class StorageTransaction implements Transaction {
     const savepoint = this.#savepoints.rollbackTo(name);
     this.#owner.cancelWait(null);
     this.#ddl.undo(savepoint.ddl, this.#tables);
+    this.#spiller?.interrupt();
     for (const writes of this.#tables?.values() ?? [])
       this.#spiller!.drop(writes.rollbackTo(savepoint.marks.get(writes) ?? NO_WRITES));
     this.#engine.locks.releaseRows(this.#owner, savepoint.rowLocks);
