@@ -77,8 +77,8 @@ export class ReadSet {
 function meetsWrites(table: TableStorage, reads: readonly Read[], writes: TableWrites): boolean {
   const {columns} = table;
   // Rows that were written out are not read again: any read of their owner meets them.
-  for (const {entry} of writes.pending)
-    if (reads.some(({owner}) => owner === null || owner === entry.owner)) return true;
+  for (const run of writes.pending)
+    if (reads.some(({owner}) => owner === null || owner === run.owner)) return true;
   for (let i = 0; i < writes.insertRows.length; i++) {
     const row = writes.current(writes.insertRids[i]!);
     if (row !== null && row !== undefined && isRead(columns, reads, writes.insertOwners[i]!, row))

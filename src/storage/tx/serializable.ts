@@ -67,7 +67,8 @@ export class SerializableTransactions {
   }
 
   /**
-   * Throws 40001 instead of a duplicate key when the row that cannot be written was a lost race: both looked for what the other has written.
+   * Throws 40001 instead of a duplicate key when the row that cannot be written was a lost race: both looked for what the other
+   * has written.
    */
   checkKey(own: SerializableTransaction, table: Oid, owner: OwnerId, row: readonly Datum[]): void {
     const {snapshot, reads} = own;

@@ -34,7 +34,8 @@ import {Savepoints} from './savepoints.ts';
 import {Spiller} from './spiller.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {TransactionLocks} from './transaction-locks.ts';
-import {NO_WRITES, TableWrites, type WriteMark} from './write-set.ts';
+import {NO_WRITES, type WriteMark} from './write-mark.ts';
+import {TableWrites} from './write-set.ts';
 
 /** Options of `Storage.begin`. */
 export type BeginOptions = Parameters<Storage['begin']>[0];
@@ -307,7 +308,6 @@ export class StorageTransaction implements Transaction {
   }
 
   ddl(effect: DdlEffect): void {
-    this.#spiller?.interrupt();
     this.#ddl.add(effect, this.#tables);
   }
 
@@ -328,7 +328,6 @@ export class StorageTransaction implements Transaction {
     const savepoint = this.#savepoints.rollbackTo(name);
     this.#owner.cancelWait(null);
     this.#ddl.undo(savepoint.ddl, this.#tables);
-    this.#spiller?.interrupt();
     for (const writes of this.#tables?.values() ?? [])
       this.#spiller!.drop(writes.rollbackTo(savepoint.marks.get(writes) ?? NO_WRITES));
     this.#engine.locks.releaseRows(this.#owner, savepoint.rowLocks);
