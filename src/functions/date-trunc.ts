@@ -5,6 +5,7 @@ import {
   dayOfWeek,
   daysFromDate,
   isInfiniteTimestamp,
+  isTimestampInRange,
   microsOfTimestamp,
   dateFromDays,
   timestampFromDay,
@@ -129,10 +130,16 @@ export function binTimestamp(stride: Interval, timestamp: bigint, origin: bigint
     );
   }
   const size = BigInt(stride.days) * 86_400_000_000n + stride.micros;
+  const outOfRange = (what: string): PgError =>
+    new PgError(SqlState.datetimeFieldOverflow, `${what} out of range`);
+  if (BigInt.asIntN(64, size) !== size) throw outOfRange('interval');
   if (size <= 0n)
     throw new PgError(SqlState.datetimeFieldOverflow, 'stride must be greater than zero');
   const distance = timestamp - origin;
-  let delta = distance - (distance % size);
-  if (distance < 0n && delta > distance) delta -= size;
-  return origin + delta;
+  if (BigInt.asIntN(64, distance) !== distance) throw outOfRange('interval');
+  const rest = distance % size;
+  const start = origin + distance - rest;
+  if (rest >= 0n) return start;
+  if (!isTimestampInRange(start - size)) throw outOfRange('timestamp');
+  return start - size;
 }

@@ -6,7 +6,7 @@ import {makeJsonbObject} from '../types/json-parse.ts';
 import {JsonbObject, type JsonbNode} from '../types/jsonb-value.ts';
 import {numericFromInt} from '../types/numeric-convert.ts';
 import {numericCompare} from '../types/numeric-math.ts';
-import {parseNumeric} from '../types/numeric-text.ts';
+import {numericToText, parseNumeric} from '../types/numeric-text.ts';
 import {Numeric} from '../types/numeric-value.ts';
 import {compareText} from '../types/text-compare.ts';
 import {jsonbTypeOf} from './jsonb-edit.ts';
@@ -28,7 +28,13 @@ type Truth = boolean | null;
 
 /** .double(). */
 export function toDouble(item: PathItem): PathItem {
-  if (item instanceof Numeric) return item;
+  if (item instanceof Numeric) {
+    if (Number.isFinite(Number(numericToText(item)))) return item;
+    throw new PathError(
+      SqlState.nonNumericSqlJsonItem,
+      'numeric argument of jsonpath item method .double() is out of range for type double precision',
+    );
+  }
   if (typeof item !== 'string')
     throw new PathError(
       SqlState.nonNumericSqlJsonItem,

@@ -1,6 +1,7 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {abbreviations} from '../types/datetime-abbreviations.ts';
+import {DateFaultSignal} from '../types/datetime-fields.ts';
 import {decodeOffset, namedZone} from '../types/datetime-offset.ts';
 import type {Zone} from '../types/datetime-zone.ts';
 import {offsetText} from '../types/datetime-zone.ts';
@@ -32,7 +33,24 @@ function zoneAbbreviation(name: string): Zone | undefined {
 
 /** As zoneNamed, with ISO's sign for bare offsets (make_timestamptz). */
 export function isoZone(name: string): Zone {
-  return /^[+-]\d/.test(name) ? fixedZone(decodeOffset(name)) : zoneNamed(name);
+  if (/^\d/.test(name))
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      `invalid input syntax for type numeric time zone: "${name}"`,
+      {hint: 'Numeric time zones must have "-" or "+" as first character.'},
+    );
+  if (!/^[+-]\d/.test(name)) return zoneNamed(name);
+  try {
+    return fixedZone(decodeOffset(name));
+  } catch (error) {
+    if (!(error instanceof DateFaultSignal)) throw error;
+    throw new PgError(
+      SqlState.invalidParameterValue,
+      error.fault === 'zone'
+        ? `numeric time zone "${name}" out of range`
+        : `time zone "${name}" not recognized`,
+    );
+  }
 }
 
 /** AT TIME ZONE interval. */

@@ -116,7 +116,9 @@ class Decoder {
       this.#zone = decodeOffset(rest[1]!);
       return DATE | ZONE;
     }
-    if ((this.#mask & DATE) === DATE || this.#pending !== null || this.#timeOnly) {
+    // With month and day given it is a zone: `mmm dd hh:mm:ss zone year` is an old form.
+    const hasDay = (this.#mask & (MONTH | DAY)) === (MONTH | DAY);
+    if (hasDay || this.#pending !== null || this.#timeOnly) {
       return this.#timeWithZone(text);
     }
     return this.#splitDate(text);
@@ -333,8 +335,8 @@ class Decoder {
     const isOver =
       this.#minute > 59 ||
       this.#seconds > 60 ||
-      this.#hour > 24 ||
-      (this.#hour === 24 && (this.#minute > 0 || this.#seconds > 0 || this.#micros > 0));
+      ((this.#hour * 60 + this.#minute) * 60 + this.#seconds) * 1_000_000 + this.#micros >
+        86_400_000_000;
     if (isOver) throw new DateFaultSignal('overflow');
   }
 

@@ -12,7 +12,7 @@ export function fractionMicros(text: string): number {
 
 /** Seconds east of `+05:30`, `-8`, `+0530`, `-03:30:52`. */
 export function decodeOffset(text: string): number {
-  const match = /^([+-])(\d+)(?::(\d+))?(?::(\d+))?$/.exec(text);
+  const match = /^([+-])(\d+)(?::(\d*))?(?::(\d*))?$/.exec(text);
   if (match === null) throw new DateFaultSignal('format');
   let hours = Number(match[2]);
   let minutes = Number(match[3] ?? 0);

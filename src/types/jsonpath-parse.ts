@@ -1,7 +1,9 @@
-import {PgError} from '../common/errors.ts';
+import {featureNotSupported, PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {JsonbNode} from './jsonb-value.ts';
+import {numericNegate} from './numeric-math.ts';
 import {parseNumeric} from './numeric-text.ts';
+import {Numeric} from './numeric-value.ts';
 
 /** A parsed SQL/JSON path: expressions and, in the same tree, predicates. */
 export type PathNode =
@@ -67,7 +69,7 @@ export function isPredicate(node: PathNode): boolean {
 }
 
 const tokenPattern =
-  /\s*(?:(\/\*[^]*?\*\/)|("(?:[^"\\]|\\[^])*")|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\$"(?:[^"\\]|\\[^])*"|\$[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(\*\*|&&|\|\||==|!=|<>|<=|>=|[-+*/%()[\]{}.,?@$<>!])|([A-Za-z_\u0080-\uffff](?:[\w\u0080-\uffff]|\\u[0-9a-fA-F]{4})*))/y;
+  /\s*(?:(\/\*[^]*?\*\/)|("(?:[^"\\]|\\[^])*")|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|(\$"(?:[^"\\]|\\[^])*"|\$[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)|(\*\*|&&|\|\||==|!=|<>|<=|>=|[-+*/%()[\]{}.,?@$<>!])|((?:[A-Za-z_\u0080-\uffff]|\\[^])(?:[\w\u0080-\uffff]|\\u\{[0-9a-fA-F]*\}|\\[^])*))/y;
 
 interface Token {
   readonly kind: 'string' | 'number' | 'variable' | 'symbol' | 'word' | 'end';
@@ -85,14 +87,21 @@ function tokenize(text: string): Token[] {
     const [, comment, quoted, number, variable, symbol, word] = match;
     if (comment !== undefined) continue;
     if (quoted !== undefined) tokens.push({kind: 'string', text: unquote(quoted)});
-    else if (number !== undefined) tokens.push({kind: 'number', text: number});
-    else if (variable !== undefined)
+    else if (number !== undefined) {
+      const after = text.charAt(at);
+      if (/[A-Za-z_\\\u0080-\uffff]/.test(after))
+        throw new PgError(
+          SqlState.syntaxError,
+          `trailing junk after numeric literal at or near "${number}${after}" of jsonpath input`,
+        );
+      tokens.push({kind: 'number', text: number});
+    } else if (variable !== undefined)
       tokens.push({
         kind: 'variable',
         text: variable.startsWith('$"') ? unquote(variable.slice(1)) : variable.slice(1),
       });
     else if (symbol !== undefined) tokens.push({kind: 'symbol', text: symbol});
-    else tokens.push({kind: 'word', text: word!});
+    else tokens.push({kind: 'word', text: unescape(word!)});
   }
   tokens.push({kind: 'end', text: 'end of input'});
   return tokens;
@@ -108,17 +117,57 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 function unquote(quoted: string): string {
-  return quoted
-    .slice(1, -1)
-    .replace(
-      /\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([^]))/g,
-      (_, braced, four, two, char: string) => {
-        const hex = (braced ?? four ?? two) as string | undefined;
-        return hex === undefined
-          ? (escapes[char] ?? char)
-          : String.fromCodePoint(Number.parseInt(hex, 16));
-      },
-    );
+  return unescape(quoted.slice(1, -1));
+}
+
+/** Text with its escapes read: \n, \x41, \u0041, \u{41}, and any other character for itself. */
+function unescape(text: string): string {
+  if (!text.includes('\\')) return text;
+  const form = /\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([^]))|([^])/gu;
+  let result = '';
+  let high = 0;
+  for (const match of text.matchAll(form)) {
+    const [, braced, four, two, char, plain] = match;
+    const {index} = match;
+    const hex = braced ?? four ?? two;
+    if (hex === undefined) {
+      if (high !== 0) throw badSurrogate('Unicode low surrogate must follow a high surrogate.');
+      if (char === 'u' || char === 'x') throw brokenEscape(text.slice(index));
+      result += plain ?? escapes[char!] ?? char;
+      continue;
+    }
+    const code = Number.parseInt(hex, 16);
+    if (code === 0)
+      throw new PgError(SqlState.untranslatableCharacter, 'unsupported Unicode escape sequence', {
+        detail: '\\u0000 cannot be converted to text.',
+      });
+    const isHigh = code >= 0xd800 && code < 0xdc00;
+    if (isHigh && high !== 0)
+      throw badSurrogate('Unicode high surrogate must not follow a high surrogate.');
+    const isLow = code >= 0xdc00 && code < 0xe000;
+    if (isLow !== (high !== 0))
+      throw badSurrogate('Unicode low surrogate must follow a high surrogate.');
+    if (!isHigh) result += isLow ? String.fromCharCode(high, code) : String.fromCodePoint(code);
+    high = isHigh ? code : 0;
+  }
+  if (high !== 0) throw badSurrogate('Unicode low surrogate must follow a high surrogate.');
+  return result;
+}
+
+/** An escape that breaks off: `\\u00g`. */
+function brokenEscape(text: string): PgError {
+  const near = /^\\(?:u\{[0-9a-fA-F]*|u[0-9a-fA-F]{0,3}|x[0-9a-fA-F]?)/.exec(text)![0];
+  const what = near[1] === 'u' ? 'unicode sequence' : 'hex character sequence';
+  return new PgError(
+    SqlState.syntaxError,
+    `invalid ${what} at or near "${near}" of jsonpath input`,
+  );
+}
+
+function badSurrogate(detail: string): PgError {
+  return new PgError(SqlState.invalidTextRepresentation, 'invalid input syntax for type jsonpath', {
+    detail,
+  });
 }
 
 function syntaxError(text: string, near: string): PgError {
@@ -256,6 +305,10 @@ class Parser {
         });
       }
     }
+    if (flags.includes('x') && !flags.includes('q'))
+      throw featureNotSupported(
+        'XQuery "x" flag (expanded regular expressions) is not implemented',
+      );
     return {kind: 'likeRegex', arg, pattern, flags};
   }
 
@@ -279,9 +332,12 @@ class Parser {
   }
 
   #unary(): PathNode {
-    if (this.#take('+')) return {kind: 'unary', op: '+', arg: this.#unary()};
-    if (this.#take('-')) return {kind: 'unary', op: '-', arg: this.#unary()};
-    return this.#path();
+    const op = this.#take('+') ? '+' : this.#take('-') ? '-' : null;
+    if (op === null) return this.#path();
+    const arg = this.#unary();
+    // A sign before a number is part of it.
+    if (arg.kind !== 'literal' || !(arg.value instanceof Numeric)) return {kind: 'unary', op, arg};
+    return op === '+' ? arg : {kind: 'literal', value: numericNegate(arg.value)};
   }
 
   #path(): PathNode {

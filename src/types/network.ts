@@ -118,18 +118,10 @@ export class NetworkType extends CanonicalTextType {
 }
 
 const macForms = [
-  /^(?:[0-9a-f]{1,2}[:-]){5}[0-9a-f]{1,2}$/,
+  /^[0-9a-f]{1,2}([:-])(?:[0-9a-f]{1,2}\1){4}[0-9a-f]{1,2}$/,
   /^[0-9a-f]{6}[:-]?[0-9a-f]{6}$/,
-  /^(?:[0-9a-f]{4}[.-]){2}[0-9a-f]{4}$/,
+  /^[0-9a-f]{4}([.-])[0-9a-f]{4}\1[0-9a-f]{4}$/,
 ] as const;
-const mac8Forms = [
-  /^(?:[0-9a-f]{2}[:-]){7}[0-9a-f]{2}$/,
-  /^[0-9a-f]{8}[:-]?[0-9a-f]{8}$/,
-  /^[0-9a-f]{6}[:-][0-9a-f]{10}$/,
-  /^(?:[0-9a-f]{4}[.:-]){3}[0-9a-f]{4}$/,
-  /^[0-9a-f]{16}$/,
-] as const;
-
 /** macaddr and macaddr8. */
 export class MacType extends CanonicalTextType {
   input(text: string): Value {
@@ -161,11 +153,27 @@ export class MacType extends CanonicalTextType {
 }
 
 function macPairs(body: string, isLong: boolean): string[] | null {
-  if (macForms.some(form => form.test(body))) {
-    return /^(?:[0-9a-f]{1,2}[:-]){5}/.test(body)
-      ? body.split(/[:-]/).map(part => part.padStart(2, '0'))
-      : body.replace(/[.:-]/g, '').match(/../g)!;
+  if (isLong) return mac8Pairs(body);
+  if (!macForms.some(form => form.test(body))) return null;
+  return /^(?:[0-9a-f]{1,2}[:-]){5}/.test(body)
+    ? body.split(/[:-]/).map(part => part.padStart(2, '0'))
+    : body.replace(/[.:-]/g, '').match(/../g)!;
+}
+
+/** Six or eight pairs of digits; after any of them the same separator may stand. */
+function mac8Pairs(body: string): string[] | null {
+  const pairs: string[] = [];
+  let separator = '';
+  for (let at = 0; at < body.length; ) {
+    const pair = body.slice(at, at + 2);
+    if (!/^[0-9a-f]{2}$/.test(pair)) return null;
+    pairs.push(pair);
+    at += 2;
+    const next = body.charAt(at);
+    if (next !== ':' && next !== '-' && next !== '.') continue;
+    if (separator !== '' && separator !== next) return null;
+    separator = next;
+    at++;
   }
-  if (!isLong || !mac8Forms.some(form => form.test(body))) return null;
-  return body.replace(/[.:-]/g, '').match(/../g)!;
+  return pairs.length === 6 || pairs.length === 8 ? pairs : null;
 }
