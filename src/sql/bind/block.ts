@@ -95,6 +95,8 @@ export interface RangeItem {
   readonly nullable: NullableSide | 'never' | null;
   /** A LATERAL item finds it, and must not use it: the left side of a RIGHT or FULL JOIN, the target of UPDATE or DELETE. */
   readonly outOfReach: 'join' | 'target' | null;
+  /** Why FOR UPDATE cannot name it; null = it can. */
+  readonly unlockable: 'a join' | 'a function' | 'a WITH query' | null;
 }
 
 /** A side of an outer join whose rows may be NULLs. `column`: true in each row of the side, added on first use. */
@@ -189,6 +191,8 @@ export class Block implements QueryLevel {
   }[] = [];
   /** Subqueries met since the last node was built. */
   subqueries: SubqueryExpr[] = [];
+  /** FOR UPDATE and its kin of this level, which go on into subqueries and views of FROM. */
+  locking: readonly Node[] = [];
   /** Items of the enclosing FROM that are out of reach. */
   unseen: readonly RangeItem[] = [];
   /** Subqueries inside aggregate arguments: below the aggregate node. */

@@ -128,6 +128,7 @@ function itemOf(
     isScalarFunction: isScalar,
     nullable: null,
     outOfReach: null,
+    unlockable: 'a function',
   };
 }
 

@@ -363,6 +363,7 @@ function unnamed(columns: readonly ScopeColumn[]): RangeItem {
     isScalarFunction: false,
     nullable: null,
     outOfReach: null,
+    unlockable: 'a join',
   };
 }
 

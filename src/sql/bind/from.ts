@@ -9,6 +9,7 @@ import type {Block, CteEntry, RangeItem, ScopeColumn} from './block.ts';
 import {makeCall} from './calls.ts';
 import {bindRangeFunction} from './from-function.ts';
 import {bindJoin} from './from-join.ts';
+import {withLocks} from './locking.ts';
 import type {BoundQuery, LogicalNode} from './logical.ts';
 import {
   findRelation,
@@ -108,6 +109,7 @@ export function derivedItem(alias: string, columns: readonly ScopeColumn[]): Ran
     isScalarFunction: false,
     nullable: null,
     outOfReach: null,
+    unlockable: null,
   };
 }
 
@@ -133,7 +135,8 @@ function cteItem(
   const scope = columns.map(
     (column, index): ScopeColumn => ({...column, ...cte.origins[index]!, use: null}),
   );
-  const item = withAlias(binding, derivedItem(alias, scope), aliasNode, location);
+  const derived = {...derivedItem(alias, scope), unlockable: 'a WITH query' as const};
+  const item = withAlias(binding, derived, aliasNode, location);
   if (cte.isWorkTable) return {node: {kind: 'workTable', cte: cte.id, columns}, items: [item]};
   return {node: {kind: 'cteScan', cte: cte.id, name: cte.name, columns}, items: [item]};
 }
@@ -156,7 +159,8 @@ function bindSubselect(block: Block, node: RangeSubselect, left: readonly RangeI
     );
   }
   const parent = node.lateral === true ? block.lateralView(left) : block.parent;
-  const query = block.binders.query(binding, statement.SelectStmt, {
+  const locked = withLocks(block, alias.aliasname ?? '', statement.SelectStmt);
+  const query = block.binders.query(binding, locked, {
     parent,
     ctes: block.ctes,
     resolveUnknown: true,
@@ -195,7 +199,7 @@ function viewItem(
 ): FromItem {
   const binding = block.binding;
   const use = noteUse(binding, view.oid, 'r');
-  const query = bindView(block, view);
+  const query = bindView(block, view, alias);
   const live = view.columns.filter(column => !column.isDropped);
   const columns = query.columns.map(
     (column, index): ScopeColumn => ({
@@ -217,9 +221,13 @@ function viewItem(
 }
 
 /** A view's query, bound with the rights of its owner. */
-function bindView(block: Block, view: ViewDescriptor): BoundQuery {
+function bindView(block: Block, view: ViewDescriptor, alias: string): BoundQuery {
   return withViewQuery(block.binding, view, statement =>
-    block.binders.query(block.binding, statement, {parent: null, ctes: null, resolveUnknown: true}),
+    block.binders.query(block.binding, withLocks(block, alias, statement), {
+      parent: null,
+      ctes: null,
+      resolveUnknown: true,
+    }),
   );
 }
 

@@ -1,4 +1,4 @@
-import type {Node} from '@pgsql/types';
+import type {Node, SelectStmt} from '@pgsql/types';
 import {isMaterialized} from '../../catalog/stored-queries.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {RowMark} from '../plan/plan.ts';
@@ -19,30 +19,44 @@ export const lockModes: Readonly<
   LCS_FORUPDATE: {mode: 'update', text: 'FOR UPDATE'},
 };
 
+/** A query of FROM with the locks that FOR UPDATE of the enclosing level asks of it. */
+export function withLocks(block: Block, alias: string, query: SelectStmt): SelectStmt {
+  if (query.valuesLists !== undefined) return query;
+  const pushed = block.locking.flatMap((clause): Node[] => {
+    if (!('LockingClause' in clause)) return [];
+    const {lockedRels, ...rest} = clause.LockingClause;
+    const isNamed = (lockedRels ?? [clause]).some(
+      each => !('RangeVar' in each) || each.RangeVar.relname === alias,
+    );
+    return isNamed ? [{LockingClause: rest}] : [];
+  });
+  if (pushed.length === 0) return query;
+  return {...query, lockingClause: [...(query.lockingClause ?? []), ...pushed]};
+}
+
+/** What keeps the rows of a query from being those of its tables (PostgreSQL CheckSelectLocking). */
+function obstacle(block: Block, statement: SelectStmt): string | null {
+  if (statement.distinctClause !== undefined) return 'DISTINCT clause';
+  if (statement.groupClause !== undefined) return 'GROUP BY clause';
+  if (statement.havingClause !== undefined) return 'HAVING clause';
+  if (block.aggregates.length > 0) return 'aggregate functions';
+  if (block.windows.length > 0) return 'window functions';
+  return block.setCalls.length > 0 ? 'set-returning functions in the target list' : null;
+}
+
 /** FOR UPDATE and its kin: marks the scans whose rows are locked. */
-export function lockRows(
-  block: Block,
-  clauses: readonly Node[],
-  input: LogicalNode,
-  isGrouped: boolean,
-): LogicalNode {
+export function lockRows(block: Block, statement: SelectStmt, input: LogicalNode): LogicalNode {
   const scans: ScanNode[] = [];
-  for (const clause of clauses) {
+  for (const clause of statement.lockingClause ?? []) {
     if (!('LockingClause' in clause)) continue;
     const {mode, text} = lockModes[clause.LockingClause.strength ?? '']!;
-    if (isGrouped) {
-      const what =
-        block.aggregates.length > 0
-          ? 'aggregate functions'
-          : block.windows.length > 0
-            ? 'window functions'
-            : 'DISTINCT clause';
+    const what = obstacle(block, statement);
+    if (what !== null)
       throw block.binding.error(
         SqlState.featureNotSupported,
         `${text} is not allowed with ${what}`,
         -1,
       );
-    }
     const wait =
       clause.LockingClause.waitPolicy === 'LockWaitSkip'
         ? 'skip'
@@ -54,7 +68,14 @@ export function lockRows(
     );
     const items = block.items.filter(item => item.isNamed);
     for (const name of names) {
-      if (items.some(item => item.alias === name.relname)) continue;
+      const named = items.find(item => item.alias === name.relname);
+      if (named?.unlockable === null) continue;
+      if (named !== undefined)
+        throw block.binding.error(
+          SqlState.featureNotSupported,
+          `${text} cannot be applied to ${named.unlockable}`,
+          name.location ?? -1,
+        );
       throw block.binding.error(
         SqlState.undefinedTable,
         `relation "${name.relname}" in ${text} clause not found in FROM clause`,
@@ -64,6 +85,8 @@ export function lockRows(
     for (const item of items) {
       if (names.length > 0 && !names.some(name => name.relname === item.alias)) continue;
       const scan = item.scan;
+      // Of a subquery or view the locks are in its own query.
+      if (scan === null && item.use !== null) noteUse(block.binding, item.use.relation, 'w');
       if (scan === null || scan.relation.kind !== 'table') continue;
       if (isMaterialized(scan.relation))
         throw block.binding.error(

@@ -130,6 +130,7 @@ export function scanItem(
     isScalarFunction: false,
     nullable: null,
     outOfReach: null,
+    unlockable: null,
   };
 }
 

@@ -58,6 +58,7 @@ export function bindSelect(
 ): BoundQuery {
   const block = new Block(binding, binders, options.parent, options.ctes);
   block.unseen = options.unseen ?? [];
+  block.locking = statement.lockingClause ?? [];
   for (const node of statement.windowClause ?? []) {
     if (!('WindowDef' in node) || node.WindowDef.name === undefined) continue;
     if (block.namedWindows.has(node.WindowDef.name)) {
@@ -283,12 +284,7 @@ function finish(parts: Parts, start: LogicalNode): BoundQuery {
   node = distinctAndSort(parts, node, columns, kept, keys);
   node = projectSets(block, node, lateSets);
   if (late.length > 0) node = {kind: 'compute', input: node, outputs: late};
-  node = lockRows(
-    block,
-    statement.lockingClause ?? [],
-    node,
-    isDistinct || block.aggregates.length > 0 || parts.windows.length > 0,
-  );
+  node = lockRows(block, statement, node);
   node = limitNode(block, statement, node, keys);
   return {
     node,

@@ -1,5 +1,7 @@
-import {internalError} from '../../common/errors.ts';
+import {featureNotSupported, internalError} from '../../common/errors.ts';
 import {childrenOf} from '../../expr/children.ts';
+import {inputsOf, producedIds} from '../bind/logical-walk.ts';
+import {lockModes} from '../bind/locking.ts';
 import {keyColumnsOf} from '../bind/unique-keys.ts';
 import type {ColumnId, LogicalNode, ScanNode} from '../bind/logical.ts';
 import {layoutOf, type PhysicalPlanner, unique, type OuterSlots, type Planned} from './planner.ts';
@@ -14,6 +16,7 @@ export function planLock(
   outer: OuterSlots,
 ): Planned {
   const {catalog} = planner.state.binding.context;
+  checkNullable(node.input, node.scans);
   const keyColumns = new Map(
     node.scans.map(scan => [
       scan,
@@ -118,4 +121,21 @@ function canEvaluate(
   };
   visit(condition);
   return isOk;
+}
+
+/** 0A000 for rows that an outer join may replace by NULLs, as far as its conditions let it. */
+function checkNullable(node: LogicalNode, scans: readonly ScanNode[]): void {
+  if (node.kind === 'join' && node.joinType !== 'inner') {
+    if (node.joinType === 'left' || node.joinType === 'full') checkSide(node.right, scans);
+    if (node.joinType === 'right' || node.joinType === 'full') checkSide(node.left, scans);
+  }
+  if (node.kind !== 'lock') for (const input of inputsOf(node)) checkNullable(input, scans);
+}
+
+function checkSide(side: LogicalNode, scans: readonly ScanNode[]): void {
+  const ids = producedIds(side);
+  const found = scans.find(scan => scan.columns.some(column => ids.has(column.id)));
+  if (found === undefined) return;
+  const {text} = Object.values(lockModes).find(({mode}) => mode === found.lock!.mode)!;
+  throw featureNotSupported(`${text} cannot be applied to the nullable side of an outer join`);
 }
