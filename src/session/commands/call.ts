@@ -45,6 +45,10 @@ function calling(
   const within = caller === null ? null : {name: caller.row.name, names: caller.names};
   const call = bindProcedureCall(node.funccall ?? {}, statement.text, context, within);
   const shape = outputShape(session, call.row);
+  if (caller !== null && shape !== null)
+    throw featureNotSupported(
+      'calling procedures with output arguments is not supported in SQL functions',
+    );
   const work = async (): Promise<(readonly Datum[])[]> => {
     const {catalog} = session.transaction;
     session.transaction.hasRun = true;
@@ -74,14 +78,15 @@ function calling(
   return Object.assign(execution, {parameterTypes: call.parameterTypes});
 }
 
-/** The columns of the row that INOUT parameters make, null without. */
+/** The columns of the row that OUT and INOUT parameters make, null without. */
 function outputShape(session: SessionContext, row: FunctionRow): ResultShape | null {
   const columns = [...row.argModes].flatMap((mode, at): [string, TypeInstance][] => {
     const type = session.transaction.catalog.typeByOid(row.allArgTypes[at]!);
-    if (mode !== 'b' || type === undefined) return [];
+    if ((mode !== 'b' && mode !== 'o') || type === undefined) return [];
     const name = row.argNames[at] ?? '';
-    return [[name === '' ? `column${at + 1}` : name, type]];
+    return [[name, type]];
   });
+  for (const [at, column] of columns.entries()) if (column[0] === '') column[0] = `column${at + 1}`;
   return columns.length === 0 ? null : computedShape(columns);
 }
 

@@ -60,10 +60,12 @@ export function lookupFunction(
     return all[0];
   }
   const types = argumentTypes(session, node.objargs);
-  return all.find(
-    each =>
-      each.argTypes.length === types.length &&
-      each.argTypes.every((type, at) => type === types[at]),
+  const isSame = (given: readonly Oid[]): boolean =>
+    given.length === types.length && given.every((type, at) => type === types[at]);
+  // A procedure's OUT parameters may be among those that are named.
+  return (
+    all.find(each => isSame(each.argTypes)) ??
+    all.find(each => each.functionKind === 'p' && isSame(each.allArgTypes ?? []))
   );
 }
 

@@ -248,6 +248,11 @@ function readArguments(session: SessionContext, text: string, node: CreateFuncti
   checkNames(parameters, modes);
   const defaults: string[] = [];
   parameters.forEach((each, at) => {
+    if (node.is_procedure === true && modes[at] === 'o' && defaults.length > 0)
+      throw new PgError(
+        SqlState.invalidFunctionDefinition,
+        'procedure OUT parameters cannot appear after one with a default value',
+      );
     if (!isInput(modes[at]!)) return;
     if (each.defexpr !== undefined)
       defaults.push(argumentDefault(session, text, all[at]!, each.defexpr));

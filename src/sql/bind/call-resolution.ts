@@ -26,6 +26,7 @@ export function matchFunction(
   binding: Binding,
   node: FuncCall,
   args: readonly BoundExpr[],
+  asCalled: (row: FunctionRow) => FunctionRow = row => row,
 ): FunctionMatch | 'ambiguous' | null {
   const names = namesOf(node.funcname);
   return resolveFunction(binding, {
@@ -36,6 +37,7 @@ export function matchFunction(
       'NamedArgExpr' in arg ? (arg.NamedArgExpr.name ?? '') : '',
     ),
     isVariadicCall: node.func_variadic === true,
+    asCalled,
   });
 }
 

@@ -40,12 +40,10 @@ export function bindProcedureCall(
       relationName: '',
     }),
   );
-  const match = matchFunction(binding, node, args);
+  const match = matchFunction(binding, node, args, withOutputs);
   const names = namesOf(node.funcname);
-  if (match === null || match === 'ambiguous') {
-    refuseOutputs(context, names.at(-1) ?? '');
+  if (match === null || match === 'ambiguous')
     throw asProcedure(undefinedFunction(binding, node, args, match === 'ambiguous'));
-  }
   if (match.row.kind !== 'p')
     throw binding.error(
       SqlState.wrongObjectType,
@@ -54,21 +52,16 @@ export function bindProcedureCall(
       {hint: 'To call a function, use SELECT.'},
     );
   const call = resolveCall(binding, match, args, location, node.func_variadic === true);
-  const {args: converted} = call;
+  const row = context.catalog.functionByOid(call.row.oid)!;
+  const given = call.args.filter((_arg, at) => row.argModes[at] !== 'o');
   const parameterTypes = binding.parameters.finish();
-  return {row: call.row, args: converted, names: parameterNamesOf(call.row), parameterTypes};
+  return {row, args: given, names: parameterNamesOf(row), parameterTypes};
 }
 
-/** Arguments for OUT parameters are placeholders, which the rules of functions do not count. */
-function refuseOutputs(context: BindContext, name: string): void {
-  for (const schema of context.searchPath) {
-    for (const row of context.catalog.functionsByName(schema, name)) {
-      if (row.kind === 'p' && row.argModes.includes('o'))
-        throw featureNotSupported('CALL of a procedure with OUT parameters is not supported', {
-          hint: 'Use INOUT parameters.',
-        });
-    }
-  }
+/** OUT parameters are given in CALL, too: they help to find the procedure, and their values go nowhere. */
+function withOutputs(row: FunctionRow): FunctionRow {
+  if (row.kind !== 'p' || !row.argModes.includes('o')) return row;
+  return {...row, argTypes: row.allArgTypes, argModes: row.argModes.replaceAll('o', 'i')};
 }
 
 /** The same error in the words of procedures. */

@@ -26,6 +26,8 @@ export interface CallShape {
   readonly argNames: readonly string[];
   /** VARIADIC keyword given: the last argument is the array itself. */
   readonly isVariadicCall: boolean;
+  /** How a row counts in this call: CALL counts OUT parameters. */
+  readonly asCalled?: (row: FunctionRow) => FunctionRow;
 }
 
 /** Finds the function that a call means (PostgreSQL func_get_detail, chapter 10.3). */
@@ -53,7 +55,8 @@ function functionCandidates(binding: Binding, call: CallShape): FunctionMatch[] 
   const schemas = call.schema === null ? binding.context.searchPath : [call.schema];
   const matches: FunctionMatch[] = [];
   for (const schema of schemas) {
-    for (const row of catalog.functionsByName(schema, call.name)) {
+    for (const found of catalog.functionsByName(schema, call.name)) {
+      const row = call.asCalled === undefined ? found : call.asCalled(found);
       const match = shapeOf(row, call);
       if (match === null) continue;
       const rival = matches.findIndex(other => sameTypes(other.argTypes, match.argTypes));
