@@ -1,6 +1,8 @@
-import {rolesWithPrivilegesOf} from '../catalog/acl.ts';
+import {hasPrivileges, rolesWithPrivilegesOf} from '../catalog/acl.ts';
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {TableDescriptor} from '../catalog/descriptors.ts';
+import {policiesBind} from '../catalog/row-security.ts';
+import type {Oid} from '../common/ids.ts';
 import {hasServiceRight} from './run-context.ts';
 import type {SessionContext} from './session-context.ts';
 
@@ -14,6 +16,29 @@ export function seesFiguresOf(session: SessionContext, table: TableDescriptor): 
   return (
     hasServiceRight(catalog, session.currentRole) ||
     rolesWithPrivilegesOf(session.currentRole, catalog).has(table.owner)
+  );
+}
+
+/**
+ * Whether the session may know where and how the rows of a table lie (segments, their sizes and bounds, jobs on them): of shared tables who may
+ * read all their rows, which no policy hides; of the others as with `seesFiguresOf`.
+ */
+export function seesStorageOf(session: SessionContext, table: TableDescriptor): boolean {
+  const {catalog} = session.transaction;
+  const role = session.currentRole;
+  if (hasServiceRight(catalog, role)) return true;
+  if (table.tableKind !== 'shared') return seesFiguresOf(session, table);
+  return mayReadAll(catalog, role, table) && !policiesBind(catalog, table, role, 'on');
+}
+
+function mayReadAll(catalog: CatalogSnapshot, role: Oid, table: TableDescriptor): boolean {
+  const {owner, acl, columns} = table;
+  if (hasPrivileges(catalog, role, {kind: 'r', owner, acl}, 'r')) return true;
+  return columns.every(
+    column =>
+      column.isDropped ||
+      (column.acl !== null &&
+        hasPrivileges(catalog, role, {kind: 'c', owner, acl: column.acl}, 'r')),
   );
 }
 

@@ -6,7 +6,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {RowsExecution, type Execution} from '../execution.ts';
 import {computedShape} from '../result-shape.ts';
-import {seesFiguresOf} from '../owner-visibility.ts';
+import {seesStorageOf} from '../owner-visibility.ts';
 import {checkSchemaUsage} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {findRelation, findTable} from './find-relation.ts';
@@ -101,11 +101,11 @@ export function showStatsCommand(session: SessionContext, statement: ParsedState
   ]);
   const load = (): Datum[][] => {
     const table = findTable(session, bodyRange(statement));
-    if (!seesFiguresOf(session, table))
+    if (!seesStorageOf(session, table))
       throw new PgError(
         SqlState.insufficientPrivilege,
         `permission denied for statistics of table ${table.name}`,
-        {hint: 'They count the rows of all users.'},
+        {hint: 'They count rows that you may not read.'},
       );
     const stats = session.engine.storage.tableStats(session.engine.storages.of(catalog, table));
     const namespace = catalog.schemaByOid(table.schema)?.name ?? '';

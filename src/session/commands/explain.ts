@@ -8,7 +8,7 @@ import type {ParsedStatement} from '../../sql/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import {discardRows, RowsExecution, type Execution} from '../execution.ts';
 import {PlanExecution} from '../plan-execution.ts';
-import {seesFiguresOf} from '../owner-visibility.ts';
+import {seesFiguresOf, seesStorageOf} from '../owner-visibility.ts';
 import {computedShape} from '../result-shape.ts';
 import {ExecutionRun} from '../run-context.ts';
 import type {PlannedQuery} from '../session-context.ts';
@@ -118,18 +118,36 @@ async function explain(
   }
   const {catalog} = session.transaction;
   const tables = entry.plan.tables.map(({oid: table}) => catalog.tableByOid(table));
+  const hidesStorage = tables.some(
+    table => table?.tableKind === 'shared' && !seesStorageOf(session, table),
+  );
   const lines = explainPlan(entry.plan, {
     ...options,
     // Estimates go by the rows of all users.
     costs:
       options.costs && tables.every(table => table === undefined || seesFiguresOf(session, table)),
-    counters,
+    counters: hidesStorage ? withoutStorage(counters) : counters,
     planningMs,
     executionMs,
     catalog,
     slots,
   });
   return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
+}
+
+/** What was read and pruned of rows that are hidden is not told; what PostgreSQL counts is. */
+function withoutStorage(
+  counters: ReadonlyMap<number, NodeCounters> | null,
+): ReadonlyMap<number, NodeCounters> | null {
+  if (counters === null) return null;
+  const out = new Map<number, NodeCounters>();
+  for (const [id, counted] of counters) {
+    const extra = Object.fromEntries(
+      Object.entries(counted.extra).filter(([name]) => name.startsWith('tuples')),
+    );
+    out.set(id, {...counted, pauses: 0, extra});
+  }
+  return out;
 }
 
 function plannedBody(
