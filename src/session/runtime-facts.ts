@@ -8,7 +8,7 @@ import type {Datum} from '../types/contract.ts';
 import {UNIX_EPOCH_MICROS} from '../types/datetime-calendar.ts';
 import {viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
-import {seesFiguresOf} from './owner-visibility.ts';
+import {seesStorageOf} from './owner-visibility.ts';
 import {inRole} from './role-context.ts';
 import {hasServiceRight} from './run-context.ts';
 import {schemaVersionRows} from './schema-version-rows.ts';
@@ -206,10 +206,13 @@ function cursorRows(session: SessionContext): readonly Row[] {
 function segmentRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const rows: Row[] = [];
+  const isService = hasServiceRight(catalog, session.currentRole);
   for (const segment of session.engine.storage.segments()) {
     const table = catalog.tableByOid(segment.table);
     if (table === undefined) continue;
-    if (segment.owner !== session.effectiveOwner && !seesFiguresOf(session, table)) continue;
+    const isOwn = segment.owner !== 0 && segment.owner === session.effectiveOwner;
+    const isShared = table.tableKind === 'shared' && seesStorageOf(session, table);
+    if (!isOwn && !isShared && !isService) continue;
     rows.push([
       catalog.schemaByOid(table.schema)?.name ?? '',
       table.name,
@@ -217,7 +220,8 @@ function segmentRows(session: SessionContext): readonly Row[] {
         ? null
         : (catalog.roleByOid(segment.owner)?.name ?? String(segment.owner)),
       BigInt(segment.id),
-      segment.path,
+      // Where files lie is the operators' business.
+      isService ? segment.path : null,
       BigInt(segment.rows),
       BigInt(segment.deletedRows),
       BigInt(segment.bytes),
@@ -261,7 +265,7 @@ function seesJobsOf(
   if (job.namespace === null || job.table === null) return false;
   const schema = catalog.schemaByName(job.namespace);
   const table = schema && catalog.relationByName(schema.oid, job.table);
-  return table?.kind === 'table' && seesFiguresOf(session, table);
+  return table?.kind === 'table' && seesStorageOf(session, table);
 }
 
 function statsRows(session: SessionContext): readonly Row[] {
@@ -269,7 +273,7 @@ function statsRows(session: SessionContext): readonly Row[] {
   const {storage, storages} = session.engine;
   const rows: Row[] = [];
   for (const table of catalog.tables()) {
-    if (!seesFiguresOf(session, table)) continue;
+    if (!seesStorageOf(session, table)) continue;
     const stats = storage.tableStats(storages.of(catalog, table));
     rows.push([
       catalog.schemaByOid(table.schema)?.name ?? '',
