@@ -49,7 +49,7 @@ function measured(
   });
 }
 
-const COPIED = IS_FULL ? 3_000_000 : 60_000;
+const COPIED = IS_FULL ? 5_000_000 : 300_000;
 measured(
   `COPY of ${COPIED} rows in`,
   ['CREATE TABLE copied (id bigint PRIMARY KEY, a text, b text)'],
@@ -72,7 +72,7 @@ measured(
   },
 );
 
-const INSERTED = IS_FULL ? 2_000_000 : 150_000;
+const INSERTED = IS_FULL ? 2_000_000 : 400_000;
 measured(
   `a transaction of ${INSERTED} rows`,
   ['CREATE TABLE inserted (id bigint PRIMARY KEY, a text)'],
@@ -81,6 +81,30 @@ measured(
       `INSERT INTO inserted SELECT g, md5(g::text) FROM generate_series(1, ${INSERTED}) g`,
     );
     t.equal(rowCount, INSERTED);
+  },
+);
+
+measured(
+  `a transaction of ${INSERTED} rows that reads and changes some of them, in random order`,
+  ['CREATE TABLE changed (id bigint PRIMARY KEY, a text, v int DEFAULT 0)'],
+  async (t, client) => {
+    await client.query('BEGIN');
+    await client.query(
+      `INSERT INTO changed SELECT (g * 7368787::bigint) % ${INSERTED}, md5(g::text) FROM generate_series(1, ${INSERTED}) g`,
+    );
+    await client.query('SAVEPOINT s');
+    await client.query('DELETE FROM changed WHERE id >= 1000 AND id < 5000');
+    await client.query('ROLLBACK TO s');
+    await client.query('UPDATE changed SET v = 1 WHERE id < 1000');
+    t.same((await client.query('SELECT count(*)::int AS n, sum(v)::int AS v FROM changed')).rows, [
+      {n: INSERTED, v: 1000},
+    ]);
+    await t.rejects(client.query('INSERT INTO changed VALUES (17)'), {code: '23505'});
+    await client.query('ROLLBACK TO s');
+    await client.query('COMMIT');
+    t.same((await client.query('SELECT count(*)::int AS n, sum(v)::int AS v FROM changed')).rows, [
+      {n: INSERTED, v: 0},
+    ]);
   },
 );
 
