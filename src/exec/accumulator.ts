@@ -1,26 +1,17 @@
 // Hot path: one call per batch, one typed loop per aggregate.
 import type {Batch} from '../columns/batch.ts';
-import {BATCH_CAPACITY, type Vector} from '../columns/vector.ts';
+import type {Vector} from '../columns/vector.ts';
 import {featureNotSupported} from '../common/errors.ts';
 import type {AggregateRun} from '../functions/contract.ts';
+import {type Accumulator, AggregateArguments, type AggregateParts} from './aggregate-parts.ts';
 import {checkFloatSum, SAFE_FLOAT} from '../functions/float-sum.ts';
 import type {AggregateCall} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
-import {datumAt, readRow} from './column-store.ts';
-import type {CompiledFilter} from './compiler.ts';
+import {CollectingAccumulator} from './collecting-accumulator.ts';
+import {datumAt} from './column-store.ts';
+import {DistinctAccumulator} from './distinct-accumulator.ts';
 import type {ExecEnv} from './environment.ts';
-import {KeyColumns} from './key-columns.ts';
-import {KeyTable} from './key-table.ts';
 import type {RunContext} from './operator.ts';
-import {compareDatums} from './sort-keys.ts';
-
-/** State of one aggregate over all groups. */
-export interface Accumulator {
-  reset(run: RunContext): void;
-  /** Adds a batch: groups[i] is the group of live row i; null = all rows belong to group 0. `groupCount` groups exist now. */
-  accumulate(run: RunContext, batch: Batch, groups: Int32Array | null, groupCount: number): void;
-  final(group: number): Datum;
-}
 
 /** The accumulator of a call: typed arrays where the aggregate is a plain count, sum or average, else its step function per row. */
 export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator {
@@ -50,57 +41,16 @@ export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator 
     run.fast !== 'sumInt64'
   )
     return new TypedAccumulator(common);
-  return isPlain ? new StepAccumulator(common) : new CollectingAccumulator(common);
+  if (isPlain) return new StepAccumulator(common);
+  return isOrderFree(call, run)
+    ? new DistinctAccumulator(common)
+    : new CollectingAccumulator(common);
 }
 
-interface Parts {
-  readonly run: AggregateRun;
-  readonly call: AggregateCall;
-  readonly env: ExecEnv;
-  readonly skipsNull: boolean;
-  setRun(run: RunContext): void;
-}
-
-/** FILTER (WHERE ...) and arguments of a call, evaluated per batch. */
-class Arguments {
-  readonly #filter: CompiledFilter | null;
-  readonly #args: KeyColumns | null;
-  readonly #selection = new Int32Array(BATCH_CAPACITY);
-  readonly #filtered: Batch = {count: 0, selection: null, vectors: []};
-  readonly #groups = new Int32Array(BATCH_CAPACITY);
-  /** Live rows after the filter with their groups; valid until the next evaluate. */
-  batch!: Batch;
-  groups: Int32Array | null = null;
-
-  constructor(call: AggregateCall, env: ExecEnv) {
-    this.#filter = call.filter === null ? null : env.compiler.filter(call.filter);
-    const exprs = [...call.args, ...call.orderBy.map(key => key.expr)];
-    this.#args = exprs.length === 0 ? null : new KeyColumns(exprs, env);
-  }
-
-  evaluate(run: RunContext, input: Batch, groups: Int32Array | null): void {
-    let rows = input;
-    this.groups = groups;
-    if (this.#filter !== null) {
-      const count = this.#filter.select(run, input, this.#selection);
-      if (groups !== null && count < input.count) this.#narrow(input, groups, count);
-      this.#filtered.vectors = input.vectors;
-      this.#filtered.selection = this.#selection;
-      this.#filtered.count = count;
-      rows = this.#filtered;
-    }
-    this.batch = this.#args === null || rows.count === 0 ? rows : this.#args.evaluate(run, rows);
-  }
-
-  /** Picks the groups of the rows that the filter kept: both lists are ascending in physical position. */
-  #narrow(input: Batch, groups: Int32Array, count: number): void {
-    let at = 0;
-    for (let i = 0; i < input.count && at < count; i++) {
-      const row = input.selection === null ? i : input.selection[i]!;
-      if (row === this.#selection[at]) this.#groups[at++] = groups[i]!;
-    }
-    this.groups = this.#groups;
-  }
+/** Whether DISTINCT values may be taken in the order in which they come. */
+function isOrderFree(call: AggregateCall, {fast}: AggregateRun): boolean {
+  const isExact = fast !== null && fast !== 'sumFloat64' && fast !== 'avgFloat64';
+  return isExact && call.isDistinct && call.orderBy.length === 0 && call.args.length === 1;
 }
 
 /** 2^20 32-bit integers on top of a sum below 2^51 stay exact. */
@@ -171,8 +121,8 @@ function hasExtreme(values: Float64Array, selection: Int32Array | null, count: n
 
 /** count, sum and avg of int4 and float8: sums are exact doubles that spill into BigInts before they could round. */
 class TypedAccumulator implements Accumulator {
-  readonly #parts: Parts;
-  readonly #args: Arguments;
+  readonly #parts: AggregateParts;
+  readonly #args: AggregateArguments;
   readonly #sumsInts: boolean;
   readonly #sumsFloats: boolean;
   readonly #isFloatAverage: boolean;
@@ -184,9 +134,9 @@ class TypedAccumulator implements Accumulator {
   /** Rows added since sums were last known to be small. */
   #rowsSince = 0;
 
-  constructor(parts: Parts) {
+  constructor(parts: AggregateParts) {
     this.#parts = parts;
-    this.#args = new Arguments(parts.call, parts.env);
+    this.#args = new AggregateArguments(parts.call, parts.env);
     const {fast} = parts.run;
     this.#sumsInts = fast === 'sumInt32' || fast === 'avgInt32';
     this.#sumsFloats = fast === 'sumFloat64' || fast === 'avgFloat64';
@@ -307,6 +257,10 @@ class TypedAccumulator implements Accumulator {
     }
   }
 
+  prepare(): boolean {
+    return true;
+  }
+
   final(group: number): Datum {
     const count = this.#counts[group] ?? 0;
     const sum = this.#sums[group] ?? 0;
@@ -319,14 +273,14 @@ class TypedAccumulator implements Accumulator {
 
 /** Any aggregate by its step function, one state object per group. */
 class StepAccumulator implements Accumulator {
-  readonly #parts: Parts;
-  readonly #args: Arguments;
+  readonly #parts: AggregateParts;
+  readonly #args: AggregateArguments;
   readonly #values: Datum[] = [];
   #states: unknown[] = [];
 
-  constructor(parts: Parts) {
+  constructor(parts: AggregateParts) {
     this.#parts = parts;
-    this.#args = new Arguments(parts.call, parts.env);
+    this.#args = new AggregateArguments(parts.call, parts.env);
   }
 
   reset(run: RunContext): void {
@@ -356,91 +310,12 @@ class StepAccumulator implements Accumulator {
     }
   }
 
+  prepare(): boolean {
+    return true;
+  }
+
   final(group: number): Datum {
     const state = this.#states[group];
     return this.#parts.run.final(state === undefined ? this.#parts.run.init() : state);
   }
-}
-
-/** DISTINCT, ORDER BY and ordered-set aggregates: rows are kept per group, sorted and made distinct at the end. */
-class CollectingAccumulator implements Accumulator {
-  readonly #parts: Parts;
-  readonly #args: Arguments;
-  #rows: Datum[][][] = [];
-
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.#args = new Arguments(parts.call, parts.env);
-  }
-
-  reset(run: RunContext): void {
-    this.#parts.setRun(run);
-    this.#rows = [];
-  }
-
-  accumulate(run: RunContext, input: Batch, groups: Int32Array | null): void {
-    this.#args.evaluate(run, input, groups);
-    const {batch, groups: rowGroups} = this.#args;
-    const argCount = this.#parts.call.args.length;
-    for (let i = 0; i < batch.count; i++) {
-      const row: Datum[] = [];
-      readRow(batch, i, row);
-      if (this.#parts.skipsNull && this.#parts.call.kind === 'n' && hasNull(row, argCount))
-        continue;
-      const group = rowGroups === null ? 0 : rowGroups[i]!;
-      (this.#rows[group] ??= []).push(row);
-    }
-  }
-
-  final(group: number): Datum {
-    const {call, run} = this.#parts;
-    const rows = this.#sorted(this.#rows[group] ?? []);
-    const argCount = call.args.length;
-    let state = run.init();
-    const seen = call.isDistinct ? new KeyTable(call.args.map(arg => arg.type)) : null;
-    for (const row of rows) {
-      const args = row.slice(0, argCount);
-      if (seen !== null) {
-        const before = seen.size;
-        if (seen.number(args, true) < before) continue;
-      }
-      state = run.step(state, args);
-    }
-    return run.final(state);
-  }
-
-  #sorted(rows: Datum[][]): Datum[][] {
-    const {call} = this.#parts;
-    if (call.orderBy.length === 0) {
-      // DISTINCT alone: PostgreSQL sorts its input, which shows in array_agg and string_agg.
-      if (!call.isDistinct) return rows;
-      return rows.sort((a, b) => {
-        for (let c = 0; c < call.args.length; c++) {
-          const order = compareDatums(call.args[c]!.type, a[c]!, b[c]!, false, false);
-          if (order !== 0) return order;
-        }
-        return 0;
-      });
-    }
-    const from = call.args.length;
-    return rows.sort((a, b) => {
-      for (let k = 0; k < call.orderBy.length; k++) {
-        const key = call.orderBy[k]!;
-        const order = compareDatums(
-          key.expr.type,
-          a[from + k]!,
-          b[from + k]!,
-          key.descending,
-          key.nullsFirst,
-        );
-        if (order !== 0) return order;
-      }
-      return 0;
-    });
-  }
-}
-
-function hasNull(row: readonly Datum[], count: number): boolean {
-  for (let i = 0; i < count; i++) if (row[i] === null) return true;
-  return false;
 }

@@ -14,6 +14,7 @@ import {BoolType} from '../../src/types/bool.ts';
 import type {Datum, TypeInstance} from '../../src/types/contract.ts';
 import {makeFloat8} from '../../src/types/floats.ts';
 import {Int8Type, makeInt4} from '../../src/types/integers.ts';
+import {createBuiltinTypes} from '../../src/types/registry.ts';
 import {TextType} from '../../src/types/text.ts';
 
 export const int4: TypeInstance = makeInt4();
@@ -231,7 +232,7 @@ export function makeRun(options: RunOptions): RunContext {
 export function build(plan: Plan, options: RunOptions): Operator {
   return buildOperator(plan, {
     library: createFunctionLibrary(...(options.extension === undefined ? [] : [options.extension])),
-    types: {typeByOid: () => undefined},
+    types: createBuiltinTypes(),
     factories: new FactoryCache(),
     isInstrumented: options.counters !== undefined,
     injectsPauses: options.injectsPauses ?? false,

@@ -3,7 +3,8 @@ import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
 import type {AggregatePlan} from '../../sql/plan/plan.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
-import {makeAccumulator, type Accumulator} from '../accumulator.ts';
+import {makeAccumulator} from '../accumulator.ts';
+import type {Accumulator} from '../aggregate-parts.ts';
 import {ColumnStore} from '../column-store.ts';
 import type {ExecEnv} from '../environment.ts';
 import {KeyColumns} from '../key-columns.ts';
@@ -198,6 +199,8 @@ export class Aggregate implements Operator {
     const {accumulators} = set;
     while (from + this.#results.size < to) {
       const group = from + this.#results.size;
+      for (let a = 0; a < accumulators.length; a++)
+        if (!accumulators[a]!.prepare(this.#run, group)) return PAUSE;
       for (let a = 0; a < accumulators.length; a++) this.#values[a] = accumulators[a]!.final(group);
       this.#results.appendRow(this.#values);
       if ((group & 15) === 15 && from + this.#results.size < to && this.#run.sliceUsed())
