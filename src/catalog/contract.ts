@@ -183,6 +183,10 @@ export interface RuntimeFacts {
   viewUses?(
     view: QueryRelation,
   ): readonly {readonly relation: Oid; readonly columns: readonly number[]}[];
+  /** User-made functions that a view's query calls; absent: not known. */
+  viewRoutines?(view: QueryRelation): readonly Oid[];
+  /** Where texts of definitions are shown without their schema; absent: only in the object's own. */
+  readonly searchPath?: readonly Oid[];
   /** attnums of a view's columns that can be set through it, null when its rows cannot be changed; absent: not known. */
   updatableColumns?(view: ViewDescriptor): readonly number[] | null;
 }

@@ -1,4 +1,5 @@
 import {oid} from '../common/ids.ts';
+import type {RuntimeFacts} from './contract.ts';
 import {isRelationVisible, isTypeVisible, relationName, type NameScope} from './names.ts';
 
 const NAME = String.raw`"(?:[^"]|"")+"|[A-Za-z_][\w$]*`;
@@ -54,13 +55,13 @@ function isVisible(scope: NameScope, schema: string, name: string): boolean {
   );
 }
 
-/** The same where no session's path is known: as if the object's own schema were searched. */
+/** The same as who asks sees it; where no session's path is known, as if the object's own schema were searched. */
 export function shownInSchema(
-  scope: Pick<NameScope, 'snapshot'>,
+  context: Pick<NameScope, 'snapshot'> & {readonly facts: Pick<RuntimeFacts, 'searchPath'>},
   schema: number,
   text: string | null,
 ): string | null {
-  return text === null
-    ? null
-    : shownText({snapshot: scope.snapshot, searchPath: [oid(11), oid(schema)]}, text);
+  if (text === null) return null;
+  const searchPath = context.facts.searchPath ?? [oid(11), oid(schema)];
+  return shownText({snapshot: context.snapshot, searchPath}, text);
 }

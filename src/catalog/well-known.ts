@@ -51,6 +51,7 @@ export const ClassOid: Readonly<Record<string, Oid>> = {
   pg_opfamily: oid(2753),
   pg_conversion: oid(2607),
   pg_extension: oid(3079),
+  pg_policy: oid(3256),
 };
 
 /** Type OIDs that the catalog layer itself needs. */

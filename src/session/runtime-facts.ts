@@ -1,3 +1,4 @@
+import {hasPrivileges} from '../catalog/acl.ts';
 import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {QueryRelation, ViewDescriptor} from '../catalog/descriptors.ts';
 
@@ -6,7 +7,7 @@ import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
 import {UNIX_EPOCH_MICROS} from '../types/datetime-calendar.ts';
-import {viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
+import {viewRoutines, viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
 import {seesStorageOf} from './owner-visibility.ts';
 import {inRole} from './role-context.ts';
@@ -24,6 +25,7 @@ const feeds: Readonly<Record<string, Feed>> = {
   'pg_catalog.pg_locks': lockRows,
   'pg_catalog.pg_prepared_statements': preparedRows,
   'pg_catalog.pg_cursors': cursorRows,
+  'pg_catalog.pg_sequences.last_value': sequenceValueRows,
   'system.segments': segmentRows,
   'system.jobs': jobRows,
   'system.schema_versions': schemaVersionRows,
@@ -51,6 +53,14 @@ export class SessionFacts implements RuntimeFacts {
     return viewUses(this.#session, view);
   }
 
+  viewRoutines(view: QueryRelation): readonly Oid[] {
+    return viewRoutines(this.#session, view);
+  }
+
+  get searchPath(): readonly Oid[] {
+    return this.#session.searchPath();
+  }
+
   updatableColumns(view: ViewDescriptor): readonly number[] | null {
     return viewUpdatable(this.#session, view);
   }
@@ -59,7 +69,9 @@ export class SessionFacts implements RuntimeFacts {
     const session = this.#session;
     return {
       currentRole: role,
+      searchPath: this.searchPath,
       viewUses: view => this.viewUses(view),
+      viewRoutines: view => this.viewRoutines(view),
       updatableColumns: view => this.updatableColumns(view),
       rows: relation => inRole(session, role, () => this.rows(relation)),
     };
@@ -170,6 +182,19 @@ function lockRows(session: SessionContext): readonly Row[] {
 /** Milliseconds since 1970 as a timestamp. */
 function timestampOf(ms: number): bigint {
   return BigInt(ms) * 1000n - UNIX_EPOCH_MICROS;
+}
+
+/** Values of the sequences that the session may read. */
+function sequenceValueRows(session: SessionContext): readonly Row[] {
+  const {catalog} = session.transaction;
+  return [...catalog.sequences()].flatMap((sequence): readonly Row[] => {
+    const {owner, acl} = sequence;
+    if (!hasPrivileges(catalog, session.currentRole, {kind: 's', owner, acl}, 'r')) {
+      if (!hasPrivileges(catalog, session.currentRole, {kind: 's', owner, acl}, 'U')) return [];
+    }
+    const state = session.engine.storage.sequenceState(sequence.oid);
+    return state === undefined || !state.isCalled ? [] : [[sequence.oid, state.lastValue]];
+  });
 }
 
 function preparedRows(session: SessionContext): readonly Row[] {

@@ -20,7 +20,9 @@ const knownRows: readonly KnownDifference[] = [
     reason:
       'objects of our own: schema system, roles wadi_*, functions, access method bloom; OIDs 9000 to 9999',
     isShownBy: (row, own) =>
-      row.some(cell => cell !== null && (own.has(cell) || /^9\d{3}$|^<\w+ system\./.test(cell))),
+      row.some(
+        cell => cell !== null && (own.has(cell) || /^9\d{3}$|^<\w+ system\.|^system\./.test(cell)),
+      ),
   },
   {
     reason: 'there are no TOAST tables: long values lie with their rows',

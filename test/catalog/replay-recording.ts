@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import type {ReplayAnswer, ReplayResult} from './replay.ts';
 
@@ -18,11 +18,14 @@ type RecordedResult = Omit<ReplayResult, 'rows'> & {
   readonly rows: ReplayResult['rows'] | {readonly count: number; readonly sha256: string};
 };
 
-/** Corpora whose queries are replayed, and where they lie: beside the repository. */
-export const corpora = ['catalog-psql', 'catalog-drivers'].map(name => ({
-  name,
-  path: join(dirname(dirname(dirname(import.meta.dirname))), 'shared', 'corpora', `${name}.sql`),
-}));
+/** Corpora whose queries are replayed: those of clients lie beside the repository, that of the catalogs themselves is here. */
+export const corpora = [
+  {name: 'relations', path: join(import.meta.dirname, 'replay-relations.sql')},
+  ...['catalog-psql', 'catalog-drivers'].map(name => ({
+    name,
+    path: join(dirname(dirname(dirname(import.meta.dirname))), 'shared', 'corpora', `${name}.sql`),
+  })),
+].filter(({path}) => existsSync(path));
 
 const recordingPath = join(import.meta.dirname, 'replay-postgres.json');
 const LONGEST = 6000;

@@ -41,7 +41,7 @@ const relationWords: Readonly<Record<string, string>> = {
 
 const relation: Describe = (context, key, sub) => {
   const found = context.snapshot.relationByOid(key);
-  if (found === undefined) return undefined;
+  if (found === undefined) return composite(context, key);
   const isView = found.kind === 'systemRelation' && found.isView;
   const word = isView ? 'view' : (relationWords[relationWord(found)] ?? 'relation');
   const schema = schemaName(context.snapshot, found.schema);
@@ -64,9 +64,22 @@ const relation: Describe = (context, key, sub) => {
     schema,
     name: quoteIdentifier(found.name),
     identity: `${identity}.${quoteIdentifier(column.name)}`,
-    description: `column ${quoteIdentifier(column.name)} of ${word} ${bare}`,
+    description: `column ${column.name} of ${word} ${bare}`,
   };
 };
+
+/** The relation of a composite type: it has the type's OID. */
+function composite(context: InfoContext, key: Oid): ObjectFacts | undefined {
+  const found = context.snapshot.typeDescriptorByOid(key);
+  if (found?.typeKind !== 'c') return undefined;
+  return {
+    type: 'composite type',
+    schema: schemaName(context.snapshot, found.schema),
+    name: quoteIdentifier(found.name),
+    identity: qualifiedName(context.snapshot, found.schema, found.name),
+    description: `composite type ${typeName(context, key)}`,
+  };
+}
 
 const type: Describe = (context, key) => {
   const found = typeFacts(context.snapshot, key);
@@ -76,7 +89,7 @@ const type: Describe = (context, key) => {
   return {
     type: 'type',
     schema,
-    name: found.name,
+    name: quoteIdentifier(found.name),
     identity,
     description: `type ${typeName(context, key)}`,
   };
@@ -110,7 +123,7 @@ const constraint: Describe = (context, key) => {
       schema: schemaName(context.snapshot, found.schema),
       name: null,
       identity: `${name} on ${typeName(qualifiedScope(context.snapshot), found.domain)}`,
-      description: `constraint ${name}`,
+      description: `constraint ${found.name}`,
     };
   }
   return {
@@ -118,7 +131,7 @@ const constraint: Describe = (context, key) => {
     schema: schemaName(context.snapshot, found.schema),
     name: null,
     identity: `${name} on ${qualifiedRelation(context, found.table)}`,
-    description: `constraint ${name} on table ${relationName(context, found.table)}`,
+    description: `constraint ${found.name} on table ${relationName(context, found.table)}`,
   };
 };
 
@@ -214,9 +227,13 @@ const identifyObject: InfoFunction = (context, args) => {
   const values =
     facts === undefined
       ? [null, null, null, null]
-      : [facts.type, facts.schema, facts.name, facts.identity];
+      : [facts.type, quoted(facts.schema), facts.name, facts.identity];
   return new PgRecord(oid(2249), types, values);
 };
+
+function quoted(schema: string | null): string | null {
+  return schema === null ? null : quoteIdentifier(schema);
+}
 
 /** pg_describe_object and pg_identify_object. */
 export const describeFunctions: Readonly<Record<string, InfoFunction>> = {

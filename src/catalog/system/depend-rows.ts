@@ -1,7 +1,7 @@
 import type {Oid} from '../../common/ids.ts';
 import {findAuditTable} from '../audit-table.ts';
 import {wadiFunctionComments} from '../data/wadi-functions.ts';
-import type {Descriptor, QueryRelation, TableDescriptor} from '../descriptors.ts';
+import type {Descriptor, IndexDescriptor, QueryRelation, TableDescriptor} from '../descriptors.ts';
 import {FIRST_NORMAL_OID} from '../../common/ids.ts';
 import type {CatalogSnapshot} from '../contract.ts';
 import {queryRelations} from '../stored-queries.ts';
@@ -33,10 +33,16 @@ const commented: readonly (readonly [kind: Descriptor['kind'], catalog: string])
   ['cast', 'pg_cast'],
 ];
 
+/** Whether a built-in comment is on something that is here: there are no ICU collations, and schemas keep their comments themselves. */
+function isOfHere(context: SystemContext, row: Row): boolean {
+  if (row[1] === NAMESPACE) return false;
+  return row[1] !== ClassOid.pg_collation || context.rows.byKey('pg_collation', row[0] as Oid).length > 0;
+}
+
 /** pg_description. */
 export const pgDescription: SystemSource = {
   all: context => [
-    ...context.rows.all('pg_description').filter(row => row[1] !== NAMESPACE),
+    ...context.rows.all('pg_description').filter(row => isOfHere(context, row)),
     ...systemSchemaRelations.map(relation => [relation.oid, CLASS, 0, relation.comment]),
     ...wadiFunctionComments.map(([fn, comment]) => [fn, ClassOid.pg_proc ?? 0, 0, comment]),
     ...userObjects(context).flatMap(object => commentRows(object)),
@@ -44,7 +50,7 @@ export const pgDescription: SystemSource = {
   by: {
     objoid: (context, value) => {
       const key = asOid(value);
-      const rows = context.rows.byKey('pg_description', key).filter(row => row[1] !== NAMESPACE);
+      const rows = context.rows.byKey('pg_description', key).filter(row => isOfHere(context, row));
       if (key >= FIRST_NORMAL_OID) return objectsByOid(context, key).flatMap(commentRows);
       return [
         ...rows,
@@ -229,6 +235,21 @@ function allViewDependencies(context: SystemContext): readonly Row[] {
   );
 }
 
+/** Columns that an index depends on; 0, the whole table, when it has no key that is a column. */
+function indexedColumns(table: TableDescriptor, index: IndexDescriptor): readonly number[] {
+  const plain = [...index.keys.map(key => key.attnum), ...index.included];
+  const texts = [...index.keys.map(key => key.expressionText ?? ''), index.predicateText ?? ''];
+  const words = texts.join(' ').replaceAll(/'(?:[^']|'')*'/g, "''");
+  const named = new Set(
+    [...words.matchAll(/(?<!::)"((?:[^"]|"")+)"|(?<![:.\w])([a-z_][\w$]*)(?![\w$]*[(.])/g)].map(
+      ([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare,
+    ),
+  );
+  const used = table.columns.filter(column => !column.isDropped && named.has(column.name));
+  const all = [...plain.filter(attnum => attnum !== 0), ...used.map(column => column.attnum)];
+  return [...new Set(plain.every(attnum => attnum === 0) ? [0, ...all] : all)];
+}
+
 function viewDependencies(context: SystemContext, view: QueryRelation): readonly Row[] {
   const rule = derivedOid(view.oid, 0);
   const own: Row[] = [
@@ -302,8 +323,8 @@ function tableDependencies(context: SystemContext, table: TableDescriptor): read
         rows.push([CLASS, index.oid, 0, CONSTRAINT, index.constraint, 0, 'i']);
         continue;
       }
-      for (const key of index.keys) {
-        if (key.attnum !== 0) rows.push([CLASS, index.oid, 0, CLASS, table.oid, key.attnum, 'a']);
+      for (const attnum of indexedColumns(table, index)) {
+        rows.push([CLASS, index.oid, 0, CLASS, table.oid, attnum, 'a']);
       }
     }
     return rows;

@@ -19,13 +19,14 @@ export function informationView(
   by?: Readonly<Record<string, (context: SystemContext, value: Datum) => readonly NamedRow[]>>,
 ): SystemSource {
   const all = (context: SystemContext): readonly Row[] => positioned(context, name, make(context));
-  if (by === undefined) return {all, perRole: true};
+  const depends = {perRole: true, perPath: true};
+  if (by === undefined) return {all, ...depends};
   const lookups = Object.entries(by).map(([column, lookup]) => [
     column,
     (context: SystemContext, value: Datum): readonly Row[] =>
       positioned(context, name, lookup(context, value)),
   ]);
-  return {all, perRole: true, by: Object.fromEntries(lookups) as NonNullable<SystemSource['by']>};
+  return {all, ...depends, by: Object.fromEntries(lookups) as NonNullable<SystemSource['by']>};
 }
 
 function positioned(
@@ -222,8 +223,7 @@ function datetimePrecision(base: number, typmod: number): number | null {
 function intervalType(context: SystemContext, base: Oid, typmod: number): string | null {
   if ((base as number) !== 1186) return null;
   const text = formatType(qualifiedScope(context.snapshot), base, typmod);
-  const fields = text.replace(/^interval ?/, '').replace(/\(.*$/, '');
-  return fields === '' ? null : fields.toUpperCase();
+  return /^interval[()0-9]* (.*)$/.exec(text)?.[1]?.toUpperCase() ?? null;
 }
 
 /** udt_catalog, udt_schema, udt_name of a type; a domain's base. */

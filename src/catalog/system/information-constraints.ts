@@ -258,7 +258,7 @@ export const informationCheckConstraints = informationView('check_constraints', 
     .filter(constraint => constraint.type === 'c')
     .map(constraint => ({
       ...constraintName(context, constraint),
-      check_clause: `(${constraint.expressionText ?? ''})`,
+      check_clause: `(${constraint.expressionText ?? ''})${constraint.isValidated ? '' : ' NOT VALID'}`,
     })),
   ...builtinChecks(context),
   ...constrainedTables(context).flatMap(table =>

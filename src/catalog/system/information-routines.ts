@@ -1,7 +1,7 @@
 import type {Oid} from '../../common/ids.ts';
 import {defaultAcl, privilegeLetters, type AclObjectKind} from '../acl.ts';
 import type {FunctionRow} from '../contract.ts';
-import type {AclItem} from '../descriptors.ts';
+import type {AclItem, TypeDescriptor} from '../descriptors.ts';
 import {roleName} from '../names.ts';
 import {functionTarget, systemRelationAcl} from '../object-acl.ts';
 import {RoleOid} from '../well-known.ts';
@@ -32,7 +32,8 @@ interface Routine {
   readonly acl: readonly AclItem[] | null;
 }
 
-function routines(context: SystemContext): readonly Routine[] {
+/** Functions and procedures that who asks may call. */
+export function visibleRoutines(context: SystemContext): readonly Routine[] {
   const {snapshot} = context;
   return pgProc.all(context).flatMap(row => {
     const fn = snapshot.functionByOid(row[0] as Oid);
@@ -59,7 +60,7 @@ function specificName(context: SystemContext, fn: FunctionRow): NamedRow {
 /** information_schema.routines */
 export const informationRoutines = informationView('routines', context => {
   const has = rolesOfAsker(context);
-  return routines(context).map(({fn, owner, language, source, isDefiner}) => {
+  return visibleRoutines(context).map(({fn, owner, language, source, isDefiner}) => {
     const isProcedure = fn.kind === 'p';
     const type = isProcedure ? {} : udtColumns(context, fn.returnType, 'type_udt');
     return {
@@ -96,7 +97,7 @@ const modeNames: Readonly<Record<string, string>> = {
 
 /** information_schema.parameters */
 export const informationParameters = informationView('parameters', context =>
-  routines(context).flatMap(({fn}) => {
+  visibleRoutines(context).flatMap(({fn}) => {
     const types = fn.allArgTypes.length > 0 ? fn.allArgTypes : fn.argTypes;
     return types.map((type, at) => ({
       ...specificName(context, fn),
@@ -220,7 +221,7 @@ export const informationRoleColumnGrants = informationView('role_column_grants',
 );
 
 function routineGrants(context: SystemContext, withPublic: boolean): readonly NamedRow[] {
-  return routines(context).flatMap(({fn, owner, acl}) => {
+  return visibleRoutines(context).flatMap(({fn, owner, acl}) => {
     const object = {
       ...specificName(context, fn),
       ...located(context, 'routine', fn.schema, fn.name),
@@ -247,7 +248,7 @@ function usageGrants(context: SystemContext, withPublic: boolean): readonly Name
       object_type: 'SEQUENCE',
     }),
   );
-  const domains = [...snapshot.userTypes()]
+  const domains = [...snapshot.userTypes(), ...builtinTypes(context, 'd')]
     .filter(type => type.typeKind === 'd')
     .flatMap(type =>
       grantRows(context, grantsOf('T', type.owner, type.acl, 'U'), withPublic, {
@@ -255,7 +256,15 @@ function usageGrants(context: SystemContext, withPublic: boolean): readonly Name
         object_type: 'DOMAIN',
       }),
     );
-  return [...domains, ...sequences];
+  const collations = context.rows.all('pg_collation').map(row => ({
+    grantor: 'postgres',
+    grantee: 'PUBLIC',
+    ...located(context, 'object', row[2] as Oid, row[1] as string),
+    object_type: 'COLLATION',
+    privilege_type: 'USAGE',
+    is_grantable: 'NO',
+  }));
+  return [...collations, ...domains, ...sequences];
 }
 
 /** information_schema.usage_privileges */
@@ -268,11 +277,28 @@ export const informationRoleUsageGrants = informationView('role_usage_grants', c
   usageGrants(context, false),
 );
 
+/** Domains or row types that every database has. */
+function builtinTypes(
+  context: SystemContext,
+  typeKind: 'd' | 'c',
+): readonly Pick<TypeDescriptor, 'name' | 'schema' | 'owner' | 'acl' | 'typeKind'>[] {
+  return context.rows
+    .all('pg_type')
+    .filter(row => row[6] === typeKind)
+    .map(row => ({
+      name: row[1] as string,
+      schema: row[2] as Oid,
+      owner: row[3] as Oid,
+      acl: null,
+      typeKind,
+    }));
+}
+
 function udtGrants(context: SystemContext, withPublic: boolean): readonly NamedRow[] {
   const {snapshot} = context;
   const composites = [...snapshot.userTypes()].filter(type => type.typeKind === 'c');
   const rowTypes = [...snapshot.tables(), ...snapshot.views()].map(each => ({...each, acl: null}));
-  return [...composites, ...rowTypes].flatMap(type =>
+  return [...composites, ...rowTypes, ...builtinTypes(context, 'c')].flatMap(type =>
     grantRows(
       context,
       grantsOf('T', type.owner, type.acl, 'U'),
@@ -295,7 +321,7 @@ export const informationRoleUdtGrants = informationView('role_udt_grants', conte
 /** information_schema.data_type_privileges: every described column, domain, attribute and routine. */
 export const informationDataTypePrivileges = informationView('data_type_privileges', context => [
   ...describedTypes(context),
-  ...routines(context).flatMap(({fn}) => {
+  ...visibleRoutines(context).flatMap(({fn}) => {
     const object = {
       ...located(context, 'object', fn.schema, `${fn.name}_${fn.oid}`),
       object_type: 'ROUTINE',

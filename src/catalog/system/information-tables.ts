@@ -1,4 +1,3 @@
-import {featureNotSupported} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {ColumnDescriptor, SequenceDescriptor} from '../descriptors.ts';
 import {viewDefinition} from '../definitions.ts';
@@ -20,6 +19,7 @@ import {shownInSchema} from '../stored-text.ts';
 import type {SystemContext, SystemSource} from './source.ts';
 import {askerCan} from './view-rows.ts';
 import {rolesOfAsker} from './role-rows.ts';
+import {RoleOid} from '../well-known.ts';
 
 /** information_schema.tables */
 export const informationTables = informationView(
@@ -94,7 +94,7 @@ function columnRow(
     ordinal_position: column.attnum,
     column_default:
       column.generated === '' ? shownInSchema(context, relation.schema, column.defaultText) : null,
-    is_nullable: yesNo(!column.isNotNull),
+    is_nullable: yesNo(!column.isNotNull && !isNotNullDomain(context, column)),
     ...typeColumns(context, column.typeOid, column.typmod),
     ...collationColumns(context, column.collation),
     ...domain,
@@ -107,6 +107,10 @@ function columnRow(
       column.generated === '' ? null : shownInSchema(context, relation.schema, column.defaultText),
     is_updatable: yesNo(isUpdatable),
   };
+}
+
+function isNotNullDomain({snapshot}: SystemContext, column: ColumnDescriptor): boolean {
+  return snapshot.typeDescriptorByOid(column.typeOid)?.isNotNull === true;
 }
 
 function identityColumns(context: SystemContext, column: ColumnDescriptor): NamedRow {
@@ -260,28 +264,6 @@ export const informationUserTypes = informationView('user_defined_types', contex
     })),
 );
 
-/** information_schema.element_types: elements of array columns. */
-export const informationElementTypes = informationView('element_types', context =>
-  visibleRelations(context).flatMap(relation =>
-    relation.columns.flatMap(column => {
-      const element = context.snapshot.typeByOid(column.typeOid)?.element;
-      const type = context.snapshot.typeByOid(column.typeOid);
-      if (column.isDropped || element == null || type?.category !== 'A') return [];
-      return [
-        {
-          ...located(context, 'object', relation.schema, relation.name),
-          object_type: 'TABLE',
-          collection_type_identifier: String(column.attnum),
-          data_type: typeColumns(context, element.oid, -1)['data_type'] ?? null,
-          ...collationColumns(context, column.collation),
-          ...udtColumns(context, element.oid),
-          dtd_identifier: `a${column.attnum}`,
-        },
-      ];
-    }),
-  ),
-);
-
 /** column_domain_usage and column_udt_usage. */
 export const informationColumnDomainUsage = informationView('column_domain_usage', context =>
   visibleRelations(context).flatMap(relation =>
@@ -379,14 +361,25 @@ export const informationNames: Readonly<Record<string, SystemSource>> = {
 
 function memberships(context: SystemContext): readonly (NamedRow & {readonly member: number})[] {
   const {snapshot} = context;
-  return [...snapshot.roles()].flatMap(role =>
-    role.memberOf.map(each => ({
-      member: role.oid,
-      grantee: role.name,
-      role_name: roleName(snapshot, each.role),
-      is_grantable: yesNo(each.withAdmin),
-    })),
-  );
+  const database = [...snapshot.databases()].find(each => each.oid === snapshot.databaseOid);
+  const owner = database?.owner ?? RoleOid.postgres;
+  return [
+    ...[...snapshot.roles()].flatMap(role =>
+      role.memberOf.map(each => ({
+        member: role.oid,
+        grantee: role.name,
+        role_name: roleName(snapshot, each.role),
+        is_grantable: yesNo(each.withAdmin),
+      })),
+    ),
+    // Who owns the database is a member of pg_database_owner without being made one.
+    {
+      member: owner,
+      grantee: roleName(snapshot, owner),
+      role_name: 'pg_database_owner',
+      is_grantable: 'NO',
+    },
+  ];
 }
 
 /** Columns, domains and attributes as data_type_privileges names them. */
@@ -414,10 +407,3 @@ export function describedTypes(context: SystemContext): readonly NamedRow[] {
     }),
   ];
 }
-
-/** Views about what views use: descriptors do not record it, and that is said. */
-export const informationViewUsage: SystemSource = {
-  all: () => {
-    throw featureNotSupported('what views depend on is not recorded');
-  },
-};

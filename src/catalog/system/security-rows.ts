@@ -23,6 +23,7 @@ const COMMANDS = {'*': 'ALL', r: 'SELECT', a: 'INSERT', w: 'UPDATE', d: 'DELETE'
 
 /** pg_policies. */
 export const pgPolicies: SystemSource = {
+  perPath: true,
   all: context => context.snapshot.policies().flatMap(policy => policyViewRow(context, policy)),
 };
 

@@ -23,6 +23,8 @@ export interface SystemSource {
   readonly by?: Readonly<Record<string, (context: SystemContext, value: Datum) => readonly Row[]>>;
   /** True when rows depend on who asks: they are remembered per role. */
   readonly perRole?: boolean;
+  /** True when rows hold texts that search_path shortens: they are remembered per path. */
+  readonly perPath?: boolean;
   /** True when rows must be computed anew each time. */
   readonly volatile?: boolean;
 }

@@ -40,15 +40,19 @@ import {
   informationColumnUdtUsage,
   informationDomains,
   informationDomainUdtUsage,
-  informationElementTypes,
   informationNames,
   informationSchemata,
   informationSequences,
   informationTables,
   informationUserTypes,
   informationViews,
-  informationViewUsage,
 } from './information-tables.ts';
+import {informationElementTypes} from './information-elements.ts';
+import {
+  informationViewColumnUsage,
+  informationViewRoutineUsage,
+  informationViewTableUsage,
+} from './information-usage.ts';
 import {pgProc} from './proc-rows.ts';
 import {
   pgAuthid,
@@ -187,9 +191,9 @@ export const informationSources: Readonly<Record<string, SystemSource>> = {
   udt_privileges: informationUdtPrivileges,
   usage_privileges: informationUsagePrivileges,
   user_defined_types: informationUserTypes,
-  view_column_usage: informationViewUsage,
-  view_routine_usage: informationViewUsage,
-  view_table_usage: informationViewUsage,
+  view_column_usage: informationViewColumnUsage,
+  view_routine_usage: informationViewRoutineUsage,
+  view_table_usage: informationViewTableUsage,
   views: informationViews,
 };
 

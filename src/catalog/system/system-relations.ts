@@ -48,7 +48,8 @@ export class CatalogRelations implements SystemRelations {
     }
     if (source.volatile === true) return source.all(context);
     const asker = source.perRole === true ? (facts.currentRole ?? 0) : 0;
-    return snapshot.memo(`rows:${relation}:${asker}`, () => source.all(context));
+    const path = source.perPath === true ? (facts.searchPath?.join(' ') ?? '') : '';
+    return snapshot.memo(`rows:${relation}:${asker}:${path}`, () => source.all(context));
   }
 
   /** Relations that only have built-in rows, or none at all. */

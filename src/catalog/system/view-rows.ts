@@ -49,6 +49,7 @@ export const pgTables: SystemSource = {
 
 /** pg_views. */
 export const pgViews: SystemSource = {
+  perPath: true,
   all: context => {
     const {snapshot} = context;
     const builtin = context.rows.all('pg_class').filter(row => row[16] === 'v');
@@ -68,6 +69,7 @@ export const pgViews: SystemSource = {
 
 /** pg_matviews. */
 export const pgMatviews: SystemSource = {
+  perPath: true,
   all: context => {
     const {snapshot} = context;
     return [...snapshot.tables()]

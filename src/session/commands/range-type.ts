@@ -258,6 +258,7 @@ function constructors(
     volatility: 'i',
     isStrict: type === multi,
     isSecurityDefiner: false,
+    parallel: 's',
     body,
     functionKind: 'f',
     ...more,

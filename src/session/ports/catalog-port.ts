@@ -49,7 +49,7 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
       relationSize: relation => {
         const table = catalog.tableByOid(relation);
         if (table === undefined) return pagesOf(catalog.relationByOid(relation)?.kind);
-        return visibleBytes(session, catalog, table);
+        return pages(visibleBytes(session, catalog, table));
       },
       databaseSize: database => {
         let bytes = 0n;
@@ -70,8 +70,15 @@ export class CatalogFunctions implements CatalogPort, NameResolver {
   }
 }
 
+const PAGE = 8192n;
+
+/** Sizes are whole pages, as PostgreSQL's are: clients divide them by block_size. */
+function pages(bytes: bigint): bigint {
+  return ((bytes + PAGE - 1n) / PAGE) * PAGE;
+}
+
 /** One page of 8 kB for an index or a sequence, as PostgreSQL has at least; a catalog also has its maps of free space and visibility. */
 function pagesOf(kind: RelationDescriptor['kind'] | undefined): bigint {
-  if (kind === 'index' || kind === 'sequence') return 8192n;
+  if (kind === 'index' || kind === 'sequence') return PAGE;
   return kind === 'systemRelation' ? 49_152n : 0n;
 }

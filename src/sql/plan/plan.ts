@@ -19,7 +19,7 @@ interface PlanBase {
   readonly estimatedRows: number;
 }
 
-/** A conjunct pushed to storage for pruning and key ranges; its values are column-free, evaluated at open. The filter is still applied above. */
+/** A conjunct pushed to storage for pruning and key ranges; its values are column-free. The filter is still applied above. */
 export interface PushedPredicate {
   readonly column: number;
   readonly op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'isNull' | 'isNotNull';
