@@ -36,7 +36,10 @@ export function resetOptions(
   table: TableDescriptor,
   cmd: AlterTableCmd,
 ): void {
-  const names = new Set(defElems(optionList(cmd)).map(optionName));
+  const given = defElems(optionList(cmd));
+  if (given.some(option => option.arg !== undefined))
+    throw new PgError(SqlState.syntaxError, 'RESET must not include values for parameters');
+  const names = new Set(given.map(optionName));
   applyOptions(
     session,
     table,

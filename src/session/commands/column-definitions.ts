@@ -123,9 +123,7 @@ export function defineColumn(place: TablePlace, def: ColumnDef, attnum: number):
   const facts = readConstraints(place, def, serial !== null);
   const hasIdentity = facts.identity !== null;
   if (hasIdentity && serial !== null) {
-    throw errorAt(
-      text,
-      facts.identity?.location,
+    throw new PgError(
       SqlState.syntaxError,
       `both default and identity specified for column "${name}" of table "${table}"`,
     );
@@ -250,12 +248,17 @@ function readConstraints(place: TablePlace, def: ColumnDef, isSerial: boolean): 
     }
   }
   const {default: given, identity, generated} = facts;
-  if (given !== null && identity !== null) throw fail(given, 'both default and identity specified');
+  if (given !== null && identity !== null)
+    throw fail(later(given, identity), 'both default and identity specified');
   if (given !== null && generated !== null)
-    throw fail(given, 'both default and generation expression specified');
+    throw fail(later(given, generated), 'both default and generation expression specified');
   if (identity !== null && generated !== null)
-    throw fail(identity, 'both identity and generation expression specified');
+    throw fail(later(identity, generated), 'both identity and generation expression specified');
   return facts;
+}
+
+function later(a: Constraint, b: Constraint): Constraint {
+  return (a.location ?? -1) > (b.location ?? -1) ? a : b;
 }
 
 /** DEFERRABLE and its kin come as nodes of their own behind the constraint that they belong to. */

@@ -8,6 +8,7 @@ import {shardFunction} from '../../storage/objects/shard.ts';
 import {LOCAL_STORAGE} from '../../storage/objects/storage-definition.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems} from './ast-values.ts';
+import {checkTableParameter} from './storage-parameters.ts';
 
 /** What WITH (...) of a table says. */
 export interface TableOptions {
@@ -15,13 +16,6 @@ export interface TableOptions {
   readonly ttlMs: number;
   readonly options: Readonly<Record<string, string>>;
 }
-
-/** PostgreSQL's storage parameters: taken and shown, without effect here. */
-const POSTGRES: readonly RegExp[] = [
-  /^autovacuum_\w+$/,
-  /^toast\.\w+$/,
-  /^(?:toast_tuple_target|parallel_workers|user_catalog_table|vacuum_index_cleanup|vacuum_truncate|log_autovacuum_min_duration|fillfactor|buffering|deduplicate_items)$/,
-];
 
 const OWN: Readonly<Record<string, (value: string) => string>> = {
   type: tableKindOf,
@@ -79,7 +73,7 @@ function positive(name: string): (value: string) => string {
   };
 }
 
-/** Options of one WITH list, checked and named in lower case; 22023 for unknown ones. */
+/** Options of one WITH list, checked; 22023 for unknown ones. */
 export function readOptions(
   session: SessionContext,
   nodes: readonly Node[] | undefined,
@@ -99,16 +93,17 @@ export function readOptions(
       option.arg === undefined ? 'true' : constantText(option.arg),
     );
   }
+  delete options['oids'];
   return options;
 }
 
-/** Lower-case name of an option, with its namespace. */
+/** Name of an option, with its namespace. */
 export function optionName(option: DefElem): string {
   const prefix =
     option.defnamespace === undefined || option.defnamespace === ''
       ? ''
       : `${option.defnamespace}.`;
-  return `${prefix}${option.defname ?? ''}`.toLowerCase();
+  return `${prefix}${option.defname ?? ''}`;
 }
 
 function checkedValue(session: SessionContext, name: string, value: string): string {
@@ -122,10 +117,7 @@ function checkedValue(session: SessionContext, name: string, value: string): str
     if (name === 'storage' || name === 'storage_id') checkStorageOption(session, value);
     return checked;
   }
-  if (!POSTGRES.some(pattern => pattern.test(name))) {
-    throw new PgError(SqlState.invalidParameterValue, `unrecognized parameter "${name}"`);
-  }
-  if (name === 'fillfactor') checkRange(name, value, 10, 100);
+  checkTableParameter(name, value);
   return value;
 }
 

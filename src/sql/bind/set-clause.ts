@@ -134,7 +134,7 @@ function checked(
     throw binding.error(
       SqlState.generatedAlways,
       `column "${column.name}" can only be updated to DEFAULT`,
-      target.location ?? -1,
+      -1,
       {detail},
     );
   }
