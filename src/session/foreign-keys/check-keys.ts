@@ -3,7 +3,7 @@ import {PgError} from '../../common/errors.ts';
 import type {OwnerId, Rid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {readRow} from '../../exec/column-store.ts';
-import {uniqueViolation} from '../../exec/row-errors.ts';
+import {concurrentUpdate, uniqueViolation} from '../../exec/row-errors.ts';
 import {END, PAUSE, type ScanRequest, type TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -18,10 +18,14 @@ import {
   typesAt,
 } from './references.ts';
 
-/** 23503 unless the referenced row exists in the newest state; locks it FOR KEY SHARE. */
+/**
+ * 23503 unless the referenced row exists; locks it FOR KEY SHARE. It is looked for in the newest state; with a snapshot of the whole
+ * transaction in that, and 40001 when it is gone since. `isNewest`: in the newest state in any case.
+ */
 export function checkReferencingKey(
   session: SessionContext,
   checked: ReferencingKey,
+  isNewest: boolean = !hasOneSnapshot(session),
 ): Promise<void> | undefined {
   const {reference, key} = checked;
   if (key.includes(null)) throw mixedNulls(reference);
@@ -29,40 +33,69 @@ export function checkReferencingKey(
   if (converted === null) throw notPresent(session, checked);
   const {parent, parentIndex, parentColumns} = reference;
   const loading = session.engine.storage.load(parent);
-  if (loading !== null) return checkAgain(session, checked, loading);
+  if (loading !== null) return checkAgain(session, checked, isNewest, loading);
   const {tx} = session.transaction;
-  const found = tx.findNewest(
-    parent,
-    parentIndex,
-    ownerIn(parent, checked.owner),
-    inIndexOrder(converted, parentColumns, parentIndex),
-  );
+  const owner = ownerIn(parent, checked.owner);
+  const values = inIndexOrder(converted, parentColumns, parentIndex);
+  const found = isNewest
+    ? tx.findNewest(parent, parentIndex, owner, values)
+    : tx.getByKey(parent, parentIndex, owner, values);
   if (found === null) throw notPresent(session, checked);
-  if (found === undefined) return lockByScan(session, checked, converted);
+  if (found === undefined) return lockByScan(session, checked, converted, isNewest);
   const lock = tx.lockRow(parent, found.rid, 'keyShare', 'wait');
-  return lock instanceof Promise ? checkAgain(session, checked, lock) : undefined;
+  if (lock instanceof Promise) return checkAgain(session, checked, isNewest, lock);
+  const kept = isNewest ? undefined : checkKept(session, checked, found.rid, converted);
+  return kept === undefined ? undefined : checkAgain(session, checked, isNewest, kept);
+}
+
+/** Whether the statements of a transaction read one snapshot. */
+function hasOneSnapshot({transaction}: SessionContext): boolean {
+  const {isolation} = transaction.tx;
+  return isolation === 'repeatable read' || isolation === 'serializable';
+}
+
+/** 40001 when the row of an older snapshot is gone, or has another key; a promise = wait and ask again. */
+function checkKept(
+  session: SessionContext,
+  {reference}: ReferencingKey,
+  rid: Rid,
+  key: readonly Datum[],
+): Promise<void> | undefined {
+  const {parent, parentColumns} = reference;
+  const newest = session.transaction.tx.newestVersion(parent, rid);
+  if (newest instanceof Promise) return newest;
+  const isSame = (column: number, i: number): boolean => {
+    const value = newest!.row[column]!;
+    return value !== null && parent.columns[column]!.type.compare(value, key[i]!) === 0;
+  };
+  if (newest === null || !parentColumns.every(isSame)) throw concurrentUpdate();
+  return undefined;
 }
 
 async function checkAgain(
   session: SessionContext,
   checked: ReferencingKey,
-  lock: Promise<void>,
+  isNewest: boolean,
+  awaited: Promise<void>,
 ): Promise<void> {
-  await session.wait(lock);
-  await checkReferencingKey(session, checked);
+  await session.wait(awaited);
+  await checkReferencingKey(session, checked, isNewest);
 }
 
 async function lockByScan(
   session: SessionContext,
   checked: ReferencingKey,
   key: readonly Datum[],
+  isNewest: boolean,
 ): Promise<void> {
   for (;;) {
-    const rid = await findParent(session, checked, key);
+    const rid = await findParent(session, checked, key, isNewest);
     if (rid === null) throw notPresent(session, checked);
     const lock = session.transaction.tx.lockRow(checked.reference.parent, rid, 'keyShare', 'wait');
-    if (!(lock instanceof Promise)) return;
-    await session.wait(lock);
+    const kept =
+      lock instanceof Promise || isNewest ? undefined : checkKept(session, checked, rid, key);
+    if (!(lock instanceof Promise) && kept === undefined) return;
+    await session.wait(lock instanceof Promise ? lock : kept!);
   }
 }
 
@@ -70,6 +103,7 @@ async function findParent(
   session: SessionContext,
   checked: ReferencingKey,
   key: readonly Datum[],
+  isNewest: boolean,
 ): Promise<Rid | null> {
   const {parent, parentColumns, parentIndex} = checked.reference;
   let rid: Rid | null = null;
@@ -77,6 +111,7 @@ async function findParent(
     session,
     {
       ...newestOf(parent, checked.owner),
+      isNewest,
       columns: ['rid'],
       lookup: {index: parentIndex, keys: [inIndexOrder(key, parentColumns, parentIndex)]},
     },
@@ -95,7 +130,7 @@ export async function checkReferencedKey(
 ): Promise<void> {
   const {tx} = session.transaction;
   const {child} = lost.reference;
-  if (mayBeThereAgain && (await findParent(session, lost, lost.key)) !== null) return;
+  if (mayBeThereAgain && (await findParent(session, lost, lost.key, true)) !== null) return;
   for (;;) {
     const rids: Rid[] = [];
     await eachReferencing(session, lost, row => rids.push(row[0] as Rid));

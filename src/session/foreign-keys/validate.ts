@@ -37,7 +37,7 @@ export async function validateForeignKey(session: SessionContext, constraint: Oi
         if (!keys.has(text)) keys.set(text, {reference, owner, key});
       },
     );
-    for (const key of keys.values()) await checkReferencingKey(session, key);
+    for (const key of keys.values()) await checkReferencingKey(session, key, true);
   } finally {
     session.endStatement();
   }

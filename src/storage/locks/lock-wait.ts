@@ -92,7 +92,9 @@ function untangle(start: Waiting, moves: number, reordered: Set<WaitTarget>): bo
   const cycle = findCycle(start);
   if (cycle === null) return true;
   if (moves === 0) return false;
-  for (const [i, wait] of cycle.entries()) {
+  // The last edge first, as PostgreSQL tries them.
+  for (let i = cycle.length - 1; i >= 0; i--) {
+    const wait = cycle[i]!;
     const next = cycle[(i + 1) % cycle.length]!;
     const {target} = wait;
     const {waits} = target;
