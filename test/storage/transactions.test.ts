@@ -462,6 +462,77 @@ t.test(
   },
 );
 
+t.test(
+  '3: what was shown, or committed before a lock was granted, is read, durable or not',
+  async test => {
+    const {storage, made} = setup(test);
+    await createTable(storage, made);
+    await insertRows(storage, made, [[1, 1, 'a']]);
+    await storage.whenDurable(storage.lastSeq);
+    const tx = begin(storage);
+    void tx.insert(made, shared, [2, 2, 'b']);
+    void tx.commit();
+    storage.flushCommits();
+    const count = (reader: ReturnType<typeof begin>): number => {
+      reader.beginStatement('durable');
+      const found = [1, 2].filter(
+        id => reader.getByKey(made, made.indexes[0]!, null, [id]) !== null,
+      ).length;
+      reader.endStatement();
+      return found;
+    };
+    const locks: Readonly<Record<string, (reader: ReturnType<typeof begin>) => unknown>> = {
+      table: reader => reader.lockTable(made.oid, 'shareRowExclusive', 'wait'),
+      advisory: reader => reader.lockAdvisory(7n, false, false, 'wait'),
+      row: reader => {
+        reader.beginStatement('durable');
+        const found = reader.getByKey(made, made.indexes[0]!, null, [1])!;
+        return reader.lockRow(made, found.rid, 'share', 'wait');
+      },
+      shown: reader => {
+        reader.beginStatement();
+        return reader.getByKey(made, made.indexes[0]!, null, [2]);
+      },
+    };
+    const counts = Object.entries(locks).map(([name, take]) => {
+      const reader = begin(storage);
+      void take(reader);
+      const found = count(reader);
+      reader.rollback();
+      return [name, found];
+    });
+    const plain = begin(storage);
+    void plain.lockTable(made.oid, 'accessShare', 'wait');
+    counts.push(['plain', count(plain)]);
+    plain.rollback();
+    test.ok(storage.durableSeq < storage.lastSeq);
+    test.same(Object.fromEntries(counts), {table: 2, advisory: 2, row: 2, shown: 2, plain: 1});
+    await storage.whenDurable(storage.lastSeq);
+  },
+);
+
+t.test('2.1: TRUNCATE empties a table for older snapshots of those who lock it', async test => {
+  const {storage, made} = setup(test);
+  await createTable(storage, made);
+  await insertRows(storage, made, [
+    [1, 1, 'a'],
+    [2, 2, 'b'],
+  ]);
+  const [locking, free] = [begin(storage, 'repeatable read'), begin(storage, 'repeatable read')];
+  for (const tx of [locking, free]) tx.beginStatement();
+  const truncating = begin(storage);
+  truncating.beginStatement();
+  truncating.truncate(made);
+  void truncating.insert(made, shared, [3, 3, 'c']);
+  await truncating.commit();
+  void locking.lockTable(made.oid, 'accessShare', 'wait');
+  test.same(await rowsOf(locking, request(made)), []);
+  test.equal(locking.getByKey(made, made.indexes[0]!, null, [1]), null);
+  test.equal(locking.seenSeq, truncating.commitSeq);
+  test.equal((await rowsOf(free, request(made))).length, 2);
+  for (const tx of [locking, free]) tx.rollback();
+});
+
 t.test('3: seenSeq is the newest commit that reads showed', async test => {
   const apart = table(21000);
   const {storage, made} = setup(test, [table(20000), apart]);
