@@ -48,8 +48,8 @@ export class SequenceAccess implements SequencePort {
   }
 
   nextval(sequence: number): bigint {
-    const {name} = this.#find(sequence, 'Uw');
-    this.#session.assertWritable('nextval()');
+    const {name, persistence} = this.#find(sequence, 'Uw');
+    if (persistence !== 't') this.#session.assertWritable('nextval()');
     const value = this.#next(sequence, name);
     this.#current.set(sequence, value);
     this.#last = sequence;
@@ -84,7 +84,7 @@ export class SequenceAccess implements SequencePort {
 
   setval(sequence: number, value: bigint, isCalled: boolean): bigint {
     const found = this.#find(sequence, 'w');
-    this.#session.assertWritable('setval()');
+    if (found.persistence !== 't') this.#session.assertWritable('setval()');
     if (value < found.min || value > found.max) {
       throw new PgError(
         SqlState.numericValueOutOfRange,
@@ -97,13 +97,20 @@ export class SequenceAccess implements SequencePort {
   }
 
   lastval(): bigint {
+    const {catalog} = this.#session.transaction;
+    const sequence = this.#last === null ? undefined : catalog.relationByOid(oid(this.#last));
     const value = this.#last === null ? undefined : this.#current.get(this.#last);
-    if (value === undefined) {
+    if (value === undefined || sequence?.kind !== 'sequence') {
       throw new PgError(
         SqlState.objectNotInPrerequisiteState,
         'lastval is not yet defined in this session',
       );
     }
+    if (!this.#session.isSuperuser && !this.#holds(sequence, 'U') && !this.#holds(sequence, 'r'))
+      throw new PgError(
+        SqlState.insufficientPrivilege,
+        `permission denied for sequence ${sequence.name}`,
+      );
     return value;
   }
 

@@ -24,7 +24,8 @@ import {
   tableChecks,
 } from './table-exprs.ts';
 import {TypeOid} from './type-oids.ts';
-import {allTargets, renameTargets, rowThroughViews, viewChecks} from './updatable-view.ts';
+import {renameTargets, rowThroughViews, viewChecks} from './updatable-view.ts';
+import {defaultsThrough, givenTargets} from './view-defaults.ts';
 import {bindWith} from './with.ts';
 
 /** A column of the INSERT's column list: a table column, or the hidden `_user_id`. */
@@ -76,7 +77,7 @@ export function bindInsert(
           block,
           views,
           seen!,
-          cols.length > 0 ? cols : allTargets(seen!),
+          cols.length > 0 ? cols : givenTargets(seen!, statement),
           'insert into',
         );
   const targets = insertTargets(context, named);
@@ -119,7 +120,10 @@ export function bindInsert(
       targets: bound.targets
         .filter(target => target.position !== -1)
         .map(target => target.position),
-      defaults: context.live.map(column => columnDefault(binding, column)),
+      defaults:
+        seen === null
+          ? context.live.map(column => columnDefault(binding, column))
+          : defaultsThrough(binding, views!, seen, context.live),
       generated: generatedColumns(binding, table, newRow),
       ownerColumn: ownerColumn === -1 ? null : ownerColumn,
       checks: [...policies.checks, ...tableChecks(binding, table, newRow), ...viewConditions],

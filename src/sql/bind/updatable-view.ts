@@ -258,12 +258,7 @@ export function renameTargets(
       const at = row.items.findIndex(item => item.columns.some(each => each.id === column.id));
       const inner = chain.levels[at - 1]?.view ?? outer;
       const inView = row.items[at]!.columns.find(each => each.id === column.id)!.name;
-      throw binding.error(
-        SqlState.featureNotSupported,
-        `cannot ${verb === 'update' ? 'update' : 'insert into'} column "${inView}" of view "${inner.name}"`,
-        -1,
-        {detail: 'View columns that are not columns of their base relation are not updatable.'},
-      );
+      throw unwritable(binding, verb, inView, inner.name);
     }
     row.items.forEach((item, at) => {
       const attnum = item.columns.find(each => each.id === column.id)?.attnum;
@@ -271,6 +266,21 @@ export function renameTargets(
     });
     return {ResTarget: {...target, name: base.name}};
   });
+}
+
+/** 0A000 for a column of a view that is no column of its table. */
+export function unwritable(
+  binding: Binding,
+  verb: 'insert into' | 'update',
+  column: string,
+  view: string,
+): Error {
+  return binding.error(
+    SqlState.featureNotSupported,
+    `cannot ${verb} column "${column}" of view "${view}"`,
+    -1,
+    {detail: 'View columns that are not columns of their base relation are not updatable.'},
+  );
 }
 
 /**
