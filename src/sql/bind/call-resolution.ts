@@ -140,7 +140,6 @@ export function resolveCall(
     ordered.map(arg => arg.type),
     declared,
     row.returnType,
-    location,
   );
   const args = ordered.map((arg, index) => argument(binding, arg, types.args[index]!));
   if (match.variadicCount < 0) return {row, args, type: types.result};

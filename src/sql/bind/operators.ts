@@ -58,7 +58,6 @@ export function callOperator(
     operands.map(operand => operand.type),
     declared,
     row.result,
-    location,
   );
   const args = operands.map((operand, index) =>
     coerceImplicit(binding, operand, types.args[index]!),
@@ -121,7 +120,6 @@ export function scalarArrayOperator(
     [left.type, elementType],
     [row.left, row.right],
     row.result,
-    location,
   );
   const target = types.args[1]!;
   if (target.arrayOid === 0) {

@@ -6,7 +6,7 @@ import type {Binding} from './binding.ts';
 import {baseType, rangeSubtype} from './coercion-path.ts';
 import {commonTypeOf} from './common-type.ts';
 import {errorType, isTrueArray} from './display-type.ts';
-import {isPolymorphic, isPolymorphicFamily2, TypeOid} from './type-oids.ts';
+import {isPolymorphic, isPolymorphicFamily1, isPolymorphicFamily2, TypeOid} from './type-oids.ts';
 
 /** Declared argument types with polymorphic ones replaced, and the result type (PostgreSQL enforce_generic_type_consistency). */
 export interface ResolvedTypes {
@@ -20,21 +20,41 @@ export function resolvePolymorphic(
   actual: readonly TypeInstance[],
   declared: readonly Oid[],
   result: Oid,
-  location: number,
 ): ResolvedTypes {
   if (!isPolymorphic(result) && !declared.some(isPolymorphic))
     return {args: declared.map(type => binding.type(type)), result: binding.type(result)};
-  const element = family1Element(binding, actual, declared, location);
-  const compatible = family2Element(binding, actual, declared, location);
+  checkAnyArray(binding, actual, declared, result);
+  const element = family1Element(binding, actual, declared);
+  const compatible = family2Element(binding, actual, [...declared, result]);
   const replace = (type: Oid, from: TypeInstance | null): TypeInstance => {
     if (!isPolymorphic(type)) return binding.type(type);
     const chosen = isPolymorphicFamily2(type) ? compatible : element;
-    return substitute(binding, type, chosen, from, location);
+    return substitute(binding, type, chosen, from);
   };
   return {
     args: declared.map((type, index) => replace(type, actual[index] ?? null)),
     result: replace(result, null),
   };
+}
+
+/** A column of pg_statistic is an array of whatever: it cannot say what the other types are. */
+function checkAnyArray(
+  binding: Binding,
+  actual: readonly TypeInstance[],
+  declared: readonly Oid[],
+  result: Oid,
+): void {
+  const at = declared.findIndex(
+    (type, index) => type === TypeOid.anyarray && actual[index]?.oid === TypeOid.anyarray,
+  );
+  if (at === -1) return;
+  const others = declared.filter((type, index) => index !== at && isPolymorphicFamily1(type));
+  if (others.length === 0 && (result === TypeOid.anyarray || !isPolymorphicFamily1(result))) return;
+  throw binding.error(
+    SqlState.datatypeMismatch,
+    'cannot determine element type of "anyarray" argument',
+    -1,
+  );
 }
 
 interface Chosen {
@@ -55,7 +75,6 @@ function substitute(
   type: Oid,
   chosen: Chosen,
   from: TypeInstance | null,
-  location: number,
 ): TypeInstance {
   switch (type) {
     case TypeOid.anyarray:
@@ -63,11 +82,11 @@ function substitute(
       if (chosen.array !== null) return chosen.array;
       const arrayOid = chosen.element?.arrayOid ?? 0;
       if (arrayOid === 0) {
-        if (chosen.element === null) throw undetermined(binding, location);
+        if (chosen.element === null) throw undetermined(binding);
         throw binding.error(
           SqlState.undefinedObject,
           `could not find array type for data type ${errorType(chosen.element)}`,
-          location,
+          -1,
         );
       }
       return binding.type(arrayOid as Oid);
@@ -78,18 +97,18 @@ function substitute(
     case TypeOid.anycompatiblemultirange:
       if (from !== null && from.oid !== TypeOid.unknown) return baseType(from);
       if (chosen.range !== null) return rangeFor(binding, type, chosen.range);
-      throw undetermined(binding, location, `${binding.type(type).name} `);
+      throw undetermined(binding, `${binding.type(type).name} `);
     default:
-      if (chosen.element === null) throw undetermined(binding, location);
+      if (chosen.element === null) throw undetermined(binding);
       return chosen.element;
   }
 }
 
-function undetermined(binding: Binding, location: number, which = ''): Error {
+function undetermined(binding: Binding, which = ''): Error {
   return binding.error(
     SqlState.datatypeMismatch,
     `could not determine polymorphic type ${which}because input has type unknown`,
-    location,
+    -1,
   );
 }
 
@@ -97,7 +116,6 @@ function family1Element(
   binding: Binding,
   actual: readonly TypeInstance[],
   declared: readonly Oid[],
-  location: number,
 ): Chosen {
   let element: TypeInstance | null = null;
   let array: TypeInstance | null = null;
@@ -115,16 +133,7 @@ function family1Element(
   }
   if (array !== null && array.oid !== TypeOid.anyarray) element ??= array.element;
   if (range !== null) element ??= rangeSubtype(range);
-  if (isUsed && element === null && array === null && range === null) {
-    // With nothing but unknown literals PostgreSQL takes them as text.
-    if (
-      declared.includes(TypeOid.anyelement) ||
-      declared.includes(TypeOid.anyarray) ||
-      declared.includes(TypeOid.anynonarray)
-    ) {
-      throw undetermined(binding, location);
-    }
-  }
+  if (isUsed && element === null && array === null && range === null) throw undetermined(binding);
   return {element, array: array ?? null, range};
 }
 
@@ -132,7 +141,6 @@ function family2Element(
   binding: Binding,
   actual: readonly TypeInstance[],
   declared: readonly Oid[],
-  location: number,
 ): Chosen {
   const types: TypeInstance[] = [];
   let range: TypeInstance | null = null;
@@ -158,7 +166,7 @@ function family2Element(
     throw binding.error(
       SqlState.datatypeMismatch,
       `arguments of anycompatible family cannot be cast to a common type`,
-      location,
+      -1,
       {detail: `${errorType(left)} versus ${errorType(right)}`},
     );
   });

@@ -49,7 +49,6 @@ function outType(binding: Binding, call: ResolvedCall, declared: Oid): TypeInsta
     call.args.map(arg => arg.type),
     call.row.argTypes,
     declared,
-    -1,
   ).result;
 }
 

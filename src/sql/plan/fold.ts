@@ -31,6 +31,8 @@ export class Folder {
         return this.#case(expr);
       case 'coalesce':
         return this.#coalesce(expr);
+      case 'let':
+        return this.#let(expr);
       default:
         return this.#evaluate(mapChildren(expr, this.fold));
     }
@@ -93,6 +95,17 @@ export class Folder {
     if (kept.length === 0)
       return {kind: 'constant', type: expr.type, typmod: -1, location: expr.location, value: !stop};
     return kept.length === 1 ? kept[0]! : {...expr, args: kept};
+  }
+
+  /** CASE x WHEN ... of a constant x: its branches are chosen here, those not taken are not evaluated. */
+  #let(expr: BoundExpr & {readonly kind: 'let'}): BoundExpr {
+    const value = this.fold(expr.value);
+    const {id} = expr;
+    if (value.kind !== 'constant' || expr.body.kind !== 'case')
+      return this.#evaluate({...expr, value, body: this.fold(expr.body)});
+    const put = (part: BoundExpr): BoundExpr =>
+      part.kind === 'letRef' && part.id === id ? value : mapChildren(part, put);
+    return this.fold(put(expr.body));
   }
 
   #case(expr: BoundExpr & {readonly kind: 'case'}): BoundExpr {
