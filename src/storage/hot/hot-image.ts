@@ -351,7 +351,8 @@ export class HotImage {
 
   /** Goes over to a new shape or another set of indexes. */
   reshape(table: TableStorage, seq: number): void {
-    const isSameShape = hasSameShape(table.columns, this.table.columns);
+    const {table: old} = this;
+    const isSameShape = hasSameShape(table.columns, old.columns);
     this.table = table;
     if (!isSameShape) {
       const before = this.columns;
@@ -362,17 +363,19 @@ export class HotImage {
       for (const chunk of this.chunks) chunk?.reshape(before, this.columns);
       this.ddlSeq = seq;
     }
-    const kept = new Map(
-      isSameShape ? this.keyMaps.map(map => [map.codec.index.oid as number, map]) : [],
-    );
+    const known = this.keyMaps;
     this.keyMaps = table.indexes
       .filter(index => index.isUnique)
-      .map(
-        index =>
-          kept.get(index.oid) ??
-          (isSameShape ? this.#prepared.get(index.oid)?.map : undefined) ??
-          new PreparedKeys(this, index).buildAtOnce(),
-      );
+      .map(index => {
+        const map = known.find(({codec}) => codec.index.oid === index.oid);
+        if (map !== undefined && isSameShape) return map;
+        if (map !== undefined && hasSameKeys(old, map.codec.index, table, index)) {
+          map.codec = new KeyCodec(index);
+          return map;
+        }
+        const prepared = isSameShape ? this.#prepared.get(index.oid)?.map : undefined;
+        return prepared ?? new PreparedKeys(this, index).buildAtOnce();
+      });
     for (const oid of this.#sorted.keys()) {
       if (!isSameShape || !table.indexes.some(index => index.oid === oid)) this.#sorted.delete(oid);
     }
@@ -469,4 +472,25 @@ export class HotImage {
 
 function canBeSorted(index: StorageIndex): boolean {
   return index.keyOf === null && !index.keyColumns.includes(-1);
+}
+
+/** Whether an index has the same keys in another shape of its table. */
+function hasSameKeys(
+  before: TableStorage,
+  was: StorageIndex,
+  after: TableStorage,
+  is: StorageIndex,
+): boolean {
+  if (was.keyOf !== null || is.keyOf !== null || was.keyColumns.length !== is.keyColumns.length)
+    return false;
+  return was.keyColumns.every((at, i) => {
+    const from = before.columns[at];
+    const to = after.columns[is.keyColumns[i]!];
+    return (
+      from !== undefined &&
+      to !== undefined &&
+      from.type.oid === to.type.oid &&
+      hasSameLayout(from, to)
+    );
+  });
 }

@@ -6,7 +6,8 @@ import type {KeyCodec, MapKey} from './key-codec.ts';
  * versions stay until their slot is freed.
  */
 export class KeyMap {
-  readonly codec: KeyCodec;
+  /** Replaced when the table's shape changes and its keys do not. */
+  codec: KeyCodec;
   readonly #owners = new Map<number, Map<MapKey, number>>();
   #lastOwner = -1;
   #last: Map<MapKey, number> | null = null;
