@@ -40,7 +40,6 @@ export const SqlState = {
   protocolViolation: '08P01',
   invalidParameterValue: '22023',
   invalidAuthorization: '28000',
-  objectNotInPrerequisiteState: '55000',
 } as const;
 
 /** A text with a zero byte, which the server takes for a broken message. */

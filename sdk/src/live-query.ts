@@ -286,8 +286,13 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
       typeof source === 'object' &&
       'sealed' in source &&
       typeof source.sealed === 'function';
-    // A view or policy that it reads through was changed; a seal has ended and there is another.
-    if (isSealEnd || error.code === SqlState.objectNotInPrerequisiteState) {
+    // Its columns are others now, or its table is in another storage; a seal has ended and there is another.
+    const isOther = error.fields.hint === 'Subscribe again.';
+    if (isSealEnd || isOther) {
+      if (isOther) {
+        this.#token = null;
+        this.#pending = [];
+      }
       this.#setState('offline');
       this.attach();
     } else this.#close(error);

@@ -11,13 +11,8 @@ import {
   wrongRows,
 } from './chat-actors.ts';
 import {Signal} from './chat-feed.ts';
-import {
-  BrowserSubscriber,
-  ListenSubscriber,
-  openBrowser,
-  StreamSubscriber,
-  type Subscriber,
-} from './chat-subscribers.ts';
+import {BrowserSubscriber, openBrowser} from './chat-browser.ts';
+import {ListenSubscriber, StreamSubscriber, type Subscriber} from './chat-subscribers.ts';
 import {randomOf, type World} from './chat-world.ts';
 
 export interface StormOptions {

@@ -1,9 +1,7 @@
-import {existsSync} from 'node:fs';
 import type {Socket} from 'node:net';
 import pg from 'pg';
-import type {Browser, Page} from 'puppeteer-core';
 import {type Change, Feed} from './chat-feed.ts';
-import {passwordOf, type World} from './chat-world.ts';
+import type {World} from './chat-world.ts';
 
 /** Somebody who follows a live query and goes on where he was when he is started again. */
 export interface Subscriber {
@@ -147,89 +145,5 @@ export class ListenSubscriber implements Subscriber {
   async cut(): Promise<void> {
     dropped(this.#client);
     this.#client = null;
-  }
-}
-
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-
-/** The browser of this machine, or none. */
-export async function openBrowser(): Promise<Browser | null> {
-  const executablePath = CHROMIUM.find(path => existsSync(path));
-  if (executablePath === undefined) return null;
-  const {default: puppeteer} = await import('puppeteer-core');
-  return puppeteer.launch({executablePath, headless: true, args: ['--no-sandbox']});
-}
-
-interface Frame {
-  readonly type: string;
-  readonly seq: string;
-  readonly token: string;
-  readonly error?: object;
-  readonly changes?: readonly {readonly ops: NonNullable<Payload['ops']>; readonly token: string}[];
-}
-
-/** A page of a browser with a WebSocket. */
-export class BrowserSubscriber implements Subscriber {
-  readonly feed = new Feed('browser');
-  readonly #browser: Browser;
-  readonly #user: string;
-  readonly #sql: string;
-  #page: Page | null = null;
-  #isLive: () => void = () => undefined;
-
-  constructor(browser: Browser, user: string, sql: string) {
-    this.#browser = browser;
-    this.#user = user;
-    this.#sql = sql;
-  }
-
-  async start(world: World): Promise<void> {
-    const page = await this.#browser.newPage();
-    this.#page = page;
-    await page.exposeFunction('told', (text: string) => {
-      if (page === this.#page) this.#take(JSON.parse(text) as Frame);
-    });
-    // Any page of the server has the right origin.
-    await page.goto(`${world.server.httpUrl}/health`);
-    if (this.feed.token !== null) this.feed.resumed += 1;
-    const live = new Promise<void>(resolve => (this.#isLive = resolve));
-    const hello = {type: 'hello', user: this.#user, password: passwordOf(this.#user)};
-    const sub = {
-      ...{type: 'sub', id: 1, sql: this.#sql},
-      ...(this.feed.token === null ? {} : {resume: this.feed.token}),
-    };
-    await page.evaluate(`{
-      const socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws', 'wadi.v1');
-      socket.onopen = () => socket.send(${JSON.stringify(JSON.stringify(hello))});
-      socket.onmessage = ({data}) => {
-        if (JSON.parse(data).type === 'welcome') socket.send(${JSON.stringify(JSON.stringify(sub))});
-        else told(data);
-      };
-    }`);
-    await live;
-  }
-
-  #take(frame: Frame): void {
-    switch (frame.type) {
-      case 'live':
-        this.feed.at(frame.seq, frame.token);
-        return this.#isLive();
-      case 'tx':
-        for (const {ops, token} of frame.changes ?? [])
-          this.feed.commit(frame.seq, changesOf(ops), token);
-        return;
-      case 'subscribed':
-      case 'bye':
-        return;
-      default:
-        this.feed.problem(JSON.stringify(frame));
-        this.#isLive();
-    }
-  }
-
-  async cut(): Promise<void> {
-    const page = this.#page;
-    this.#page = null;
-    await page?.close();
   }
 }
