@@ -10,7 +10,7 @@ import {
   ImageChunk,
   imageColumn,
 } from './image-chunk.ts';
-import {KeyCodec, type MapKey} from './key-codec.ts';
+import {hasSameKeys, KeyCodec, type MapKey} from './key-codec.ts';
 import {KeyMap} from './key-map.ts';
 import type {SegmentEntry} from '../manifest.ts';
 import {PreparedKeys} from './prepared-keys.ts';
@@ -472,25 +472,4 @@ export class HotImage {
 
 function canBeSorted(index: StorageIndex): boolean {
   return index.keyOf === null && !index.keyColumns.includes(-1);
-}
-
-/** Whether an index has the same keys in another shape of its table. */
-function hasSameKeys(
-  before: TableStorage,
-  was: StorageIndex,
-  after: TableStorage,
-  is: StorageIndex,
-): boolean {
-  if (was.keyOf !== null || is.keyOf !== null || was.keyColumns.length !== is.keyColumns.length)
-    return false;
-  return was.keyColumns.every((at, i) => {
-    const from = before.columns[at];
-    const to = after.columns[is.keyColumns[i]!];
-    return (
-      from !== undefined &&
-      to !== undefined &&
-      from.type.oid === to.type.oid &&
-      hasSameLayout(from, to)
-    );
-  });
 }

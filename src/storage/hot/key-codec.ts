@@ -1,7 +1,7 @@
 // Hot path: key values of rows for maps in memory.
 import {ByteWriter} from '../../common/byte-writer.ts';
 import type {Datum, TypeInstance, Value} from '../../types/contract.ts';
-import type {StorageIndex} from '../contract.ts';
+import type {StorageIndex, TableStorage} from '../contract.ts';
 
 /** A canonical key as a Map key: equal for keys that PostgreSQL holds equal. One index always uses one of the forms. */
 export type MapKey = number | string | bigint;
@@ -79,6 +79,28 @@ export class KeyCodec {
     this.index.keyTypes[at]!.writeKey(value, this.#out);
     return true;
   }
+}
+
+/** Whether an index writes the keys of stored rows as before, where its table has another shape now. */
+export function hasSameKeys(
+  before: TableStorage,
+  known: StorageIndex,
+  after: TableStorage,
+  index: StorageIndex,
+): boolean {
+  if (known.keyOf !== null || index.keyOf !== null) return false;
+  if (known.nullsNotDistinct !== index.nullsNotDistinct) return false;
+  if (known.keyColumns.length !== index.keyColumns.length) return false;
+  return known.keyColumns.every((column, at) => {
+    const was = before.columns[column];
+    const is = after.columns[index.keyColumns[at]!];
+    return (
+      was !== undefined &&
+      is !== undefined &&
+      was.attnum === is.attnum &&
+      was.type.oid === is.type.oid
+    );
+  });
 }
 
 function baseType(type: TypeInstance): TypeInstance {

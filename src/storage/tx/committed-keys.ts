@@ -1,6 +1,6 @@
 import type {StorageIndex, TableStorage} from '../contract.ts';
 import type {HotImage} from '../hot/hot-image.ts';
-import type {KeyCodec} from '../hot/key-codec.ts';
+import {hasSameKeys, type KeyCodec} from '../hot/key-codec.ts';
 import {KeyMap} from '../hot/key-map.ts';
 
 /** Whether the image's key maps are those of the unique indexes of a table as a transaction has it: not after its own ALTERs. */
@@ -29,7 +29,7 @@ function isSameKey(known: StorageIndex, index: StorageIndex): boolean {
 export function committedKeys(image: HotImage, table: TableStorage, codec: KeyCodec): KeyMap {
   const {index} = codec;
   const known = image.keyMap(index);
-  if (known !== undefined && isSameStored(image.table, known.codec.index, table, index))
+  if (known !== undefined && hasSameKeys(image.table, known.codec.index, table, index))
     return known;
   const map = new KeyMap(codec);
   for (const [rid, position] of image.byRid) {
@@ -38,25 +38,4 @@ export function committedKeys(image: HotImage, table: TableStorage, codec: KeyCo
     if (key !== null) map.set(image.chunkOf(position)!.owner, key, position, -1);
   }
   return map;
-}
-
-function isSameStored(
-  before: TableStorage,
-  known: StorageIndex,
-  after: TableStorage,
-  index: StorageIndex,
-): boolean {
-  if (known.keyOf !== null || index.keyOf !== null) return false;
-  if (known.nullsNotDistinct !== index.nullsNotDistinct) return false;
-  if (known.keyColumns.length !== index.keyColumns.length) return false;
-  return known.keyColumns.every((column, at) => {
-    const was = before.columns[column];
-    const is = after.columns[index.keyColumns[at]!];
-    return (
-      was !== undefined &&
-      is !== undefined &&
-      was.attnum === is.attnum &&
-      was.type.oid === is.type.oid
-    );
-  });
 }
