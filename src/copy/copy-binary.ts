@@ -58,14 +58,16 @@ export class CopyBinaryReader {
   }
 
   #readHeader(): boolean {
-    if (!this.#needs(19, 'COPY file signature not recognized')) return false;
     const {length} = signature;
+    if (!this.#needs(length, 'COPY file signature not recognized')) return false;
     if (this.#buffer.compare(signature, 0, length, this.#at, this.#at + length) !== 0) {
       throw badFormat('COPY file signature not recognized');
     }
+    if (!this.#needs(length + 4, 'invalid COPY file header (missing flags)')) return false;
     const flags = this.#buffer.readInt32BE(this.#at + 11);
     if ((flags & 0x10000) !== 0) throw badFormat('invalid COPY file header (WITH OIDS)');
     if (flags >> 16 !== 0) throw badFormat('unrecognized critical flags in COPY file header');
+    if (!this.#needs(length + 8, 'invalid COPY file header (missing length)')) return false;
     const extension = this.#buffer.readInt32BE(this.#at + 15);
     if (extension < 0) throw badFormat('invalid COPY file header (missing length)');
     if (!this.#needs(19 + extension, 'invalid COPY file header (wrong length)')) return false;

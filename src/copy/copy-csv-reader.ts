@@ -25,6 +25,8 @@ export class CopyCsvReader implements CopyReader {
   /** Where the scan of an unfinished record stands, relative to its start. */
   #scanned = 0;
   #inQuote = false;
+  /** Whether the search for the first line's end stands within quotes. */
+  #isEolQuoted = false;
   #extraLines = 0;
   line = 0;
 
@@ -96,12 +98,14 @@ export class CopyCsvReader implements CopyReader {
 
   /** Learns the line ending from the first one outside of quotes; false when more input is needed. */
   #detectEol(): boolean {
-    const {buffer, at, isEnded} = this.#input;
+    const {buffer, at, isEnded, searched} = this.#input;
     const [quote, escape] = [this.#quote, this.#escape];
-    let inQuote = false;
-    for (let i = at; i < buffer.length; i++) {
+    let inQuote = this.#isEolQuoted;
+    let i = at + searched;
+    for (; i < buffer.length; i++) {
       const byte = buffer[i]!;
       if (inQuote && byte === escape && escape !== quote) {
+        if (i + 1 === buffer.length && !isEnded) break;
         if (buffer[i + 1] === escape || buffer[i + 1] === quote) i++;
       } else if (byte === quote) {
         inQuote = !inQuote;
@@ -109,11 +113,13 @@ export class CopyCsvReader implements CopyReader {
         this.#eol = 'nl';
         return true;
       } else if (byte === RETURN && !inQuote) {
-        if (i + 1 === buffer.length && !isEnded) return false;
+        if (i + 1 === buffer.length && !isEnded) break;
         this.#eol = buffer[i + 1] === NEWLINE ? 'crnl' : 'cr';
         return true;
       }
     }
+    this.#input.searched = i - at;
+    this.#isEolQuoted = inQuote;
     return isEnded;
   }
 

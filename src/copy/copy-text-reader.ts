@@ -60,14 +60,16 @@ export class CopyTextReader implements CopyReader {
     const input = this.#input;
     if (this.#isDone || input.isEmpty) return null;
     const {buffer, at} = input;
-    let end = buffer.indexOf(this.#eol === 'cr' ? RETURN : NEWLINE, at);
-    if (this.#eol === 'unknown' && !this.#detectEol(end)) return null;
-    if (this.#eol === 'cr') end = buffer.indexOf(RETURN, at);
+    const from = at + input.searched;
+    let end = buffer.indexOf(this.#eol === 'cr' ? RETURN : NEWLINE, from);
+    if (this.#eol === 'unknown' && !this.#detectEol(end)) return this.#unfinished();
+    if (this.#eol === 'cr') end = buffer.indexOf(RETURN, from);
     if (end !== -1 && input.hasMarkBefore(end)) end = this.#unescapedEnd(end);
     if (end === -1) {
-      if (!input.isEnded) return null;
+      if (!input.isEnded) return this.#unfinished();
       end = buffer.length;
     }
+    input.searched = 0;
     this.line++;
     const hasReturn =
       this.#eol === 'crnl' && end < buffer.length && buffer[end - 1] === RETURN && end > at;
@@ -78,10 +80,17 @@ export class CopyTextReader implements CopyReader {
     return this.#lineText(at, hasReturn ? end - 1 : end);
   }
 
+  /** No line's end is here yet; the last byte may be half of one. */
+  #unfinished(): null {
+    const {buffer, at} = this.#input;
+    this.#input.searched = Math.max(0, buffer.length - at - 1);
+    return null;
+  }
+
   /** Learns the line ending from the first line; false when more input is needed. */
   #detectEol(newline: number): boolean {
-    const {buffer, at, isEnded} = this.#input;
-    const cr = buffer.indexOf(RETURN, at);
+    const {buffer, at, isEnded, searched} = this.#input;
+    const cr = buffer.indexOf(RETURN, at + searched);
     if (cr === -1 || (newline !== -1 && newline < cr)) {
       if (newline === -1) return isEnded;
       this.#eol = 'nl';

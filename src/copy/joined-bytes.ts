@@ -1,6 +1,12 @@
 // Hot path: a message of COPY may be one row.
 
+import {PgError} from '../common/errors.ts';
+import {SqlState} from '../common/sqlstate.ts';
+
 const SMALLEST = 64 * 1024;
+
+/** Bytes of a row that is not whole yet: who sends more without an end of it is not listened to. */
+export const MOST_ROW_BYTES: number = 256 * 1024 * 1024;
 
 /** Room that is used again without being given back to the collector of garbage. */
 const REUSED = 4 * 1024 * 1024;
@@ -13,6 +19,7 @@ export class ReusedBytes {
   /** The bytes of `buffer` from `at`, which came from here, then those of `chunk`, which is copied. */
   join(buffer: Buffer, at: number, chunk: Buffer): Buffer {
     const left = buffer.length - at;
+    assertRoom(left, chunk.length);
     if (this.#storage.length - this.#end < chunk.length) this.#makeRoom(left, chunk.length);
     chunk.copy(this.#storage, this.#end);
     this.#end += chunk.length;
@@ -45,6 +52,7 @@ export class JoinedBytes {
       this.#joined = null;
       return chunk;
     }
+    assertRoom(left, chunk.length);
     if (this.#joined !== buffer || this.#storage.length - this.#end < chunk.length) {
       this.#storage = Buffer.allocUnsafeSlow(Math.max(SMALLEST, 2 * (left + chunk.length)));
       buffer.copy(this.#storage, 0, at);
@@ -55,4 +63,11 @@ export class JoinedBytes {
     this.#joined = this.#storage.subarray(this.#end - chunk.length - left, this.#end);
     return this.#joined;
   }
+}
+
+function assertRoom(left: number, more: number): void {
+  if (left + more <= MOST_ROW_BYTES) return;
+  throw new PgError(SqlState.programLimitExceeded, 'out of memory', {
+    detail: `Cannot enlarge string buffer containing ${left} bytes by ${more} more bytes.`,
+  });
 }

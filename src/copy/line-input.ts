@@ -6,6 +6,8 @@ export class LineInput {
   buffer: Buffer = Buffer.alloc(0);
   at = 0;
   isEnded = false;
+  /** Bytes from `at` in which a line's end was looked for in vain: a line that comes in many pieces is read once. */
+  searched = 0;
   /** Position at or after `at` of the next watched byte; Infinity when none is in the buffer. -1: unknown. */
   #nextMark = -1;
   readonly #mark: number;
