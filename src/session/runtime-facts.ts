@@ -7,6 +7,7 @@ import type {Oid} from '../common/ids.ts';
 import {PgArray} from '../types/array-value.ts';
 import type {Datum} from '../types/contract.ts';
 import {UNIX_EPOCH_MICROS} from '../types/datetime-calendar.ts';
+import {activityRows, databaseRows, liveTupleRows, seesActivity} from './activity-rows.ts';
 import {viewRoutines, viewUpdatable, viewUses, type ViewUse} from './commands/view-uses.ts';
 import {showValue} from './commands/variable.ts';
 import {seesStorageOf} from './owner-visibility.ts';
@@ -22,6 +23,8 @@ type Feed = (session: SessionContext) => readonly Row[];
 const feeds: Readonly<Record<string, Feed>> = {
   'pg_catalog.pg_settings': settingRows,
   'pg_catalog.pg_stat_activity': activityRows,
+  'pg_catalog.pg_stat_database': databaseRows,
+  'pg_catalog.pg_stat_all_tables.n_live_tup': liveTupleRows,
   'pg_catalog.pg_locks': lockRows,
   'pg_catalog.pg_prepared_statements': preparedRows,
   'pg_catalog.pg_cursors': cursorRows,
@@ -107,49 +110,6 @@ function wadiSettingRows(session: SessionContext): readonly Row[] {
     session.settings.source(facts.name),
     facts.name.startsWith('wadi_'),
   ]);
-}
-
-function activityRows(session: SessionContext): readonly Row[] {
-  const {catalog} = session.transaction;
-  const waits = new Map<number, string>();
-  for (const lock of session.engine.storage.locks())
-    if (!lock.granted) waits.set(lock.pid, lock.type);
-  return [...session.engine.sessions.values()].map(each => {
-    const role = catalog.roleByOid(each.sessionRole);
-    const {activity, options} = each;
-    const isVisible = session.isSuperuser || each.sessionRole === session.currentRole;
-    const awaited = waits.get(each.pid);
-    return [
-      each.database.oid,
-      each.database.name,
-      each.pid,
-      null,
-      each.sessionRole,
-      role?.name ?? null,
-      each.settings.raw('application_name') ?? '',
-      options.remoteAddress === '' ? null : options.remoteAddress,
-      null,
-      options.remotePort,
-      each.startedAt,
-      each.transaction.status === 'none' ? null : each.transaction.startedAt,
-      each.queryStartedAt,
-      each.stateChangedAt,
-      isVisible
-        ? awaited !== undefined
-          ? 'Lock'
-          : activity.state === 'active'
-            ? null
-            : 'Client'
-        : null,
-      isVisible ? (awaited ?? (activity.state === 'active' ? null : 'ClientRead')) : null,
-      isVisible ? activity.state : null,
-      null,
-      null,
-      null,
-      isVisible ? activity.query : '<insufficient privilege>',
-      'client backend',
-    ];
-  });
 }
 
 function lockRows(session: SessionContext): readonly Row[] {
@@ -315,19 +275,21 @@ function statsRows(session: SessionContext): readonly Row[] {
 
 function sessionRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
+  const isSeen = seesActivity(session);
   return [...session.engine.sessions.values()].map(each => [
     BigInt(each.pid),
     each.pid,
     catalog.roleByOid(each.sessionRole)?.name ?? '',
     each.database.name,
     each.settings.raw('application_name') ?? '',
-    each.options.remoteAddress === '' ? null : each.options.remoteAddress,
+    isSeen(each.sessionRole) && each.options.remoteAddress !== '' ? each.options.remoteAddress : null,
     'postgres',
-    each.activity.state,
-    each.activity.query,
-    each.startedAt,
-    each.queryStartedAt,
-    each.stateChangedAt,
+    ...(isSeen(each.sessionRole)
+      ? [
+          ...[each.activity.state, each.activity.query],
+          ...[each.startedAt, each.queryStartedAt, each.stateChangedAt],
+        ]
+      : [null, '<insufficient privilege>', null, null, null]),
   ]);
 }
 

@@ -92,7 +92,7 @@ import {
   systemUsers,
 } from './wadi-rows.ts';
 
-const tableCounters = 'nnnnnnnnnnnnttttnnnn';
+const tableCounters = 'nnnnnnnnlnnnttttnnnn';
 const transactionCounters = 'nnnnnnnn';
 const blockCounters = 'nnnnnnnn';
 const INDEX_SCANS = 3;

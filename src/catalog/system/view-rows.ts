@@ -179,12 +179,15 @@ export const pgAm: SystemSource = {
 /** Relations with rows and activity counters: tables of one class of schemas. */
 type Whose = 'all' | 'user' | 'sys';
 
-/** pg_stat_*_tables and pg_statio_*_tables: three names, then counters: `n` is zero, `t` NULL. */
+/** pg_stat_*_tables and pg_statio_*_tables: three names, then counters: `n` is zero, `t` NULL, `l` the number of rows. */
 export function tableStatistics(whose: Whose, counters: string): SystemSource {
   return {
+    volatile: counters.includes('l'),
     all: context => {
       const {snapshot} = context;
-      const fixed = [...counters].map(kind => (kind === 'n' ? 0n : null));
+      const facts = context.facts.rows('pg_catalog.pg_stat_all_tables.n_live_tup') ?? [];
+      const live = new Map(facts.map(row => [row[0], row[1]]));
+      const fixed = [...counters].map(kind => (kind === 't' ? null : 0n));
       const rows: Row[] = [];
       if (whose !== 'user') {
         for (const row of context.rows.all('pg_class')) {
@@ -199,7 +202,10 @@ export function tableStatistics(whose: Whose, counters: string): SystemSource {
       }
       if (whose !== 'sys') {
         for (const table of snapshot.tables()) {
-          rows.push([table.oid, schemaName(snapshot, table.schema), table.name, ...fixed]);
+          const counted = [...counters].map((kind, at) =>
+            kind === 'l' ? (live.get(table.oid) ?? 0n) : (fixed[at] ?? null),
+          );
+          rows.push([table.oid, schemaName(snapshot, table.schema), table.name, ...counted]);
         }
       }
       return rows;
