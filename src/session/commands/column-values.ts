@@ -2,11 +2,11 @@ import type {ColumnRef, Node} from '@pgsql/types';
 import type {ColumnDescriptor, TableDescriptor} from '../../catalog/descriptors.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {ColumnDraft, TablePlace} from './column-definitions.ts';
 import {errorAt} from './ddl.ts';
 import {bindColumnValue, type StoredExpression} from './definition-binding.ts';
+import {isImmutable} from './immutable.ts';
 
 /** The columns of a table with their DEFAULT and generation expressions bound and stored as text. */
 export function columnValues(
@@ -110,23 +110,4 @@ export function generatedText(
   if (!isImmutable(stored.tree))
     throw new PgError(SqlState.invalidObjectDefinition, 'generation expression is not immutable');
   return stored.text;
-}
-
-/** Whether an expression calls only immutable functions and reads no session values. */
-export function isImmutable(expr: BoundExpr): boolean {
-  return isImmutableNode(expr);
-}
-
-function isImmutableNode(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every(isImmutableNode);
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    Object.getPrototypeOf(value) !== Object.prototype
-  )
-    return true;
-  const node = value as {readonly kind?: string; readonly volatility?: string};
-  if (node.volatility !== undefined && node.volatility !== 'i') return false;
-  if (node.kind === 'sessionValue' || node.kind === 'param') return false;
-  return Object.entries(value).every(([key, each]) => key === 'type' || isImmutableNode(each));
 }

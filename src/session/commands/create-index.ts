@@ -15,7 +15,7 @@ import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
 import {chooseRelationName, columnsPart, indexColumnNames} from './choose-name.ts';
-import {isImmutable} from './column-values.ts';
+import {isImmutable} from './immutable.ts';
 import type {CommandInput} from './command-types.ts';
 import {columnNamed} from './constraint-definitions.ts';
 import {alterKeys} from './table-rows.ts';

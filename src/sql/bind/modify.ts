@@ -34,6 +34,7 @@ import {
   type ViewRow,
 } from './updatable-view.ts';
 import {bindWith} from './with.ts';
+import {viewDefaults} from './view-defaults.ts';
 
 interface Target {
   readonly block: Block;
@@ -67,8 +68,9 @@ export function bindUpdate(
   const {block} = target;
   const nodes = statement.targetList ?? [];
   const named = views === null ? nodes : renameTargets(block, views, target.seen!, nodes, 'update');
+  const defaults = views === null ? null : viewDefaults(views, target.seen!);
   const set = block
-    .within('UPDATE', () => bindSetClause(block, named, table))
+    .within('UPDATE', () => bindSetClause(block, named, table, defaults))
     .map(item => ({position: item.position, expr: throughView(target.seen, item.expr)}));
   target.node = applySubqueries(target.node, block.takeSubqueries());
   const live = liveColumns(table);

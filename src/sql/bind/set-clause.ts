@@ -7,6 +7,7 @@ import {assignPart} from './assign-part.ts';
 import type {Block} from './block.ts';
 import type {BoundQuery, PositionExpr} from './logical.ts';
 import {oid} from '../../common/ids.ts';
+import {expressionAst} from './parsed-text.ts';
 import {assignTo, columnDefault, liveColumns} from './table-exprs.ts';
 import {TypeOid} from './type-oids.ts';
 
@@ -15,14 +16,19 @@ export function bindSetClause(
   block: Block,
   nodes: readonly Node[],
   table: TableDescriptor,
+  viewDefaults: ReadonlyMap<number, string> | null = null,
 ): PositionExpr[] {
   const {binding} = block;
   const live = liveColumns(table);
+  const given =
+    viewDefaults === null
+      ? nodes
+      : nodes.map(node => withViewDefault(block, node, live, viewDefaults));
   const set: PositionExpr[] = [];
   const rows = new Map<Node, readonly BoundExpr[]>();
   let pending: {readonly columns: number; readonly fields: readonly BoundExpr[]} | null = null;
   let shared: Node | null = null;
-  for (const node of nodes) {
+  for (const node of given) {
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};
     const position = targetPosition(block, target, table, live);
     const steps = target.indirection ?? [];
@@ -62,6 +68,22 @@ export function bindSetClause(
       });
   }
   return set;
+}
+
+/** SET column = DEFAULT through a view: the view's default, NULL where it has none. */
+function withViewDefault(
+  block: Block,
+  node: Node,
+  live: readonly ColumnDescriptor[],
+  defaults: ReadonlyMap<number, string>,
+): Node {
+  if (!('ResTarget' in node) || node.ResTarget.val === undefined) return node;
+  const {name, val} = node.ResTarget;
+  if (!('SetToDefault' in val)) return node;
+  const text = defaults.get(live.find(column => column.name === name)?.attnum ?? 0);
+  const made: Node =
+    text === undefined ? {A_Const: {isnull: true}} : expressionAst(block.binding, text);
+  return {ResTarget: {...node.ResTarget, val: made}};
 }
 
 function targetPosition(

@@ -28,15 +28,8 @@ export function defaultsThrough(
   row: ViewRow,
   live: readonly ColumnDescriptor[],
 ): (BoundExpr | null)[] {
-  const texts = new Map<number, string>();
-  views.levels.forEach(({view}, at) => {
-    for (const column of view.columns) {
-      if (column.defaultText === null || column.isDropped) continue;
-      const item = row.items[at + 1]!.columns.find(each => each.attnum === column.attnum);
-      const base = row.items[0]!.columns.find(each => each.id === item?.id);
-      if (base === undefined) throw unwritable(binding, 'insert into', column.name, view.name);
-      texts.set(base.attnum, column.defaultText);
-    }
+  const texts = viewDefaults(views, row, (column, view) => {
+    throw unwritable(binding, 'insert into', column, view);
   });
   return live.map(column => {
     const defaultText = texts.get(column.attnum);
@@ -50,4 +43,23 @@ export function defaultsThrough(
       );
     return columnDefault(binding, {...column, defaultText, identity: ''});
   });
+}
+
+/** Texts of the defaults that views give to columns of their table, by attnum. */
+export function viewDefaults(
+  views: ViewChain,
+  row: ViewRow,
+  onComputed: (column: string, view: string) => void = () => {},
+): ReadonlyMap<number, string> {
+  const texts = new Map<number, string>();
+  views.levels.forEach(({view}, at) => {
+    for (const column of view.columns) {
+      if (column.defaultText === null || column.isDropped) continue;
+      const item = row.items[at + 1]!.columns.find(each => each.attnum === column.attnum);
+      const base = row.items[0]!.columns.find(each => each.id === item?.id);
+      if (base === undefined) onComputed(column.name, view.name);
+      else texts.set(base.attnum, column.defaultText);
+    }
+  });
+  return texts;
 }
