@@ -9,13 +9,39 @@ const FEWEST = 16_384;
 const MOST = 262_144;
 const TWO_32 = 4294967296;
 
-/** Which keys a segment may hold: ranges with bloom filters of about four bytes per key, and all hashes while it is being written. */
+/**
+ * Which keys a segment may hold: ranges where they come in order, else ranges with bloom filters of about four bytes per key, and their hashes
+ * while the segment is being written.
+ */
 export class KeyFilter {
   readonly #blocks: FilterBlock[] = [];
+  /** Keys that came above all before them. */
+  readonly #ranges: {readonly low: MapKey; high: MapKey}[] = [];
+  #highest: MapKey | null = null;
   /** Sorted hashes of each portion; null once the segment itself can be asked. */
   #hashes: Float64Array[] | null = [];
 
   add(keys: readonly MapKey[]): void {
+    if (keys.length === 0) return;
+    let low = keys[0]!;
+    let high = low;
+    for (let i = 1; i < keys.length; i++) {
+      if (keys[i]! < low) low = keys[i]!;
+      else if (keys[i]! > high) high = keys[i]!;
+    }
+    const highest = this.#highest;
+    if (highest === null || high > highest) this.#highest = high;
+    if (highest === null || low <= highest) this.#addHashed(keys);
+    else this.#addAbove(low, high, highest);
+  }
+
+  #addAbove(low: MapKey, high: MapKey, highest: MapKey): void {
+    const last = this.#ranges[this.#ranges.length - 1];
+    if (last !== undefined && last.high === highest) last.high = high;
+    else this.#ranges.push({low, high});
+  }
+
+  #addHashed(keys: readonly MapKey[]): void {
     const hashes = new Float64Array(keys.length);
     for (let i = 0; i < keys.length; i++) {
       const hash = hashKey(keys[i]!);
@@ -33,6 +59,9 @@ export class KeyFilter {
 
   /** False only when the key was never added. */
   mayContain(key: MapKey): boolean {
+    const ranges = this.#ranges;
+    for (let i = 0; i < ranges.length; i++)
+      if (key >= ranges[i]!.low && key <= ranges[i]!.high) return true;
     const blocks = this.#blocks;
     for (let i = 0; i < blocks.length; i++)
       if (blocks[i]!.mayContain(key)) return this.#hashes === null || this.#hasHash(key);
