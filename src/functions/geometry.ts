@@ -4,6 +4,7 @@ import type {TypeInstance, Value} from '../types/contract.ts';
 import type {Geometry} from '../types/geometry.ts';
 import {GeometryType} from '../types/geometry.ts';
 import type {CallTypes, FunctionCode} from './contract.ts';
+import {samePoint} from './geometry-plane.ts';
 import type {FunctionTable} from './table.ts';
 import {divisionByZero} from './table.ts';
 
@@ -18,11 +19,13 @@ const zero = (a: number): boolean => Math.abs(a) <= EPSILON;
 const distance = (ax: number, ay: number, bx: number, by: number): number =>
   Math.hypot(ax - bx, ay - by);
 
-function geometryType(type: TypeInstance): GeometryType | null {
+/** A geometric type, or null. */
+export function geometryType(type: TypeInstance): GeometryType | null {
   return type instanceof GeometryType ? type : null;
 }
 
-function resultType(types: CallTypes): GeometryType {
+/** The geometric type of a call's result. */
+export function resultType(types: CallTypes): GeometryType {
   if (types.result instanceof GeometryType) return types.result;
   throw featureNotSupported(`type ${types.result.name} is no geometric type`);
 }
@@ -30,7 +33,7 @@ function resultType(types: CallTypes): GeometryType {
 const plain = (numbers: Numbers): Geometry => ({numbers: [...numbers], isOpen: false});
 
 /** A function whose geometric arguments come as their numbers; other arguments as they are. */
-function over(run: (...args: never[]) => unknown): FunctionCode {
+export function over(run: (...args: never[]) => unknown): FunctionCode {
   return {
     fnTyped: types => {
       const readers = types.args.map(geometryType);
@@ -43,7 +46,7 @@ function over(run: (...args: never[]) => unknown): FunctionCode {
 }
 
 /** As over, for a function whose result is geometric. */
-function making(run: (...args: never[]) => Numbers | null): FunctionCode {
+export function making(run: (...args: never[]) => Numbers | null): FunctionCode {
   return {
     fnTyped: types => {
       const readers = types.args.map(geometryType);
@@ -69,15 +72,33 @@ const x1 = (n: Numbers): number => at(n, 0);
 const y1 = (n: Numbers): number => at(n, 1);
 const x2 = (n: Numbers): number => at(n, 2);
 const y2 = (n: Numbers): number => at(n, 3);
+const outOfRange = (what: string): PgError =>
+  new PgError(SqlState.numericValueOutOfRange, `value out of range: ${what}`);
+
+/** A result of arithmetic that is infinite, or 0, only where the operands are. */
+function checked(result: number, isZero: boolean, ...operands: readonly number[]): number {
+  if (Math.abs(result) === Infinity && !operands.some(value => Math.abs(value) === Infinity))
+    throw outOfRange('overflow');
+  if (result === 0 && !isZero) throw outOfRange('underflow');
+  return result;
+}
+
+const times = (a: number, b: number): number => checked(a * b, a === 0 || b === 0, a, b);
+const over0 = (a: number, b: number): number =>
+  checked(a / b, a === 0 || Math.abs(b) === Infinity, a, b);
+const plus = (a: number, b: number): number => checked(a + b, true, a, b);
 const multiply = (p: Numbers, q: Numbers): Numbers => [
-  x1(p) * x1(q) - y1(p) * y1(q),
-  x1(p) * y1(q) + y1(p) * x1(q),
+  plus(times(x1(p), x1(q)), -times(y1(p), y1(q))),
+  plus(times(x1(p), y1(q)), times(y1(p), x1(q))),
 ];
 
 function divide(p: Numbers, q: Numbers): Numbers {
-  const size = x1(q) * x1(q) + y1(q) * y1(q);
+  const size = plus(times(x1(q), x1(q)), times(y1(q), y1(q)));
   if (size === 0) throw divisionByZero();
-  return [(x1(p) * x1(q) + y1(p) * y1(q)) / size, (y1(p) * x1(q) - x1(p) * y1(q)) / size];
+  return [
+    over0(plus(times(x1(p), x1(q)), times(y1(p), y1(q))), size),
+    over0(plus(times(y1(p), x1(q)), -times(x1(p), y1(q))), size),
+  ];
 }
 
 const pointFunctions: FunctionTable = {
@@ -86,8 +107,8 @@ const pointFunctions: FunctionTable = {
   point_sub: making((p: Numbers, q: Numbers) => [x1(p) - x1(q), y1(p) - y1(q)]),
   point_mul: making(multiply),
   point_div: making(divide),
-  point_eq: over((p: Numbers, q: Numbers) => eq(x1(p), x1(q)) && eq(y1(p), y1(q))),
-  point_ne: over((p: Numbers, q: Numbers) => !(eq(x1(p), x1(q)) && eq(y1(p), y1(q)))),
+  point_eq: over((p: Numbers, q: Numbers) => samePoint([x1(p), y1(p)], [x1(q), y1(q)])),
+  point_ne: over((p: Numbers, q: Numbers) => !samePoint([x1(p), y1(p)], [x1(q), y1(q)])),
   point_left: over((p: Numbers, q: Numbers) => lt(x1(p), x1(q))),
   point_right: over((p: Numbers, q: Numbers) => gt(x1(p), x1(q))),
   point_above: over((p: Numbers, q: Numbers) => gt(y1(p), y1(q))),
@@ -103,7 +124,7 @@ const pointFunctions: FunctionTable = {
 };
 
 function slope(p: Numbers, q: Numbers): number {
-  if (eq(x1(p), x1(q))) return Number.MAX_VALUE;
+  if (eq(x1(p), x1(q))) return Infinity;
   if (eq(y1(p), y1(q))) return 0;
   return (y1(p) - y1(q)) / (x1(p) - x1(q));
 }
@@ -271,7 +292,7 @@ const lsegFunctions: FunctionTable = {
 
 function inverseSlope(s: Numbers): number {
   if (eq(x1(s), x2(s))) return 0;
-  if (eq(y1(s), y2(s))) return Number.MAX_VALUE;
+  if (eq(y1(s), y2(s))) return Infinity;
   return (x1(s) - x2(s)) / (y2(s) - y1(s));
 }
 
@@ -391,7 +412,7 @@ const part: FunctionCode = {
   },
 };
 
-/** Geometric types (9.11), without intersections and closest points. */
+/** Geometric types (9.11); geometry-relations.ts has what stands between two of them. */
 export const geometryFunctions: FunctionTable = {
   ...pointFunctions,
   ...boxFunctions,

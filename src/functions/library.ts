@@ -13,6 +13,7 @@ import {datetimeFunctions} from './datetime.ts';
 import {extractFunctions} from './extract.ts';
 import {floatFunctions} from './float.ts';
 import {geometryFunctions} from './geometry.ts';
+import {geometryRelations} from './geometry-relations.ts';
 import {hashFunctions} from './hash.ts';
 import {idFunctions} from './ids.ts';
 import {intArith} from './int-arith.ts';
@@ -97,6 +98,7 @@ const scalarFamilies = [
   pathFunctions,
   networkFunctions,
   geometryFunctions,
+  geometryRelations,
   assignFunctions,
   toAsciiFunctions,
   transactionFunctions,

@@ -20,7 +20,7 @@ export interface Geometry {
 /** Accepted shapes with every number written as n and blanks removed. */
 const point = String.raw`(?:\(n,n\)|n,n)`;
 const points = `${point}(?:,${point})*`;
-const twoPoints = `${point},${point}`;
+const twoPoints = `${point},?${point}`;
 const shapes: Readonly<Record<GeometryKind, RegExp>> = {
   point: new RegExp(`^${point}$`),
   lseg: new RegExp(String.raw`^(?:\[${twoPoints}\]|\(${twoPoints}\)|${twoPoints})$`),
