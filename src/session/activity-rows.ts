@@ -74,7 +74,7 @@ export function databaseRows(session: SessionContext): readonly Row[] {
   return [row(0, null), ...databases.map(each => row(each.oid, each.name))];
 }
 
-/** Rows in each table, as far as the session may know them: table and number. */
+/** Rows in each table, as far as the session may know them: table and number, null where it would have to be loaded. */
 export function liveTupleRows(session: SessionContext): readonly Row[] {
   const {catalog} = session.transaction;
   const {storage, storages} = session.engine;
@@ -84,7 +84,9 @@ export function liveTupleRows(session: SessionContext): readonly Row[] {
       const {hotRows, coldRows} = storage.tableStats(stored);
       return [table.oid, BigInt(hotRows + coldRows)];
     }
-    const isShared = table.tableKind === 'shared';
-    return [table.oid, isShared ? 0n : BigInt(storage.countRows(stored, session.effectiveOwner))];
+    if (table.tableKind === 'shared') return [table.oid, 0n];
+    // Own rows are counted in the image; a figure is no reason to load one.
+    const isKnown = storage.isLoaded(table.oid);
+    return [table.oid, isKnown ? BigInt(storage.countRows(stored, session.effectiveOwner)) : null];
   });
 }

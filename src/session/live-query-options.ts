@@ -79,7 +79,8 @@ function recordCrossings(session: SessionContext, shape: AnyShape, owner: OwnerI
 function frozenContext(context: EvalContext, snapshot: CatalogSnapshot): EvalContext {
   const {format, types, clock, sequences, settings, catalog, random, extern} = context;
   const session = frozenSession(context, snapshot);
-  return {format, types, clock, sequences, settings, catalog, random, extern, session};
+  const as = (role: number): EvalContext => context.as?.(role) ?? context;
+  return {format, types, clock, sequences, settings, catalog, random, extern, session, as};
 }
 
 /** Subscriptions of a session share it as long as nothing of it changes. */

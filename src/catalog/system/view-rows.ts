@@ -203,7 +203,9 @@ export function tableStatistics(whose: Whose, counters: string): SystemSource {
       if (whose !== 'sys') {
         for (const table of snapshot.tables()) {
           const counted = [...counters].map((kind, at) =>
-            kind === 'l' ? (live.get(table.oid) ?? 0n) : (fixed[at] ?? null),
+            kind === 'l' && live.has(table.oid)
+              ? (live.get(table.oid) ?? null)
+              : (fixed[at] ?? null),
           );
           rows.push([table.oid, schemaName(snapshot, table.schema), table.name, ...counted]);
         }
