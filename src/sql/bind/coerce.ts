@@ -1,5 +1,5 @@
 import {SqlState} from '../../common/sqlstate.ts';
-import type {BoundExpr, ConstantExpr, RowExpr} from '../../expr/bound.ts';
+import type {BoundExpr, RowExpr} from '../../expr/bound.ts';
 import type {FunctionRow} from '../../catalog/contract.ts';
 import {featureNotSupported} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -10,6 +10,7 @@ import {errorType, isTrueArray} from './display-type.ts';
 import {bindDomainChecks} from './domain-checks.ts';
 import {expressionAst, isLoneExpression} from './parsed-text.ts';
 import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
+import {readLiteral} from './read-literal.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
 
 /** Where and how strictly a conversion happens. */
@@ -233,31 +234,6 @@ export function checkedParts(
     otherwise: row,
   };
   return {kind: 'let', type, typmod: -1, location, id, value: arg, body};
-}
-
-/** An unknown literal through its type's input function, at bind time; its slot does the same at each execution. */
-function readLiteral(
-  binding: Binding,
-  literal: ConstantExpr,
-  target: TypeInstance,
-  typmod: number,
-): ConstantExpr {
-  const location = literal.location;
-  if (literal.value === null) return {...literal, type: target};
-  const text = String(literal.value);
-  const inputTypmod = target.oid === TypeOid.interval ? typmod : -1;
-  const value = binding.at(location, () => target.input(text, inputTypmod, binding.context.format));
-  const made: ConstantExpr = {kind: 'constant', type: target, typmod: inputTypmod, location, value};
-  binding.literals.inherit(literal, made);
-  const isMoment = dependsOnSettings(text, target);
-  if (isMoment) binding.readsClock = true;
-  if ((target.oid >= 2202 && target.oid <= 2206) || isMoment) binding.literals.pin(made);
-  return made;
-}
-
-/** 'now', 'today' and their kin are read at bind time: such a plan must not be kept for another time. */
-function dependsOnSettings(text: string, target: TypeInstance): boolean {
-  return target.category === 'D' && /now|today|tomorrow|yesterday/i.test(text);
 }
 
 function applyPath(
