@@ -179,3 +179,30 @@ t.test('a backup', {timeout: LIMIT_MS}, async t => {
   disk.free();
   t.equal(await client.outcome(`BACKUP DATABASE TO '${target}-2'`), 'ok');
 });
+
+t.test('a checkpoint', {timeout: LIMIT_MS}, async t => {
+  // Twice the size at which the log is copied into the database, so that it is the copy that finds no room.
+  const setting = await start(t, 150);
+  if (setting === null) return;
+  const {client} = setting;
+  const load = `INSERT INTO kept (v) SELECT repeat('x', 4000) FROM generate_series(1, 100)`;
+  let rows = 1000;
+  for (let outcome = 'ok'; outcome === 'ok'; ) {
+    outcome = await client.outcome(load);
+    if (outcome === 'ok') rows += 100;
+    else t.match(outcome, /^53100/);
+  }
+  t.ok(rows > 15_000, `${rows} rows`);
+  t.equal(await client.value('SELECT count(*) FROM kept'), String(rows), 'reads go on');
+  t.match(await client.outcome(load), /^(53100|ok)/, 'commits are not held for good');
+  const full = await client.value('SELECT count(*) FROM kept');
+  await restart(t, setting);
+  t.equal(await setting.client.value('SELECT count(*) FROM kept'), full);
+  // Less is stored afterwards, but first the log needs room.
+  const emptied = await setting.client.outcome('TRUNCATE kept');
+  t.match(emptied, /^(ok|53100)/);
+  t.equal(await setting.client.outcome(`INSERT INTO kept (v) VALUES ('after')`), 'ok');
+  await restart(t, setting);
+  const left = emptied === 'ok' ? 1 : Number(full) + 1;
+  t.equal(await setting.client.value('SELECT count(*) FROM kept'), String(left));
+});
