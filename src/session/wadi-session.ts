@@ -201,9 +201,8 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   }
 
   /**
-   * Takes the statement's snapshot. Read-only statements read the durable prefix, so that readers do not pay for
-   * writers; others read the newest state,
-   * and so does a session whose own commit is not durable yet: what they show waits (`holdSeen`).
+   * Takes the statement's snapshot. Read-only statements read the durable prefix, so that readers do not pay for writers; others
+   * read the newest state, and so does a session whose own commit is not durable yet: what they show waits (`holdSeen`).
    */
   beginStatement(isReadOnly: boolean): void {
     const {storage, jobs} = this.engine;
@@ -222,10 +221,10 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   /** Holds what is written from now on until everything that this transaction's reads showed is durable. */
   holdSeen(): void {
     const tx = this.transaction.openTx;
+    if (tx === null) return;
     // Advisory locks outlive the transaction: later ones must see what was committed before the lock.
-    if (tx !== null && tx.lockedSeq > this.#lastCommit)
-      this.#lastCommit = BigInt(tx.lockedSeq) as Seq;
-    if (tx !== null && tx.seenSeq > this.engine.storage.durableSeq) this.sink.holdUntil(tx.seenSeq);
+    if (tx.lockedSeq > this.#lastCommit) this.#lastCommit = BigInt(tx.lockedSeq) as Seq;
+    if (tx.seenSeq > this.engine.storage.durableSeq) this.sink.holdUntil(tx.seenSeq);
   }
 
   /** Remembers the session's newest commit: its own next statements must see it. */
@@ -492,5 +491,4 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   }
 }
 
-/** Milliseconds from 1970-01-01 to 2000-01-01. */
 const UNIX_TO_POSTGRES_MS = 946_684_800_000n;
