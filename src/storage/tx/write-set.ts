@@ -10,6 +10,7 @@ import type {LockOwner} from '../locks/lock-owner.ts';
 import {committedKeys, hasImageKeys} from './committed-keys.ts';
 import type {PendingRun} from './pending-run.ts';
 import type {WriteMark} from './write-mark.ts';
+import {RowShapes} from './row-shapes.ts';
 import {checkWriteRoom, rowBytes, type RowRoom} from './write-room.ts';
 
 /** A version of a row in a write-set; null row = deleted. It is seen by commands after `cmin`. */
@@ -80,6 +81,7 @@ export class TableWrites implements TableWriter {
   /** Committed keys where the image has none that fit, made when first asked for. */
   #committed: KeyMap[] = [];
   #areKeysStale = false;
+  #shapes: RowShapes | null = null;
   /** Journal of own keys while there are savepoints: map, owner, key, value before (undefined = none). */
   readonly #keyJournal: {
     readonly at: number;
@@ -404,12 +406,7 @@ export class TableWrites implements TableWriter {
 
   /** Own rows in the shape of the table after an ALTER in this transaction. */
   reshape(after: TableStorage): void {
-    const before = this.table;
-    const from = after.columns.map(column =>
-      before.columns.findIndex(c => c.attnum === column.attnum),
-    );
-    const convert = (row: readonly Datum[]): readonly Datum[] =>
-      from.map((at, i) => (at === -1 ? after.columns[i]!.missingValue : row[at]!));
+    const convert = (this.#shapes ??= new RowShapes()).between(this.table, after);
     this.insertRows = this.insertRows.map(convert);
     for (const change of this.changes.values()) {
       change.versions = change.versions.map(v =>
