@@ -11,11 +11,14 @@ const MAX_ITEMS = 134_217_727;
 
 /** What `SET column[...] = value` calls; these have no SQL names. */
 export const assignFunctions: FunctionTable = {
-  // (array, value, isSlice, lower, upper, ...): NULL bounds of a slice are omitted ones.
+  // (array, value, given, lower, upper, ...): `given` is '' for an element, else 'g' or 'o' (omitted) for each bound.
   wadi_array_assign: {
-    fn: (array: PgArray | null, value: Datum, isSlice: boolean, ...bounds: (number | null)[]) => {
+    fn: (array: PgArray | null, value: Datum, given: string, ...bounds: (number | null)[]) => {
       const target = array ?? new PgArray([], [], []);
-      if (!isSlice)
+      bounds.forEach((bound, at) => {
+        if (given[at] === 'g') known(bound);
+      });
+      if (given === '')
         return assignElement(
           target,
           value,

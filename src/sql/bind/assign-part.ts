@@ -96,7 +96,10 @@ function assignSubscripts(place: Place, current: BoundExpr, at: number): BoundEx
     throw featureNotSupported('assignment to a field of an array element is not supported');
   }
   const value = assignedValue(place, isSlice ? base : base.element, current.typmod);
-  const flag = binding.constant(binding.type(TypeOid.bool), isSlice);
+  const given = indices
+    .flatMap(part => [part.is_slice === true ? part.lidx : part.uidx, part.uidx])
+    .map(node => (node === undefined ? 'o' : 'g'));
+  const flag = binding.constant(binding.type(TypeOid.text), isSlice ? given.join('') : '');
   return coerce(
     binding,
     internalCall('wadi_array_assign', [current, value, flag, ...bounds], base),

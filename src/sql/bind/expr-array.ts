@@ -193,6 +193,8 @@ export function selectField(
   return {kind: 'field', type: column.type, typmod: column.typmod, location, arg: value, index: at};
 }
 
+const MAX_DIMENSIONS = 6;
+
 function bindSubscripts(
   block: Block,
   container: BoundExpr,
@@ -213,6 +215,12 @@ function bindSubscripts(
     );
   }
   const isSlice = indices.some(part => part.is_slice === true);
+  if (indices.length > MAX_DIMENSIONS)
+    throw binding.error(
+      SqlState.programLimitExceeded,
+      `number of array dimensions (${indices.length}) exceeds the maximum allowed (${MAX_DIMENSIONS})`,
+      -1,
+    );
   const bound = (node: Node | undefined): BoundExpr | null => {
     if (node === undefined) return null;
     const expr = block.expr(node);
