@@ -158,7 +158,10 @@ export interface AggregateRun {
     | null;
 }
 
-/** A set-returning function: called once per row, its rows pulled one by one. In FROM, `next` may throw WaitSignal: it is called again after the wait. */
+/**
+ * A set-returning function: called once per row, its rows pulled one by one. In FROM, `next` may throw WaitSignal: it is called
+ * again after the wait.
+ */
 export interface SetFunctionCode {
   create(
     types: CallTypes,

@@ -5,7 +5,9 @@ import type {LiveAuthority} from './subscription-types.ts';
 
 /** Subscriptions are looked at for so long, then others have their turn. */
 const SLICE_MS = 4;
-const CHECKED_AT_ONCE = 32;
+const CHECKED_AT_ONCE = 64;
+/** Each of them opens a snapshot in the next turn: together these must not hold the loop. */
+const REBOUND_AT_ONCE = 8;
 
 /** What watching the catalog needs of the hub. */
 export interface AuthorityHost {
@@ -68,23 +70,26 @@ export class Authorities {
 
   #slice(): void {
     const until = performance.now() + SLICE_MS;
-    for (let count = 1; ; count++) {
+    let rebound = 0;
+    for (let count = 1; rebound < REBOUND_AT_ONCE; count++) {
       const next = this.#sweep!.next();
       if (next.done === true) {
         this.#sweep = null;
         if (this.#mustSweepAgain) this.#begin();
         return;
       }
-      this.#visit(next.value);
+      if (this.#visit(next.value)) rebound++;
       if (count % CHECKED_AT_ONCE === 0 && performance.now() > until) break;
     }
     setImmediate(() => this.#slice());
   }
 
-  #visit(subscriber: Subscriber): void {
+  /** Whether it was ended or planned anew. */
+  #visit(subscriber: Subscriber): boolean {
     const {authority} = subscriber.options;
-    if (!authority.isStale) return;
+    if (!authority.isStale) return false;
     if (this.#refusals.has(authority)) subscriber.fail(this.#refusals.get(authority));
     else this.#host.rebind(subscriber);
+    return true;
   }
 }

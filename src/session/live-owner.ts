@@ -48,8 +48,8 @@ export function crossedTable(shape: AnyShape): string | null {
 }
 
 /**
- * Throws unless a live query may be limited to a storage: by the service right, of a query across users whose tables lie there. The right comes
- * first, so that nobody learns of storages by it.
+ * Throws unless a live query may be limited to a storage: by the service right, of a query across users whose tables lie
+ * there. The right comes first, so that nobody learns of storages by it.
  */
 export function checkStorageLimit(
   {catalog, role}: Pick<LiveReader, 'catalog' | 'role'>,

@@ -20,8 +20,8 @@ export function seesFiguresOf(session: SessionContext, table: TableDescriptor): 
 }
 
 /**
- * Whether the session may know where and how the rows of a table lie (segments, their sizes and bounds, jobs on them): of shared tables who may
- * read all their rows, which no policy hides; of the others as with `seesFiguresOf`.
+ * Whether the session may know where and how the rows of a table lie (segments, their sizes and bounds, jobs on them): of
+ * shared tables who may read all their rows, which no policy hides; of the others as with `seesFiguresOf`.
  */
 export function seesStorageOf(session: SessionContext, table: TableDescriptor): boolean {
   const {catalog} = session.transaction;

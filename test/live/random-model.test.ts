@@ -5,6 +5,7 @@ import {Random} from './model/random.ts';
 import {ServerWorld} from './model/server-world.ts';
 import {EmbeddedWorld, type World} from './model/world.ts';
 
+t.setTimeout(300_000);
 const seed = Number(process.env['SEED'] ?? Date.now() % 1e6);
 
 async function checked(
@@ -22,11 +23,11 @@ async function checked(
   t.pass(`${checker.commits} commits, ${checker.resets} resets, ${checker.closings} closings`);
 }
 
-t.test('in this process', async t => {
+t.test('in this process', {timeout: 150_000}, async t => {
   const world = await EmbeddedWorld.open(seed % 2 === 1);
   await checked(t, world, {readers: 24, rounds: 3, steps: 40});
 });
 
-t.test('over sockets, with kill -9', async t => {
+t.test('over sockets, with kill -9', {timeout: 150_000}, async t => {
   await checked(t, await ServerWorld.open(), {readers: 16, rounds: 3, steps: 30});
 });

@@ -200,7 +200,7 @@ export class LiveChecker {
         : `at ${first.seq} it showed\n${first.text}\nand should have\n${this.#stateAt(first.seq)?.results.get(reader.key)}`;
     const history = this.#history.slice(-60).map(({from, to, cause}) => `${from}-${to} ${cause}`);
     throw new Error(
-      `${reader.user}: ${reader.sql}\n${reader.problem ?? ''}\n${said}\n--- told\n${reader.log.join('\n')}\n--- done\n${history.join('\n')}`,
+      `${reader.user}: ${reader.sql}\n${reader.problem ?? ''}\n${said.slice(0, 20_000)}\n--- told\n${reader.log.join('\n')}\n--- done\n${history.join('\n')}`,
     );
   }
 
@@ -226,6 +226,8 @@ export class LiveChecker {
 function isRight(reader: Reader, {results}: State): boolean {
   const wanted = results.get(reader.key)!;
   if (reader.problem !== null) return false;
+  // live_max_result_rows
+  if (reader.closedWith === '54000' && wanted.split('\n').length > 10_000) return true;
   if (wanted.startsWith('error ')) return reader.closedWith === wanted.slice(6);
   return reader.handle !== null && reader.isWhole && reader.text === wanted;
 }

@@ -56,7 +56,8 @@ export const GROUP = 'mcrew';
 /** A random schema of three to five tables. */
 export function randomTables(random: Random): ModelTable[] {
   const tables: ModelTable[] = [];
-  for (let count = 3 + random.below(3); tables.length < count; ) {
+  const count = 3 + random.below(3);
+  while (tables.length < count) {
     const at = tables.length;
     const kind = at === 0 ? 'shared' : random.pick(['shared', 'shared', 'user', 'stream'] as const);
     const columns: ModelColumn[] = [{name: 'c0', type: TYPES[0]!}];

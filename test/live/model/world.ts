@@ -1,4 +1,4 @@
-import {PgError} from '../../../src/common/errors.ts';
+import type {PgError} from '../../../src/common/errors.ts';
 import {type Database, openDatabase} from '../../../src/database.ts';
 import type {ResultSink} from '../../../src/session/contract.ts';
 import type {EmbeddedSession} from '../../../src/session/embedded-session.ts';
