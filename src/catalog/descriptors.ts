@@ -289,8 +289,9 @@ export interface FunctionDescriptor extends CatalogObject {
   readonly isStrict: boolean;
   readonly isSecurityDefiner: boolean;
   readonly body: string;
-  /** 'p' for CREATE PROCEDURE; absent means 'f'. */
-  readonly functionKind?: 'f' | 'p';
+  /** 'p' for CREATE PROCEDURE, 'a' for CREATE AGGREGATE; absent means 'f'. */
+  readonly functionKind?: 'f' | 'p' | 'a';
+  readonly aggregate?: AggregateFacts;
   /** Modes (i,o,b,v,t) and types of all arguments when there are OUT arguments; `argTypes` are then the inputs. */
   readonly argModes?: string;
   readonly allArgTypes?: readonly Oid[];
@@ -301,6 +302,17 @@ export interface FunctionDescriptor extends CatalogObject {
   readonly parallel?: 's' | 'r' | 'u';
   readonly cost?: number;
   readonly rows?: number;
+}
+
+/** What CREATE AGGREGATE says (pg_aggregate); 0 = no such function. */
+export interface AggregateFacts {
+  readonly transition: Oid;
+  readonly stateType: Oid;
+  readonly final: Oid;
+  readonly combine: Oid;
+  /** Text of the initial state; null = NULL. */
+  readonly initial: string | null;
+  readonly finalModify: 'r' | 's' | 'w';
 }
 
 /** A named live query: CREATE LIVE QUERY name(args) AS SELECT ... */

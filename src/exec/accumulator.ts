@@ -12,13 +12,17 @@ import {datumAt} from './column-store.ts';
 import {DistinctAccumulator} from './distinct-accumulator.ts';
 import type {ExecEnv} from './environment.ts';
 import type {RunContext} from './operator.ts';
+import {userAggregateCode} from './user-aggregate.ts';
 
 /** The accumulator of a call: typed arrays where the aggregate is a plain count, sum or average, else its step function per row. */
 export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator {
-  const code = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
+  let context: RunContext | null = null;
+  const code =
+    call.user === undefined
+      ? (env.library.aggregate(call.name) ?? env.library.aggregate(call.source))
+      : userAggregateCode(call.user, env, () => context!);
   if (code === undefined)
     throw featureNotSupported(`aggregate function ${call.name} is not supported`);
-  let context: RunContext | null = null;
   const run = code.create({
     args: call.args.map(arg => arg.type),
     result: call.type,

@@ -86,7 +86,8 @@ function checkFunction(catalog: CatalogSnapshot, role: Oid, fn: Oid): void {
   const target = functionTarget(catalog, fn);
   if (target === undefined || hasPrivileges(catalog, role, target, 'X')) return;
   const row = catalog.functionByOid(fn);
-  throw denied(row?.kind === 'p' ? 'procedure' : 'function', row?.name ?? String(fn));
+  const word = row?.kind === 'p' ? 'procedure' : row?.kind === 'a' ? 'aggregate' : 'function';
+  throw denied(word, row?.name ?? String(fn));
 }
 
 /** Catalogs that initdb closes to PUBLIC (pg_authid, pg_statistic ...), views of `system` about other users; the rest are open. */

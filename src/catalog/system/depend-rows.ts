@@ -36,7 +36,9 @@ const commented: readonly (readonly [kind: Descriptor['kind'], catalog: string])
 /** Whether a built-in comment is on something that is here: there are no ICU collations, and schemas keep their comments themselves. */
 function isOfHere(context: SystemContext, row: Row): boolean {
   if (row[1] === NAMESPACE) return false;
-  return row[1] !== ClassOid.pg_collation || context.rows.byKey('pg_collation', row[0] as Oid).length > 0;
+  return (
+    row[1] !== ClassOid.pg_collation || context.rows.byKey('pg_collation', row[0] as Oid).length > 0
+  );
 }
 
 /** pg_description. */
@@ -155,7 +157,23 @@ function allDependencies(context: SystemContext): readonly Row[] {
     ...[...snapshot.userTypes()].map(type => [TYPE, type.oid, 0, NAMESPACE, type.schema, 0, 'n']),
     ...rangeDependencies(snapshot),
     ...castDependencies(snapshot),
+    ...aggregateDependencies(snapshot),
   ]);
+}
+
+/** Aggregates on their functions and the type of their state, as far as these are user-made. */
+function aggregateDependencies(snapshot: CatalogSnapshot): Row[] {
+  return [...snapshot.userFunctions()].flatMap((fn): Row[] => {
+    if (fn.aggregate === undefined) return [];
+    const {transition, final, combine, stateType} = fn.aggregate;
+    const on: readonly (readonly [number, Oid])[] = [
+      ...[transition, final, combine].map(each => [PROC, each] as const),
+      [TYPE, stateType],
+    ];
+    return on
+      .filter(([, object]) => object >= FIRST_NORMAL_OID)
+      .map(([classOid, object]) => [PROC, fn.oid, 0, classOid, object, 0, 'n']);
+  });
 }
 
 /** Casts on their types and function, as far as these are user-made. */

@@ -56,7 +56,7 @@ function userRow(context: SystemContext, fn: FunctionDescriptor): Row {
     const shape = snapshot.functionByOid(fn.oid);
     if (shape === undefined) return [];
     const acl = aclDatum(fn.acl, snapshot);
-    const language = fn.language === 'internal' ? LANGUAGE_INTERNAL : LANGUAGE_SQL;
+    const language = fn.language === 'sql' ? LANGUAGE_SQL : LANGUAGE_INTERNAL;
     const more = {owner: fn.owner, language, source: fn.body, acl};
     return [row(shape, {...more, ...planning(fn), isDefiner: fn.isSecurityDefiner})];
   });

@@ -1,3 +1,4 @@
+import {pgAggregate} from './aggregate-rows.ts';
 import {pgAttrdef, pgAttribute} from './attribute-rows.ts';
 import {pgClass} from './class-rows.ts';
 import {pgDepend, pgDescription, pgShdescription} from './depend-rows.ts';
@@ -100,6 +101,7 @@ const INDEX_BLOCKS = 2;
 
 /** How pg_catalog's relations are computed; those absent have only built-in rows, or none. */
 export const catalogSources: Readonly<Record<string, SystemSource>> = {
+  pg_aggregate: pgAggregate,
   pg_am: pgAm,
   pg_attrdef: pgAttrdef,
   pg_attribute: pgAttribute,

@@ -11,6 +11,7 @@ import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import type {CallColumns} from '../window/window-call.ts';
 import {WindowColumns} from '../window/window-columns.ts';
+import {userAggregateCode} from '../user-aggregate.ts';
 
 /** Functions whose value needs the rows before it only, counted. */
 const counting: ReadonlySet<string> = new Set([
@@ -78,7 +79,10 @@ export class StreamingWindow implements Operator {
   }
 
   #running(call: WindowCall, columns: CallColumns, env: ExecEnv): Running {
-    const code = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
+    const code =
+      call.user === undefined
+        ? (env.library.aggregate(call.name) ?? env.library.aggregate(call.source))
+        : userAggregateCode(call.user, env, () => this.#run);
     if (code === undefined)
       throw featureNotSupported(`aggregate function ${call.name} is not supported`);
     const run = code.create({

@@ -7,6 +7,7 @@ import type {Datum, TypeInstance, Value} from '../../types/contract.ts';
 import type {ExecEnv} from '../environment.ts';
 import type {RunContext} from '../operator.ts';
 import type {Partition} from './partition.ts';
+import {userAggregateCode} from '../user-aggregate.ts';
 
 /** One call of a window: `advance` until it is true, then `value` of the partition's current row. Rows come in order. */
 export interface CallRun {
@@ -40,10 +41,13 @@ export function makeCall(
       throw featureNotSupported(`window function ${call.name} is not supported`);
     return new FunctionCall(code, columns.args);
   }
-  const aggregate = env.library.aggregate(call.name) ?? env.library.aggregate(call.source);
+  const holder: {run: RunContext | null} = {run: null};
+  const aggregate =
+    call.user === undefined
+      ? (env.library.aggregate(call.name) ?? env.library.aggregate(call.source))
+      : userAggregateCode(call.user, env, () => holder.run!);
   if (aggregate === undefined)
     throw featureNotSupported(`aggregate function ${call.name} is not supported`);
-  const holder: {run: RunContext | null} = {run: null};
   const run = aggregate.create({
     args: call.args.map(arg => arg.type),
     result: call.type,

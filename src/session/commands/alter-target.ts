@@ -47,6 +47,7 @@ export function alterTarget(
       );
     }
     case 'OBJECT_FUNCTION':
+    case 'OBJECT_AGGREGATE':
     case 'OBJECT_PROCEDURE':
     case 'OBJECT_ROUTINE':
       if ('ObjectWithArgs' in node)

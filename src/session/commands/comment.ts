@@ -86,6 +86,9 @@ function targetOf(session: SessionContext, node: CommentStmt, object: Node): Des
         ),
         'type',
       );
+    case 'OBJECT_AGGREGATE':
+      if (!('ObjectWithArgs' in object)) break;
+      return owned(findFunction(session, object.ObjectWithArgs, 'aggregate'), 'aggregate');
     case 'OBJECT_FUNCTION':
     case 'OBJECT_PROCEDURE':
     case 'OBJECT_ROUTINE':

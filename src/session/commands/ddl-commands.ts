@@ -1,4 +1,5 @@
 import type {CommandMaker} from './command-types.ts';
+import {defineCommand} from './aggregate.ts';
 import {alterTableCommand} from './alter-table.ts';
 import {commentCommand} from './comment.ts';
 import {createIndexCommand} from './create-index.ts';
@@ -52,6 +53,7 @@ export const ddlCommands = {
   CreateSeqStmt: createSequenceCommand,
   CreateStmt: createTableCommand,
   CreateTableAsStmt: createTableAsCommand,
+  DefineStmt: defineCommand,
   DropOwnedStmt: dropOwnedCommand,
   DropRoleStmt: dropRoleCommand,
   DropStmt: dropCommand,

@@ -252,7 +252,9 @@ function typeUsers(session: SessionContext, type: Oid, array: Oid): Dependent[] 
     if (each.kind === 'cast' && (isOf(each.source) || isOf(each.target)))
       found.push(...dependent(each, isRangeCast(catalog, each) ? 'internal' : 'normal'));
   for (const fn of catalog.userFunctions()) {
-    if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf)) {
+    if (fn.aggregate !== undefined && isOf(fn.aggregate.stateType))
+      found.push(...dependent(fn, 'normal'));
+    else if (isOf(fn.returnType) || fn.argTypes.some(isOf) || (fn.allArgTypes ?? []).some(isOf)) {
       if (fn.language !== 'internal') found.push(...dependent(fn, 'normal'));
       else if (fn.returnType === type) found.push(...dependent(fn, 'internal'));
     }
@@ -267,6 +269,12 @@ function functionUsers(
   const {catalog} = session.transaction;
   const calls = (text: string | null): boolean => text !== null && mentionsName(text, fn.name);
   const found = defaultsUsing(catalog, calls);
+  for (const each of catalog.userFunctions()) {
+    const {aggregate} = each;
+    if (aggregate === undefined) continue;
+    if ([aggregate.transition, aggregate.final, aggregate.combine].includes(fn.oid))
+      found.push(...dependent(each, 'normal'));
+  }
   for (const each of catalog.list('cast'))
     if (each.kind === 'cast' && each.function === fn.oid)
       found.push(...dependent(each, isRangeCast(catalog, each) ? 'internal' : 'normal'));

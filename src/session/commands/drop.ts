@@ -320,7 +320,7 @@ function resolveFunction(
 ): Descriptor | undefined {
   if (!('ObjectWithArgs' in item))
     throw featureNotSupported('DROP of this object is not supported');
-  const fn = word === 'aggregate' ? undefined : lookupFunction(session, item.ObjectWithArgs, word);
+  const fn = lookupFunction(session, item.ObjectWithArgs, word);
   if (fn === undefined) {
     const text = missingFunctionText(session, item.ObjectWithArgs, word);
     if (node.missing_ok !== true) throw new PgError(SqlState.undefinedFunction, text);
@@ -334,6 +334,10 @@ function resolveFunction(
     );
     return undefined;
   }
+  if (word === 'function' && fn.functionKind === 'a')
+    throw new PgError(SqlState.wrongObjectType, `"${fn.name}" is an aggregate function`, {
+      hint: 'Use DROP AGGREGATE to drop aggregate functions.',
+    });
   if (fn.language === 'internal') throw ownedByRange(session, fn, fn.returnType);
   checkDropOwner(session, fn, `${word} ${fn.name}`, fn.schema);
   return fn;

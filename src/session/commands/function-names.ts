@@ -43,10 +43,12 @@ export function lookupFunction(
   word: string,
 ): FunctionDescriptor | undefined {
   const names = stringList(node.objname);
-  const wantsProcedure = word === 'procedure';
-  const all = candidates(session, names).filter(
-    each => word === 'routine' || (each.functionKind === 'p') === wantsProcedure,
-  );
+  // FUNCTION names aggregates, too; DROP refuses them.
+  const kinds =
+    {procedure: 'p', aggregate: 'a', routine: 'fpa'}[
+      word as 'procedure' | 'aggregate' | 'routine'
+    ] ?? 'fa';
+  const all = candidates(session, names).filter(each => kinds.includes(each.functionKind ?? 'f'));
   if (node.args_unspecified === true) {
     if (all.length > 1) {
       throw new PgError(

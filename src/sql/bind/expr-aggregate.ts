@@ -17,6 +17,7 @@ import {freeColumnsOfQuery} from './logical-walk.ts';
 import type {SubqueryExpr} from './logical.ts';
 import {bindSortKeys} from './sort-keys.ts';
 import {TypeOid} from './type-oids.ts';
+import {aggregateFacts, bindUserAggregate} from './user-aggregate.ts';
 
 /**
  * Binds a call as an aggregate of the level that its arguments belong to; null when it is a window call
@@ -89,7 +90,8 @@ export function bindAggregate(
       location,
     );
   }
-  requireCode(binding, {...row, source: row.name}, 'aggregate', location);
+  const facts = aggregateFacts(binding, row.oid);
+  if (facts === null) requireCode(binding, {...row, source: row.name}, 'aggregate', location);
   const info = binding.context.catalog.builtin.aggregate(row.oid);
   const kind = info?.kind ?? 'n';
   const given = kind === 'h' && isOrderedSet ? unified(binding, all, args.length) : all;
@@ -114,7 +116,7 @@ export function bindAggregate(
       : order.map((key, index) => ({...key, expr: resolved.args[args.length + index]!}));
   const call: AggregateCall = {
     function: row.oid,
-    source: row.name,
+    source: facts === null ? row.name : '',
     name: row.name,
     type: resolved.type,
     args: resolved.args,
@@ -123,6 +125,7 @@ export function bindAggregate(
     orderBy,
     kind,
     directArgCount: kind === 'n' ? 0 : args.length,
+    ...(facts === null ? {} : {user: bindUserAggregate(binding, row, facts, resolved.args)}),
   };
   if (call.isDistinct) checkDistinct(binding, call, location);
   return registerAggregate(block, call, wasInAggregate, wasClause, subqueriesBefore, location);

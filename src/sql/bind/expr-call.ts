@@ -1,3 +1,4 @@
+import {oid} from '../../common/ids.ts';
 import type {FuncCall} from '@pgsql/types';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
@@ -55,7 +56,14 @@ function isVoidParameter(arg: BoundExpr): boolean {
 /** Whether every function of that name is an aggregate or window function. */
 function mayNameAggregate(binding: Binding, node: FuncCall): boolean {
   const names = namesOf(node.funcname);
-  const rows = binding.context.catalog.builtin.functionsByName(names.at(-1) ?? '');
+  const {catalog, searchPath} = binding.context;
+  const name = names.at(-1) ?? '';
+  const schemas =
+    names.length === 1 ? searchPath : [catalog.schemaByName(names.at(-2)!)?.oid ?? oid(0)];
+  const rows = [
+    ...catalog.builtin.functionsByName(name),
+    ...schemas.flatMap(schema => catalog.functionsByName(schema, name)),
+  ];
   return (
     rows.some(row => row.kind === 'a' || row.kind === 'w') &&
     !rows.some(row => row.kind === 'f' && row.argTypes.length === (node.args?.length ?? 0))

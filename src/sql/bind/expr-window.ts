@@ -17,6 +17,7 @@ import {mapChildren} from './expr-map.ts';
 import type {SubqueryExpr} from './logical.ts';
 import {bindSortKeys} from './sort-keys.ts';
 import {TypeOid} from './type-oids.ts';
+import {aggregateFacts, bindUserAggregate} from './user-aggregate.ts';
 
 /** Binds a call with OVER (PostgreSQL transformWindowFuncCall). */
 export function bindWindowCall(
@@ -84,15 +85,18 @@ export function bindWindowCall(
       location,
     );
   }
-  if (row.kind === 'a') requireCode(binding, {...row, source: row.name}, 'aggregate', location);
+  const facts = row.kind === 'a' ? aggregateFacts(binding, row.oid) : null;
+  if (row.kind === 'a' && facts === null)
+    requireCode(binding, {...row, source: row.name}, 'aggregate', location);
   const resolved = resolveCall(binding, match, args, location);
   const window = bindWindow(block, node.over!);
   const call: WindowCall = {
     function: row.oid,
-    source: row.kind === 'a' ? row.name : row.source,
+    source: row.kind === 'a' ? (facts === null ? row.name : '') : row.source,
     name: row.name,
     type: resolved.type,
     isAggregate: row.kind === 'a',
+    ...(facts === null ? {} : {user: bindUserAggregate(binding, row, facts, resolved.args)}),
     args: resolved.args,
     filter,
   };

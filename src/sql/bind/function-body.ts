@@ -13,8 +13,7 @@ export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
   const {row} = call;
   const text = row
     .sqlBody!.trim()
-    .replace(/^BEGIN ATOMIC\s+/i, '')
-    .replace(/;?\s*END$/i, '')
+    .replace(/^BEGIN ATOMIC\s+(.*?);?\s*END$/is, '$1')
     .replace(/^RETURN\s/i, 'SELECT ')
     .replace(/;\s*$/, '');
   const ast = queryAst(binding, text);

@@ -1,6 +1,6 @@
 import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {TypeInstance} from '../../types/contract.ts';
+import type {Datum, TypeInstance} from '../../types/contract.ts';
 
 /** A key of ORDER BY. */
 export interface SortKey {
@@ -22,6 +22,19 @@ export interface AggregateCall {
   readonly orderBy: readonly SortKey[];
   readonly kind: 'n' | 'o' | 'h';
   readonly directArgCount: number;
+  /** Made by CREATE AGGREGATE; absent = the library's. */
+  readonly user?: UserAggregate;
+}
+
+/** The functions of an aggregate of a user, over [state, arguments...]. */
+export interface UserAggregate {
+  readonly step: BoundExpr;
+  /** The transition function is strict: rows with a NULL are passed over. */
+  readonly isStrict: boolean;
+  readonly initial: Datum;
+  /** Over [state]; null = the state is the result. */
+  readonly final: BoundExpr | null;
+  readonly isFinalStrict: boolean;
 }
 
 /** Which rows of the partition a window call sees. */
@@ -45,6 +58,8 @@ export interface WindowCall {
   readonly name: string;
   readonly type: TypeInstance;
   readonly isAggregate: boolean;
+  /** As of AggregateCall. */
+  readonly user?: UserAggregate;
   readonly args: readonly BoundExpr[];
   readonly filter: BoundExpr | null;
 }
