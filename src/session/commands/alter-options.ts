@@ -27,7 +27,9 @@ export function setOptions(
       `the type of table "${table.name}" cannot be changed`,
     );
   }
-  applyOptions(session, table, {...table.options, ...given});
+  // What is set stands last, as in PostgreSQL's reloptions.
+  const kept = Object.entries(table.options).filter(([name]) => given[name] === undefined);
+  applyOptions(session, table, {...Object.fromEntries(kept), ...given});
 }
 
 /** RESET (options). */
