@@ -24,9 +24,9 @@ import {nameScope} from './object-text.ts';
 /** OID of the pseudo-type internal. */
 const INTERNAL = 2281;
 /** Options that only advise the planner. */
-const ADVICE: ReadonlySet<string> = new Set(['sspace', 'parallel', 'sortop']);
+const ADVICE: ReadonlySet<string> = new Set(['sspace', 'parallel']);
 const REFUSED =
-  /^(serialfunc|deserialfunc|msfunc|minvfunc|mstype|msspace|mfinalfunc|mfinalfunc_extra|mfinalfunc_modify|minitcond|finalfunc_extra|hypothetical)$/;
+  /^(serialfunc|deserialfunc|msfunc|minvfunc|mstype|msspace|mfinalfunc|mfinalfunc_extra|mfinalfunc_modify|minitcond|finalfunc_extra|hypothetical|sortop)$/;
 /** Old names of options. */
 const OLD_NAMES: Readonly<Record<string, string>> = {
   sfunc1: 'sfunc',
