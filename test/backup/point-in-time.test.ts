@@ -50,6 +50,9 @@ const steps: readonly string[] = [
   "INSERT INTO bulk SELECT n, 'b' || n FROM generate_series(1, 210000) n",
   'DELETE FROM bulk WHERE a % 1000 = 0; UPDATE bulk SET b = $$x$$ WHERE a < 10',
   'STORAGE COMPACT TABLE bulk',
+  // Rows that went to a segment before the commit, some of them changed since.
+  `BEGIN; INSERT INTO bulk SELECT n, repeat('w', 500) || n FROM generate_series(300001, 340000) n;
+   DELETE FROM bulk WHERE a IN (300001, 300777); UPDATE bulk SET b = 'changed' WHERE a = 300005; COMMIT`,
   "BEGIN; TRUNCATE t; INSERT INTO t SELECT n, 'again' FROM generate_series(1, 50) n; COMMIT",
   'DROP TABLE made; CREATE TABLE made (k int PRIMARY KEY); INSERT INTO made VALUES (7)',
   'TRUNCATE cold; INSERT INTO cold VALUES (1, $$only$$)',

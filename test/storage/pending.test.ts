@@ -26,6 +26,8 @@ import {
   updateByKey,
 } from './support.ts';
 
+t.setTimeout(300_000);
+
 const SMALL = {
   pendingBytes: 96 * 1024,
   pendingStep: 48 * 1024,

@@ -21,6 +21,8 @@ interface Waiter {
 }
 
 const IDLE_MS = 20_000;
+/** Its values lie in buffers: room for young objects would only be memory kept. */
+const YOUNG_MB = 8;
 
 /** One worker thread that encodes and writes segments; started on first use, ended when idle. */
 export class EncodeThread {
@@ -94,7 +96,9 @@ export class EncodeThread {
 
   #start(): Worker {
     const file = import.meta.url.endsWith('.ts') ? './encode-worker.ts' : './encode-worker.js';
-    const worker = new Worker(new URL(file, import.meta.url));
+    const worker = new Worker(new URL(file, import.meta.url), {
+      resourceLimits: {maxYoungGenerationSizeMb: YOUNG_MB},
+    });
     worker.on('message', (reply: EncodeReply) => this.#answered(reply));
     worker.on('error', error => this.#died(worker, error));
     worker.on('exit', () => this.#died(worker, new Error('the encoder thread has ended')));

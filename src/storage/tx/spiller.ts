@@ -79,7 +79,11 @@ export class Spiller {
 
   /** Removes segments that are not needed any more. */
   drop(runs: readonly PendingRun[]): void {
-    if (runs.length > 0) void this.#drop(runs);
+    if (runs.length === 0) return;
+    // What a stop leaves the next start removes.
+    this.#drop(runs).catch((error: unknown) =>
+      this.#engine.logger.warn(`segments of an open transaction stay listed: ${String(error)}`),
+    );
   }
 
   /** The manifest has them now. */
