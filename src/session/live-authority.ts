@@ -150,8 +150,12 @@ class SessionAuthority implements LiveAuthority {
     const {role, own, everybody} = this.#key;
     if (catalog.roleByOid(role) === undefined) throw roleDropped(role);
     // The service right was given: what was its own rows is everybody's now.
-    if (crossedTable(this.#shape) !== null && everybody !== null)
-      if (everybodyFor({catalog, role, own}) === null) return false;
+    const isWider =
+      crossedTable(this.#shape) !== null &&
+      everybody !== null &&
+      everybodyFor({catalog, role, own}) === null;
+    if (isWider) this.changeReason = 'policy';
+    if (isWider) return false;
     if (securityOf(catalog, role, this.#entry.plan) !== this.#security) {
       this.changeReason = 'policy';
       return false;

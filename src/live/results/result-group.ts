@@ -21,6 +21,7 @@ export interface ResultHost {
 /** A subscriber as its group sees it. */
 export interface ResultMember {
   readonly id: number;
+  readonly options: SubscribeOptions;
   readonly state: string;
   readonly sink: LiveSink;
   /** The group has a first result: it may begin. */
@@ -162,7 +163,9 @@ export abstract class ResultGroup {
   }
 
   fail(error: unknown): void {
-    for (const member of [...this.members]) member.fail(error);
+    // Who is about to be planned anew has nothing to do with it.
+    for (const member of [...this.members])
+      if (!member.options.authority.isStale) member.fail(error);
   }
 
   left(member: ResultMember): void {
