@@ -2,6 +2,7 @@ import type {Notice, PgError} from '../common/errors.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import type {PreparedStatement, SessionContext, SessionLog} from './session-context.ts';
+import {withoutSecrets} from './without-secrets.ts';
 
 /** PostgreSQL's order of severities in a server's log: LOG stands above ERROR. */
 const LEVELS: Readonly<Record<string, number>> = {
@@ -28,7 +29,10 @@ const DDL_PREFIX =
   /^(Create|Alter|Drop|Define|Comment|Grant|Rename|Rule|View|Index|SecLabel|Cluster|RefreshMatView|ReassignOwned|ImportForeign)/;
 const CHANGES = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt', 'TruncateStmt']);
 
-/** The server's log as a session writes it: statements, durations, errors, by the log_* settings. Lines are of the logger's level info. */
+/**
+ * The server's log as a session writes it: statements, durations, errors, by the log_* settings; passwords and keys are left out. Lines
+ * are of the logger's level info.
+ */
 export class StatementLog implements SessionLog {
   readonly #session: SessionContext;
   #startedAt = 0;
@@ -45,7 +49,7 @@ export class StatementLog implements SessionLog {
   /** log_statement, for the statements of one text. */
   statements(text: string, statements: readonly ParsedStatement[]): void {
     if (statements.some(statement => this.#isWanted(statement)))
-      this.#write(`statement: ${text}`, {});
+      this.#write(`statement: ${withoutSecrets(text)}`, {});
   }
 
   /** log_statement and the clock of one Execute message. */
@@ -53,7 +57,7 @@ export class StatementLog implements SessionLog {
     this.begin();
     if (!this.seesStatements || prepared.statement === null || !this.#isWanted(prepared.statement))
       return;
-    this.#write(executeText(prepared), this.#parameters(prepared, params));
+    this.#write(withoutSecrets(executeText(prepared)), this.#parameters(prepared, params));
   }
 
   #isWanted(statement: ParsedStatement): boolean {
@@ -109,7 +113,7 @@ export class StatementLog implements SessionLog {
       Math.random() < settings.number('log_statement_sample_rate');
     const duration = `duration: ${took.toFixed(3)} ms`;
     if (isOver('log_min_duration_statement') || isSampled)
-      this.#write(`${duration}  statement: ${text}`, {});
+      this.#write(`${duration}  statement: ${withoutSecrets(text)}`, {});
     else if (settings.boolean('log_duration')) this.#write(duration, {});
   }
 
@@ -124,7 +128,7 @@ export class StatementLog implements SessionLog {
     this.#write(`${error.severity}: ${error.message}`, {
       code: error.code,
       ...(isTerse ? {} : {detail, hint, where}),
-      ...(hasStatement ? {statement: activity.query} : {}),
+      ...(hasStatement ? {statement: withoutSecrets(activity.query)} : {}),
     });
   }
 
