@@ -220,7 +220,7 @@ t.test(
     const tx = begin(storage);
     await deleteByKey(tx, made, [20]);
     tx.ddl({kind: 'alterTable', before: made, after});
-      t.equal(tx.insert(after, 0 as never, [ROWS + 1, 1, 'own']), 'done');
+    t.equal(tx.insert(after, 0 as never, [ROWS + 1, 1, 'own']), 'done');
     await tx.commit();
     const probe = begin(storage);
     let id = ROWS + 100;

@@ -63,6 +63,20 @@ export function open(
   });
 }
 
+/** A storage in a directory of its own that the end of the test removes, and the first of its tables. */
+export function setup(
+  test: {teardown(run: () => Promise<void>): void},
+  tables = [table(20000)],
+): {readonly storage: Storage; readonly made: TableStorage} {
+  const directory = temporaryDirectory();
+  const storage = open(directory.path, tables);
+  test.teardown(async () => {
+    await storage.close();
+    directory.remove();
+  });
+  return {storage, made: tables[0]!};
+}
+
 export function column(
   attnum: number,
   name: string,

@@ -10,8 +10,8 @@ const MOST = 262_144;
 const TWO_32 = 4294967296;
 
 /**
- * Which keys a segment may hold: ranges where they come in order, else ranges with bloom filters of about four bytes per key, and their hashes
- * while the segment is being written.
+ * Which keys a segment may hold: ranges where they come in order, else ranges with bloom filters of about four bytes per key, and their
+ * hashes while the segment is being written.
  */
 export class KeyFilter {
   readonly #blocks: FilterBlock[] = [];

@@ -197,7 +197,8 @@ export class LiveChecker {
     const said =
       first === undefined
         ? `it shows\n${reader.text}\n(${reader.closedWith ?? 'open'}, whole: ${reader.isWhole})\nand should\n${last.results.get(reader.key)}`
-        : `at ${first.seq} it showed\n${first.text}\nand should have\n${this.#stateAt(first.seq)?.results.get(reader.key)}`;
+        : `at ${first.seq} it showed\n${first.text}\nand should have\n` +
+          `${this.#stateAt(first.seq)?.results.get(reader.key)}`;
     const history = this.#history.slice(-60).map(({from, to, cause}) => `${from}-${to} ${cause}`);
     throw new Error(
       `${reader.user}: ${reader.sql}\n${reader.problem ?? ''}\n${said.slice(0, 20_000)}\n--- told\n${reader.log.join('\n')}\n--- done\n${history.join('\n')}`,

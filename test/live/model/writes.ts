@@ -60,7 +60,10 @@ export function randomDefinition(random: Random, tables: readonly ModelTable[]):
   switch (random.below(12)) {
     case 0:
     case 1:
-      return `DROP POLICY IF EXISTS p ON ${shared.name}; CREATE POLICY p ON ${shared.name} TO ${random.pick(['PUBLIC', user, GROUP])} USING (${rule}) WITH CHECK (true)`;
+      return (
+        `DROP POLICY IF EXISTS p ON ${shared.name}; CREATE POLICY p ON ${shared.name} ` +
+        `TO ${random.pick(['PUBLIC', user, GROUP])} USING (${rule}) WITH CHECK (true)`
+      );
     case 2:
       return `ALTER TABLE ${shared.name} ${random.one(3) ? 'DISABLE' : 'ENABLE'} ROW LEVEL SECURITY`;
     case 3:
@@ -100,5 +103,6 @@ export function view(random: Random, tables: readonly ModelTable[], number: numb
 
 /** CREATE OR REPLACE FUNCTION model_f. */
 export function modelFunction(random: Random): string {
-  return `CREATE OR REPLACE FUNCTION model_f(x int4) RETURNS int4 LANGUAGE sql IMMUTABLE AS 'SELECT x ${random.pick(['+', '-', '*'])} ${random.below(4)}'`;
+  const body = `SELECT x ${random.pick(['+', '-', '*'])} ${random.below(4)}`;
+  return `CREATE OR REPLACE FUNCTION model_f(x int4) RETURNS int4 LANGUAGE sql IMMUTABLE AS '${body}'`;
 }
