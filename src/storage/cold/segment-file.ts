@@ -1,3 +1,4 @@
+import {rm} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import type {SegmentCache} from '../objects/segment-cache.ts';
 import {isRemote} from '../objects/storage-url.ts';
@@ -21,6 +22,8 @@ export class SegmentFile implements SegmentSink {
   readonly #parts: SegmentFileParts;
   readonly #writer: SegmentWriter;
   readonly #touched: ReadonlySet<string>;
+  /** The writer has ended; only what follows can fail. */
+  #isWritten = false;
 
   private constructor(
     path: string,
@@ -52,6 +55,7 @@ export class SegmentFile implements SegmentSink {
   async finish(): Promise<SegmentMeta> {
     const {directories, copies} = this.#parts;
     const meta = await this.#writer.finish();
+    this.#isWritten = true;
     await Promise.all([...this.#touched].map(directory => directories.sync(directory)));
     directories.confirm(dirname(this.#staged));
     if (isRemote(this.#path))
@@ -60,6 +64,6 @@ export class SegmentFile implements SegmentSink {
   }
 
   abort(): Promise<void> {
-    return this.#writer.abort();
+    return this.#isWritten ? rm(this.#staged, {force: true}) : this.#writer.abort();
   }
 }
