@@ -314,6 +314,8 @@ export class HotImage {
     if (building === undefined) {
       building = this.#buildInSlices(index);
       this.#building.set(index.oid, building);
+      // Those who wait for it are told.
+      building.catch(() => {});
     }
     return building;
   }

@@ -25,6 +25,17 @@ import type {TableWrites} from './write-set.ts';
 
 const OWN_BATCH = 1024;
 
+/** What a scan reads, and what it sees of it. */
+export interface ScanParts {
+  readonly image: HotImage;
+  readonly cold: ColdTables;
+  readonly request: ScanRequest;
+  readonly snapshot: SnapshotValue;
+  readonly writes: TableWrites | null;
+  readonly cid: number;
+  readonly hints: LocationHints | null;
+}
+
 /**
  * Rows of a table as a command of a transaction sees them: hot image, own write-set, segments; in
  * the wanted order when one is asked.
@@ -45,15 +56,7 @@ export class TableScan implements ScanCursor {
   readonly #sources: readonly OrderedSource[] | null;
   #pause: Promise<unknown> | null = null;
 
-  constructor(
-    image: HotImage,
-    cold: ColdTables,
-    request: ScanRequest,
-    snapshot: SnapshotValue,
-    writes: TableWrites | null,
-    cid: number,
-    hints: LocationHints | null,
-  ) {
+  constructor({image, cold, request, snapshot, writes, cid, hints}: ScanParts) {
     this.#image = image;
     this.#request = request;
     this.#snapshot = snapshot;

@@ -29,7 +29,7 @@ import {LocationHints} from './location-hints.ts';
 import {concurrentUpdate, newestByRid, replacedLocation, versionByKey} from './row-versions.ts';
 import {SeenSeq} from './seen-seq.ts';
 import type {SerializableTransaction} from './serializable.ts';
-import {openScan} from './late-scan.ts';
+import {openScan} from './open-scan.ts';
 import {Savepoints} from './savepoints.ts';
 import {Spiller} from './spiller.ts';
 import type {SnapshotValue} from './snapshot.ts';
@@ -149,7 +149,8 @@ export class StorageTransaction implements Transaction {
     }
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
     const cid = this.#readCommandId;
-    return openScan(image, engine.cold, request, snapshot, writes, cid, this.#hintsFor(request));
+    const hints = this.#hintsFor(request);
+    return openScan({image, cold: engine.cold, request, snapshot, writes, cid, hints});
   }
 
   getByKey(

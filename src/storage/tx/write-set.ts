@@ -34,7 +34,7 @@ export interface Change {
 }
 
 /** What a table has that wrote nothing out. */
-export const NO_RUNS: readonly PendingRun[] = [];
+const NO_RUNS: readonly PendingRun[] = [];
 const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 /** Inserts that are measured together. */
 const MEASURED = 16;

@@ -196,7 +196,8 @@ export class LiveChecker {
     const [first] = wrong;
     const said =
       first === undefined
-        ? `it shows\n${reader.text}\n(${reader.closedWith ?? 'open'}, whole: ${reader.isWhole})\nand should\n${last.results.get(reader.key)}`
+        ? `it shows\n${reader.text}\n(${reader.closedWith ?? 'open'}, whole: ${reader.isWhole})\n` +
+          `and should\n${last.results.get(reader.key)}`
         : `at ${first.seq} it showed\n${first.text}\nand should have\n` +
           `${this.#stateAt(first.seq)?.results.get(reader.key)}`;
     const history = this.#history.slice(-60).map(({from, to, cause}) => `${from}-${to} ${cause}`);
