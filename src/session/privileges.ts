@@ -128,9 +128,11 @@ function holdsOnColumns(
   const isHeld = (acl: ColumnDescriptor['acl']): boolean =>
     acl !== null &&
     hasPrivileges(catalog, role, {kind: 'c', owner: relation.owner, acl}, need.privilege);
-  // count(*) reads no column: the right to any will do (PostgreSQL ExecCheckRTEPerms).
-  if (need.columns.length === 0)
-    return need.privilege === 'r' && relation.columns.some(column => isHeld(column.acl));
+  // count(*) reads no column, DEFAULT VALUES writes none: the right to any will do (PostgreSQL ExecCheckRTEPerms).
+  if (need.columns.length === 0) {
+    const isOfColumns = 'raw'.includes(need.privilege);
+    return isOfColumns && relation.columns.some(column => isHeld(column.acl));
+  }
   return need.columns.every(attnum =>
     isHeld(relation.columns.find(column => column.attnum === attnum)?.acl ?? null),
   );

@@ -12,6 +12,7 @@ import type {BoundQuery, InsertNode, PositionExpr, SubqueryExpr, TargetRow} from
 import {expressionAst} from './parsed-text.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
 import {bindSetClause} from './set-clause.ts';
+import {liveColumns} from './table-exprs.ts';
 
 /** ON CONFLICT: the arbiter indexes and the UPDATE over (existing, excluded). */
 export function bindOnConflict(
@@ -39,13 +40,15 @@ export function bindOnConflict(
   const checks = {query: null, existingChecks: [], updateChecks: []};
   if (!isUpdate)
     return {action: 'nothing', arbiters, existing, excluded, set: [], where: null, ...checks};
-  noteUse(binding, table.oid, 'w');
+  const write = noteUse(binding, table.oid, 'w');
   const outer = block.items;
   block.items = [
     scanItem(block, existing, alias, noteUse(binding, table.oid, 'r', true), true),
     scanItem(block, excluded, 'excluded', null),
   ];
   const set = block.within('UPDATE', () => bindSetClause(block, clause.targetList ?? [], table));
+  const live = liveColumns(table);
+  for (const each of set) write.columns.add(live[each.position]!.attnum);
   const setSubqueries = block.takeSubqueries();
   const where =
     clause.whereClause === undefined
