@@ -108,7 +108,7 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
     const onCommit = onCommitOf(into.onCommit, persistence);
     await claimTableName(session, schema.oid, name);
     const query = {ast: made.query, text: statement.text};
-    const plan = await lockedPlan(session, query, made.parameterTypes);
+    const plan = await lockedPlan(session, query, made.parameterTypes, into.skipData === true);
     const entry = new StoredPlan(plan, session.transaction.catalog, session.planner.roleKey);
     const custom = made.custom?.kind === 'createTable' ? made.custom : null;
     const options = tableOptions(readOptions(session, into.options), custom);

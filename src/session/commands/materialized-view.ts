@@ -29,7 +29,12 @@ export function createMaterializedView(
     if (query === undefined || !('SelectStmt' in query))
       throw featureNotSupported('CREATE MATERIALIZED VIEW of this statement is not supported');
     rejectQueries(query, 'materialized views must not use');
-    const plan = await lockedPlan(session, {ast: query, text: statement.text});
+    const plan = await lockedPlan(
+      session,
+      {ast: query, text: statement.text},
+      [],
+      into.skipData === true,
+    );
     checkPlan(session, plan, into.rel?.relpersistence === 'u');
     const entry = new StoredPlan(plan, session.transaction.catalog, session.planner.roleKey);
     const {schema, name} = tablePlacement(session, into.rel ?? {}, statement.text);

@@ -22,9 +22,10 @@ export async function lockedPlan(
   session: SessionContext,
   query: PlannedText,
   parameterTypes: readonly Oid[] = [],
+  isUnrun = false,
 ): Promise<QueryPlan> {
   for (;;) {
-    const {plan} = planStatement(query, session.planner.context(parameterTypes));
+    const {plan} = planStatement(query, session.planner.context(parameterTypes), {isUnrun});
     const waiting = session.lockTables(plan);
     if (waiting === undefined) return plan;
     await waiting;

@@ -33,10 +33,7 @@ function planUses(session: SessionContext, view: QueryRelation): readonly ViewUs
     .map(({relation, columns}) => ({relation, columns}));
 }
 
-function plannedUses(
-  session: SessionContext,
-  view: QueryRelation,
-): readonly RequiredPrivilege[] {
+function plannedUses(session: SessionContext, view: QueryRelation): readonly RequiredPrivilege[] {
   const context = session.planner.context([]);
   const searchPath = context.searchPath.includes(view.schema)
     ? context.searchPath
@@ -44,7 +41,11 @@ function plannedUses(
   try {
     const [statement] = session.engine.parser.parse(queryTextOf(view));
     if (statement === undefined) return [];
-    const {plan} = planStatement(statement, {...context, searchPath, rowSecurity: 'ignored'});
+    const {plan} = planStatement(
+      statement,
+      {...context, searchPath, rowSecurity: 'ignored'},
+      {isUnrun: true},
+    );
     return plan.privileges;
   } catch (error) {
     if (error instanceof PgError) return [];

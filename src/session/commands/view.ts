@@ -34,6 +34,7 @@ export function viewCommand({session, node, statement}: CommandInput<ViewStmt>):
         ...session.planner.context([]),
         rowSecurity: 'ignored',
       },
+      {isUnrun: true},
     );
     if (plan.parameterTypes.length > 0)
       throw new PgError(SqlState.undefinedParameter, 'there is no parameter $1');

@@ -9,9 +9,12 @@ import {mapChildren} from '../bind/expr-map.ts';
  */
 export class Folder {
   readonly #binding: Binding;
+  readonly #isUnrun: boolean;
 
-  constructor(binding: Binding) {
+  /** A plan that is never run, but shows what a definition is, raises no error of its constants. */
+  constructor(binding: Binding, isUnrun = false) {
     this.#binding = binding;
+    this.#isUnrun = isUnrun;
   }
 
   fold = (expr: BoundExpr): BoundExpr => {
@@ -46,6 +49,7 @@ export class Folder {
     if (childrenOf(expr).length === 0) return expr;
     if (this.#isLiteralCast(expr) || isSlowSearch(expr)) return expr;
     this.#pin(expr);
+    if (this.#isUnrun) return expr;
     const value = this.#binding.context.evaluate(expr);
     return {kind: 'constant', type: expr.type, typmod: expr.typmod, location: expr.location, value};
   }

@@ -38,6 +38,8 @@ export interface PlanOptions {
   readonly literals?: readonly LiteralToken[] | null;
   /** The text came by the simple protocol: a parameter is 42P02. */
   readonly noParameters?: boolean;
+  /** The plan shows columns, rights and tables only (CREATE VIEW, WITH NO DATA): constant parts are not computed. */
+  readonly isUnrun?: boolean;
 }
 
 /** Binds and plans a SELECT, VALUES, INSERT, UPDATE or DELETE. */
@@ -76,7 +78,7 @@ function bindAndPlan(
     noParameters: options.noParameters ?? false,
     literals: literalPlaces(text, options.literals ?? []),
   });
-  return planBound(bound);
+  return planBound(bound, options.isUnrun);
 }
 
 /** Parameter types and result columns (null when the statement returns no rows) of a statement that is not planned. */
@@ -101,11 +103,11 @@ export function describeQuery(
 }
 
 /** Plans a bound statement. */
-export function planBound(bound: BoundStatement): PlannedStatement {
+export function planBound(bound: BoundStatement, isUnrun = false): PlannedStatement {
   const {binding} = bound;
   const parameterTypes = binding.parameters.finish();
   const estimator = new Estimator(binding);
-  const folder = new Folder(binding);
+  const folder = new Folder(binding, isUnrun);
   const pushDown = new PushDown(binding, estimator);
   const optimize = (node: LogicalNode): LogicalNode =>
     pushDown.optimize(inlineCtes(foldTree(node, folder)));
