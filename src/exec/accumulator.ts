@@ -27,6 +27,7 @@ export function makeAccumulator(call: AggregateCall, env: ExecEnv): Accumulator 
     args: call.args.map(arg => arg.type),
     result: call.type,
     lookup: env.types,
+    orderBy: call.orderBy,
     context: () => context!.context,
   });
   const isPlain = !call.isDistinct && call.orderBy.length === 0 && call.kind === 'n';

@@ -9,12 +9,7 @@ interface Place {
   readonly rows: (readonly Datum[])[];
 }
 
-/**
- * Hypothetical-set aggregates: `args` holds the hypothetical row first, then the row's values. Rows
- * arrive sorted by the aggregate's ORDER BY, so that
- * the direction of each key can be read from them: rows before the first peer come first whatever ASC
- * or DESC says.
- */
+/** Hypothetical-set aggregates: `args` holds the hypothetical row first, then the row's values, sorted by the aggregate's ORDER BY. */
 function hypothetical(
   final: (before: number, distinctBefore: number, peers: number, count: number) => Datum,
 ): AggregateCode {
@@ -41,51 +36,33 @@ function countRows(
   rows: readonly (readonly Datum[])[],
   types: CallTypes,
 ): {before: number; distinct: number; peers: number} {
-  const directions = direct.map((_, key) => directionOf(rows, key, types));
   let before = 0;
   let distinct = 0;
   let peers = 0;
   rows.forEach((row, index) => {
-    const order = compareRows(row, direct, directions, types);
+    const order = compareRows(row, direct, types);
     if (order === 0) peers++;
     if (order >= 0) return;
     before++;
-    if (index === 0 || compareRows(row, rows[index - 1]!, directions, types) !== 0) distinct++;
+    if (index === 0 || compareRows(row, rows[index - 1]!, types) !== 0) distinct++;
   });
   return {before, distinct, peers};
 }
 
-/** 1 ascending, -1 descending, as the sorted rows show for a key. */
-function directionOf(rows: readonly (readonly Datum[])[], key: number, types: CallTypes): number {
-  for (let index = 1; index < rows.length; index++) {
-    if (
-      rows[index]!.slice(0, key).some(
-        (value, at) => compareKey(value, rows[index - 1]![at]!, at, types) !== 0,
-      )
-    )
-      continue;
-    const order = compareKey(rows[index - 1]![key]!, rows[index]![key]!, key, types);
-    if (order !== 0) return order < 0 ? 1 : -1;
+function compareRows(a: readonly Datum[], b: readonly Datum[], types: CallTypes): number {
+  for (let key = 0; key < a.length; key++) {
+    const order = compareKey(a[key]!, b[key]!, key, types);
+    if (order !== 0) return order;
   }
-  return 1;
+  return 0;
 }
 
 function compareKey(a: Datum, b: Datum, key: number, types: CallTypes): number {
-  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
-  return types.args[key]!.compare(a, b);
-}
-
-function compareRows(
-  a: readonly Datum[],
-  b: readonly Datum[],
-  directions: readonly number[],
-  types: CallTypes,
-): number {
-  for (let key = 0; key < directions.length; key++) {
-    const order = compareKey(a[key]!, b[key]!, key, types);
-    if (order !== 0) return order * directions[key]!;
-  }
-  return 0;
+  const {descending, nullsFirst} = types.orderBy?.[key] ?? {descending: false, nullsFirst: false};
+  if (a === null) return b === null ? 0 : nullsFirst ? -1 : 1;
+  if (b === null) return nullsFirst ? 1 : -1;
+  const order = types.args[key]!.compare(a, b);
+  return descending ? -order : order;
 }
 
 /** rank, dense_rank, percent_rank, cume_dist WITHIN GROUP. */

@@ -122,6 +122,8 @@ export interface CallTypes {
   readonly args: readonly TypeInstance[];
   readonly result: TypeInstance;
   readonly lookup: TypeLookup;
+  /** The order of an aggregate's rows; hypothetical-set aggregates look for a place in it. */
+  readonly orderBy?: readonly {readonly descending: boolean; readonly nullsFirst: boolean}[];
   readonly context: () => EvalContext;
 }
 

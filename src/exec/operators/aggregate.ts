@@ -6,6 +6,7 @@ import type {Datum, TypeInstance} from '../../types/contract.ts';
 import {makeAccumulator} from '../accumulator.ts';
 import type {Accumulator} from '../aggregate-parts.ts';
 import {ColumnStore} from '../column-store.ts';
+import {directArgumentsOfSet} from '../direct-arguments.ts';
 import type {ExecEnv} from '../environment.ts';
 import {KeyColumns} from '../key-columns.ts';
 import {KeyTable} from '../key-table.ts';
@@ -66,7 +67,9 @@ export class Aggregate implements Operator {
         keyTypes,
         isWhole: keys.length === plan.keys.length && keys.every((key, index) => key === index),
         table: new KeyTable(keyTypes),
-        accumulators: plan.aggregates.map(call => makeAccumulator(call, env)),
+        accumulators: plan.aggregates.map(call =>
+          makeAccumulator(directArgumentsOfSet(call, plan.keys, keys), env),
+        ),
         spill: new SpillQueue(inputTypes, plan.id),
         groupings: plan.groupings.map(grouping =>
           grouping.reduce((mask, key) => mask * 2 + (keys.includes(key) ? 0 : 1), 0),

@@ -81,6 +81,8 @@ export class Binding {
     ColumnId,
     readonly {readonly name: string; readonly type: TypeInstance; readonly typmod: number}[]
   >();
+  /** Columns that `*` leaves out: those of SEARCH and CYCLE inside their own query. */
+  readonly unexpanded = new Set<ColumnId>();
   /** Names of parameters (live queries, SQL functions) or null. */
   parameterNames: readonly string[] | null;
   /** The function whose body is bound: `function.parameter` means its parameter. */

@@ -116,6 +116,8 @@ export interface CteEntry {
   /** Set while the recursive term of this CTE is bound. */
   readonly isWorkTable: boolean;
   readonly isDataModifying: boolean;
+  /** Columns at the end, made by SEARCH and CYCLE, that `*` does not show inside the query itself. */
+  readonly addedColumns: number;
   references: number;
 }
 

@@ -272,10 +272,23 @@ function sameCall(left: AggregateCall, right: AggregateCall, binding: Binding): 
   );
 }
 
-/** The level of the innermost column in the arguments; this level when there is none. */
 function aggregateLevel(
   block: Block,
   call: AggregateCall,
+  pending: readonly SubqueryExpr[],
+): Block {
+  const filter = call.filter === null ? [] : [call.filter];
+  return innermostLevel(
+    block,
+    [...call.args, ...call.orderBy.map(key => key.expr), ...filter],
+    pending,
+  );
+}
+
+/** The level of the innermost column in the arguments; this level when there is none. */
+function innermostLevel(
+  block: Block,
+  exprs: readonly BoundExpr[],
   pending: readonly SubqueryExpr[],
 ): Block {
   const binding = block.binding;
@@ -294,9 +307,7 @@ function aggregateLevel(
     if (expr.kind === 'column') visitColumn(expr.index);
     for (const child of childrenOf(expr)) visit(child);
   };
-  for (const arg of call.args) visit(arg);
-  for (const key of call.orderBy) visit(key.expr);
-  if (call.filter !== null) visit(call.filter);
+  for (const expr of exprs) visit(expr);
   const level = found as Block | null;
   return level === null || level.level >= block.real.level ? block.real : level;
 }
@@ -327,9 +338,11 @@ export function bindGrouping(block: Block, node: GroupingFunc): BoundExpr {
   const binding = block.binding;
   const location = node.location ?? -1;
   const args = (node.args ?? []).map(arg => block.expr(arg));
-  rejectClause(binding, block.clause, 'grouping operations', SqlState.groupingError, location);
+  const level = innermostLevel(block, args, block.subqueries);
+  const clause = level !== block && isInFromOf(level, block) ? 'FROM' : level.clause;
+  rejectClause(binding, clause, 'grouping operations', SqlState.groupingError, location);
   const column = binding.newColumn('grouping', binding.type(TypeOid.int4), -1);
-  block.groupings.push({column, args, location});
-  binding.owners.set(column.id, block);
+  level.groupings.push({column, args, location});
+  binding.owners.set(column.id, level);
   return binding.columnExpr(column, location);
 }

@@ -135,6 +135,8 @@ function cteItem(
   const scope = columns.map(
     (column, index): ScopeColumn => ({...column, ...cte.origins[index]!, use: null}),
   );
+  for (const column of columns.slice(columns.length - cte.addedColumns))
+    binding.unexpanded.add(column.id);
   const derived = {...derivedItem(alias, scope), unlockable: 'a WITH query' as const};
   const item = withAlias(binding, derived, aliasNode, location);
   if (cte.isWorkTable) return {node: {kind: 'workTable', cte: cte.id, columns}, items: [item]};

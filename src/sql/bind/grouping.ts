@@ -19,6 +19,8 @@ import {TypeOid} from './type-oids.ts';
 export interface GroupClause {
   readonly keys: BoundExpr[];
   readonly sets: readonly (readonly number[])[] | null;
+  /** Targets whose key equals an earlier one, with their key: each is NULL in its own sets. */
+  readonly targets: ReadonlyMap<number, number>;
 }
 
 /** Binds GROUP BY with ROLLUP, CUBE and GROUPING SETS. */
@@ -30,23 +32,28 @@ export function bindGroupBy(
   const nodes = statement.groupClause ?? [];
   if (nodes.length === 0) return null;
   const keys: BoundExpr[] = [];
+  const keyTargets: number[] = [];
+  const hasSets = nodes.some(node => 'GroupingSet' in node);
   const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
     block.binding.literals.pin(constant);
   const add = (node: Node): number => {
-    const bound = sharedSetCall(block, bindOutputRef(block, node, targets, 'GROUP BY').expr);
+    const output = bindOutputRef(block, node, targets, 'GROUP BY');
+    const bound = sharedSetCall(block, output.expr);
     const expr = isUnknown(bound)
       ? coerceImplicit(block.binding, bound, block.binding.type(TypeOid.text))
       : bound;
     rejectAggregates(block, expr);
-    const known = keys.findIndex(key => sameExpr(key, expr, pin));
+    const known = keys.findIndex(
+      (key, index) => sameExpr(key, expr, pin) && (!hasSets || keyTargets[index] === output.target),
+    );
     if (known !== -1) return known;
     typeOperator(block.binding, '=', expr.type, expr.location);
-    keys.push(expr);
-    return keys.length - 1;
+    keyTargets.push(output.target);
+    return keys.push(expr) - 1;
   };
-  if (!nodes.some(node => 'GroupingSet' in node)) {
+  if (!hasSets) {
     for (const node of nodes) for (const part of rowParts(node)) add(part);
-    return {keys, sets: null};
+    return {keys, sets: null, targets: new Map()};
   }
   let sets: number[][] = [[]];
   for (const node of nodes) {
@@ -61,7 +68,12 @@ export function bindGroupBy(
       return !seen.has(text) && seen.add(text) !== undefined;
     });
   }
-  return {keys, sets};
+  const again = keyTargets.flatMap((target, index) =>
+    target !== -1 && keys.findIndex(key => sameExpr(key, keys[index]!, pin)) < index
+      ? [[target, index] as const]
+      : [],
+  );
+  return {keys, sets, targets: new Map(again)};
 }
 
 /** 42803 for GROUP BY of an output that is an aggregate. */
@@ -125,7 +137,10 @@ function expandSet(set: GroupingSet, add: (node: Node) => number): number[][] {
 export class Grouped {
   readonly #block: Block;
   readonly #keys: {column: LogicalColumn; expr: BoundExpr}[];
-  readonly #sets: GroupClause['sets'];
+  #sets: GroupClause['sets'];
+  readonly #targets: GroupClause['targets'];
+  /** Keys that GROUP BY names; those that a primary key determines come after them. */
+  readonly #namedCount: number;
   readonly #plain = new Set<number>();
   readonly #produced: ReadonlySet<number>;
 
@@ -133,8 +148,10 @@ export class Grouped {
     this.#block = block;
     const binding = block.binding;
     this.#sets = clause?.sets ?? null;
+    this.#targets = clause?.targets ?? new Map();
+    this.#namedCount = clause?.keys.length ?? 0;
     this.#keys = (clause?.keys ?? []).map(expr => {
-      if (expr.kind === 'column') {
+      if (expr.kind === 'column' && !this.#plain.has(expr.index)) {
         this.#plain.add(expr.index);
         return {column: {id: expr.index, name: '', type: expr.type, typmod: expr.typmod}, expr};
       }
@@ -165,6 +182,14 @@ export class Grouped {
       return expr;
     }
     return mapChildren(expr, child => this.rewrite(child));
+  }
+
+  /** As rewrite, for an entry of the target list: one that is grouped by itself is its own key. */
+  rewriteTarget(expr: BoundExpr, index: number): BoundExpr {
+    const key = this.#targets.get(index);
+    return key === undefined
+      ? this.rewrite(expr)
+      : this.#block.binding.columnExpr(this.#keys[key]!.column, expr.location);
   }
 
   rewriteKeys(keys: readonly SortKey[]): SortKey[] {
@@ -223,7 +248,8 @@ export class Grouped {
       if (this.#isDetermined(id)) {
         this.#plain.add(id);
         const added = {id, name: column.name, type: column.type, typmod: column.typmod};
-        this.#keys.push({column: added, expr: block.binding.columnExpr(added)});
+        const at = this.#keys.push({column: added, expr: block.binding.columnExpr(added)}) - 1;
+        this.#sets = this.#sets?.map(set => [...set, at]) ?? null;
         return;
       }
       const owner2 =
@@ -240,7 +266,6 @@ export class Grouped {
 
   /** Whether the column's table has its whole primary key among the plain keys (functional dependency). */
   #isDetermined(id: number): boolean {
-    if (this.#sets !== null) return false;
     const scan = this.#block.items.find(item =>
       item.scan?.columns.some(column => column.id === id),
     )?.scan;
@@ -251,8 +276,13 @@ export class Grouped {
     if (primary === undefined) return false;
     return primary.columns.every(attnum => {
       const key = scan.columns.find(column => column.source === attnum);
-      return key !== undefined && this.#plain.has(key.id);
+      return key !== undefined && this.#plain.has(key.id) && this.#isInAllSets(key.id);
     });
+  }
+
+  #isInAllSets(id: number): boolean {
+    const at = this.#keys.findIndex(key => key.column.id === id);
+    return this.#sets === null || this.#sets.every(set => set.includes(at));
   }
 
   /** The Aggregate node over the input, after everything above has been rewritten. */
@@ -267,7 +297,7 @@ export class Grouped {
         const index = this.#keys.findIndex(key =>
           sameExpr(key.expr, arg, constant => block.binding.literals.pin(constant)),
         );
-        if (index !== -1) return index;
+        if (index !== -1 && index < this.#namedCount) return index;
         throw block.binding.error(
           SqlState.groupingError,
           'arguments to GROUPING must be grouping expressions of the associated query level',

@@ -160,7 +160,10 @@ function topReference(binding: Binding, cte: CommonTableExpr, term: SelectStmt):
     const {larg, rarg} = node.JoinExpr;
     return (larg === undefined ? null : find(larg)) ?? (rarg === undefined ? null : find(rarg));
   };
-  for (const node of term.fromClause ?? []) {
+  const isHidden = (term.withClause?.ctes ?? []).some(
+    node => 'CommonTableExpr' in node && node.CommonTableExpr.ctename === cte.ctename,
+  );
+  for (const node of isHidden ? [] : (term.fromClause ?? [])) {
     const found = find(node);
     if (found !== null) return found;
   }

@@ -157,7 +157,10 @@ function aggregate(
 ): LogicalNode {
   const {block} = parts;
   grouped.checkSubqueries(above);
-  parts.targets = parts.targets.map(target => ({...target, expr: grouped.rewrite(target.expr)}));
+  parts.targets = parts.targets.map((target, index) => ({
+    ...target,
+    expr: grouped.rewriteTarget(target.expr, index),
+  }));
   parts.order = parts.order.map(item => ({
     ...item,
     key: {...item.key, expr: grouped.rewrite(item.key.expr)},

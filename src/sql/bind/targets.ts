@@ -121,7 +121,9 @@ function expandAll(block: Block, location: number): Target[] {
 
 /** All columns of an item as targets. */
 export function itemTargets(block: Block, item: RangeItem, location: number): Target[] {
-  return item.columns.map(column => ({
+  const {unexpanded} = block.binding;
+  const columns = item.columns.filter(column => !unexpanded.has(column.id));
+  return columns.map(column => ({
     name: column.name,
     expr: useColumn(block, column, location),
     tableOid: column.tableOid,

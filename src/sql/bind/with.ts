@@ -1,5 +1,5 @@
 import type {CommonTableExpr, SelectStmt, WithClause} from '@pgsql/types';
-import {assert} from '../../common/errors.ts';
+import {assert, type PgError} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {locationOf, namesOf} from './ast.ts';
@@ -131,6 +131,7 @@ function makeEntry(
     origins: (columns ?? []).map(({tableOid, attnum}) => ({tableOid, attnum})),
     isWorkTable: false,
     isDataModifying,
+    addedColumns: 0,
     references: 0,
   };
 }
@@ -160,6 +161,7 @@ function bindRecursive(
       resolveUnknown: true,
     });
   let initial = bindInitial();
+  const ownCount = initial.columns.length;
   if (cte.search_clause !== undefined || cte.cycle_clause !== undefined) {
     const names = renamed(binding, cte, initial.columns).map(column => column.name);
     union = {...union, ...withSearchAndCycle(binding, cte, union, names)};
@@ -173,12 +175,18 @@ function bindRecursive(
   const working: CteEntry = {
     ...makeEntry(binding, cte, columns, false, blocked.id),
     isWorkTable: true,
+    addedColumns: columns.length - ownCount,
   };
-  const right = binders.query(binding, union.rarg!, {
-    parent: options.parent,
-    ctes: {entries: [working], parent: own.scope},
-    resolveUnknown: false,
-  });
+  const bindTerm = (term: SelectStmt): BoundQuery =>
+    binders.query(binding, term, {
+      parent: options.parent,
+      ctes: {entries: [working], parent: own.scope},
+      resolveUnknown: false,
+    });
+  const {rarg} = statement.SelectStmt;
+  if (union !== statement.SelectStmt && bindTerm(rarg!).columns.length !== ownCount)
+    throw columnCount(binding, locationOf(rarg?.targetList?.[0]));
+  const right = bindTerm(union.rarg!);
   if (aggregatesWorkTable(right.node, working.id)) {
     throw binding.error(
       SqlState.invalidRecursion,
@@ -186,13 +194,7 @@ function bindRecursive(
       locationOf(union.rarg?.targetList?.[0]),
     );
   }
-  if (right.columns.length !== initial.columns.length) {
-    throw binding.error(
-      SqlState.syntaxError,
-      'each UNION query must have the same number of columns',
-      location,
-    );
-  }
+  if (right.columns.length !== initial.columns.length) throw columnCount(binding, location);
   binding.trace?.columns(union.larg!, columns);
   binding.trace?.level(union.larg!, new Block(binding, binders, options.parent, own.scope), []);
   const recursive = matchTypes(binding, name, right, columns, location);
@@ -211,6 +213,14 @@ function bindRecursive(
   const query: BoundQuery =
     own.ctes.length === 0 ? node : {node: {kind: 'with', ctes: own.ctes, body: node.node}, columns};
   return {id: entry.id, name, query, isDataModifying: false, entry, materialized: 'always'};
+}
+
+function columnCount(binding: Binding, location: number): PgError {
+  return binding.error(
+    SqlState.syntaxError,
+    'each UNION query must have the same number of columns',
+    location,
+  );
 }
 
 /** Whether an aggregate stands directly over the recursive reference. */

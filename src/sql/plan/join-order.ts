@@ -25,14 +25,41 @@ export function orderJoins(
     const needs = new Set([...freeColumns(node)].filter(id => all.has(id) && !ids.has(id)));
     return {node, ids, needs, rows: estimator.rows(node)};
   });
-  const pending = [...leaves];
   const open = conditions.map(condition => {
     const used = new Set<ColumnId>();
     collectColumns(condition, used);
     return {condition, used: new Set([...used].filter(id => all.has(id)))};
   });
-  const first = pickFirst(pending, open);
-  pending.splice(pending.indexOf(first), 1);
+  const starts = leaves.filter(leaf => leaf.needs.size === 0);
+  if (starts.length < 2 || starts.length === leaves.length || leaves.length > MAX_TRIED)
+    return joinedFrom(pickFirst(leaves, open), leaves, open, estimator);
+  // Who needs whom decides more than the sizes: each beginning is tried.
+  const tried = starts.map(start => joinedFrom(start, leaves, open, estimator));
+  return smallest(tried, node => joinCost(node, estimator));
+}
+
+/** Leaves up to which every beginning is tried where some are LATERAL. */
+const MAX_TRIED = 12;
+
+/** Rows of all joins of a chain, with the pairs that a join without a condition looks at. */
+function joinCost(node: LogicalNode, estimator: Estimator): number {
+  if (node.kind === 'filter') return joinCost(node.input, estimator);
+  if (node.kind !== 'join') return 0;
+  const pairs = node.on.some(isEquality)
+    ? 0
+    : estimator.rows(node.left) * estimator.rows(node.right);
+  return estimator.rows(node) + pairs + joinCost(node.left, estimator);
+}
+
+/** The chain of joins that begins with a leaf and goes on with whatever keeps the result small. */
+function joinedFrom(
+  first: Leaf,
+  leaves: readonly Leaf[],
+  conditions: readonly OpenCondition[],
+  estimator: Estimator,
+): LogicalNode {
+  const pending = leaves.filter(leaf => leaf !== first);
+  const open = [...conditions];
   let node = first.node;
   const have = new Set(first.ids);
   while (pending.length > 0) {
@@ -87,13 +114,13 @@ function pickNext(
   });
 }
 
-function smallest(leaves: readonly Leaf[], cost: (leaf: Leaf) => number): Leaf {
-  let best = leaves[0]!;
+function smallest<T extends object>(items: readonly T[], cost: (item: T) => number): T {
+  let best = items[0]!;
   let bestCost = cost(best);
-  for (const leaf of leaves.slice(1)) {
-    const value = cost(leaf);
+  for (const item of items.slice(1)) {
+    const value = cost(item);
     if (value < bestCost) {
-      best = leaf;
+      best = item;
       bestCost = value;
     }
   }
