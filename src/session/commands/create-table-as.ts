@@ -14,7 +14,7 @@ import type {CommandInput} from './command-types.ts';
 import {putTable} from './create-table.ts';
 import {ddlExecution, newOid, newTypePair, notice} from './ddl.ts';
 import {createMaterializedView} from './materialized-view.ts';
-import {fillTable, lockedPlan} from './query-rows.ts';
+import {fillTable, lockedPlan, type MakeExecution} from './query-rows.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {onCommitOf} from './on-commit.ts';
@@ -24,14 +24,12 @@ import {viewColumns} from './view.ts';
 import {claimTableName} from './claim-name.ts';
 
 /** CREATE TABLE AS. */
-export function createTableAsCommand({
-  session,
-  node,
-  statement,
-  params,
-  parameterTypes,
-}: CommandInput<CreateTableAsStmt>): Execution {
-  if (node.objtype === 'OBJECT_MATVIEW') return createMaterializedView(session, node, statement);
+export function createTableAsCommand(
+  {session, node, statement, params, parameterTypes}: CommandInput<CreateTableAsStmt>,
+  execute?: MakeExecution,
+): Execution {
+  if (node.objtype === 'OBJECT_MATVIEW')
+    return createMaterializedView(session, node, statement, execute);
   const query = node.query!;
   const into = node.into ?? {};
   const isIfNotExists = node.if_not_exists === true;
@@ -53,6 +51,7 @@ export function createTableAsCommand({
       params: executeArguments(session, prepared, query.ExecuteStmt),
       parameterTypes: prepared.parameterTypes.map(type => type.oid),
       isIfNotExists,
+      execute,
     });
   }
   return makeTableAs(session, {
@@ -63,17 +62,15 @@ export function createTableAsCommand({
     params,
     parameterTypes,
     isIfNotExists,
+    execute,
   });
 }
 
 /** SELECT ... INTO table. */
-export function selectIntoCommand({
-  session,
-  node,
-  statement,
-  params,
-  parameterTypes,
-}: CommandInput<SelectStmt>): Execution {
+export function selectIntoCommand(
+  {session, node, statement, params, parameterTypes}: CommandInput<SelectStmt>,
+  execute?: MakeExecution,
+): Execution {
   return makeTableAs(session, {
     statement,
     custom: null,
@@ -82,6 +79,7 @@ export function selectIntoCommand({
     params,
     parameterTypes,
     isIfNotExists: false,
+    execute,
   });
 }
 
@@ -93,6 +91,7 @@ interface TableAs {
   readonly params: readonly Datum[];
   readonly parameterTypes: readonly Oid[];
   readonly isIfNotExists: boolean;
+  readonly execute: MakeExecution | undefined;
 }
 
 function makeTableAs(session: SessionContext, made: TableAs): Execution {
@@ -139,6 +138,6 @@ function makeTableAs(session: SessionContext, made: TableAs): Execution {
     putTable(session, table, [], []);
     return into.skipData === true
       ? 'CREATE TABLE AS'
-      : `SELECT ${await fillTable(session, table, entry, made.params)}`;
+      : `SELECT ${await fillTable(session, table, entry, made.params, made.execute?.(entry, made.params))}`;
   });
 }

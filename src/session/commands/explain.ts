@@ -11,9 +11,10 @@ import {PlanExecution} from '../plan-execution.ts';
 import {seesFiguresOf, seesStorageOf} from '../owner-visibility.ts';
 import {computedShape} from '../result-shape.ts';
 import {ExecutionRun} from '../run-context.ts';
-import type {PlannedQuery} from '../session-context.ts';
+import type {PlannedQuery, SessionContext} from '../session-context.ts';
 import {booleanOption, constantText, defElems} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
+import {isThere, madeTable, makeTable, type MadeTable} from './explain-into.ts';
 import {liveExplanation} from './explain-live.ts';
 import {executeArguments, preparedStatement} from './prepared.ts';
 
@@ -97,22 +98,25 @@ async function explain(
   options: ExplainOptions,
 ): Promise<Datum[][]> {
   const {session} = input;
+  const made = madeTable(statement.ast);
+  if (made !== null && isThere(session, made, statement.text)) return nothingMade(made, options);
   const planStart = performance.now();
-  const {entry, slots, params} = plannedBody(input, statement);
+  const planned = plannedBody(input, made === null ? statement : {...statement, ast: made.query});
   const planningMs = performance.now() - planStart;
+  const {slots} = planned;
+  let {entry} = planned;
   let counters: Map<number, NodeCounters> | null = null;
   let executionMs: number | null = null;
   if (options.analyze) {
     counters = new Map();
-    const run = new ExecutionRun(entry.plan.outerCount);
-    run.counters = counters;
-    const execution = new PlanExecution(session, entry, params, slots);
-    execution.useInstance({operator: session.planner.instrumented(entry), run});
     const start = performance.now();
-    try {
-      await execution.run(Infinity, discardRows);
-    } finally {
-      execution.close();
+    if (made === null) await runToEnd(countedExecution(session, planned, counters));
+    else {
+      const counts = counters;
+      await makeTable({...input, statement}, made, (own, params) => {
+        entry = own;
+        return countedExecution(session, {entry, slots: [], params}, counts);
+      });
     }
     executionMs = performance.now() - start;
   }
@@ -133,6 +137,33 @@ async function explain(
     slots,
   });
   return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
+}
+
+/** What there is to say of a table that is there already. */
+function nothingMade({isMaterializedView}: MadeTable, {format}: ExplainOptions): Datum[][] {
+  if (format === 'text') return [];
+  return [[`[\n  "CREATE ${isMaterializedView ? 'MATERIALIZED VIEW' : 'TABLE AS'}"\n]`]];
+}
+
+/** An execution that counts what each node of its plan does. */
+function countedExecution(
+  session: SessionContext,
+  {entry, slots, params}: PlannedQuery & {readonly params: readonly Datum[]},
+  counters: Map<number, NodeCounters>,
+): Execution {
+  const run = new ExecutionRun(entry.plan.outerCount);
+  run.counters = counters;
+  const execution = new PlanExecution(session, entry, params, slots);
+  execution.useInstance({operator: session.planner.instrumented(entry), run});
+  return execution;
+}
+
+async function runToEnd(execution: Execution): Promise<void> {
+  try {
+    await execution.run(Infinity, discardRows);
+  } finally {
+    execution.close();
+  }
 }
 
 /** What was read and pruned of rows that are hidden is not told; what PostgreSQL counts is. */

@@ -13,7 +13,7 @@ import {ddlExecution, newOid, newTypePair, notice} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {storedQuery} from './definition-binding.ts';
 import {tablePlacement} from './new-relation.ts';
-import {fillTable, lockedPlan} from './query-rows.ts';
+import {fillTable, lockedPlan, type MakeExecution} from './query-rows.ts';
 import {readOptions, tableOptions} from './table-options.ts';
 import {isTemporaryRelation, rejectQueries, viewColumns} from './view.ts';
 import {claimTableName} from './claim-name.ts';
@@ -23,6 +23,7 @@ export function createMaterializedView(
   session: SessionContext,
   node: CreateTableAsStmt,
   statement: ParsedStatement,
+  execute?: MakeExecution,
 ): Execution {
   return ddlExecution(session, 'CREATE MATERIALIZED VIEW', async () => {
     const {query, into = {}} = node;
@@ -72,7 +73,8 @@ export function createMaterializedView(
       },
     };
     putTable(session, table, [], []);
-    return isPopulated ? `SELECT ${await fillTable(session, table, entry, [])}` : undefined;
+    if (!isPopulated) return undefined;
+    return `SELECT ${await fillTable(session, table, entry, [], execute?.(entry, []))}`;
   });
 }
 

@@ -8,7 +8,7 @@ import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {QueryPlan} from '../../sql/plan/plan.ts';
 import type {TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {RowReceiver} from '../execution.ts';
+import type {Execution, RowReceiver} from '../execution.ts';
 import type {PlanEntry, SessionContext} from '../session-context.ts';
 
 /** A statement that is planned by itself. */
@@ -32,6 +32,9 @@ export async function lockedPlan(
   }
 }
 
+/** Makes the execution of a plan that fills a table: EXPLAIN ANALYZE counts what it does. */
+export type MakeExecution = (entry: PlanEntry, params: readonly Datum[]) => Execution;
+
 /** Runs a query and calls back with each row of its result. */
 export async function eachResultRow(
   session: SessionContext,
@@ -40,7 +43,7 @@ export async function eachResultRow(
   take: (rows: Datum[][]) => void,
 ): Promise<void> {
   const width = entry.plan.columns.length;
-  await runInto(session, entry, params, {
+  await runInto(session.executePlan(entry, params, []), {
     rows: batch => take(rowsOf(batch, width)),
     isFull: false,
     drained: () => Promise.resolve(),
@@ -57,13 +60,7 @@ function rowsOf(batch: Batch, width: number): Datum[][] {
   return rows;
 }
 
-async function runInto(
-  session: SessionContext,
-  entry: PlanEntry,
-  params: readonly Datum[],
-  receiver: RowReceiver,
-): Promise<void> {
-  const execution = session.executePlan(entry, params, []);
+async function runInto(execution: Execution, receiver: RowReceiver): Promise<void> {
   try {
     await execution.run(Infinity, receiver);
   } finally {
@@ -77,6 +74,7 @@ export async function fillTable(
   table: TableDescriptor,
   entry: PlanEntry,
   params: readonly Datum[],
+  execution: Execution = session.executePlan(entry, params, []),
 ): Promise<number> {
   const {transaction, storages} = session;
   const storage = storages.get(transaction.catalog, table.oid);
@@ -84,7 +82,7 @@ export async function fillTable(
   const width = entry.plan.columns.length;
   const filler = new TableFiller(session, storage, owner, width);
   try {
-    await runInto(session, entry, params, filler);
+    await runInto(execution, filler);
   } finally {
     filler.close();
   }
