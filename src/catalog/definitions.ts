@@ -203,7 +203,11 @@ function foreignKeyText(
   const onUpdate = actions[constraint.onUpdate];
   const onDelete = actions[constraint.onDelete];
   if (onUpdate !== null) text += ` ON UPDATE ${onUpdate}`;
-  return onDelete === null ? text : `${text} ON DELETE ${onDelete}`;
+  if (onDelete === null) return text;
+  const only = constraint.onDeleteColumns?.map(attnum =>
+    columnName(style.scope.snapshot.tableByOid(constraint.table), attnum),
+  );
+  return `${text} ON DELETE ${onDelete}${only === undefined ? '' : ` (${only.join(', ')})`}`;
 }
 
 /** Text of a built-in view, undefined when the relation is none. */

@@ -145,6 +145,8 @@ export interface ConstraintDescriptor extends CatalogObject {
   readonly referencedColumns: readonly number[];
   readonly onUpdate: 'a' | 'r' | 'c' | 'n' | 'd';
   readonly onDelete: 'a' | 'r' | 'c' | 'n' | 'd';
+  /** ON DELETE SET NULL | DEFAULT (columns): these only; absent: all. */
+  readonly onDeleteColumns?: readonly number[];
   readonly match: 's' | 'f';
 }
 

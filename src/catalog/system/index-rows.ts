@@ -149,7 +149,9 @@ function makeConstraintRow(constraint: ConstraintDescriptor): Row {
     ...[true, 0, constraint.type !== 'c'],
     attnumArray(constraint.columns),
     isForeign ? attnumArray(constraint.referencedColumns) : null,
-    ...[null, null, null, null, null],
+    ...[null, null, null],
+    constraint.onDeleteColumns === undefined ? null : attnumArray(constraint.onDeleteColumns),
+    null,
     constraint.type === 'c' ? constraint.expressionText : null,
   ];
 }

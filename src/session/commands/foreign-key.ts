@@ -38,8 +38,6 @@ export async function defineForeignKey(
   await loadLocked(session, target.oid);
   const referenced = session.transaction.catalog.tableByOid(target.oid) ?? target;
   checkKinds(table, referenced);
-  if (node.fk_del_set_cols !== undefined)
-    throw featureNotSupported('a column list in ON DELETE SET is not supported');
   if (node.fk_with_period === true || node.pk_with_period === true)
     throw featureNotSupported('PERIOD foreign keys are not supported');
   const columns = stringList(node.fk_attrs).map(name => referencedColumn(table, name));
@@ -58,6 +56,7 @@ export async function defineForeignKey(
       columnsPart(columns.map(each => each.name)),
       'fkey',
     ]);
+  const setColumns = onDeleteColumns(table, columns, stringList(node.fk_del_set_cols));
   checkTypes(session, columns, targets, name);
   return {
     ...plainConstraint(place, 'f', name),
@@ -70,8 +69,26 @@ export async function defineForeignKey(
     referencedColumns: targets.map(column => column.attnum),
     onUpdate: (node.fk_upd_action ?? 'a') as ConstraintDescriptor['onUpdate'],
     onDelete: (node.fk_del_action ?? 'a') as ConstraintDescriptor['onDelete'],
+    ...(setColumns.length === 0 ? {} : {onDeleteColumns: setColumns}),
     match: node.fk_matchtype === 'f' ? 'f' : matchSimple(node.fk_matchtype),
   };
+}
+
+/** The columns of ON DELETE SET NULL | DEFAULT (columns), which are among those of the key. */
+function onDeleteColumns(
+  table: TableDescriptor,
+  columns: readonly ColumnDescriptor[],
+  names: readonly string[],
+): number[] {
+  const attnums = names.map(name => {
+    const column = referencedColumn(table, name);
+    if (columns.includes(column)) return column.attnum;
+    throw new PgError(
+      SqlState.invalidColumnReference,
+      `column "${name}" referenced in ON DELETE SET action must be part of foreign key`,
+    );
+  });
+  return [...new Set(attnums)];
 }
 
 function matchSimple(type: string | undefined): 's' {

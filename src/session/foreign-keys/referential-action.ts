@@ -6,7 +6,7 @@ import type {Datum} from '../../types/contract.ts';
 import {discardRows} from '../execution.ts';
 import type {SessionContext} from '../session-context.ts';
 import {eachReferencing} from './check-keys.ts';
-import type {ReferencedKey} from './references.ts';
+import type {Reference, ReferencedKey} from './references.ts';
 
 /** CASCADE, SET NULL, SET DEFAULT: a statement on the referencing table, under its owner's rights. */
 export async function performAction(
@@ -32,7 +32,9 @@ export async function performAction(
   const target = `${quoteIdentifier(child.namespace)}.${quoteIdentifier(child.name)}`;
   let head = `DELETE FROM ${target}`;
   if (action !== 'c' || lost.replacement !== null) {
-    const set = names.map((name, i) => {
+    const isSet = setColumns(lost.reference, lost.replacement === null);
+    const set = names.flatMap((name, i) => {
+      if (!isSet[i]!) return [];
       if (action === 'n') return `${name} = NULL`;
       if (action === 'd') return `${name} = DEFAULT`;
       params.push(lost.replacement![i]!);
@@ -43,6 +45,12 @@ export async function performAction(
   }
   const role = child.kind === 'shared' ? catalog.tableByOid(child.oid)!.owner : RoleOid.postgres;
   await runStatement(session, role, `${head} WHERE ${conditions.join(' AND ')}`, {types, params});
+}
+
+/** Which columns of the key an action sets: ON DELETE may name some. */
+function setColumns({constraint}: Reference, isDelete: boolean): readonly boolean[] {
+  const only = isDelete ? constraint.onDeleteColumns : undefined;
+  return constraint.columns.map(attnum => only?.includes(attnum) ?? true);
 }
 
 const TEXT = 25 as Oid;
