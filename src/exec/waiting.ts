@@ -10,7 +10,7 @@ import type {RunContext} from './operator.ts';
 
 /** prosrc of functions that may throw WaitSignal or answer a promise. */
 const waitingSource =
-  /^(pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact|(create|alter|drop|check)_storage|backup|fsck|check_table|archive|\w+_user_data)$)/;
+  /^(sql_function|pg_sleep|pg_advisory_(xact_)?lock|system\.(flush|compact|(create|alter|drop|check)_storage|backup|fsck|check_table|archive|\w+_user_data)$)/;
 
 /** Whether evaluating an expression may have to wait (ENGINE 1.2): it is then evaluated row by row. */
 export function mayWait(expr: BoundExpr): boolean {
@@ -97,7 +97,8 @@ class ReplayLibrary implements FunctionLibrary {
   }
 
   scalar(source: string): FunctionCode | undefined {
-    const code = this.#base.scalar(source);
+    // Only here, where it can be waited for, does such a call run.
+    const code = this.#base.scalar(source === 'sql_function' ? 'sql_function.run' : source);
     return code === undefined || !this.#volatile.has(source) ? code : replayed(code, this.#replay);
   }
 

@@ -25,6 +25,7 @@ export class SessionEvalContext implements SessionEval {
   readonly sequences: SequenceAccess;
   readonly catalog: CatalogFunctions;
   readonly random = new SeededRandom(randomBytes);
+  functionDepth = 0;
   #format: FormatSettings | null = null;
   #formatVersion = -1;
   #formatTime = -1n;

@@ -1,6 +1,7 @@
 import type {Batch} from '../columns/batch.ts';
 import {RowBatchBuilder} from '../exec/column-store.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
+import type {KeptView} from '../storage/contract.ts';
 import type {ResultShape} from './contract.ts';
 
 /** complete: all rows are out. suspended: the row limit was reached first. */
@@ -19,8 +20,8 @@ export interface Execution {
   readonly shape: ResultShape | null;
   /** Takes the locks of its tables before its columns are told; a promise when others hold them, and then `shape` may change. */
   lock?(): Promise<void> | undefined;
-  /** Fixes what it reads, and as whom, without reading: DECLARE. Its tables are locked. */
-  start?(): void;
+  /** Fixes what it reads, and as whom, without reading: DECLARE; `view` is what it sees, if not the newest. Its tables are locked. */
+  start?(view?: KeptView): void;
   /** WITH HOLD at COMMIT: reads what is left, so that nothing of the transaction is needed. */
   hold?(): Promise<void>;
   /** Types of $n in a command that takes parameters (SUBSCRIBE). */

@@ -82,8 +82,9 @@ export class PlanExecution implements Execution {
     this.shape = entry.shape;
   }
 
-  start(): void {
+  start(view: KeptView | null = null): void {
     this.#begin();
+    if (view !== null) this.#instance!.run.tx.useView(view);
     this.#suspend();
   }
 
@@ -100,6 +101,7 @@ export class PlanExecution implements Execution {
     if (this.#view === null) this.#begin();
     const {run, operator} = this.#instance!;
     this.#isOpen = true;
+    if (this.#view === null && this.#entry.plan.runsFunctions) this.#view = run.tx.keepView();
     if (this.#view !== null) run.tx.useView(this.#view);
     operator.open(run);
   }
@@ -204,6 +206,7 @@ export class PlanExecution implements Execution {
   ): Promise<RunResult> {
     this.#instance!.run.pause = null;
     await this.#session.wait(pause);
+    if (this.#view !== null) this.#instance!.run.tx.useView(this.#view);
     return this.#pull(maxRows, receiver);
   }
 

@@ -278,6 +278,8 @@ export interface SessionEval extends EvalContext {
   readonly sequences: SequencePort & {discard(): void};
   readonly catalog: EvalContext['catalog'] & NameResolver;
   readonly random: RandomPort;
+  /** SQL functions that the session runs now, inside each other. */
+  functionDepth: number;
 }
 
 /** An operator tree with its run context: serves one execution at a time. */

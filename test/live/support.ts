@@ -137,6 +137,7 @@ export function planOf(
       isReadOnly: true,
       tables: [],
       hasVolatile: false,
+      runsFunctions: false,
       dependsOnRole: false,
     },
   };

@@ -113,7 +113,7 @@ function factsOf(scope: NameScope, fn: FunctionRow): RoutineFacts {
       support: 0 as Oid,
       library: null,
       source: user?.body ?? fn.source,
-      sqlBody: null,
+      sqlBody: /^(BEGIN ATOMIC|RETURN)\s/.test(user?.body ?? '') ? user!.body : null,
     };
   }
   const row = table.row(at);

@@ -6,6 +6,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {readRow} from '../../exec/column-store.ts';
 import {bindProcedureCall} from '../../sql/bind/call-statement.ts';
 import type {ParsedStatement} from '../../sql/contract.ts';
+import {bodyStatements} from '../../sql/parse/sql-body.ts';
 import {planStatement} from '../../sql/plan/plan-statement.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ResultShape} from '../contract.ts';
@@ -95,7 +96,7 @@ async function runBody(
   call: Arguments,
   shape: ResultShape | null,
 ): Promise<(readonly Datum[])[]> {
-  const statements = session.engine.parser.parse(call.row.sqlBody ?? '');
+  const statements = session.engine.parser.parse(bodyStatements(call.row.sqlBody ?? ''));
   let last: (readonly Datum[])[] | null = null;
   for (const [at, statement] of statements.entries()) {
     const isLast = at === statements.length - 1;

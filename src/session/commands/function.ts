@@ -10,6 +10,8 @@ import {TypeOid} from '../../catalog/well-known.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {ParsedStatement} from '../../sql/contract.ts';
+import {standardBody} from '../../sql/parse/sql-body.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -87,7 +89,7 @@ export function createFunctionCommand({
         {...returns, volatility: 'v', isStrict: false, isSecurityDefiner: false},
         options,
       ),
-      body: bodyOf(options),
+      body: bodyOf(node, statement, options),
       functionKind: node.is_procedure === true ? 'p' : 'f',
       ...(args.modes === '' ? {} : {argModes: args.modes, allArgTypes: args.all}),
       ...(args.defaults.length === 0 ? {} : {defaultTexts: args.defaults}),
@@ -115,23 +117,38 @@ function languageOf(
   options: readonly DefElem[],
 ): string {
   const option = options.find(each => each.defname === 'language');
-  if (node.sql_body !== undefined)
-    throw featureNotSupported(
-      'function bodies written as SQL (RETURN, BEGIN ATOMIC) are not supported',
-      {hint: "Write the body as a string: AS 'SELECT ...'."},
-    );
+  if (option === undefined && node.sql_body !== undefined) return 'sql';
   if (option === undefined)
     throw new PgError(SqlState.invalidFunctionDefinition, 'no language specified');
   const language = constantText(option.arg).toLowerCase();
   if (language === 'sql') return language;
+  if (node.sql_body !== undefined)
+    throw new PgError(
+      SqlState.invalidFunctionDefinition,
+      'inline SQL function body only valid for language SQL',
+    );
   if (session.transaction.catalog.builtin.data.table('pg_language').byName(language).length > 0) {
     throw featureNotSupported(`functions in language "${language}" are not supported`);
   }
   throw new PgError(SqlState.undefinedObject, `language "${language}" does not exist`);
 }
 
-function bodyOf(options: readonly DefElem[]): string {
+function bodyOf(
+  node: CreateFunctionStmt,
+  {text, location, length}: ParsedStatement,
+  options: readonly DefElem[],
+): string {
   const option = options.find(each => each.defname === 'as');
+  if (node.sql_body !== undefined) {
+    if (option !== undefined)
+      throw new PgError(SqlState.invalidFunctionDefinition, 'duplicate function body specified');
+    const own = Buffer.from(text)
+      .subarray(location, location + length)
+      .toString();
+    const body = standardBody(own);
+    if (body === null) throw featureNotSupported('this function body is not supported');
+    return body;
+  }
   if (option?.arg === undefined)
     throw new PgError(SqlState.invalidFunctionDefinition, 'no function body specified');
   const parts =

@@ -1,10 +1,12 @@
 import {featureNotSupported, PgError} from '../../common/errors.ts';
+import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {WaitSignal} from '../../common/wait-signal.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {Interval} from '../../types/interval-value.ts';
 import type {SessionContext} from '../session-context.ts';
+import {callSqlFunction} from '../sql-function.ts';
 
 type Extern = (session: SessionContext, args: readonly Datum[]) => Datum;
 
@@ -86,6 +88,13 @@ const table: Readonly<Record<string, Extern>> = {
   pg_last_xact_replay_timestamp: () => null,
   pg_last_wal_replay_lsn: () => null,
   pg_last_wal_receive_lsn: () => null,
+  sql_function: () => {
+    throw featureNotSupported(
+      'calling a SQL function with a body other than one SELECT is not supported in this place',
+    );
+  },
+  'sql_function.run': (session, [fn, ...args]) =>
+    callSqlFunction(session, fn as Oid, args) as unknown as Datum,
 };
 
 /** Calls a function that needs the session; upper layers' functions come through the engine's extensions. */

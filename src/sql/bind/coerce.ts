@@ -9,6 +9,7 @@ import {baseType, type CoercionContext, type CoercionPath, coercionPath} from '.
 import {errorType, isTrueArray} from './display-type.ts';
 import {bindDomainChecks} from './domain-checks.ts';
 import {expressionAst, isLoneExpression} from './parsed-text.ts';
+import {bodyStatements} from '../parse/sql-body.ts';
 import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 import {readLiteral} from './read-literal.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
@@ -326,7 +327,7 @@ function castBySql(
 ): BoundExpr {
   const descriptor = binding.context.catalog.get('function', row.oid);
   const isDefiner = descriptor?.kind === 'function' && descriptor.isSecurityDefiner;
-  const body = row.sqlBody!.trim().replace(/;\s*$/, '');
+  const body = bodyStatements(row.sqlBody!).replace(/;\s*$/, '');
   if (row.isStrict || isDefiner || !isLoneExpression(binding, body))
     throw featureNotSupported(
       `a cast by function ${row.name} is not supported: only SQL functions of one expression, neither STRICT nor SECURITY DEFINER`,

@@ -14,6 +14,7 @@ import {baseType, canCoerce} from './coercion-path.ts';
 import {coerceAll, commonType} from './common-type.ts';
 import {errorType, isTrueArray} from './display-type.ts';
 import {TypeOid} from './type-oids.ts';
+import {knownFields} from './record-fields.ts';
 
 /** ARRAY[...]; `target` is the array type of an enclosing cast, to which elements are then cast directly. */
 export function bindArray(block: Block, node: A_ArrayExpr, target: TypeInstance | null): BoundExpr {
@@ -150,7 +151,7 @@ export function selectField(
     if (at !== -1) return value.fields[at]!;
   }
   if (columns === null) {
-    const fields = binding.recordFields.get(value.kind === 'column' ? value.index : -1);
+    const fields = knownFields(binding, value);
     const at = fields?.findIndex(field => field.name === name) ?? -1;
     if (fields !== undefined && at !== -1) {
       return {

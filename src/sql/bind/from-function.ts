@@ -16,6 +16,7 @@ import {checkStrictSubquery, strictArguments, strictRows} from './strict-body.ts
 import {jsonRecord} from './json-record.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, LogicalSetCall} from './logical.ts';
 import {renameColumns} from './relations.ts';
+import {runsInSession, sessionSetCall} from './session-function.ts';
 import {type ResultField, resultFields, setFunction} from './set-call.ts';
 import {resolveTypeName} from './type-name.ts';
 import {TypeOid} from './type-oids.ts';
@@ -192,13 +193,16 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
   if (record !== null) {
     return {call: noCall(name), isScalar: false, name, outName: null, query: record};
   }
-  if (match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null)
-    return sqlFunction(view, resolved, fields, name);
+  const isSql = match.row.sqlBody !== null && match.row.returnsSet && binding.trace === null;
+  const isRun = isSql && runsInSession(binding, match.row);
+  if (isSql && !isRun) return sqlFunction(view, resolved, fields, name);
   const isDefinedRow =
     definitions.length > 0 && /^jsonb?_(populate|to)_record$/.test(match.row.source);
   if (!match.row.returnsSet && !isDefinedRow)
     return scalarInFrom(view, view.expr(node), name, definitions, fields);
-  const set = setFunction(binding, resolved, fields, call.location ?? -1);
+  const set = isRun
+    ? sessionSetCall(binding, resolved, fields)
+    : setFunction(binding, resolved, fields, call.location ?? -1);
   const outName = fields === null ? loneOutName(match.row) : null;
   const columns = set.columns.map(column =>
     binding.newColumn(outName ?? column.name, column.type, column.typmod),

@@ -4,6 +4,7 @@ import type {Binding} from './binding.ts';
 import {Block} from './block.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import type {BoundQuery} from './logical.ts';
+import {bodyStatements} from '../parse/sql-body.ts';
 import {queryAst} from './parsed-text.ts';
 import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 
@@ -11,11 +12,7 @@ import {noteCall, parameterNamesOf, withSubstitutes} from './substitutes.ts';
 export function bindBody(block: Block, call: ResolvedCall): BoundQuery {
   const binding = block.binding;
   const {row} = call;
-  const text = row
-    .sqlBody!.trim()
-    .replace(/^BEGIN ATOMIC\s+(.*?);?\s*END$/is, '$1')
-    .replace(/^RETURN\s/i, 'SELECT ')
-    .replace(/;\s*$/, '');
+  const text = bodyStatements(row.sqlBody!).replace(/;\s*$/, '');
   const ast = queryAst(binding, text);
   if (!('SelectStmt' in ast))
     throw featureNotSupported(

@@ -11,6 +11,7 @@ import {bindBody} from './function-body.ts';
 import {errorType} from './display-type.ts';
 import type {BoundQuery, SubqueryExpr} from './logical.ts';
 import {resultFields, type ResultField} from './set-call.ts';
+import {runsInSession, sessionCall} from './session-function.ts';
 import {checkStrictSubquery, strictArguments} from './strict-body.ts';
 import {TypeOid} from './type-oids.ts';
 
@@ -21,6 +22,7 @@ import {TypeOid} from './type-oids.ts';
 export function inlineSqlFunction(block: Block, call: ResolvedCall, location: number): BoundExpr {
   const binding = block.binding;
   const {row} = call;
+  if (runsInSession(binding, row)) return sessionCall(binding, call, location);
   return binding.withoutPositions(() => {
     const strict = strictArguments(binding, call);
     const fields = resultFields(binding, call);

@@ -1,3 +1,4 @@
+import {featureNotSupported} from '../../common/errors.ts';
 import {oid, type Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
@@ -9,6 +10,7 @@ import {requireCode} from './calls.ts';
 import {coerce, compositeColumns} from './coerce.ts';
 import type {ResolvedCall} from './call-resolution.ts';
 import {bindBody} from './function-body.ts';
+import {runsInSession} from './session-function.ts';
 import {strictRows} from './strict-body.ts';
 import type {BoundQuery, LogicalColumn} from './logical.ts';
 import {resolvePolymorphic} from './polymorphic.ts';
@@ -140,6 +142,10 @@ export function bindSetCall(block: Block, call: ResolvedCall, location: number):
 /** A set-returning LANGUAGE sql function in a target list: its query is joined laterally to the input. */
 function sqlSetCall(block: Block, call: ResolvedCall, location: number): BoundExpr {
   const binding = block.binding;
+  if (runsInSession(binding, call.row))
+    throw featureNotSupported(
+      `set-returning SQL function ${call.row.name} with a body other than one SELECT is supported in FROM only`,
+    );
   return binding.withoutPositions(() => {
     const body = bindBody(block, call);
     const fields = resultFields(binding, call);

@@ -1,5 +1,5 @@
 import type {Node} from '@pgsql/types';
-import {internalError, PgError} from '../../common/errors.ts';
+import {featureNotSupported, internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from '../bind/binding.ts';
@@ -125,11 +125,13 @@ export function planBound(bound: BoundStatement, isUnrun = false): PlannedStatem
     parameterTypes,
     outerCount: state.outerCount,
     privileges: privileges(binding),
-    isReadOnly: !isWriting && !binding.locksRows && !callsWriter(root),
+    isReadOnly: !isWriting && !binding.locksRows && !callsSource(root, isWriter),
     dependsOnRole: binding.dependsOnRole,
     tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})),
     hasVolatile: binding.hasVolatile,
+    runsFunctions: callsSource(root, isSessionFunction),
   };
+  if (plan.runsFunctions) checkFunctionCaller(bound, binding.locksRows);
   return {plan, slots: state.slots, isForOnce: binding.readsClock};
 }
 
@@ -215,10 +217,33 @@ const writers: ReadonlySet<string> = new Set([
   'be_lo_unlink',
   'txid_current',
   'pg_current_xact_id',
+  'sql_function',
 ]);
 
 /** Whether a plan calls a function that writes (nextval, pg_notify, functions in schema system). */
-function callsWriter(plan: Plan): boolean {
+function isWriter(source: string): boolean {
+  return writers.has(source) || source.startsWith('system.');
+}
+
+function isSessionFunction(source: string): boolean {
+  return source === 'sql_function';
+}
+
+/** The statements of a function count as commands: who goes by the number of the command under way cannot call it. */
+function checkFunctionCaller({kind, query}: BoundStatement, locksRows: boolean): void {
+  const isPlain = kind === 'select' && !changesData(query.node) && !locksRows;
+  const isInsert =
+    query.node.kind === 'insert' &&
+    query.node.onConflict === null &&
+    (query as DmlQuery).ctes.length === 0;
+  if (isPlain || isInsert) return;
+  throw featureNotSupported(
+    'calling a SQL function with a body other than one SELECT is only supported in SELECT and plain INSERT',
+  );
+}
+
+/** Whether a plan calls a function with such a source. */
+function callsSource(plan: Plan, wanted: (source: string) => boolean): boolean {
   let found = false;
   const visit = (value: unknown): void => {
     if (found || value === null || typeof value !== 'object') return;
@@ -227,11 +252,7 @@ function callsWriter(plan: Plan): boolean {
       return;
     }
     const fields = value as Readonly<Record<string, unknown>>;
-    if (
-      typeof fields['source'] === 'string' &&
-      (writers.has(fields['source']) || fields['source'].startsWith('system.'))
-    )
-      found = true;
+    if (typeof fields['source'] === 'string' && wanted(fields['source'])) found = true;
     for (const key in fields)
       if (key !== 'type' && key !== 'columns' && key !== 'value') visit(fields[key]);
   };

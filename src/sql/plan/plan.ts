@@ -476,11 +476,10 @@ export interface ResultColumn extends PlanColumn {
   readonly attnum: number;
 }
 
-/** A planned optimizable statement. */
+/** A planned optimizable statement; without result columns when it returns no rows. */
 export interface QueryPlan {
   readonly kind: 'select' | 'insert' | 'update' | 'delete' | 'merge';
   readonly root: Plan;
-  /** Result columns; empty when it returns no rows (DML without RETURNING). */
   readonly columns: readonly ResultColumn[];
   readonly returnsRows: boolean;
   readonly parameterTypes: readonly TypeInstance[];
@@ -489,7 +488,6 @@ export interface QueryPlan {
   readonly privileges: readonly RequiredPrivilege[];
   /** Writes, locks rows or calls functions that do. */
   readonly isReadOnly: boolean;
-  /** Tables locked at open with their mode. */
   /** Row-level security decided: the plan is for the role and the row_security that it was bound under. */
   readonly dependsOnRole: boolean;
   readonly tables: readonly {
@@ -497,4 +495,6 @@ export interface QueryPlan {
     readonly mode: 'accessShare' | 'rowShare' | 'rowExclusive';
   }[];
   readonly hasVolatile: boolean;
+  /** The session runs statements of functions meanwhile: it goes on seeing what it saw at its begin. */
+  readonly runsFunctions: boolean;
 }
