@@ -112,18 +112,57 @@ function encodeBoxed(
   parts.push(numbers([bytes.length]), bytes);
 }
 
-/** The batch of a block; its text vectors refer to the block's bytes. */
+/**
+ * Memory that the blocks of one reader are read into one after the other: each would otherwise live just long enough to leave the young
+ * generation, and stay until a full collection.
+ */
+export class BlockSpace {
+  #bytes: Buffer = Buffer.alloc(0);
+  readonly #numbers: (Int32Array | Float64Array | BigInt64Array | undefined)[] = [];
+
+  /** Room for the bytes of a block. */
+  bytes(size: number): Buffer {
+    if (this.#bytes.length < size) this.#bytes = Buffer.allocUnsafeSlow(size + (size >> 2));
+    return this.#bytes.subarray(0, size);
+  }
+
+  ints(column: number, count: number): Int32Array {
+    const old = this.#numbers[column];
+    if (old instanceof Int32Array && old.length >= count) return old;
+    return (this.#numbers[column] = new Int32Array(count));
+  }
+
+  floats(column: number, count: number): Float64Array {
+    const old = this.#numbers[column];
+    if (old instanceof Float64Array && old.length >= count) return old;
+    return (this.#numbers[column] = new Float64Array(count));
+  }
+
+  longs(column: number, count: number): BigInt64Array {
+    const old = this.#numbers[column];
+    if (old instanceof BigInt64Array && old.length >= count) return old;
+    return (this.#numbers[column] = new BigInt64Array(count));
+  }
+}
+
+/** Whether values of decoded blocks may refer to the block's bytes for longer than the batch is used (bytea does). */
+export function keepsBytes(types: readonly TypeInstance[]): boolean {
+  return types.some(type => type.physical === 'boxed');
+}
+
+/** The batch of a block, its numbers in `space`; its text vectors refer to the block's bytes. */
 export function decodeBlock(
   block: Buffer,
   types: readonly TypeInstance[],
   kept: KeptValues,
+  space: BlockSpace,
 ): Batch {
   const reader = new BlockReader(block);
   const count = reader.int();
   const vectors: Vector[] = [];
-  for (const type of types) {
+  for (let c = 0; c < types.length; c++) {
     const nulls = reader.int() === 1 ? reader.bytes(count) : null;
-    vectors.push(decodeValues(reader, type, count, nulls, kept));
+    vectors.push(decodeValues(reader, types[c]!, count, nulls, kept, space, c));
   }
   return {count, selection: null, vectors};
 }
@@ -149,8 +188,9 @@ class BlockReader {
     return out;
   }
 
-  into<T extends Int32Array | Float64Array | BigInt64Array>(target: T): T {
-    const size = target.byteLength;
+  /** Fills the first `count` numbers. */
+  into<T extends Int32Array | Float64Array | BigInt64Array>(target: T, count: number): T {
+    const size = count * target.BYTES_PER_ELEMENT;
     new Uint8Array(target.buffer).set(this.block.subarray(this.at, this.at + size));
     this.at += size;
     return target;
@@ -163,18 +203,20 @@ function decodeValues(
   count: number,
   nulls: Uint8Array | null,
   kept: KeptValues,
+  space: BlockSpace,
+  column: number,
 ): Vector {
   switch (type.physical) {
     case 'int32':
-      return {kind: 'int32', values: reader.into(new Int32Array(count)), nulls};
+      return {kind: 'int32', values: reader.into(space.ints(column, count), count), nulls};
     case 'float64':
-      return {kind: 'float64', values: reader.into(new Float64Array(count)), nulls};
+      return {kind: 'float64', values: reader.into(space.floats(column, count), count), nulls};
     case 'int64':
-      return {kind: 'int64', values: reader.into(new BigInt64Array(count)), nulls};
+      return {kind: 'int64', values: reader.into(space.longs(column, count), count), nulls};
     case 'bool':
       return {kind: 'bool', values: reader.bytes(count), nulls};
     case 'text': {
-      const offsets = reader.into(new Int32Array(count + 1));
+      const offsets = reader.into(space.ints(column, count + 1), count + 1);
       const bytes = reader.block.subarray(reader.at, reader.at + offsets[count]!);
       reader.at += bytes.length;
       return {kind: 'utf8', bytes, offsets, nulls};

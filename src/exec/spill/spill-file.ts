@@ -16,7 +16,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {RunContext} from '../operator.ts';
 import {END} from '../operator.ts';
-import {decodeBlock, encodeBlock, type KeptValues} from './block.ts';
+import {BlockSpace, decodeBlock, encodeBlock, keepsBytes, type KeptValues} from './block.ts';
 
 const PREFIX = 'spill-';
 
@@ -33,6 +33,7 @@ export class SpillFile {
   readonly #kept: KeptValues = [];
   readonly #run: SpillHost;
   readonly #nodeId: number;
+  readonly #keepsBytes: boolean;
   #descriptor: number;
   #size = 0;
 
@@ -41,6 +42,7 @@ export class SpillFile {
     this.#types = types;
     this.#run = run;
     this.#nodeId = nodeId;
+    this.#keepsBytes = keepsBytes(types);
     this.#descriptor = openUnnamed(run.spillDir);
   }
 
@@ -70,10 +72,11 @@ export class SpillFile {
     return this.#positions.length - 1;
   }
 
-  read(block: number): Batch {
+  /** The batch of a block; with `space` (of an earlier call) it takes the memory of the batch read before. */
+  read(block: number, space = new BlockSpace()): Batch {
     const from = this.#positions[block]!;
     const size = (this.#positions[block + 1] ?? this.#size) - from;
-    const bytes = Buffer.allocUnsafeSlow(size);
+    const bytes = this.#keepsBytes ? Buffer.allocUnsafeSlow(size) : space.bytes(size);
     let read = 0;
     while (read < size) {
       const got = readSync(this.#descriptor, bytes, read, size - read, from + read);
@@ -81,7 +84,7 @@ export class SpillFile {
         throw new PgError(SqlState.ioError, 'could not read from a temporary file: unexpected end');
       read += got;
     }
-    return decodeBlock(bytes, this.#types, this.#kept);
+    return decodeBlock(bytes, this.#types, this.#kept, space);
   }
 
   close(): void {
@@ -91,10 +94,11 @@ export class SpillFile {
   }
 }
 
-/** Some blocks of a file, read one after the other. */
+/** Some blocks of a file, read one after the other: each batch is valid until the next. */
 export class SpillReader {
   readonly #file: SpillFile;
   readonly #blocks: readonly number[];
+  readonly #space = new BlockSpace();
   #at = 0;
 
   constructor(file: SpillFile, blocks: readonly number[]) {
@@ -103,7 +107,8 @@ export class SpillReader {
   }
 
   next(): Batch | typeof END {
-    return this.#at >= this.#blocks.length ? END : this.#file.read(this.#blocks[this.#at++]!);
+    if (this.#at >= this.#blocks.length) return END;
+    return this.#file.read(this.#blocks[this.#at++]!, this.#space);
   }
 }
 
