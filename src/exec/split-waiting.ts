@@ -27,6 +27,9 @@ export function splitWaiting(plan: Plan): Plan {
       if (ownExprs({...plan, set: [], generated: [], recheck: null}).some(mayWait))
         throw cannotWaitHere();
       return plan;
+    case 'lockRows':
+      // Its conditions are evaluated with a Replay; it has no other expressions.
+      return plan;
     case 'delete':
       if (ownExprs({...plan, recheck: null}).some(mayWait)) throw cannotWaitHere();
       return plan;

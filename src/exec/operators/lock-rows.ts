@@ -12,12 +12,15 @@ import type {Operator, RunContext} from '../operator.ts';
 import {END, PAUSE} from '../operator.ts';
 import {concurrentUpdate} from '../row-errors.ts';
 import {RowRequery} from '../row-requery.ts';
+import {mayWait, type Replay, waitingCode} from '../waiting.ts';
 
 /** SELECT ... FOR UPDATE and its kin: each row is locked when it is wanted, re-read and re-checked when it was changed meanwhile. */
 export class LockRows implements Operator {
   readonly #plan: LockRowsPlan;
   readonly #input: Operator;
   readonly #rechecks: readonly (CompiledRow | null)[];
+  /** Where a condition may wait, or is not to be evaluated twice. */
+  readonly #replay: Replay | null;
   readonly #requery: RowRequery | null;
   readonly #builder: RowBatchBuilder;
   #run!: RunContext;
@@ -26,12 +29,18 @@ export class LockRows implements Operator {
   #mark = 0;
   /** Whether a part of the row at hand was changed meanwhile. */
   #isChanged = false;
+  /** Whether the part at hand was given its newest version, and its condition has not answered yet. */
+  #isRechecking = false;
 
   constructor(plan: LockRowsPlan, env: ExecEnv) {
     this.#plan = plan;
     this.#input = env.build(plan.input);
+    const rechecks = plan.marks.flatMap(mark => (mark.recheck === null ? [] : [mark.recheck]));
+    const waiting = rechecks.some(mayWait) ? waitingCode(rechecks, env) : null;
+    const compiler = waiting?.compiler ?? env.compiler;
+    this.#replay = waiting?.replay ?? null;
     this.#rechecks = plan.marks.map(mark =>
-      mark.recheck === null ? null : env.compiler.row([mark.recheck]),
+      mark.recheck === null ? null : compiler.row([mark.recheck]),
     );
     this.#requery = plan.requery === null ? null : new RowRequery(plan.requery, env);
     this.#builder = new RowBatchBuilder(plan.columns.map(column => column.type));
@@ -43,6 +52,8 @@ export class LockRows implements Operator {
     this.#at = 0;
     this.#mark = 0;
     this.#isChanged = false;
+    this.#isRechecking = false;
+    this.#replay?.clear();
     this.#requery?.reset();
     this.#builder.reset();
     this.#input.open(run);
@@ -100,6 +111,7 @@ export class LockRows implements Operator {
   #lock(mark: RowMark, index: number, row: Datum[]): 'kept' | 'dropped' | 'paused' {
     const rid = row[mark.rid] as Rid | null;
     if (rid === null) return 'kept';
+    if (this.#isRechecking) return this.#isStillWanted(index, row);
     const {tx} = this.#run;
     const table = this.#run.tableStorage(mark.table);
     // Changed by another part of this statement (WITH): PostgreSQL passes it over.
@@ -137,8 +149,21 @@ export class LockRows implements Operator {
     this.#refresh(mark, table, row, newest);
     this.#isChanged = true;
     if (this.#requery !== null) return 'kept';
+    return this.#isStillWanted(index, row);
+  }
+
+  /** Whether the newest version fits the condition, which may wait. */
+  #isStillWanted(index: number, row: readonly Datum[]): 'kept' | 'dropped' | 'paused' {
     const recheck = this.#rechecks[index]!;
-    return recheck === null || recheck(this.#run, row)[0] === true ? 'kept' : 'dropped';
+    if (recheck === null) return 'kept';
+    this.#isRechecking = true;
+    const result =
+      this.#replay === null
+        ? recheck(this.#run, row)
+        : this.#replay.attempt(this.#run, () => recheck(this.#run, row));
+    if (result === undefined) return 'paused';
+    this.#isRechecking = false;
+    return result[0] === true ? 'kept' : 'dropped';
   }
 
   #refresh(mark: RowMark, table: TableStorage, row: Datum[], newest: RowVersion): void {

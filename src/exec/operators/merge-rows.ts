@@ -59,6 +59,8 @@ export class MergeRows implements Operator {
   #isDone = false;
   #touched = new Set<Rid>();
   #counts: Counts = noCounts();
+  /** Whether the join condition of a row that was given its newest version has not answered yet: it may wait. */
+  #isRechecking = false;
 
   constructor(plan: MergePlan, env: ExecEnv) {
     this.#plan = plan;
@@ -92,6 +94,7 @@ export class MergeRows implements Operator {
     this.#rows = [];
     this.#at = 0;
     this.#isDone = false;
+    this.#isRechecking = false;
     this.#touched = new Set();
     this.#counts = noCounts();
     this.#replay?.clear();
@@ -156,7 +159,7 @@ export class MergeRows implements Operator {
   #changeMatched(input: Datum[]): 'done' | 'paused' | 'gone' {
     const {plan, tx} = {plan: this.#plan, tx: this.#run.tx};
     const rid = input[plan.rid] as Rid;
-    if (this.#requery?.isUnderWay === true) {
+    if (this.#isRechecking || this.#requery?.isUnderWay === true) {
       const again = this.#refresh(input);
       if (again !== 'kept') return again;
     }
@@ -199,7 +202,11 @@ export class MergeRows implements Operator {
   /** Joins the newest version of the target's row with the source's row again. */
   #refresh(input: Datum[]): 'kept' | 'gone' | 'paused' {
     if (this.#requery === null) {
-      const isKept = this.#recheck === null || this.#recheck(this.#run, input)[0] === true;
+      if (this.#recheck === null) return 'kept';
+      this.#isRechecking = true;
+      const isKept = this.#recheck(this.#run, input)[0] === true;
+      this.#isRechecking = false;
+      this.#replay?.clear();
       return isKept ? 'kept' : 'gone';
     }
     const isKept = this.#requery.refresh(this.#run, input);

@@ -43,6 +43,8 @@ export class ModifyRows implements Operator {
   #touched = new Set<Rid>();
   /** The new row of the row at hand, where its key decided the lock. */
   #next: Datum[] | null = null;
+  /** Whether the row at hand was given its newest version, and its condition has not answered yet. */
+  #isRechecking = false;
 
   constructor(plan: UpdatePlan | DeletePlan, env: ExecEnv) {
     this.#plan = plan;
@@ -70,6 +72,7 @@ export class ModifyRows implements Operator {
     this.#rows = [];
     this.#at = 0;
     this.#isDone = false;
+    this.#isRechecking = false;
     this.#touched = new Set();
     this.#returning.reset();
     this.#replay?.clear();
@@ -121,6 +124,7 @@ export class ModifyRows implements Operator {
     if (rid === null || this.#touched.has(rid as Rid)) return true;
     // Another part of this statement (WITH) was first.
     if (tx.isChangedNow(this.#table, rid as Rid)) return true;
+    if (this.#isRechecking && !this.#isStillWanted(input)) return true;
     const seen = seenVersion(plan, input);
     this.#next = null;
     const mode = this.#changesKey(plan, input, seen) ? 'update' : 'noKeyUpdate';
@@ -139,10 +143,23 @@ export class ModifyRows implements Operator {
       this.#requery?.keep(input);
       refreshTarget(plan, input, newest);
       if (this.#requery !== null) return this.#applyAgain(this.#requery, input, newest);
-      if (this.#recheck !== null && this.#recheck(this.#run, input)[0] !== true) return true;
+      if (this.#recheck !== null) {
+        // What was evaluated for the older version is not repeated.
+        this.#replay?.clear();
+        this.#isRechecking = true;
+        if (!this.#isStillWanted(input)) return true;
+      }
     } else if (this.#requery?.isUnderWay === true)
       return this.#applyAgain(this.#requery, input, newest);
     return this.#apply(input, newest);
+  }
+
+  /** Whether the newest version fits the condition, which may wait: it is asked again then, not skipped. */
+  #isStillWanted(input: readonly Datum[]): boolean {
+    const isWanted = this.#recheck!(this.#run, input)[0] === true;
+    this.#isRechecking = false;
+    this.#replay?.clear();
+    return isWanted;
   }
 
   /** The whole query of the row is asked again for its newest version. */
