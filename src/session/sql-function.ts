@@ -22,7 +22,7 @@ import {StoredPlan} from './plan-store.ts';
 import type {SessionContext} from './session-context.ts';
 
 /** Calls of SQL functions inside each other, at most. */
-const MAX_DEPTH = 200;
+const MAX_DEPTH = 500;
 
 const NO_ROWS = "Function's final statement must be SELECT or INSERT/UPDATE/DELETE RETURNING.";
 
@@ -126,32 +126,34 @@ async function runBody(call: Call): Promise<readonly (readonly Datum[])[]> {
   const statements = statementsOf(session, row);
   let rows: (readonly Datum[])[] | null = null;
   for (const [at, statement] of statements.entries()) {
-    const isWanted = at === statements.length - 1 && row.returnType !== TypeOid.void;
-    rows = await runStatement(call, statement, isWanted);
+    rows = await runStatement(call, statement, at === statements.length - 1);
   }
   if (row.returnType !== TypeOid.void && rows === null) throw mismatch(session, row, NO_ROWS);
   return rows ?? [];
 }
 
-/** Runs one statement; its rows, converted to the function's, when they are wanted. */
+/** Runs one statement; of the last one its rows, converted to the function's. */
 async function runStatement(
   call: Call,
   statement: ParsedStatement,
-  isWanted: boolean,
+  isLast: boolean,
 ): Promise<(readonly Datum[])[] | null> {
   const {session, row, view} = call;
   const {plan, execution} = await planned(call, statement);
   const rows: (readonly Datum[])[] = [];
   try {
-    const convert = isWanted
-      ? conversions(session, row, plan.returnsRows ? plan.columns : null)
-      : null;
+    const convert =
+      isLast && row.returnType !== TypeOid.void
+        ? conversions(session, row, plan.returnsRows ? plan.columns : null)
+        : null;
     if (view !== null) {
       checkUnchanging(plan);
       execution.start!(view);
     }
-    // A SELECT is run no further than to the row that is wanted.
-    const limit = isWanted && !row.returnsSet && plan.isReadOnly ? 1 : Infinity;
+    // The last SELECT is run no further than to the row that is wanted (PostgreSQL fmgr_sql, lazyEval).
+    const isSelect =
+      plan.kind === 'select' && plan.tables.every(({mode}) => mode !== 'rowExclusive');
+    const limit = convert !== null && isSelect && !row.returnsSet ? 1 : Infinity;
     await execution.run(limit, convert === null ? discardRows : collector(rows, convert));
     return convert === null ? null : rows;
   } finally {

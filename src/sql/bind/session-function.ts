@@ -5,6 +5,7 @@ import {bodyStatements} from '../parse/sql-body.ts';
 import type {SetFunctionCall} from '../plan/plan.ts';
 import type {Binding} from './binding.ts';
 import type {ResolvedCall} from './call-resolution.ts';
+import {isLoneExpression} from './parsed-text.ts';
 import {noteCall} from './substitutes.ts';
 import {isPolymorphic, TypeOid} from './type-oids.ts';
 
@@ -16,6 +17,9 @@ const changes = /"(Insert|Update|Delete|Merge)Stmt":/;
 /** Whether the body of a function in LANGUAGE sql is more than one SELECT: it is not bound in place, the session runs it. */
 export function runsInSession(binding: Binding, row: FunctionRow): boolean {
   const text = bodyStatements(row.sqlBody!).trim().replace(/;\s*$/, '');
+  // All rows of a void function's SELECT are computed, not just its first.
+  if (row.returnType === TypeOid.void && row.volatility === 'v' && !isLoneExpression(binding, text))
+    return true;
   if (/^(select|values|table)\b/i.test(text) && !text.includes(';')) return false;
   const statements = binding.context.parser.parse(text);
   const ast = statements[0]?.ast ?? null;
