@@ -1,13 +1,16 @@
 import type {LockStmt} from '@pgsql/types';
 import {hasPrivileges} from '../../catalog/acl.ts';
+import type {RelationDescriptor} from '../../catalog/descriptors.ts';
 import {isMaterialized, relationWords} from '../../catalog/stored-queries.ts';
 import {PgError} from '../../common/errors.ts';
+import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {TableLockMode} from '../../storage/contract.ts';
+import type {LockWait, TableLockMode} from '../../storage/contract.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import type {CommandInput} from './command-types.ts';
 import {lockTable} from './ddl.ts';
 import {relationNamed} from './object-names.ts';
+import {viewUses} from './view-uses.ts';
 import type {SessionContext} from '../session-context.ts';
 
 /** By PostgreSQL's lock mode number. */
@@ -44,21 +47,48 @@ export function lockCommand({session, node}: CommandInput<LockStmt>): Execution 
     for (const item of node.relations ?? []) {
       if (!('RangeVar' in item)) continue;
       const relation = relationNamed(session, item.RangeVar);
-      checkRights(session, relation, mode);
-      await lockTable(
-        session,
-        relation,
-        MODES[mode] ?? 'accessExclusive',
-        node.nowait === true ? 'nowait' : 'wait',
-      );
+      await lockRelation(session, relation, session.currentRole, {
+        mode,
+        wait: node.nowait === true ? 'nowait' : 'wait',
+        done: new Set(),
+      });
     }
     return 'LOCK TABLE';
   });
 }
 
+interface Locking {
+  readonly mode: number;
+  readonly wait: LockWait;
+  /** What is locked already: a view is followed once for each role. */
+  readonly done: Set<string>;
+}
+
+/** Locks a relation, and what a view reads under the rights of its owner (PostgreSQL LockViewRecurse). */
+async function lockRelation(
+  session: SessionContext,
+  relation: RelationDescriptor,
+  role: Oid,
+  locking: Locking,
+): Promise<void> {
+  checkRights(session, relation, role, locking.mode);
+  await lockTable(session, relation, MODES[locking.mode] ?? 'accessExclusive', locking.wait);
+  const {catalog} = session.transaction;
+  const view = catalog.relationByOid(relation.oid);
+  if (view?.kind !== 'view' || locking.done.has(`${view.oid}/${role}`)) return;
+  locking.done.add(`${view.oid}/${role}`);
+  const reader = view.options['security_invoker'] === 'true' ? role : view.owner;
+  for (const use of viewUses(session, view)) {
+    const read = session.transaction.catalog.relationByOid(use.relation);
+    if (read === undefined || (read.kind !== 'table' && read.kind !== 'view')) continue;
+    if (!isMaterialized(read)) await lockRelation(session, read, reader, locking);
+  }
+}
+
 function checkRights(
   session: SessionContext,
-  relation: ReturnType<typeof relationNamed>,
+  relation: RelationDescriptor,
+  role: Oid,
   mode: number,
 ): void {
   if (relation.kind === 'systemRelation') return;
@@ -69,12 +99,7 @@ function checkRights(
   }
   const {catalog} = session.transaction;
   const target = {kind: 'r', owner: relation.owner, acl: relation.acl} as const;
-  if (
-    [...neededRights(mode)].some(letter =>
-      hasPrivileges(catalog, session.currentRole, target, letter),
-    )
-  )
-    return;
+  if ([...neededRights(mode)].some(letter => hasPrivileges(catalog, role, target, letter))) return;
   throw new PgError(
     SqlState.insufficientPrivilege,
     `permission denied for ${relation.kind} ${relation.name}`,
