@@ -107,7 +107,12 @@ function finishCall(
     );
   }
   const call = resolveCall(binding, match, args, location, node.func_variadic === true);
-  if (row.returnsSet) return bindSetCall(block, call, location);
+  if (row.returnsSet) {
+    const rows = bindSetCall(block, call, location);
+    return /^jsonb?_populate_recordset$/.test(row.source) && binding.trace === null
+      ? checkedParts(binding, rows, call.type, location)
+      : rows;
+  }
   if (row.sqlBody !== null && binding.trace === null)
     return inlineSqlFunction(block, call, location);
   const made = makeCall(binding, call.row, call.args, call.type, location);

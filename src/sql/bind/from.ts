@@ -135,6 +135,10 @@ function cteItem(
   const scope = columns.map(
     (column, index): ScopeColumn => ({...column, ...cte.origins[index]!, use: null}),
   );
+  cte.columns.forEach((column, index) => {
+    const fields = binding.recordFields.get(column.id);
+    if (fields !== undefined) binding.recordFields.set(columns[index]!.id, fields);
+  });
   for (const column of columns.slice(columns.length - cte.addedColumns))
     binding.unexpanded.add(column.id);
   const derived = {...derivedItem(alias, scope), unlockable: 'a WITH query' as const};
