@@ -124,6 +124,9 @@ function hasExtreme(values: Float64Array, selection: Int32Array | null, count: n
   return false;
 }
 
+/** Groups for which room is kept from one partition to the next. */
+const KEPT_GROUPS = 1 << 17;
+
 /** count, sum and avg of int4 and float8: sums are exact doubles that spill into BigInts before they could round. */
 class TypedAccumulator implements Accumulator {
   readonly #parts: AggregateParts;
@@ -151,8 +154,13 @@ class TypedAccumulator implements Accumulator {
 
   reset(run: RunContext): void {
     this.#parts.setRun(run);
-    this.#counts = new Float64Array(16);
-    this.#sums = new Float64Array(16);
+    if (this.#counts.length <= KEPT_GROUPS) {
+      this.#counts.fill(0);
+      this.#sums.fill(0);
+    } else {
+      this.#counts = new Float64Array(16);
+      this.#sums = new Float64Array(16);
+    }
     this.#clearSums();
     this.#isExtreme = false;
     this.#big.clear();

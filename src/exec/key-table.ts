@@ -34,11 +34,16 @@ class ColumnKeys {
   }
 
   reset(): void {
-    this.store.reset();
     if (this.#buckets.length > 64) {
       this.#buckets = new Int32Array(64);
       this.#hashes = new Int32Array(32);
     }
+    this.clear();
+  }
+
+  /** As reset, but keeps the room for as many keys again. */
+  clear(): void {
+    this.store.reset();
     this.#buckets.fill(ABSENT);
     this.#dictionary = null;
     this.#direct = null;
@@ -303,12 +308,17 @@ class PairKeys {
   size = 0;
 
   reset(): void {
-    this.size = 0;
     if (this.#buckets.length > 64) {
       this.#buckets = new Int32Array(64);
       this.#left = new Int32Array(32);
       this.#right = new Int32Array(32);
     }
+    this.clear();
+  }
+
+  /** As reset, but keeps the room for as many pairs again. */
+  clear(): void {
+    this.size = 0;
     this.#buckets.fill(ABSENT);
   }
 
@@ -381,6 +391,14 @@ export class KeyTable {
     let bytes = this.size * 16;
     for (const column of this.#columns) bytes += column.store.bytes;
     return this.#columns.length > 1 ? bytes + this.#keys.bytes : bytes;
+  }
+
+  /** As reset, but keeps the room for as many keys again: for tables filled many times in one execution. */
+  clear(): void {
+    for (const column of this.#columns) column.clear();
+    for (const pair of this.#pairs) pair.clear();
+    this.#keys.reset();
+    this.#size = 0;
   }
 
   reset(): void {

@@ -86,14 +86,14 @@ export class Aggregate implements Operator {
     this.#group = 0;
     this.#results.reset();
     for (const set of this.#sets) {
-      this.#resetSet(set);
+      this.#clearSet(set);
       set.spill.open(run);
     }
     this.#input.open(run);
   }
 
-  #resetSet(set: GroupingSet): void {
-    set.table.reset();
+  #clearSet(set: GroupingSet): void {
+    set.table.clear();
     for (const accumulator of set.accumulators) accumulator.reset(this.#run);
   }
 
@@ -185,7 +185,7 @@ export class Aggregate implements Operator {
   #nextPart(set: GroupingSet): void {
     this.#group = 0;
     if (set.spill.startNext()) {
-      this.#resetSet(set);
+      this.#clearSet(set);
       this.#phase = 'reload';
       return;
     }

@@ -57,7 +57,7 @@ export class Distinct implements Operator {
       if (batch === PAUSE) return PAUSE;
       if (batch === END) {
         if (!this.#spill.startNext()) return END;
-        this.#table.reset();
+        this.#table.clear();
         continue;
       }
       const count = this.#on === null ? this.#newRows(batch) : this.#newGroups(batch, this.#on);

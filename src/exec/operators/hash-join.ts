@@ -114,7 +114,7 @@ export class HashJoin implements Operator {
     this.#phase = 'build';
     this.#store.reset();
     this.#heads.fill(ABSENT, 0, Math.min(this.#heads.length, this.#table.size));
-    this.#table.reset();
+    this.#table.clear();
     this.#batch = null;
     this.#unmatchedAt = 0;
     this.#isUnique = true;
@@ -527,6 +527,7 @@ export class HashJoin implements Operator {
     this.#right.close();
     this.#closeParts();
     this.#startBuild();
+    this.#table.reset();
     if (this.#heads.length > KEPT_ROWS) this.#heads = new Int32Array(64).fill(ABSENT);
     if (this.#chain.length > KEPT_ROWS) this.#chain = new Int32Array(64);
     if (this.#rightMatched.length > KEPT_ROWS) this.#rightMatched = new Uint8Array(0);
