@@ -1,6 +1,7 @@
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {Binding} from './binding.ts';
+import {baseType} from './coercion-path.ts';
 import {comparison} from './operators.ts';
 
 /** (a, b) op (c, d) (PostgreSQL make_row_comparison_op). */
@@ -28,17 +29,12 @@ export function rowComparison(
   );
   if (calls.length === 1) return calls[0]!;
   const base = {type: binding.boolType, typmod: -1, location};
+  if (calls.some(call => call.args.some(arg => withoutOrder.has(baseType(arg.type).oid))))
+    throw notInterpreted(binding, name, location);
   if (name === '=') return {kind: 'and', ...base, args: calls};
   if (name === '<>') return {kind: 'or', ...base, args: calls};
   if (name !== '<' && name !== '<=' && name !== '>' && name !== '>=') {
-    throw binding.error(
-      SqlState.featureNotSupported,
-      `could not determine interpretation of row comparison operator ${name}`,
-      location,
-      {
-        hint: 'Row comparison operators must be associated with btree operator families.',
-      },
-    );
+    throw notInterpreted(binding, name, location);
   }
   const equals = left.map((field, index) =>
     comparison(binding, '=', field, right[index]!, location),
@@ -55,4 +51,18 @@ export function rowComparison(
     equalitySources: equals.map(call => call.source),
     operatorSources: strict.map(call => call.source),
   };
+}
+
+/** Types that have comparison operators and no btree operator class: line, lseg, path, box, circle, xid, cid, aclitem. */
+const withoutOrder: ReadonlySet<number> = new Set([628, 601, 602, 603, 718, 28, 29, 1033]);
+
+function notInterpreted(binding: Binding, name: string, location: number): Error {
+  return binding.error(
+    SqlState.featureNotSupported,
+    `could not determine interpretation of row comparison operator ${name}`,
+    location,
+    {
+      hint: 'Row comparison operators must be associated with btree operator families.',
+    },
+  );
 }
