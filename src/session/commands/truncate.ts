@@ -8,6 +8,7 @@ import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
+import {rejectPendingChecks} from '../foreign-keys/pending-checks.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {loadLocked} from '../table-loading.ts';
@@ -30,7 +31,10 @@ export function truncateCommand({session, node}: CommandInput<TruncateStmt>): Ex
     await addReferencing(session, tables, node.behavior === 'DROP_CASCADE');
     const {transaction, storages} = session;
     session.beginStatement(false);
-    for (const table of tables.values()) checkReachesAllRows(session, table.oid);
+    for (const table of tables.values()) {
+      rejectPendingChecks(session, table, 'TRUNCATE');
+      checkReachesAllRows(session, table.oid);
+    }
     for (const table of tables.values())
       transaction.tx.truncate(storages.of(transaction.catalog, table));
     session.endStatement();
