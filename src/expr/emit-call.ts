@@ -16,7 +16,8 @@ export function emitCall(emitter: EmitContext, expr: CallExpr): Operand {
   const operands = expr.args.map(arg => emitter.emit(arg));
   const types = {args: expr.args.map(arg => arg.type), result: expr.type};
   const {source, isStrict, asRole} = expr;
-  const callee: Callee = asRole === undefined ? {source, isStrict, types} : {source, isStrict, types, asRole};
+  const callee: Callee =
+    asRole === undefined ? {source, isStrict, types} : {source, isStrict, types, asRole};
   return emitApply(emitter, callee, operands);
 }
 

@@ -282,7 +282,9 @@ function sessionRows(session: SessionContext): readonly Row[] {
     catalog.roleByOid(each.sessionRole)?.name ?? '',
     each.database.name,
     each.settings.raw('application_name') ?? '',
-    isSeen(each.sessionRole) && each.options.remoteAddress !== '' ? each.options.remoteAddress : null,
+    isSeen(each.sessionRole) && each.options.remoteAddress !== ''
+      ? each.options.remoteAddress
+      : null,
     'postgres',
     ...(isSeen(each.sessionRole)
       ? [

@@ -60,11 +60,11 @@ export function bindSetClause(
       }
       const item = multiAssigned(block, reference, shared!, pending, column);
       pending = item.pending;
-      set.push({position, expr: checked(block, column, item.expr, target)});
+      set.push({position, expr: checked(block, column, item.expr)});
     } else
       set.push({
         position,
-        expr: checked(block, column, assignedValue(block, column, val!), target),
+        expr: checked(block, column, assignedValue(block, column, val!)),
       });
   }
   return set;
@@ -141,12 +141,7 @@ function assignedValue(block: Block, column: ColumnDescriptor, node: Node): Boun
   return assignTo(block.binding, column, block.expr(node));
 }
 
-function checked(
-  block: Block,
-  column: ColumnDescriptor,
-  expr: BoundExpr | null,
-  target: ResTarget,
-): BoundExpr {
+function checked(block: Block, column: ColumnDescriptor, expr: BoundExpr | null): BoundExpr {
   const {binding} = block;
   if (expr !== null && (column.generated !== '' || column.identity === 'a')) {
     const detail =
