@@ -138,6 +138,7 @@ class TypedAccumulator implements Accumulator {
   #isExtreme = false;
   #counts = new Float64Array(16);
   #sums = new Float64Array(16);
+  #groupCount = 0;
   #big = new Map<number, bigint>();
   /** Rows added since sums were last known to be small. */
   #rowsSince = 0;
@@ -154,13 +155,15 @@ class TypedAccumulator implements Accumulator {
 
   reset(run: RunContext): void {
     this.#parts.setRun(run);
-    if (this.#counts.length <= KEPT_GROUPS) {
+    const {length} = this.#counts;
+    if (length === 16 || (length <= KEPT_GROUPS && this.#groupCount * 8 >= length)) {
       this.#counts.fill(0);
       this.#sums.fill(0);
     } else {
       this.#counts = new Float64Array(16);
       this.#sums = new Float64Array(16);
     }
+    this.#groupCount = 0;
     this.#clearSums();
     this.#isExtreme = false;
     this.#big.clear();
@@ -168,6 +171,7 @@ class TypedAccumulator implements Accumulator {
   }
 
   accumulate(run: RunContext, input: Batch, groups: Int32Array | null, groupCount: number): void {
+    this.#groupCount = groupCount;
     if (groupCount > this.#counts.length) this.#grow(groupCount);
     this.#args.evaluate(run, input, groups);
     const batch = this.#args.batch;

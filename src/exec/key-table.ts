@@ -11,6 +11,8 @@ export const ABSENT = -1;
 const NO_INTS = new Int32Array(0);
 /** An array of places may be this many times larger than the number of keys. */
 const DIRECT_SPREAD = 8;
+/** Buckets per key up to which they are kept and emptied: a table used once for many keys must not cost as much ever after. */
+const KEPT_SPREAD = 8;
 
 /**
  * Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing
@@ -34,15 +36,19 @@ class ColumnKeys {
   }
 
   reset(): void {
-    if (this.#buckets.length > 64) {
-      this.#buckets = new Int32Array(64);
-      this.#hashes = new Int32Array(32);
-    }
+    this.#shrink();
     this.clear();
   }
 
-  /** As reset, but keeps the room for as many keys again. */
+  #shrink(): void {
+    if (this.#buckets.length <= 64) return;
+    this.#buckets = new Int32Array(64);
+    this.#hashes = new Int32Array(32);
+  }
+
+  /** As reset, but keeps the room for as many keys again where a good part of it was used. */
   clear(): void {
+    if (this.store.size * KEPT_SPREAD < this.#buckets.length) this.#shrink();
     this.store.reset();
     this.#buckets.fill(ABSENT);
     this.#dictionary = null;
@@ -308,16 +314,20 @@ class PairKeys {
   size = 0;
 
   reset(): void {
-    if (this.#buckets.length > 64) {
-      this.#buckets = new Int32Array(64);
-      this.#left = new Int32Array(32);
-      this.#right = new Int32Array(32);
-    }
+    this.#shrink();
     this.clear();
   }
 
-  /** As reset, but keeps the room for as many pairs again. */
+  #shrink(): void {
+    if (this.#buckets.length <= 64) return;
+    this.#buckets = new Int32Array(64);
+    this.#left = new Int32Array(32);
+    this.#right = new Int32Array(32);
+  }
+
+  /** As reset, but keeps the room for as many pairs again where a good part of it was used. */
   clear(): void {
+    if (this.size * KEPT_SPREAD < this.#buckets.length) this.#shrink();
     this.size = 0;
     this.#buckets.fill(ABSENT);
   }
