@@ -127,9 +127,6 @@ function assignStep(
     block,
     column,
     assignPart(block, column.name, current, steps, value, location),
-    {
-      name: column.name,
-    },
   );
   if (before === -1) set.push({position, expr});
   else set[before] = {position, expr};
