@@ -21,6 +21,7 @@ export function applyGuards(
   return {...node, subquery: {...node.subquery, guard: guardOf(conditions, id)}};
 }
 
+/** Never changed once made: two uses are under the same condition when they have the same list. */
 type Conditions = readonly BoundExpr[];
 
 function find(
@@ -38,28 +39,28 @@ function find(
   switch (expr.kind) {
     case 'and':
     case 'or': {
-      const before = [...conditions];
+      let before = conditions;
       for (const arg of expr.args) {
         find(arg, id, before, found, bool);
-        before.push(isNot(arg, expr.kind === 'and' ? 'false' : 'true'));
+        before = [...before, isNot(arg, expr.kind === 'and' ? 'false' : 'true')];
       }
       return;
     }
     case 'case': {
-      const before = [...conditions];
+      let before = conditions;
       for (const when of expr.whens) {
         find(when.condition, id, before, found, bool);
         find(when.result, id, [...before, when.condition], found, bool);
-        before.push(isNot(when.condition, 'true'));
+        before = [...before, isNot(when.condition, 'true')];
       }
       find(expr.otherwise, id, before, found, bool);
       return;
     }
     case 'coalesce': {
-      const before = [...conditions];
+      let before = conditions;
       for (const arg of expr.args) {
         find(arg, id, before, found, bool);
-        before.push({
+        const isNull: BoundExpr = {
           kind: 'nullTest',
           type: bool,
           typmod: -1,
@@ -67,7 +68,8 @@ function find(
           arg,
           negated: false,
           isRow: false,
-        });
+        };
+        before = [...before, isNull];
       }
       return;
     }
