@@ -44,7 +44,7 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
   bulkRows: 200_000,
-  pendingBytes: 12 * 1024 * 1024,
+  pendingBytes: 32 * 1024 * 1024,
   pendingStep: 4 * 1024 * 1024,
   allPendingBytes: 64 * 1024 * 1024,
   pendingRows: 1000,
