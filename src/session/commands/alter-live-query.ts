@@ -18,7 +18,8 @@ import {findLiveQuery} from '../live-functions.ts';
 import {checkOwner} from '../privileges.ts';
 import {computedShape} from '../result-shape.ts';
 import type {SessionContext} from '../session-context.ts';
-import {change, ddlExecution, notice, puts} from './ddl.ts';
+import {change, ddlExecution, puts} from './ddl.ts';
+import {ownLiveQuery} from './live-query.ts';
 import {creationSchema, roleNamed} from './object-names.ts';
 import {changeOwner} from './owner.ts';
 
@@ -109,16 +110,7 @@ function owned(
   missingOk: boolean,
 ): LiveQueryDescriptor | null {
   const name = [relation?.schemaname ?? [], relation?.relname ?? ''].flat().join('.');
-  let query: LiveQueryDescriptor;
-  try {
-    query = findLiveQuery(session, name);
-  } catch (error) {
-    if (!missingOk) throw error;
-    notice(session, `live query "${name}" does not exist, skipping`);
-    return null;
-  }
-  checkOwner(session.transaction.catalog, session.currentRole, query, 'live query');
-  return query;
+  return ownLiveQuery(session, name, missingOk);
 }
 
 function notSupported(): PgError {

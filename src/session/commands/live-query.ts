@@ -71,17 +71,27 @@ export function dropLiveQueryCommand(
   });
 }
 
-function drop(session: SessionContext, name: string, missingOk: boolean): void {
+/** A live query that must be the role's own; null, with a notice, when it is missing and may be. */
+export function ownLiveQuery(
+  session: SessionContext,
+  name: string,
+  missingOk: boolean,
+): LiveQueryDescriptor | null {
   let query: LiveQueryDescriptor;
   try {
     query = findLiveQuery(session, name);
   } catch (error) {
     if (!missingOk) throw error;
     notice(session, `live query "${name}" does not exist, skipping`);
-    return;
+    return null;
   }
   checkOwner(session.transaction.catalog, session.currentRole, query, 'live query');
-  change(session, [deletion(query)]);
+  return query;
+}
+
+function drop(session: SessionContext, name: string, missingOk: boolean): void {
+  const query = ownLiveQuery(session, name, missingOk);
+  if (query !== null) change(session, [deletion(query)]);
 }
 
 /** KILL LIVE QUERY id: one's own, or any as a superuser. */

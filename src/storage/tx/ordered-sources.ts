@@ -108,17 +108,8 @@ export class ColdSource implements OrderedSource {
     this.#descending = descending;
     this.#bounds = keyRange(request, index);
     this.#keyColumn = index.keyColumns[0]!;
-    const wanted = new Set([
-      ...request.columns.filter(column => typeof column === 'number'),
-      ...index.keyColumns,
-    ]);
-    this.#stored = [...wanted];
-    const all = scanColumns(request.table.columns);
-    this.#options = [
-      ...this.#stored.map(column => all[column]!),
-      cold.systemColumn(RID_ATTNUM),
-      cold.systemColumn(SEQ_ATTNUM),
-    ];
+    this.#stored = columnsInOrder(request);
+    this.#options = segmentColumnsOf(cold, request, this.#stored);
     this.#high = entry.meta.rows;
     this.#isSought = (descending ? this.#bounds?.high : this.#bounds?.low) == null;
   }
@@ -218,4 +209,24 @@ export class ColdSource implements OrderedSource {
     );
     return this.#descending ? order < 0 : order > 0;
   }
+}
+
+/** Columns of the table that an ordered scan reads: those that it gives, and the keys. */
+export function columnsInOrder({columns, order}: ScanRequest): readonly number[] {
+  const given = columns.filter(column => typeof column === 'number');
+  return [...new Set([...given, ...order!.index.keyColumns])];
+}
+
+/** The same in a segment, then rid and seq. */
+export function segmentColumnsOf(
+  cold: ColdTables,
+  {table}: ScanRequest,
+  stored: readonly number[],
+): SegmentScanOptions['columns'] {
+  const all = scanColumns(table.columns);
+  return [
+    ...stored.map(column => all[column]!),
+    cold.systemColumn(RID_ATTNUM),
+    cold.systemColumn(SEQ_ATTNUM),
+  ];
 }

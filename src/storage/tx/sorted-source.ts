@@ -1,11 +1,11 @@
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {DeletionSet, SegmentScanOptions} from '../cold/contract.ts';
-import {type ColdTables, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
+import {type ColdTables, scanColumns} from '../cold-tables.ts';
 import {PAUSE, type ScanRequest} from '../contract.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {locationOf, type SegmentEntry, shownSeq} from '../manifest.ts';
 import {sortInSlices} from '../sliced-sort.ts';
-import type {OrderedSource} from './ordered-sources.ts';
+import {columnsInOrder, type OrderedSource, segmentColumnsOf} from './ordered-sources.ts';
 import type {LooseRow} from './scan-columns.ts';
 
 const BLOCK_ROWS = 256;
@@ -44,17 +44,8 @@ export class SortedSource implements OrderedSource {
     this.#entry = entry;
     this.#request = request;
     this.#deletions = deletions;
-    const wanted = new Set([
-      ...request.columns.filter(column => typeof column === 'number'),
-      ...request.order!.index.keyColumns,
-    ]);
-    this.#stored = [...wanted];
-    const all = scanColumns(request.table.columns);
-    this.#options = [
-      ...this.#stored.map(column => all[column]!),
-      cold.systemColumn(RID_ATTNUM),
-      cold.systemColumn(SEQ_ATTNUM),
-    ];
+    this.#stored = columnsInOrder(request);
+    this.#options = segmentColumnsOf(cold, request, this.#stored);
   }
 
   peek(): LooseRow | null | typeof PAUSE {
