@@ -46,7 +46,7 @@ export function useConnection(): ConnectionState {
 export function useLive<T = Row>(
   source: Exclude<LiveSource, {readonly sealed: unknown}> | {readonly sealed: string} | null,
   args: readonly Param[] = [],
-  options: Pick<LiveOptions, 'lastRows' | 'snapshot'> = {},
+  options: Pick<LiveOptions, 'lastRows' | 'snapshot' | 'storage'> = {},
 ): LiveView<T> {
   const store = useStore();
   const key = source === null ? '' : keyOf(source, args, options);

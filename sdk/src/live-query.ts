@@ -22,6 +22,8 @@ export interface LiveOptions<T = Row> {
   readonly snapshot?: boolean;
   /** Only so many of the newest rows at first. */
   readonly lastRows?: number;
+  /** For a role with the service right: only while the tables that it reads across users lie in this storage. */
+  readonly storage?: string;
   /** Rows of an earlier save(): shown at once, and only what happened since is asked for. */
   readonly saved?: SavedRows | null | undefined;
   /** Order of `rows`; by default that of the query's ORDER BY, where its columns are in the result. */
@@ -180,7 +182,7 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
 
   message(): object {
     const source = this.#source;
-    const {snapshot, lastRows} = this.#options;
+    const {snapshot, lastRows, storage} = this.#options;
     return {
       ...{type: 'sub', id: this.id},
       ...(typeof source === 'string'
@@ -190,6 +192,7 @@ export class LiveSet<T> implements LiveQuery<T>, LiveMember {
           : {sealed: this.#sealed}),
       ...(snapshot === undefined ? {} : {snapshot}),
       ...(lastRows === undefined ? {} : {last_rows: lastRows}),
+      ...(storage === undefined ? {} : {storage}),
       ...(this.#token === null ? {} : {resume: this.#token}),
     };
   }

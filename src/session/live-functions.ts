@@ -27,12 +27,15 @@ export function liveCall(
   source: string,
   args: readonly unknown[],
 ): Datum | undefined {
-  const [first, second] = args as readonly (string | null | undefined)[];
+  const [first] = args as readonly (string | null | undefined)[];
   switch (source) {
     case 'live_open':
-      return openNamed(session, first ?? '', second ?? '[]');
-    case 'live_open_sql':
-      return openText(session, {text: first ?? '', name: '', types: []}, second ?? '[]');
+    case 'live_open_sql': {
+      const [asked, argsText, storage] = args as readonly (string | null)[];
+      if (asked == null || argsText == null) return channelRecord(null, null, null);
+      const query = source === 'live_open' ? named(session, asked) : {...NAMELESS, text: asked};
+      return openText(session, query, {argsText, storage: storage ?? null});
+    }
     case 'live_close':
       return session.engine.live.channels.close(first ?? '', session.currentRole);
     case 'system.ack':
@@ -89,14 +92,12 @@ class ChangeRows implements Iterator<readonly Datum[]> {
   }
 }
 
-function openNamed(session: SessionContext, name: string, argsText: string): PgRecord {
+function named(session: SessionContext, name: string): QueryText {
   const query = findLiveQuery(session, name);
-  return openText(
-    session,
-    {text: query.queryText, name: query.name, types: query.argTypes},
-    argsText,
-  );
+  return {text: query.queryText, name: query.name, types: query.argTypes};
 }
+
+const NAMELESS = {name: '', types: []};
 
 /** A live query by its name along the search path, or `schema.name`; 42704 when there is none. */
 export function findLiveQuery(session: SessionContext, name: string): LiveQueryDescriptor {
@@ -133,7 +134,11 @@ interface QueryText {
   readonly types: readonly Oid[];
 }
 
-function openText(session: SessionContext, query: QueryText, argsText: string): PgRecord {
+function openText(
+  session: SessionContext,
+  query: QueryText,
+  {argsText, storage}: {readonly argsText: string; readonly storage: string | null},
+): PgRecord {
   const statement = liveStatement(session, query.text);
   const {entry, slots} = session.planner.plan(statement, query.types);
   const params = readArguments(session, argsText, entry.plan.parameterTypes);
@@ -144,10 +149,14 @@ function openText(session: SessionContext, query: QueryText, argsText: string): 
     name: query.name,
     text: query.text,
     codec: 'json',
-    storage: null,
+    storage,
   });
   const {channel, seq, resume} = session.engine.live.channels.open(options);
-  return new PgRecord(2249 as Oid, [25 as Oid, 20 as Oid, 25 as Oid], [channel, seq, resume]);
+  return channelRecord(channel, seq, resume);
+}
+
+function channelRecord(...values: readonly Datum[]): PgRecord {
+  return new PgRecord(2249 as Oid, [25 as Oid, 20 as Oid, 25 as Oid], values);
 }
 
 /** Arguments as a JSON array; each is read by its type's text input. */
