@@ -91,7 +91,7 @@ async function onChannels(t: Test, agent: pg.Client, ann: pg.Client): Promise<vo
   const text = "SELECT live_close(channel) AS closed FROM live_open_sql($1, '[]', $2)";
   const anywhere = await agent.query(text, ['SELECT _user_id, id FROM there', null]);
   t.same(anywhere.rows, [{closed: true}]);
-  const none = await agent.query("SELECT channel FROM live_open_sql(NULL)");
+  const none = await agent.query('SELECT channel FROM live_open_sql(NULL)');
   t.same(none.rows, [{channel: null}]);
 }
 

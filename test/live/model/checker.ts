@@ -1,3 +1,4 @@
+import {randomAlteration} from './alterations.ts';
 import {randomQueries} from './queries.ts';
 import type {Random} from './random.ts';
 import {Reader, type Seen} from './reader.ts';
@@ -69,12 +70,16 @@ export class LiveChecker {
     await this.#record(0n, 'the start');
   }
 
-  async #tryWrite(user: string, sql: string): Promise<void> {
+  /** False when it failed as it may; `others`: what it may fail with beside. */
+  async #tryWrite(user: string, sql: string, others = /^$/): Promise<boolean> {
     try {
       await this.#world.query(user, sql);
+      return true;
     } catch (error) {
-      if (!/^(23|42501|21000|22003|42P17|25006|54)/.test(codeOf(error))) throw error;
+      const code = codeOf(error);
+      if (!/^(23|42501|21000|22003|42P17|25006|54)/.test(code) && !others.test(code)) throw error;
       await this.#world.query(user, 'ROLLBACK');
+      return false;
     }
   }
 
@@ -109,10 +114,36 @@ export class LiveChecker {
     }
   }
 
-  async #change(user: string, sql: string): Promise<void> {
+  async #change(user: string, sql: string, others?: RegExp): Promise<boolean> {
     const before = await this.#world.lastSeq();
-    await this.#tryWrite(user, sql);
-    await this.#record(before + 1n, `${user}: ${sql}`);
+    const isDone = await this.#tryWrite(user, sql, others);
+    await this.#record(before + 1n, `${user}: ${sql}${isDone ? '' : ' (failed)'}`);
+    return isDone;
+  }
+
+  /** A column comes, goes, or is another; then a reader of what there is now. */
+  async #alter(): Promise<void> {
+    const random = this.#random;
+    const {sql, apply} = randomAlteration(random, this.#tables);
+    // Views and policies hold columns; a default may have no cast.
+    if (!(await this.#change('postgres', sql, /^(2BP01|0A000|428|22)/))) return;
+    apply();
+    this.#definedAt = await this.#world.lastSeq();
+    for (let at = 0; at < this.#readers.length; at++) {
+      const isLost = this.#history.at(-1)!.results.get(this.#readers[at]!.key)!.startsWith('error');
+      if (random.one(isLost ? 2 : 20)) await this.#askAnother(at);
+    }
+  }
+
+  /** Another reader, of what there is now, in the place of one. */
+  async #askAnother(at: number): Promise<void> {
+    const random = this.#random;
+    const query = randomQueries(random, this.#tables, [], 2)[1]!;
+    const reader = new Reader(random.pick(USERS), query);
+    this.#readers[at]!.leave();
+    this.#readers[at] = reader;
+    await this.#record(await this.#world.lastSeq(), `${reader.user} asks ${query}`);
+    await this.#join(reader);
   }
 
   async #join(reader: Reader): Promise<void> {
@@ -131,7 +162,7 @@ export class LiveChecker {
     const random = this.#random;
     const reader = random.pick(this.#readers);
     const table = random.pick(this.#tables.filter(({kind}) => kind !== 'stream'));
-    switch (random.below(24)) {
+    switch (random.below(26)) {
       case 0:
         await this.#world.query('postgres', `STORAGE FLUSH TABLE ${table.name}`);
         return;
@@ -152,14 +183,22 @@ export class LiveChecker {
       case 7:
       case 8:
       case 9:
-        await this.#change('postgres', randomDefinition(random, this.#tables));
+        // A view has the columns that it has, or is gone.
+        await this.#change(
+          'postgres',
+          randomDefinition(random, this.#tables),
+          /^(42P16|42P01|42883|42804)/,
+        );
         this.#definedAt = await this.#world.lastSeq();
         return;
       case 10:
         if (random.one(4)) await this.#kill();
         return;
+      case 11:
+      case 12:
+        return this.#alter();
       default:
-        return this.#change(random.pick(USERS), randomWrite(random, this.#tables));
+        await this.#change(random.pick(USERS), randomWrite(random, this.#tables));
     }
   }
 
@@ -174,15 +213,21 @@ export class LiveChecker {
 
   /** All readers read everything; what they saw is compared with what was. */
   async #settle(): Promise<void> {
-    for (const reader of this.#readers) {
-      if (reader.handle === null) await this.#join(reader);
-      reader.handle?.give(Infinity);
-    }
+    for (const reader of this.#readers) await this.#attend(reader);
     const last = this.#history.at(-1)!;
     const until = Date.now() + SETTLE_MS;
-    while (!this.#readers.every(reader => isRight(reader, last)) && Date.now() < until)
+    while (!this.#readers.every(reader => isRight(reader, last)) && Date.now() < until) {
       await new Promise<void>(resolve => setTimeout(resolve, 2));
+      // The columns of its query are others now: it asks again.
+      for (const reader of this.#readers)
+        if (reader.closedWith === '0A000') await this.#attend(reader);
+    }
     for (const reader of this.#readers) this.#compare(reader, last);
+  }
+
+  async #attend(reader: Reader): Promise<void> {
+    if (reader.handle === null) await this.#join(reader);
+    reader.handle?.give(Infinity);
   }
 
   #compare(reader: Reader, last: State): void {
@@ -213,7 +258,9 @@ export class LiveChecker {
   #wasResult(reader: Reader, {seq, text, isCatchingUp}: Seen): boolean {
     const at = this.#history.findLastIndex(each => each.from <= seq);
     const state = this.#history[at];
-    if (state === undefined || state.results.get(reader.key) === text) return true;
+    const result = state?.results.get(reader.key);
+    // Undefined: nobody asked at that time.
+    if (state === undefined || result === undefined || result === text) return true;
     if (seq <= this.#killedAt && this.#isVolatile(reader)) return true;
     // Told by the rights of a later time.
     if (isCatchingUp && seq < this.#definedAt) return true;

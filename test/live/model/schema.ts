@@ -45,8 +45,9 @@ export interface ModelColumn {
 export interface ModelTable {
   readonly name: string;
   readonly kind: 'shared' | 'user' | 'stream';
-  readonly columns: readonly ModelColumn[];
-  readonly key: readonly ModelColumn[];
+  /** Both change with the table's form. */
+  columns: readonly ModelColumn[];
+  key: readonly ModelColumn[];
 }
 
 /** Roles of the model: a superuser, two others, and a group. */

@@ -12,6 +12,7 @@ export function randomWrite(random: Random, tables: readonly ModelTable[]): stri
 
 function change(random: Random, table: ModelTable): string {
   const {name, columns, key} = table;
+  const into = `${name} (${columns.map(each => each.name).join(', ')})`;
   const values = (): string =>
     `(${columns.map(each => literal(random, each, !key.includes(each))).join(', ')})`;
   switch (random.below(8)) {
@@ -19,10 +20,10 @@ function change(random: Random, table: ModelTable): string {
     case 1:
     case 2: {
       const rows = Array.from({length: 1 + random.below(3)}, values);
-      if (key.length === 0) return `INSERT INTO ${name} VALUES ${rows.join(', ')}`;
+      if (key.length === 0) return `INSERT INTO ${into} VALUES ${rows.join(', ')}`;
       const set = columns.map(each => `${each.name} = excluded.${each.name}`).join(', ');
       const target = key.map(each => each.name).join(', ');
-      return `INSERT INTO ${name} VALUES ${rows[0]} ON CONFLICT (${target}) DO UPDATE SET ${set}`;
+      return `INSERT INTO ${into} VALUES ${rows[0]} ON CONFLICT (${target}) DO UPDATE SET ${set}`;
     }
     case 3:
     case 4: {
@@ -43,7 +44,7 @@ function change(random: Random, table: ModelTable): string {
         each.name === 'c0' ? 'g' : literal(random, each, !key.includes(each)),
       );
       const tail = key.length === 0 ? '' : ' ON CONFLICT DO NOTHING';
-      return `INSERT INTO ${name} SELECT ${list.join(', ')} FROM generate_series(${random.below(20)}, 25) g${tail}`;
+      return `INSERT INTO ${into} SELECT ${list.join(', ')} FROM generate_series(${random.below(20)}, 25) g${tail}`;
     }
   }
 }
@@ -96,7 +97,7 @@ export function view(random: Random, tables: readonly ModelTable[], number: numb
   const table = tables[0]!;
   const from =
     number === 0
-      ? `SELECT c0, c1 FROM ${table.name} WHERE ${condition(random, table.columns)}`
+      ? `SELECT c0, ${(table.columns[1] ?? table.columns[0]!).name} AS c1 FROM ${table.name} WHERE ${condition(random, table.columns)}`
       : `SELECT a.c0 FROM ${table.name} a JOIN ${random.pick(tables).name} b ON a.c0 = b.c0`;
   return `CREATE OR REPLACE VIEW v${number} AS ${from}; GRANT SELECT ON v${number} TO ${USERS.slice(1).join(', ')}`;
 }
