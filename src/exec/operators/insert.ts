@@ -3,6 +3,7 @@ import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import {PgError} from '../../common/errors.ts';
 import type {OwnerId, Rid} from '../../common/ids.ts';
+import {IntSet} from '../../common/int-set.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {InsertPlan} from '../../sql/plan/plan.ts';
 import type {KeyConflict, RowVersion, TableStorage} from '../../storage/contract.ts';
@@ -48,7 +49,7 @@ export class Insert implements Operator {
   #isDone = false;
   #pendingConflict: KeyConflict | null = null;
   /** Rows inserted or updated by this command: ON CONFLICT DO UPDATE may not touch them again. */
-  #touched: Set<Rid> | null = null;
+  #touched: IntSet | null = null;
   /** Own rows from this identity on were inserted by this command. */
   #firstRid: Rid | null = null;
 
@@ -265,8 +266,8 @@ export class Insert implements Operator {
   }
 
   #updateExisting(existing: RowVersion, excluded: readonly Datum[]): boolean {
-    this.#touched ??= new Set();
-    if (this.#touched.has(existing.rid) || this.#insertedHere(existing)) {
+    this.#touched ??= new IntSet();
+    if (this.#touched.has(Number(existing.rid)) || this.#insertedHere(existing)) {
       throw new PgError(
         SqlState.cardinalityViolation,
         'ON CONFLICT DO UPDATE command cannot affect row a second time',
@@ -298,7 +299,7 @@ export class Insert implements Operator {
     const result = this.#run.tx.update(this.#table, existing, next);
     if (result instanceof Promise) return this.#wait(result);
     if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
-    this.#touched.add(existing.rid);
+    this.#touched.add(Number(existing.rid));
     this.#took(next, existing.owner, existing.rid, existing.row);
     this.#finishRow();
     return true;

@@ -3,6 +3,7 @@ import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import {PgError} from '../../common/errors.ts';
 import type {OwnerId, Rid} from '../../common/ids.ts';
+import {IntSet} from '../../common/int-set.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {MergeActionPlan, MergePlan} from '../../sql/plan/plan.ts';
 import type {RowVersion, TableStorage} from '../../storage/contract.ts';
@@ -57,7 +58,7 @@ export class MergeRows implements Operator {
   #rows: Datum[][] = [];
   #at = 0;
   #isDone = false;
-  #touched = new Set<Rid>();
+  #touched = new IntSet();
   #counts: Counts = noCounts();
   /** Whether the join condition of a row that was given its newest version has not answered yet: it may wait. */
   #isRechecking = false;
@@ -95,7 +96,7 @@ export class MergeRows implements Operator {
     this.#at = 0;
     this.#isDone = false;
     this.#isRechecking = false;
-    this.#touched = new Set();
+    this.#touched = new IntSet();
     this.#counts = noCounts();
     this.#replay?.clear();
     this.#resetPolicies();
@@ -169,7 +170,7 @@ export class MergeRows implements Operator {
         this.#skip();
         return 'done';
       }
-      if (this.#touched.has(rid) || tx.isChangedNow(this.#table, rid)) throw secondTime();
+      if (this.#touched.has(Number(rid)) || tx.isChangedNow(this.#table, rid)) throw secondTime();
       const {kind, changesKey} = action.plan;
       const mode = kind === 'update' && !changesKey ? 'noKeyUpdate' : 'update';
       const lock = tx.lockRow(this.#table, rid, mode, 'wait');
@@ -237,7 +238,7 @@ export class MergeRows implements Operator {
   #delete(old: RowVersion): boolean {
     const result = this.#run.tx.delete(this.#table, old);
     if (result instanceof Promise) return this.#wait(result);
-    this.#touched.add(old.rid);
+    this.#touched.add(Number(old.rid));
     this.#counts.tuplesDeleted++;
     return this.#changed(old.owner, old.row, null);
   }
@@ -248,7 +249,7 @@ export class MergeRows implements Operator {
     const result = this.#run.tx.update(this.#table, old, row);
     if (result instanceof Promise) return this.#wait(result);
     if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
-    this.#touched.add(old.rid);
+    this.#touched.add(Number(old.rid));
     this.#counts.tuplesUpdated++;
     return this.#changed(old.owner, old.row, row);
   }

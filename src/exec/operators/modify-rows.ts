@@ -2,6 +2,7 @@
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import type {Rid} from '../../common/ids.ts';
+import {IntSet} from '../../common/int-set.ts';
 import type {DeletePlan, UpdatePlan} from '../../sql/plan/plan.ts';
 import type {LockResult, RowVersion, TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -40,7 +41,7 @@ export class ModifyRows implements Operator {
   #rows: Datum[][] = [];
   #at = 0;
   #isDone = false;
-  #touched = new Set<Rid>();
+  #touched = new IntSet();
   /** The new row of the row at hand, where its key decided the lock. */
   #next: Datum[] | null = null;
   /** Whether the row at hand was given its newest version, and its condition has not answered yet. */
@@ -73,7 +74,7 @@ export class ModifyRows implements Operator {
     this.#at = 0;
     this.#isDone = false;
     this.#isRechecking = false;
-    this.#touched = new Set();
+    this.#touched = new IntSet();
     this.#returning.reset();
     this.#replay?.clear();
     this.#policies.reset();
@@ -121,7 +122,7 @@ export class ModifyRows implements Operator {
     const {plan, tx} = {plan: this.#plan, tx: this.#run.tx};
     const rid = input[plan.rid];
     // The nullable side of an outer join has no row.
-    if (rid === null || this.#touched.has(rid as Rid)) return true;
+    if (rid === null || this.#touched.has(Number(rid))) return true;
     // Another part of this statement (WITH) was first.
     if (tx.isChangedNow(this.#table, rid as Rid)) return true;
     if (this.#isRechecking && !this.#isStillWanted(input)) return true;
@@ -190,7 +191,7 @@ export class ModifyRows implements Operator {
       if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
       row = next;
     }
-    this.#touched.add(old.rid);
+    this.#touched.add(Number(old.rid));
     if (this.#changes !== null)
       this.#changes.note(old.owner, old.row, plan.kind === 'delete' ? null : row);
     this.#run.affectedRows++;

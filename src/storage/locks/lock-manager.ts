@@ -6,11 +6,12 @@ import type {LockInfo} from '../infos.ts';
 import {HeavyLock} from './heavy-locks.ts';
 import {ROW_MODES, TABLE_MODES, TUPLE_MODE_NAMES} from './lock-modes.ts';
 import {LockOwner} from './lock-owner.ts';
-import type {Waiting} from './lock-parts.ts';
+import type {RowMark, Waiting} from './lock-parts.ts';
 import {RowLocks} from './row-locks.ts';
 
 /** Row locks of one owner that are not given back one by one. */
 const MANY_ROWS = 1000;
+const NOTHING_HELD: RowMark = {entries: 0, folds: 0};
 
 /**
  * All locks of the process: rows by rid, tables, advisory keys. Unique keys are guarded by the
@@ -174,23 +175,25 @@ export class LockManager {
   releaseAll(owner: LockOwner): void {
     if (this.#active.get(owner.waiter) === owner) this.#active.delete(owner.waiter);
     owner.cancelWait(null);
-    if (owner.rowRids.length > 0) this.releaseRows(owner, 0);
+    this.releaseRows(owner, NOTHING_HELD);
     if (owner.heavy.length > 0) this.releaseHeavy(owner, 0);
     owner.wakeEndWaits();
   }
 
-  /** Releases row locks taken since the journal had `mark` entries. */
-  releaseRows(owner: LockOwner, mark: number): void {
-    const {rowSpaces, rowRids, rowBefore} = owner;
-    if (mark === 0 && rowRids.length > MANY_ROWS) {
+  /** Releases row locks taken since a mark. */
+  releaseRows(owner: LockOwner, mark: RowMark): void {
+    const {rowSpaces, rowRids, rowBefore, rowFolds} = owner;
+    if (rowRids.length === mark.entries && rowFolds.length === mark.folds) return;
+    const folds = rowFolds.slice(mark.folds);
+    let last = rowRids.length - 1;
+    if (mark.entries === 0 && rowRids.length > MANY_ROWS) {
       for (const space of new Set(rowSpaces)) space.releaseOwner(owner);
-      rowRids.length = 0;
+      last = -1;
     }
-    for (let i = rowRids.length - 1; i >= mark; i--)
+    for (let i = last; i >= mark.entries; i--)
       rowSpaces[i]!.release(rowRids[i]!, owner, rowBefore[i]!);
-    rowSpaces.length = mark;
-    rowRids.length = mark;
-    rowBefore.length = mark;
+    owner.cutRows(mark);
+    for (const fold of folds) fold.space.releaseFold(fold);
   }
 
   /** Releases table and advisory locks taken since the journal had `mark` entries. */

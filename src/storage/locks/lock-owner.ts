@@ -1,9 +1,20 @@
 import type {WaiterInfo} from '../contract.ts';
-import type {LockHolder, Releasable, RowHold, RowSpace, Waiting, WaitTarget} from './lock-parts.ts';
+import type {
+  LockHolder,
+  Releasable,
+  RowFold,
+  RowHold,
+  RowMark,
+  RowSpace,
+  Waiting,
+  WaitTarget,
+} from './lock-parts.ts';
 import {LockWaiting} from './lock-wait.ts';
 
 /** A transaction with more row locks does not look who waits for them. */
 const MANY_ROWS = 32;
+/** Row locks that are kept one by one before they become a fold. */
+const FOLDED_ROWS = 4096;
 
 /** Whoever holds and waits for locks: a transaction, or a session for its advisory locks. */
 export class LockOwner implements LockHolder, WaitTarget {
@@ -19,6 +30,10 @@ export class LockOwner implements LockHolder, WaitTarget {
   readonly rowSpaces: RowSpace[] = [];
   readonly rowRids: number[] = [];
   readonly rowBefore: number[] = [];
+  readonly rowFolds: RowFold[] = [];
+  /** Entries and folds from here on are younger than every savepoint. */
+  #foldable = 0;
+  #foldsFrom = 0;
   /** Journal of heavy locks taken. */
   readonly heavy: {readonly lock: Releasable; readonly mode: number}[] = [];
   /** Those who wait for the end of this transaction. */
@@ -32,6 +47,39 @@ export class LockOwner implements LockHolder, WaitTarget {
 
   hold(mode: number): RowHold {
     return (this.#holds[mode] ??= {owner: this, mode});
+  }
+
+  /** What is taken from now on can be given back apart. */
+  markRows(): RowMark {
+    this.#foldable = this.rowRids.length;
+    this.#foldsFrom = this.rowFolds.length;
+    return {entries: this.#foldable, folds: this.#foldsFrom};
+  }
+
+  foldRows(): void {
+    const {rowSpaces, rowRids, rowBefore} = this;
+    const from = this.#foldsFrom;
+    if (rowRids.length - this.#foldable < FOLDED_ROWS) return;
+    let kept = this.#foldable;
+    for (let i = kept; i < rowRids.length; i++) {
+      const space = rowSpaces[i]!;
+      const rid = rowRids[i]!;
+      const isFirst = rowBefore[i] === 0;
+      if (isFirst ? space.fold(rid, this, from) : space.isFolded(rid, this, from)) continue;
+      rowSpaces[kept] = space;
+      rowRids[kept] = rid;
+      rowBefore[kept++] = rowBefore[i]!;
+    }
+    rowSpaces.length = rowRids.length = rowBefore.length = kept;
+    this.#foldable = kept;
+  }
+
+  /** Takes back to a mark what `markRows` said; the locks themselves are given back by the caller. */
+  cutRows({entries, folds}: RowMark): void {
+    this.rowSpaces.length = this.rowRids.length = this.rowBefore.length = entries;
+    this.rowFolds.length = folds;
+    this.#foldable = Math.min(this.#foldable, entries);
+    this.#foldsFrom = Math.min(this.#foldsFrom, folds);
   }
 
   /** A promise that resolves when this transaction ends or rolls back to a savepoint. */
@@ -54,7 +102,7 @@ export class LockOwner implements LockHolder, WaitTarget {
     if (this.#endWaits.length > 0) return true;
     const {rowSpaces} = this;
     const {length} = rowSpaces;
-    if (length > MANY_ROWS) return true;
+    if (length > MANY_ROWS || this.rowFolds.length > 0) return true;
     for (let i = 0; i < length; i++) if (rowSpaces[i]!.hasWaiters) return true;
     return false;
   }

@@ -1,3 +1,4 @@
+import type {IntSet} from '../../common/int-set.ts';
 import type {WaiterInfo} from '../contract.ts';
 
 /**
@@ -7,6 +8,20 @@ import type {WaiterInfo} from '../contract.ts';
 export interface RowHold {
   readonly owner: LockHolder;
   readonly mode: number;
+}
+
+/** Many row locks of one owner and mode in one table, taken one after the other: a bit each. */
+export interface RowFold {
+  readonly owner: LockHolder;
+  readonly space: RowSpace;
+  readonly mode: number;
+  readonly rids: IntSet;
+}
+
+/** State of an owner's row locks at a savepoint. */
+export interface RowMark {
+  readonly entries: number;
+  readonly folds: number;
 }
 
 /** Whoever holds and waits for locks: a transaction, or a session for its advisory locks. */
@@ -21,6 +36,10 @@ export interface LockHolder {
   readonly rowSpaces: RowSpace[];
   readonly rowRids: number[];
   readonly rowBefore: number[];
+  /** Row locks that are no entries of the journal any more. */
+  readonly rowFolds: RowFold[];
+  /** Makes folds of the entries since the last savepoint, if there are many. */
+  foldRows(): void;
   /** Journal of table and advisory locks taken. */
   readonly heavy: {readonly lock: Releasable; readonly mode: number}[];
   hold(mode: number): RowHold;
@@ -65,6 +84,11 @@ export interface RowSpace {
   readonly hasWaiters: boolean;
   release(rid: number, owner: LockHolder, before: number): void;
   releaseOwner(owner: LockHolder): void;
+  /** Puts a lock that nobody shares into a fold of the owner, at `from` or later; false = it stays as it is. */
+  fold(rid: number, owner: LockHolder, from: number): boolean;
+  /** Whether a fold of the owner, at `from` or later, has the row. */
+  isFolded(rid: number, owner: LockHolder, from: number): boolean;
+  releaseFold(fold: RowFold): void;
 }
 
 /** A table, advisory or name lock, as far as a journal needs it. */

@@ -1,7 +1,11 @@
 // Hot path: every updated row is locked here.
+import {IntSet} from '../../common/int-set.ts';
 import {rowModesConflict} from './lock-modes.ts';
-import type {LockHolder, RowHold, RowSpace, Waiting, WaitTarget} from './lock-parts.ts';
+import type {LockHolder, RowFold, RowHold, RowSpace, Waiting, WaitTarget} from './lock-parts.ts';
 import {LockWaiting} from './lock-wait.ts';
+
+/** Row locks of one owner between two looks at how many they are. */
+const LOCKS_PER_LOOK = 4096;
 
 /** Holders of one row when there is more than one. */
 class RowHolds {
@@ -17,6 +21,8 @@ export class RowLocks implements RowSpace {
   readonly table: number;
   readonly #held = new Map<number, RowHold | RowHolds>();
   readonly #queues = new Map<number, RowQueue>();
+  /** Locks of large transactions; what one of them holds beside in `#held` is more. */
+  #folds: readonly RowFold[] = [];
 
   constructor(table: number) {
     this.table = table;
@@ -24,6 +30,10 @@ export class RowLocks implements RowSpace {
 
   /** Takes a lock, or returns whether it must wait ('wait' enters the queue). */
   acquire(rid: number, owner: LockHolder, mode: number): boolean {
+    if (this.#folds.length > 0) {
+      if (this.#foldedMode(rid, owner) >= mode) return true;
+      if (this.#isFoldedAgainst(rid, owner, mode)) return false;
+    }
     const held = this.#held.get(rid);
     if (held === undefined) {
       this.#held.set(rid, owner.hold(mode));
@@ -49,7 +59,9 @@ export class RowLocks implements RowSpace {
     const wait = new LockWaiting(owner, mode, queue);
     // A holder that wants more goes before those who wait for it.
     const held = this.#held.get(rid);
-    if (held !== undefined && ownMode(held, owner) > 0) queue.waits.unshift(wait);
+    const isHolder =
+      (held !== undefined && ownMode(held, owner) > 0) || this.#foldedMode(rid, owner) > 0;
+    if (isHolder) queue.waits.unshift(wait);
     else queue.waits.push(wait);
     return wait.promise;
   }
@@ -60,7 +72,7 @@ export class RowLocks implements RowSpace {
     if (held === undefined) return;
     if (held instanceof RowHolds) {
       const rest = held.holds.filter(hold => hold.owner !== owner);
-      if (before > 0) rest.push(owner.hold(before));
+      if (before > 0 && rest.length < held.holds.length) rest.push(owner.hold(before));
       if (rest.length === 0) this.#held.delete(rid);
       else if (rest.length === 1) this.#held.set(rid, rest[0]!);
       else held.holds = rest;
@@ -96,6 +108,7 @@ export class RowLocks implements RowSpace {
       const wait = queue.waits[0]!;
       const held = this.#held.get(rid);
       if (held !== undefined && conflicts(held, wait.owner, wait.mode)) break;
+      if (this.#isFoldedAgainst(rid, wait.owner, wait.mode)) break;
       queue.waits.shift();
       if (held === undefined) {
         this.#held.set(rid, wait.owner.hold(wait.mode));
@@ -112,15 +125,16 @@ export class RowLocks implements RowSpace {
   /** Owners whose lock on a row conflicts with a mode. */
   conflicting(rid: number, owner: LockHolder, mode: number): LockHolder[] {
     const held = this.#held.get(rid);
-    if (held === undefined) return [];
-    const holds = held instanceof RowHolds ? held.holds : [held];
-    return holds
+    const holds: readonly RowHold[] =
+      held === undefined ? [] : held instanceof RowHolds ? held.holds : [held];
+    return [...holds, ...this.#folds.filter(({rids}) => rids.has(rid))]
       .filter(hold => hold.owner !== owner && rowModesConflict(hold.mode, mode))
       .map(hold => hold.owner);
   }
 
   /** Whether anybody holds the row in a mode that changes it. */
   isLockedForChange(rid: number): boolean {
+    for (const {mode, rids} of this.#folds) if (mode >= 3 && rids.has(rid)) return true;
     const held = this.#held.get(rid);
     if (held === undefined) return false;
     if (held instanceof RowHolds) return held.holds.some(hold => hold.mode >= 3);
@@ -130,6 +144,7 @@ export class RowLocks implements RowSpace {
   /** Rids of rows that somebody holds in a mode that changes them. */
   *changing(): Iterable<number> {
     for (const rid of this.#held.keys()) if (this.isLockedForChange(rid)) yield rid;
+    for (const {mode, rids} of this.#folds) if (mode >= 3) yield* rids.values();
   }
 
   get hasWaiters(): boolean {
@@ -137,12 +152,61 @@ export class RowLocks implements RowSpace {
   }
 
   get size(): number {
-    return this.#held.size;
+    return this.#held.size + this.#folds.length;
   }
 
   /** Waits in all queues, for pg_locks. */
   *waits(): Iterable<Waiting> {
     for (const queue of this.#queues.values()) yield* queue.waits;
+  }
+
+  fold(rid: number, owner: LockHolder, from: number): boolean {
+    const held = this.#held.get(rid);
+    if (held === undefined || held instanceof RowHolds || held.owner !== owner) return false;
+    const {mode} = held;
+    let fold = owner.rowFolds.find(
+      (each, at) => at >= from && each.space === this && each.mode === mode,
+    );
+    if (fold === undefined) {
+      fold = {owner, space: this, mode, rids: new IntSet()};
+      owner.rowFolds.push(fold);
+      this.#folds = [...this.#folds, fold];
+    }
+    fold.rids.add(rid);
+    this.#held.delete(rid);
+    return true;
+  }
+
+  isFolded(rid: number, owner: LockHolder, from: number): boolean {
+    return owner.rowFolds.some(
+      (each, at) => at >= from && each.space === this && each.rids.has(rid),
+    );
+  }
+
+  releaseFold(fold: RowFold): void {
+    this.#folds = this.#folds.filter(other => other !== fold);
+    for (const rid of [...this.#queues.keys()]) if (fold.rids.has(rid)) this.wakeQueue(rid);
+  }
+
+  /** The strongest mode in which folds of an owner have a row; 0 = none. */
+  #foldedMode(rid: number, owner: LockHolder): number {
+    let strongest = 0;
+    const folds = this.#folds;
+    for (let i = 0; i < folds.length; i++) {
+      const {mode, owner: holder, rids} = folds[i]!;
+      if (holder === owner && mode > strongest && rids.has(rid)) strongest = mode;
+    }
+    return strongest;
+  }
+
+  #isFoldedAgainst(rid: number, owner: LockHolder, mode: number): boolean {
+    const folds = this.#folds;
+    for (let i = 0; i < folds.length; i++) {
+      const fold = folds[i]!;
+      if (fold.owner !== owner && rowModesConflict(fold.mode, mode) && fold.rids.has(rid))
+        return true;
+    }
+    return false;
   }
 
   #grant(
@@ -166,8 +230,8 @@ export class RowLocks implements RowSpace {
 
   #note(owner: LockHolder, rid: number, before: number): void {
     owner.rowSpaces.push(this);
-    owner.rowRids.push(rid);
     owner.rowBefore.push(before);
+    if (owner.rowRids.push(rid) % LOCKS_PER_LOOK === 0) owner.foldRows();
   }
 }
 

@@ -1,5 +1,6 @@
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {RowMark} from '../locks/lock-parts.ts';
 import type {WriteMark} from './write-mark.ts';
 import type {TableWrites} from './write-set.ts';
 
@@ -7,7 +8,7 @@ import type {TableWrites} from './write-set.ts';
 export interface Savepoint {
   readonly name: string;
   readonly marks: ReadonlyMap<TableWrites, WriteMark>;
-  readonly rowLocks: number;
+  readonly rowLocks: RowMark;
   readonly heavyLocks: number;
   readonly ddl: number;
 }

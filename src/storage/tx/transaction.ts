@@ -319,7 +319,7 @@ export class StorageTransaction implements Transaction {
     this.#savepoints.push({
       name,
       marks,
-      rowLocks: this.#owner.rowRids.length,
+      rowLocks: this.#owner.markRows(),
       heavyLocks: this.#owner.heavy.length,
       ddl: this.#ddl.length,
     });
