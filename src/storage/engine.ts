@@ -7,6 +7,7 @@ import type {SegmentStore} from './cold/contract.ts';
 import type {CommitEvent, TableStorage} from './contract.ts';
 import type {Durability} from './hot/durability.ts';
 import type {HotStore} from './hot/hot-store.ts';
+import type {LogIndex} from './hot/log-index.ts';
 import type {LockManager} from './locks/lock-manager.ts';
 import type {FileGarbage} from './file-garbage.ts';
 import type {SegmentPlaces} from './objects/segment-places.ts';
@@ -37,6 +38,7 @@ export interface Engine {
   readonly snapshots: SnapshotRegistry;
   readonly serializables: SerializableTransactions;
   readonly durability: Durability;
+  readonly logIndex: LogIndex;
   readonly commits: CommitQueue;
   readonly callers: Callers;
   readonly sequences: Sequences;

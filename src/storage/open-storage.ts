@@ -14,6 +14,7 @@ import type {Engine} from './engine.ts';
 import {Checkpointer} from './hot/checkpoint.ts';
 import {Durability} from './hot/durability.ts';
 import {HotStore} from './hot/hot-store.ts';
+import {LogIndex} from './hot/log-index.ts';
 import {WalReserve} from './hot/wal-reserve.ts';
 import {openSchema} from './hot/schema.ts';
 import {LockManager} from './locks/lock-manager.ts';
@@ -122,12 +123,14 @@ function open(
     storedSegment: meta.nextSegment,
     storedSeq: meta.lastSeq,
   };
+  const logIndex = new LogIndex(db);
   const listeners = new Set<Parameters<Storage['onCommit']>[0]>();
   let groups = 0;
   const commits = new CommitQueue(
     {
       db,
       hot,
+      logIndex,
       snapshots,
       durability,
       counters,
@@ -192,6 +195,7 @@ function open(
     locks,
     snapshots,
     durability,
+    logIndex,
     commits,
     callers,
     serializables: new SerializableTransactions(),

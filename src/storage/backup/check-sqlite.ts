@@ -17,6 +17,7 @@ export function checkSqlite(db: Database): readonly string[] {
     checkHotRows(db, checkGenerations(db, findings), findings);
     checkVectors(db, findings);
     checkLog(db, findings);
+    checkLogIndex(db, findings);
   } finally {
     if (db.inTransaction) db.exec('ROLLBACK');
   }
@@ -121,6 +122,31 @@ function checkLog(db: Database, findings: string[]): void {
     const problem = problemOf(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
     if (problem !== null && bad++ < MOST)
       findings.push(`change log: part ${part} of commit ${of} cannot be read: ${problem}`);
+  }
+}
+
+/** The index of the change log has each part up to the newest one in it, and no other. */
+function checkLogIndex(db: Database, findings: string[]): void {
+  const indexed = db.prepare(`SELECT value FROM meta WHERE key = 'log_indexed'`).pluck().get();
+  if (indexed === undefined) return;
+  for (const [index, key] of [
+    ['log_tables', 'p.tbl = l.tbl'],
+    ['log_owners', 'p.tbl = l.tbl AND p.owner = l.owner'],
+  ] as const) {
+    const missing = db
+      .prepare(
+        `SELECT count(*) FROM log l LEFT JOIN ${index} p ON p.id = l.id AND ${key} WHERE l.id <= ? AND l.tbl <> 0 AND p.id IS NULL`,
+      )
+      .pluck()
+      .get(indexed as bigint) as bigint;
+    if (missing > 0n) findings.push(`change log: ${missing} parts are missing in ${index}`);
+    const odd = db
+      .prepare(
+        `SELECT count(*) FROM ${index} p LEFT JOIN log l ON l.id = p.id AND ${key} WHERE l.id IS NULL`,
+      )
+      .pluck()
+      .get() as bigint;
+    if (odd > 0n) findings.push(`change log: ${odd} parts in ${index} are not there`);
   }
 }
 

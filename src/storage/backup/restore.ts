@@ -169,7 +169,8 @@ function adopt(db: Database, incarnation: string, moves: ReadonlyMap<string, str
 /** Readers of the change log begin anew: their positions are those of another history. */
 function endHistory(db: Database, seq: number): void {
   db.exec('BEGIN IMMEDIATE');
-  db.exec('DELETE FROM log');
+  db.exec('DELETE FROM log; DROP TABLE IF EXISTS log_tables; DROP TABLE IF EXISTS log_owners;');
+  db.exec(`DELETE FROM meta WHERE key = 'log_indexed'`);
   const put = db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)');
   put.run('log_floor', BigInt(seq + 1));
   const last = Number(

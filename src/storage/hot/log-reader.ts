@@ -69,24 +69,13 @@ export class TableLogReader implements LogReader {
   /** Parts of at most `limit` commits; the last commit is always whole. */
   #parts(since: number, limit: number): StoredPart[] {
     const from = ((BigInt(since) + 1n) << LOG_PART_BITS) - 1n;
-    const {db} = this.#engine;
-    const ownerFilter = this.#owner === null ? '' : ' AND owner = ?';
-    const statement = db
-      .prepare(
-        `SELECT id, owner, data FROM log WHERE tbl = ?${ownerFilter} AND id > ? AND id < ? ORDER BY id`,
-      )
-      .raw();
     // What a large commit has written so far is not committed.
-    const to = BigInt(this.#engine.snapshots.current.number + 1) << LOG_PART_BITS;
-    const args =
-      this.#owner === null
-        ? [BigInt(this.#table.oid), from, to]
-        : [BigInt(this.#table.oid), BigInt(this.#owner), from, to];
+    const {snapshots, logIndex} = this.#engine;
+    const to = BigInt(snapshots.current.number + 1) << LOG_PART_BITS;
     const parts: StoredPart[] = [];
     let commits = 0;
     let last = -1;
-    for (const row of statement.iterate(...args)) {
-      const [id, owner, data] = row as [bigint, bigint, Uint8Array];
+    for (const [id, owner, data] of logIndex.read(this.#table.oid, this.#owner, from, to)) {
       const seq = Number(id >> LOG_PART_BITS);
       if (seq !== last && commits++ === limit) break;
       last = seq;

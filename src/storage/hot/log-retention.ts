@@ -20,7 +20,7 @@ export class LogRetention {
   }
 
   #prune(): void {
-    const {db, settings, commits, logger} = this.#engine;
+    const {db, settings, commits, logger, logIndex} = this.#engine;
     const floor = Math.min(
       commits.lastSeq - settings.logRetentionCommits,
       this.#engine.holds.droppableSeq,
@@ -28,14 +28,20 @@ export class LogRetention {
     if (floor <= 0 || db.inTransaction) return;
     try {
       db.exec('BEGIN IMMEDIATE');
-      const {changes} = db
-        .prepare(
-          'DELETE FROM log WHERE id IN (SELECT id FROM log WHERE id < ? ORDER BY id LIMIT ?)',
-        )
-        .run(BigInt(floor) << LOG_PART_BITS, PRUNE_SLICE);
+      const before = BigInt(floor) << LOG_PART_BITS;
+      const drop = (table: string, key: string): number =>
+        db
+          .prepare(
+            `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM log WHERE id < ? ORDER BY id LIMIT ?)`,
+          )
+          .run(before, PRUNE_SLICE).changes;
+      drop('log_owners', 'tbl, owner, id');
+      drop('log_tables', 'tbl, id');
+      const changes = drop('log', 'id');
       if (changes > 0)
         db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)').run('log_floor', floor);
       db.exec('COMMIT');
+      logIndex.forget(before);
       if (changes === PRUNE_SLICE) setImmediate(() => db.open && this.#prune());
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK');

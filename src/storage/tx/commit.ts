@@ -9,6 +9,7 @@ import type {CommitEvent} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
 import type {Durability} from '../hot/durability.ts';
 import type {HotStore} from '../hot/hot-store.ts';
+import type {LogIndex} from '../hot/log-index.ts';
 import type {Manifest} from '../manifest.ts';
 import type {StorageLogger} from '../settings.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
@@ -42,6 +43,7 @@ export interface Counters {
 export interface CommitContext {
   readonly db: Database;
   readonly hot: HotStore;
+  readonly logIndex: LogIndex;
   readonly snapshots: SnapshotRegistry;
   readonly durability: Durability;
   readonly counters: Counters;
@@ -92,11 +94,11 @@ export class CommitQueue {
     this.#context = context;
     this.#lastSeq = lastSeq;
     this.#workManifest = context.snapshots.current.manifest;
-    const {db, hot} = context;
+    const {db, hot, logIndex} = context;
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#putMeta = db.prepare('INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)');
-    this.#writer = new UnitWriter(db, hot, context.counters);
+    this.#writer = new UnitWriter(db, hot, context.counters, logIndex);
   }
 
   get lastSeq(): number {
@@ -333,12 +335,14 @@ export class CommitQueue {
 
   /** Puts back what a failed transaction changed. */
   #mark(): () => void {
-    const {db, counters} = this.#context;
+    const {db, counters, logIndex} = this.#context;
     const lastSeq = this.#lastSeq;
     const manifest = this.#workManifest;
     const created = this.#writer.created.length;
+    const undoIndex = logIndex.mark();
     return () => {
       if (db.inTransaction) db.exec('ROLLBACK');
+      undoIndex();
       this.#lastSeq = lastSeq;
       this.#workManifest = manifest;
       this.#writer.created.length = created;

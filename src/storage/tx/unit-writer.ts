@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3';
 import type {Statement} from 'better-sqlite3';
 import type {ChangePart} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
+import type {LogIndex} from '../hot/log-index.ts';
 import {FLAG_BULK, FLAG_JSON, LogPartWriter} from '../hot/change-log.ts';
 import {type HotStore, isMemoryOnly} from '../hot/hot-store.ts';
 import type {HotTable} from '../hot/hot-table.ts';
@@ -39,11 +40,18 @@ export class UnitWriter {
   readonly #manifestWriter: ManifestWriter;
   readonly #shapes: ShapeRecorder;
   readonly #counters: Parameters<typeof logJson>[1];
+  readonly #index: LogIndex;
   /** Generations created by the running group: known to the hot store once it is committed. */
   created: HotTable[] = [];
 
-  constructor(db: Database, hot: HotStore, counters: Parameters<typeof logJson>[1]) {
+  constructor(
+    db: Database,
+    hot: HotStore,
+    counters: Parameters<typeof logJson>[1],
+    index: LogIndex,
+  ) {
     this.#hot = hot;
+    this.#index = index;
     this.#putLog = db.prepare('INSERT INTO log(id, tbl, owner, data) VALUES (?, ?, ?, ?)');
     this.#putCatalog = db.prepare('INSERT OR REPLACE INTO catalog(key, json) VALUES (?, ?)');
     this.#deleteCatalog = db.prepare('DELETE FROM catalog WHERE key = ?');
@@ -71,6 +79,7 @@ export class UnitWriter {
       writer.write(0, part.changes.length);
       writer.finish();
     }
+    this.#index.writeIfDue();
     return result;
   }
 
@@ -90,6 +99,7 @@ export class UnitWriter {
       if (writer === null) continue;
       yield* writeRange(writer, part.changes.length, pace);
       writer.finish();
+      this.#index.writeIfDue();
     }
     return result;
   }
@@ -122,6 +132,7 @@ export class UnitWriter {
     return (table, owner) => {
       const id = (BigInt(seq) << LOG_PART_BITS) | part++;
       this.#putLog.run(id, BigInt(table), BigInt(owner), this.#log.finish());
+      this.#index.add(id, table, owner);
     };
   }
 
