@@ -17,8 +17,9 @@ interface Place {
 export type StoredRow = readonly [bigint, bigint, Uint8Array];
 
 /**
- * Finds parts of the change log by table, and by table and owner, in order of their commits. The index in SQLite is written for many parts at
- * once, by the commit that completes a batch: a lone commit writes one page less. The newest parts are known here, and found in the log again at start.
+ * Finds parts of the change log by table, and by table and owner, in order of their commits. The index in SQLite is written
+ * for many parts at once, by the commit that completes a batch: a lone commit writes one page less. The newest parts are
+ * known here, and found in the log again at start.
  */
 export class LogIndex {
   readonly #db: Database;
@@ -71,7 +72,10 @@ export class LogIndex {
     };
   }
 
-  /** Parts of a table (of one owner; null = all) with `from` < id < `to`, in order: [id, owner, data]. The connection is busy while they are read. */
+  /**
+   * Parts of a table (of one owner; null = all) with `from` < id < `to`, in order: [id, owner, data]. The connection is busy
+   * while they are read.
+   */
   *read(table: number, owner: number | null, from: bigint, to: bigint): Generator<StoredRow> {
     const indexed =
       owner === null
