@@ -29,6 +29,7 @@ export function isSameQuery(
   return (
     hasIndex &&
     hasSameLayout(row, nextRow, readsRowId) &&
+    storageText(row, before.catalog) === storageText(row, now.catalog) &&
     keyText(row, before.catalog) === keyText(nextRow, now.catalog)
   );
 }
@@ -52,6 +53,15 @@ function hasSameLayout(before: LiveShape, now: LiveShape, readsRowId: boolean): 
         ? before.attnums[position] === now.attnums[position]
         : isSameWidth,
   );
+}
+
+/** Where what is read is stored: ALTER TYPE rewrites a column into another one, also when its type stays the same. */
+function storageText(shape: LiveShape, catalog: CatalogSnapshot): string {
+  const {table, attnums, filterPositions, projectionPositions, keyPositions} = shape;
+  const columns = catalog.tableByOid(table)?.columns ?? [];
+  return [...filterPositions, ...projectionPositions, ...keyPositions]
+    .map(position => columns.find(each => each.attnum === attnums[position])?.storageId)
+    .join();
 }
 
 /** The primary key: clients know rows by it. */

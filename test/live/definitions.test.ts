@@ -242,6 +242,9 @@ t.test('tables: what does not concern the query goes on; new places are a reset'
     await rows.shows('[1,"again"] [1,"new"]');
     await admin.query('ALTER TABLE d ALTER COLUMN c TYPE text');
     await rows.shows('[1,"again"] [1,"new"]');
+    // Of the same type, but written anew.
+    await admin.query("ALTER TABLE d ALTER COLUMN b TYPE text USING b || '!'");
+    await rows.shows('[1,"again!"] [1,"new!"]');
     await admin.query('ALTER TABLE d DROP COLUMN a');
     for (const reader of [rows, window]) {
       await reader.until(() => reader.error !== null);
