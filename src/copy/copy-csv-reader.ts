@@ -6,6 +6,7 @@ import {checkHeader} from './copy-header.ts';
 import type {CopyOptions, CopyTarget} from './copy-options.ts';
 import type {CopyReader, CopyRow} from './copy-row.ts';
 import {lineWhere, rowWhere, withWhere} from './copy-row.ts';
+import {FieldScanner} from './field-scanner.ts';
 import {LineInput} from './line-input.ts';
 
 const NEWLINE = 10;
@@ -20,6 +21,7 @@ export class CopyCsvReader implements CopyReader {
   readonly #input: LineInput;
   readonly #hasForce: boolean;
   #eol: 'unknown' | 'nl' | 'crnl' | 'cr' = 'unknown';
+  readonly #fast: FieldScanner | null;
   #isHeaderDue: boolean;
   #isDone = false;
   /** Where the scan of an unfinished record stands, relative to its start. */
@@ -37,6 +39,7 @@ export class CopyCsvReader implements CopyReader {
     this.#escape = options.escape.charCodeAt(0);
     this.#input = new LineInput(this.#quote);
     this.#hasForce = options.forceNull.includes(true) || options.forceNotNull.includes(true);
+    this.#fast = FieldScanner.of(options, target.columns.length);
     this.#isHeaderDue = options.header !== 'none';
   }
 
@@ -46,6 +49,22 @@ export class CopyCsvReader implements CopyReader {
 
   end(): void {
     this.#input.isEnded = true;
+  }
+
+  get bytes(): Buffer {
+    return this.#input.buffer;
+  }
+
+  nextFields(): FieldScanner | null {
+    const fast = this.#fast;
+    if (fast === null || this.#eol !== 'nl' || this.#isHeaderDue || this.#isDone) return null;
+    if (this.#scanned !== 0) return null;
+    const input = this.#input;
+    const next = fast.scan(input.buffer, input.at);
+    if (next === -1) return null;
+    input.at = next;
+    this.line++;
+    return fast;
   }
 
   next(): CopyRow | null {

@@ -1,5 +1,6 @@
 import {PgError} from '../common/errors.ts';
 import type {CopyTarget} from './copy-options.ts';
+import type {FieldScanner} from './field-scanner.ts';
 
 /** One row of text or csv input. */
 export interface CopyRow {
@@ -15,6 +16,10 @@ export interface CopyReader {
   push(chunk: Buffer): void;
   /** The next complete row, null when more input is needed or all is read. */
   next(): CopyRow | null;
+  /** The next row's fields as bytes of `bytes` when nothing in it is unusual; null leaves it to `next`. Valid until the next push. */
+  nextFields(): FieldScanner | null;
+  /** What was pushed and not yet consumed. */
+  readonly bytes: Buffer;
   /** No more input comes; next() then gives the rest. */
   end(): void;
   /** Line that was begun last: what errors outside of fields name. */
@@ -22,10 +27,14 @@ export interface CopyReader {
 }
 
 /** CONTEXT of an error in a field's value: `COPY t, line 2, column a: "zz"`. */
-export function fieldWhere(target: CopyTarget, row: CopyRow, column: number): string {
-  const value = row.fields[column];
-  const at = `COPY ${target.relation}, line ${row.line}, column ${target.columns[column] ?? ''}`;
-  return value === null || value === undefined ? `${at}: null input` : `${at}: "${limited(value)}"`;
+export function fieldWhere(
+  target: CopyTarget,
+  line: number,
+  column: number,
+  value: string | null,
+): string {
+  const at = `COPY ${target.relation}, line ${line}, column ${target.columns[column] ?? ''}`;
+  return value === null ? `${at}: null input` : `${at}: "${limited(value)}"`;
 }
 
 /** CONTEXT of an error about a whole row: `COPY t, line 2: "1"`. */

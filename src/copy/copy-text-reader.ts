@@ -6,6 +6,7 @@ import type {CopyOptions, CopyTarget} from './copy-options.ts';
 import type {CopyReader, CopyRow} from './copy-row.ts';
 import {lineWhere, rowWhere, withWhere} from './copy-row.ts';
 import {checkHeader} from './copy-header.ts';
+import {FieldScanner} from './field-scanner.ts';
 import {LineInput} from './line-input.ts';
 
 const NEWLINE = 10;
@@ -18,6 +19,7 @@ export class CopyTextReader implements CopyReader {
   readonly #target: CopyTarget;
   readonly #input = new LineInput(BACKSLASH);
   #eol: 'unknown' | 'nl' | 'crnl' | 'cr' = 'unknown';
+  readonly #fast: FieldScanner | null;
   #isHeaderDue: boolean;
   #isDone = false;
   line = 0;
@@ -25,6 +27,7 @@ export class CopyTextReader implements CopyReader {
   constructor(options: CopyOptions, target: CopyTarget) {
     this.#options = options;
     this.#target = target;
+    this.#fast = FieldScanner.of(options, target.columns.length);
     this.#isHeaderDue = options.header !== 'none';
   }
 
@@ -34,6 +37,22 @@ export class CopyTextReader implements CopyReader {
 
   end(): void {
     this.#input.isEnded = true;
+  }
+
+  get bytes(): Buffer {
+    return this.#input.buffer;
+  }
+
+  nextFields(): FieldScanner | null {
+    const fast = this.#fast;
+    if (fast === null || this.#eol !== 'nl' || this.#isHeaderDue || this.#isDone) return null;
+    if (this.#input.searched !== 0) return null;
+    const input = this.#input;
+    const next = fast.scan(input.buffer, input.at);
+    if (next === -1) return null;
+    input.at = next;
+    this.line++;
+    return fast;
   }
 
   next(): CopyRow | null {

@@ -18,6 +18,14 @@ import {RowQuery} from '../row-query.ts';
 import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
 import {RowPolicies} from '../row-policies.ts';
 
+/** What hands rows to an INSERT and has a say in them: COPY. */
+export interface RowFeed {
+  /** Whether a row with its defaults is taken. */
+  accepts(run: RunContext, row: readonly Datum[]): boolean;
+  /** The rows of a batch are found to be right, and will be inserted unless this throws. */
+  prepared(): void;
+}
+
 /** INSERT, with ON CONFLICT. Runs to its end before the first RETURNING row leaves. */
 export class Insert implements Operator {
   readonly #plan: InsertPlan;
@@ -32,6 +40,9 @@ export class Insert implements Operator {
   #pending: Batch | null = null;
   #pendingAt = 0;
   #pendingRow: Datum[] | null = null;
+  #feed: RowFeed | null = null;
+  /** With a feed: of each row the place in its batch. */
+  #origins: number[] = [];
   readonly #conflictSet: CompiledRow;
   readonly #conflictWhere: CompiledRow | null;
   readonly #conflictQuery: RowQuery | null;
@@ -76,6 +87,22 @@ export class Insert implements Operator {
     this.#returning = new Returning(plan.returning, plan.columns, env);
   }
 
+  /** To be called before `open`. */
+  feedBy(feed: RowFeed): void {
+    this.#feed = feed;
+  }
+
+  /** The row of the feed's batch that is being worked at, null = none. */
+  get inputRow(): number | null {
+    if (this.#pending !== null) return physicalRow(this.#pending, this.#pendingAt);
+    return this.#origins[this.#at] ?? null;
+  }
+
+  /** Whether that row is still being made and checked. */
+  get isPreparing(): boolean {
+    return this.#pending !== null;
+  }
+
   open(run: RunContext): void {
     this.#run = run;
     this.#table = run.tableStorage(this.#plan.table);
@@ -110,6 +137,7 @@ export class Insert implements Operator {
       }
       this.#rows = [];
       this.#owners = [];
+      this.#origins = [];
       this.#at = 0;
       this.#pending = batch;
       this.#pendingAt = 0;
@@ -123,6 +151,7 @@ export class Insert implements Operator {
     for (; this.#pendingAt < batch.count; this.#pendingAt++) {
       readRow(batch, this.#pendingAt, this.#values);
       const row = this.#pendingRow ?? this.#newRow(this.#values);
+      if (row === null) continue;
       if (!this.#policies.isEmpty) {
         this.#pendingRow = row;
         if (!this.#policies.verify(this.#run, this.#table, row)) return false;
@@ -131,12 +160,15 @@ export class Insert implements Operator {
       this.#constraints.verify(this.#run, this.#table, row);
       this.#rows.push(row);
       this.#owners.push(this.#ownerOf(this.#values));
+      if (this.#feed !== null) this.#origins.push(physicalRow(batch, this.#pendingAt));
     }
     this.#pending = null;
+    this.#feed?.prepared();
     return true;
   }
 
-  #newRow(values: readonly Datum[]): Datum[] {
+  /** Null where the feed does not want it. */
+  #newRow(values: readonly Datum[]): Datum[] | null {
     const {targets, generated} = this.#plan;
     const row: Datum[] = new Array<Datum>(this.#defaults.length);
     for (let i = 0; i < row.length; i++) {
@@ -144,6 +176,7 @@ export class Insert implements Operator {
       row[i] = make === null ? null : make(this.#run);
     }
     for (let i = 0; i < targets.length; i++) row[targets[i]!] = values[i]!;
+    if (this.#feed !== null && !this.#feed.accepts(this.#run, row)) return null;
     if (generated.length > 0) {
       const computed = this.#generated(this.#run, row);
       for (let i = 0; i < generated.length; i++) row[generated[i]!.position] = computed[i]!;
@@ -346,6 +379,10 @@ export function resolveOwner(run: RunContext, table: TableStorage, name: Datum):
     throw new PgError(SqlState.undefinedObject, `role "${name}" does not exist`);
   run.noteCrossing('write', table, owner);
   return owner;
+}
+
+function physicalRow({selection}: Batch, index: number): number {
+  return selection === null ? index : selection[index]!;
 }
 
 /** Whether a transaction keeps the snapshot of its first statement. */

@@ -34,9 +34,7 @@ async function perform(
       hint: "Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone.",
     });
   }
-  if (node.whereClause !== undefined)
-    throw featureNotSupported('COPY FROM with WHERE is not supported');
-  return node.is_from === true ? from(session, node) : to(session, node, statement);
+  return node.is_from === true ? from(session, node, statement) : to(session, node, statement);
 }
 
 async function to(
@@ -76,7 +74,11 @@ function tableQuery(session: SessionContext, node: CopyStmt): ParsedStatement {
   return session.engine.parser.parse(text)[0]!;
 }
 
-async function from(session: SessionContext, node: CopyStmt): Promise<string> {
+async function from(
+  session: SessionContext,
+  node: CopyStmt,
+  statement: ParsedStatement,
+): Promise<string> {
   const found = target(session, node);
   session.assertWritable('COPY FROM');
   // Who holds the table may change it: looked up again after the wait.
@@ -91,7 +93,11 @@ async function from(session: SessionContext, node: CopyStmt): Promise<string> {
     });
   }
   const options: CopyOptions = makeCopyOptions(copyOptions(node), 'from', columns);
-  return copyIn(session, table, columns, options);
+  return copyIn(session, table, columns, {
+    options,
+    where: node.whereClause ?? null,
+    text: statement.text,
+  });
 }
 
 function target(

@@ -49,6 +49,7 @@ export type Clause =
   | 'MERGE WHEN conditions'
   | 'aggregate arguments'
   | 'EXECUTE parameters'
+  | 'COPY FROM WHERE conditions'
   | 'policy expressions';
 
 /** A column that names can reach. */

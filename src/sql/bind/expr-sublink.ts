@@ -16,6 +16,7 @@ const noSubqueries: Readonly<Record<string, string>> = {
   'index predicates': 'index predicate',
   'column generation expressions': 'column generation expression',
   'EXECUTE parameters': 'EXECUTE parameter',
+  'COPY FROM WHERE conditions': 'COPY FROM WHERE condition',
 };
 
 /** Binds a subquery in an expression: its value is a column that an Apply node adds. */
