@@ -229,14 +229,15 @@ export interface Transaction {
 
   scan(request: ScanRequest): ScanCursor;
   /**
-   * Synchronous single-key read for the fast path; undefined = not possible now (cold page must be
-   * read): use scan. Row in TableStorage order, or null when absent.
+   * Synchronous single-key read for the fast path; undefined = not possible now (cold page must be read): use scan. Row in TableStorage
+   * order, or null when absent. With `columns` others can be missing of a cold row, also its rid; its seq can be a later one then.
    */
   getByKey(
     table: TableStorage,
     index: StorageIndex,
     owner: OwnerId | null,
     key: readonly Datum[],
+    columns?: readonly ScanColumn[] | null,
   ): RowVersion | null | undefined;
   /**
    * Newest committed version or own version by rid; null when deleted. `seen` is the version that a

@@ -90,10 +90,19 @@ t.test('pages, groups, filters and zone maps prune without losing a row', async 
   t.equal(lookup.rowGroupsSkipped, 2);
   const absent = noStats();
   t.same(
-    await segment.find([{attnum: 2, type: columns[1]!.type, value: uuidOf(60_001)}], absent),
+    await segment.find(
+      [{attnum: 2, type: columns[1]!.type, value: `${uuidOf(12_345).slice(0, -1)}8`}],
+      absent,
+    ),
     [],
   );
   t.ok(absent.rowGroupsSkipped >= 2, 'bloom filters exclude an absent uuid');
+  const beyond = noStats();
+  t.same(
+    await segment.find([{attnum: 2, type: columns[1]!.type, value: uuidOf(60_001)}], beyond),
+    [],
+  );
+  t.equal(beyond.segmentsSkipped, 1, 'the manifest excludes one beyond its bounds');
   const both = [
     {attnum: 3, type: columns[2]!.type, value: 'author 31'},
     {attnum: 1, type: columns[0]!.type, value: 10n},

@@ -208,7 +208,8 @@ export class TableScan implements Operator {
   /** Reads one row by key without a cursor; undefined when storage cannot in this turn. */
   #point(): Batch | typeof END | typeof PAUSE | undefined {
     const owner = this.#plan.scope === 'none' ? null : this.#owner;
-    const row = this.#run.tx.getByKey(this.#table!, this.#index!, owner, this.#keyValues[0]!);
+    const key = this.#keyValues[0]!;
+    const row = this.#run.tx.getByKey(this.#table!, this.#index!, owner, key, this.#columns);
     if (row === undefined) {
       this.#state = 'scan';
       return undefined;

@@ -18,7 +18,10 @@ import {Xxhash64} from './xxhash64.ts';
 
 const PAGE_ROWS = 8192;
 const MIN_PAGE_ROWS = 64;
-const TEXT_PAGE_BYTES = 512 * 1024;
+/** Who wants one row unpacks a page: not more than 128 KB where that leaves whole batches, never more than 512 KB. */
+const TEXT_PAGE_BYTES = 128 * 1024;
+const MAX_TEXT_PAGE_BYTES = 512 * 1024;
+const BATCH_ROWS = 1024;
 /** Buffers of this size are not shared. */
 const LARGE_OUTPUT = 64 * 1024;
 const ZSTD_LEVEL = {[constants.ZSTD_c_compressionLevel]: 1};
@@ -325,7 +328,8 @@ function pageRows(data: ColumnData, isDictionary: boolean): number {
   if (data.offsets === null || isDictionary) return PAGE_ROWS;
   const average = data.offsets[data.rows]! / Math.max(1, data.rows);
   let rows = PAGE_ROWS;
-  while (rows > MIN_PAGE_ROWS && rows * average > TEXT_PAGE_BYTES) rows /= 2;
+  while (rows > BATCH_ROWS && rows * average > TEXT_PAGE_BYTES) rows /= 2;
+  while (rows > MIN_PAGE_ROWS && rows * average > MAX_TEXT_PAGE_BYTES) rows /= 2;
   return rows;
 }
 

@@ -16,7 +16,7 @@ import {MalformedPage, readDeltaOffsets, readHybrid} from './decodings.ts';
 import type {StoredValues} from './lazy-page.ts';
 import {LazyPage} from './lazy-page.ts';
 import {Encoding} from './parquet-format.ts';
-import type {StoredColumn} from './segment-layout.ts';
+import type {StoredColumn} from './layout-parts.ts';
 
 /** Decodes a data page of `rows` rows from its uncompressed bytes, which must stay unchanged from now on. */
 export function decodePage(

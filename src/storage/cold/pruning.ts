@@ -4,7 +4,9 @@ import {hashKey} from './column-builder.ts';
 import type {Reading} from './column-forms.ts';
 import {hasCanonicalForm, storedBytes} from './column-plan.ts';
 import type {SegmentPredicate} from './contract.ts';
-import type {Bounds, ChunkLayout, PageIndex, SegmentLayout} from './segment-layout.ts';
+import type {Bounds, PageIndex} from './layout-parts.ts';
+import type {GroupLayout} from './segment-footer.ts';
+import type {SegmentLayout} from './segment-layout.ts';
 import type {SegmentPages} from './segment-pages.ts';
 import type {StoredValue} from './value-stats.ts';
 import {compareStored, fixedBytes} from './value-stats.ts';
@@ -125,16 +127,16 @@ function hasWrapped(value: Value, stored: StoredValue): boolean {
 /** Whether a row group can hold rows that pass, by null counts, bounds and bloom filters. */
 export function mayMatchGroup(
   pages: SegmentPages,
-  chunks: readonly ChunkLayout[],
+  group: GroupLayout,
   filters: readonly SegmentFilter[],
 ): boolean {
   for (const {column, op, probes} of filters) {
-    const chunk = chunks[column]!;
+    const chunk = group.chunk(column);
     if (!mayMatchRows(op, probes, chunk.bounds, chunk.nullCount, chunk.rows)) return false;
   }
   for (const {column, op, probes} of filters) {
     if (op !== '=' && op !== 'in') continue;
-    const bloom = pages.bloom(chunks[column]!);
+    const bloom = pages.bloom(group.chunk(column));
     if (bloom === null) continue;
     if (!probes.some(({hash}) => hash === null || bloom.mayContain(hash[0], hash[1]))) return false;
   }
@@ -172,10 +174,13 @@ export function rangesOf(
   group: number,
   filters: readonly SegmentFilter[],
 ): RowRange[] {
-  const {rows, chunks} = layout.groups[group]!;
+  const {rows} = layout.groups[group]!;
   let ranges: RowRange[] = [{from: 0, to: rows}];
   for (const filter of filters) {
-    const index = layout.pagesOf(chunks[filter.column]!, layout.columns[filter.column]!);
+    const index = layout.pagesOf(
+      layout.groups[group]!.chunk(filter.column),
+      layout.columns[filter.column]!,
+    );
     if (index.bounds === null || index.count === 1) continue;
     ranges = intersect(ranges, survivors(index, filter, rows));
     if (ranges.length === 0) break;

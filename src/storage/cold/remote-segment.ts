@@ -1,15 +1,11 @@
 import type {Batch} from '../../columns/batch.ts';
 import {PgError} from '../../common/errors.ts';
-import type {Datum, TypeInstance} from '../../types/contract.ts';
+import type {Datum} from '../../types/contract.ts';
 import {END, PAUSE, type ScanStats} from '../contract.ts';
 import type {SegmentCache} from '../objects/segment-cache.ts';
 import type {Segment, SegmentCursor, SegmentMeta, SegmentScanOptions} from './contract.ts';
 import type {KeyPart} from './segment-lookup.ts';
-import {keyBytes} from './segment-meta.ts';
-import {ZoneMap} from './zone-map.ts';
-
-/** int2, int4, int8, text, varchar, uuid: their bounds in the manifest decide before anything is fetched. */
-const BOUNDED: ReadonlySet<number> = new Set([20, 21, 23, 25, 1043, 2950]);
+import type {SegmentBounds} from './segment-bounds.ts';
 
 /** A segment in a remote storage: its file is fetched whole before it is read, unless the manifest's bounds exclude it. */
 export class RemoteSegment implements Segment {
@@ -18,26 +14,20 @@ export class RemoteSegment implements Segment {
   readonly #local: Segment;
   readonly #copies: SegmentCache;
   readonly #meta: SegmentMeta;
-  readonly #types: ReadonlyMap<number, TypeInstance>;
-  #zones: ZoneMap | null = null;
+  readonly #bounds: SegmentBounds;
 
-  constructor(
-    local: Segment,
-    copies: SegmentCache,
-    meta: SegmentMeta,
-    types: ReadonlyMap<number, TypeInstance>,
-  ) {
+  constructor(local: Segment, copies: SegmentCache, meta: SegmentMeta, bounds: SegmentBounds) {
     this.path = local.path;
     this.rows = local.rows;
     this.#local = local;
     this.#copies = copies;
     this.#meta = meta;
-    this.#types = types;
+    this.#bounds = bounds;
   }
 
   scan(options: SegmentScanOptions): SegmentCursor {
     const mayMatch = options.predicates.every(({attnum, type, op, values}) =>
-      this.#mayMatch(attnum, type, op, values),
+      this.#bounds.mayMatch(attnum, type, op, values),
     );
     if (!mayMatch) options.stats.segmentsSkipped++;
     return new RemoteCursor(
@@ -49,7 +39,7 @@ export class RemoteSegment implements Segment {
   }
 
   find(key: readonly KeyPart[], stats: ScanStats): readonly number[] | Promise<readonly number[]> {
-    if (!key.every(({attnum, type, value}) => this.#mayMatch(attnum, type, '=', [value]))) {
+    if (!key.every(({attnum, type, value}) => this.#bounds.mayMatch(attnum, type, '=', [value]))) {
       stats.segmentsSkipped++;
       return [];
     }
@@ -97,19 +87,6 @@ export class RemoteSegment implements Segment {
     }
     this.#copies.unpin(this.path);
     return result;
-  }
-
-  #mayMatch(
-    attnum: number,
-    type: TypeInstance,
-    op: Parameters<ZoneMap['mayMatch']>[1],
-    values: readonly Datum[],
-  ): boolean {
-    if (!BOUNDED.has(type.oid) || this.#types.get(attnum)?.oid !== type.oid) return true;
-    const keys: Uint8Array[] = [];
-    for (const value of values) if (value !== null) keys.push(keyBytes(type, value));
-    this.#zones ??= new ZoneMap(this.#meta);
-    return this.#zones.mayMatch(attnum, op, keys);
   }
 }
 

@@ -122,7 +122,7 @@ class ColumnCheck {
     name: string,
     findings: string[],
   ): Promise<void> {
-    const chunk = this.#layout.groups[group]!.chunks[this.#column]!;
+    const chunk = this.#layout.groups[group]!.chunk(this.#column);
     const index = this.#layout.pagesOf(chunk, this.#layout.columns[this.#column]!);
     const before = this.#nullCount;
     this.#isOutside = false;
@@ -152,7 +152,7 @@ class ColumnCheck {
     at: {readonly group: number; readonly number: number; readonly isRanked: boolean},
   ): void {
     const type = this.#type;
-    const chunk = this.#layout.groups[at.group]!.chunks[this.#column]!;
+    const chunk = this.#layout.groups[at.group]!.chunk(this.#column);
     const bounds = chunk.index?.bounds?.[at.number] ?? null;
     const bloom = this.#pages.bloom(chunk);
     for (let row = from; row < to; row++) {

@@ -8,7 +8,8 @@ import {constantVector} from './constant-vector.ts';
 import type {SegmentCursor, SegmentScanOptions} from './contract.ts';
 import type {RowRange, SegmentFilter} from './pruning.ts';
 import {mayMatchGroup, prepareFilters, rangesOf} from './pruning.ts';
-import type {PageIndex, SegmentLayout} from './segment-layout.ts';
+import type {PageIndex} from './layout-parts.ts';
+import type {SegmentLayout} from './segment-layout.ts';
 import type {SegmentPages} from './segment-pages.ts';
 
 const SLICE_MS = 4;
@@ -121,9 +122,9 @@ export class PagesCursor implements SegmentCursor {
     const layout = this.#layout!;
     const {stats} = this.#options;
     while (++this.#group < layout.groups.length) {
-      const {chunks} = layout.groups[this.#group]!;
+      const group = layout.groups[this.#group]!;
       const isWanted =
-        this.#filters.length === 0 || mayMatchGroup(this.#pages, chunks, this.#filters);
+        this.#filters.length === 0 || mayMatchGroup(this.#pages, group, this.#filters);
       this.#ranges = isWanted ? rangesOf(layout, this.#pages, this.#group, this.#filters) : [];
       if (this.#ranges.length === 0) {
         stats.rowGroupsSkipped++;
@@ -134,7 +135,7 @@ export class PagesCursor implements SegmentCursor {
       this.#at = 0;
       this.#unit = BATCH_CAPACITY;
       this.#indexes = this.#columns.map(({column}) =>
-        column === -1 ? null : layout.pagesOf(chunks[column]!, layout.columns[column]!),
+        column === -1 ? null : layout.pagesOf(group.chunk(column), layout.columns[column]!),
       );
       for (const index of this.#indexes) {
         if (index === null) continue;
@@ -159,14 +160,14 @@ export class PagesCursor implements SegmentCursor {
   /** Puts the chunk's vectors into the batch; false when the slice is used up before all are there. */
   #loadChunk(): boolean {
     const layout = this.#layout!;
-    const {chunks, firstRow} = layout.groups[this.#group]!;
+    const group = layout.groups[this.#group]!;
     const start = this.#chunkStart;
     for (let i = 0; i < this.#columns.length; i++) {
       const {column, reading} = this.#columns[i]!;
       if (reading === null) continue;
       const {step} = this.#indexes[i]!;
       const number = Math.floor(start / step);
-      let page = this.#pages.cached(chunks[column]!, reading, number);
+      let page = this.#pages.cached(group.chunk(column), reading, number);
       if (page === null) {
         if (this.#spent > SLICE_MS) return false;
         const began = performance.now();
@@ -179,7 +180,7 @@ export class PagesCursor implements SegmentCursor {
       this.#batch.vectors[i] = skip === 0 ? vector : tail(vector, skip);
     }
     if (this.#positions !== null) {
-      const base = firstRow + start;
+      const base = group.firstRow + start;
       for (let i = 0; i < this.#unit; i++) this.#positions[i] = base + i;
     }
     this.#isReady = true;

@@ -1,77 +1,24 @@
-import {deserializeTCompactProtocol} from 'hyparquet/src/thrift.js';
 import {crc32} from 'node:zlib';
-import type {CachedBloom} from './cached-bloom.ts';
-import type {ParquetColumnForm} from './column-forms.ts';
+import {PgError} from '../../common/errors.ts';
 import type {SegmentMeta} from './contract.ts';
-import type {DecodedPage, SegmentDictionary} from './decoded-page.ts';
 import {corrupt} from './file-errors.ts';
 import type {FileReader} from './file-reader.ts';
-import {CODEC_ZSTD, MAGIC, PHYSICAL_TYPES} from './parquet-format.ts';
+import type {ChunkLayout, PageIndex, StoredColumn} from './layout-parts.ts';
+import {MAGIC} from './parquet-format.ts';
 import {CacheEntry} from './page-cache.ts';
-import type {FileChecksums} from './segment-encoder.ts';
+import {type GroupLayout, SegmentFooter} from './segment-footer.ts';
 import {hex} from './segment-meta.ts';
-import type {StoredValue} from './value-stats.ts';
+import {ThriftReader} from './thrift-reader.ts';
+import {ThriftType} from './thrift-writer.ts';
 import {storedValue} from './value-stats.ts';
 
-const TAIL_BYTES = 64 * 1024;
-
-type Thrift = Readonly<Record<`field_${number}`, unknown>>;
-
-/** A column as the file describes it. */
-export interface StoredColumn extends ParquetColumnForm {
-  readonly attnum: number;
-  readonly typeOid: number;
-  readonly isNullable: boolean;
-}
-
-/** Bounds of values in a chunk or page; null when unknown. */
-export interface Bounds {
-  readonly min: StoredValue;
-  readonly max: StoredValue;
-}
-
-/** One column in one row group: where its pages lie, what is known of them, and what is decoded of it now. */
-export interface ChunkLayout {
-  readonly rows: number;
-  readonly nullCount: number;
-  readonly bounds: Bounds | null;
-  /** Offset of the dictionary page, or -1. */
-  readonly dictionaryOffset: number;
-  readonly dataOffset: number;
-  readonly encoding: number;
-  readonly bloomPlace: readonly [offset: number, length: number, crc: number] | null;
-  readonly indexPlaces: readonly [
-    columnAt: number,
-    columnLength: number,
-    offsetAt: number,
-    offsetLength: number,
-  ];
-  index: PageIndex | null;
-  bloom: CachedBloom | null;
-  dictionary: SegmentDictionary | null;
-  /** Decoded pages per reading (stored type, or another that it is read as). */
-  readonly decoded: Map<number, (DecodedPage | null)[]>;
-}
-
-/** Pages of a chunk. All but the last have the same number of rows, a power of two. */
-export interface PageIndex {
-  readonly count: number;
-  readonly step: number;
-  readonly offsets: Float64Array;
-  readonly sizes: Int32Array;
-  readonly bounds: readonly (Bounds | null)[] | null;
-  readonly nullCounts: readonly number[] | null;
-}
+/** What is read of the end of a file at first: footer and indexes of most segments. */
+const TAIL_BYTES = 32 * 1024;
 
 /** Footer and indexes of an open segment. */
 export class SegmentLayout extends CacheEntry {
   readonly columns: readonly StoredColumn[];
-  readonly groups: readonly {
-    readonly firstRow: number;
-    readonly rows: number;
-    readonly chunks: readonly ChunkLayout[];
-  }[];
-  readonly metadata: ReadonlyMap<string, string>;
+  readonly groups: readonly GroupLayout[];
   readonly bytes: number;
   readonly #path: string;
   readonly #indexes: Buffer;
@@ -82,19 +29,25 @@ export class SegmentLayout extends CacheEntry {
   constructor(path: string, files: FileReader, meta: SegmentMeta) {
     super();
     this.#path = path;
-    const footer = readFooter(path, files, meta);
-    const thrift = parsed(footer, 0, path);
-    this.metadata = readMetadata(thrift);
-    const checksums = JSON.parse(this.metadata.get('wadi.checksums') ?? 'null') as FileChecksums;
-    this.columns = readColumns(thrift, this.metadata);
-    this.columns.forEach((column, i) => this.#columnByAttnum.set(column.attnum, i));
-    this.groups = readGroups(thrift, this.columns, checksums);
-    const [start, length, crc] = checksums.indexes;
-    this.#indexStart = start;
-    this.#indexes = Buffer.from(files.read(path, start, length));
-    if (crc32(this.#indexes) !== crc)
-      throw corrupt(path, 'the page indexes do not match their checksum');
-    this.bytes = 2048 + footer.length * 8 + length * 6;
+    const {footer: bytes, before} = readTail(path, files, meta);
+    try {
+      const footer = new SegmentFooter(bytes);
+      this.columns = footer.columns;
+      this.columns.forEach((column, i) => this.#columnByAttnum.set(column.attnum, i));
+      this.groups = footer.groups;
+      const [start, length, crc] = footer.indexes;
+      const from = start - (meta.bytes - bytes.length - before.length);
+      const isThere = from >= 0 && from + length <= before.length;
+      this.#indexStart = start;
+      this.#indexes = Buffer.from(
+        isThere ? before.subarray(from, from + length) : files.read(path, start, length),
+      );
+      if (crc32(this.#indexes) !== crc)
+        throw corrupt(path, 'the page indexes do not match their checksum');
+      this.bytes = 2048 + bytes.length * 6 + length * 6;
+    } catch (error) {
+      throw unparsed(path, error);
+    }
   }
 
   /** Position of a column, or -1. */
@@ -114,40 +67,81 @@ export class SegmentLayout extends CacheEntry {
 
   #parseIndex(chunk: ChunkLayout, column: StoredColumn): PageIndex {
     const [columnAt, columnLength, offsetAt] = chunk.indexPlaces;
-    const places = parsed(this.#indexes, offsetAt - this.#indexStart, this.#path)
-      .field_1 as Thrift[];
-    const firstRows = places.map(place => Number(place.field_3));
-    const step = firstRows.length > 1 ? firstRows[1]! : Math.max(1, chunk.rows);
-    if (!firstRows.every((row, i) => row === i * step))
-      throw corrupt(this.#path, 'pages are uneven');
-    const index =
-      columnLength > 0 ? parsed(this.#indexes, columnAt - this.#indexStart, this.#path) : null;
-    return {
-      count: places.length,
-      step,
-      offsets: Float64Array.from(places, place => Number(place.field_1)),
-      sizes: Int32Array.from(places, place => Number(place.field_2)),
-      bounds: index === null ? null : readBounds(index, column),
-      nullCounts: index === null ? null : (index.field_5 as bigint[]).map(Number),
-    };
+    try {
+      const at = offsetAt - this.#indexStart;
+      const places = readPlaces(new ThriftReader(this.#indexes, at), chunk.rows);
+      if (columnLength === 0) return {...places, bounds: null, nullCounts: null};
+      const values = new ThriftReader(this.#indexes, columnAt - this.#indexStart);
+      return {...places, ...readBounds(values, column)};
+    } catch (error) {
+      throw unparsed(this.#path, error);
+    }
   }
 }
 
-function readBounds(index: Thrift, column: StoredColumn): (Bounds | null)[] {
-  const mins = index.field_2 as Uint8Array[];
-  const maxs = index.field_3 as Uint8Array[];
-  return (index.field_1 as boolean[]).map((isNullPage, i) =>
-    isNullPage
-      ? null
-      : {
-          min: storedValue(column.physicalType, mins[i]!),
-          max: storedValue(column.physicalType, maxs[i]!),
-        },
-  );
+function unparsed(path: string, error: unknown): PgError {
+  return error instanceof PgError ? error : corrupt(path, 'its metadata cannot be parsed', error);
 }
 
-/** Reads the metadata from the end of the file, and checks size, magic and checksum. */
-function readFooter(path: string, files: FileReader, meta: SegmentMeta): Buffer {
+/** An offset index: where pages lie. All but the last have as many rows as the first. */
+function readPlaces(
+  thrift: ThriftReader,
+  rows: number,
+): Pick<PageIndex, 'count' | 'step' | 'offsets' | 'sizes'> {
+  if (thrift.next() !== ThriftType.list) throw new Error('an offset index has no pages');
+  const count = thrift.list();
+  const offsets = new Float64Array(count);
+  const sizes = new Int32Array(count);
+  let step = Math.max(1, rows);
+  for (let page = 0; page < count; page++) {
+    let firstRow = 0;
+    thrift.id = 0;
+    for (let type = thrift.next(); type !== 0; type = thrift.next()) {
+      if (thrift.id === 1) offsets[page] = thrift.i64();
+      else if (thrift.id === 2) sizes[page] = thrift.i32();
+      else if (thrift.id === 3) firstRow = thrift.i64();
+      else thrift.skip(type);
+    }
+    if (page === 1) step = firstRow;
+    if (firstRow !== page * step) throw new Error('pages are uneven');
+  }
+  return {count, step, offsets, sizes};
+}
+
+/** A column index: bounds and NULLs of pages. */
+function readBounds(
+  thrift: ThriftReader,
+  column: StoredColumn,
+): Pick<PageIndex, 'bounds' | 'nullCounts'> {
+  let isNull: boolean[] = [];
+  let mins: Buffer[] = [];
+  let maxs: Buffer[] = [];
+  let nullCounts: number[] = [];
+  const list = <T>(item: () => T): T[] => Array.from({length: thrift.list()}, item);
+  for (let type = thrift.next(); type !== 0; type = thrift.next()) {
+    if (thrift.id === 1) isNull = list(() => thrift.byte() === 1);
+    else if (thrift.id === 2) mins = list(() => thrift.binary());
+    else if (thrift.id === 3) maxs = list(() => thrift.binary());
+    else if (thrift.id === 5) nullCounts = list(() => thrift.i64());
+    else thrift.skip(type);
+  }
+  const {physicalType} = column;
+  const bounds = isNull.map((none, i) =>
+    none
+      ? null
+      : {min: storedValue(physicalType, mins[i]!), max: storedValue(physicalType, maxs[i]!)},
+  );
+  return {bounds, nullCounts};
+}
+
+interface Tail {
+  readonly footer: Buffer;
+  /** What was read before it; valid until the next read. */
+  readonly before: Buffer;
+}
+
+/** Reads the end of the file, and checks size, magic and checksum. */
+function readTail(path: string, files: FileReader, meta: SegmentMeta): Tail {
   const size = files.size(path);
   if (size !== meta.bytes) throw corrupt(path, `it has ${size} bytes instead of ${meta.bytes}`);
   if (size < 12) throw corrupt(path, 'it is too short');
@@ -155,94 +149,12 @@ function readFooter(path: string, files: FileReader, meta: SegmentMeta): Buffer 
   if (!tail.subarray(-4).equals(MAGIC)) throw corrupt(path, 'it does not end like a Parquet file');
   const length = tail.readUInt32LE(tail.length - 8) + 8;
   if (length > size - 4) throw corrupt(path, 'its footer is longer than itself');
-  if (length > tail.length) tail = files.read(path, size - length, length);
+  // Indexes lie before the footer and are mostly smaller.
+  const wanted = Math.min(size, length * 2);
+  if (length > tail.length) tail = files.read(path, size - wanted, wanted);
   const footer = Buffer.from(tail.subarray(tail.length - length));
   if (hex(crc32(footer)) !== meta.footerChecksum) {
     throw corrupt(path, 'the footer does not match its checksum');
   }
-  return footer;
-}
-
-function parsed(bytes: Buffer, offset: number, path: string): Thrift {
-  try {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    return deserializeTCompactProtocol({view, offset});
-  } catch (error) {
-    throw corrupt(path, 'its metadata cannot be parsed', error);
-  }
-}
-
-function readMetadata(thrift: Thrift): Map<string, string> {
-  const entries = (thrift.field_5 ?? []) as Thrift[];
-  return new Map(entries.map(entry => [text(entry.field_1), text(entry.field_2)]));
-}
-
-function text(value: unknown): string {
-  return Buffer.from(value as Uint8Array).toString('utf8');
-}
-
-function readColumns(thrift: Thrift, metadata: ReadonlyMap<string, string>): StoredColumn[] {
-  const declared = JSON.parse(metadata.get('wadi.columns') ?? '[]') as {
-    attnum: number;
-    oid: number;
-  }[];
-  return (thrift.field_2 as Thrift[]).slice(1).map((element, i) => ({
-    attnum: declared[i]!.attnum,
-    typeOid: declared[i]!.oid,
-    isNullable: element.field_3 === 1,
-    physicalType: PHYSICAL_TYPES[element.field_1 as number] as StoredColumn['physicalType'],
-    length: (element.field_2 as number | undefined) ?? 0,
-  }));
-}
-
-function readGroups(
-  thrift: Thrift,
-  columns: readonly StoredColumn[],
-  checksums: FileChecksums,
-): SegmentLayout['groups'] {
-  let firstRow = 0;
-  return (thrift.field_4 as Thrift[]).map((group, g) => {
-    const rows = Number(group.field_3);
-    const chunks = (group.field_1 as Thrift[]).map((chunk, c) =>
-      readChunk(chunk, columns[c]!, rows, checksums.blooms[g]![c]!),
-    );
-    const start = firstRow;
-    firstRow += rows;
-    return {firstRow: start, rows, chunks};
-  });
-}
-
-function readChunk(
-  thrift: Thrift,
-  column: StoredColumn,
-  rows: number,
-  bloomPlace: ChunkLayout['bloomPlace'],
-): ChunkLayout {
-  const meta = thrift.field_3 as Thrift;
-  const stats = meta.field_12 as Thrift;
-  const min = stats.field_6 as Uint8Array | undefined;
-  const max = stats.field_5 as Uint8Array | undefined;
-  if (meta.field_4 !== CODEC_ZSTD) throw new Error('unknown codec');
-  return {
-    rows,
-    nullCount: Number(stats.field_3),
-    bounds:
-      min === undefined || max === undefined
-        ? null
-        : {min: storedValue(column.physicalType, min), max: storedValue(column.physicalType, max)},
-    dictionaryOffset: meta.field_11 === undefined ? -1 : Number(meta.field_11),
-    dataOffset: Number(meta.field_9),
-    encoding: (meta.field_2 as number[])[0]!,
-    bloomPlace,
-    indexPlaces: [
-      Number(thrift.field_6 ?? 0),
-      Number(thrift.field_7 ?? 0),
-      Number(thrift.field_4),
-      Number(thrift.field_5),
-    ],
-    index: null,
-    bloom: null,
-    dictionary: null,
-    decoded: new Map(),
-  };
+  return {footer, before: tail.subarray(0, tail.length - length)};
 }

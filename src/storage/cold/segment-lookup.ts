@@ -44,8 +44,7 @@ export function* findPositions(
   });
   let isRead = false;
   for (let group = 0; group < layout.groups.length; group++) {
-    const {chunks} = layout.groups[group]!;
-    const ranges = mayMatchGroup(pages, chunks, filters)
+    const ranges = mayMatchGroup(pages, layout.groups[group]!, filters)
       ? rangesOf(layout, pages, group, filters)
       : [];
     if (ranges.length === 0) {
@@ -79,9 +78,9 @@ function selectiveFirst(
   parts: readonly PreparedPart[],
 ): readonly PreparedPart[] {
   if (parts.length === 1) return parts;
-  const {chunks} = layout.groups[group]!;
+  const place = layout.groups[group]!;
   const rank = ({column}: PreparedPart): number => {
-    const {bounds, dictionaryOffset} = chunks[column]!;
+    const {bounds, dictionaryOffset} = place.chunk(column);
     if (dictionaryOffset !== -1) return 2;
     const isConstant =
       bounds !== null && typeof bounds.min !== 'object' && bounds.min === bounds.max;
@@ -102,9 +101,10 @@ function* findInGroup(
   found: number[],
 ): Generator<void, void> {
   const {group, parts, ranges, stats} = search;
-  const {firstRow, chunks} = layout.groups[group]!;
+  const place = layout.groups[group]!;
+  const {firstRow} = place;
   const first = parts[0]!;
-  const {step} = layout.pagesOf(chunks[first.column]!, layout.columns[first.column]!);
+  const {step} = layout.pagesOf(place.chunk(first.column), layout.columns[first.column]!);
   const isByBytes = hasCanonicalForm(first.reading.type);
   const rows: number[] = [];
   for (const {from, to} of ranges) {
@@ -141,7 +141,7 @@ export function valueAt(
   row: number,
 ): Datum {
   const {step} = layout.pagesOf(
-    layout.groups[at.group]!.chunks[at.column]!,
+    layout.groups[at.group]!.chunk(at.column),
     layout.columns[at.column]!,
   );
   const number = Math.floor(row / step);

@@ -1,4 +1,3 @@
-import {deserializeTCompactProtocol} from 'hyparquet/src/thrift.js';
 import {crc32, zstdDecompressSync} from 'node:zlib';
 import {PgError} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
@@ -12,8 +11,9 @@ import {corrupt} from './file-errors.ts';
 import type {FileReader} from './file-reader.ts';
 import type {PageCache} from './page-cache.ts';
 import {decodeDictionary, decodePage} from './page-decoder.ts';
+import {readPageHeader} from './page-header.ts';
 import {Encoding, PageType} from './parquet-format.ts';
-import type {ChunkLayout} from './segment-layout.ts';
+import type {ChunkLayout} from './layout-parts.ts';
 import {SegmentLayout} from './segment-layout.ts';
 
 /** The cached parts of one segment: footer, indexes, filters, dictionaries, decoded pages. Loads what is missing, synchronously. */
@@ -84,7 +84,7 @@ export class SegmentPages {
     reading: Reading,
     page: number,
   ): DecodedPage {
-    const chunk = layout.groups[group]!.chunks[column]!;
+    const chunk = layout.groups[group]!.chunk(column);
     const known = this.cached(chunk, reading, page);
     if (known !== null) return known;
     const stored = layout.columns[column]!;
@@ -164,7 +164,7 @@ export class SegmentPages {
   #dropAll(layout: SegmentLayout): void {
     if (this.#layout === layout) this.#layout = null;
     for (const group of layout.groups) {
-      for (const chunk of group.chunks) {
+      for (const chunk of group.known()) {
         for (const slots of chunk.decoded.values()) {
           for (const page of slots) if (page !== null) this.#cache.remove(page);
         }
@@ -207,29 +207,18 @@ export class SegmentPages {
     expected: {readonly type: number; readonly encoding: number; readonly count: number},
   ): {readonly bytes: Buffer; readonly count: number} {
     const bytes = this.#files.read(this.path, offset, size);
-    const reader = {view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0};
-    const header = deserializeTCompactProtocol(reader) as Record<
-      string,
-      number | Record<string, number>
-    >;
-    const packed = bytes.subarray(reader.offset);
-    if (
-      packed.length !== header['field_3'] ||
-      crc32(packed) >>> 0 !== (header['field_4'] as number) >>> 0
-    ) {
+    const header = readPageHeader(bytes);
+    const packed = bytes.subarray(header.length);
+    if (packed.length !== header.packed || crc32(packed) !== header.checksum) {
       throw corrupt(this.path, `the page at byte ${offset} does not match its checksum`);
     }
-    const inner = header[expected.type === PageType.data ? 'field_5' : 'field_7'] as Record<
-      string,
-      number
-    >;
-    const count = inner['field_1']!;
+    const {count} = header;
     const isExpected =
-      header['field_1'] === expected.type &&
-      inner['field_2'] === expected.encoding &&
+      header.type === expected.type &&
+      header.encoding === expected.encoding &&
       (expected.count === -1 || expected.count === count);
     if (!isExpected) throw corrupt(this.path, `the page at byte ${offset} is of another kind`);
-    const length = header['field_2'] as number;
+    const length = header.unpacked;
     const unpacked = zstdDecompressSync(packed, {
       chunkSize: Math.max(64, length + 1),
       maxOutputLength: length + 1,

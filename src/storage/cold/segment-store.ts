@@ -20,6 +20,7 @@ import {EncodeThread} from './encode-thread.ts';
 import {FileReader} from './file-reader.ts';
 import {PageCache} from './page-cache.ts';
 import {checkSegment} from './segment-check.ts';
+import {SegmentBounds} from './segment-bounds.ts';
 import {PagesCursor} from './segment-cursor.ts';
 import type {KeyPart} from './segment-lookup.ts';
 import {findPositions, RowReader} from './segment-lookup.ts';
@@ -30,6 +31,7 @@ import {SegmentFile} from './segment-file.ts';
 import {writeSegments} from './segment-writer.ts';
 
 const SLICE_MS = 4;
+const NO_POSITIONS: readonly number[] = [];
 const CHECK_CACHE_BYTES = 8 * 1024 * 1024;
 
 /** What a segment store needs. */
@@ -113,8 +115,9 @@ class LocalSegmentStore implements SegmentStore {
       pages = new SegmentPages(path, meta, types, {files: this.#files, cache: this.#cache});
       this.#open.set(path, pages);
     }
-    const segment = new LocalSegment(pages, meta, types, this.#locate);
-    return isRemote(path) ? new RemoteSegment(segment, this.#remote(), meta, types) : segment;
+    const bounds = new SegmentBounds(meta, types);
+    const segment = new LocalSegment(pages, meta, {types, bounds, locate: this.#locate});
+    return isRemote(path) ? new RemoteSegment(segment, this.#remote(), meta, bounds) : segment;
   }
 
   forget(path: string): void {
@@ -147,19 +150,24 @@ class LocalSegment implements Segment {
   readonly rows: number;
   readonly #pages: SegmentPages;
   readonly #types: ReadonlyMap<number, TypeInstance>;
+  readonly #bounds: SegmentBounds;
   readonly #locate: (path: string) => string;
 
   constructor(
     pages: SegmentPages,
     meta: SegmentMeta,
-    types: ReadonlyMap<number, TypeInstance>,
-    locate: (path: string) => string,
+    known: {
+      readonly types: ReadonlyMap<number, TypeInstance>;
+      readonly bounds: SegmentBounds;
+      readonly locate: (path: string) => string;
+    },
   ) {
-    this.#locate = locate;
+    this.#locate = known.locate;
+    this.#bounds = known.bounds;
     this.path = pages.path;
     this.rows = meta.rows;
     this.#pages = pages;
-    this.#types = types;
+    this.#types = known.types;
   }
 
   scan(options: SegmentScanOptions): SegmentCursor {
@@ -167,6 +175,10 @@ class LocalSegment implements Segment {
   }
 
   find(key: readonly KeyPart[], stats: ScanStats): readonly number[] | Promise<readonly number[]> {
+    if (!key.every(({attnum, type, value}) => this.#bounds.mayMatch(attnum, type, '=', [value]))) {
+      stats.segmentsSkipped++;
+      return NO_POSITIONS;
+    }
     const search = findPositions(this.#pages, key, stats);
     const began = performance.now();
     for (let step = search.next(); ; step = search.next()) {

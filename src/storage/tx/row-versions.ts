@@ -3,8 +3,15 @@ import {internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
-import {newScanStats, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
-import type {RowVersion, StorageIndex, TableStorage} from '../contract.ts';
+import type {SegmentScanOptions} from '../cold/contract.ts';
+import {
+  type ColdTables,
+  newScanStats,
+  RID_ATTNUM,
+  scanColumns,
+  SEQ_ATTNUM,
+} from '../cold-tables.ts';
+import type {RowVersion, ScanColumn, StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import {
@@ -40,6 +47,8 @@ export interface KeyView {
   readonly snapshot: SnapshotValue;
   readonly writes: TableWrites | null;
   readonly cid: number;
+  /** Null: all of the row. Else what is read of it where that saves work: other columns can be missing, rid and seq be wrong. */
+  readonly columns: readonly ScanColumn[] | null;
 }
 
 /** A row by unique key without waiting; undefined = a scan must do it. */
@@ -58,7 +67,7 @@ export function versionByKey(
   const rowOwner = owner ?? 0;
   const key = map.codec.ofKey(values);
   if (key === null) return null;
-  const {writes, cid, snapshot} = view;
+  const {writes, cid, snapshot, columns} = view;
   if (writes !== null && (writes.truncations.length > 0 || !writes.hasImageKeys)) return undefined;
   const position = image.findKey(map, rowOwner, key, snapshot.number);
   if (position !== -1) {
@@ -85,7 +94,7 @@ export function versionByKey(
     if (pending.length > 0) {
       if (pending.some(run => run.ready() !== null)) return undefined;
       const entries = pending.map(({entry}) => entry);
-      const found = coldByKey(engine, table, index, values, {entries, writes, cid});
+      const found = coldByKey(engine, table, index, values, {entries, writes, cid, columns});
       if (found !== null) return found;
     }
   }
@@ -95,7 +104,7 @@ export function versionByKey(
   const entries = manifest.segments(table.oid, owner);
   return entries.length === 0
     ? null
-    : coldByKey(engine, table, index, values, {entries, writes, cid});
+    : coldByKey(engine, table, index, values, {entries, writes, cid, columns});
 }
 
 function ownVersion(writes: TableWrites, rid: number, cid: number): RowVersion | undefined {
@@ -123,6 +132,7 @@ interface KeySegments {
   readonly entries: readonly SegmentEntry[];
   readonly writes: TableWrites | null;
   readonly cid: number;
+  readonly columns: readonly ScanColumn[] | null;
 }
 
 function coldByKey(
@@ -130,7 +140,7 @@ function coldByKey(
   table: TableStorage,
   index: StorageIndex,
   values: readonly Datum[],
-  {entries, writes, cid}: KeySegments,
+  {entries, writes, cid, columns}: KeySegments,
 ): RowVersion | null | undefined {
   const {cold} = engine;
   // What an own change replaced is left to a scan.
@@ -149,21 +159,49 @@ function coldByKey(
     if (found instanceof Promise) return undefined;
     const position = found.find(candidate => !entry.deletions.has(candidate));
     if (position === undefined) continue;
-    const rows = segment.read(
-      [position],
-      [...scanColumns(table.columns), cold.systemColumn(RID_ATTNUM), cold.systemColumn(SEQ_ATTNUM)],
-    );
-    if (rows instanceof Promise) return undefined;
-    const row = rows[0]!;
-    return {
-      rid: row[row.length - 2] as Rid,
-      owner: entry.owner as OwnerId,
-      row: row.slice(0, -2),
-      location: locationOf(entry.id, position),
-      seq: seqOf(entry, row[row.length - 1]) as Seq,
-    };
+    const row = readVersion(cold, table, entry, position, columns);
+    return row instanceof Promise ? undefined : row;
   }
   return null;
+}
+
+/** A row at its place; only some of its columns where these are named. */
+function readVersion(
+  cold: ColdTables,
+  table: TableStorage,
+  entry: SegmentEntry,
+  position: number,
+  wanted: readonly ScanColumn[] | null,
+): RowVersion | Promise<unknown> {
+  const columns: SegmentScanOptions['columns'][number][] = [];
+  const places: number[] = [];
+  for (const [at, column] of scanColumns(table.columns).entries()) {
+    if (wanted?.includes(at) === false) continue;
+    columns.push(column);
+    places.push(at);
+  }
+  const hasRid = wanted?.includes('rid') !== false;
+  const hasSeq = wanted?.includes('seq') !== false;
+  if (hasRid) columns.push(cold.systemColumn(RID_ATTNUM));
+  if (hasSeq) columns.push(cold.systemColumn(SEQ_ATTNUM));
+  const rows = cold.open(entry).read([position], columns);
+  if (rows instanceof Promise) return rows;
+  const values = rows[0]!;
+  const row = new Array<Datum>(table.columns.length).fill(null);
+  for (let i = 0; i < places.length; i++) row[places[i]!] = values[i]!;
+  // No row of a segment is newer than its newest: what was seen is known well enough.
+  const seq = hasSeq ? seqOf(entry, values[values.length - 1]) : newestSeq(entry);
+  return {
+    rid: (hasRid ? values[places.length] : 0n) as Rid,
+    owner: entry.owner as OwnerId,
+    row,
+    location: locationOf(entry.id, position),
+    seq: seq as Seq,
+  };
+}
+
+function newestSeq({constantSeq, meta}: SegmentEntry): bigint {
+  return constantSeq === null ? BigInt(meta.maxSeq) : BigInt(constantSeq);
 }
 
 /** Newest committed or own version of a row; `seen` itself when it still is the newest. */

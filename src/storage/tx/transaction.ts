@@ -9,6 +9,7 @@ import type {
   LockWait,
   RowLockMode,
   RowVersion,
+  ScanColumn,
   ScanCursor,
   ScanRequest,
   Snapshot,
@@ -158,6 +159,7 @@ export class StorageTransaction implements Transaction {
     index: StorageIndex,
     owner: OwnerId | null,
     key: readonly Datum[],
+    columns: readonly ScanColumn[] | null = null,
   ): RowVersion | null | undefined {
     const snapshot = this.#snapshotOf(this.#engine.hot.image(table));
     const writes = this.#tables === null ? null : (this.#tables.get(table.oid) ?? null);
@@ -165,6 +167,7 @@ export class StorageTransaction implements Transaction {
       snapshot,
       writes,
       cid: this.#readCommandId,
+      columns,
     });
     if (found === undefined) return undefined;
     this.#seen.version(table, found, snapshot);
@@ -185,6 +188,7 @@ export class StorageTransaction implements Transaction {
       snapshot: snapshots.current,
       writes,
       cid: Infinity,
+      columns: null,
     });
     if (found !== undefined) this.#seen.version(table, found, snapshots.current);
     return found;
