@@ -70,6 +70,23 @@ export class DeletionPages implements DeletionSet {
     return {deletions: new DeletionPages(pages, count), changed: [...changed]};
   }
 
+  /** Positions that are deleted here and were not in an earlier value of the set; pages that are the same are not looked at. */
+  since(earlier: DeletionPages): readonly number[] {
+    const positions: number[] = [];
+    for (let number = 0; number < this.pages.length; number++) {
+      const page = this.pages[number];
+      const before = earlier.pages[number];
+      if (page === undefined || page === before) continue;
+      for (let byte = 0; byte < page.length; byte++) {
+        const added = page[byte]! & ~(before === undefined ? 0 : before[byte]!);
+        if (added === 0) continue;
+        for (let bit = 0; bit < 8; bit++)
+          if ((added & (1 << bit)) !== 0) positions.push(number * PAGE_BITS + byte * 8 + bit);
+      }
+    }
+    return positions;
+  }
+
   /** The set from stored pages. */
   static of(stored: readonly {readonly page: number; readonly bits: Uint8Array}[]): DeletionPages {
     const pages: (Uint8Array | undefined)[] = [];
@@ -190,6 +207,11 @@ function commonPrefix(a: readonly number[], b: readonly number[]): readonly numb
 /** A row's place in a segment as scans return it; 0 is hot. */
 export function locationOf(segmentId: number, position: number): number {
   return segmentId * LOCATION_UNIT + position + 1;
+}
+
+/** Where cold rows that were moved lie now, by their old location; undefined for others. */
+export interface MovedPlaces {
+  get(location: number): number | undefined;
 }
 
 /** The segment id of a cold location. */

@@ -25,6 +25,11 @@ export interface ValueRange {
   readonly isKnown: boolean;
 }
 
+/** Whether the smallest and largest value are to be found by the type's own compare. */
+export function isRankedType(plan: ColumnPlan, type: TypeInstance): boolean {
+  return !plan.hasStats && !'ACRX'.includes(type.category) && !UNRANKED_OIDS.includes(type.oid);
+}
+
 /** Gathers Datums of one column into typed arrays and byte arenas for the encoder. */
 export class ColumnBuilder {
   readonly #plan: ColumnPlan;
@@ -52,8 +57,7 @@ export class ColumnBuilder {
     this.#type = type;
     this.#form = type.parquet;
     this.#accept = acceptKind(type);
-    this.#isRanked =
-      !plan.hasStats && !'ACRX'.includes(type.category) && !UNRANKED_OIDS.includes(type.oid);
+    this.#isRanked = isRankedType(plan, type);
     this.#grow(0);
   }
 

@@ -65,6 +65,14 @@ function isSameText(a: TypeInstance, b: TypeInstance): boolean {
   );
 }
 
+/** Whether values that were written in the order of one type are in that of another, which they are read as. */
+export function keepsOrder(stored: TypeInstance, wanted: TypeInstance): boolean {
+  if (stored.oid === wanted.oid || isWidened(stored, wanted)) return true;
+  const {physicalType, length} = stored.parquet;
+  const form = {physicalType, length, typeOid: stored.oid};
+  return readingOf('', form, stored, wanted).storedType === wanted;
+}
+
 const SMALL_INTEGERS: readonly number[] = [21, 23];
 const INTEGERS: readonly number[] = [...SMALL_INTEGERS, 20];
 

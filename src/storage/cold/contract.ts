@@ -131,6 +131,45 @@ export interface SegmentSink {
   abort(): Promise<void>;
 }
 
+/** A segment that is merged with others. */
+export interface MergeSource {
+  readonly path: string;
+  readonly meta: SegmentMeta;
+  /** Columns as they were written. */
+  readonly schema: readonly SegmentColumn[];
+  /** Whether its rows lie in the order of the task's keys, by today's types. */
+  readonly isSorted: boolean;
+  /** The seq of rows whose file holds none. */
+  readonly nullSeq: bigint;
+  /** Rows that are left out. */
+  readonly deletions: {
+    readonly pages: readonly (Uint8Array | undefined)[];
+    readonly count: number;
+  };
+}
+
+/** Segments that become one. */
+export interface MergeTask {
+  readonly options: WriteSegmentOptions;
+  /** Positions in `options.columns` of what rows are ordered by: NULLs last. */
+  readonly keys: readonly number[];
+  /** What a segment without the column reads, for each of `options.columns`. */
+  readonly missing: readonly Datum[];
+  /** In the order in which they are to be taken: those that do not fit into memory together are left out. */
+  readonly inputs: readonly MergeSource[];
+  /** Directory of temporary files, which an earlier run may have left there. */
+  readonly scratch: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What became of merged segments. */
+export interface MergedSegments {
+  /** Null when none of their rows is left: then there is no file. */
+  readonly meta: SegmentMeta | null;
+  /** For each input that was merged, the first ones of the task's: the new position of each old one, or -1. */
+  readonly positions: readonly Int32Array[];
+}
+
 /** The cold side of storage: writes, opens and caches segments. Knows no manifest and no SQL. */
 export interface SegmentStore {
   /** Writes in a worker thread when large; memory of one row group. */
@@ -141,6 +180,8 @@ export interface SegmentStore {
   ): Promise<readonly SegmentMeta[]>;
   /** Begins a segment whose rows come by and by; memory of one row group. */
   begin(options: WriteSegmentOptions): Promise<SegmentSink>;
+  /** Merges segments into one, in a thread when large: memory of a row group and of a page of each input. */
+  merge(task: MergeTask): Promise<MergedSegments>;
   /** A segment's bytes under another path, which must be new; compared with the checksum on the way, durable when it resolves. */
   copy(from: string, to: string, meta: SegmentMeta, signal?: AbortSignal): Promise<void>;
   /** Removes a segment's file; durable or not, it is repeated until it succeeds. */

@@ -170,10 +170,11 @@ function isAscending(values: BigInt64Array): boolean {
 export class SegmentDictionary extends CacheEntry implements TextDictionary {
   readonly size: number;
   readonly bytes: number;
-  readonly #data: Buffer;
-  readonly #offsets: Int32Array;
+  /** Entry i is bytes [offsets[i], offsets[i + 1]) of data, as they are stored. */
+  readonly data: Buffer;
+  readonly offsets: Int32Array;
   readonly #isUuid: boolean;
-  readonly #strings: (string | null)[];
+  #strings: (string | null)[] | null = null;
   #codes: Map<string, number> | null = null;
   #memo: (Datum | undefined)[] | null = null;
   #memoReading: Reading | null = null;
@@ -181,27 +182,27 @@ export class SegmentDictionary extends CacheEntry implements TextDictionary {
 
   constructor(data: Buffer, offsets: Int32Array, isUuid: boolean) {
     super();
-    this.#data = data;
-    this.#offsets = offsets;
+    this.data = data;
+    this.offsets = offsets;
     this.#isUuid = isUuid;
     this.size = offsets.length - 1;
-    this.#strings = new Array<string | null>(this.size).fill(null);
     this.bytes = data.length * 2 + this.size * 32;
   }
 
   get(code: number): string {
+    this.#strings ??= new Array<string | null>(this.size).fill(null);
     const known = this.#strings[code];
     if (known !== null && known !== undefined) return known;
-    const from = this.#offsets[code]!;
+    const from = this.offsets[code]!;
     const made = this.#isUuid
-      ? uuidText(this.#data, from)
-      : this.#data.utf8Slice(from, this.#offsets[code + 1]);
+      ? uuidText(this.data, from)
+      : this.data.utf8Slice(from, this.offsets[code + 1]);
     this.#strings[code] = made;
     return made;
   }
 
   stored(code: number): Buffer {
-    return this.#data.subarray(this.#offsets[code], this.#offsets[code + 1]);
+    return this.data.subarray(this.offsets[code], this.offsets[code + 1]);
   }
 
   /** The converted value of an entry, kept. */

@@ -25,6 +25,8 @@ export interface ChunkLayout {
   readonly dictionaryOffset: number;
   readonly dataOffset: number;
   readonly encoding: number;
+  /** Bytes of all pages, their headers included, before compression. */
+  readonly unpackedBytes: number;
   readonly bloomPlace: readonly [offset: number, length: number, crc: number] | null;
   readonly indexPlaces: readonly [
     columnAt: number,

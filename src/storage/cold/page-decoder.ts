@@ -29,18 +29,29 @@ export function decodePage(
     readonly reading: Reading;
   },
 ): DecodedPage {
+  const {reading} = source;
+  const {stored, nulls} = decodeStored(bytes, rows, column, source);
+  if (stored.kind !== 'codes') return pageOf(rows, stored, nulls, reading);
+  if (reading.kind === 'text' || reading.kind === 'uuid')
+    return new DictPage(stored.codes, nulls, stored.dictionary, reading);
+  return new LazyPage(rows, stored, nulls, reading);
+}
+
+/** The values of a data page as they are stored, NULL rows included; `bytes` must stay unchanged from now on. */
+export function decodeStored(
+  bytes: Buffer,
+  rows: number,
+  column: StoredColumn,
+  source: {readonly encoding: number; readonly dictionary: SegmentDictionary | null},
+): {readonly stored: StoredValues; readonly nulls: NullMask} {
   const place: Place = {bytes, at: 0, end: bytes.length};
-  const {reading, dictionary} = source;
+  const {dictionary} = source;
   const nulls = column.isNullable ? readNulls(place, bytes, rows) : null;
-  if (source.encoding === Encoding.rleDictionary) {
-    if (dictionary === null) throw new MalformedPage('the dictionary is missing');
-    const codes = readCodes(place, rows, nulls, dictionary.size);
-    if (reading.kind === 'text' || reading.kind === 'uuid')
-      return new DictPage(codes, nulls, dictionary, reading);
-    return new LazyPage(rows, {kind: 'codes', codes, dictionary}, nulls, reading);
-  }
-  const stored = readStored(place, bytes, rows, nulls, column);
-  return pageOf(rows, stored, nulls, reading);
+  if (source.encoding !== Encoding.rleDictionary)
+    return {stored: readStored(place, bytes, rows, nulls, column), nulls};
+  if (dictionary === null) throw new MalformedPage('the dictionary is missing');
+  const codes = readCodes(place, rows, nulls, dictionary.size);
+  return {stored: {kind: 'codes', codes, dictionary}, nulls};
 }
 
 function pageOf(

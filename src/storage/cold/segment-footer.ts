@@ -111,7 +111,7 @@ export class SegmentFooter {
 
 type ChunkData = Pick<
   ChunkLayout,
-  'nullCount' | 'bounds' | 'dictionaryOffset' | 'dataOffset' | 'encoding'
+  'nullCount' | 'bounds' | 'dictionaryOffset' | 'dataOffset' | 'encoding' | 'unpackedBytes'
 >;
 
 interface Declared {
@@ -189,6 +189,7 @@ function readChunkData(thrift: ThriftReader, column: StoredColumn): ChunkData {
   let encoding = 0;
   let dataOffset = 0;
   let dictionaryOffset = -1;
+  let unpackedBytes = 0;
   let stats: Pick<ChunkData, 'nullCount' | 'bounds'> | null = null;
   thrift.id = 0;
   for (let type = thrift.next(); type !== 0; type = thrift.next()) {
@@ -201,7 +202,8 @@ function readChunkData(thrift: ThriftReader, column: StoredColumn): ChunkData {
       }
     } else if (id === 4) {
       if (thrift.i32() !== CODEC_ZSTD) throw new Error('unknown codec');
-    } else if (id === 9) dataOffset = thrift.i64();
+    } else if (id === 6) unpackedBytes = thrift.i64();
+    else if (id === 9) dataOffset = thrift.i64();
     else if (id === 11) dictionaryOffset = thrift.i64();
     else if (id === 12) {
       stats = readStatistics(thrift, column);
@@ -209,7 +211,7 @@ function readChunkData(thrift: ThriftReader, column: StoredColumn): ChunkData {
     } else thrift.skip(type);
   }
   if (stats === null) throw new Error('a column chunk has no statistics');
-  return {...stats, dictionaryOffset, dataOffset, encoding};
+  return {...stats, dictionaryOffset, dataOffset, encoding, unpackedBytes};
 }
 
 function readStatistics(

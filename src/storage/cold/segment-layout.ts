@@ -15,6 +15,9 @@ import {storedValue} from './value-stats.ts';
 /** What is read of the end of a file at first: footer and indexes of most segments. */
 const TAIL_BYTES = 32 * 1024;
 
+/** What tells whether a file has the right end. */
+export type FileBounds = Pick<SegmentMeta, 'bytes' | 'footerChecksum'>;
+
 /** Footer and indexes of an open segment. */
 export class SegmentLayout extends CacheEntry {
   readonly columns: readonly StoredColumn[];
@@ -26,7 +29,7 @@ export class SegmentLayout extends CacheEntry {
   readonly #columnByAttnum = new Map<number, number>();
   onEvict: (() => void) | null = null;
 
-  constructor(path: string, files: FileReader, meta: SegmentMeta) {
+  constructor(path: string, files: FileReader, meta: FileBounds) {
     super();
     this.#path = path;
     const {footer: bytes, before} = readTail(path, files, meta);
@@ -141,7 +144,7 @@ interface Tail {
 }
 
 /** Reads the end of the file, and checks size, magic and checksum. */
-function readTail(path: string, files: FileReader, meta: SegmentMeta): Tail {
+function readTail(path: string, files: FileReader, meta: FileBounds): Tail {
   const size = files.size(path);
   if (size !== meta.bytes) throw corrupt(path, `it has ${size} bytes instead of ${meta.bytes}`);
   if (size < 12) throw corrupt(path, 'it is too short');

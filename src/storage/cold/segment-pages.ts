@@ -1,4 +1,4 @@
-import {crc32, zstdDecompressSync} from 'node:zlib';
+import {crc32} from 'node:zlib';
 import {PgError} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {BloomFilter} from './bloom-filter.ts';
@@ -9,9 +9,9 @@ import type {SegmentMeta} from './contract.ts';
 import type {DecodedPage, SegmentDictionary} from './decoded-page.ts';
 import {corrupt} from './file-errors.ts';
 import type {FileReader} from './file-reader.ts';
+import {readPageBody} from './page-body.ts';
 import type {PageCache} from './page-cache.ts';
 import {decodeDictionary, decodePage} from './page-decoder.ts';
-import {readPageHeader} from './page-header.ts';
 import {Encoding, PageType} from './parquet-format.ts';
 import type {ChunkLayout} from './layout-parts.ts';
 import {SegmentLayout} from './segment-layout.ts';
@@ -96,7 +96,12 @@ export class SegmentPages {
       `page ${page} of column ${column + 1} in row group ${group + 1}`,
       () => {
         const expected = {type: PageType.data, encoding: chunk.encoding, count: rows};
-        const body = this.#body(index.offsets[page]!, index.sizes[page]!, expected);
+        const body = readPageBody(
+          this.#files,
+          this.path,
+          [index.offsets[page]!, index.sizes[page]!],
+          expected,
+        );
         return decodePage(body.bytes, rows, stored, {
           encoding: chunk.encoding,
           dictionary,
@@ -186,7 +191,7 @@ export class SegmentPages {
     const made = this.#guard(`the dictionary of column ${column + 1}`, () => {
       const expected = {type: PageType.dictionary, encoding: Encoding.plain, count: -1};
       const size = chunk.dataOffset - chunk.dictionaryOffset;
-      const body = this.#body(chunk.dictionaryOffset, size, expected);
+      const body = readPageBody(this.#files, this.path, [chunk.dictionaryOffset, size], expected);
       return decodeDictionary(body.bytes, body.count, layout.columns[column]!);
     });
     if (!this.#keep(layout)) return made;
@@ -198,34 +203,6 @@ export class SegmentPages {
     };
     this.#cache.add(made);
     return made;
-  }
-
-  /** Reads a page with its header, checks it and unpacks it. A count of -1 accepts any. */
-  #body(
-    offset: number,
-    size: number,
-    expected: {readonly type: number; readonly encoding: number; readonly count: number},
-  ): {readonly bytes: Buffer; readonly count: number} {
-    const bytes = this.#files.read(this.path, offset, size);
-    const header = readPageHeader(bytes);
-    const packed = bytes.subarray(header.length);
-    if (packed.length !== header.packed || crc32(packed) !== header.checksum) {
-      throw corrupt(this.path, `the page at byte ${offset} does not match its checksum`);
-    }
-    const {count} = header;
-    const isExpected =
-      header.type === expected.type &&
-      header.encoding === expected.encoding &&
-      (expected.count === -1 || expected.count === count);
-    if (!isExpected) throw corrupt(this.path, `the page at byte ${offset} is of another kind`);
-    const length = header.unpacked;
-    const unpacked = zstdDecompressSync(packed, {
-      chunkSize: Math.max(64, length + 1),
-      maxOutputLength: length + 1,
-    });
-    if (unpacked.length !== length)
-      throw corrupt(this.path, `the page at byte ${offset} has the wrong length`);
-    return {bytes: unpacked, count};
   }
 
   /** Whatever fails while parsing is a corrupt file. */

@@ -3,6 +3,8 @@ import {assert} from '../../common/errors.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {ScanStats} from '../contract.ts';
 import type {
+  MergedSegments,
+  MergeTask,
   Segment,
   SegmentColumn,
   SegmentCursor,
@@ -18,6 +20,8 @@ import {isRemote} from '../objects/storage-url.ts';
 import {DurableDirectories} from './durable-directories.ts';
 import {EncodeThread} from './encode-thread.ts';
 import {FileReader} from './file-reader.ts';
+import {mergeSegments} from './merge/merge-segments.ts';
+import {MergeThread} from './merge/merge-thread.ts';
 import {PageCache} from './page-cache.ts';
 import {checkSegment} from './segment-check.ts';
 import {SegmentBounds} from './segment-bounds.ts';
@@ -53,6 +57,7 @@ class LocalSegmentStore implements SegmentStore {
   readonly #cache: PageCache;
   readonly #copies: SegmentCache | null;
   readonly #thread = new EncodeThread();
+  readonly #merges = new MergeThread();
   readonly #directories = new DurableDirectories();
   readonly #open = new Map<string, SegmentPages>();
 
@@ -90,6 +95,15 @@ class LocalSegmentStore implements SegmentStore {
       thread: this.#thread,
       directories: this.#directories,
       copies: this.#copies,
+    });
+  }
+
+  merge(task: MergeTask): Promise<MergedSegments> {
+    return mergeSegments(task, {
+      thread: this.#merges,
+      directories: this.#directories,
+      copies: this.#copies,
+      locate: this.#locate,
     });
   }
 
@@ -142,6 +156,7 @@ class LocalSegmentStore implements SegmentStore {
     await this.#copies?.close();
     this.#files.close();
     await this.#thread.close();
+    await this.#merges.close();
   }
 }
 

@@ -9,6 +9,7 @@ import {planColumn} from './column-plan.ts';
 import type {SegmentMeta, SegmentRowSource, WriteSegmentOptions} from './contract.ts';
 import type {DurableDirectories} from './durable-directories.ts';
 import type {EncodeThread, SegmentOutput} from './encode-thread.ts';
+import {fileMetadata} from './file-metadata.ts';
 import {InlineOutput} from './inline-output.ts';
 import {segmentMeta} from './segment-meta.ts';
 
@@ -167,19 +168,4 @@ export async function writeSegments(
   }
   await Promise.all(written.map(path => unlink(path).catch(() => null)));
   throw failure;
-}
-
-function fileMetadata(options: WriteSegmentOptions): Readonly<Record<string, string>> {
-  const columns = options.columns.map(({attnum, name, type, typmod}) => ({
-    attnum,
-    name,
-    oid: type.oid,
-    type: type.name,
-    typmod,
-  }));
-  return {
-    ...options.metadata,
-    'wadi.schema_version': String(options.schemaVersion),
-    'wadi.columns': JSON.stringify(columns),
-  };
 }

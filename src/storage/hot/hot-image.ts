@@ -12,7 +12,7 @@ import {
 } from './image-chunk.ts';
 import {hasSameKeys, KeyCodec, type MapKey} from './key-codec.ts';
 import {KeyMap} from './key-map.ts';
-import type {SegmentEntry} from '../manifest.ts';
+import type {MovedPlaces, SegmentEntry} from '../manifest.ts';
 import {PreparedKeys} from './prepared-keys.ts';
 import {SortedIndex} from './sorted-index.ts';
 
@@ -43,7 +43,7 @@ export interface TableWriter {
   /** Rids of rows that existed before and that it changed or deleted. */
   changedRids(): Iterable<number>;
   /** Follows cold rows that compaction moved: old location -> new location. */
-  relocateAll(places: ReadonlyMap<number, number>): void;
+  relocateAll(places: MovedPlaces): void;
 }
 
 /** The chunks of one owner. */

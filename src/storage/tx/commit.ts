@@ -10,7 +10,7 @@ import {failpoint} from '../failpoint.ts';
 import type {Durability} from '../hot/durability.ts';
 import type {HotStore} from '../hot/hot-store.ts';
 import type {LogIndex} from '../hot/log-index.ts';
-import type {Manifest} from '../manifest.ts';
+import type {Manifest, MovedPlaces} from '../manifest.ts';
 import type {StorageLogger} from '../settings.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
 import {applyInSlices, applyToMemory} from './apply-memory.ts';
@@ -194,7 +194,7 @@ export class CommitQueue {
   }
 
   /** Work that had the queue to itself moved cold rows: commits that wait behind it learn their new places. */
-  relocate(table: number, places: ReadonlyMap<number, number>): void {
+  relocate(table: number, places: MovedPlaces): void {
     for (const waiting of this.#behind) {
       if (waiting.kind !== 'commit') continue;
       for (const {table: changed, changes} of waiting.unit.tables) {

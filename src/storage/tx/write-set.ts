@@ -5,7 +5,7 @@ import type {TableStorage} from '../contract.ts';
 import type {HotImage, TableWriter} from '../hot/hot-image.ts';
 import {KeyMap} from '../hot/key-map.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
-import {positionOf, segmentOf} from '../manifest.ts';
+import {type MovedPlaces, positionOf, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
 import {committedKeys, hasImageKeys} from './committed-keys.ts';
 import type {PendingRun} from './pending-run.ts';
@@ -464,7 +464,7 @@ export class TableWrites implements TableWriter {
     return this.changes.keys();
   }
 
-  relocateAll(places: ReadonlyMap<number, number>): void {
+  relocateAll(places: MovedPlaces): void {
     for (const change of this.changes.values()) {
       const place = places.get(change.location);
       if (place === undefined) continue;
