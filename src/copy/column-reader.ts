@@ -3,6 +3,7 @@ import type {Vector} from '../columns/vector.ts';
 import {BATCH_CAPACITY} from '../columns/vector.ts';
 import {createVectorBuilder, type VectorBuilder} from '../columns/vector-builder.ts';
 import type {Datum, FormatSettings, TypeInstance} from '../types/contract.ts';
+import {isHalfwaySingle} from '../types/single.ts';
 import {IsoTimes} from './iso-times.ts';
 
 /** Collects the fields of one column. What `bytes` does not take has to come as a datum. */
@@ -296,7 +297,12 @@ class FloatReader implements ColumnReader {
     if (digits === 0 || digits > 15) return false;
     if (point !== -1) value /= POWERS[digits - point]!;
     if (isNegative) value = -value;
-    this.#values[this.#count++] = this.#isSingle ? Math.fround(value) : value;
+    if (this.#isSingle) {
+      // Halfway between two of them the decimal itself decides.
+      if (isHalfwaySingle(value)) return false;
+      value = Math.fround(value);
+    }
+    this.#values[this.#count++] = value;
     return true;
   }
 

@@ -16,6 +16,7 @@ import {
 import {checkInt2} from './int-arith.ts';
 import type {FunctionTable} from './table.ts';
 import {outOfRange} from './table.ts';
+import {nearestSingle} from '../types/single.ts';
 import {cutUtf8} from '../types/text-compare.ts';
 import {bpcharFit, trimBlanks, varcharFit} from '../types/text.ts';
 
@@ -36,6 +37,10 @@ const floatToInt8 = (value: number): bigint => {
   if (Number.isNaN(value) || value < -9223372036854775808 || value >= 9223372036854775808)
     throw outOfRange('bigint');
   return BigInt(roundHalfEven(value));
+};
+const int8ToSingle = (value: bigint): number => {
+  const wide = Number(value);
+  return nearestSingle(wide, () => Number(value - BigInt(wide)));
 };
 const toFloat4 = (value: number): number => {
   const result = Math.fround(value);
@@ -61,7 +66,7 @@ export const castFunctions: FunctionTable = {
   i2tof: same,
   i4tof: {emit: a => `Math.fround(${a})`},
   i8tod: {emit: a => `Number(${a})`},
-  i8tof: {emit: a => `Math.fround(Number(${a}))`},
+  i8tof: {emit: a => `h.run(${a})`, helpers: {run: int8ToSingle}},
   i8tooid: {fn: toOid},
   oidtoi8: {emit: a => `BigInt(${a})`},
   ftod: same,

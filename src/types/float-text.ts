@@ -1,5 +1,6 @@
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
+import {nearestSingle, sideOfDecimal} from './single.ts';
 import {invalidSyntax} from './type-errors.ts';
 
 const numberPattern = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
@@ -18,7 +19,7 @@ export function parseFloat8(text: string): number {
 /** `real` from text, rounded to single precision. */
 export function parseFloat4(text: string): number {
   const wide = parseReal(text, 'real');
-  const value = Math.fround(wide);
+  const value = nearestSingle(wide, () => sideOfDecimal(trimBlanks(text), wide));
   if (value === 0 || !Number.isFinite(value)) checkRange(text, value, 'real');
   return value;
 }

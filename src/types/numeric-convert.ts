@@ -4,6 +4,7 @@ import {float4ToText} from './float-text.ts';
 import {numericCompare, numericRound} from './numeric-math.ts';
 import {numericToText, parseNumeric, pow10} from './numeric-text.ts';
 import {Numeric} from './numeric-value.ts';
+import {nearestSingle, sideOfDecimal} from './single.ts';
 import {typeOutOfRange} from './type-errors.ts';
 
 /** An integer as numeric. */
@@ -64,7 +65,8 @@ export function numericToFloat8(value: Numeric): number {
 
 /** numeric cast to real; 22003 beyond its range. */
 export function numericToFloat4(value: Numeric): number {
-  const result = Math.fround(numericToFloat(value));
+  const wide = numericToFloat(value);
+  const result = nearestSingle(wide, () => sideOfDecimal(numericToText(value), wide));
   if (
     value.kind === 'finite' &&
     (!Number.isFinite(result) || (result === 0 && value.digits !== 0n))
