@@ -4,8 +4,8 @@ import {type Pair, pgbench} from './servers.ts';
 import type {SuiteOptions} from './suite-options.ts';
 
 /**
- * Runs the same pgbench on both servers in turns; medians, their ratio, and Wadi's CPU time for one transaction. A run of each before them is
- * not counted: code is compiled as it is used. Its ratio is shown, too.
+ * Runs the same pgbench on both servers in turns; medians, their ratio, and Wadi's CPU time for one transaction. A run of
+ * each before them is not counted: code is compiled as it is used. Its ratio is shown, too.
  */
 export function compare(
   pair: Pair,

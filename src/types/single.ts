@@ -1,8 +1,9 @@
 const bits = new DataView(new ArrayBuffer(8));
 
 /**
- * The single-precision number (IEEE 754 binary32) nearest to a value whose nearest double is `wide`. Rounding twice is wrong where `wide` lies
- * halfway between two of them: only then `side` is asked, whether the value lies below (negative), at (0) or above (positive) `wide`.
+ * The single-precision number (IEEE 754 binary32) nearest to a value whose nearest double is `wide`. Rounding twice is wrong
+ * where `wide` lies halfway between two of them: only then `side` is asked, whether the value lies below (negative), at (0)
+ * or above (positive) `wide`.
  */
 export function nearestSingle(wide: number, side: () => number): number {
   const near = Math.fround(wide);
