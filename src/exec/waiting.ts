@@ -1,6 +1,6 @@
 import {featureNotSupported} from '../common/errors.ts';
 import {WaitSignal} from '../common/wait-signal.ts';
-import type {BoundExpr} from '../expr/bound.ts';
+import type {BoundExpr, CallExpr} from '../expr/bound.ts';
 import {walkExpr} from '../expr/children.ts';
 import type {FactoryCache} from '../expr/factory-cache.ts';
 import type {EvalContext, FunctionCode, FunctionLibrary} from '../functions/contract.ts';
@@ -16,9 +16,17 @@ const waitingSource =
 export function mayWait(expr: BoundExpr): boolean {
   let found = false;
   walkExpr(expr, node => {
-    if (node.kind === 'call' && waitingSource.test(node.source)) found = true;
+    if (node.kind === 'call' && callWaits(node)) found = true;
   });
   return found;
+}
+
+/** Functions that lock the sequence they are given: the session has locked those that the plan names. */
+const sequenceSource = /^(nextval_oid|setval3?_oid)$/;
+
+function callWaits({source, args}: CallExpr): boolean {
+  if (sequenceSource.test(source)) return args[0]?.kind !== 'constant';
+  return waitingSource.test(source);
 }
 
 /**
@@ -153,7 +161,7 @@ export function waitingCode(
   for (const expr of exprs) {
     walkExpr(expr, node => {
       if (node.kind === 'call' && node.volatility === 'v') volatile.add(node.source);
-      if (node.kind === 'call' && waitingSource.test(node.source)) volatile.add(node.source);
+      if (node.kind === 'call' && callWaits(node)) volatile.add(node.source);
     });
   }
   const replay = new Replay();

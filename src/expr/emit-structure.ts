@@ -33,8 +33,9 @@ export function emitStructure(emitter: EmitContext, expr: BoundExpr): Operand {
     case 'row': {
       const list = expr.fields.map(field => emitter.datum(emitter.emit(field))).join(', ');
       const types = emitter.bind(expr.fields.map(field => field.type.oid));
-      const names = expr.names === undefined ? '' : `, ${emitter.bind(expr.names)}`;
-      const made = `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}]${names})`;
+      const names = expr.names === undefined ? 'null' : emitter.bind(expr.names);
+      const instances = emitter.bind(expr.fields.map(field => field.type));
+      const made = `${emitter.bindStatic(recordOf)}(${emitter.bind(expr.type)}, ${types}, [${list}], ${names}, ${instances})`;
       const isNull = expr.presence === undefined ? 'false' : emitter.emit(expr.presence).isNull;
       return {
         value: constant(emitter, isNull === 'false' ? made : `${isNull} ? null : ${made}`),

@@ -142,8 +142,9 @@ export function recordOf(
   fieldTypes: readonly Oid[],
   fields: readonly Datum[],
   names: readonly string[] | null = null,
+  instances: readonly TypeInstance[] | null = null,
 ): PgRecord {
-  return new PgRecord(type.oid, fieldTypes, fields, names);
+  return new PgRecord(type.oid, fieldTypes, fields, names, instances);
 }
 
 /** array[i][j]: NULL outside the bounds, for a NULL subscript, or with the wrong number of them. */

@@ -1,6 +1,8 @@
+import {ByteWriter} from '../common/byte-writer.ts';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {PgArray} from '../types/array-value.ts';
+import {defaultFormatSettings} from '../types/format-settings.ts';
 import type {Datum} from '../types/contract.ts';
 import type {JsonbNode} from '../types/jsonb-value.ts';
 import {JsonbObject, JsonbValue} from '../types/jsonb-value.ts';
@@ -27,6 +29,32 @@ export const assignFunctions: FunctionTable = {
       return value === null ? target : assignSlice(target, value as PgArray, bounds);
     },
   },
+  // (value of a fixed number of parts, part, subscript, ...)
+  wadi_geometry_assign: {
+    fnTyped:
+      types =>
+      (whole: Uint8Array | null, part: Datum, ...subscripts: (number | null)[]): Datum => {
+        const at = subscripts.map(known);
+        if (whole === null || part === null) return whole;
+        const out = new ByteWriter(16);
+        types.args[1]!.send(part, out, defaultFormatSettings);
+        const bytes = out.take();
+        const next = Buffer.from(whole);
+        next.set(bytes, fixedPlace(at, whole.length / bytes.length) * bytes.length);
+        return next;
+      },
+  },
+  wadi_name_assign: {
+    fn: (whole: string | null, part: string | null, ...subscripts: (number | null)[]): Datum => {
+      const at = subscripts.map(known);
+      if (whole === null || part === null) return whole;
+      const bytes = Buffer.alloc(64);
+      bytes.write(whole, 'utf8');
+      bytes.fill(0, fixedPlace(at, 64), at[0]! + 1);
+      bytes.write(part, at[0]!, 1, 'utf8');
+      return bytes.toString('utf8', 0, bytes.indexOf(0) === -1 ? 63 : bytes.indexOf(0));
+    },
+  },
   // (jsonb, value, expects an array, key, ...)
   wadi_jsonb_assign: {
     fn: (
@@ -48,6 +76,13 @@ function wrong(text: string, detail?: string): PgError {
 function known(subscript: number | null): number {
   if (subscript !== null) return subscript;
   throw new PgError(SqlState.nullValueNotAllowed, 'array subscript in assignment must not be null');
+}
+
+function fixedPlace(subscripts: readonly number[], count: number): number {
+  if (subscripts.length !== 1) throw wrong('wrong number of array subscripts');
+  const [at] = subscripts;
+  if (at! < 0 || at! >= count) throw wrong('array subscript out of range');
+  return at!;
 }
 
 function assignElement(

@@ -4,6 +4,7 @@ import type {CallTypes, FunctionCode} from './contract.ts';
 import type {FunctionTable} from './table.ts';
 import {numericCompare} from '../types/numeric-math.ts';
 import {compareText} from '../types/text-compare.ts';
+import type {RecordType} from '../types/record.ts';
 import {trimBlanks} from '../types/text.ts';
 
 type Operator = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
@@ -100,6 +101,30 @@ function typedOperator(types: CallTypes, operator: Operator): (a: Value, b: Valu
   }
 }
 
+/** Operators of rows by their bytes. */
+function byImage(): FunctionTable {
+  const compare = (types: CallTypes): ((a: Value, b: Value) => number) => {
+    const [given] = types.args;
+    const type = given!.kind === 'd' ? given!.base! : given!;
+    return (a, b) => (type as RecordType).compareImages(a, b);
+  };
+  const code = (test: (order: number) => Datum): FunctionCode => ({
+    fnTyped: types => {
+      const order = compare(types);
+      return (a: Value, b: Value) => test(order(a, b));
+    },
+  });
+  return {
+    record_image_eq: code(order => order === 0),
+    record_image_ne: code(order => order !== 0),
+    record_image_lt: code(order => order < 0),
+    record_image_le: code(order => order <= 0),
+    record_image_gt: code(order => order > 0),
+    record_image_ge: code(order => order >= 0),
+    btrecordimagecmp: code(order => sign(order)),
+  };
+}
+
 const sign = (order: number): number => (order < 0 ? -1 : order > 0 ? 1 : 0);
 const typedCompare: FunctionCode = {
   fnTyped: types => (a: Value, b: Value) => sign(types.args[0]!.compare(a, b)),
@@ -164,7 +189,6 @@ const typed: readonly string[] = [
   'network',
   'macaddr',
   'macaddr8',
-  'record_image',
   'tsvector',
   'tsquery',
 ];
@@ -208,6 +232,7 @@ export const compareFunctions: FunctionTable = {
   ...textOrder,
   ...byCompare(under('numeric'), numericCompare),
   ...Object.assign({}, ...typed.map(name => byType(under(name)))),
+  ...byImage(),
   ...Object.assign({}, ...typedPlain.map(name => byType(plain(name)))),
   ...Object.fromEntries(
     [

@@ -105,6 +105,8 @@ const record = (type: CompositeType, fields: readonly Datum[]): PgRecord =>
     type.oid,
     type.compositeFields.map(field => field.type.oid),
     fields,
+    null,
+    type.compositeFields.map(field => field.type),
   );
 
 /** Fields of an object; those that it does not name keep the values of `before`. */
@@ -165,6 +167,8 @@ function rowOf(
         type.oid,
         columns.map(column => column.type.oid),
         fields,
+        null,
+        columns.map(column => column.type),
       );
 }
 

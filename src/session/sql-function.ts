@@ -51,6 +51,8 @@ export async function callSqlFunction(
     type,
     fields.map(field => field.oid),
     row,
+    null,
+    fields,
   );
 }
 

@@ -257,12 +257,16 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   }
 
   lockTables(plan: QueryPlan): Promise<void> | undefined {
-    const {tables} = plan;
+    const {tables, sequences} = plan;
     for (let i = 0; i < tables.length; i++) {
       const result = this.transaction.tx.lockTable(tables[i]!.oid, tables[i]!.mode, 'wait');
       if (result instanceof Promise) return this.#lockRest(plan, result);
       const loading = loadTable(this, tables[i]!.oid);
       if (loading !== null) return this.#lockRest(plan, loading);
+    }
+    for (let i = 0; i < sequences.length; i++) {
+      const result = this.transaction.tx.lockTable(sequences[i]!, 'rowExclusive', 'wait');
+      if (result instanceof Promise) return this.#lockRest(plan, result);
     }
     return undefined;
   }

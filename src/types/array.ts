@@ -10,7 +10,9 @@ import type {TypeRow} from './base-type.ts';
 import type {Datum, FormatSettings, TypeInstance, Value} from './contract.ts';
 import {combineHash} from './hash.ts';
 import {parseInt2, parseOid} from './int-parse.ts';
-import {insufficientData, invalidBinary} from './type-errors.ts';
+import {formatType} from './format-type.ts';
+import {lacksEquality, lacksOrder} from './orderless.ts';
+import {insufficientData, invalidBinary, noComparison, noEquality} from './type-errors.ts';
 
 /** OIDs from here on are not built in by hand (FirstGenbkiObjectId). */
 const FIRST_OWN_OID = 10_000;
@@ -18,6 +20,9 @@ const FIRST_OWN_OID = 10_000;
 /** Arrays of any element type. */
 export class ArrayType extends BaseType {
   readonly #element: TypeInstance;
+  /** Whether elements can be compared; undefined until it is asked. */
+  #hasEquality: boolean | undefined = undefined;
+  #hasOrder: boolean | undefined = undefined;
 
   constructor(row: TypeRow, element: TypeInstance) {
     super(row, boxedLayout, element);
@@ -42,10 +47,16 @@ export class ArrayType extends BaseType {
 
   /** By the elements' equality: some types have one without an order. */
   override equals(a: Value, b: Value): boolean {
-    return equalArrays(a as PgArray, b as PgArray, this.#element);
+    const [left, right] = [a as PgArray, b as PgArray];
+    if (!sameShape(left, right)) return false;
+    if ((this.#hasEquality ??= !lacksEquality(this.#element)) === false)
+      throw noEquality(formatType(this.#element, null));
+    return equalElements(left, right, this.#element);
   }
 
   override compare(a: Value, b: Value): number {
+    if ((this.#hasOrder ??= !lacksOrder(this.#element)) === false)
+      throw noComparison(formatType(this.#element, null));
     return compareArrays(a as PgArray, b as PgArray, this.#element);
   }
 
@@ -85,15 +96,22 @@ export function compareArrays(a: PgArray, b: PgArray, element: TypeInstance): nu
   );
 }
 
-function equalArrays(a: PgArray, b: PgArray, element: TypeInstance): boolean {
-  if (a.elements.length !== b.elements.length) return false;
+function sameShape(a: PgArray, b: PgArray): boolean {
+  return (
+    a.dims.length === b.dims.length &&
+    compareNumbers(a.dims, b.dims) === 0 &&
+    compareNumbers(a.lowerBounds, b.lowerBounds) === 0
+  );
+}
+
+function equalElements(a: PgArray, b: PgArray, element: TypeInstance): boolean {
   for (let i = 0; i < a.elements.length; i++) {
     const left = a.elements[i]!;
     const right = b.elements[i]!;
     if (left === null || right === null ? left !== right : !element.equals(left, right))
       return false;
   }
-  return compareNumbers(a.dims, b.dims) === 0 && compareNumbers(a.lowerBounds, b.lowerBounds) === 0;
+  return true;
 }
 
 /** Order within containers: NULL equals NULL and is larger than all. */

@@ -60,17 +60,21 @@ export class PgRecord {
   readonly fields: readonly Datum[];
   /** Field names of an anonymous row that has some (a subquery's whole row); null = those of the type, or f1, f2, ... */
   readonly names: readonly string[] | null;
+  /** Instances of the fields' types, where some are no built-in ones; null = found by their OIDs. */
+  readonly instances: readonly {readonly oid: Oid}[] | null;
 
   constructor(
     typeOid: Oid,
     fieldTypes: readonly Oid[],
     fields: readonly Datum[],
     names: readonly string[] | null = null,
+    instances: readonly {readonly oid: Oid}[] | null = null,
   ) {
     this.typeOid = typeOid;
     this.fieldTypes = fieldTypes;
     this.fields = fields;
     this.names = names;
+    this.instances = instances;
   }
 }
 

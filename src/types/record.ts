@@ -1,5 +1,5 @@
 import type {ByteReader} from '../common/byte-reader.ts';
-import type {ByteWriter} from '../common/byte-writer.ts';
+import {ByteWriter} from '../common/byte-writer.ts';
 import {featureNotSupported, PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
 import {oid} from '../common/ids.ts';
@@ -11,7 +11,9 @@ import type {Datum, FormatSettings, TypeInstance, TypeLookup, Value} from './con
 import {combineHash} from './hash.ts';
 import {formatType} from './format-type.ts';
 import {PgRecord} from './record-value.ts';
-import {invalidBinary} from './type-errors.ts';
+import {defaultFormatSettings} from './format-settings.ts';
+import {lacksEquality, lacksOrder} from './orderless.ts';
+import {invalidBinary, noComparison, noEquality} from './type-errors.ts';
 
 /** record: rows of any shape; the types of fields are found by their OIDs. */
 export class RecordType extends BaseType {
@@ -22,9 +24,10 @@ export class RecordType extends BaseType {
     this.#lookup = lookup;
   }
 
-  /** Field type by OID. */
-  protected typeOf(typeOid: Oid): TypeInstance {
-    const type = this.#lookup.typeByOid(typeOid);
+  /** Field type by OID, or as the row brings it. */
+  protected typeOf(typeOid: Oid, row: PgRecord | null = null, at = 0): TypeInstance {
+    const type =
+      (row?.instances?.[at] as TypeInstance | undefined) ?? this.#lookup.typeByOid(typeOid);
     if (type === undefined) {
       throw new PgError(SqlState.undefinedObject, `type with OID ${typeOid} does not exist`);
     }
@@ -36,9 +39,9 @@ export class RecordType extends BaseType {
   }
 
   output(value: Value, settings: FormatSettings): string {
-    const {fields, fieldTypes} = value as PgRecord;
-    const parts = fields.map((field, i) =>
-      field === null ? '' : quoteField(this.typeOf(fieldTypes[i]!).output(field, settings)),
+    const row = value as PgRecord;
+    const parts = row.fields.map((field, i) =>
+      field === null ? '' : quoteField(this.#typeAt(row, i).output(field, settings)),
     );
     return `(${parts.join(',')})`;
   }
@@ -58,11 +61,11 @@ export class RecordType extends BaseType {
   }
 
   send(value: Value, out: ByteWriter, settings: FormatSettings): void {
-    const {fields, fieldTypes} = value as PgRecord;
-    out.int32(fields.length);
-    fields.forEach((field, i) => {
-      out.int32(fieldTypes[i]! | 0);
-      sendField(field, this.typeOf(fieldTypes[i]!), out, settings);
+    const row = value as PgRecord;
+    out.int32(row.fields.length);
+    row.fields.forEach((field, i) => {
+      out.int32(row.fieldTypes[i]! | 0);
+      sendField(field, this.#typeAt(row, i), out, settings);
     });
   }
 
@@ -70,39 +73,87 @@ export class RecordType extends BaseType {
     const [left, right] = [a as PgRecord, b as PgRecord];
     const size = Math.min(left.fields.length, right.fields.length);
     for (let i = 0; i < size; i++) {
-      const type = this.typeOf(left.fieldTypes[i]!);
-      if (left.fieldTypes[i] !== right.fieldTypes[i]) {
-        throw dissimilar(type, this.typeOf(right.fieldTypes[i]!), i + 1);
-      }
+      const type = this.#sameType(left, right, i);
+      if (lacksOrder(type)) throw noComparison(formatType(type, null));
       const order = compareNullsLast(left.fields[i]!, right.fields[i]!, type);
       if (order !== 0) return order;
     }
-    if (left.fields.length !== right.fields.length) {
-      throw new PgError(
-        SqlState.datatypeMismatch,
-        'cannot compare record types with different numbers of columns',
-      );
-    }
+    checkSameCount(left, right);
     return 0;
   }
 
+  /** By the fields' equality: some types have one without an order. */
+  override equals(a: Value, b: Value): boolean {
+    const [left, right] = [a as PgRecord, b as PgRecord];
+    const size = Math.min(left.fields.length, right.fields.length);
+    for (let i = 0; i < size; i++) {
+      const type = this.#sameType(left, right, i);
+      if (lacksEquality(type)) throw noEquality(formatType(type, null));
+      const [one, other] = [left.fields[i]!, right.fields[i]!];
+      if (one === null || other === null ? one !== other : !type.equals(one, other)) return false;
+    }
+    checkSameCount(left, right);
+    return true;
+  }
+
+  /** Order by the bytes of the fields (record_image_cmp), for types of every kind. */
+  compareImages(a: Value, b: Value): number {
+    const [left, right] = [a as PgRecord, b as PgRecord];
+    const size = Math.min(left.fields.length, right.fields.length);
+    for (let i = 0; i < size; i++) {
+      const type = this.#sameType(left, right, i);
+      const [one, other] = [left.fields[i]!, right.fields[i]!];
+      if (one === null && other === null) continue;
+      if (one === null || other === null) return one === null ? 1 : -1;
+      const order = Buffer.compare(image(type, one), image(type, other));
+      if (order !== 0) return order;
+    }
+    checkSameCount(left, right);
+    return 0;
+  }
+
+  #sameType(left: PgRecord, right: PgRecord, at: number): TypeInstance {
+    const type = this.#typeAt(left, at);
+    if (left.fieldTypes[at] !== right.fieldTypes[at])
+      throw dissimilar(type, this.#typeAt(right, at), at + 1);
+    return type;
+  }
+
+  #typeAt(row: PgRecord, at: number): TypeInstance {
+    return this.typeOf(row.fieldTypes[at]!, row, at);
+  }
+
   override hash(value: Value): number {
-    const {fields, fieldTypes} = value as PgRecord;
+    const row = value as PgRecord;
     let h = 7;
-    fields.forEach((field, i) => {
-      h = combineHash(h, field === null ? 0 : this.typeOf(fieldTypes[i]!).hash(field));
+    row.fields.forEach((field, i) => {
+      h = combineHash(h, field === null ? 0 : this.#typeAt(row, i).hash(field));
     });
     return h;
   }
 
   override writeKey(value: Value, out: ByteWriter): void {
-    const {fields, fieldTypes} = value as PgRecord;
-    fields.forEach((field, i) => {
+    const row = value as PgRecord;
+    row.fields.forEach((field, i) => {
       out.byte(field === null ? 2 : 1);
-      if (field !== null) this.typeOf(fieldTypes[i]!).writeKey(field, out);
+      if (field !== null) this.#typeAt(row, i).writeKey(field, out);
     });
     out.byte(0);
   }
+}
+
+function checkSameCount(left: PgRecord, right: PgRecord): void {
+  if (left.fields.length === right.fields.length) return;
+  throw new PgError(
+    SqlState.datatypeMismatch,
+    'cannot compare record types with different numbers of columns',
+  );
+}
+
+function image(type: TypeInstance, value: Value): Uint8Array {
+  const out = new ByteWriter(32);
+  type.send(value, out, defaultFormatSettings);
+  return out.take();
 }
 
 function dissimilar(left: TypeInstance, right: TypeInstance, column: number): PgError {
@@ -128,16 +179,18 @@ export interface CompositeField {
 export class CompositeType extends RecordType {
   readonly compositeFields: readonly CompositeField[];
   readonly #fieldTypes: readonly Oid[];
+  readonly #instances: readonly TypeInstance[];
 
   constructor(row: TypeRow, fields: readonly CompositeField[], lookup: TypeLookup) {
     super({...row, kind: 'c', category: 'C', length: -1}, lookup);
     this.compositeFields = fields;
-    this.#fieldTypes = fields.map(field => field.type.oid);
+    this.#instances = fields.map(field => field.type);
+    this.#fieldTypes = this.#instances.map(type => type.oid);
   }
 
-  protected override typeOf(typeOid: Oid): TypeInstance {
-    const at = this.#fieldTypes.indexOf(typeOid);
-    return at === -1 ? super.typeOf(typeOid) : this.compositeFields[at]!.type;
+  protected override typeOf(typeOid: Oid, row: PgRecord | null = null, at = 0): TypeInstance {
+    const own = this.#fieldTypes.indexOf(typeOid);
+    return own === -1 ? super.typeOf(typeOid, row, at) : this.compositeFields[own]!.type;
   }
 
   override input(text: string, _typmod: number, settings: FormatSettings): Value {
@@ -146,7 +199,7 @@ export class CompositeType extends RecordType {
       const part = parts[i]!;
       return part === null ? null : type.input(part, typmod, settings);
     });
-    return new PgRecord(this.oid, this.#fieldTypes, fields);
+    return new PgRecord(this.oid, this.#fieldTypes, fields, null, this.#instances);
   }
 
   override receive(reader: ByteReader, _typmod: number, settings: FormatSettings): Value {
@@ -167,7 +220,7 @@ export class CompositeType extends RecordType {
       }
       return receiveField(reader, type, typmod, settings, `record column ${i + 1}`);
     });
-    return new PgRecord(this.oid, this.#fieldTypes, fields);
+    return new PgRecord(this.oid, this.#fieldTypes, fields, null, this.#instances);
   }
 }
 

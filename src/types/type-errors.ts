@@ -45,6 +45,14 @@ export function noComparison(typeName: string): PgError {
   );
 }
 
+/** 42883: the type has no operator class that could tell equal values. */
+export function noEquality(typeName: string): PgError {
+  return new PgError(
+    SqlState.undefinedFunction,
+    `could not identify an equality operator for type ${typeName}`,
+  );
+}
+
 /** 22008 `timestamp out of range` and its kin. */
 export function datetimeOutOfRange(what: string): PgError {
   return new PgError(SqlState.datetimeFieldOverflow, `${what} out of range`);

@@ -138,6 +138,7 @@ export function planOf(
       tables: [],
       hasVolatile: false,
       runsFunctions: false,
+      sequences: [],
       dependsOnRole: false,
     },
   };

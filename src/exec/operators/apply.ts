@@ -215,9 +215,10 @@ export class Apply implements Operator {
   }
 
   #record(fields: readonly Datum[]): Datum {
-    const types = this.#plan.subplan.columns.map(column => column.type.oid);
+    const types = this.#plan.subplan.columns.map(column => column.type);
+    const oids = types.map(type => type.oid);
     const type = this.#plan.columns[this.#plan.columns.length - 1]!.type;
-    return new PgRecord(type.oid, types, fields.slice(0, types.length));
+    return new PgRecord(type.oid, oids, fields.slice(0, types.length), null, types);
   }
 
   #testStored(): Datum {

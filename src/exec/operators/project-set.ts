@@ -104,6 +104,8 @@ export class ProjectSet implements Operator {
       type.oid,
       call.columns.map(column => column.type.oid),
       value as readonly Datum[],
+      null,
+      call.columns.map(column => column.type),
     );
   }
 

@@ -6,7 +6,7 @@ import {alteredColumn, withColumn} from './alter-column.ts';
 import type {TableAlteration} from './table-alteration.ts';
 import {constantText} from './ast-values.ts';
 import {chooseRelationName} from './choose-name.ts';
-import {change, newOid, NO_OID, notice, puts, deletion} from './ddl.ts';
+import {change, deletion, lockTable, newOid, NO_OID, notice, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {readSequenceOptions, sequenceState} from './sequence-options.ts';
 import {changeSequence} from './sequence.ts';
@@ -78,8 +78,9 @@ export async function setIdentity({session, text, table, cmd}: TableAlteration):
   }
   const others = options.filter(option => !isGenerated(option));
   const sequence = session.transaction.catalog.get('sequence', column.sequence);
-  if (others.length > 0 && sequence?.kind === 'sequence')
-    changeSequence(session, sequence, others, text);
+  if (others.length === 0 || sequence?.kind !== 'sequence') return;
+  await lockTable(session, sequence, 'shareRowExclusive');
+  changeSequence(session, sequence, others, text);
 }
 
 /** DROP IDENTITY [IF EXISTS]. */

@@ -6,9 +6,10 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
+import type {QualifiedName} from './ast-values.ts';
 import type {CommandInput} from './command-types.ts';
 import {columnNamed} from './constraint-definitions.ts';
-import {change, ddlExecution, lockTable, newOid, NO_OID, notice, puts} from './ddl.ts';
+import {change, ddlExecution, lockFound, newOid, NO_OID, notice, puts} from './ddl.ts';
 import {newObjectAcl} from './default-privileges.ts';
 import {tablePlacement} from './new-relation.ts';
 import {findRelation, nameOf, nameText} from './object-names.ts';
@@ -114,19 +115,27 @@ export function alterSequenceCommand({
 }: CommandInput<AlterSeqStmt>): Execution {
   return ddlExecution(session, 'ALTER SEQUENCE', async () => {
     const name = nameOf(session, node.sequence);
-    const found = findRelation(session, name, node.missing_ok === true);
-    if (found === undefined) {
+    if (findRelation(session, name, node.missing_ok === true) === undefined) {
       const message = `relation "${nameText(name)}" does not exist`;
       if (node.missing_ok !== true) throw new PgError(SqlState.undefinedTable, message);
       notice(session, `${message}, skipping`);
       return;
     }
-    if (found.kind !== 'sequence')
-      throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a sequence`);
-    checkOwner(session.transaction.catalog, session.currentRole, found, 'sequence');
-    await lockTable(session, found, 'shareRowExclusive');
-    changeSequence(session, found, node.options, statement.text);
+    const sequence = await lockFound(session, 'shareRowExclusive', () =>
+      alteredSequence(session, name),
+    );
+    changeSequence(session, sequence, node.options, statement.text);
   });
+}
+
+function alteredSequence(session: SessionContext, name: QualifiedName): SequenceDescriptor {
+  const found = findRelation(session, name, false);
+  if (found === undefined)
+    throw new PgError(SqlState.undefinedTable, `relation "${nameText(name)}" does not exist`);
+  if (found.kind !== 'sequence')
+    throw new PgError(SqlState.wrongObjectType, `"${found.name}" is not a sequence`);
+  checkOwner(session.transaction.catalog, session.currentRole, found, 'sequence');
+  return found;
 }
 
 /** Changes a sequence by an option list. */

@@ -17,6 +17,7 @@ import {
 } from '../../storage/contract.ts';
 import {KeyCodec, type MapKey} from '../../storage/hot/key-codec.ts';
 import {Pace} from '../../storage/slices.ts';
+import {computeKey} from '../../storage/tx/computed-keys.ts';
 import {NewIndexKeys, newUniqueIndexes} from '../../storage/tx/new-index.ts';
 import type {Datum} from '../../types/contract.ts';
 import {checkReachesAllRows} from '../all-rows.ts';
@@ -163,10 +164,15 @@ export async function alterKeys(
   const altered = transaction.catalog.tableByOid(table.oid)!;
   const after = storages.of(transaction.catalog, altered);
   const keys = newUniqueIndexes(before, after).map(index => new NewIndexKeys(after, index));
-  if (keys.length > 0) {
+  const known = new Set(before.indexes.map(index => index.oid));
+  const computed = after.indexes.filter(
+    index => index.keyOf !== null && !index.isUnique && !known.has(index.oid),
+  );
+  if (keys.length > 0 || computed.length > 0) {
     // The rows as they are stored: the new indexes are nobody's before the commit.
     await eachRow(session, before, ({owner, row}) => {
       for (const each of keys) each.add(owner, row);
+      for (const each of computed) computeKey(each, row);
     });
   }
   transaction.tx.ddl({kind: 'alterTable', before, after, isChecked: true});

@@ -38,7 +38,7 @@ export function truncateCommand({session, node}: CommandInput<TruncateStmt>): Ex
     for (const table of tables.values())
       transaction.tx.truncate(storages.of(transaction.catalog, table));
     session.endStatement();
-    if (node.restart_seqs === true) restartSequences(session, tables);
+    if (node.restart_seqs === true) await restartSequences(session, tables);
   });
 }
 
@@ -93,14 +93,15 @@ async function addReferencing(
   }
 }
 
-function restartSequences(
+async function restartSequences(
   session: SessionContext,
   tables: ReadonlyMap<Oid, TableDescriptor>,
-): void {
+): Promise<void> {
   const {catalog, tx} = session.transaction;
   for (const sequence of catalog.sequences()) {
     if (!tables.has(sequence.ownedByTable)) continue;
     checkOwner(catalog, session.currentRole, sequence, 'sequence');
+    await lockTable(session, sequence, 'accessExclusive');
     tx.ddl({kind: 'createSequence', oid: sequence.oid, state: sequenceState(sequence)});
   }
 }

@@ -1,6 +1,7 @@
 import {PgError} from '../../common/errors.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import {WaitSignal} from '../../common/wait-signal.ts';
 import type {SequenceDescriptor} from '../../catalog/descriptors.ts';
 import type {SequencePort} from '../../functions/contract.ts';
 import type {SessionContext} from '../session-context.ts';
@@ -50,10 +51,17 @@ export class SequenceAccess implements SequencePort {
   nextval(sequence: number): bigint {
     const {name, persistence} = this.#find(sequence, 'Uw');
     if (persistence !== 't') this.#session.assertWritable('nextval()');
+    this.#lock(sequence);
     const value = this.#next(sequence, name);
     this.#current.set(sequence, value);
     this.#last = sequence;
     return value;
+  }
+
+  /** Who alters the sequence is waited for. The plan has locked what it names; others are called where waiting is possible. */
+  #lock(sequence: number): void {
+    const result = this.#session.transaction.tx.lockTable(oid(sequence), 'rowExclusive', 'wait');
+    if (result instanceof Promise) throw new WaitSignal(result);
   }
 
   /** Storage knows sequences by OID. */
@@ -91,6 +99,7 @@ export class SequenceAccess implements SequencePort {
         `setval: value ${value} is out of bounds for sequence "${found.name}" (${found.min}..${found.max})`,
       );
     }
+    this.#lock(sequence);
     this.#session.setSequenceValue(oid(sequence), value, isCalled);
     if (isCalled) this.#current.set(sequence, value);
     return value;

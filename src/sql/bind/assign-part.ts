@@ -72,6 +72,7 @@ function assignSubscripts(place: Place, current: BoundExpr, at: number): BoundEx
   }
   const base = baseType(current.type);
   if (base.oid === TypeOid.jsonb) return assignJsonb(place, current, indices, end);
+  if (FIXED.has(base.oid)) return assignFixed(place, current, indices, end);
   if (base.element === null || base.category !== 'A') {
     throw binding.error(
       SqlState.datatypeMismatch,
@@ -81,12 +82,8 @@ function assignSubscripts(place: Place, current: BoundExpr, at: number): BoundEx
   }
   const isSlice = indices.some(part => part.is_slice === true);
   const int4 = binding.type(TypeOid.int4);
-  const bound = (node: Node | undefined): BoundExpr => {
-    if (node === undefined) return binding.constant(int4, null);
-    const expr = tryCoerce(binding, block.expr(node), int4, {context: 'assignment'});
-    if (expr !== null) return expr;
-    throw binding.error(SqlState.datatypeMismatch, 'array subscript must have type integer', -1);
-  };
+  const bound = (node: Node | undefined): BoundExpr =>
+    node === undefined ? binding.constant(int4, null) : subscript(block, node);
   const bounds = indices.flatMap(part => {
     const upper = bound(part.uidx);
     if (isSlice && part.is_slice !== true) return [binding.constant(int4, 1), upper];
@@ -106,6 +103,42 @@ function assignSubscripts(place: Place, current: BoundExpr, at: number): BoundEx
     current.type,
     {context: 'explicit'},
   );
+}
+
+function subscript(block: Block, node: Node): BoundExpr {
+  const {binding} = block;
+  const given = block.expr(node);
+  const expr = tryCoerce(binding, given, binding.type(TypeOid.int4), {context: 'assignment'});
+  if (expr !== null) return expr;
+  throw binding.error(
+    SqlState.datatypeMismatch,
+    'array subscript must have type integer',
+    given.location,
+  );
+}
+
+/** Types of fixed length whose parts have numbers: name, point, lseg, box, line. */
+const FIXED: ReadonlySet<number> = new Set([19, 600, 601, 603, 628]);
+
+/** p[0] = x of a point, name and their kin: from 0, within what is there; a NULL on either side changes nothing. */
+function assignFixed(
+  place: Place,
+  current: BoundExpr,
+  indices: readonly A_Indices[],
+  end: number,
+): BoundExpr {
+  const {block, steps} = place;
+  const base = baseType(current.type);
+  const isSlice = indices.some(part => part.is_slice === true);
+  const subscripts = indices.map(part => subscript(block, part.uidx ?? part.lidx!));
+  if (end < steps.length)
+    throw featureNotSupported('assignment to a field of an array element is not supported');
+  const value = assignedValue(place, isSlice ? base : base.element!, -1);
+  if (isSlice)
+    throw featureNotSupported('updates on slices of fixed-length arrays not implemented');
+  const source = base.oid === TypeOid.name ? 'wadi_name_assign' : 'wadi_geometry_assign';
+  const made = internalCall(source, [current, value, ...subscripts], base);
+  return coerce(block.binding, made, current.type, {context: 'explicit'});
 }
 
 function assignedValue(

@@ -2,6 +2,7 @@ import type {FuncCall, GroupingFunc} from '@pgsql/types';
 import type {FunctionRow} from '../../catalog/contract.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import {lacksEquality} from '../../types/orderless.ts';
 import {childrenOf} from '../../expr/children.ts';
 import type {AggregateCall, SortKey} from '../plan/plan.ts';
 import {namesOf} from './ast.ts';
@@ -179,11 +180,11 @@ function checkDistinct(binding: Binding, call: AggregateCall, location: number):
     );
   }
   for (const arg of call.args) {
-    if (arg.type.oid === TypeOid.json || arg.type.oid === TypeOid.xml) {
+    if (lacksEquality(arg.type)) {
       throw binding.error(
         SqlState.undefinedFunction,
         `could not identify an equality operator for type ${errorType(arg.type)}`,
-        location,
+        arg.location,
       );
     }
   }

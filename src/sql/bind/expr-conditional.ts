@@ -1,10 +1,13 @@
 import type {BooleanTest, CaseExpr, CoalesceExpr, MinMaxExpr, NullTest} from '@pgsql/types';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import {lacksOrder} from '../../types/orderless.ts';
 import {type Binding, isUnknown} from './binding.ts';
 import type {Block} from './block.ts';
 import {coerceBoolean, coerceImplicit} from './coerce.ts';
 import {coerceAll, commonType, commonTypmod} from './common-type.ts';
 import {baseType} from './coercion-path.ts';
+import {errorType} from './display-type.ts';
 import {binaryOperator} from './operators.ts';
 import {typeOperator} from './resolve-operator.ts';
 import {requireCode} from './calls.ts';
@@ -83,6 +86,12 @@ export function bindMinMax(block: Block, expr: MinMaxExpr): BoundExpr {
   const args = (expr.args ?? []).map(arg => block.expr(arg));
   const type = commonType(block.binding, args, name);
   const coerced = coerceAll(block.binding, args, type, name);
+  if (lacksOrder(type))
+    throw block.binding.error(
+      SqlState.undefinedFunction,
+      `could not identify a comparison function for type ${errorType(type)}`,
+      -1,
+    );
   const operator = typeOperator(block.binding, '<', type, expr.location ?? -1);
   requireCode(
     block.binding,

@@ -1,6 +1,6 @@
 import type {A_Expr, Node} from '@pgsql/types';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {BoundExpr} from '../../expr/bound.ts';
+import type {RowExpr, BoundExpr} from '../../expr/bound.ts';
 import {columnsOf} from '../../expr/analyze.ts';
 import {namesOf} from './ast.ts';
 import type {Binding} from './binding.ts';
@@ -113,23 +113,40 @@ function bindAnyAll(block: Block, expr: A_Expr, location: number): BoundExpr {
 
 function bindDistinct(block: Block, expr: A_Expr, negated: boolean, location: number): BoundExpr {
   const binding = block.binding;
-  const base = {type: binding.boolType, typmod: -1, location};
   if (isRow(expr.lexpr!) && isRow(expr.rexpr!)) {
     const left = rowFields(block, expr.lexpr!);
-    const right = rowFields(block, expr.rexpr!);
-    if (left.length !== right.length)
-      throw binding.error(
-        SqlState.syntaxError,
-        'unequal number of entries in row expressions',
-        location,
-      );
-    const parts = left.map((field, index) =>
-      distinctTest(binding, field, right[index]!, false, location),
-    );
-    const any: BoundExpr = parts.length === 1 ? parts[0]! : {kind: 'or', ...base, args: parts};
-    return negated ? {kind: 'not', ...base, arg: any} : any;
+    return distinctFields(binding, left, rowFields(block, expr.rexpr!), negated, location);
   }
-  return distinctTest(binding, block.expr(expr.lexpr!), block.expr(expr.rexpr!), negated, location);
+  const [left, right] = [block.expr(expr.lexpr!), block.expr(expr.rexpr!)];
+  // Rows that were cast are still rows of fields here, unlike under other operators.
+  if (isFields(left) && isFields(right))
+    return distinctFields(binding, left.fields, right.fields, negated, location);
+  return distinctTest(binding, left, right, negated, location);
+}
+
+function isFields(expr: BoundExpr): expr is RowExpr {
+  return expr.kind === 'row' && expr.presence === undefined;
+}
+
+function distinctFields(
+  binding: Binding,
+  left: readonly BoundExpr[],
+  right: readonly BoundExpr[],
+  negated: boolean,
+  location: number,
+): BoundExpr {
+  const base = {type: binding.boolType, typmod: -1, location};
+  if (left.length !== right.length)
+    throw binding.error(
+      SqlState.syntaxError,
+      'unequal number of entries in row expressions',
+      location,
+    );
+  const parts = left.map((field, index) =>
+    distinctTest(binding, field, right[index]!, false, location),
+  );
+  const any: BoundExpr = parts.length === 1 ? parts[0]! : {kind: 'or', ...base, args: parts};
+  return negated ? {kind: 'not', ...base, arg: any} : any;
 }
 
 /** left IS [NOT] DISTINCT FROM right; against a NULL constant it is a null test. */

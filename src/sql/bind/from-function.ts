@@ -4,6 +4,7 @@ import type {FunctionRow} from '../../catalog/contract.ts';
 import {oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
+import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from './binding.ts';
 import {baseType} from './coercion-path.ts';
 import {columnName} from './column-name.ts';
@@ -16,6 +17,7 @@ import {checkStrictSubquery, strictArguments, strictRows} from './strict-body.ts
 import {jsonRecord} from './json-record.ts';
 import type {BoundQuery, LogicalColumn, LogicalNode, LogicalSetCall} from './logical.ts';
 import {renameColumns} from './relations.ts';
+import {rowsFrom} from './rows-from.ts';
 import {runsInSession, sessionSetCall} from './session-function.ts';
 import {type ResultField, resultFields, setFunction} from './set-call.ts';
 import {resolveTypeName} from './type-name.ts';
@@ -57,13 +59,14 @@ export function bindRangeFunction(
   const alias = node.alias?.aliasname ?? functions[0]?.name ?? '';
   const subqueries = view.takeSubqueries();
   const first = functions[0]!;
-  if (first.query !== null) {
-    if (functions.length > 1 || ordinality !== null)
-      throw featureNotSupported('ROWS FROM and WITH ORDINALITY of SQL functions are not supported');
-    return {
-      node: applied(first.query.node, subqueries),
-      items: [itemOf(block, node, alias, first.query.columns, first.isScalar, first.outName)],
-    };
+  const isScalar = functions.length === 1 && first.isScalar;
+  const item = (columns: readonly LogicalColumn[]): RangeItem =>
+    itemOf(block, node, alias, columns, isScalar, first.outName);
+  if (functions.some(each => each.query !== null)) {
+    if (functions.length === 1 && ordinality === null)
+      return {node: applied(first.query!.node, subqueries), items: [item(first.query!.columns)]};
+    const rows = rowsFrom(binding, functions, ordinality);
+    return {node: applied(rows.node, subqueries), items: [item(rows.columns)]};
   }
   const scan: LogicalNode = {
     kind: 'functionScan',
@@ -75,22 +78,7 @@ export function bindRangeFunction(
     ...functions.flatMap(item => item.call.columns),
     ...(ordinality === null ? [] : [ordinality]),
   ];
-  const isScalar = functions.length === 1 && first.isScalar;
-  if (subqueries.length === 0)
-    return {node: scan, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
-  const arguments_: LogicalNode = applySubqueries(
-    {kind: 'values', rows: [[]], columns: []},
-    subqueries,
-  );
-  const joined: LogicalNode = {
-    kind: 'join',
-    joinType: 'inner',
-    left: arguments_,
-    right: scan,
-    on: [],
-    isNullAware: false,
-  };
-  return {node: joined, items: [itemOf(block, node, alias, columns, isScalar, first.outName)]};
+  return {node: applied(scan, subqueries), items: [item(columns)]};
 }
 
 function applied(
@@ -207,7 +195,7 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
   const columns = set.columns.map(column =>
     binding.newColumn(outName ?? column.name, column.type, column.typmod),
   );
-  const checked = checkedRows(binding, match.row, {call: set, columns}, name);
+  const checked = checkedRows(binding, resolved, {call: set, columns}, name);
   if (checked !== null)
     return {call: noCall(name), isScalar: fields === null, name, outName, query: checked};
   return {call: {call: set, columns}, isScalar: fields === null, name, outName, query: null};
@@ -216,12 +204,20 @@ function bindFunction(view: Block, node: Node, definitions: readonly Node[]): Bo
 /** The rows of json_populate_recordset and its kin with what is in domains checked; null when nothing is. */
 function checkedRows(
   binding: Binding,
-  row: FunctionRow,
+  {row, type}: ResolvedCall,
   call: LogicalSetCall,
   name: string,
 ): BoundQuery | null {
   if (!/^jsonb?_(populate|to)_record(set)?$/.test(row.source) || binding.trace !== null)
     return null;
+  const input: LogicalNode = {
+    kind: 'functionScan',
+    alias: name,
+    functions: [call],
+    ordinality: null,
+  };
+  if (type.kind === 'd' && baseType(type).kind === 'c')
+    return domainRows(binding, type, call, input);
   const outputs = call.columns.map(column => {
     const expr = binding.columnExpr(column);
     return {
@@ -231,14 +227,41 @@ function checkedRows(
     };
   });
   if (outputs.every(output => output.isPlain)) return null;
-  const input: LogicalNode = {
-    kind: 'functionScan',
-    alias: name,
-    functions: [call],
-    ordinality: null,
-  };
   return {
     node: {kind: 'compute', input, outputs: outputs.map(({column, expr}) => ({column, expr}))},
+    columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
+  };
+}
+
+/** Rows of a domain over a composite type: each is checked as a whole, then taken apart. */
+function domainRows(
+  binding: Binding,
+  type: TypeInstance,
+  call: LogicalSetCall,
+  input: LogicalNode,
+): BoundQuery {
+  const plain = {typmod: -1, location: -1};
+  const fields = call.columns.map(column => binding.columnExpr(column));
+  const row: BoundExpr = {kind: 'row', ...plain, type: baseType(type), fields};
+  const whole = binding.newColumn('row', type, -1);
+  const checked: LogicalNode = {
+    kind: 'compute',
+    input,
+    outputs: [{column: whole, expr: checkedParts(binding, row, type, -1)}],
+  };
+  const outputs = call.columns.map((column, index) => ({
+    column: binding.newColumn(column.name, column.type, column.typmod),
+    expr: {
+      kind: 'field',
+      type: column.type,
+      typmod: column.typmod,
+      location: -1,
+      arg: binding.columnExpr(whole),
+      index,
+    } as const,
+  }));
+  return {
+    node: {kind: 'compute', input: checked, outputs},
     columns: outputs.map(({column}) => ({...column, tableOid: oid(0), attnum: 0})),
   };
 }

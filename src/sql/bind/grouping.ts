@@ -2,6 +2,7 @@ import type {GroupingSet, Node, SelectStmt} from '@pgsql/types';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {SortKey} from '../plan/plan.ts';
+import {locationOf} from './ast.ts';
 import {isUnknown} from './binding.ts';
 import {applySubqueries, type Block, type BoundWindow, type RangeItem} from './block.ts';
 import {coerceImplicit} from './coerce.ts';
@@ -47,7 +48,7 @@ export function bindGroupBy(
       (key, index) => sameExpr(key, expr, pin) && (!hasSets || keyTargets[index] === output.target),
     );
     if (known !== -1) return known;
-    typeOperator(block.binding, '=', expr.type, expr.location);
+    typeOperator(block.binding, '=', expr.type, locationOf(node));
     keyTargets.push(output.target);
     return keys.push(expr) - 1;
   };

@@ -2,6 +2,7 @@ import type {OperatorRow} from '../../catalog/contract.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TypeInstance} from '../../types/contract.ts';
+import {lacksEquality, lacksOrder} from '../../types/orderless.ts';
 import type {Binding} from './binding.ts';
 import {baseType, isBinaryCoercible} from './coercion-path.ts';
 import {errorType} from './display-type.ts';
@@ -137,7 +138,13 @@ export function typeOperator(
   location: number,
 ): OperatorRow {
   const found = findBinaryOperator(binding, name, type, type);
-  if (found === null || found === 'ambiguous' || !isBinaryCoercible(binding, type, found.left)) {
+  const lacks = name === '=' ? lacksEquality : lacksOrder;
+  if (
+    found === null ||
+    found === 'ambiguous' ||
+    !isBinaryCoercible(binding, type, found.left) ||
+    lacks(type)
+  ) {
     const what = name === '=' ? 'an equality' : 'an ordering';
     throw binding.error(
       SqlState.undefinedFunction,

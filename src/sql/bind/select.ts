@@ -356,9 +356,15 @@ function distinctAndSort(
   const sorted = (node: LogicalNode, by: readonly SortKey[]): LogicalNode =>
     by.length === 0 ? node : {kind: 'sort', input: node, keys: by};
   if ((statement.distinctClause ?? []).length === 0) return sorted(input, keys);
-  for (const column of columns) typeOperator(block.binding, '=', column.type, -1);
-  if (parts.distinctOn === null)
+  if (parts.distinctOn === null) {
+    columns.forEach((column, at) =>
+      typeOperator(block.binding, '=', column.type, parts.targets[at]?.expr.location ?? -1),
+    );
     return sorted({kind: 'distinct', input, columns: dedupe(columns), on: null}, keys);
+  }
+  parts.distinctOn.forEach((expr, at) =>
+    typeOperator(block.binding, '=', expr.type, locationOf(statement.distinctClause?.[at])),
+  );
   const on = parts.distinctOn.map(expr => outputOf(parts, columns, expr));
   const pin = (constant: Parameters<Parameters<typeof sameExpr>[2]>[0]): void =>
     block.binding.literals.pin(constant);

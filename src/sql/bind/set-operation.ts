@@ -150,7 +150,11 @@ export function combine(
       attnum: 0,
     };
   });
-  if (!all || op !== 'UNION') for (const type of types) typeOperator(binding, '=', type, -1);
+  if (!all || op !== 'UNION') {
+    types.forEach((type, at) =>
+      typeOperator(binding, '=', type, locationOf(statement?.larg?.targetList?.[at])),
+    );
+  }
   if (op !== 'UNION') {
     return {
       node: {

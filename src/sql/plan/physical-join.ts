@@ -165,6 +165,11 @@ function planSides(
   return {left, right, output: isLeftOnly ? left.layout : [...left.layout, ...right.layout]};
 }
 
+function notFalse(arg: BoundExpr): BoundExpr {
+  const base = {type: arg.type, typmod: -1, location: -1};
+  return {kind: 'booleanTest', ...base, arg, test: 'false', negated: true};
+}
+
 function nestedLoop(
   planner: PhysicalPlanner,
   node: JoinNode,
@@ -172,7 +177,8 @@ function nestedLoop(
   outer: OuterSlots,
   lateral: readonly ColumnId[],
 ): Planned {
-  const on = node.on.flatMap(splitAnd);
+  // NOT IN: neither a match nor NULL may come of any row.
+  const on = node.isNullAware ? node.on.map(notFalse) : node.on.flatMap(splitAnd);
   const inner = new Map(outer);
   const slots = lateral.map(id => {
     const slot = planner.state.newOuter();

@@ -37,6 +37,9 @@ export interface UserAggregate {
   readonly isFinalStrict: boolean;
 }
 
+/** What a plan locks a table for. */
+export type PlanLock = 'accessShare' | 'rowShare' | 'rowExclusive';
+
 /** Which rows of the partition a window call sees. */
 export interface WindowFrame {
   readonly mode: 'rows' | 'range' | 'groups';

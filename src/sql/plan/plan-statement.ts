@@ -1,6 +1,8 @@
 import type {Node} from '@pgsql/types';
 import {featureNotSupported, internalError, PgError} from '../../common/errors.ts';
+import {type Oid, oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
+import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import type {Binding} from '../bind/binding.ts';
 import {baseType} from '../bind/coercion-path.ts';
@@ -128,6 +130,7 @@ export function planBound(bound: BoundStatement, isUnrun = false): PlannedStatem
     isReadOnly: !isWriting && !binding.locksRows && !callsSource(root, isWriter),
     dependsOnRole: binding.dependsOnRole,
     tables: [...binding.lockedTables].map(([oid, mode]) => ({oid, mode})),
+    sequences: sequencesOf(root),
     hasVolatile: binding.hasVolatile,
     runsFunctions: callsSource(root, isSessionFunction),
   };
@@ -207,10 +210,10 @@ function privileges(binding: Binding): RequiredPrivilege[] {
     }));
 }
 
+const SEQUENCE_WRITERS: ReadonlySet<string> = new Set(['nextval_oid', 'setval_oid', 'setval3_oid']);
+
 const writers: ReadonlySet<string> = new Set([
-  'nextval_oid',
-  'setval_oid',
-  'setval3_oid',
+  ...SEQUENCE_WRITERS,
   'pg_notify',
   'lo_creat',
   'lo_create',
@@ -242,8 +245,24 @@ function checkFunctionCaller({kind, query}: BoundStatement, locksRows: boolean):
   );
 }
 
+/** Sequences that nextval() and setval() are given as constants. */
+function sequencesOf(root: Plan): Oid[] {
+  const found = new Set<Oid>();
+  callsSource(root, (source, call) => {
+    if (!SEQUENCE_WRITERS.has(source)) return false;
+    const [sequence] = call['args'] as readonly BoundExpr[];
+    if (sequence?.kind === 'constant' && typeof sequence.value === 'number')
+      found.add(oid(sequence.value));
+    return false;
+  });
+  return [...found];
+}
+
 /** Whether a plan calls a function with such a source. */
-function callsSource(plan: Plan, wanted: (source: string) => boolean): boolean {
+function callsSource(
+  plan: Plan,
+  wanted: (source: string, call: Readonly<Record<string, unknown>>) => boolean,
+): boolean {
   let found = false;
   const visit = (value: unknown): void => {
     if (found || value === null || typeof value !== 'object') return;
@@ -252,7 +271,7 @@ function callsSource(plan: Plan, wanted: (source: string) => boolean): boolean {
       return;
     }
     const fields = value as Readonly<Record<string, unknown>>;
-    if (typeof fields['source'] === 'string' && wanted(fields['source'])) found = true;
+    if (typeof fields['source'] === 'string' && wanted(fields['source'], fields)) found = true;
     for (const key in fields)
       if (key !== 'type' && key !== 'columns' && key !== 'value') visit(fields[key]);
   };

@@ -1,7 +1,8 @@
 import type {Oid} from '../../common/ids.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
 import type {TypeInstance} from '../../types/contract.ts';
-import type {AggregateCall, RowMark, SortKey, WindowCall, WindowFrame} from './plan-calls.ts';
+import type {AggregateCall, PlanLock, RowMark, SortKey} from './plan-calls.ts';
+import type {WindowCall, WindowFrame} from './plan-calls.ts';
 
 export type {AggregateCall, RowMark, SortKey, WindowCall, WindowFrame};
 
@@ -490,10 +491,9 @@ export interface QueryPlan {
   readonly isReadOnly: boolean;
   /** Row-level security decided: the plan is for the role and the row_security that it was bound under. */
   readonly dependsOnRole: boolean;
-  readonly tables: readonly {
-    readonly oid: Oid;
-    readonly mode: 'accessShare' | 'rowShare' | 'rowExclusive';
-  }[];
+  readonly tables: readonly {readonly oid: Oid; readonly mode: PlanLock}[];
+  /** Sequences that it advances or sets, as far as they are known before it runs. */
+  readonly sequences: readonly Oid[];
   readonly hasVolatile: boolean;
   /** The session runs statements of functions meanwhile: it goes on seeing what it saw at its begin. */
   readonly runsFunctions: boolean;

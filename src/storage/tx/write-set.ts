@@ -11,6 +11,7 @@ import {committedKeys, hasImageKeys} from './committed-keys.ts';
 import type {PendingRun} from './pending-run.ts';
 import type {WriteMark} from './write-mark.ts';
 import {RowShapes} from './row-shapes.ts';
+import {computeKeys} from './computed-keys.ts';
 import {checkWriteRoom, rowBytes, type RowRoom} from './write-room.ts';
 
 /** A version of a row in a write-set; null row = deleted. It is seen by commands after `cmin`. */
@@ -128,6 +129,7 @@ export class TableWrites implements TableWriter {
 
   addInsert(rid: number, owner: number, row: readonly Datum[], cmin: number): void {
     checkWriteRoom(this.insertRids.length + 1);
+    computeKeys(this.table, row);
     const count = this.insertRids.push(rid);
     this.insertOwners.push(owner);
     this.insertRows.push(row);
@@ -175,6 +177,7 @@ export class TableWrites implements TableWriter {
     row: readonly Datum[] | null,
     cmin: number,
   ): void {
+    if (row !== null) computeKeys(this.table, row);
     this.#changes ??= new Map();
     let change = this.#changes.get(rid);
     if (change === undefined) {
