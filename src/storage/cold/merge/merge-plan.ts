@@ -6,7 +6,7 @@ import type {MergeSource, MergeTask, SegmentColumn} from '../contract.ts';
 import {fileMetadata} from '../file-metadata.ts';
 import type {JobColumn, JobInput, JobKey, JobSource, MergeJob, SentValue} from './merge-job.ts';
 
-const GROUP_BYTES = 16 * 1024 * 1024;
+const GROUP_BYTES = 12 * 1024 * 1024;
 const SEQ_ATTNUM = -102;
 
 /** A merge as it is done here or in a thread, and the types of its indexes. */

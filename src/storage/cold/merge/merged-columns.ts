@@ -35,6 +35,8 @@ export class CopiedColumn implements MergedColumn {
   #offsets: Int32Array | null = null;
   #arena: Buffer = Buffer.alloc(0);
   #used = 0;
+  /** What the row group before has needed: room for it is made at once, and is memory only where it is used. */
+  #usedBefore = 0;
 
   constructor(plan: ColumnPlan) {
     this.#plan = plan;
@@ -78,6 +80,7 @@ export class CopiedColumn implements MergedColumn {
     this.#nulls = null;
     this.#offsets = null;
     this.#arena = Buffer.alloc(0);
+    this.#usedBefore = this.#used;
     this.#used = 0;
     return data;
   }
@@ -139,8 +142,9 @@ export class CopiedColumn implements MergedColumn {
   }
 
   #growArena(bytes: number): void {
-    let size = Math.max(FIRST_BYTES, this.#arena.length);
+    let size = Math.max(FIRST_BYTES, this.#arena.length, this.#usedBefore * 1.1);
     while (size < bytes) size *= 2;
+    size = Math.ceil(size);
     const arena = Buffer.allocUnsafeSlow(size);
     arena.set(this.#arena.subarray(0, this.#used));
     if (this.#arena.byteLength > FIRST_BYTES) (this.#arena.buffer as ArrayBuffer).transfer(0);

@@ -12,7 +12,7 @@ import {compareRows, type KeyKind} from './row-order.ts';
 import {SortedRuns} from './sorted-runs.ts';
 
 /** Bytes of pages of all inputs that may be at hand together. */
-const PAGE_BYTES = 32 * 1024 * 1024;
+const PAGE_BYTES = 24 * 1024 * 1024;
 /** Files that are open together. */
 const MAX_FILES = 128;
 const BATCH_ROWS = 2048;
