@@ -1,7 +1,6 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
 import type {Oid} from '../common/ids.ts';
-import type {Subscriber} from './subscriber.ts';
-import type {LiveAuthority} from './subscription-types.ts';
+import type {LiveAuthority, PlannedCursor} from './subscription-types.ts';
 
 /** Subscriptions are looked at for so long, then others have their turn. */
 const SLICE_MS = 4;
@@ -11,11 +10,11 @@ const REBOUND_AT_ONCE = 8;
 
 /** What watching the catalog needs of the hub. */
 export interface AuthorityHost {
-  subscribers(): IterableIterator<Subscriber>;
+  cursors(): IterableIterator<PlannedCursor>;
   /** A query means something else from now on. Called before it is planned anew. */
   meaningChanged(): void;
   /** Plans it anew and starts it over. Does not throw. */
-  rebind(subscriber: Subscriber): void;
+  rebind(cursor: PlannedCursor): void;
 }
 
 /**
@@ -27,7 +26,7 @@ export class Authorities {
   readonly #uses = new Map<LiveAuthority, number>();
   /** Why subscriptions of an authority end. */
   readonly #refusals = new WeakMap<LiveAuthority, unknown>();
-  #sweep: IterableIterator<Subscriber> | null = null;
+  #sweep: IterableIterator<PlannedCursor> | null = null;
   #mustSweepAgain = false;
 
   constructor(host: AuthorityHost) {
@@ -64,7 +63,7 @@ export class Authorities {
 
   #begin(): void {
     this.#mustSweepAgain = false;
-    this.#sweep = this.#host.subscribers();
+    this.#sweep = this.#host.cursors();
     setImmediate(() => this.#slice());
   }
 
@@ -85,11 +84,11 @@ export class Authorities {
   }
 
   /** Whether it was ended or planned anew. */
-  #visit(subscriber: Subscriber): boolean {
-    const {authority} = subscriber.options;
+  #visit(cursor: PlannedCursor): boolean {
+    const {authority} = cursor.options;
     if (!authority.isStale) return false;
-    if (this.#refusals.has(authority)) subscriber.fail(this.#refusals.get(authority));
-    else this.#host.rebind(subscriber);
+    if (this.#refusals.has(authority)) cursor.fail(this.#refusals.get(authority));
+    else this.#host.rebind(cursor);
     return true;
   }
 }

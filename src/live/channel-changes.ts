@@ -8,7 +8,7 @@ import {jsonPayloads} from './json-codec.ts';
 import type {LiveCursor, LiveSink, SubscribeOptions} from './subscription-types.ts';
 
 /** What a channel delivers: a subscription without a receiver. */
-export type ChannelQuery = Omit<SubscribeOptions, 'sink' | 'start' | 'surface' | 'pid'>;
+export type ChannelQuery = Omit<SubscribeOptions, 'sink' | 'start' | 'surface' | 'pid' | 'tag'>;
 
 /** Payloads with the seq that each is of. */
 export type ChangePayloads = readonly (readonly [seq: Seq, payload: string])[];
@@ -86,7 +86,7 @@ class CollectingSink implements LiveSink {
 /** The query of a channel as that of a subscription to nobody. */
 export function channelOptions(query: ChannelQuery): SubscribeOptions {
   const start = {snapshot: false, lastRows: null, resume: null, from: null};
-  return {...query, sink: NO_SINK, surface: 'channel', pid: 0, start};
+  return {...query, sink: NO_SINK, surface: 'channel', pid: 0, start, tag: null};
 }
 
 /** Takes nothing: for reads of the log without a subscription. */

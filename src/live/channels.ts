@@ -140,6 +140,7 @@ export class LiveChannels {
           sink,
           surface: 'channel',
           pid: listener.pid,
+          tag: null,
           start: {snapshot: false, lastRows: null, resume: null, from: channel.seq},
         },
         channel.changeReason,

@@ -1,49 +1,39 @@
 import type {ExprRun} from '../expr/run.ts';
-import {PgArray} from '../types/array-value.ts';
-import type {Datum, FormatSettings} from '../types/contract.ts';
+import type {FormatSettings} from '../types/contract.ts';
 import {datumText} from './expr-text.ts';
 import {paramsWith} from './lift-constants.ts';
-import type {AnyShape, LiveShape} from './live-shape.ts';
-import type {CompiledShape} from './match/compiled-shape.ts';
-import type {RowKey} from './match/row-key.ts';
-import type {SubscribeOptions} from './subscription-types.ts';
-
-/** The access keys of a subscription: null when its shape has none. */
-export function accessKeys(
-  shape: LiveShape,
-  compiled: CompiledShape,
-  options: SubscribeOptions<LiveShape>,
-  run: ExprRun,
-): readonly RowKey[] | null {
-  const {access} = shape;
-  if (access === null) return null;
-  const keys = new Set<RowKey>();
-  const add = (values: readonly Datum[]): void => {
-    const key = compiled.keyMaker!.ofValues(values);
-    if (key !== undefined) keys.add(key);
-  };
-  for (const parts of access.keys) add(parts.map(part => options.compiler.scalar(part)(run)));
-  if (access.list !== null) {
-    const list = options.compiler.scalar(access.list)(run);
-    if (list instanceof PgArray) for (const element of list.elements) add([element]);
-  }
-  return [...keys];
-}
+import type {AnyShape} from './live-shape.ts';
+import type {TokenScope} from './resume-token.ts';
+import type {SharedOptions, SubscribeOptions} from './subscription-types.ts';
 
 /** What the expressions of a subscription are evaluated with. */
 export function runOf(
-  options: Pick<SubscribeOptions, 'shape' | 'params' | 'slots' | 'context'>,
+  {shape, context}: Pick<SharedOptions, 'shape' | 'context'>,
+  {params, slots}: Pick<SubscribeOptions, 'params' | 'slots'>,
 ): ExprRun {
+  return {params: paramsWith(shape, params), slots, outer: [], context};
+}
+
+/** What tells the tokens of a subscription from those of others. */
+export type TokenAsked = Pick<
+  SubscribeOptions,
+  'shape' | 'params' | 'slots' | 'owner' | 'role' | 'queryText'
+>;
+
+/** What the tokens of a subscription are good for. */
+export function tokenScope(asked: TokenAsked): TokenScope {
+  const {shape, params, slots, owner, role} = asked;
+  const values = valuesText(shape, {params: paramsWith(shape, params), slots});
   return {
-    params: paramsWith(options.shape, options.params),
-    slots: options.slots,
-    outer: [],
-    context: options.context,
+    role,
+    query: `${shape.queryId}\n${owner}\n${values}`,
+    schemaVersion: shape.schemaVersion,
+    asked: askedText(asked),
   };
 }
 
 /** A text that is equal for equal parameters and literals. */
-export function valuesText(shape: AnyShape, run: ExprRun): string {
+export function valuesText(shape: AnyShape, run: Pick<ExprRun, 'params' | 'slots'>): string {
   return shape.values
     .map(
       ({kind, index, type}) =>
@@ -53,10 +43,7 @@ export function valuesText(shape: AnyShape, run: ExprRun): string {
 }
 
 /** The query as it was asked, with its arguments; unlike a shape it does not know policies and definitions of views. */
-export function askedText({
-  queryText,
-  params,
-}: Pick<SubscribeOptions, 'queryText' | 'params'>): string {
+function askedText({queryText, params}: Pick<SubscribeOptions, 'queryText' | 'params'>): string {
   const texts = params.map(value =>
     JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}` : part)),
   );

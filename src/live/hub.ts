@@ -2,17 +2,18 @@ import type {CatalogSnapshot} from '../catalog/contract.ts';
 import {PgError} from '../common/errors.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {ExprRun} from '../expr/run.ts';
 import type {CommitEvent, LogReader, Storage, TableStorage} from '../storage/contract.ts';
 import type {Frame} from './frame.ts';
-import type {LiveShape} from './live-shape.ts';
-import {Group, type GroupMember} from './match/group.ts';
+import {Delivery} from './delivery.ts';
+import type {LiveShape, ResultShape, WindowShape} from './live-shape.ts';
+import type {Group, GroupMember} from './match/group.ts';
 import {Groups} from './match/groups.ts';
 import {Matcher, matchOne} from './match/matcher.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
-import type {ResumeTokens, TokenScope} from './resume-token.ts';
+import type {ResumeTokens} from './resume-token.ts';
+import {OptionSharing} from './shared-options.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
-import {accessKeys, askedText, runOf, sessionText, valuesText} from './group-identity.ts';
+import {runOf, sessionText, type TokenAsked, tokenScope, valuesText} from './group-identity.ts';
 import {isOrdered} from './result-order.ts';
 import {ResultHub, type ResultHubHost} from './results/result-hub.ts';
 import {Authorities} from './authorities.ts';
@@ -22,6 +23,7 @@ import type {
   LiveQueryInfo,
   LiveSink,
   PlannedCursor,
+  SharedOptions,
   SubscribeOptions,
 } from './subscription-types.ts';
 
@@ -37,10 +39,15 @@ export interface LiveHubOptions {
 /** What is known of a subscription before its cursor is made. */
 interface Opening {
   readonly id: number;
-  readonly createdAt: bigint;
+  readonly createdAt: number;
   /** Why it starts over, whatever it asked for; null when it does not. */
   readonly resetReason: string | null;
 }
+
+/** Commits are given, and receivers flushed, for so long; then others have their turn. */
+const SLICE_MS = 5;
+/** Receivers flushed between two looks at the clock. */
+const FLUSHED_AT_ONCE = 16;
 
 /** All live queries of a process: commits in, frames out, in commit order and not before they are durable. */
 export class LiveHub implements SubscriptionHost {
@@ -49,40 +56,45 @@ export class LiveHub implements SubscriptionHost {
   readonly #options: LiveHubOptions;
   readonly #matcher = new Matcher();
   readonly #groups: Groups;
-  readonly #subscriptions = new Map<number, Subscriber>();
+  readonly #sharing = new OptionSharing();
+  readonly #cursors = new Map<number, PlannedCursor>();
   readonly #authorities: Authorities;
   readonly #results: ResultHub;
   readonly #touchedSinks = new Set<LiveSink>();
   readonly #stopListening: () => void;
-  readonly #drain = (): void => this.#dispatchDurable();
   readonly #memoryLogs = new Map<Oid, MemoryLog>();
-  /** Applied, not yet durable; from #pendingAt on. */
+  readonly #startedAt: bigint;
+  /** Applied, not yet given; from #pendingAt on. */
   #pending: CommitEvent[] = [];
   #pendingAt = 0;
+  /** The commit that is being given. */
+  #delivery: Delivery | null = null;
+  #isTurnDue = false;
   #nextId = 1;
 
   constructor(options: LiveHubOptions) {
     this.storage = options.storage;
     this.tokens = options.tokens;
     this.#options = options;
-    this.#groups = new Groups(this.#matcher, options.ownerName);
+    this.#startedAt = options.now();
+    this.#groups = new Groups(this.#matcher, options.tokens, options.ownerName);
     this.#results = new ResultHub(this.#resultHost());
     this.#authorities = new Authorities({
-      subscribers: () => this.#subscriptions.values(),
-      rebind: subscriber => this.#rebind(subscriber),
+      cursors: () => this.#cursors.values(),
+      rebind: cursor => this.#rebind(cursor),
       meaningChanged: () => this.#groups.generation++,
     });
     this.#stopListening = options.storage.onCommit(event => this.#committed(event));
   }
 
   get size(): number {
-    return this.#subscriptions.size;
+    return this.#cursors.size;
   }
 
   // --- commits
 
   #committed(event: CommitEvent): void {
-    if (this.#subscriptions.size === 0) return;
+    if (this.#cursors.size === 0) return;
     if (!this.#matcher.concerns(event) && !this.#results.concerns(event)) return;
     this.#pending.push(event);
     for (let i = 0; i < event.parts.length; i++) {
@@ -90,50 +102,63 @@ export class LiveHub implements SubscriptionHost {
       if (isMemoryTable(table) && this.#matcher.hasTable(table.oid))
         this.#memoryLog(table.oid).append(event);
     }
-    this.storage.onDurable(event.seq, this.#drain);
+    this.storage.onDurable(event.seq, this.#soon);
   }
 
-  #dispatchDurable(): void {
-    const durable = this.storage.durableSeq;
-    while (
-      this.#pendingAt < this.#pending.length &&
-      this.#pending[this.#pendingAt]!.seq <= durable
-    ) {
-      this.#dispatch(this.#pending[this.#pendingAt++]!);
+  /** In a turn of its own: who committed is answered first. */
+  readonly #soon = (): void => {
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    setImmediate(this.#turn);
+  };
+
+  /** Gives durable commits, one after the other, then flushes who got something: as much as a turn may take. */
+  readonly #turn = (): void => {
+    this.#isTurnDue = false;
+    const until = performance.now() + SLICE_MS;
+    while (this.#delivery !== null || this.#begin()) {
+      if (this.#delivery !== null && !this.#delivery.give(until)) break;
+      this.#delivery = null;
+      if (performance.now() > until) break;
     }
+    if (this.#delivery === null) this.#flush(performance.now() + SLICE_MS);
+    const isMore = this.#delivery !== null || this.#touchedSinks.size > 0 || this.#hasDurable();
+    if (isMore) this.#soon();
+  };
+
+  #hasDurable(): boolean {
+    const next = this.#pending[this.#pendingAt];
+    return next !== undefined && next.seq <= this.storage.durableSeq;
+  }
+
+  /** Takes up the next durable commit; false when there is none. */
+  #begin(): boolean {
+    if (!this.#hasDurable()) return false;
+    const event = this.#pending[this.#pendingAt++]!;
     if (this.#pendingAt === this.#pending.length) {
       this.#pending = [];
       this.#pendingAt = 0;
     }
-    if (this.#touchedSinks.size === 0) return;
-    for (const sink of this.#touchedSinks) sink.flush();
-    this.#touchedSinks.clear();
-  }
-
-  #dispatch(event: CommitEvent): void {
     this.#results.dispatch(event);
     const groups = this.#matcher.match(event);
-    if (groups.length === 0) return;
-    // All frames are taken before the first is given: giving may replay the log, which uses the same groups.
-    const deliveries: (() => void)[] = [];
-    for (let i = 0; i < groups.length; i++) deliveries.push(this.#delivery(groups[i]!, event.seq));
-    for (let i = 0; i < deliveries.length; i++) deliveries[i]!();
+    if (groups.length > 0) this.#delivery = new Delivery(event.seq, groups);
+    return true;
   }
 
-  #delivery(group: Group, seq: Seq): () => void {
-    try {
-      const frame = group.take(seq);
-      return () => {
-        for (let m = group.members.length - 1; m >= 0; m--) group.members[m]!.deliver(frame);
-      };
-    } catch (error) {
-      return () => {
-        for (let m = group.members.length - 1; m >= 0; m--) group.members[m]!.failAt(seq, error);
-      };
+  #flush(until: number): void {
+    let count = 0;
+    for (const sink of this.#touchedSinks) {
+      this.#touchedSinks.delete(sink);
+      sink.flush();
+      if (++count % FLUSHED_AT_ONCE === 0 && performance.now() > until) return;
     }
   }
 
   settled(): Seq {
+    return this.#delivery === null ? this.begun() : ((this.#delivery.seq - 1n) as Seq);
+  }
+
+  begun(): Seq {
     const next = this.#pending[this.#pendingAt];
     return next === undefined ? this.storage.durableSeq : ((next.seq - 1n) as Seq);
   }
@@ -169,12 +194,11 @@ export class LiveHub implements SubscriptionHost {
     const mustReset = isChanged && (resume !== null || from !== null);
     const reason = mustReset ? asked.authority.changeReason : resetReason;
     const id = this.#nextId++;
-    const createdAt = this.#options.now();
+    const createdAt = Number((this.#options.now() - this.#startedAt) / 1000n);
     const cursor = this.#open(options, {id, createdAt, resetReason: reason});
-    const subscriber = new Subscriber(cursor);
-    this.#subscriptions.set(id, subscriber);
+    this.#cursors.set(id, cursor);
     this.#authorities.retain(options.authority);
-    return subscriber;
+    return new Subscriber(cursor, this.#cursors);
   }
 
   /** Options as they are over the newest catalog: planned anew when what they were planned from has changed. */
@@ -189,36 +213,28 @@ export class LiveHub implements SubscriptionHost {
   }
 
   /** Plans a subscription anew and starts it over; it ends when that cannot be. */
-  #rebind(subscriber: Subscriber): void {
-    const before = subscriber.options.authority;
+  #rebind(before: PlannedCursor): void {
+    const {authority} = before.options;
     try {
-      const options = before.rebind(subscriber.options);
-      const {id, createdAt} = subscriber;
-      const resetReason = before.changeReason;
-      subscriber.replace(this.#open(options, {id, createdAt, resetReason}));
+      const options = authority.rebind(before.asked());
+      const {id, createdAt} = before;
+      const now = this.#open(options, {id, createdAt, resetReason: authority.changeReason});
+      now.changes += before.changes;
+      now.resets += before.resets;
+      this.#cursors.set(id, now);
       this.#authorities.retain(options.authority);
-      this.#authorities.release(before);
+      this.#authorities.release(authority);
+      before.leave();
     } catch (error) {
-      subscriber.fail(error);
+      before.fail(error);
     }
   }
 
   #open(options: SubscribeOptions, opening: Opening): PlannedCursor {
-    const {shape} = options;
-    const run = runOf(options);
-    const values = valuesText(shape, run);
-    const scope: TokenScope = {
-      role: options.role,
-      query: `${shape.queryId}\n${options.owner}\n${values}`,
-      schemaVersion: shape.schemaVersion,
-      asked: askedText(options),
-    };
-    if (shape.class === 'A')
-      return this.#openRows(options as SubscribeOptions<LiveShape>, {
-        ...opening,
-        ...{run, values, scope},
-      });
-    if (options.start.lastRows !== null && !isOrdered(shape))
+    const shared = this.#sharing.of(options);
+    if (isOfRows(shared)) return this.#openRows(shared, options, opening);
+    const {shape, start, params, slots} = options;
+    if (start.lastRows !== null && !isOrdered(shape))
       throw new PgError(
         SqlState.featureNotSupported,
         'last_rows of a live query of several tables or groups needs ORDER BY',
@@ -236,23 +252,22 @@ export class LiveHub implements SubscriptionHost {
       ...[options.scopeOwner('all'), options.maxResultRows],
       this.#groups.settingsNumber(options.context.format),
     ];
+    const run = runOf(shared, {params, slots});
+    const values = valuesText(shape, run);
     const text = `${numbers.join(' ')}${sessionText(options.context)}\n${values}`;
-    const identity = {text, tokenTail: this.tokens.tail(scope)};
+    const identity = {text, tokenTail: this.tokenTail(options)};
     const {id, createdAt} = opening;
-    const start = this.#startOf(options, scope, opening);
+    const begin = this.#startOf(options, opening);
     const resetReason = opening.resetReason ?? 'schema';
-    const of = {identity, run, start, resetReason, createdAt};
-    return this.#results.subscribe(id, {...options, shape}, of);
+    const of = {shared, identity, run, start: begin, resetReason, createdAt};
+    return this.#results.subscribe(id, {...options, shape: shape as WindowShape | ResultShape}, of);
   }
 
-  #startOf(
-    {start}: SubscribeOptions,
-    scope: TokenScope,
-    {resetReason}: Opening,
-  ): Seq | 'now' | 'snapshot' | 'reset' {
+  #startOf(options: SubscribeOptions, {resetReason}: Opening): Seq | 'now' | 'snapshot' | 'reset' {
+    const {start} = options;
     if (resetReason !== null) return 'reset';
     if (start.resume !== null) {
-      const resume = this.tokens.read(start.resume, scope);
+      const resume = this.tokens.read(start.resume, tokenScope(options));
       return resume.isCurrent && resume.seq <= this.storage.lastSeq ? resume.seq : 'reset';
     }
     if (start.from !== null) return start.from > this.storage.lastSeq ? 'now' : start.from;
@@ -260,22 +275,20 @@ export class LiveHub implements SubscriptionHost {
   }
 
   #openRows(
-    options: SubscribeOptions<LiveShape>,
-    opening: Opening & {
-      readonly run: ExprRun;
-      readonly values: string;
-      readonly scope: TokenScope;
-    },
+    shared: SharedOptions<LiveShape>,
+    options: SubscribeOptions,
+    opening: Opening,
   ): LiveSubscription {
-    const {id, createdAt, run, values, scope} = opening;
-    const start = this.#startOf(options, scope, opening);
-    const group = this.#groups.of(options, {run, values}, this.tokens.tail(scope));
-    const table = options.storageOf(options.catalog, options.shape.table);
-    if (isMemoryTable(table)) this.#memoryLog(table.oid);
-    const subscription = new LiveSubscription(id, group, options, this, createdAt);
+    const {params, slots, tag} = options;
+    const start = this.#startOf(options, opening);
+    const group = this.#groups.of(shared, {params, slots, isInner: false});
+    const {id, createdAt, resetReason} = opening;
+    const subscription = new LiveSubscription({id, createdAt, tag}, group, shared, this);
     group.join(subscription);
     try {
-      subscription.open(start, opening.resetReason ?? 'schema');
+      const table = shared.storageOf(shared.catalog, shared.shape.table);
+      if (isMemoryTable(table)) this.#memoryLog(table.oid);
+      subscription.open(start, resetReason ?? 'schema');
     } catch (error) {
       subscription.leave();
       throw error;
@@ -294,17 +307,15 @@ export class LiveHub implements SubscriptionHost {
       logReader: (options, table, owner) =>
         this.logReader(options.storageOf(options.newest(), table), owner),
       joinGroup: (options, of) => {
-        const run = runOf(options);
-        const values = valuesText(options.shape, run);
-        // Its frames go to the window, which has tokens of its own.
-        const group = this.#groups.of(options, {run, values}, '');
-        const {shape} = options;
+        const {shape, params, slots} = options;
+        const shared = this.#sharing.of(options) as SharedOptions<LiveShape>;
+        const group = this.#groups.of(shared, {params, slots, isInner: true});
         const table = options.storageOf(options.catalog, shape.table);
         if (isMemoryTable(table)) this.#memoryLog(table.oid);
         try {
           group.join(of(group));
         } catch (error) {
-          if (group.members.length === 0) this.#groups.drop(group);
+          if (group.memberCount === 0) this.#groups.drop(group);
           throw error;
         }
       },
@@ -322,10 +333,9 @@ export class LiveHub implements SubscriptionHost {
     since: Seq,
     limit: number,
   ): {readonly frames: readonly Frame[]; readonly gap: boolean} {
-    const run = runOf(options);
-    const compiled = this.#groups.compile(options);
-    const identity = {text: '', owner: options.owner, run, tokenTail: this.tokenTail(options)};
-    const group = new Group(compiled, identity, accessKeys(options.shape, compiled, options, run));
+    const {params, slots} = options;
+    const shared = this.#sharing.of(options) as SharedOptions<LiveShape>;
+    const group = this.#groups.alone(shared, {params, slots, isInner: false});
     const table = options.storageOf(options.newest(), options.shape.table);
     const reader = this.logReader(table, options.owner);
     const {entries, gap} = reader.read(since, limit);
@@ -346,25 +356,13 @@ export class LiveHub implements SubscriptionHost {
   }
 
   /** The end of the tokens that a subscription with these options has. */
-  tokenTail(
-    options: Pick<
-      SubscribeOptions,
-      'shape' | 'params' | 'slots' | 'context' | 'owner' | 'role' | 'queryText'
-    >,
-  ): string {
-    const run = runOf(options);
-    const query = `${options.shape.queryId}\n${options.owner}\n${valuesText(options.shape, run)}`;
-    return this.tokens.tail({
-      role: options.role,
-      query,
-      schemaVersion: options.shape.schemaVersion,
-      asked: askedText(options),
-    });
+  tokenTail(options: TokenAsked): string {
+    return this.tokens.tail(tokenScope(options));
   }
 
   removed(cursor: PlannedCursor): void {
-    if (this.#subscriptions.get(cursor.id)?.isKeptBy(cursor) !== true) return;
-    this.#subscriptions.delete(cursor.id);
+    if (this.#cursors.get(cursor.id) !== cursor) return;
+    this.#cursors.delete(cursor.id);
     this.#authorities.release(cursor.options.authority);
   }
 
@@ -386,12 +384,12 @@ export class LiveHub implements SubscriptionHost {
   }
 
   subscription(id: number): LiveCursor | undefined {
-    return this.#subscriptions.get(id);
+    return this.#cursors.get(id);
   }
 
   /** KILL LIVE QUERY; false when there is no such one. */
   kill(id: number): boolean {
-    const subscription = this.#subscriptions.get(id);
+    const subscription = this.#cursors.get(id);
     if (subscription === undefined) return false;
     subscription.fail(
       new PgError(SqlState.queryCanceled, 'canceling live query due to user request', {
@@ -404,7 +402,7 @@ export class LiveHub implements SubscriptionHost {
   /** Rows of system.live_queries. */
   rows(): LiveQueryInfo[] {
     const head = this.storage.lastSeq;
-    return [...this.#subscriptions.values()].map(subscription => {
+    return [...this.#cursors.values()].map(subscription => {
       const {options, position} = subscription;
       return {
         id: subscription.id,
@@ -417,8 +415,8 @@ export class LiveHub implements SubscriptionHost {
         state: subscription.state,
         sentSeq: position,
         lag: head > position ? head - position : 0n,
-        changes: subscription.changes,
-        createdAt: subscription.createdAt,
+        changes: BigInt(subscription.changes),
+        createdAt: this.#startedAt + BigInt(subscription.createdAt) * 1000n,
         resets: subscription.resets,
       };
     });
@@ -427,7 +425,7 @@ export class LiveHub implements SubscriptionHost {
   /** Ends all subscriptions (57P01) and stops listening. */
   close(): void {
     this.#stopListening();
-    for (const subscription of [...this.#subscriptions.values()]) {
+    for (const subscription of [...this.#cursors.values()]) {
       subscription.fail(
         new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {
           detail: subscription.token,
@@ -435,4 +433,8 @@ export class LiveHub implements SubscriptionHost {
       );
     }
   }
+}
+
+function isOfRows(options: SharedOptions): options is SharedOptions<LiveShape> {
+  return options.shape.class === 'A';
 }

@@ -1,4 +1,4 @@
-import {createHash, createHmac, timingSafeEqual} from 'node:crypto';
+import {hash, timingSafeEqual} from 'node:crypto';
 import {PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
@@ -25,12 +25,12 @@ export interface ResumePoint {
  * another seq reaches nothing that the role could not read with the query itself.
  */
 export class ResumeTokens {
-  readonly #secret: Buffer;
+  readonly #mac: Mac;
   readonly #epoch: string;
 
   /** `epoch` names the history that seqs belong to: another data directory, another epoch. */
   constructor(secret: Buffer, epoch: string) {
-    this.#secret = secret;
+    this.#mac = new Mac(secret);
     this.#epoch = epoch;
   }
 
@@ -42,10 +42,7 @@ export class ResumeTokens {
   }
 
   #sign(clear: string, scope: TokenScope): string {
-    return createHmac('sha256', this.#secret)
-      .update(`${clear}\n${scope.role}\n${scope.query}`)
-      .digest('base64url')
-      .slice(0, 27);
+    return this.#mac.of(`${clear}\n${scope.role}\n${scope.query}`).slice(0, 27);
   }
 
   /**
@@ -76,7 +73,30 @@ export class ResumeTokens {
 
 /** Tells queries apart, not who may read them: that the signature does, or the subscription itself. */
 function askedTag({role, asked}: TokenScope): string {
-  return createHash('sha256').update(`${role}\n${asked}`).digest('hex').slice(0, 8);
+  return hash('sha256', `${role}\n${asked}`).slice(0, 8);
+}
+
+const BLOCK_BYTES = 64;
+
+/** HMAC-SHA-256 (RFC 2104) by hashes of one call: a token is made with every frame, and hash objects cost five times as much. */
+class Mac {
+  readonly #inner: Buffer;
+  readonly #outer: Buffer;
+
+  constructor(secret: Buffer) {
+    const key = secret.length > BLOCK_BYTES ? hash('sha256', secret, 'buffer') : secret;
+    this.#inner = Buffer.alloc(BLOCK_BYTES, 0x36);
+    this.#outer = Buffer.alloc(BLOCK_BYTES, 0x5c);
+    for (let i = 0; i < key.length; i++) {
+      this.#inner[i]! ^= key[i]!;
+      this.#outer[i]! ^= key[i]!;
+    }
+  }
+
+  of(text: string): string {
+    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]), 'buffer');
+    return hash('sha256', Buffer.concat([this.#outer, inner]), 'base64url');
+  }
 }
 
 /** The token of a frame. */

@@ -1,22 +1,28 @@
 import type {Seq} from '../common/ids.ts';
-import type {LiveCursor, PlannedCursor, SubscribeOptions} from './subscription-types.ts';
+import type {LiveCursor, PlannedCursor, SharedOptions} from './subscription-types.ts';
 
 /**
  * A subscription as its receiver knows it: the same one when its query is planned anew, because a policy, a view or a table has
- * changed. There may be 100,000 of them: it keeps nothing else.
+ * changed. It is found by its number; who does not keep it needs no memory for it.
  */
 export class Subscriber implements LiveCursor {
-  #cursor: PlannedCursor;
+  readonly id: number;
+  readonly #cursors: ReadonlyMap<number, PlannedCursor>;
+  #last: PlannedCursor;
 
-  constructor(cursor: PlannedCursor) {
-    this.#cursor = cursor;
+  constructor(cursor: PlannedCursor, cursors: ReadonlyMap<number, PlannedCursor>) {
+    this.id = cursor.id;
+    this.#last = cursor;
+    this.#cursors = cursors;
   }
 
-  get id(): number {
-    return this.#cursor.id;
+  /** As it is kept now; once it has ended, as it was. */
+  get #cursor(): PlannedCursor {
+    this.#last = this.#cursors.get(this.id) ?? this.#last;
+    return this.#last;
   }
 
-  get options(): SubscribeOptions {
+  get options(): SharedOptions {
     return this.#cursor.options;
   }
 
@@ -24,7 +30,7 @@ export class Subscriber implements LiveCursor {
     return this.#cursor.state;
   }
 
-  get changes(): bigint {
+  get changes(): number {
     return this.#cursor.changes;
   }
 
@@ -32,7 +38,7 @@ export class Subscriber implements LiveCursor {
     return this.#cursor.resets;
   }
 
-  get createdAt(): bigint {
+  get createdAt(): number {
     return this.#cursor.createdAt;
   }
 
@@ -58,19 +64,5 @@ export class Subscriber implements LiveCursor {
 
   close(): void {
     this.#cursor.close();
-  }
-
-  /** Whether this is how it is kept now. */
-  isKeptBy(cursor: PlannedCursor): boolean {
-    return this.#cursor === cursor;
-  }
-
-  /** Goes on as another cursor. */
-  replace(cursor: PlannedCursor): void {
-    const before = this.#cursor;
-    this.#cursor = cursor;
-    cursor.changes += before.changes;
-    cursor.resets += before.resets;
-    before.leave();
   }
 }

@@ -31,24 +31,29 @@ export interface SnapshotSource {
   ): SnapshotRows;
 }
 
-/** Where a subscription delivers. When it cannot take more it says `wanted` 0 and later calls `subscription.wake()`. */
+/**
+ * Where subscriptions deliver; `tag` says which of them. When it cannot take more it says `wanted` 0 and later calls `wake()` of each. A
+ * subscription keeps no receiver of its own beside it: there may be 100,000.
+ */
 export interface LiveSink {
   /** Rows that it takes now; a frame is given whole when this is above 0. */
   readonly wanted: number;
-  /** First rows, at most `wanted` of them; the batch is valid during the call. */
-  snapshot(seq: Seq, batch: Batch): void;
-  frame(frame: Frame): void;
+  /** First rows, at most `wanted` of them; the batch is valid during the call. `shape`: how the subscription is kept. */
+  snapshot(seq: Seq, batch: Batch, tag: LiveTag, shape: AnyShape): void;
+  /** The shape may be another one since a reset. */
+  frame(frame: Frame, tag: LiveTag, shape: AnyShape): void;
   /** The last call: authority lost, killed, table gone. */
-  closed(error: PgError): void;
+  closed(error: PgError, tag: LiveTag): void;
   /** Everything of this turn was given. */
   flush(): void;
 }
 
-/** Who subscribes, to what, from where. */
-export interface SubscribeOptions<S extends AnyShape = AnyShape> {
+/** A subscription as its receiver calls it. */
+export type LiveTag = string | number | null;
+
+/** Who subscribes, to what, from where, but not with which values: one object for all subscriptions of a sink that differ in these. */
+export interface SharedOptions<S extends AnyShape = AnyShape> {
   readonly shape: S;
-  readonly params: readonly Datum[];
-  readonly slots: readonly Datum[];
   /** Settings and names as they stay for the subscription. */
   readonly context: ExprRun['context'];
   readonly compiler: ExprCompiler;
@@ -76,7 +81,20 @@ export interface SubscribeOptions<S extends AnyShape = AnyShape> {
   readonly sink: LiveSink;
   readonly source: SnapshotSource;
   readonly authority: LiveAuthority;
+  /** Sends the rows there are; after a reset too. */
+  readonly snapshot: boolean;
+  /** Only the newest rows of the snapshot. */
+  readonly lastRows: number | null;
+}
+
+/** What a subscription is opened with. */
+export interface SubscribeOptions<S extends AnyShape = AnyShape>
+  extends Omit<SharedOptions<S>, 'snapshot' | 'lastRows'> {
+  readonly params: readonly Datum[];
+  readonly slots: readonly Datum[];
   readonly start: SubscribeStart;
+  /** Null: the sink has one subscription. */
+  readonly tag: LiveTag;
 }
 
 /** By which right a query is read, and what it was planned from: shared by the subscriptions of a role to one plan. */
@@ -110,11 +128,12 @@ export interface ResultTargets {
 /** An open subscription, of any class. */
 export interface LiveCursor {
   readonly id: number;
-  readonly options: SubscribeOptions;
+  readonly options: SharedOptions;
   readonly state: string;
-  readonly changes: bigint;
+  readonly changes: number;
   readonly resets: number;
-  readonly createdAt: bigint;
+  /** Milliseconds since its hub began: a small number, of which there may be 100,000. */
+  readonly createdAt: number;
   /** Everything up to here was given, or had nothing for this query. */
   readonly position: Seq;
   /** Where to resume; undefined while the first rows are not all given. */
@@ -131,8 +150,10 @@ export interface LiveCursor {
 
 /** A subscription as it is kept for one plan of its query; another plan, another one. */
 export interface PlannedCursor extends LiveCursor {
-  changes: bigint;
+  changes: number;
   resets: number;
+  /** With what it would be opened now. */
+  asked(): SubscribeOptions;
   /** Lets go of everything; its receiver and its number live on in another one. */
   leave(): void;
 }

@@ -2,8 +2,6 @@ import {PgError} from '../common/errors.ts';
 import type {OwnerId, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import {END, PAUSE} from '../exec/operator.ts';
-import {paramsWith} from './lift-constants.ts';
-import type {Datum} from '../types/contract.ts';
 import type {LogReader, Storage, TableStorage} from '../storage/contract.ts';
 import {controlFrame, type Frame, MARK, RESET} from './frame.ts';
 import type {Group, GroupMember} from './match/group.ts';
@@ -15,7 +13,9 @@ import type {LiveShape} from './live-shape.ts';
 import type {
   CursorHost,
   LiveSink,
+  LiveTag,
   PlannedCursor,
+  SharedOptions,
   SnapshotRows,
   SubscribeOptions,
 } from './subscription-types.ts';
@@ -23,8 +23,10 @@ import type {
 /** What a subscription of class A needs of its hub. */
 export interface SubscriptionHost extends CursorHost {
   readonly storage: Storage;
-  /** Commits up to here were dispatched to all who are live. */
+  /** Commits up to here were given to all who are live. */
   settled(): Seq;
+  /** Commits up to here are given, or about to be, to all who are live: who is not reads them from the log. */
+  begun(): Seq;
   logReader(table: TableStorage, owner: OwnerId | null): LogReader;
   touched(sink: LiveSink): void;
   /** It is no member of its group any more. */
@@ -49,46 +51,55 @@ export type SubscriptionState =
 const LOG_PORTION = 64;
 const BATCHES_PER_TURN = 16;
 
-/** A cursor into the change log: nothing is buffered here, a slow receiver only stays behind. */
+/** What a subscription has beside while it is not live. */
+class Approach {
+  /** Nothing is given before this commit is durable. */
+  barrier = 0n as Seq;
+  rows: SnapshotRows | null = null;
+  log: LogReader | null = null;
+  /** Commits since the cursor that were not given may exist. */
+  hasMissed = false;
+  owesMark: boolean;
+  resetReason = '';
+  isPumping = false;
+
+  constructor(owesMark: boolean) {
+    this.owesMark = owesMark;
+  }
+}
+
+/**
+ * A cursor into the change log: nothing is buffered here, a slow receiver only stays behind. Of one that is live there may be 100,000:
+ * what it has in common with others lies in its options and its group, what only the others need in its approach.
+ */
 export class LiveSubscription implements GroupMember, PlannedCursor {
   readonly id: number;
+  readonly tag: LiveTag;
   readonly group: Group;
-  readonly options: SubscribeOptions<LiveShape>;
-  readonly sink: LiveSink;
-  readonly createdAt: bigint;
+  readonly options: SharedOptions<LiveShape>;
+  readonly createdAt: number;
   /** Place among the group's members. */
   memberAt = 0;
   state: SubscriptionState = 'waiting';
-  changes = 0n;
+  changes = 0;
   resets = 0;
   readonly #host: SubscriptionHost;
-  readonly #params: readonly Datum[];
-  /** Everything up to here was given, or had nothing for this query. */
-  #cursor = 0n as Seq;
-  /** Nothing is given before this commit is durable. */
-  #barrier = 0n as Seq;
-  #rows: SnapshotRows | null = null;
-  /** Commits since the cursor that were not given may exist. */
-  #hasMissed = false;
-  #owesMark = true;
-  #resetReason = '';
-  #isPumping = false;
-  #log: LogReader | null = null;
+  /** The seq up to which everything was given, or had nothing for this query; a number, as bigints lie in memory of their own. */
+  #at = 0;
+  #approach: Approach | null = new Approach(true);
 
   constructor(
-    id: number,
+    opening: {readonly id: number; readonly tag: LiveTag; readonly createdAt: number},
     group: Group,
-    options: SubscribeOptions<LiveShape>,
+    options: SharedOptions<LiveShape>,
     host: SubscriptionHost,
-    createdAt: bigint,
   ) {
-    this.id = id;
+    this.id = opening.id;
+    this.tag = opening.tag;
+    this.createdAt = opening.createdAt;
     this.group = group;
     this.options = options;
-    this.sink = options.sink;
-    this.createdAt = createdAt;
     this.#host = host;
-    this.#params = paramsWith(options.shape, options.params);
   }
 
   /** Takes its place in the commit order: in this turn the snapshot is taken; from now on the matcher tells what is missed. */
@@ -103,43 +114,56 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
 
   #place(at: Seq | 'now' | 'snapshot'): void {
     const {storage} = this.#host;
-    this.#barrier = storage.lastSeq;
-    this.#hasMissed = typeof at === 'bigint' && at < storage.lastSeq;
-    this.#owesMark = true;
+    const approach = new Approach(true);
+    const {lastSeq} = storage;
+    this.#approach = approach;
     this.state = 'waiting';
-    if (at === 'snapshot') {
-      this.#rows = this.options.source.open(
-        snapshotPlan(this.options.shape, {
-          projection: this.options.codec.projection(this.options.shape),
-          table: this.#table(),
-          types: this.options.catalog,
-          lastRows: this.options.start.lastRows,
-        }),
-        this.#params,
-        this.options.slots,
-        0,
-      );
-      this.#cursor = this.#rows.seq;
-      this.#hasMissed = this.#rows.seq < this.#barrier;
-    } else {
-      this.#cursor = at === 'now' ? storage.lastSeq : at;
-    }
+    approach.barrier = lastSeq;
+    if (at === 'snapshot') approach.rows = this.#snapshot();
+    const begin = approach.rows?.seq ?? (typeof at === 'bigint' ? at : lastSeq);
+    this.#at = Number(begin);
+    approach.hasMissed = begin < lastSeq;
+  }
+
+  #snapshot(): SnapshotRows {
+    const {shape, codec, catalog, lastRows, source} = this.options;
+    const {params, slots} = this.group.values;
+    const plan = snapshotPlan(shape, {
+      projection: codec.projection(shape),
+      table: this.#table(),
+      types: catalog,
+      lastRows,
+    });
+    return source.open(plan, params, slots, 0);
   }
 
   #settle(): void {
     const {storage} = this.#host;
-    if (storage.durableSeq >= this.#barrier) this.#later();
-    else storage.onDurable(this.#barrier, () => this.#later());
+    const {barrier} = this.#approach!;
+    if (storage.durableSeq >= barrier) this.#later();
+    else storage.onDurable(barrier, () => this.#later());
+  }
+
+  asked(): SubscribeOptions<LiveShape> {
+    const {options, tag} = this;
+    const {shape, snapshot, lastRows} = options;
+    const {params, slots} = this.group.values;
+    const own = params.slice(0, shape.parameterCount);
+    return {...options, params: own, slots, tag, start: {snapshot, lastRows, ...NOWHERE}};
   }
 
   /** The seq that a resume may start from. */
   get position(): Seq {
-    return this.state === 'live' ? maxSeq(this.#cursor, this.#host.settled()) : this.#cursor;
+    const at = BigInt(this.#at) as Seq;
+    return this.state === 'live' ? maxSeq(at, this.#host.settled()) : at;
   }
 
   /** Where to resume; undefined while the first rows are not all given. */
   get token(): string | undefined {
-    const isWhole = this.#rows === null && this.state !== 'resetting' && this.state !== 'marking';
+    const isWhole =
+      (this.#approach === null || this.#approach.rows === null) &&
+      this.state !== 'resetting' &&
+      this.state !== 'marking';
     return isWhole ? tokenAt(this.position, this.group.tokenTail) : undefined;
   }
 
@@ -150,46 +174,58 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
 
   /** Says how far it is, when it is live and the receiver takes it. */
   mark(): void {
-    if (this.state !== 'live' || this.options.authority.isStale || this.sink.wanted <= 0) return;
-    this.#cursor = this.position;
-    this.sink.frame(controlFrame(this.#cursor, MARK, this.group.tokenTail));
-    this.sink.flush();
+    const {authority, sink} = this.options;
+    if (this.state !== 'live' || authority.isStale || sink.wanted <= 0) return;
+    const {position} = this;
+    this.#at = Number(position);
+    this.#give(controlFrame(position, MARK, this.group.tokenTail));
+    sink.flush();
   }
 
   deliver(frame: Frame): void {
-    if (this.options.authority.isStale) return;
+    const {authority, sink} = this.options;
+    if (authority.isStale) return;
+    const seq = Number(frame.seq);
     if (this.state !== 'live') {
-      if (frame.seq > this.#cursor) this.#hasMissed = true;
+      if (this.#approach !== null && seq > this.#at) this.#approach.hasMissed = true;
       return;
     }
-    if (frame.seq <= this.#cursor) return;
-    if (this.sink.wanted <= 0) {
-      this.#cursor = (frame.seq - 1n) as Seq;
-      this.#hasMissed = true;
+    if (seq <= this.#at) return;
+    if (sink.wanted <= 0) {
+      this.#at = seq - 1;
+      this.#approach = new Approach(false);
+      this.#approach.hasMissed = true;
       this.state = 'replay';
       return;
     }
-    this.#cursor = frame.seq;
-    this.changes += BigInt(frame.ops.length);
+    this.#at = seq;
+    this.changes += frame.ops.length;
     try {
-      this.sink.frame(frame);
+      this.#give(frame);
     } catch (error) {
       this.fail(error);
     }
-    this.#host.touched(this.sink);
+    this.#host.touched(sink);
+  }
+
+  #give(frame: Frame): void {
+    this.options.sink.frame(frame, this.tag, this.options.shape);
   }
 
   /** Starts over: the receiver is told why, then (if it wanted rows) gets them anew. */
   reset(reason: string): void {
     if (this.state === 'closed') return;
     this.#closeRows();
-    this.#resetReason = reason;
+    const isPumping = this.#approach?.isPumping === true;
+    this.#approach = new Approach(true);
+    this.#approach.isPumping = isPumping;
+    this.#approach.resetReason = reason;
     this.state = 'resetting';
     this.#later();
   }
 
   failAt(seq: Seq, error: unknown): void {
-    if (seq > this.#cursor && !this.options.authority.isStale) this.fail(error);
+    if (Number(seq) > this.#at && !this.options.authority.isStale) this.fail(error);
   }
 
   fail(error: unknown): void {
@@ -203,7 +239,7 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
             {cause: error},
           );
     this.close();
-    this.sink.closed(pgError);
+    this.options.sink.closed(pgError, this.tag);
   }
 
   close(): void {
@@ -225,8 +261,10 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
   }
 
   #closeRows(): void {
-    const rows = this.#rows;
-    this.#rows = null;
+    const approach = this.#approach;
+    if (approach === null) return;
+    const {rows} = approach;
+    approach.rows = null;
     rows?.close();
   }
 
@@ -235,8 +273,10 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.state === 'closed' || this.options.authority.isStale) return;
-    this.#isPumping = true;
+    const approach = this.#approach;
+    if (approach === null || approach.isPumping || this.state === 'closed') return;
+    if (this.options.authority.isStale) return;
+    approach.isPumping = true;
     try {
       let turns = 0;
       while (this.#step()) {
@@ -249,28 +289,30 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
       if (this.state === 'snapshot' && isStaleSnapshot(error)) this.reset('schema');
       else this.fail(error);
     } finally {
-      this.#isPumping = false;
+      if (this.#approach !== null) this.#approach.isPumping = false;
     }
-    this.sink.flush();
+    this.options.sink.flush();
   }
 
   /** One step; false when there is nothing to do now (a wake or a callback comes). */
   #step(): boolean {
+    const approach = this.#approach;
+    if (approach === null) return false;
     switch (this.state) {
       case 'waiting':
-        if (this.#host.storage.durableSeq < this.#barrier) return false;
-        this.state = this.#rows === null ? 'replay' : 'snapshot';
+        if (this.#host.storage.durableSeq < approach.barrier) return false;
+        this.state = approach.rows === null ? 'replay' : 'snapshot';
         return true;
       case 'snapshot':
-        return this.#readRows(this.#rows!);
+        return this.#readRows(approach.rows!);
       case 'marking':
-        if (!this.#sendMark()) return false;
+        if (!this.#sendMark(approach)) return false;
         this.state = 'replay';
         return true;
       case 'replay':
-        return this.#replay();
+        return this.#replay(approach);
       case 'resetting':
-        return this.#restart();
+        return this.#restart(approach);
       case 'live':
       case 'closed':
         return false;
@@ -278,7 +320,8 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
   }
 
   #readRows(rows: SnapshotRows): boolean {
-    const wanted = this.sink.wanted;
+    const {sink} = this.options;
+    const {wanted} = sink;
     if (wanted <= 0) return false;
     const batch = rows.next(Math.min(wanted, 1024));
     if (batch === END) {
@@ -296,40 +339,41 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
         );
       return false;
     }
-    this.sink.snapshot(rows.seq, batch);
+    sink.snapshot(rows.seq, batch, this.tag, this.options.shape);
     return true;
   }
 
-  #sendMark(): boolean {
-    if (this.sink.wanted <= 0) return false;
-    this.#owesMark = false;
-    this.sink.frame(controlFrame(this.#cursor, MARK, this.group.tokenTail));
+  #sendMark(approach: Approach): boolean {
+    if (this.options.sink.wanted <= 0) return false;
+    approach.owesMark = false;
+    this.#give(controlFrame(BigInt(this.#at) as Seq, MARK, this.group.tokenTail));
     return true;
   }
 
-  #restart(): boolean {
-    if (this.sink.wanted <= 0) return false;
+  #restart({resetReason}: Approach): boolean {
+    const {sink, snapshot} = this.options;
+    if (sink.wanted <= 0) return false;
     this.resets++;
-    this.sink.frame(
-      controlFrame(this.#host.settled(), RESET, this.group.tokenTail, this.#resetReason),
-    );
-    this.#place(this.options.start.snapshot ? 'snapshot' : 'now');
+    this.#give(controlFrame(this.#host.settled(), RESET, this.group.tokenTail, resetReason));
+    this.#place(snapshot ? 'snapshot' : 'now');
     this.#settle();
     return false;
   }
 
-  #replay(): boolean {
-    const head = this.#host.settled();
-    if (!this.#hasMissed || this.#cursor >= head) return this.#goLive(head);
-    if (this.sink.wanted <= 0) return false;
-    this.#log ??= this.#host.logReader(this.#table(), this.group.owner);
-    const {entries, gap} = this.#log.read(this.#cursor, LOG_PORTION);
+  #replay(approach: Approach): boolean {
+    // A commit that is being given to one after the other may still come to this one.
+    if (!approach.hasMissed) return this.#goLive(approach, this.#host.settled());
+    const head = this.#host.begun();
+    if (this.#at >= Number(head)) return this.#goLive(approach, head);
+    if (this.options.sink.wanted <= 0) return false;
+    approach.log ??= this.#host.logReader(this.#table(), this.group.owner);
+    const {entries, gap} = approach.log.read(BigInt(this.#at) as Seq, LOG_PORTION);
     if (gap) {
       this.reset('retention');
       return false;
     }
     for (const entry of entries) {
-      if (entry.seq > head) return this.#goLive(head);
+      if (entry.seq > head) return this.#goLive(approach, head);
       const {hasFrame, isReset} = matchOne(this.group, entry);
       if (isReset) {
         this.reset('truncate');
@@ -337,27 +381,29 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
       }
       if (hasFrame) {
         const frame = this.group.take(entry.seq);
-        if (this.sink.wanted <= 0) return false;
-        this.changes += BigInt(frame.ops.length);
-        this.sink.frame(frame);
+        if (this.options.sink.wanted <= 0) return false;
+        this.changes += frame.ops.length;
+        this.#give(frame);
       }
-      this.#cursor = entry.seq;
+      this.#at = Number(entry.seq);
     }
-    return entries.length < LOG_PORTION ? this.#goLive(head) : true;
+    return entries.length < LOG_PORTION ? this.#goLive(approach, head) : true;
   }
 
-  #goLive(head: Seq): boolean {
-    this.#cursor = maxSeq(this.#cursor, head);
-    this.#hasMissed = false;
-    this.#log = null;
-    if (this.#owesMark && !this.#sendMark()) {
-      // It waits in this state; what comes meanwhile is in the log.
-      return false;
-    }
+  #goLive(approach: Approach, head: Seq): boolean {
+    this.#at = Math.max(this.#at, Number(head));
+    approach.hasMissed = false;
+    approach.log = null;
+    // When the mark cannot be sent it waits in this state; what comes meanwhile is in the log.
+    if (approach.owesMark && !this.#sendMark(approach)) return false;
     this.state = 'live';
+    this.#approach = null;
     return false;
   }
 }
+
+/** It begins with rows, or now. */
+const NOWHERE = {resume: null, from: null} as const;
 
 function maxSeq(a: Seq, b: Seq): Seq {
   return a > b ? a : b;

@@ -3,7 +3,7 @@ import type {SingleByteEncoding} from '../common/client-encoding.ts';
 import type {Notice, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import type {FormatSettings, TypeInstance} from '../types/contract.ts';
-import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
+import type {LiveHandle, LiveHandles, LiveReceiver, LiveRequest} from './live-contract.ts';
 
 /** One result column as RowDescription tells it (PostgreSQL 55.7). */
 export interface FieldDescription {
@@ -111,6 +111,8 @@ export interface Session {
    * the client may see. It ends with its handle (close it before `end`), or by `receiver.closed`.
    */
   subscribe?(request: LiveRequest, receiver: LiveReceiver): Promise<LiveHandle>;
+  /** Finds open live queries. */
+  readonly live?: LiveHandles;
   /** Set while COPY FROM STDIN waits for data: the connection passes CopyData, CopyDone, CopyFail to it. */
   readonly copyIn: CopyInReceiver | null;
   /** What the client's texts are encoded in; null or absent: UTF-8. Data of COPY are the session's affair. */

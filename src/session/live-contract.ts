@@ -19,9 +19,20 @@ export interface LiveRequest {
   readonly from: Seq | null;
   /** The storage that the tables which it reads across users must lie in; absent or null = any. */
   readonly storage?: string | null;
+  /** Given back with everything that is told of it, so that one receiver can serve many; absent: null. */
+  readonly tag?: LiveTag;
 }
 
-/** Where a live query is delivered: JSON texts. It says how much it takes; what is not given stays in the change log. */
+/** What a receiver calls a live query. */
+export type LiveTag = string | number | null;
+
+/** What may be another after a reset. */
+export type LiveForm = Pick<LiveHandle, 'class' | 'order'>;
+
+/**
+ * Where live queries are delivered: JSON texts. It says how much it takes; what is not given stays in the change log. A connection is one
+ * receiver for all its live queries: what they have in common is kept once per receiver.
+ */
 export interface LiveReceiver {
   /**
    * Credit: rows and operations that it takes now. A commit is given whole when this is above 0. At 0 nothing comes
@@ -29,26 +40,32 @@ export interface LiveReceiver {
    */
   readonly wanted: number;
   /** First rows (after the opening, or after `reset`), at most `wanted`: each `[key,row]`, both arrays. */
-  rows(seq: Seq, rows: readonly string[]): void;
+  rows(seq: Seq, rows: readonly string[], tag: LiveTag): void;
   /** All rows were given, or nothing happened up to here: a resume may begin behind `seq`. */
-  mark(seq: Seq, token: string): void;
+  mark(seq: Seq, token: string, tag: LiveTag): void;
   /**
    * One commit (or, `isLag`, the net effect of several) on the result, to be applied together: `["+",key,row]`, `["~",key,row,{old
    * values that changed}]`, `["-",key]`.
    */
-  changes(seq: Seq, operations: readonly string[], token: string, isLag: boolean): void;
+  changes(
+    seq: Seq,
+    operations: readonly string[],
+    token: string,
+    isLag: boolean,
+    tag: LiveTag,
+  ): void;
   /**
-   * Forget the rows; they follow anew when the subscription wanted rows. `policy` and `schema`: the query was planned anew, `class` and
-   * `order` of the handle may be others.
+   * Forget the rows; they follow anew when the subscription wanted rows. `policy` and `schema`: the query was planned anew, its class and
+   * order may be others.
    */
-  reset(seq: Seq, reason: string): void;
+  reset(seq: Seq, reason: string, form: LiveForm, tag: LiveTag): void;
   /** The last call: authority lost, killed, table gone, session ended. */
-  closed(error: PgError): void;
+  closed(error: PgError, tag: LiveTag): void;
   /** Everything of this turn was given: write it out. */
   flush(): void;
 }
 
-/** An open live query. */
+/** An open live query. It can be found again by its `id`, and need not be kept. */
 export interface LiveHandle {
   /** As in system.live_queries. */
   readonly id: number;
@@ -75,4 +92,10 @@ export interface LiveHandle {
   wake(): void;
   /** Unsubscribes. `closed` is not called. */
   close(): void;
+}
+
+/** All open live queries. */
+export interface LiveHandles {
+  /** One by the id of its handle, of this session or another one; undefined when it has ended. */
+  find(id: number): LiveHandle | undefined;
 }

@@ -3,38 +3,65 @@ import type {Batch} from '../columns/batch.ts';
 import type {PgError} from '../common/errors.ts';
 import type {Seq} from '../common/ids.ts';
 import {datumAt} from '../columns/vector-builder.ts';
+import type {ChannelQuery} from '../live/channel-changes.ts';
 import {type Frame, MARK, RESET} from '../live/frame.ts';
 import {jsonOperations, jsonRow} from '../live/json-codec.ts';
 import {resultOrder} from '../live/result-order.ts';
 import {tokenAt} from '../live/resume-token.ts';
 import type {AnyShape} from '../live/live-shape.ts';
 import type {LiveCursor, LiveSink} from '../live/subscription-types.ts';
-import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
+import type {LiveHandle, LiveHandles, LiveReceiver, LiveRequest, LiveTag} from './live-contract.ts';
 import {findLiveQuery, liveStatement, readArgumentList} from './live-functions.ts';
 import {liveOptions} from './live-query-options.ts';
 import type {SessionContext} from './session-context.ts';
 
-/** Opens a live query for a client that is not in a statement: WebSocket, embedded use. The caller then calls `leave`. */
-export async function openLive(
-  session: SessionContext,
-  request: LiveRequest,
-  receiver: LiveReceiver,
-): Promise<LiveHandle> {
-  session.enter(request.sql ?? request.name ?? '');
-  try {
-    const handle = await subscribe(session, request, receiver);
-    if (session.transaction.status === 'implicit') await session.transaction.commit();
-    return handle;
-  } catch (error) {
-    throw session.failed(error);
+/** Live queries of a session for a client that is not in a statement: WebSocket, embedded use. */
+export class LiveDoor implements LiveHandles {
+  readonly #session: SessionContext;
+  /** One for each receiver, whatever it subscribes to. */
+  readonly #sinks = new WeakMap<LiveReceiver, ReceiverSink>();
+
+  constructor(session: SessionContext) {
+    this.#session = session;
+  }
+
+  /** Opens one. The caller then calls `leave`. */
+  async open(request: LiveRequest, receiver: LiveReceiver): Promise<LiveHandle> {
+    const session = this.#session;
+    session.enter(request.sql ?? request.name ?? '');
+    try {
+      const query = await plannedQuery(session, request);
+      if (session.transaction.status === 'implicit') await session.transaction.commit();
+      // Last, so that whoever awaits the handle has it before anything is given.
+      const {snapshot, lastRows, resume, from, tag} = request;
+      const sink = this.#sinkOf(receiver);
+      const subscription = session.engine.live.hub.subscribe({
+        ...query,
+        ...{sink, surface: 'websocket', pid: session.pid, tag: tag ?? null},
+        start: {snapshot, lastRows, resume, from},
+      });
+      return new SubscriptionHandle(subscription);
+    } catch (error) {
+      throw session.failed(error);
+    }
+  }
+
+  #sinkOf(receiver: LiveReceiver): ReceiverSink {
+    let sink = this.#sinks.get(receiver);
+    if (sink === undefined) {
+      sink = new ReceiverSink(receiver);
+      this.#sinks.set(receiver, sink);
+    }
+    return sink;
+  }
+
+  find(id: number): LiveHandle | undefined {
+    const subscription = this.#session.engine.live.hub.subscription(id);
+    return subscription === undefined ? undefined : new SubscriptionHandle(subscription);
   }
 }
 
-async function subscribe(
-  session: SessionContext,
-  request: LiveRequest,
-  receiver: LiveReceiver,
-): Promise<LiveHandle> {
+async function plannedQuery(session: SessionContext, request: LiveRequest): Promise<ChannelQuery> {
   session.enterPlan();
   const named = request.name === null ? null : findLiveQuery(session, request.name);
   const text = named?.queryText ?? request.sql ?? '';
@@ -44,32 +71,17 @@ async function subscribe(
   if (locking !== undefined) await locking;
   const {entry, slots} = plan();
   const params = readArgumentList(session, request.args, entry.plan.parameterTypes);
-  const name = named?.name ?? '';
-  const query = liveOptions(session, {
-    entry,
-    params,
-    slots,
-    name,
-    text,
+  return liveOptions(session, {
+    ...{entry, params, slots, text},
+    name: named?.name ?? '',
     codec: 'exactJson',
     storage: request.storage ?? null,
   });
-  const columns = columnsOf(entry.catalog, query.shape);
-  const {snapshot, lastRows, resume, from} = request;
-  const subscription = session.engine.live.hub.subscribe({
-    ...query,
-    sink: new ReceiverSink(receiver, columns.names),
-    surface: 'websocket',
-    pid: session.pid,
-    start: {snapshot, lastRows, resume, from},
-  });
-  return new SubscriptionHandle(subscription);
 }
 
 /** What a handle says of its columns: the same object for all subscriptions of a shape. */
 interface HandleColumns {
   readonly columns: LiveHandle['columns'];
-  readonly names: readonly string[];
   readonly order: LiveHandle['order'];
 }
 
@@ -83,7 +95,6 @@ function columnsOf(catalog: CatalogSnapshot, shape: AnyShape): HandleColumns {
         typeOid: type.oid,
         typeName: type.name,
       })),
-      names: shape.columns.map(column => column.name),
       order: resultOrder(shape),
     };
     known.set(shape, answer);
@@ -91,7 +102,6 @@ function columnsOf(catalog: CatalogSnapshot, shape: AnyShape): HandleColumns {
   return answer;
 }
 
-/** There may be 100,000 of them: it keeps nothing of how it was opened, as closures would. */
 class SubscriptionHandle implements LiveHandle {
   readonly #subscription: LiveCursor;
 
@@ -137,43 +147,54 @@ class SubscriptionHandle implements LiveHandle {
   }
 }
 
-/** Frames as JSON texts. */
+/** Frames as JSON texts, for all live queries of a receiver. */
 class ReceiverSink implements LiveSink {
   readonly #receiver: LiveReceiver;
-  readonly #names: readonly string[];
+  /** Column names of the newest shape that something was given of. */
+  #shape: AnyShape | null = null;
+  #names: readonly string[] = [];
 
-  constructor(receiver: LiveReceiver, names: readonly string[]) {
+  constructor(receiver: LiveReceiver) {
     this.#receiver = receiver;
-    this.#names = names;
   }
 
   get wanted(): number {
     return this.#receiver.wanted;
   }
 
-  snapshot(seq: Seq, batch: Batch): void {
+  snapshot(seq: Seq, batch: Batch, tag: LiveTag, shape: AnyShape): void {
     const rows: string[] = [];
-    const width = this.#names.length;
+    const width = shape.columns.length;
     for (let i = 0; i < batch.count; i++) {
       const at = batch.selection === null ? i : batch.selection[i]!;
       const row = batch.vectors.map(vector => datumAt(vector, at) as string | null);
       rows.push(jsonRow(row, width));
     }
-    this.#receiver.rows(seq, rows);
+    this.#receiver.rows(seq, rows, tag);
   }
 
-  frame(frame: Frame): void {
+  frame(frame: Frame, tag: LiveTag, shape: AnyShape): void {
     const token = tokenAt(frame.seq, frame.tokenTail);
-    if (frame.ops[0] === MARK) this.#receiver.mark(frame.seq, token);
-    else if (frame.ops[0] === RESET) this.#receiver.reset(frame.seq, frame.reason);
+    const receiver = this.#receiver;
+    if (frame.ops[0] === MARK) receiver.mark(frame.seq, token, tag);
+    else if (frame.ops[0] === RESET)
+      receiver.reset(frame.seq, frame.reason, {class: shape.class, order: resultOrder(shape)}, tag);
     else {
-      const operations = jsonOperations(frame, this.#names);
-      this.#receiver.changes(frame.seq, operations, token, frame.reason === 'lag');
+      const operations = jsonOperations(frame, this.#namesOf(shape));
+      receiver.changes(frame.seq, operations, token, frame.reason === 'lag', tag);
     }
   }
 
-  closed(error: PgError): void {
-    this.#receiver.closed(error);
+  #namesOf(shape: AnyShape): readonly string[] {
+    if (this.#shape !== shape) {
+      this.#shape = shape;
+      this.#names = shape.columns.map(column => column.name);
+    }
+    return this.#names;
+  }
+
+  closed(error: PgError, tag: LiveTag): void {
+    this.#receiver.closed(error, tag);
   }
 
   flush(): void {

@@ -1,8 +1,9 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
-import type {OwnerId} from '../common/ids.ts';
+import type {Oid, OwnerId} from '../common/ids.ts';
 import {ExprCompiler} from '../expr/compiler.ts';
 import type {ChannelQuery} from '../live/channel-changes.ts';
 import type {AnyShape} from '../live/live-shape.ts';
+import type {SnapshotSource} from '../live/subscription-types.ts';
 import type {EvalContext} from '../functions/contract.ts';
 import type {Datum} from '../types/contract.ts';
 import {recordCrossing} from './crossing.ts';
@@ -32,7 +33,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
   const shape = liveShapeOf(entry);
   const databaseOid = session.database.oid;
   const role = session.currentRole;
-  const context = frozenContext(session.evalContext, catalog);
+  const {context, source} = frozen(session, catalog);
   const own = session.effectiveOwner;
   const everybody = everybodyFor({catalog, role, own});
   const owner = ownerOf({catalog, role, own}, shape, name => {
@@ -59,7 +60,7 @@ export function liveOptions(session: SessionContext, request: LiveRequest): Chan
     userName: session.currentUser,
     name: request.name,
     queryText: request.text,
-    source: new SessionSnapshots(session, context),
+    source,
   };
 }
 
@@ -75,22 +76,48 @@ function recordCrossings(session: SessionContext, shape: AnyShape, owner: OwnerI
     });
 }
 
-/** The session's context as it is now: what a subscription computes does not change with a later SET. */
-function frozenContext(context: EvalContext, snapshot: CatalogSnapshot): EvalContext {
+/** What the subscriptions of a session share. */
+interface Frozen {
+  readonly settingsVersion: number;
+  readonly session: EvalContext['session'];
+  readonly context: EvalContext;
+  readonly source: SnapshotSource;
+  readonly role: Oid;
+  readonly owner: OwnerId;
+}
+
+/** The session as it is now: what a subscription computes does not change with a later SET. Shared as long as nothing of it changes. */
+function frozen(session: SessionContext, snapshot: CatalogSnapshot): Frozen {
+  const known = snapshot.memo('live.frozen', () => new WeakMap<SessionContext, Frozen>());
+  const last = known.get(session);
+  const names = frozenSession(session.evalContext, last?.session);
+  const settingsVersion = session.settings.version;
+  const {currentRole: role, effectiveOwner: owner} = session;
+  const isSame =
+    last !== undefined &&
+    last.session === names &&
+    last.settingsVersion === settingsVersion &&
+    last.role === role &&
+    last.owner === owner;
+  if (isSame) return last;
+  const context = frozenContext(session.evalContext, names);
+  const source = new SessionSnapshots(session, context);
+  const now = {settingsVersion, session: names, context, source, role, owner};
+  known.set(session, now);
+  return now;
+}
+
+function frozenContext(context: EvalContext, session: EvalContext['session']): EvalContext {
   const {format, types, clock, sequences, settings, catalog, random, extern} = context;
-  const session = frozenSession(context, snapshot);
   const as = (role: number): EvalContext => context.as?.(role) ?? context;
   return {format, types, clock, sequences, settings, catalog, random, extern, session, as};
 }
 
-/** Subscriptions of a session share it as long as nothing of it changes. */
-function frozenSession(context: EvalContext, snapshot: CatalogSnapshot): EvalContext['session'] {
-  const known = snapshot.memo(
-    'live.sessions',
-    () => new WeakMap<EvalContext, EvalContext['session']>(),
-  );
-  const {session} = context;
-  const last = known.get(context);
+/** Names of the session as they are; those of the last time when they are the same. */
+function frozenSession(
+  {session}: EvalContext,
+  last: EvalContext['session'] | undefined,
+): EvalContext['session'] {
   const user = session.currentUser();
   const sessionUser = session.sessionUser();
   const schemas = session.currentSchemas(false);
@@ -104,15 +131,13 @@ function frozenSession(context: EvalContext, snapshot: CatalogSnapshot): EvalCon
     return last;
   const database = session.currentDatabase();
   const pid = session.backendPid();
-  const frozen: EvalContext['session'] = {
+  return {
     currentUser: () => user,
     sessionUser: () => sessionUser,
     currentDatabase: () => database,
     currentSchemas: includeImplicit => (includeImplicit ? allSchemas : schemas),
     backendPid: () => pid,
   };
-  known.set(context, frozen);
-  return frozen;
 }
 
 function areSame(a: readonly string[], b: readonly string[]): boolean {

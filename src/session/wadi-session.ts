@@ -1,8 +1,7 @@
 import type {RuntimeFacts} from '../catalog/contract.ts';
 import type {DatabaseDescriptor, RoleDescriptor} from '../catalog/descriptors.ts';
 import type {SingleByteEncoding} from '../common/client-encoding.ts';
-import type {Notice} from '../common/errors.ts';
-import {PgError} from '../common/errors.ts';
+import {type Notice, PgError} from '../common/errors.ts';
 import type {Oid, Seq} from '../common/ids.ts';
 import {SqlState} from '../common/sqlstate.ts';
 import type {ParsedStatement} from '../sql/contract.ts';
@@ -17,7 +16,7 @@ import type {Listener} from './notify-hub.ts';
 import {endsTransaction, inFailedTransaction} from './failed-block.ts';
 import {knownError} from './known-error.ts';
 import type {LiveHandle, LiveReceiver, LiveRequest} from './live-contract.ts';
-import {openLive} from './live-door.ts';
+import {LiveDoor} from './live-door.ts';
 import {isShown} from './message-level.ts';
 import {PlanExecution} from './plan-execution.ts';
 import {Planner} from './planner.ts';
@@ -73,6 +72,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   readonly #interrupts = new Interrupts();
   #isBusy = false;
   readonly #notifications = new SessionNotifications(this);
+  readonly live = new LiveDoor(this);
   #idleCallbacks: (() => void)[] = [];
   #hasEnded = false;
   #lastCommit = 0n as Seq;
@@ -471,7 +471,7 @@ export class WadiSession extends SessionIdentity implements SessionContext, List
   }
 
   subscribe(request: LiveRequest, receiver: LiveReceiver): Promise<LiveHandle> {
-    return openLive(this, request, receiver).finally(() => this.leave());
+    return this.live.open(request, receiver).finally(() => this.leave());
   }
 
   readyAfterError(): void {

@@ -275,6 +275,7 @@ export function optionsOf(hub: LiveHub, asked: Asked, client: Client): Subscribe
     ...{surface: 'subscribe', codec: ROW_CODEC, sink: client, authority},
     queryText: exprText(asked.plan.root as unknown as BoundExpr),
     source: new TestSnapshots(hub.storage, table, owner),
+    tag: null,
     start: {snapshot: true, lastRows: null, resume: null, from: null, ...asked.start},
   };
 }

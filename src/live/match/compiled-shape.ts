@@ -2,14 +2,15 @@
 import type {Oid, OwnerId} from '../../common/ids.ts';
 import {columnsOf} from '../../expr/analyze.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
-import type {RowCode} from '../../expr/compile.ts';
+import type {RowCode, ScalarCode} from '../../expr/compile.ts';
 import type {ExprCompiler} from '../../expr/compiler.ts';
 import {walkExpr} from '../../expr/children.ts';
 import type {ExprRun} from '../../expr/run.ts';
 import type {ChangePart, RowChange} from '../../storage/contract.ts';
+import {PgArray} from '../../types/array-value.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {LiveShape} from '../live-shape.ts';
-import {RowKeyMaker} from './row-key.ts';
+import {type RowKey, RowKeyMaker} from './row-key.ts';
 
 /** What a shape is compiled with. */
 export interface CompileShapeOptions {
@@ -25,6 +26,7 @@ export interface CompileShapeOptions {
 export class CompiledShape {
   readonly shape: LiveShape;
   readonly keyMaker: RowKeyMaker | null;
+  readonly #keyCode: KeyCode;
   readonly #residual: RowCode | null;
   readonly #projection: RowCode;
   readonly #isShared: boolean;
@@ -44,6 +46,7 @@ export class CompiledShape {
     this.shape = shape;
     this.keyMaker =
       shape.access === null ? null : new RowKeyMaker(shape.access.positions, shape.access.types);
+    this.#keyCode = keyCodeOf(shape, compiler);
     this.#residual = shape.residual === null ? null : compiler.row([shape.residual]);
     this.#projection = compiler.row(projection);
     this.#isShared = projection.every(isSameForAll);
@@ -130,6 +133,21 @@ export class CompiledShape {
     return false;
   }
 
+  /** The access keys of values: null when the shape has none. */
+  accessKeys(run: ExprRun): readonly RowKey[] | null {
+    const {keyMaker} = this;
+    if (keyMaker === null) return null;
+    const keys = new Set<RowKey>();
+    const add = (values: readonly Datum[]): void => {
+      const key = keyMaker.ofValues(values);
+      if (key !== undefined) keys.add(key);
+    };
+    for (const parts of this.#keyCode.keys) add(parts.map(part => part(run)));
+    const list = this.#keyCode.list?.(run);
+    if (list instanceof PgArray) for (const element of list.elements) add([element]);
+    return [...keys];
+  }
+
   /** Whether a row that has the access key belongs to the result. */
   accepts(run: ExprRun, row: readonly Datum[]): boolean {
     return this.#residual === null || this.#residual(run, row)[0] === true;
@@ -146,6 +164,20 @@ export class CompiledShape {
     this.#newProjected ??= this.#projection(run, this.#newRow!);
     return this.#newProjected;
   }
+}
+
+/** Code of the values of an access key. */
+interface KeyCode {
+  readonly keys: readonly (readonly ScalarCode[])[];
+  readonly list: ScalarCode | null;
+}
+
+function keyCodeOf({access}: LiveShape, compiler: ExprCompiler): KeyCode {
+  if (access === null) return {keys: [], list: null};
+  return {
+    keys: access.keys.map(parts => parts.map(part => compiler.scalar(part))),
+    list: access.list === null ? null : compiler.scalar(access.list),
+  };
 }
 
 /** True for an expression whose value for a row does not depend on who asks. */

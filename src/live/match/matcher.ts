@@ -25,12 +25,15 @@ class ShapeEntry {
       this.scanned.push(group);
       return;
     }
-    for (const key of group.keys) {
-      const known = this.byKey.get(key);
-      if (known === undefined) this.byKey.set(key, group);
-      else if (Array.isArray(known)) known.push(group);
-      else this.byKey.set(key, [known, group]);
-    }
+    if (typeof group.keys === 'object') for (const key of group.keys) this.#put(key, group);
+    else this.#put(group.keys, group);
+  }
+
+  #put(key: RowKey, group: Group): void {
+    const known = this.byKey.get(key);
+    if (known === undefined) this.byKey.set(key, group);
+    else if (Array.isArray(known)) known.push(group);
+    else this.byKey.set(key, [known, group]);
   }
 
   remove(group: Group): void {
@@ -43,16 +46,20 @@ class ShapeEntry {
       }
       return;
     }
-    for (const key of group.keys) {
-      const known = this.byKey.get(key);
-      if (!Array.isArray(known)) this.byKey.delete(key);
-      else {
-        const at = known.indexOf(group);
-        const last = known.pop()!;
-        if (last !== group) known[at] = last;
-        if (known.length === 0) this.byKey.delete(key);
-      }
+    if (typeof group.keys === 'object') for (const key of group.keys) this.#take(key, group);
+    else this.#take(group.keys, group);
+  }
+
+  #take(key: RowKey, group: Group): void {
+    const known = this.byKey.get(key);
+    if (!Array.isArray(known)) {
+      this.byKey.delete(key);
+      return;
     }
+    const at = known.indexOf(group);
+    const last = known.pop()!;
+    if (last !== group) known[at] = last;
+    if (known.length === 0) this.byKey.delete(key);
   }
 }
 
@@ -153,7 +160,8 @@ export class Matcher {
         const groups = new Set<Group>(shape.scanned);
         for (const known of shape.byKey.values())
           for (const group of Array.isArray(known) ? known : [known]) groups.add(group);
-        for (const group of groups) for (const member of [...group.members]) member.reset(reason);
+        for (const group of groups)
+          for (let m = group.memberCount - 1; m >= 0; m--) group.member(m).reset(reason);
       }
     }
   }

@@ -1,7 +1,7 @@
 import type {Seq} from '../../common/ids.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {Frame} from '../frame.ts';
-import type {LiveSink, SubscribeOptions} from '../subscription-types.ts';
+import type {LiveSink, SharedOptions, SubscribeOptions} from '../subscription-types.ts';
 import {isStaleSnapshot, type QueryRun} from './run-query.ts';
 import {changeBetween, type ResultChange, type ResultRow, type ResultRows} from './result-rows.ts';
 
@@ -21,7 +21,7 @@ export interface ResultHost {
 /** A subscriber as its group sees it. */
 export interface ResultMember {
   readonly id: number;
-  readonly options: SubscribeOptions;
+  readonly options: SharedOptions;
   readonly state: string;
   readonly sink: LiveSink;
   /** The group has a first result: it may begin. */

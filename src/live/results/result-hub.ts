@@ -4,7 +4,7 @@ import type {CommitEvent, LogReader} from '../../storage/contract.ts';
 import type {LiveShape, ResultShape, WindowShape} from '../live-shape.ts';
 import {isMemoryTable} from '../memory-log.ts';
 import type {Group, GroupMember} from '../match/group.ts';
-import type {CursorHost, SubscribeOptions} from '../subscription-types.ts';
+import type {CursorHost, SharedOptions, SubscribeOptions} from '../subscription-types.ts';
 import {RerunGroup, type RerunHost} from './rerun-group.ts';
 import type {ResultGroup, ResultIdentity} from './result-group.ts';
 import {ResultSubscription, type ResultStart} from './result-subscription.ts';
@@ -76,14 +76,16 @@ export class ResultHub implements RerunHost, WindowHost {
       readonly run: ExprRun;
       readonly start: ResultStart;
       readonly resetReason: string;
-      readonly createdAt: bigint;
+      readonly createdAt: number;
+      readonly shared: SharedOptions;
     },
   ): ResultSubscription {
-    const {identity, run, start, resetReason, createdAt} = opening;
+    const {identity, run, start, resetReason, createdAt, shared} = opening;
+    const {params, slots, tag} = options;
     const group = this.#groups.get(identity.text) ?? this.#newGroup(options, identity, run);
     const host = this.#host.cursors;
-    const subscription = new ResultSubscription(id, group, options, {
-      ...{start, resetReason, createdAt, host},
+    const subscription = new ResultSubscription(id, group, shared, {
+      ...{start, resetReason, createdAt, host, values: {params, slots, tag}},
     });
     group.members.add(subscription);
     return subscription;

@@ -14,7 +14,14 @@ import {
 } from '../frame.ts';
 import {tokenAt} from '../resume-token.ts';
 import type {SubscriptionState} from '../subscription.ts';
-import type {CursorHost, LiveSink, PlannedCursor, SubscribeOptions} from '../subscription-types.ts';
+import type {
+  CursorHost,
+  LiveSink,
+  LiveTag,
+  PlannedCursor,
+  SharedOptions,
+  SubscribeOptions,
+} from '../subscription-types.ts';
 import type {ResultGroup, ResultMember} from './result-group.ts';
 import {ChangeList, isSameRow, type ResultChange, type ResultRow} from './result-rows.ts';
 
@@ -32,13 +39,15 @@ export type ResultStart = Seq | 'now' | 'snapshot' | 'reset';
 export class ResultSubscription implements PlannedCursor, ResultMember {
   readonly id: number;
   readonly group: ResultGroup;
-  readonly options: SubscribeOptions;
+  readonly options: SharedOptions;
   readonly sink: LiveSink;
-  readonly createdAt: bigint;
+  readonly createdAt: number;
   state: SubscriptionState = 'waiting';
-  changes = 0n;
+  changes = 0;
   resets = 0;
   readonly #host: CursorHost;
+  readonly #values: Pick<SubscribeOptions, 'params' | 'slots' | 'tag'>;
+  readonly #tag: LiveTag;
   #start: ResultStart;
   /** The receiver has the result of this commit. */
   #at = 0n as Seq;
@@ -56,16 +65,19 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
   constructor(
     id: number,
     group: ResultGroup,
-    options: SubscribeOptions,
+    options: SharedOptions,
     opening: {
+      readonly values: Pick<SubscribeOptions, 'params' | 'slots' | 'tag'>;
       readonly start: ResultStart;
       /** Why, when it starts with a reset. */
       readonly resetReason: string;
-      readonly createdAt: bigint;
+      readonly createdAt: number;
       readonly host: CursorHost;
     },
   ) {
-    const {start, resetReason, createdAt, host} = opening;
+    const {values, start, resetReason, createdAt, host} = opening;
+    this.#values = values;
+    this.#tag = values.tag;
     this.id = id;
     this.#host = host;
     this.group = group;
@@ -76,6 +88,16 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
     if (typeof start === 'bigint') this.#at = start;
     if (start === 'reset') this.reset(resetReason);
     else this.later();
+  }
+
+  asked(): SubscribeOptions {
+    const {snapshot, lastRows} = this.options;
+    const start = {snapshot, lastRows, resume: null, from: null};
+    return {...this.options, ...this.#values, start};
+  }
+
+  #give(frame: Frame): void {
+    this.sink.frame(frame, this.#tag, this.options.shape);
   }
 
   get position(): Seq {
@@ -97,7 +119,7 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
   mark(): void {
     if (this.state !== 'live' || this.options.authority.isStale || this.sink.wanted <= 0) return;
     this.#at = this.position;
-    this.sink.frame(controlFrame(this.#at, MARK, this.group.tokenTail));
+    this.#give(controlFrame(this.#at, MARK, this.group.tokenTail));
     this.sink.flush();
   }
 
@@ -107,9 +129,9 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
     if (this.options.authority.isStale) return;
     if (this.state === 'live' && this.sink.wanted > 0) {
       this.#at = seq;
-      this.changes += BigInt(change.ids.length);
+      this.changes += change.ids.length;
       try {
-        this.sink.frame(frame);
+        this.#give(frame);
       } catch (error) {
         this.fail(error);
       }
@@ -152,7 +174,7 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
   fail(error: unknown): void {
     if (this.state === 'closed') return;
     this.close();
-    this.sink.closed(asPgError(error));
+    this.sink.closed(asPgError(error), this.#tag);
   }
 
   close(): void {
@@ -201,10 +223,10 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
       case 'resetting':
         if (this.sink.wanted <= 0) return false;
         this.resets++;
-        this.sink.frame(
+        this.#give(
           controlFrame(this.group.position, RESET, this.group.tokenTail, this.#resetReason),
         );
-        this.#start = this.options.start.snapshot ? 'snapshot' : 'now';
+        this.#start = this.options.snapshot ? 'snapshot' : 'now';
         this.#owesMark = true;
         this.state = 'waiting';
         return true;
@@ -220,7 +242,7 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
     if (typeof start === 'bigint') return this.#resume(start);
     this.#at = group.seq;
     if (start === 'snapshot') {
-      const {lastRows} = this.options.start;
+      const {lastRows} = this.options;
       const rows = [...group.rows!.values()];
       this.#rows = lastRows === null ? rows : rows.slice(Math.max(0, rows.length - lastRows));
       this.#rowAt = 0;
@@ -253,7 +275,7 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
       const batch = builder.finish();
       batch.count = to - this.#rowAt;
       this.#rowAt = to;
-      this.sink.snapshot(this.#at, batch);
+      this.sink.snapshot(this.#at, batch, this.#tag, this.options.shape);
     }
     if (to < rows.length) {
       if (this.sink.wanted > 0) this.later();
@@ -267,7 +289,7 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
 
   #sendMark(): void {
     this.#owesMark = false;
-    this.sink.frame(controlFrame(this.#at, MARK, this.group.tokenTail));
+    this.#give(controlFrame(this.#at, MARK, this.group.tokenTail));
   }
 
   /** The net effect of what was missed, then the mark that may still be owed. */
@@ -278,8 +300,8 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
       this.#at = this.#netSeq;
       this.#forget();
       if (frame !== null) {
-        this.changes += BigInt(frame.ops.length);
-        this.sink.frame(frame);
+        this.changes += frame.ops.length;
+        this.#give(frame);
       }
       return true;
     }

@@ -130,6 +130,7 @@ export class SubscribeExecution implements Execution, LiveSink {
       sink: this,
       surface: this.#surface,
       pid: session.pid,
+      tag: null,
       start: this.#start,
     });
     if (this.#progressMs > 0)
