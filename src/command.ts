@@ -110,6 +110,7 @@ async function start(config: Config): Promise<Running> {
     dataDir: config.dataDir,
     logger,
     storages: config.storages,
+    ...config.engine,
     ...(config.archiveDir === null ? {} : {archiveDir: config.archiveDir}),
     ...(config.auditRetentionDays === null ? {} : {auditRetentionDays: config.auditRetentionDays}),
   });

@@ -58,6 +58,7 @@ import {createSegmentStore} from './storage/cold/segment-store.ts';
 import type {Storage, TableStorage} from './storage/contract.ts';
 import {openFileObjectStore} from './storage/objects/file-object-store.ts';
 import {openStorage} from './storage/open-storage.ts';
+import {snapshotBounds, type SnapshotBounds} from './storage/settings.ts';
 import type {Datum, TypeLookup} from './types/contract.ts';
 import {VERSION} from './common/version.ts';
 
@@ -73,7 +74,7 @@ export type {
 } from './session/embedded-session.ts';
 
 /** How a data directory is opened. */
-export interface OpenDatabaseOptions {
+export interface OpenDatabaseOptions extends SnapshotBounds {
   /** Made when it does not exist. */
   readonly dataDir: string;
   /** Nothing is logged without one. */
@@ -131,6 +132,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
     places: remote.places,
     // Tests with pauses take the paths of large tables for small ones.
     settings: {
+      ...snapshotBounds(options),
       archives: options.inspects === true ? 'asBefore' : options.archiveDir !== undefined,
       ...(injectsPauses(options) ? {orderedRows: 0, largeCommitRows: 0, sliceMs: 0} : {}),
     },

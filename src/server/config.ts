@@ -23,6 +23,14 @@ export interface Config {
   readonly http: HttpSettings;
   readonly tokens: TokenSettings;
   readonly storages: StoragesConfig;
+  readonly engine: EngineSettings;
+}
+
+/** What the file says about the engine itself; absent: its own defaults. */
+export interface EngineSettings {
+  readonly flushOnShutdown?: boolean;
+  readonly snapshotKeepBytes?: number;
+  readonly snapshotMaxAgeMs?: number;
 }
 
 /** A flag, variable or file that cannot be used; the message is one line for the operator. */
@@ -45,6 +53,9 @@ interface FileConfig extends StorageFileConfig {
   readonly data_dir?: string | undefined;
   readonly archive_dir?: string | undefined;
   readonly audit_retention_days?: number | undefined;
+  readonly flush_on_shutdown?: boolean | undefined;
+  readonly snapshot_keep_mb?: number | undefined;
+  readonly snapshot_max_age?: number | undefined;
   readonly port?: number | undefined;
   readonly http_port?: number | undefined;
   readonly listen?: string | undefined;
@@ -83,7 +94,7 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
     auditRetentionDays: daysOf(pick('auditRetentionDays'), file.audit_retention_days),
     httpPort: port(pick('httpPort')) ?? file.http_port ?? defaultHttpPort,
     logLevel: oneOf(pick('logLevel'), LOG_LEVELS) ?? file.log_level ?? 'warn',
-    ...{http, tokens, storages: await readStorages(file, path ?? '')},
+    ...{http, tokens, storages: await readStorages(file, path ?? ''), engine: engineOf(file)},
     server: {
       listen: pick('listen')?.value ?? file.listen ?? defaults.listen,
       port: port(pick('port')) ?? file.port ?? defaults.port,
@@ -98,6 +109,15 @@ export async function resolveConfig(flags: ConfigSource, env: NodeJS.ProcessEnv)
       maxUnauthenticated: defaults.maxUnauthenticated,
       tls,
     },
+  };
+}
+
+function engineOf(file: FileConfig): EngineSettings {
+  const {flush_on_shutdown: flush, snapshot_keep_mb: megabytes, snapshot_max_age: age} = file;
+  return {
+    ...(flush === undefined ? {} : {flushOnShutdown: flush}),
+    ...(megabytes === undefined ? {} : {snapshotKeepBytes: megabytes * 1_048_576}),
+    ...(age === undefined ? {} : {snapshotMaxAgeMs: age * 1000}),
   };
 }
 
@@ -182,6 +202,9 @@ async function readConfigFile(path: string): Promise<FileConfig> {
     data_dir: z.string().min(1).optional(),
     archive_dir: z.string().min(1).optional(),
     audit_retention_days: z.number().int().min(1).max(36_500).optional(),
+    flush_on_shutdown: z.boolean().optional(),
+    snapshot_keep_mb: z.int().min(1).max(1_048_576).optional(),
+    snapshot_max_age: z.int().min(1).max(31_536_000).optional(),
     port: portNumber.optional(),
     http_port: portNumber.optional(),
     listen: z.string().min(1).optional(),

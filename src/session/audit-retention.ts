@@ -109,6 +109,7 @@ export class AuditRetention {
       isReadOnly: false,
       databaseOid: table.databaseOid,
       waiter: {pid: 0, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
+      pinsSnapshot: true,
     });
     tx.beginStatement();
     try {

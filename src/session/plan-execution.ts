@@ -205,7 +205,13 @@ export class PlanExecution implements Execution {
     receiver: RowReceiver,
   ): Promise<RunResult> {
     this.#instance!.run.pause = null;
-    await this.#session.wait(pause);
+    try {
+      await this.#session.wait(pause);
+    } catch (error) {
+      // Files of segments go with the snapshot.
+      this.#instance?.run.tx.checkSnapshot();
+      throw error;
+    }
     if (this.#view !== null) this.#instance!.run.tx.useView(this.#view);
     return this.#pull(maxRows, receiver);
   }

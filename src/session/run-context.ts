@@ -149,6 +149,7 @@ export class ExecutionRun implements PlanRun {
 
   /** Begins a slice: called before each pull. */
   startSlice(): void {
+    this.tx.checkSnapshot();
     this.#lastLook = performance.now();
     this.#deadline = this.#lastLook + SLICE_MS;
     this.#polls = 0;

@@ -99,11 +99,7 @@ export interface ScanRequest {
   readonly predicates: readonly ScanPredicate[];
   /** Exact key lookup instead of a scan. */
   readonly lookup: KeyLookup | null;
-  /**
-   * Wanted order: by this index's key columns (all ascending or all descending); storage answers in
-   * that order or the request must not set it:
-   * ask `canOrder` first.
-   */
+  /** Wanted order: by this index's key columns, all ascending or all descending; to be set only where `canOrder` says so. */
   readonly order: {readonly index: StorageIndex; readonly descending: boolean} | null;
   /** Reads the newest committed state instead of the statement's snapshot (foreign key checks). */
   readonly isNewest?: boolean;
@@ -192,9 +188,8 @@ export type IsolationLevel =
   | 'serializable';
 
 /**
- * A transaction: a private write-set over snapshots. Statement order: `beginStatement` (advances the
- * command id, takes the statement snapshot in READ COMMITTED),
- * then scans and writes, then `endStatement`. Nothing of it is in SQLite before `commit`.
+ * A transaction: a private write-set over snapshots. Statement order: `beginStatement` (advances the command id, takes the
+ * statement snapshot in READ COMMITTED), then scans and writes, then `endStatement`. Nothing of it is in SQLite before `commit`.
  */
 export interface Transaction {
   /** Virtual id, unique in the process. */
@@ -215,6 +210,8 @@ export interface Transaction {
 
   /** The snapshot statements read now. */
   snapshot(): Snapshot;
+  /** 72000 when it was given up: to be asked in each turn that uses rows read with it. */
+  checkSnapshot(): void;
   /** 'durable' (read-only statements of a session without a commit in flight): the newest durable state; its reply waits for no sync. */
   beginStatement(read?: 'newest' | 'durable'): void;
   endStatement(): void;
@@ -240,9 +237,8 @@ export interface Transaction {
     columns?: readonly ScanColumn[] | null,
   ): RowVersion | null | undefined;
   /**
-   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a
-   * scan returned: when it still is the newest one, it is returned itself
-   * without a look at the row (its `location` says where to check). Promise: a cold read is needed, await and repeat.
+   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a scan returned: when it is still the newest
+   * one, it is returned without a look at the row (`location` says where to check). Promise: a cold read is needed, await and repeat.
    */
   newestVersion(
     table: TableStorage,
@@ -405,6 +401,8 @@ export interface Storage {
     readonly isReadOnly: boolean;
     readonly databaseOid: Oid;
     readonly waiter: WaiterInfo;
+    /** A job that ends by itself: its snapshot is not given up, whatever it keeps. */
+    readonly pinsSnapshot?: boolean;
   }): Transaction;
   /** Seq of the newest applied commit. */
   readonly lastSeq: Seq;

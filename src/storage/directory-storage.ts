@@ -19,6 +19,7 @@ import type {DirectoryLock} from './directory-lock.ts';
 import type {Engine} from './engine.ts';
 import {expireRows} from './expire.ts';
 import {FileUnlinker} from './file-unlinker.ts';
+import {SnapshotKeeper} from './tx/snapshot-keeper.ts';
 import {Flusher} from './flush.ts';
 import type {Checkpointer} from './hot/checkpoint.ts';
 import type {WalReserve} from './hot/wal-reserve.ts';
@@ -39,6 +40,7 @@ export class DirectoryStorage implements Storage {
   readonly #flusher: Flusher;
   readonly #retention: LogRetention;
   readonly #unlinker: FileUnlinker;
+  readonly #keeper: SnapshotKeeper;
   #transactions = 0;
   #isClosed = false;
 
@@ -56,6 +58,7 @@ export class DirectoryStorage implements Storage {
     this.#flusher = new Flusher(engine);
     this.#retention = new LogRetention(engine);
     this.#unlinker = new FileUnlinker(engine);
+    this.#keeper = new SnapshotKeeper({...engine, now: () => performance.now()});
   }
 
   begin(options: BeginOptions): Transaction {
@@ -300,6 +303,7 @@ export class DirectoryStorage implements Storage {
     await durability.close();
     this.#walReserve.close();
     this.#unlinker.close();
+    this.#keeper.close();
     await garbage.close();
     await segments.close();
     db.close();

@@ -8,6 +8,10 @@ export interface StorageSettings {
   readonly walThrottleBytes: number;
   /** Commits kept in the change log at least; older ones are dropped in slices. */
   readonly logRetentionCommits: number;
+  /** Bytes of replaced row versions that old snapshots may keep in memory, roughly: past it the oldest is given up (72000). */
+  readonly snapshotKeepBytes: number;
+  /** Milliseconds after which a snapshot that is not the newest is given up. */
+  readonly snapshotMaxAgeMs: number;
   /** New rows of one owner in one transaction from which they are written to a segment before the commit. */
   readonly bulkRows: number;
   /** Bytes of new rows that one transaction keeps in memory, roughly; then it writes them to segments while it is open. */
@@ -43,6 +47,8 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   checkpointBytes: 64 * 1024 * 1024,
   walThrottleBytes: 256 * 1024 * 1024,
   logRetentionCommits: 1_000_000,
+  snapshotKeepBytes: 512 * 1024 * 1024,
+  snapshotMaxAgeMs: Infinity,
   bulkRows: 200_000,
   pendingBytes: 32 * 1024 * 1024,
   pendingStep: 4 * 1024 * 1024,
@@ -62,4 +68,21 @@ export interface StorageLogger {
   info(message: string): void;
   warn(message: string): void;
   error(message: string): void;
+}
+
+/** How long old snapshots are kept, where an operator decides. */
+export interface SnapshotBounds {
+  /** Bytes of replaced row versions that old snapshots may keep in memory; past it the oldest is given up (72000). 512 MB without it. */
+  readonly snapshotKeepBytes?: number;
+  /** Age in milliseconds at which a snapshot is given up; absent: none is for its age. */
+  readonly snapshotMaxAgeMs?: number;
+}
+
+/** The bounds that are given. */
+export function snapshotBounds(given: SnapshotBounds): SnapshotBounds {
+  const {snapshotKeepBytes, snapshotMaxAgeMs} = given;
+  return {
+    ...(snapshotKeepBytes === undefined ? {} : {snapshotKeepBytes}),
+    ...(snapshotMaxAgeMs === undefined ? {} : {snapshotMaxAgeMs}),
+  };
 }

@@ -8,12 +8,19 @@ t.test('flags over environment over file over defaults', async t => {
   const folder = temporaryFolder('config');
   t.teardown(() => folder.remove());
   const path = join(folder.path, 'wadi.toml');
-  const text = 'port = 1\nhttp_port = 2\nlisten = "0.0.0.0"\nmax_connections = 7\nauth = "scram"\n';
+  const text =
+    'port = 1\nhttp_port = 2\nlisten = "0.0.0.0"\nmax_connections = 7\nauth = "scram"\nflush_on_shutdown = true\nsnapshot_keep_mb = 3\nsnapshot_max_age = 60\n';
   writeFileSync(path, text);
   const defaults = await resolveConfig({}, {});
   t.match(defaults, {dataDir: resolve('wadi-data'), httpPort: 5480, logLevel: 'warn'});
   t.match(defaults.server, {listen: '127.0.0.1', port: 5433, auth: 'trust-loopback', tls: null});
   const file = await resolveConfig({config: path}, {});
+  t.same(file.engine, {
+    flushOnShutdown: true,
+    snapshotKeepBytes: 3 * 1_048_576,
+    snapshotMaxAgeMs: 60_000,
+  });
+  t.same(defaults.engine, {});
   t.match(file.server, {listen: '0.0.0.0', port: 1, auth: 'scram', maxConnections: 7});
   const env = {WADI_CONFIG: path, WADI_PORT: '11', WADI_HTTP_PORT: '12', WADI_DATA_DIR: '/d'};
   const both = await resolveConfig({}, env);

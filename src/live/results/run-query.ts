@@ -15,7 +15,10 @@ export interface RunReceiver {
 
 /** Whether a read failed because a table that it reads took another form meanwhile: reading again does not. */
 export function isStaleSnapshot(error: unknown): boolean {
-  return error instanceof PgError && error.code === SqlState.serializationFailure;
+  return (
+    error instanceof PgError &&
+    (error.code === SqlState.serializationFailure || error.code === SqlState.snapshotTooOld)
+  );
 }
 
 /** Reads all rows of a query, a batch a turn, so that nobody else waits for it. */

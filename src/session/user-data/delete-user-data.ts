@@ -73,6 +73,7 @@ async function deleteRows(
     isReadOnly: false,
     databaseOid: session.database.oid,
     waiter: {pid: session.pid, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
+    pinsSnapshot: true,
   });
   const cancel = (): void => tx.cancelWait(control.signal.reason as Error);
   control.signal.addEventListener('abort', cancel);

@@ -118,6 +118,7 @@ async function writeTables(
     isReadOnly: true,
     databaseOid: session.database.oid,
     waiter: {pid: session.pid, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
+    pinsSnapshot: true,
   });
   tx.beginStatement();
   const {seq} = tx.snapshot();

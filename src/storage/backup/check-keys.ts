@@ -81,6 +81,7 @@ async function eachRow(storage: Storage, table: TableStorage, each: Each): Promi
     isReadOnly: true,
     databaseOid: table.databaseOid,
     waiter: {pid: 0, lockTimeoutMs: () => 0, deadlockTimeoutMs: () => 1000},
+    pinsSnapshot: true,
   });
   tx.beginStatement();
   const width = table.columns.length;

@@ -18,6 +18,8 @@ import {SortedIndex} from './sorted-index.ts';
 
 const CHUNK_SHIFT = 10;
 const SLOT_MASK = 1023;
+/** Versions that are looked at to tell how many bytes all of them take. */
+const ENDED_SAMPLE = 64;
 /** Rows from which a sorted index is built in slices. */
 const BUILT_AT_ONCE = 4096;
 /** Rows below which a sorted index is worth building for one range. */
@@ -413,6 +415,21 @@ export class HotImage {
     return table.columns.map(column =>
       this.columns.findIndex(c => hasSameLayout(c.column, column)),
     );
+  }
+
+  /** About how many bytes versions take that ended after `oldest`: judged by some of them. */
+  endedBytes(oldest: number): number {
+    const ended = this.#ended;
+    const waiting = ended.length - this.#endedHead;
+    let bytes = 0;
+    let looked = 0;
+    for (let at = this.#endedHead; at < ended.length; at += Math.ceil(waiting / ENDED_SAMPLE)) {
+      const position = ended[at]!;
+      const chunk = this.chunks[position >> CHUNK_SHIFT]!;
+      looked++;
+      if (chunk.end[position & SLOT_MASK]! > oldest) bytes += chunk.rowBytes(position & SLOT_MASK);
+    }
+    return looked === 0 ? 0 : (bytes / looked) * waiting;
   }
 
   get bytes(): number {

@@ -182,6 +182,13 @@ export class HotStore {
     for (const state of this.#states.values()) state.image?.vacuum(oldest, budget);
   }
 
+  /** About how many bytes of replaced and deleted versions are kept for snapshots from `oldest` on. */
+  endedBytes(oldest: number): number {
+    let bytes = 0;
+    for (const state of this.#states.values()) bytes += state.image?.endedBytes(oldest) ?? 0;
+    return bytes;
+  }
+
   /** Drops images that nobody uses until the rest fits the budget; `oldest` is the seq of the oldest snapshot. */
   shrink(oldest: number): void {
     const loaded: HotImage[] = [];

@@ -114,6 +114,18 @@ export class ImageChunk {
     return row;
   }
 
+  /** Rough bytes of one slot. */
+  rowBytes(slot: number): number {
+    let bytes = 36;
+    for (const vector of this.vectors) {
+      const value = readCell(vector, slot);
+      if (typeof value === 'string') bytes += 24 + value.length;
+      else if (value instanceof Uint8Array) bytes += 96 + value.length;
+      else bytes += typeof value === 'object' && value !== null ? 200 : 8;
+    }
+    return bytes;
+  }
+
   /** Takes another set of columns: those kept by attnum stay, new ones read their missing value. */
   reshape(from: readonly ImageColumn[], to: readonly ImageColumn[]): void {
     const vectors: Vector[] = [];

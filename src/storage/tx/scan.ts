@@ -92,6 +92,7 @@ export class TableScan implements ScanCursor {
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     if (this.#isClosed) return END;
+    this.#snapshot.check();
     if (this.#sources !== null) return this.#nextMerged(this.#sources, wanted);
     if (!this.#isHotDone) {
       const batch = this.#hot.next(wanted);

@@ -33,7 +33,7 @@ import type {SerializableTransaction} from './serializable.ts';
 import {openScan} from './open-scan.ts';
 import {Savepoints} from './savepoints.ts';
 import {Spiller} from './spiller.ts';
-import type {SnapshotValue} from './snapshot.ts';
+import {SnapshotHold, type SnapshotValue} from './snapshot.ts';
 import {TransactionLocks} from './transaction-locks.ts';
 import {NO_WRITES, type WriteMark} from './write-mark.ts';
 import {TableWrites} from './write-set.ts';
@@ -51,7 +51,7 @@ export class StorageTransaction implements Transaction {
   readonly #owner: LockOwner;
   readonly #locks: TransactionLocks;
   readonly #isSnapshotFixed: boolean;
-  #snapshot: SnapshotValue | null = null;
+  readonly #snapshot: SnapshotHold;
   #views: KeptViews | null = null;
   #commandId = 0;
   #tables: Map<number, TableWrites> | null = null;
@@ -74,6 +74,7 @@ export class StorageTransaction implements Transaction {
     this.isReadOnly = options.isReadOnly;
     this.#isSnapshotFixed =
       options.isolation === 'repeatable read' || options.isolation === 'serializable';
+    this.#snapshot = new SnapshotHold(options.pinsSnapshot === true);
     this.#serializable =
       options.isolation === 'serializable' ? engine.serializables.begin(options.isReadOnly) : null;
     this.#owner = new LockOwner(id, options.waiter);
@@ -100,11 +101,14 @@ export class StorageTransaction implements Transaction {
     return this.#currentSnapshot();
   }
 
+  checkSnapshot(): void {
+    (this.#views?.current?.snapshot ?? this.#snapshot.value)?.check();
+  }
+
   beginStatement(read: 'newest' | 'durable' = 'newest'): void {
     this.#commandId++;
     this.#views?.use(null);
-    if (this.#isSnapshotFixed && this.#snapshot !== null) return;
-    this.#snapshot?.release();
+    if (this.#isSnapshotFixed && this.#snapshot.value !== null) return this.#snapshot.value.check();
     const {snapshots} = this.#engine;
     // SERIALIZABLE reads the newest: those that committed since an older snapshot may be forgotten.
     // What was shown, or committed before a lock was granted, is there in later statements, durable or not.
@@ -114,9 +118,7 @@ export class StorageTransaction implements Transaction {
   }
 
   endStatement(): void {
-    if (this.#isSnapshotFixed || this.#snapshot === null) return;
-    this.#snapshot.release();
-    this.#snapshot = null;
+    if (!this.#isSnapshotFixed) this.#snapshot.release();
   }
 
   advanceCommand(): void {
@@ -404,8 +406,7 @@ export class StorageTransaction implements Transaction {
   #end(): void {
     this.#isEnded = true;
     if (this.#serializable !== null) this.#engine.serializables.ended(this.#serializable);
-    this.#snapshot?.release();
-    this.#snapshot = null;
+    this.#snapshot.release();
     this.#views?.releaseAll();
     for (const writes of this.#tables?.values() ?? []) {
       const {writers} = writes.image;
@@ -435,7 +436,7 @@ export class StorageTransaction implements Transaction {
   #currentSnapshot(): SnapshotValue {
     const kept = this.#views?.current ?? null;
     if (kept !== null) return kept.snapshot;
-    if (this.#snapshot !== null) return this.#snapshot;
+    if (this.#snapshot.value !== null) return this.#snapshot.value;
     const {current} = this.#engine.snapshots;
     if (this.#isSnapshotFixed) this.#take(current);
     return current;
@@ -458,8 +459,7 @@ export class StorageTransaction implements Transaction {
   }
 
   #take(snapshot: SnapshotValue): void {
-    snapshot.retain();
-    this.#snapshot = snapshot;
+    this.#snapshot.take(snapshot);
     if (this.#serializable !== null) this.#serializable.snapshot = snapshot.number;
   }
 
