@@ -237,7 +237,7 @@ export interface Transaction {
     columns?: readonly ScanColumn[] | null,
   ): RowVersion | null | undefined;
   /**
-   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a scan returned: when it is still the newest
+   * Newest committed version or own version by rid; null when deleted. `seen` is the version that a scan returned: while it is the newest
    * one, it is returned without a look at the row (`location` says where to check). Promise: a cold read is needed, await and repeat.
    */
   newestVersion(

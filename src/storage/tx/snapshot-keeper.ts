@@ -15,8 +15,9 @@ export interface SnapshotKeeperOptions {
 }
 
 /**
- * Gives up old snapshots: an idle REPEATABLE READ transaction, or a portal that nobody reads on, keeps every row version that others replace.
- * Past a bound of bytes, or an age, the oldest snapshot is given up; who reads with it gets 72000. Nobody reads with one in the turn of the look.
+ * Gives up old snapshots: an idle REPEATABLE READ transaction, or a portal that nobody reads on, keeps every row version that
+ * others replace. Past a bound of bytes, or an age, the oldest snapshot is given up; who reads with it gets 72000. Nobody reads
+ * with one in the turn of the look.
  */
 export class SnapshotKeeper {
   readonly #options: SnapshotKeeperOptions;
