@@ -1,9 +1,17 @@
 import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {readCell} from './hot/cells.ts';
-import {END, PAUSE, type ScanStats, type StorageColumn, type TableStorage} from './contract.ts';
+import {
+  END,
+  type KeyLookup,
+  PAUSE,
+  type ScanStats,
+  type StorageColumn,
+  type TableStorage,
+} from './contract.ts';
 import type {Segment, SegmentColumn, SegmentScanOptions, SegmentStore} from './cold/contract.ts';
-import type {KeyCodec, MapKey} from './hot/key-codec.ts';
+import {KeyCodec, type MapKey} from './hot/key-codec.ts';
+import {KeyDirectories} from './key-directory.ts';
 import {type Manifest, type SegmentEntry, seqOf} from './manifest.ts';
 import {hashKey, SegmentKeys} from './segment-keys.ts';
 
@@ -14,6 +22,10 @@ export const OWNER_ATTNUM = -103;
 
 /** Probes of one segment by key before its keys are read into memory whole. */
 const PROBES_BEFORE_SIDECAR = 64;
+/** Segments of one lookup from which it goes by a directory of keys. */
+const DIRECTORY_SEGMENTS = 16;
+/** Bound of all directories of keys: 8 bytes a row. */
+const DIRECTORY_BYTES = 64 * 1024 * 1024;
 /** Rows that a pass over a segment reads before it lets other work run. */
 const ROWS_PER_TURN = 16_384;
 
@@ -49,11 +61,20 @@ export class ColdTables {
   readonly #manifest: () => Manifest;
   readonly #int8: () => TypeInstance;
   readonly #sidecars = new Map<number, Sidecars>();
+  readonly #directories: KeyDirectories;
 
   constructor(store: SegmentStore, manifest: () => Manifest, int8: () => TypeInstance) {
     this.#store = store;
     this.#manifest = manifest;
     this.#int8 = int8;
+    this.#directories = new KeyDirectories(
+      manifest,
+      (table, codec, entry, each) =>
+        this.#eachKey(table, codec, entry, key => {
+          if (key !== null) each(key);
+        }),
+      DIRECTORY_BYTES,
+    );
   }
 
   get manifest(): Manifest {
@@ -98,6 +119,22 @@ export class ColdTables {
       found.push(...rids);
     }
     return found;
+  }
+
+  /** The segments of a list in which a lookup can find rows: of many owners a few; a promise = wait, then ask again. */
+  narrow(
+    table: TableStorage,
+    {index, keys}: KeyLookup,
+    entries: readonly SegmentEntry[],
+  ): readonly SegmentEntry[] | Promise<void> {
+    if (entries.length < DIRECTORY_SEGMENTS) return entries;
+    const codec = new KeyCodec(index);
+    const wanted: MapKey[] = [];
+    for (const values of keys) {
+      const key = codec.ofKey(values);
+      if (key !== null) wanted.push(key);
+    }
+    return this.#directories.narrow(table, codec, wanted, entries);
   }
 
   /** Positions (deleted ones included) with a key in one segment. */
@@ -151,17 +188,28 @@ export class ColdTables {
     sidecar: Sidecars,
   ): Promise<void> {
     const keys = new SegmentKeys(entry.meta.rows);
+    await this.#eachKey(table, codec, entry, (key, position) => {
+      if (key !== null) keys.add(hashKey(key), position);
+    });
+    keys.finish();
+    sidecar.keys.set(codec.index.oid, keys);
+  }
+
+  /** Calls back with the key of every row of a segment; null where it is not in the index. */
+  async #eachKey(
+    table: TableStorage,
+    codec: KeyCodec,
+    entry: SegmentEntry,
+    each: (key: MapKey | null, position: number) => void,
+  ): Promise<void> {
     const only = codec.index.keyOf === null ? new Set(codec.index.keyColumns) : null;
     const columns = table.columns.filter((_, i) => only === null || only.has(i));
     const at = table.columns.map(column => columns.indexOf(column));
     const row: Datum[] = table.columns.map(() => null);
     await this.forEachRow(entry, scanColumns(columns), (position, values) => {
       for (let i = 0; i < at.length; i++) if (at[i] !== -1) row[i] = values[at[i]!]!;
-      const key = codec.ofRow(row);
-      if (key !== null) keys.add(hashKey(key), position);
+      each(codec.ofRow(row), position);
     });
-    keys.finish();
-    sidecar.keys.set(codec.index.oid, keys);
   }
 
   /** Where a live row lies by rid; null = in no segment; a promise = read, then ask again. */

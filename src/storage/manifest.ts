@@ -128,6 +128,7 @@ export interface SegmentEntry {
 export interface TableManifest {
   readonly owners: ReadonlyMap<number, readonly SegmentEntry[]>;
   readonly byId: ReadonlyMap<number, SegmentEntry>;
+  readonly all: readonly SegmentEntry[];
   readonly rows: number;
   readonly deletedRows: number;
   readonly bytes: number;
@@ -155,7 +156,7 @@ export class Manifest {
     const table = this.tables.get(oid);
     if (table === undefined) return [];
     if (owner !== null) return table.owners.get(owner) ?? [];
-    return [...table.byId.values()];
+    return table.all;
   }
 
   /** The manifest after commit `seq`: entries put (new, or with other deletions) and removed by id. */
@@ -195,7 +196,10 @@ function tableManifest(byId: ReadonlyMap<number, SegmentEntry>, seq: number): Ta
     deletedRows += entry.deletions.count;
     bytes += entry.meta.bytes;
   }
-  return {owners, byId, rows, deletedRows, bytes, sortedBy: sortedBy ?? [], lastChangeSeq: seq};
+  return {
+    ...{owners, byId, all: [...byId.values()], rows, deletedRows, bytes},
+    ...{sortedBy: sortedBy ?? [], lastChangeSeq: seq},
+  };
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): readonly number[] {

@@ -202,7 +202,6 @@ function findLookup(
   scan: ScanNode,
   sargable: readonly Sargable[],
 ): Lookup | null {
-  if (scan.scope === 'all') return null;
   const {catalog} = planner.state.binding.context;
   let best: Lookup | null = null;
   for (const index of catalog.indexesOf(scan.relation.oid)) {

@@ -23,6 +23,13 @@ export class KeyMap {
     return map === null ? undefined : map.get(key);
   }
 
+  /** Owners whose rows may have a key. */
+  ownersOf(key: MapKey): readonly number[] {
+    const found: number[] = [];
+    for (const [owner, map] of this.#owners) if (map.has(key)) found.push(owner);
+    return found;
+  }
+
   /** Enters a version; `prev` is the version of the same row that it replaces, -1 if none. */
   set(owner: number, key: MapKey, position: number, prev: number): void {
     let map = this.#mapOf(owner);

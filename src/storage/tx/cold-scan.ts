@@ -23,7 +23,8 @@ export class ColdScan {
   readonly #view: HotView;
   readonly #columns: ScanColumns;
   readonly #stats: ScanStats;
-  readonly #entries: readonly SegmentEntry[];
+  #entries: readonly SegmentEntry[];
+  #isNarrowed = false;
   readonly #options: SegmentScanOptions['columns'];
   /** Place of each scan column in the segment cursor's vectors; -1 owner, -2 location. */
   readonly #at: readonly number[];
@@ -78,6 +79,7 @@ export class ColdScan {
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     const isLookup = this.#request.lookup !== null && this.#codec === null;
+    if (!this.#isNarrowed && !this.#narrow()) return PAUSE;
     for (;;) {
       const entry = this.#entries[this.#entryAt];
       if (entry === undefined) return END;
@@ -95,6 +97,21 @@ export class ColdScan {
   close(): void {
     this.#cursor?.close();
     this.#cursor = null;
+  }
+
+  /** Leaves only the segments in which a lookup can find rows; false = wait first. */
+  #narrow(): boolean {
+    const {lookup, table} = this.#request;
+    if (lookup !== null) {
+      const entries = this.#cold.narrow(table, lookup, this.#entries);
+      if (entries instanceof Promise) {
+        this.pause = entries;
+        return false;
+      }
+      this.#entries = entries;
+    }
+    this.#isNarrowed = true;
+    return true;
   }
 
   #nextBatch(entry: SegmentEntry, wanted: number): Batch | typeof END | typeof PAUSE | null {

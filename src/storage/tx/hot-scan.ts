@@ -113,14 +113,14 @@ export class HotScan {
   #lookup(index: StorageIndex, keys: readonly (readonly Datum[])[]): number[] | null {
     const image = this.#image;
     const found = new Set<number>();
-    const owners = this.#owner === null ? [...image.owners.keys()] : [this.#owner];
     const isFit = image.fits(this.#columns.table, index);
     const map = isFit ? image.keyMap(index) : undefined;
     if (map !== undefined) {
       for (const key of keys) {
         const mapKey = map.codec.ofKey(key);
         if (mapKey === null) continue;
-        for (const owner of owners) {
+        const holders = this.#owner === null ? map.ownersOf(mapKey) : [this.#owner];
+        for (const owner of holders) {
           const position = image.findKey(map, owner, mapKey, this.#view.seq);
           if (position !== -1) found.add(position);
         }
@@ -129,6 +129,7 @@ export class HotScan {
       const sorted = isFit ? image.sorted(index) : null;
       if (sorted === null) return this.#lookupByScan(index, keys);
       const out: number[] = [];
+      const owners = this.#owner === null ? [...image.owners.keys()] : [this.#owner];
       for (const key of keys) {
         if (key.includes(null)) continue;
         for (const owner of owners) {
