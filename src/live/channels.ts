@@ -17,7 +17,8 @@ import type {LiveCursor, LiveSink} from './subscription-types.ts';
 /** Live channels begin so; no other channel may. */
 export const CHANNEL_PREFIX = 'lq_';
 /** Channels that nobody listens to are forgotten after this time. */
-const IDLE_MICROS = 3_600_000_000n;
+const IDLE_MICROS = 600_000_000n;
+const SWEEP_MS = 60_000;
 const MAX_CHANNELS_PER_ROLE = 10_000;
 /** Commits that live_changes() looks at in one call. */
 const CHANGES_LIMIT = 1000;
@@ -51,6 +52,9 @@ export class LiveChannels {
   readonly #now: () => bigint;
   readonly #maxPayloadBytes: number;
   readonly #channels = new Map<string, Channel>();
+  readonly #countOfRole = new Map<Oid, number>();
+  /** Runs while there are channels. */
+  #sweeping: NodeJS.Timeout | null = null;
 
   constructor(hub: LiveHub, now: () => bigint, maxPayloadBytes = 7999) {
     this.#hub = hub;
@@ -65,7 +69,7 @@ export class LiveChannels {
     readonly resume: string;
   } {
     const {options: query} = this.#hub.current(channelOptions(asked));
-    this.#forgetIdle(query.role);
+    this.#count(query.role);
     const name = CHANNEL_PREFIX + randomBytes(16).toString('hex');
     // What a reader sees next may end here: newer commits are not durable yet, so they are told.
     const seq = this.#hub.storage.durableSeq;
@@ -79,21 +83,38 @@ export class LiveChannels {
       usedAt: this.#now(),
     };
     this.#channels.set(name, channel);
+    this.#sweeping ??= setInterval(() => this.forgetIdle(), SWEEP_MS).unref();
     return {channel: name, seq, resume: tokenAt(seq, this.#hub.tokenTail(query))};
   }
 
-  #forgetIdle(role: Oid): void {
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  /** Forgets channels that nobody has listened to, or read, for ten minutes. */
+  forgetIdle(): void {
     const now = this.#now();
-    let count = 0;
-    for (const channel of this.#channels.values()) {
-      if (channel.listeners.size === 0 && now - channel.usedAt > IDLE_MICROS)
-        this.#channels.delete(channel.name);
-      else if (channel.role === role) count++;
-    }
-    if (count < MAX_CHANNELS_PER_ROLE) return;
-    throw new PgError(SqlState.programLimitExceeded, 'too many live channels', {
-      hint: 'Close channels with live_close().',
-    });
+    for (const channel of this.#channels.values())
+      if (channel.listeners.size === 0 && now - channel.usedAt > IDLE_MICROS) this.#drop(channel);
+  }
+
+  #count(role: Oid): void {
+    const count = this.#countOfRole.get(role) ?? 0;
+    if (count >= MAX_CHANNELS_PER_ROLE)
+      throw new PgError(SqlState.programLimitExceeded, 'too many live channels', {
+        hint: 'Close channels with live_close().',
+      });
+    this.#countOfRole.set(role, count + 1);
+  }
+
+  #drop({name, role}: Channel): void {
+    this.#channels.delete(name);
+    const count = this.#countOfRole.get(role)! - 1;
+    if (count === 0) this.#countOfRole.delete(role);
+    else this.#countOfRole.set(role, count);
+    if (this.#channels.size > 0 || this.#sweeping === null) return;
+    clearInterval(this.#sweeping);
+    this.#sweeping = null;
   }
 
   /** The channel, when it is one of the role: 42501 otherwise, without telling whether it exists. */
@@ -211,7 +232,7 @@ export class LiveChannels {
   close(name: string, role: Oid): boolean {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.role !== role) return false;
-    this.#channels.delete(name);
+    this.#drop(channel);
     for (const subscription of channel.listeners.values()) subscription.close();
     return true;
   }
