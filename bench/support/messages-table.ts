@@ -1,6 +1,6 @@
 /** Rows of the big table. */
 export const MESSAGE_ROWS = 1_000_000;
-const LOAD_STEP = 100_000;
+const LOAD_STEP = 20_000;
 
 /** A table of chat messages (rows: in 100,000s) and one of their users, for servers. Loaded in transactions small enough to stay hot. */
 export function messageTables(rows = MESSAGE_ROWS): readonly string[] {

@@ -1,6 +1,6 @@
 // Hot path: once per batch and aggregate.
 import type {Batch} from '../columns/batch.ts';
-import {BATCH_CAPACITY} from '../columns/vector.ts';
+import {BATCH_CAPACITY, type Vector} from '../columns/vector.ts';
 import type {AggregateRun} from '../functions/contract.ts';
 import type {AggregateCall} from '../sql/plan/plan.ts';
 import type {Datum} from '../types/contract.ts';
@@ -11,6 +11,8 @@ import type {RunContext} from './operator.ts';
 
 /** State of one aggregate over all groups. */
 export interface Accumulator {
+  /** Rough bytes of one group's state, for work_mem. */
+  readonly groupBytes: number;
   reset(run: RunContext): void;
   /** Adds a batch: groups[i] is the group of live row i; null = all rows belong to group 0. `groupCount` groups exist now. */
   accumulate(run: RunContext, batch: Batch, groups: Int32Array | null, groupCount: number): void;
@@ -18,7 +20,12 @@ export interface Accumulator {
   prepare(run: RunContext, group: number): boolean;
   /** The result of a group, asked once. */
   final(group: number): Datum;
+  /** Results of groups [from, to) at once; null, whatever the groups, where they are made one by one. */
+  finals(from: number, to: number): Vector | null;
 }
+
+/** Rough bytes of a state that is an object. */
+export const STATE_BYTES = 64;
 
 /** What accumulators of one call are made of. */
 export interface AggregateParts {

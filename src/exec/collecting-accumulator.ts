@@ -1,6 +1,11 @@
 import type {Batch} from '../columns/batch.ts';
 import type {Datum} from '../types/contract.ts';
-import {type Accumulator, AggregateArguments, type AggregateParts} from './aggregate-parts.ts';
+import {
+  type Accumulator,
+  AggregateArguments,
+  type AggregateParts,
+  STATE_BYTES,
+} from './aggregate-parts.ts';
 import {readRow} from './column-store.ts';
 import {KeyTable} from './key-table.ts';
 import {mergeSort} from './merge-sort.ts';
@@ -14,6 +19,7 @@ const ROWS_PER_LOOK = 256;
 
 /** DISTINCT, ORDER BY and ordered-set aggregates: rows are kept per group, sorted and made distinct at the end; many of them in slices. */
 export class CollectingAccumulator implements Accumulator {
+  readonly groupBytes = STATE_BYTES;
   readonly #parts: AggregateParts;
   readonly #args: AggregateArguments;
   #rows: (Datum[][] | undefined)[] = [];
@@ -71,6 +77,10 @@ export class CollectingAccumulator implements Accumulator {
     this.#work = null;
     this.#rows[group] = undefined;
     return this.#parts.run.final(state);
+  }
+
+  finals(): null {
+    return null;
   }
 
   /** The state after all rows in order. */

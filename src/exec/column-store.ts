@@ -5,6 +5,7 @@ import {BATCH_CAPACITY} from '../columns/vector.ts';
 import {datumAt} from '../columns/vector-builder.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {StoreColumn} from './store-column.ts';
+import {TextBytes} from './text-bytes.ts';
 
 /** Rows kept in columns. Appends whole batches; gathers any rows back into batches. */
 export class ColumnStore {
@@ -13,6 +14,13 @@ export class ColumnStore {
 
   constructor(types: readonly TypeInstance[]) {
     this.#columns = types.map(type => new StoreColumn(type.physical));
+  }
+
+  /** A store of one text column that keeps its values as UTF-8. */
+  static ofBytes(type: TypeInstance): ColumnStore {
+    const store = new ColumnStore([]);
+    store.#columns.push(new StoreColumn(type.physical, new TextBytes()));
+    return store;
   }
 
   get size(): number {
@@ -40,6 +48,17 @@ export class ColumnStore {
     const columns = this.#columns;
     for (let c = 0; c < columns.length; c++) columns[c]!.appendDatum(row[c]!);
     this.#size++;
+  }
+
+  /** Appends UTF-8 to the only column, which is of text. */
+  appendBytes(bytes: Buffer, from: number, to: number): void {
+    this.#columns[0]!.appendBytes(bytes, from, to);
+    this.#size++;
+  }
+
+  /** The UTF-8 of a column that keeps it, else null. */
+  texts(column: number): TextBytes | null {
+    return this.#columns[column]!.texts;
   }
 
   at(row: number, column: number): Datum {
@@ -114,14 +133,16 @@ export class ColumnStore {
   /** Strings of a text column without a dictionary, else null. */
   strings(column: number): readonly string[] | null {
     const store = this.#columns[column]!;
-    return store.physical === 'text' && store.dictionary === null ? store.strings : null;
+    return store.physical === 'text' && store.dictionary === null && store.texts === null
+      ? store.strings
+      : null;
   }
 
   /** Rough bytes held, for work_mem. */
   get bytes(): number {
     let bytes = 0;
     for (const column of this.#columns)
-      bytes += column.size * bytesPerRow(column) + 2 * column.textLength;
+      bytes += column.size * bytesPerRow(column) + column.textBytes;
     return bytes;
   }
 }
@@ -136,7 +157,7 @@ function bytesPerRow(column: StoreColumn): number {
     case 'int64':
       return 8;
     case 'text':
-      return column.dictionary === null ? 24 : 4;
+      return column.dictionary !== null || column.texts !== null ? 4 : 24;
     case 'boxed':
       return 72;
   }

@@ -3,7 +3,12 @@ import type {Batch} from '../columns/batch.ts';
 import {BATCH_CAPACITY, type Vector} from '../columns/vector.ts';
 import {oid} from '../common/ids.ts';
 import type {Datum} from '../types/contract.ts';
-import {type Accumulator, AggregateArguments, type AggregateParts} from './aggregate-parts.ts';
+import {
+  type Accumulator,
+  AggregateArguments,
+  type AggregateParts,
+  STATE_BYTES,
+} from './aggregate-parts.ts';
 import {datumAt} from './column-store.ts';
 import {KeyTable} from './key-table.ts';
 import type {RunContext} from './operator.ts';
@@ -12,6 +17,7 @@ const INT4 = oid(23);
 
 /** DISTINCT values of aggregates to which their order does not matter: each is stepped over when it comes first and kept as a key. */
 export class DistinctAccumulator implements Accumulator {
+  readonly groupBytes = STATE_BYTES;
   readonly #parts: AggregateParts;
   readonly #args: AggregateArguments;
   /** Of all rows together. */
@@ -85,5 +91,9 @@ export class DistinctAccumulator implements Accumulator {
   final(group: number): Datum {
     const state = this.#states[group];
     return this.#parts.run.final(state === undefined ? this.#parts.run.init() : state);
+  }
+
+  finals(): null {
+    return null;
   }
 }

@@ -2,23 +2,22 @@
 import type {TextDictionary, Vector} from '../columns/vector.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {ColumnStore, datumAt} from './column-store.ts';
+import type {KeysOfColumn} from './keys-of-column.ts';
+import {ABSENT, KEPT_SPREAD, mix, PairKeys} from './pair-keys.ts';
+import {isByteOrdered} from './text-bytes.ts';
+import {TextKeys} from './text-keys.ts';
 
 /** A dictionary code that was not looked up yet. */
 const UNKNOWN = -2;
-/** A key that is not in the table. */
-export const ABSENT = -1;
-
 const NO_INTS = new Int32Array(0);
 /** An array of places may be this many times larger than the number of keys. */
 const DIRECT_SPREAD = 8;
-/** Buckets per key up to which they are kept and emptied: a table used once for many keys must not cost as much ever after. */
-const KEPT_SPREAD = 8;
 
 /**
  * Numbers distinct values of one column 0, 1, 2 ... in order of first appearance; NULL is one of them. Open addressing
  * over 32-bit hashes.
  */
-class ColumnKeys {
+class ColumnKeys implements KeysOfColumn {
   readonly #type: TypeInstance;
   readonly store: ColumnStore;
   #buckets = new Int32Array(64).fill(ABSENT);
@@ -35,6 +34,10 @@ class ColumnKeys {
     this.store = new ColumnStore([type]);
   }
 
+  get bytes(): number {
+    return this.store.bytes + 16 * this.store.size;
+  }
+
   reset(): void {
     this.#shrink();
     this.clear();
@@ -46,7 +49,6 @@ class ColumnKeys {
     this.#hashes = new Int32Array(32);
   }
 
-  /** As reset, but keeps the room for as many keys again where a good part of it was used. */
   clear(): void {
     if (this.store.size * KEPT_SPREAD < this.#buckets.length) this.#shrink();
     this.store.reset();
@@ -242,7 +244,6 @@ class ColumnKeys {
     }
   }
 
-  /** The number of a value; added when new and `inserts`, else ABSENT. */
   datum(value: Datum, inserts: boolean): number {
     this.#inserts = inserts;
     if (value === null) return this.#null();
@@ -306,76 +307,13 @@ class ColumnKeys {
   }
 }
 
-/** Numbers distinct pairs of small integers. */
-class PairKeys {
-  #buckets = new Int32Array(64).fill(ABSENT);
-  #left = new Int32Array(32);
-  #right = new Int32Array(32);
-  size = 0;
-
-  reset(): void {
-    this.#shrink();
-    this.clear();
-  }
-
-  #shrink(): void {
-    if (this.#buckets.length <= 64) return;
-    this.#buckets = new Int32Array(64);
-    this.#left = new Int32Array(32);
-    this.#right = new Int32Array(32);
-  }
-
-  /** As reset, but keeps the room for as many pairs again where a good part of it was used. */
-  clear(): void {
-    if (this.size * KEPT_SPREAD < this.#buckets.length) this.#shrink();
-    this.size = 0;
-    this.#buckets.fill(ABSENT);
-  }
-
-  number(left: number, right: number, inserts: boolean): number {
-    if (left === ABSENT || right === ABSENT) return ABSENT;
-    const mask = this.#buckets.length - 1;
-    let slot = mix(left ^ Math.imul(right, 0x85ebca6b)) & mask;
-    for (;;) {
-      const group = this.#buckets[slot]!;
-      if (group === ABSENT) return inserts ? this.#insert(slot, left, right) : ABSENT;
-      if (this.#left[group] === left && this.#right[group] === right) return group;
-      slot = (slot + 1) & mask;
-    }
-  }
-
-  #insert(slot: number, left: number, right: number): number {
-    const group = this.size++;
-    if (group >= this.#left.length) {
-      this.#left = doubled(this.#left);
-      this.#right = doubled(this.#right);
-    }
-    this.#left[group] = left;
-    this.#right[group] = right;
-    this.#buckets[slot] = group;
-    if (this.size * 2 > this.#buckets.length) this.#rehash();
-    return group;
-  }
-
-  #rehash(): void {
-    const buckets = new Int32Array(this.#buckets.length * 2).fill(ABSENT);
-    const mask = buckets.length - 1;
-    for (let group = 0; group < this.size; group++) {
-      let slot = mix(this.#left[group]! ^ Math.imul(this.#right[group]!, 0x85ebca6b)) & mask;
-      while (buckets[slot] !== ABSENT) slot = (slot + 1) & mask;
-      buckets[slot] = group;
-    }
-    this.#buckets = buckets;
-  }
-}
-
 /**
  * Numbers distinct keys of one or more columns 0, 1, 2 ... in order of first appearance (NULLs are equal to each other).
  * Each column resolves to a small number of its own first (a dictionary code only once), then pairs of numbers are
  * combined: no row is boxed.
  */
 export class KeyTable {
-  readonly #columns: readonly ColumnKeys[];
+  readonly #columns: readonly KeysOfColumn[];
   readonly #pairs: readonly PairKeys[];
   /** Keys in order of their numbers. */
   readonly #keys: ColumnStore;
@@ -383,7 +321,9 @@ export class KeyTable {
   #size = 0;
 
   constructor(types: readonly TypeInstance[]) {
-    this.#columns = types.map(type => new ColumnKeys(type));
+    this.#columns = types.map(type =>
+      isByteOrdered(type) ? new TextKeys(type) : new ColumnKeys(type),
+    );
     this.#pairs = types.slice(1).map(() => new PairKeys());
     this.#keys = types.length === 1 ? this.#columns[0]!.store : new ColumnStore(types);
   }
@@ -398,9 +338,9 @@ export class KeyTable {
 
   /** Rough bytes held, for work_mem. */
   get bytes(): number {
-    let bytes = this.size * 16;
-    for (const column of this.#columns) bytes += column.store.bytes;
-    return this.#columns.length > 1 ? bytes + this.#keys.bytes : bytes;
+    let bytes = 0;
+    for (const column of this.#columns) bytes += column.bytes;
+    return this.#columns.length > 1 ? bytes + this.size * 16 + this.#keys.bytes : bytes;
   }
 
   /** As reset, but keeps the room for as many keys again: for tables filled many times in one execution. */
@@ -441,15 +381,11 @@ export class KeyTable {
     const scratch = this.#scratch;
     for (let c = 1; c < columns.length; c++) {
       columns[c]!.assign(vectors[c]!, selection, count, scratch, inserts);
-      const pair = this.#pairs[c - 1]!;
-      const isLast = c === columns.length - 1;
-      for (let i = 0; i < count; i++) {
-        const group = pair.number(groups[i]!, scratch[i]!, inserts);
-        groups[i] = group;
-        if (isLast && group === this.#size)
-          this.#remember(vectors, selection === null ? i : selection[i]!);
-      }
+      this.#pairs[c - 1]!.assign(groups, scratch, count, inserts);
     }
+    if (this.#pairs[columns.length - 2]!.size === this.#size) return;
+    for (let i = 0; i < count; i++)
+      if (groups[i] === this.#size) this.#remember(vectors, selection === null ? i : selection[i]!);
   }
 
   #remember(vectors: readonly Vector[], row: number): void {
@@ -473,18 +409,4 @@ export class KeyTable {
     }
     return group;
   }
-}
-
-function doubled(old: Int32Array): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(old.length * 2);
-  next.set(old);
-  return next;
-}
-
-/** A 32-bit finaliser: consecutive integers spread over the table. */
-function mix(value: number): number {
-  let hash = value | 0;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
-  return hash ^ (hash >>> 16);
 }

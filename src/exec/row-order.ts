@@ -5,6 +5,7 @@ import type {ColumnStore} from './column-store.ts';
 import {mergeSort} from './merge-sort.ts';
 import {RadixSort} from './radix-sort.ts';
 import {compareDatums} from './sort-keys.ts';
+import {isByteOrdered} from './text-bytes.ts';
 
 /** A sort key over a column of a store. */
 export interface OrderKey {
@@ -18,9 +19,6 @@ export interface OrderKey {
 const RADIX_ROWS = 256;
 /** 32-bit words of all keys up to which rows are sorted by digits. */
 const RADIX_WORDS = 4;
-
-/** Types whose order is that of their UTF-8 bytes. */
-const byteOrdered: ReadonlySet<string> = new Set(['text', 'varchar', 'name', 'uuid']);
 
 /** Sorts the row numbers of a store by keys, stable, in pieces. */
 export class RowOrder {
@@ -206,7 +204,7 @@ function columnComparator(store: ColumnStore, key: OrderKey): Compare {
     const floats = type.physical === 'float64' ? store.floats(column) : null;
     if (floats !== null) return (a, b) => sign * compareFloats(floats[a]!, floats[b]!);
     const strings = store.strings(column);
-    if (strings !== null && byteOrdered.has(type.name)) return textComparator(strings, type, sign);
+    if (strings !== null && isByteOrdered(type)) return textComparator(strings, type, sign);
   }
   return (a, b) =>
     compareDatums(type, store.at(a, column), store.at(b, column), descending, nullsFirst);

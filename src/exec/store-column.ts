@@ -1,6 +1,7 @@
 // Hot path: one column of materialised rows.
 import type {Int32Vector, TextDictionary, Vector} from '../columns/vector.ts';
 import type {Datum, PhysicalKind, Value} from '../types/contract.ts';
+import type {TextBytes} from './text-bytes.ts';
 
 /** A growing column: typed where the type allows it, dictionary codes while every batch came with one and the same dictionary. */
 export class StoreColumn {
@@ -15,18 +16,27 @@ export class StoreColumn {
   nulls: Uint8Array | null = null;
   capacity = 0;
   size = 0;
-  /** Code units of `strings`, for work_mem. */
-  textLength = 0;
+  /** All values as UTF-8, where they are kept so. */
+  readonly texts: TextBytes | null;
+  /** Code units of `strings`. */
+  #textLength = 0;
 
-  constructor(physical: PhysicalKind) {
+  constructor(physical: PhysicalKind, texts: TextBytes | null = null) {
     this.physical = physical;
+    this.texts = texts;
+  }
+
+  /** Rough bytes of the texts, for work_mem. */
+  get textBytes(): number {
+    return this.texts === null ? 2 * this.#textLength : this.texts.byteLength;
   }
 
   reset(): void {
     this.size = 0;
     if (this.boxed.length > 0) this.boxed = [];
     if (this.strings.length > 0) this.strings = [];
-    this.textLength = 0;
+    this.#textLength = 0;
+    this.texts?.reset();
     if (this.physical === 'text') {
       this.dictionary = null;
       this.ints = null;
@@ -132,8 +142,19 @@ export class StoreColumn {
     }
   }
 
+  /** One more value of a column that keeps UTF-8. */
+  appendBytes(bytes: Buffer, from: number, to: number): void {
+    this.#grow(this.size + 1);
+    this.texts!.append(bytes, from, to);
+    this.size++;
+  }
+
   #appendText(vector: Vector, selection: Int32Array | null, from: number, to: number): void {
-    if (vector.kind === 'dict' && (this.size === 0 || this.dictionary === vector.dictionary)) {
+    if (
+      this.texts === null &&
+      vector.kind === 'dict' &&
+      (this.size === 0 || this.dictionary === vector.dictionary)
+    ) {
       if (this.dictionary !== vector.dictionary) {
         this.dictionary = vector.dictionary;
         this.ints ??= new Int32Array(this.capacity);
@@ -151,8 +172,12 @@ export class StoreColumn {
   }
 
   #pushText(text: string): void {
+    if (this.texts !== null) {
+      this.texts.appendText(text);
+      return;
+    }
     this.strings.push(text);
-    this.textLength += text.length;
+    this.#textLength += text.length;
   }
 
   #decode(): void {
@@ -207,6 +232,7 @@ export class StoreColumn {
       case 'bool':
         return this.bools![row] === 1;
       case 'text':
+        if (this.texts !== null) return this.texts.at(row);
         return this.dictionary === null
           ? this.strings[row]!
           : this.dictionary.get(this.ints![row]!);
@@ -268,7 +294,8 @@ export class StoreColumn {
         return {kind: 'bool', values, nulls};
       }
       case 'text': {
-        const {dictionary} = this;
+        const {dictionary, texts} = this;
+        if (texts !== null) return gatherTexts(texts, rows, from, to, nulls);
         if (dictionary === null)
           return {kind: 'string', values: gatherList(this.strings, rows, from, to, ''), nulls};
         if (rows === null)
@@ -348,6 +375,19 @@ function gatherList<T>(
     values[i - from] = row < 0 ? missing : source[row]!;
   }
   return values;
+}
+
+function gatherTexts(
+  texts: TextBytes,
+  rows: Int32Array | null,
+  from: number,
+  to: number,
+  nulls: Uint8Array | null,
+): Vector {
+  if (rows === null) return texts.vector(from, to, nulls);
+  const values: string[] = new Array<string>(to - from);
+  for (let i = from; i < to; i++) values[i - from] = rows[i]! < 0 ? '' : texts.at(rows[i]!);
+  return {kind: 'string', values, nulls};
 }
 
 /** The string of a text vector's row, which must not be NULL (NULL rows give any string). */

@@ -1,28 +1,46 @@
 // Hot path of ORDER BY ... LIMIT: most rows are turned away by one comparison.
 import type {Batch} from '../columns/batch.ts';
-import type {TextDictionary, Vector} from '../columns/vector.ts';
+import type {TextDictionary, Utf8Vector, Vector} from '../columns/vector.ts';
 import {BATCH_CAPACITY} from '../columns/vector.ts';
 import type {Datum} from '../types/contract.ts';
 import {datumAt} from './column-store.ts';
 import type {OrderKey} from './row-order.ts';
 import {compareDatums} from './sort-keys.ts';
+import {isByteOrdered} from './text-bytes.ts';
+import {TopScores} from './top-scores.ts';
 
-/** Keeps the rows of a batch that come before a given worst row. */
+/** Keeps the rows of a batch that may be among the best: by their first key, then by the worst row of those known. */
 export class TopFilter {
   readonly #keys: readonly OrderKey[];
   readonly #selection = new Int32Array(BATCH_CAPACITY);
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
+  readonly #scores: TopScores;
+  /** The last of the best rows when they were ordered last: later ones that are equal come after it. */
   #worst: readonly Datum[] = [];
+  /** Its texts as UTF-8, where they are in the order of their bytes. */
+  #worstBytes: readonly (Buffer | null)[] = [];
+  #hasWorst = false;
   #dictionary: TextDictionary | null = null;
   /** Per dictionary code: 0 unknown, 1 before or equal, 2 after. */
   #codes = new Uint8Array(0);
 
   constructor(keys: readonly OrderKey[]) {
     this.#keys = keys;
+    this.#scores = new TopScores(keys[0]!);
+  }
+
+  /** Begins anew: the best `limit` rows are looked for, at least one. */
+  reset(limit: number): void {
+    this.#hasWorst = false;
+    this.#scores.reset(limit);
   }
 
   set worst(values: readonly Datum[]) {
     this.#worst = values;
+    this.#worstBytes = values.map((value, k) =>
+      typeof value === 'string' && isByteOrdered(this.#keys[k]!.type) ? Buffer.from(value) : null,
+    );
+    this.#hasWorst = true;
     this.#dictionary = null;
   }
 
@@ -31,8 +49,10 @@ export class TopFilter {
     const found = this.#byFirstKey(batch);
     let kept = 0;
     const selection = this.#selection;
-    for (let i = 0; i < found; i++)
-      if (this.#isBefore(batch, selection[i]!)) selection[kept++] = selection[i]!;
+    if (!this.#hasWorst) kept = found;
+    else
+      for (let i = 0; i < found; i++)
+        if (this.#isBefore(batch, selection[i]!)) selection[kept++] = selection[i]!;
     if (kept === 0) return null;
     this.#out.vectors = batch.vectors;
     this.#out.selection = selection;
@@ -44,63 +64,16 @@ export class TopFilter {
   #byFirstKey(batch: Batch): number {
     const key = this.#keys[0]!;
     const vector = batch.vectors[key.column]!;
-    const worst = this.#worst[0]!;
+    const worst = this.#hasWorst ? this.#worst[0]! : null;
     const {nulls} = vector;
-    if (worst !== null && (nulls === null || !key.nullsFirst)) {
-      if (vector.kind === 'int32')
-        return this.#byNumber(batch, vector.values, nulls, worst as number, key.descending);
-      if (vector.kind === 'int64')
-        return this.#byLong(batch, vector.values, nulls, worst as bigint, key.descending);
-      if (vector.kind === 'float64' && worst === worst && !key.descending)
-        return this.#byNumber(batch, vector.values, nulls, worst as number, false);
-      if (vector.kind === 'dict') return this.#byCode(batch, vector, worst, key);
-    }
+    const scored = this.#scores.select(batch, vector, this.#selection);
+    if (scored >= 0) return scored;
+    if (vector.kind === 'dict' && worst !== null && (nulls === null || !key.nullsFirst))
+      return this.#byCode(batch, vector, worst, key);
     const {selection, count} = batch;
     if (selection === null) for (let i = 0; i < count; i++) this.#selection[i] = i;
     else this.#selection.set(selection.subarray(0, count));
     return count;
-  }
-
-  #byNumber(
-    batch: Batch,
-    values: Int32Array | Float64Array,
-    nulls: Uint8Array | null,
-    worst: number,
-    descending: boolean,
-  ): number {
-    const {selection, count} = batch;
-    const out = this.#selection;
-    let found = 0;
-    if (selection === null && nulls === null) {
-      if (descending) {
-        for (let i = 0; i < count; i++) if (values[i]! >= worst) out[found++] = i;
-      } else for (let i = 0; i < count; i++) if (values[i]! <= worst) out[found++] = i;
-      return found;
-    }
-    for (let i = 0; i < count; i++) {
-      const row = selection === null ? i : selection[i]!;
-      if (nulls !== null && nulls[row] === 1) continue;
-      if (descending ? values[row]! >= worst : values[row]! <= worst) out[found++] = row;
-    }
-    return found;
-  }
-
-  #byLong(
-    batch: Batch,
-    values: BigInt64Array,
-    nulls: Uint8Array | null,
-    worst: bigint,
-    descending: boolean,
-  ): number {
-    const {selection, count} = batch;
-    const out = this.#selection;
-    let found = 0;
-    for (let i = 0; i < count; i++) {
-      const row = selection === null ? i : selection[i]!;
-      if (nulls !== null && nulls[row] === 1) continue;
-      if (descending ? values[row]! >= worst : values[row]! <= worst) out[found++] = row;
-    }
-    return found;
   }
 
   #byCode(
@@ -134,15 +107,35 @@ export class TopFilter {
   #isBefore(batch: Batch, row: number): boolean {
     for (let k = 0; k < this.#keys.length; k++) {
       const key = this.#keys[k]!;
-      const order = compareDatums(
-        key.type,
-        datumAt(batch.vectors[key.column]!, row),
-        this.#worst[k]!,
-        key.descending,
-        key.nullsFirst,
-      );
+      const vector = batch.vectors[key.column]!;
+      const bytes = vector.kind === 'utf8' ? this.#worstBytes[k]! : null;
+      const order =
+        bytes === null || isNullAt(vector, row)
+          ? compareDatums(
+              key.type,
+              datumAt(vector, row),
+              this.#worst[k]!,
+              key.descending,
+              key.nullsFirst,
+            )
+          : compareBytes(vector as Utf8Vector, row, bytes) * (key.descending ? -1 : 1);
       if (order !== 0) return order < 0;
     }
     return false;
   }
+}
+
+function isNullAt({nulls}: Vector, row: number): boolean {
+  return nulls !== null && nulls[row] === 1;
+}
+
+function compareBytes({bytes, offsets}: Utf8Vector, row: number, other: Buffer): number {
+  const from = offsets[row]!;
+  const length = offsets[row + 1]! - from;
+  const common = Math.min(length, other.length);
+  for (let i = 0; i < common; i++) {
+    const difference = bytes[from + i]! - other[i]!;
+    if (difference !== 0) return difference;
+  }
+  return length - other.length;
 }

@@ -1,5 +1,5 @@
 import type {Batch} from '../../src/columns/batch.ts';
-import type {TextDictionary, Vector} from '../../src/columns/vector.ts';
+import type {StringVector, TextDictionary, Vector} from '../../src/columns/vector.ts';
 import {BATCH_CAPACITY} from '../../src/columns/vector.ts';
 import {vectorOf} from '../../src/columns/vector-builder.ts';
 import {buildOperator} from '../../src/exec/build.ts';
@@ -155,7 +155,8 @@ export class FakeScan implements Operator {
         type.physical,
         rows.map(row => row[c]!),
       );
-      if (vector.kind !== 'string' || this.#random(3) === 0) return vector;
+      if (vector.kind !== 'string' || this.#random(4) === 0) return vector;
+      if (this.#random(3) === 0) return utf8Of(vector);
       const dictionary = this.#dictionaries[this.#random(4) === 0 ? 1 : 0]!;
       const codes = Int32Array.from(vector.values, (value, i) =>
         vector.nulls !== null && vector.nulls[i] === 1 ? 0 : dictionary.codes.get(value)!,
@@ -167,6 +168,13 @@ export class FakeScan implements Operator {
   close(): void {
     this.closed++;
   }
+}
+
+function utf8Of({values, nulls}: StringVector): Vector {
+  const parts = values.map(value => Buffer.from(value));
+  const offsets = new Int32Array(values.length + 1);
+  for (const [i, part] of parts.entries()) offsets[i + 1] = offsets[i]! + part.length;
+  return {kind: 'utf8', bytes: Buffer.concat(parts), offsets, nulls};
 }
 
 function dictionaryOf(

@@ -23,13 +23,12 @@ interface GroupingSet {
   readonly isWhole: boolean;
   readonly table: KeyTable;
   readonly accumulators: readonly Accumulator[];
+  /** Rough bytes of one group's states. */
+  readonly groupBytes: number;
   readonly spill: SpillQueue;
   /** Value of each GROUPING() call. */
   readonly groupings: readonly number[];
 }
-
-/** Rough bytes of one group's state in one accumulator. */
-const STATE_BYTES = 64;
 
 /**
  * GROUP BY and aggregates by hashing: rows get a group number, then each accumulator runs over the batch in its own typed loop.
@@ -42,7 +41,11 @@ export class Aggregate implements Operator {
   readonly #keys: KeyColumns;
   readonly #sets: readonly GroupingSet[];
   readonly #results: ColumnStore;
-  readonly #values: Datum[] = [];
+  readonly #values: Datum[];
+  /** Results of a batch's groups by aggregate; null where they are in #results. */
+  readonly #finals: (Vector | null)[] = [];
+  /** Aggregates whose results are made one by one. */
+  readonly #slow: number[] = [];
   readonly #groups = new Int32Array(BATCH_CAPACITY);
   readonly #kept = new Int32Array(BATCH_CAPACITY);
   readonly #part: Batch = {count: 0, selection: null, vectors: []};
@@ -62,14 +65,16 @@ export class Aggregate implements Operator {
     const sets = plan.groupingSets ?? [plan.keys.map((_, index) => index)];
     this.#sets = sets.map(keys => {
       const keyTypes = keys.map(key => plan.keys[key]!.type);
+      const accumulators = plan.aggregates.map(call =>
+        makeAccumulator(directArgumentsOfSet(call, plan.keys, keys), env),
+      );
       return {
         keys,
         keyTypes,
         isWhole: keys.length === plan.keys.length && keys.every((key, index) => key === index),
         table: new KeyTable(keyTypes),
-        accumulators: plan.aggregates.map(call =>
-          makeAccumulator(directArgumentsOfSet(call, plan.keys, keys), env),
-        ),
+        accumulators,
+        groupBytes: accumulators.reduce((sum, {groupBytes}) => sum + groupBytes, 0),
         spill: new SpillQueue(inputTypes, plan.id),
         groupings: plan.groupings.map(grouping =>
           grouping.reduce((mask, key) => mask * 2 + (keys.includes(key) ? 0 : 1), 0),
@@ -77,6 +82,7 @@ export class Aggregate implements Operator {
       };
     });
     this.#results = new ColumnStore(plan.aggregates.map(call => call.type));
+    this.#values = plan.aggregates.map(() => null);
   }
 
   open(run: RunContext): void {
@@ -137,10 +143,7 @@ export class Aggregate implements Operator {
   }
 
   #isFull(set: GroupingSet): boolean {
-    return (
-      set.table.bytes + set.table.size * set.accumulators.length * STATE_BYTES >
-      2 * this.#run.workMemBytes
-    );
+    return set.table.bytes + set.table.size * set.groupBytes > 2 * this.#run.workMemBytes;
   }
 
   /** Rows of groups that exist are added to them, the others are set aside. */
@@ -199,18 +202,31 @@ export class Aggregate implements Operator {
     const from = this.#group;
     const to = Math.min(size, from + wanted);
     if (from === to) return END;
-    const {accumulators} = set;
-    while (from + this.#results.size < to) {
-      const group = from + this.#results.size;
-      for (let a = 0; a < accumulators.length; a++)
-        if (!accumulators[a]!.prepare(this.#run, group)) return PAUSE;
-      for (let a = 0; a < accumulators.length; a++) this.#values[a] = accumulators[a]!.final(group);
-      this.#results.appendRow(this.#values);
-      if ((group & 15) === 15 && from + this.#results.size < to && this.#run.sliceUsed())
-        return PAUSE;
+    this.#slow.length = 0;
+    for (let a = 0; a < set.accumulators.length; a++) {
+      const vector = set.accumulators[a]!.finals(from, to);
+      this.#finals[a] = vector;
+      if (vector === null) this.#slow.push(a);
     }
+    if (this.#slow.length > 0 && !this.#finishRows(set, from, to)) return PAUSE;
     this.#group = to;
     return this.#batch(set, from, to);
+  }
+
+  /** Results that are made one by one; false = paused. */
+  #finishRows({accumulators}: GroupingSet, from: number, to: number): boolean {
+    const slow = this.#slow;
+    const results = this.#results;
+    while (from + results.size < to) {
+      const group = from + results.size;
+      for (let s = 0; s < slow.length; s++)
+        if (!accumulators[slow[s]!]!.prepare(this.#run, group)) return false;
+      for (let s = 0; s < slow.length; s++)
+        this.#values[slow[s]!] = accumulators[slow[s]!]!.final(group);
+      results.appendRow(this.#values);
+      if ((group & 15) === 15 && from + results.size < to && this.#run.sliceUsed()) return false;
+    }
+    return true;
   }
 
   #batch(set: GroupingSet, from: number, to: number): Batch {
@@ -226,7 +242,7 @@ export class Aggregate implements Operator {
       );
     }
     for (let a = 0; a < set.accumulators.length; a++)
-      vectors.push(this.#results.gather(a, null, 0, count));
+      vectors.push(this.#finals[a] ?? this.#results.gather(a, null, 0, count));
     for (const grouping of set.groupings)
       vectors.push({kind: 'int32', values: new Int32Array(count).fill(grouping), nulls: null});
     out.vectors = vectors;

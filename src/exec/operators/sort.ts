@@ -38,7 +38,8 @@ export class Sort implements Operator {
   readonly #projection: CompiledProjection | null;
   readonly #limit: CompiledScalar | null;
   readonly #store: ColumnStore;
-  readonly #top: TopFilter;
+  /** Null without keys: then any rows will do. */
+  readonly #top: TopFilter | null;
   readonly #out: Batch = {count: 0, selection: null, vectors: []};
   readonly #shouldPause = (): boolean => this.#run.sliceUsed();
   /** Vectors that each batch is gathered into. */
@@ -50,7 +51,6 @@ export class Sort implements Operator {
   #rows: Int32Array = new Int32Array(0);
   #position = 0;
   #topN = Infinity;
-  #hasWorst = false;
   #file: SpillFile | null = null;
   #runs: SortedRun[] = [];
   #writer: RunWriter | null = null;
@@ -82,7 +82,7 @@ export class Sort implements Operator {
     this.#projection = exprs.length === this.#width ? null : env.compiler.projection(exprs);
     this.#limit = plan.limit === null ? null : env.compiler.scalar(plan.limit);
     this.#store = new ColumnStore(this.#types);
-    this.#top = new TopFilter(this.#keys);
+    this.#top = this.#keys.length === 0 ? null : new TopFilter(this.#keys);
   }
 
   open(run: RunContext): void {
@@ -91,6 +91,7 @@ export class Sort implements Operator {
     const limit = this.#limit === null ? null : this.#limit(run);
     this.#topN =
       limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
+    if (this.#topN > 0 && this.#topN !== Infinity) this.#top?.reset(this.#topN);
     this.#input.open(run);
     const isOrdered = this.#inputScan !== -1 && run.orderedScans.has(this.#inputScan);
     if (isOrdered && this.#projection === null && this.#topN !== Infinity) this.#phase = 'pass';
@@ -100,7 +101,6 @@ export class Sort implements Operator {
     this.#store.reset();
     this.#phase = 'collect';
     this.#isInputDone = false;
-    this.#hasWorst = false;
     this.#order = null;
     this.#position = 0;
     this.#writer = null;
@@ -177,7 +177,7 @@ export class Sort implements Operator {
   #take(batch: Batch): void {
     const rows =
       this.#projection === null ? batch : this.#projection.run(this.#run, batch, batch.count);
-    const kept = this.#hasWorst ? this.#top.select(rows) : rows;
+    const kept = this.#topN === Infinity || this.#top === null ? rows : this.#top.select(rows);
     if (kept !== null) this.#store.append(kept);
   }
 
@@ -208,8 +208,8 @@ export class Sort implements Operator {
   /** Keeps the best rows in their order of arrival. */
   #keepBest(best: Int32Array): void {
     const last = best[best.length - 1]!;
-    this.#top.worst = this.#keys.map(key => this.#store.at(last, key.column));
-    this.#hasWorst = true;
+    if (this.#top !== null)
+      this.#top.worst = this.#keys.map(key => this.#store.at(last, key.column));
     best.sort();
     const kept: Batch = {count: 0, selection: null, vectors: []};
     this.#store.fill(kept, best, 0, best.length);

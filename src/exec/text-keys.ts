@@ -1,0 +1,226 @@
+// Hot path: GROUP BY, DISTINCT and joins on text.
+import type {TextDictionary, Utf8Vector, Vector} from '../columns/vector.ts';
+import type {Datum, TypeInstance} from '../types/contract.ts';
+import {ColumnStore, datumAt} from './column-store.ts';
+import type {KeysOfColumn} from './keys-of-column.ts';
+import {ABSENT, KEPT_SPREAD} from './pair-keys.ts';
+import {hashBytes, isSame, type TextBytes, TextScratch, viewOf} from './text-bytes.ts';
+
+/** A dictionary code that was not looked up yet. */
+const UNKNOWN = -2;
+const FIRST_SLOTS = 64;
+
+/** Numbers distinct texts whose equality is that of their bytes: hashed and compared as bytes, kept as bytes. */
+export class TextKeys implements KeysOfColumn {
+  readonly store: ColumnStore;
+  readonly #texts: TextBytes;
+  /** Per slot a hash and 1 + the group that has it; 0 = free. */
+  #slots = new Int32Array(2 * FIRST_SLOTS);
+  readonly #scratch = new TextScratch();
+  #hashes = new Int32Array(0);
+  #dictionary: TextDictionary | null = null;
+  #memo = new Int32Array(0);
+  #nullGroup = ABSENT;
+  #inserts = true;
+
+  constructor(type: TypeInstance) {
+    this.store = ColumnStore.ofBytes(type);
+    this.#texts = this.store.texts(0)!;
+  }
+
+  get bytes(): number {
+    return this.store.bytes + 4 * this.#slots.length;
+  }
+
+  reset(): void {
+    this.#shrink();
+    this.clear();
+  }
+
+  #shrink(): void {
+    if (this.#slots.length > 2 * FIRST_SLOTS) this.#slots = new Int32Array(2 * FIRST_SLOTS);
+    else this.#slots.fill(0);
+  }
+
+  clear(): void {
+    if (this.store.size * KEPT_SPREAD * 2 < this.#slots.length) this.#shrink();
+    else this.#slots.fill(0);
+    this.store.reset();
+    this.#scratch.reset();
+    this.#dictionary = null;
+    this.#nullGroup = ABSENT;
+  }
+
+  assign(
+    vector: Vector,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+    inserts: boolean,
+  ): void {
+    if (inserts !== this.#inserts) this.#dictionary = null;
+    this.#inserts = inserts;
+    if (vector.kind === 'dict') {
+      this.#assignCodes(vector.values, vector.dictionary, vector.nulls, selection, count, groups);
+    } else if (vector.kind === 'utf8') {
+      this.#assignBytes(vector, selection, count, groups);
+    } else {
+      const encoded =
+        vector.kind === 'string' ? this.#scratch.encode(vector, selection, count) : null;
+      if (encoded !== null) return this.#assignBytes(encoded, selection, count, groups);
+      for (let i = 0; i < count; i++)
+        groups[i] = this.datum(datumAt(vector, selection === null ? i : selection[i]!), inserts);
+    }
+  }
+
+  /** Hashes, then candidates, then comparisons: loops without jumps, in which the machine looks up several rows at a time. */
+  #assignBytes(
+    vector: Utf8Vector,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+  ): void {
+    const {bytes, offsets, nulls} = vector;
+    const view = viewOf(bytes);
+    if (this.#hashes.length < count) this.#hashes = new Int32Array(Math.max(count, 1024));
+    const hashes = this.#hashes;
+    for (let i = 0; i < count; i++) {
+      const at = selection === null ? i : selection[i]!;
+      hashes[i] = hashBytes(view, bytes, offsets[at]!, offsets[at + 1]!);
+    }
+    this.#candidates(count, groups);
+    const {offsets: starts, view: mine} = this.#texts;
+    for (let i = 0; i < count; i++) {
+      const at = selection === null ? i : selection[i]!;
+      const from = offsets[at]!;
+      const to = offsets[at + 1]!;
+      const group = groups[i]!;
+      if (nulls !== null && nulls[at] === 1) groups[i] = this.#null();
+      else if (
+        group < 0 ||
+        starts[group + 1]! - starts[group]! !== to - from ||
+        !isSame(mine, starts[group]!, view, from, to - from)
+      )
+        groups[i] = this.#find(hashes[i]!, bytes, view, from, to);
+    }
+  }
+
+  /** The group in the first slot of each hash; negative when another hash is there. */
+  #candidates(count: number, groups: Int32Array): void {
+    const hashes = this.#hashes;
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i]!;
+      const slot = (hash << 1) & mask;
+      const group = slots[slot + 1]! - 1;
+      groups[i] = slots[slot] === hash ? group : ABSENT;
+    }
+  }
+
+  #assignCodes(
+    codes: Int32Array,
+    dictionary: TextDictionary,
+    nulls: Uint8Array | null,
+    selection: Int32Array | null,
+    count: number,
+    groups: Int32Array,
+  ): void {
+    this.#prepareMemo(dictionary);
+    const memo = this.#memo;
+    if (nulls === null && selection === null) {
+      for (let i = 0; i < count; i++) {
+        const group = memo[codes[i]!]!;
+        groups[i] = group === UNKNOWN ? this.#code(codes[i]!, dictionary) : group;
+      }
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const at = selection === null ? i : selection[i]!;
+      if (nulls !== null && nulls[at] === 1) {
+        groups[i] = this.#null();
+        continue;
+      }
+      const code = codes[at]!;
+      const group = memo[code]!;
+      groups[i] = group === UNKNOWN ? this.#code(code, dictionary) : group;
+    }
+  }
+
+  #code(code: number, dictionary: TextDictionary): number {
+    const group = this.datum(dictionary.get(code), this.#inserts);
+    this.#memo[code] = group;
+    return group;
+  }
+
+  #prepareMemo(dictionary: TextDictionary): void {
+    if (this.#dictionary === dictionary && this.#memo.length >= dictionary.size) return;
+    const memo = new Int32Array(dictionary.size).fill(UNKNOWN);
+    if (this.#dictionary === dictionary) memo.set(this.#memo);
+    this.#dictionary = dictionary;
+    this.#memo = memo;
+  }
+
+  #null(): number {
+    if (this.#nullGroup === ABSENT && this.#inserts) {
+      this.#nullGroup = this.store.size;
+      this.store.appendRow([null]);
+    }
+    return this.#nullGroup;
+  }
+
+  datum(value: Datum, inserts: boolean): number {
+    this.#inserts = inserts;
+    if (value === null) return this.#null();
+    const scratch = this.#scratch;
+    const length = scratch.write(value as string, 0);
+    const {bytes, view} = scratch;
+    return this.#find(hashBytes(view, bytes, 0, length), bytes, view, 0, length);
+  }
+
+  #find(
+    hash: number,
+    bytes: Buffer,
+    view: DataView<ArrayBufferLike>,
+    from: number,
+    to: number,
+  ): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    const {offsets, view: mine} = this.#texts;
+    let slot = (hash << 1) & mask;
+    for (;;) {
+      const group = slots[slot + 1]! - 1;
+      if (group === -1) return this.#inserts ? this.#insert(slot, hash, bytes, from, to) : ABSENT;
+      if (slots[slot] === hash) {
+        const start = offsets[group]!;
+        const length = offsets[group + 1]! - start;
+        if (length === to - from && isSame(mine, start, view, from, length)) return group;
+      }
+      slot = (slot + 2) & mask;
+    }
+  }
+
+  #insert(slot: number, hash: number, bytes: Buffer, from: number, to: number): number {
+    const group = this.store.size;
+    this.store.appendBytes(bytes, from, to);
+    this.#slots[slot] = hash;
+    this.#slots[slot + 1] = group + 1;
+    if (group * 4 > this.#slots.length) this.#grow();
+    return group;
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    const slots = new Int32Array(old.length * 2);
+    const mask = slots.length - 1;
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at + 1] === 0) continue;
+      let slot = (old[at]! << 1) & mask;
+      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = old[at]!;
+      slots[slot + 1] = old[at + 1]!;
+    }
+    this.#slots = slots;
+  }
+}
