@@ -1,3 +1,4 @@
+import type {ScanTop} from '../storage/scan-top.ts';
 import type {Batch} from '../columns/batch.ts';
 import type {ExprRun} from '../expr/run.ts';
 import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
@@ -53,6 +54,8 @@ export interface RunContext extends ExprRun {
   canOrder(table: TableStorage, index: StorageIndex, owner: OwnerId | null): boolean;
   /** Ids of the scan plans that give the order that their plan wishes, in this execution. */
   readonly orderedScans: Set<number>;
+  /** By id of a scan plan: which of its rows the sort above wants, by position in the scan's output. */
+  readonly topScans: Map<number, ScanTop>;
   /** Owner id of a role name; undefined when no such role. */
   ownerByName(name: string): OwnerId | undefined;
   ownerName(owner: OwnerId): string;

@@ -9,6 +9,10 @@ import {compareDatums} from './sort-keys.ts';
 import {isByteOrdered} from './text-bytes.ts';
 import {TopScores} from './top-scores.ts';
 
+/** Doubles are within this of the 64-bit integers that they stand for. */
+const ROUNDING = 2048n;
+const LARGEST_BOUND = 2 ** 63 - 8192;
+
 /** Keeps the rows of a batch that may be among the best: by their first key, then by the worst row of those known. */
 export class TopFilter {
   readonly #keys: readonly OrderKey[];
@@ -42,6 +46,16 @@ export class TopFilter {
     );
     this.#hasWorst = true;
     this.#dictionary = null;
+  }
+
+  /** A first key that is no better than any that may still be among the best; undefined while all may. */
+  bound(): NonNullable<Datum> | undefined {
+    const {type, descending} = this.#keys[0]!;
+    const number = this.#scores.bound;
+    if (number === undefined) return this.#hasWorst ? (this.#worst[0] ?? undefined) : undefined;
+    if (type.physical !== 'int64') return number;
+    if (Math.abs(number) > LARGEST_BOUND) return undefined;
+    return BigInt(number) + (descending ? -ROUNDING : ROUNDING);
   }
 
   /** The rows that may be among the best; null when there is none. */

@@ -57,6 +57,12 @@ export class TopScores {
     return found;
   }
 
+  /** A number no better than any key that may still be among the best; undefined while all may. */
+  get bound(): number | undefined {
+    const least = this.#least();
+    return least === -Infinity || least === Infinity ? undefined : this.#sign * least;
+  }
+
   #least(): number {
     return this.#size < this.#limit ? -Infinity : this.#heap[0]!;
   }

@@ -175,18 +175,39 @@ export class TypedAccumulator implements Accumulator {
           ? sumInts(values, selection, count, sums[0]!)
           : sumFloats(values, selection, count, sums[0]!);
       counts[0] = counts[0]! + count;
-    } else if (groups !== null && nulls === null && selection === null) {
+    } else if (groups === null) {
+      this.#sumKnown(values, nulls!, selection, count);
+    } else if (nulls === null && selection === null) {
       if (values instanceof Int32Array) addInts(values, groups, count, counts, sums);
       else addFloats(values, groups, count, counts, sums);
     } else {
       for (let i = 0; i < count; i++) {
         const row = selection === null ? i : selection[i]!;
         if (nulls !== null && nulls[row] === 1) continue;
-        const group = groups === null ? 0 : groups[i]!;
+        const group = groups[i]!;
         counts[group]!++;
         sums[group] = sums[group]! + values[row]!;
       }
     }
+  }
+
+  /** One group of values some of which are NULL. */
+  #sumKnown(
+    values: Int32Array | Float64Array,
+    nulls: Uint8Array,
+    selection: Int32Array | null,
+    count: number,
+  ): void {
+    let sum = this.#sums[0]!;
+    let known = 0;
+    for (let i = 0; i < count; i++) {
+      const row = selection === null ? i : selection[i]!;
+      if (nulls[row] === 1) continue;
+      known++;
+      sum += values[row]!;
+    }
+    this.#sums[0] = sum;
+    this.#counts[0] = this.#counts[0]! + known;
   }
 
   #sumChecked(

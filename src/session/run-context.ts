@@ -1,3 +1,4 @@
+import type {ScanTop} from '../storage/scan-top.ts';
 import {isSuperuser, rolesWithPrivilegesOf} from '../catalog/acl.ts';
 import type {CatalogSnapshot, RuntimeFacts, SystemRelations} from '../catalog/contract.ts';
 import {RoleOid} from '../catalog/well-known.ts';
@@ -36,6 +37,7 @@ export class ExecutionRun implements PlanRun {
   /** Crossings of this execution that are recorded already. */
   #crossed: Set<string> | null = null;
   readonly orderedScans = new Set<number>();
+  readonly topScans = new Map<number, ScanTop>();
   #deadline = 0;
   #polls = 0;
   #pollsPerLook = 1;

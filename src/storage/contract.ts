@@ -1,4 +1,5 @@
 import type {Batch} from '../columns/batch.ts';
+import type {ScanTop} from './scan-top.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../common/ids.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {LockInfo, SegmentInfo} from './infos.ts';
@@ -103,6 +104,7 @@ export interface ScanRequest {
   readonly order: {readonly index: StorageIndex; readonly descending: boolean} | null;
   /** Reads the newest committed state instead of the statement's snapshot (foreign key checks). */
   readonly isNewest?: boolean;
+  readonly top?: ScanTop | null;
 }
 
 /** END of a cursor. */

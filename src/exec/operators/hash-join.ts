@@ -499,9 +499,7 @@ export class HashJoin implements Operator {
       this.#pairs.start(batch);
       for (let i = 0; i < batch.count; i++)
         if (this.#leftMatched[i] === 0) this.#pairs.add(i, ABSENT);
-      if (this.#pairs.count > wanted) {
-        return this.#partOfUnmatched(batch, wanted);
-      }
+      if (this.#pairs.count > wanted) return this.#partOfUnmatched(batch, wanted);
       if (this.#pairs.count > 0) out = this.#pairs.join(batch);
     }
     this.#batch = null;

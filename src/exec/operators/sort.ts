@@ -1,4 +1,5 @@
 // Hot path.
+import type {ScanTop} from '../../storage/scan-top.ts';
 import type {Batch} from '../../columns/batch.ts';
 import {BATCH_CAPACITY, type Vector} from '../../columns/vector.ts';
 import type {BoundExpr} from '../../expr/bound.ts';
@@ -13,12 +14,16 @@ import {END, PAUSE} from '../operator.ts';
 import {type OrderKey, RowOrder} from '../row-order.ts';
 import {RunMerge, RunWriter, type SortedRun} from '../spill/run-merge.ts';
 import {SpillFile} from '../spill/spill-file.ts';
+import {isByteOrdered} from '../text-bytes.ts';
 import {TopFilter} from '../top-filter.ts';
 
 /** Largest LIMIT for which only the best rows are kept. */
 const TOP_N_LIMIT = 10_000;
 /** Runs that are merged at once; more are merged in several passes. */
 const MERGE_RUNS = 64;
+
+/** Kinds of values that are in order as numbers are. */
+const wordKinds: ReadonlySet<string> = new Set(['int32', 'int64', 'float64']);
 
 type Phase = 'collect' | 'pass' | 'prune' | 'order' | 'write' | 'reduce' | 'emit' | 'merge' | 'end';
 
@@ -32,6 +37,9 @@ export class Sort implements Operator {
   readonly #input: Operator;
   /** Id of the scan below when it may give the order itself, else -1. */
   readonly #inputScan: number;
+  /** Id of the scan below whose rows may be left out, else -1. */
+  readonly #topScan: number;
+  readonly #topRequest: ScanTop | null;
   readonly #keys: readonly OrderKey[];
   readonly #types: readonly TypeInstance[];
   readonly #width: number;
@@ -83,6 +91,19 @@ export class Sort implements Operator {
     this.#limit = plan.limit === null ? null : env.compiler.scalar(plan.limit);
     this.#store = new ColumnStore(this.#types);
     this.#top = this.#keys.length === 0 ? null : new TopFilter(this.#keys);
+    const {input} = plan;
+    this.#topScan = input.kind === 'tableScan' ? input.id : -1;
+    this.#topRequest = input.kind === 'tableScan' ? this.#topOf() : null;
+  }
+
+  /** Which rows are wanted of a scan below; null where the first key is computed. */
+  #topOf(): ScanTop | null {
+    const top = this.#top;
+    const key = this.#keys[0];
+    if (top === null || key === undefined || key.column >= this.#width) return null;
+    if (!wordKinds.has(key.type.physical) && !isByteOrdered(key.type)) return null;
+    const {column, descending, nullsFirst} = key;
+    return {column, descending, nullsFirst, bound: () => top.bound()};
   }
 
   open(run: RunContext): void {
@@ -91,7 +112,10 @@ export class Sort implements Operator {
     const limit = this.#limit === null ? null : this.#limit(run);
     this.#topN =
       limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
-    if (this.#topN > 0 && this.#topN !== Infinity) this.#top?.reset(this.#topN);
+    const hasTop = this.#topN > 0 && this.#topN !== Infinity;
+    if (hasTop) this.#top?.reset(this.#topN);
+    if (hasTop && this.#topRequest !== null) run.topScans.set(this.#topScan, this.#topRequest);
+    else run.topScans.delete(this.#topScan);
     this.#input.open(run);
     const isOrdered = this.#inputScan !== -1 && run.orderedScans.has(this.#inputScan);
     if (isOrdered && this.#projection === null && this.#topN !== Infinity) this.#phase = 'pass';

@@ -1,4 +1,5 @@
 // Hot path: every read of a stored table.
+import type {ScanTop} from '../../storage/scan-top.ts';
 import type {Batch} from '../../columns/batch.ts';
 import type {TextDictionary, Vector} from '../../columns/vector.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
@@ -257,7 +258,16 @@ export class TableScan implements Operator {
       predicates: this.#predicates(),
       lookup: lookup === null ? null : {index: this.#index!, keys: this.#keyValues},
       order: this.#order,
+      top: this.#order === null ? this.#top() : null,
     });
+  }
+
+  /** What the sort above wants, where no volatile condition must see every row. */
+  #top(): ScanTop | null {
+    const top = this.#run.topScans.get(this.#plan.id);
+    if (top === undefined || this.#repeats !== null) return null;
+    const column = this.#columns[top.column]!;
+    return typeof column === 'number' ? {...top, column, bound: () => top.bound()} : null;
   }
 
   #predicates(): ScanPredicate[] {

@@ -1,3 +1,4 @@
+import type {ScanTop} from '../scan-top.ts';
 import type {Batch} from '../../columns/batch.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {END, PAUSE, ScanPredicate, ScanStats} from '../contract.ts';
@@ -77,6 +78,12 @@ export interface SegmentPredicate extends Omit<ScanPredicate, 'column'> {
   readonly missing: Datum;
 }
 
+/** As ScanTop; `type` is the column's of today. */
+export interface SegmentTop extends Omit<ScanTop, 'column'> {
+  readonly attnum: number;
+  readonly type: TypeInstance;
+}
+
 export interface SegmentScanOptions {
   /** attnums to return, in order (incl. negative system ones); a column the segment lacks comes back as its `missing` value. */
   readonly columns: readonly {
@@ -88,6 +95,8 @@ export interface SegmentScanOptions {
   readonly withPosition: boolean;
   /** Pruning conjuncts by attnum. Rows of surviving pages come back unfiltered, except that 'lookup' narrows exactly. */
   readonly predicates: readonly SegmentPredicate[];
+  /** Only the best rows are wanted: they come first where that is easy, and not in position order. */
+  readonly top?: SegmentTop | null;
   readonly deletions: DeletionSet | null;
   readonly stats: ScanStats;
 }

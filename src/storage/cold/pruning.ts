@@ -31,6 +31,8 @@ export interface SegmentFilter {
   readonly column: number;
   readonly op: SegmentPredicate['op'];
   readonly probes: readonly Probe[];
+  /** Whether rows pass that are NULL. */
+  readonly orNull: boolean;
 }
 
 /** Prepares predicates; null when a column that the segment lacks already excludes it. */
@@ -51,9 +53,21 @@ export function prepareFilters(
     const probes = isAboutNull ? [] : probesOf(reading, op, values);
     if (probes === null) continue;
     if (!isAboutNull && probes.length === 0) return null;
-    filters.push({column, op, probes});
+    filters.push({column, op, probes, orNull: false});
   }
   return filters;
+}
+
+/** The filter of rows that come before or beside a bound; null when nothing can be decided. */
+export function topFilter(
+  reading: Reading,
+  column: number,
+  op: '>=' | '<=',
+  bound: NonNullable<Datum>,
+  orNull: boolean,
+): SegmentFilter | null {
+  const probes = probesOf(reading, op, [bound]);
+  return probes === null || probes.length === 0 ? null : {column, op, probes, orNull};
 }
 
 /** Null when nothing can be decided; empty when no row can pass. */
@@ -130,9 +144,9 @@ export function mayMatchGroup(
   group: GroupLayout,
   filters: readonly SegmentFilter[],
 ): boolean {
-  for (const {column, op, probes} of filters) {
-    const chunk = group.chunk(column);
-    if (!mayMatchRows(op, probes, chunk.bounds, chunk.nullCount, chunk.rows)) return false;
+  for (const filter of filters) {
+    const chunk = group.chunk(filter.column);
+    if (!mayMatchRows(filter, chunk.bounds, chunk.nullCount, chunk.rows)) return false;
   }
   for (const {column, op, probes} of filters) {
     if (op !== '=' && op !== 'in') continue;
@@ -144,13 +158,12 @@ export function mayMatchGroup(
 }
 
 function mayMatchRows(
-  op: SegmentPredicate['op'],
-  probes: readonly Probe[],
+  {op, probes, orNull}: SegmentFilter,
   bounds: Bounds | null,
   nullCount: number | null,
   rows: number,
 ): boolean {
-  if (op === 'isNull') return nullCount !== 0;
+  if (op === 'isNull' || (orNull && nullCount !== 0)) return nullCount !== 0;
   if (nullCount === rows) return false;
   if (op === 'isNotNull' || bounds === null) return true;
   for (const {stored} of probes) if (stored === null || isWithin(op, stored, bounds)) return true;
@@ -188,13 +201,13 @@ export function rangesOf(
   return ranges;
 }
 
-function survivors(index: PageIndex, {op, probes}: SegmentFilter, rows: number): RowRange[] {
+function survivors(index: PageIndex, filter: SegmentFilter, rows: number): RowRange[] {
   const found: RowRange[] = [];
   for (let page = 0; page < index.count; page++) {
     const from = page * index.step;
     const to = Math.min(rows, from + index.step);
     const nullCount = index.nullCounts?.[page] ?? null;
-    if (!mayMatchRows(op, probes, index.bounds![page]!, nullCount, to - from)) continue;
+    if (!mayMatchRows(filter, index.bounds![page]!, nullCount, to - from)) continue;
     const last = found.at(-1);
     if (last !== undefined && last.to === from) found[found.length - 1] = {from: last.from, to};
     else found.push({from, to});

@@ -11,6 +11,7 @@ import {mayMatchGroup, prepareFilters, rangesOf} from './pruning.ts';
 import type {PageIndex} from './layout-parts.ts';
 import type {SegmentLayout} from './segment-layout.ts';
 import type {SegmentPages} from './segment-pages.ts';
+import {TopGroups} from './top-groups.ts';
 
 const SLICE_MS = 4;
 /** 0, 1, 2 ... : selections of consecutive rows are views of it. */
@@ -23,7 +24,7 @@ interface CursorColumn {
   readonly constant: Vector | null;
 }
 
-/** Scans one segment in position order; decodes pages as it meets them and yields when that takes long. */
+/** Scans one segment in position order, or with the best groups first; decodes pages as it meets them and yields when that takes long. */
 export class PagesCursor implements SegmentCursor {
   readonly pause = null;
   readonly #pages: SegmentPages;
@@ -36,6 +37,9 @@ export class PagesCursor implements SegmentCursor {
   #columns: CursorColumn[] = [];
   #indexes: (PageIndex | null)[] = [];
   #group = -1;
+  /** Groups visited. */
+  #visited = 0;
+  #top: TopGroups | null = null;
   #ranges: readonly RowRange[] = [];
   #range = 0;
   /** Rows of a chunk in this group. */
@@ -88,6 +92,8 @@ export class PagesCursor implements SegmentCursor {
     stats.segmentsRead++;
     this.#layout = layout;
     this.#filters = filters;
+    const {top} = this.#options;
+    this.#top = top == null ? null : TopGroups.of(top, this.#pages, layout);
     this.#columns = columns.map(({attnum, type, missing}) => {
       const column = layout.columnOf(attnum);
       if (column === -1) return {column, reading: null, constant: constantVector(type, missing)};
@@ -121,11 +127,13 @@ export class PagesCursor implements SegmentCursor {
   #nextGroup(): boolean {
     const layout = this.#layout!;
     const {stats} = this.#options;
-    while (++this.#group < layout.groups.length) {
+    while (this.#visited < layout.groups.length) {
+      this.#group = this.#top === null ? this.#visited : this.#top.order[this.#visited]!;
+      this.#visited++;
       const group = layout.groups[this.#group]!;
-      const isWanted =
-        this.#filters.length === 0 || mayMatchGroup(this.#pages, group, this.#filters);
-      this.#ranges = isWanted ? rangesOf(layout, this.#pages, this.#group, this.#filters) : [];
+      const filters = this.#currentFilters();
+      const isWanted = filters.length === 0 || mayMatchGroup(this.#pages, group, filters);
+      this.#ranges = isWanted ? rangesOf(layout, this.#pages, this.#group, filters) : [];
       if (this.#ranges.length === 0) {
         stats.rowGroupsSkipped++;
         continue;
@@ -145,6 +153,11 @@ export class PagesCursor implements SegmentCursor {
       return true;
     }
     return false;
+  }
+
+  #currentFilters(): readonly SegmentFilter[] {
+    const filter = this.#top === null ? null : this.#top.filter();
+    return filter === null ? this.#filters : [...this.#filters, filter];
   }
 
   #countPages(index: PageIndex): void {

@@ -1,3 +1,4 @@
+import type {ScanTop} from '../scan-top.ts';
 import type {Batch} from '../../columns/batch.ts';
 import type {Vector} from '../../columns/vector.ts';
 import type {Datum} from '../../types/contract.ts';
@@ -6,6 +7,7 @@ import type {
   SegmentCursor,
   SegmentPredicate,
   SegmentScanOptions,
+  SegmentTop,
 } from '../cold/contract.ts';
 import {type ColdTables, RID_ATTNUM, scanColumns, SEQ_ATTNUM} from '../cold-tables.ts';
 import {END, PAUSE, type ScanRequest, type ScanStats} from '../contract.ts';
@@ -44,7 +46,7 @@ export class ColdScan {
     stats: ScanStats,
   ) {
     this.#cold = cold;
-    this.#entries = entries;
+    this.#entries = request.top == null ? entries : bestFirst(entries, request, request.top);
     this.#request = request;
     this.#columns = columns;
     this.#view = view;
@@ -120,6 +122,7 @@ export class ColdScan {
         columns: this.#options,
         withPosition: true,
         predicates: this.#predicates(),
+        top: this.#top(),
         deletions: this.#deletions(entry),
         stats: this.#stats,
       });
@@ -142,6 +145,19 @@ export class ColdScan {
       const {attnum, type, missingValue} = table.columns[column]!;
       return {attnum, type, missing: missingValue, op, values};
     });
+  }
+
+  #top(): SegmentTop | null {
+    const {top, table} = this.#request;
+    if (top == null) return null;
+    const {attnum, type} = table.columns[top.column]!;
+    return {
+      attnum,
+      type,
+      descending: top.descending,
+      nullsFirst: top.nullsFirst,
+      bound: () => top.bound(),
+    };
   }
 
   #arrange(entry: SegmentEntry, batch: Batch): Batch {
@@ -259,6 +275,27 @@ export class ColdScan {
   #deletions(entry: SegmentEntry): DeletionSet {
     return visibleDeletions(entry, this.#view);
   }
+}
+
+/** Segments whose best value is better come first, before them those of which nothing is known. */
+function bestFirst(
+  entries: readonly SegmentEntry[],
+  {table}: ScanRequest,
+  {column, descending}: ScanTop,
+): readonly SegmentEntry[] {
+  const {attnum} = table.columns[column]!;
+  const keys = entries.map(({meta}) => {
+    const stats = meta.columns.find(each => each.attnum === attnum);
+    const key = descending ? stats?.maxKey : stats?.minKey;
+    return key == null ? null : Buffer.from(key, 'base64');
+  });
+  const sign = descending ? -1 : 1;
+  const order = [...entries.keys()].sort((a, b) => {
+    const [x, y] = [keys[a]!, keys[b]!];
+    if (x === null || y === null) return x === y ? a - b : x === null ? -1 : 1;
+    return sign * Buffer.compare(x, y) || a - b;
+  });
+  return order.map(at => entries[at]!);
 }
 
 /** The rows of a segment that a command does not see. */
