@@ -1,11 +1,14 @@
-import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {Engine} from './engine.ts';
 import {failpoint} from './failpoint.ts';
 import type {HotImage, MovedRows} from './hot/hot-image.ts';
 import type {Drain} from './hot/hot-store.ts';
+import {Breather} from './slices.ts';
 
-/** Rows per transaction: about a millisecond. */
-const SLICE_ROWS = 400;
+/** Rows per transaction, at first and at the ends: so many that one takes about a millisecond. */
+const SLICE_ROWS = 200;
+const MIN_ROWS = 25;
+const MAX_ROWS = 800;
+const SLICE_MS = 1;
 
 /** Hot copies of rows that a flush moved to a segment. */
 export interface DrainWork {
@@ -20,10 +23,13 @@ export interface DrainWork {
 export class Drainer {
   readonly #engine: Engine;
   readonly #running = new Set<Promise<void>>();
+  readonly #breather: Breather;
+  #sliceRows = SLICE_ROWS;
   #isClosing = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.#breather = new Breather(() => engine.callers.begun);
   }
 
   start(image: HotImage, work: readonly DrainWork[]): void {
@@ -49,7 +55,7 @@ export class Drainer {
           if (places[slot] === 0) continue;
           rids.push(Number(chunk.rids[slot]!));
           image.forgetMoved((chunk.index << 10) | slot);
-          if (rids.length < SLICE_ROWS) continue;
+          if (rids.length < this.#sliceRows) continue;
           if (!(await this.#drainSlice(image, drain, rids))) return;
           rids = [];
         }
@@ -74,7 +80,7 @@ export class Drainer {
 
   /** False when there is nothing left to do it for. */
   async #drainSlice(image: HotImage, drain: Drain, rids: readonly number[]): Promise<boolean> {
-    await nextTurn();
+    await this.#breather.rest();
     const work = (): boolean => this.#deleteRows(image, drain, rids);
     return this.#engine.db.inTransaction ? this.#engine.commits.exclusive(work) : work();
   }
@@ -82,13 +88,18 @@ export class Drainer {
   #deleteRows(image: HotImage, drain: Drain, rids: readonly number[]): boolean {
     const {db, hot, snapshots} = this.#engine;
     if (this.#isClosing || !db.open || !hot.has(drain.table)) return false;
-    image.vacuum(snapshots.oldest(), SLICE_ROWS * 2);
+    const began = performance.now();
+    image.vacuum(snapshots.oldest(), rids.length * 2);
     db.exec('BEGIN IMMEDIATE');
     try {
       for (const generation of hot.state(drain.table).generations)
         for (const rid of rids) generation.drain(rid, drain.seq);
       db.exec('COMMIT');
       failpoint('drain-between-slices');
+      const isLong = performance.now() - began > SLICE_MS;
+      this.#sliceRows = isLong
+        ? Math.max(MIN_ROWS, this.#sliceRows >> 1)
+        : Math.min(MAX_ROWS, this.#sliceRows + MIN_ROWS);
       return true;
     } catch (error) {
       if (db.inTransaction) db.exec('ROLLBACK');

@@ -1,12 +1,23 @@
-// Hot path: the turn in which a flush is published looks at every row of it once.
+// Hot path: the turn in which a flush is published looks at what has changed since its rows were looked at.
 import type {HotImage, MovedRows} from './hot/hot-image.ts';
+import type {ImageChunk} from './hot/image-chunk.ts';
 import {type Pace, runInTurns, type Slices} from './slices.ts';
 
-const ROWS_PER_LOOK = 1024;
+const ROWS_PER_LOOK = 512;
+const SLICE_MS = 1;
 
 /** Rows of one chunk that lie in the new segment. */
 interface PlacedChunk extends MovedRows {
   count: number;
+}
+
+/** What was found in a chunk. A version that begins or ends there since changes one of the numbers. */
+interface SeenChunk {
+  readonly ended: number;
+  readonly count: number;
+  readonly maxBegin: number;
+  /** Rids of rows that stay hot. */
+  readonly stay: readonly number[];
 }
 
 /**
@@ -16,23 +27,28 @@ interface PlacedChunk extends MovedRows {
 export class FlushPlaces {
   readonly #image: HotImage;
   readonly owner: number;
+  readonly #seq: number;
   readonly #chunks = new Map<number, PlacedChunk>();
+  readonly #seen = new Map<number, SeenChunk>();
   /** Positions in the segment of rows that stay hot, or are gone. */
   readonly dead: number[] = [];
 
-  constructor(image: HotImage, owner: number) {
+  private constructor(image: HotImage, owner: number, seq: number) {
     this.#image = image;
     this.owner = owner;
+    this.#seq = seq;
   }
 
-  /** `positions` are places in the image in the segment's order; their slots are not used again meanwhile. */
+  /** `positions` are places in the image in the segment's order, as of `seq`; their slots are not used again meanwhile. */
   static async of(
     image: HotImage,
     owner: number,
     positions: readonly number[],
+    seq: number,
   ): Promise<FlushPlaces> {
-    const places = new FlushPlaces(image, owner);
-    await runInTurns(pace => places.#enter(positions, pace));
+    const places = new FlushPlaces(image, owner, seq);
+    await runInTurns(pace => places.#enter(positions, pace), SLICE_MS);
+    await runInTurns(pace => places.#lookAtAll(pace), SLICE_MS);
     return places;
   }
 
@@ -61,30 +77,52 @@ export class FlushPlaces {
     }
   }
 
+  *#lookAtAll(pace: Pace): Slices {
+    for (const chunk of this.#image.owners.get(this.owner)?.chunks.slice() ?? []) {
+      if (pace.isOver) yield;
+      this.#seen.set(chunk.index, this.#lookAt(chunk));
+    }
+  }
+
   /** A row that somebody is changing stays hot. */
   keep(position: number): void {
     const placed = this.#chunks.get(position >> 10);
     const place = placed === undefined ? 0 : placed.places[position & 1023]!;
-    if (place > 0) this.#takeOut(placed!, position & 1023, place);
+    if (place === 0) return;
+    this.#takeOut(placed!, position & 1023, place);
+    this.#seen.delete(position >> 10);
   }
 
-  /** Versions that ended since they were written do not move. Returns the rids of all rows up to `seq` that stay hot. */
-  settle(seq: number): Set<number> {
+  /** Versions that ended since they were written do not move. Returns the rids of all rows up to the flush's seq that stay hot. */
+  settle(): Set<number> {
     const stay = new Set<number>();
     for (const chunk of this.#image.owners.get(this.owner)?.chunks ?? []) {
-      const placed = this.#chunks.get(chunk.index);
-      const {begin, end, count} = chunk;
-      for (let slot = 0; slot < count; slot++) {
-        const place = placed === undefined ? 0 : placed.places[slot]!;
-        const isLive = end[slot]! === Infinity;
-        if (place > 0) {
-          if (!isLive) this.#takeOut(placed!, slot, place);
-        } else if (isLive && begin[slot]! <= seq) {
-          stay.add(Number(chunk.rids[slot]!));
-        }
-      }
+      const seen = this.#seen.get(chunk.index);
+      const isSame =
+        seen !== undefined &&
+        seen.ended === chunk.ended &&
+        seen.count === chunk.count &&
+        seen.maxBegin === chunk.maxBegin;
+      const found = isSame ? seen : this.#lookAt(chunk);
+      for (const rid of found.stay) stay.add(rid);
     }
     return stay;
+  }
+
+  #lookAt(chunk: ImageChunk): SeenChunk {
+    const placed = this.#chunks.get(chunk.index);
+    const {begin, end, count, ended, maxBegin} = chunk;
+    const stay: number[] = [];
+    for (let slot = 0; slot < count; slot++) {
+      const place = placed === undefined ? 0 : placed.places[slot]!;
+      const isLive = end[slot]! === Infinity;
+      if (place > 0) {
+        if (!isLive) this.#takeOut(placed!, slot, place);
+      } else if (isLive && begin[slot]! <= this.#seq) {
+        stay.push(Number(chunk.rids[slot]!));
+      }
+    }
+    return {ended, count, maxBegin, stay};
   }
 
   #takeOut(placed: PlacedChunk, slot: number, place: number): void {

@@ -1,17 +1,17 @@
-import {setImmediate as nextTurn} from 'node:timers/promises';
+import {BATCH_CAPACITY, type Vector} from '../columns/vector.ts';
 import type {OwnerId} from '../common/ids.ts';
 import {PgError} from '../common/errors.ts';
 import {SqlState} from '../common/sqlstate.ts';
-import type {Datum} from '../types/contract.ts';
-import type {SegmentColumn, SegmentMeta, SegmentRowSource} from './cold/contract.ts';
+import type {SegmentColumn, SegmentMeta, SegmentSource} from './cold/contract.ts';
 import {Compactor} from './compact.ts';
 import type {FlushResult, MaintenanceOptions, TableStorage} from './contract.ts';
 import type {Engine} from './engine.ts';
 import {type DrainWork, Drainer} from './drainer.ts';
 import {failpoint} from './failpoint.ts';
 import {FlushPlaces} from './flush-places.ts';
-import {readCell} from './hot/cells.ts';
+import {constantVector, readCell} from './hot/cells.ts';
 import type {HotImage} from './hot/hot-image.ts';
+import type {ImageChunk} from './hot/image-chunk.ts';
 import {isMemoryOnly} from './hot/hot-store.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
@@ -24,11 +24,11 @@ import {
   sortAttnums,
   writeOptions,
 } from './segment-plan.ts';
+import {Breather} from './slices.ts';
 import {sortInSlices} from './sliced-sort.ts';
 import {giveUp, submit} from './tx/submit.ts';
 
-const SOURCE_ROWS = 4096;
-const CHUNKS_PER_TURN = 32;
+const SOURCE_ROWS = 1024;
 const PG_EPOCH_MS = 946_684_800_000;
 const NOTHING: FlushResult = {rows: 0, segments: 0, bytes: 0};
 
@@ -95,7 +95,8 @@ export class Flusher {
     owner: OwnerId | null,
     {minRows = 1, signal, onProgress}: MaintenanceOptions,
   ): Promise<FlushResult> {
-    const {commits, snapshots, hot, cold, segments} = this.#engine;
+    const {commits, snapshots, hot, cold, segments, callers} = this.#engine;
+    const breather = new Breather(() => callers.begun);
     await hot.load(table);
     await commits.settle();
     const image = hot.image(table);
@@ -104,7 +105,7 @@ export class Flusher {
     image.pins++;
     let partitions: Partition[] = [];
     try {
-      const collected = await this.#collect(table, image, owner, snapshot.number);
+      const collected = await this.#collect(table, image, owner, snapshot.number, breather);
       partitions = collected.filter(({positions}) => positions.length >= minRows);
       if (partitions.length === 0) return NOTHING;
       signal?.throwIfAborted();
@@ -112,9 +113,10 @@ export class Flusher {
       await submit(this.#engine, {newIntents: partitions.map(({id, path}) => ({id, path}))});
       failpoint('flush-after-intent');
       const columns = segmentColumns(table, cold.int8);
+      const rest = (): Promise<void> => breather.rest();
       const metas = await segments.writeMany(
         partitions.map(({owner: of, path, positions}) => ({
-          options: writeOptions(this.#engine, table, of, path, columns),
+          options: {...writeOptions(this.#engine, table, of, path, columns), rest},
           source: rowSource(image, table, positions),
         })),
       );
@@ -142,6 +144,7 @@ export class Flusher {
     image: HotImage,
     owner: OwnerId | null,
     seq: number,
+    breather: Breather,
   ): Promise<Partition[]> {
     const {counters} = this.#engine;
     const owners =
@@ -152,8 +155,8 @@ export class Flusher {
     const partitions: Partition[] = [];
     for (const rows of owners) {
       const positions: number[] = [];
-      for (const [at, chunk] of rows.chunks.slice().entries()) {
-        if (at % CHUNKS_PER_TURN === CHUNKS_PER_TURN - 1) await nextTurn();
+      for (const chunk of rows.chunks.slice()) {
+        if (breather.isDue) await breather.rest();
         for (let slot = 0; slot < chunk.count; slot++) {
           if (!chunk.isVisible(slot, seq)) continue;
           if (!this.#isBusy(table, image, Number(chunk.rids[slot]!)))
@@ -162,7 +165,7 @@ export class Flusher {
       }
       if (positions.length === 0) continue;
       const id = counters.nextSegment++;
-      const sorted = await sortInSlices(positions, compare);
+      const sorted = await sortInSlices(positions, compare, breather);
       partitions.push({
         id,
         owner: rows.owner,
@@ -195,7 +198,7 @@ export class Flusher {
     const {commits, hot} = this.#engine;
     const places: FlushPlaces[] = [];
     for (const {owner, positions} of partitions)
-      places.push(await FlushPlaces.of(image, owner, positions));
+      places.push(await FlushPlaces.of(image, owner, positions, seq));
     const {put, work, done} = await commits.exclusive(() => {
       if (hot.loadedImage(table.oid) !== image || image.ddlSeq > seq) {
         throw new PgError(
@@ -207,7 +210,7 @@ export class Flusher {
       const entries: SegmentEntry[] = [];
       const moving: DrainWork[] = [];
       partitions.forEach(({id, owner}, at) => {
-        const keep = places[at]!.settle(seq);
+        const keep = places[at]!.settle();
         entries.push(entryOf(table, partitions[at]!, metas[at]!, columns, places[at]!.dead));
         moving.push({drain: {id, table: table.oid, owner, seq, keep}, rows: places[at]!.rows});
       });
@@ -269,28 +272,37 @@ function rowSource(
   image: HotImage,
   table: TableStorage,
   positions: readonly number[],
-): SegmentRowSource {
+): SegmentSource {
   const mapping = image.mappingFor(table);
+  const missing = table.columns.map((column, i) =>
+    mapping !== null && mapping[i] === -1
+      ? constantVector(column.type, column.missingValue, BATCH_CAPACITY)
+      : null,
+  );
+  const vectorsOf = ({rids, begin, vectors}: ImageChunk): readonly Vector[] => [
+    {kind: 'int64', values: rids, nulls: null},
+    {kind: 'float64', values: begin, nulls: null},
+    ...missing.map((constant, i) => constant ?? vectors[mapping === null ? i : mapping[i]!]!),
+  ];
   let at = 0;
   return () => {
     if (at >= positions.length) return null;
-    const end = Math.min(positions.length, at + SOURCE_ROWS);
-    const rids: Datum[] = [];
-    const seqs: Datum[] = [];
-    const columns: Datum[][] = table.columns.map(() => []);
-    for (; at < end; at++) {
-      const chunk = image.chunkOf(positions[at]!)!;
-      const slot = image.slotOf(positions[at]!);
-      rids.push(chunk.rids[slot]!);
-      seqs.push(BigInt(chunk.begin[slot]!));
-      for (let i = 0; i < columns.length; i++) {
-        const column = mapping === null ? i : mapping[i]!;
-        columns[i]!.push(
-          column === -1 ? table.columns[i]!.missingValue : readCell(chunk.vectors[column]!, slot),
-        );
+    const slots = new Int32Array(Math.min(SOURCE_ROWS, positions.length - at));
+    const parts: (readonly Vector[])[] = [];
+    const ends: number[] = [];
+    let chunk: ImageChunk | null = null;
+    for (let i = 0; i < slots.length; i++) {
+      const position = positions[at++]!;
+      const of = image.chunkOf(position)!;
+      slots[i] = image.slotOf(position);
+      if (of !== chunk) {
+        chunk = of;
+        parts.push(vectorsOf(of));
+        ends.push(i);
       }
+      ends[ends.length - 1] = i + 1;
     }
-    return [rids, seqs, ...columns];
+    return {slots, parts, ends};
   };
 }
 

@@ -1,4 +1,4 @@
-import {setImmediate as nextTurn} from 'node:timers/promises';
+import {setTimeout as delay, setImmediate as nextTurn} from 'node:timers/promises';
 
 /** Milliseconds after which work in slices lets others have their turn, where no setting says so. */
 const SLICE_MS = 4;
@@ -36,5 +36,35 @@ export async function runInTurns<T>(
     const step = work.next();
     if (step.done === true) return step.value;
     await nextTurn();
+  }
+}
+
+/** Milliseconds of work between two rests of maintenance, and of a rest while others are at work. */
+const BREATH_MS = 1;
+
+/** Lets maintenance give way: to whoever waits for the loop always, and about half of the time while others are at work. */
+export class Breather {
+  readonly #begun: () => number;
+  #seen: number;
+  #until: number;
+
+  /** `begun` counts what others have begun. */
+  constructor(begun: () => number = () => 0) {
+    this.#begun = begun;
+    this.#seen = begun();
+    this.#until = performance.now() + BREATH_MS;
+  }
+
+  /** Whether it is time for a rest. */
+  get isDue(): boolean {
+    return performance.now() >= this.#until;
+  }
+
+  async rest(): Promise<void> {
+    const begun = this.#begun();
+    if (begun === this.#seen) await nextTurn();
+    else await delay(BREATH_MS);
+    this.#seen = begun;
+    this.#until = performance.now() + BREATH_MS;
   }
 }

@@ -1,8 +1,10 @@
 // Hot path: every flushed value passes `append` on the main thread.
+import type {DictVector, StringVector, Vector} from '../../columns/vector.ts';
 import {ByteWriter} from '../../common/byte-writer.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Datum, ParquetForm, TypeInstance, Value} from '../../types/contract.ts';
+import {readCell} from '../hot/cells.ts';
 import type {AcceptKind, ColumnData, ColumnPlan} from './column-plan.ts';
 import {acceptKind} from './column-plan.ts';
 import {Xxhash64} from './xxhash64.ts';
@@ -25,6 +27,8 @@ export interface ValueRange {
   readonly isKnown: boolean;
 }
 
+type NumberVector = Extract<Vector, {kind: 'int32' | 'int64' | 'float64' | 'bool'}>;
+
 /** Whether the smallest and largest value are to be found by the type's own compare. */
 export function isRankedType(plan: ColumnPlan, type: TypeInstance): boolean {
   return !plan.hasStats && !'ACRX'.includes(type.category) && !UNRANKED_OIDS.includes(type.oid);
@@ -46,6 +50,7 @@ export class ColumnBuilder {
   #arenas: Uint8Array[] = [];
   #arenaLengths: number[] = [];
   #keyHashes: Uint32Array | null = null;
+  readonly #data: Datum[] = [];
   readonly #hash = new Xxhash64();
   readonly #key = new ByteWriter(64);
   #isRanked: boolean;
@@ -81,12 +86,26 @@ export class ColumnBuilder {
     if (this.#isRanked) this.#rank(data, from, to);
     if (this.#plan.keyBloom !== null) this.#hashKeys(data, from, to);
     this.#rows += to - from;
-    if (this.#total > MAX_TOTAL) {
-      throw new PgError(
-        SqlState.programLimitExceeded,
-        `column "${this.#plan.name}" has too many bytes for one row group`,
-      );
+    this.#checkTotal();
+  }
+
+  /** The same from rows slots[from .. to) of a vector: values are copied without a Datum for each where that can be. */
+  appendVector(vector: Vector, slots: Int32Array, from: number, to: number): void {
+    const isLooked = this.#isRanked || this.#plan.keyBloom !== null;
+    if (isLooked || !this.#canCopy(vector)) {
+      const data = this.#data;
+      data.length = 0;
+      for (let i = from; i < to; i++) data.push(readCell(vector, slots[i]!));
+      this.append(data, 0, to - from);
+      return;
     }
+    this.#grow(this.#rows + to - from);
+    if (vector.nulls !== null) this.#copyNulls(vector.nulls, slots, from, to);
+    if (this.#offsets !== null)
+      this.#copyTexts(vector as StringVector | DictVector, slots, from, to);
+    else this.#copyNumbers(vector as NumberVector, slots, from, to);
+    this.#rows += to - from;
+    this.#checkTotal();
   }
 
   /** The gathered rows; the builder is empty afterwards. */
@@ -115,6 +134,72 @@ export class ColumnBuilder {
     this.#arenaUsed = 0;
     this.#keyHashes = null;
     return data;
+  }
+
+  #checkTotal(): void {
+    if (this.#total <= MAX_TOTAL) return;
+    throw new PgError(
+      SqlState.programLimitExceeded,
+      `column "${this.#plan.name}" has too many bytes for one row group`,
+    );
+  }
+
+  #canCopy({kind}: Vector): boolean {
+    if (this.#accept === 'text') return kind === 'dict' || kind === 'string';
+    return (
+      this.#accept === 'direct' &&
+      kind !== 'boxed' &&
+      kind !== 'dict' &&
+      kind !== 'string' &&
+      kind !== 'utf8'
+    );
+  }
+
+  #copyNulls(nulls: Uint8Array, slots: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++)
+      if (nulls[slots[i]!] === 1) this.#markNull(this.#rows + i - from);
+  }
+
+  #copyNumbers(vector: NumberVector, slots: Int32Array, from: number, to: number): void {
+    const values = this.#values!;
+    const at = this.#rows - from;
+    if (values instanceof BigInt64Array && vector.kind === 'float64') {
+      const words = new Int32Array(values.buffer);
+      for (let i = from; i < to; i++) {
+        const value = vector.values[slots[i]!]!;
+        words[(at + i) * 2] = value | 0;
+        words[(at + i) * 2 + 1] = Math.floor(value / 4294967296);
+      }
+    } else if (vector.kind === 'int64') {
+      const words = new Int32Array(values.buffer);
+      const source = vector.values;
+      const halves = new Int32Array(source.buffer, source.byteOffset, source.length * 2);
+      for (let i = from; i < to; i++) {
+        const slot = slots[i]! * 2;
+        words[(at + i) * 2] = halves[slot]!;
+        words[(at + i) * 2 + 1] = halves[slot + 1]!;
+      }
+    } else {
+      const source = vector.values as Float64Array;
+      const target = values as Float64Array;
+      for (let i = from; i < to; i++) target[at + i] = source[slots[i]!]!;
+    }
+  }
+
+  #copyTexts(vector: StringVector | DictVector, slots: Int32Array, from: number, to: number): void {
+    const offsets = this.#offsets!;
+    const {nulls} = vector;
+    let at = this.#rows;
+    for (let i = from; i < to; i++) {
+      const slot = slots[i]!;
+      if (nulls === null || nulls[slot] === 0)
+        this.#text(
+          vector.kind === 'dict'
+            ? vector.dictionary.get(vector.values[slot]!)
+            : vector.values[slot]!,
+        );
+      offsets[++at] = this.#total;
+    }
   }
 
   #appendNumbers(values: Float64Array, data: readonly Datum[], from: number, to: number): void {

@@ -1,5 +1,6 @@
 import type {ScanTop} from '../scan-top.ts';
 import type {Batch} from '../../columns/batch.ts';
+import type {Vector} from '../../columns/vector.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {END, PAUSE, ScanPredicate, ScanStats} from '../contract.ts';
 
@@ -45,8 +46,18 @@ export interface SegmentMeta {
   readonly columns: readonly SegmentColumnStats[];
 }
 
+/** Rows to write that lie in vectors: part p is rows slots[ends[p - 1] .. ends[p]) of its vectors, one for each column. */
+export interface VectorRows {
+  readonly slots: Int32Array;
+  readonly parts: readonly (readonly Vector[])[];
+  readonly ends: readonly number[];
+}
+
 /** Rows to write: one array of Datums per column of SegmentColumn[], already in final order; called until it returns null. */
 export type SegmentRowSource = () => readonly (readonly Datum[])[] | null;
+
+/** The same, or vectors of the columns' physical kinds (float64 is allowed for whole numbers of 64 bits). */
+export type SegmentSource = () => readonly (readonly Datum[])[] | VectorRows | null;
 
 export interface WriteSegmentOptions {
   /**
@@ -61,6 +72,8 @@ export interface WriteSegmentOptions {
   readonly rowGroupRows: number;
   /** Bytes from which a row group ends with fewer rows. */
   readonly rowGroupBytes?: number;
+  /** What is awaited after each slice on the main thread; else the next turn. */
+  readonly rest?: () => Promise<void>;
 }
 
 /** Positions (row numbers) deleted in a segment; immutable value, replaced on change. */
@@ -132,7 +145,7 @@ export interface Segment {
 
 /** A segment that is written in portions; exactly one of `finish` and `abort` ends it, also after an error. */
 export interface SegmentSink {
-  /** Rows as in SegmentRowSource. */
+  /** Rows as SegmentRowSource gives them, as arrays. */
   append(columns: readonly (readonly Datum[])[]): Promise<void>;
   /** The file is durable when this resolves. */
   finish(): Promise<SegmentMeta>;
@@ -182,10 +195,10 @@ export interface MergedSegments {
 /** The cold side of storage: writes, opens and caches segments. Knows no manifest and no SQL. */
 export interface SegmentStore {
   /** Writes in a worker thread when large; memory of one row group. */
-  write(options: WriteSegmentOptions, source: SegmentRowSource): Promise<SegmentMeta>;
+  write(options: WriteSegmentOptions, source: SegmentSource): Promise<SegmentMeta>;
   /** Many segments at once, several at a time, with one sync per directory. On an error all files that it made are removed. */
   writeMany(
-    items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
+    items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentSource}[],
   ): Promise<readonly SegmentMeta[]>;
   /** Begins a segment whose rows come by and by; memory of one row group. */
   begin(options: WriteSegmentOptions): Promise<SegmentSink>;

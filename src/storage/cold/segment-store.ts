@@ -9,7 +9,7 @@ import type {
   SegmentColumn,
   SegmentCursor,
   SegmentMeta,
-  SegmentRowSource,
+  SegmentSource,
   SegmentSink,
   SegmentScanOptions,
   SegmentStore,
@@ -74,13 +74,13 @@ class LocalSegmentStore implements SegmentStore {
     return this.#cache.bytes;
   }
 
-  async write(options: WriteSegmentOptions, source: SegmentRowSource): Promise<SegmentMeta> {
+  async write(options: WriteSegmentOptions, source: SegmentSource): Promise<SegmentMeta> {
     const [meta] = await this.writeMany([{options, source}]);
     return meta!;
   }
 
   async writeMany(
-    items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
+    items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentSource}[],
   ): Promise<readonly SegmentMeta[]> {
     const write = (some: typeof items): Promise<readonly SegmentMeta[]> =>
       writeSegments(some, this.#thread, this.#directories);

@@ -5,7 +5,7 @@ import {crc32} from 'node:zlib';
 import {assert} from '../../common/errors.ts';
 import type {SegmentCache} from '../objects/segment-cache.ts';
 import {isRemote} from '../objects/storage-url.ts';
-import type {SegmentMeta, SegmentRowSource, WriteSegmentOptions} from './contract.ts';
+import type {SegmentMeta, SegmentSource, WriteSegmentOptions} from './contract.ts';
 import type {DurableDirectories} from './durable-directories.ts';
 import {corrupt, fileError, unreadable} from './file-errors.ts';
 import {hex} from './segment-meta.ts';
@@ -15,7 +15,7 @@ const UPLOADS = 8;
 
 interface Item {
   readonly options: WriteSegmentOptions;
-  readonly source: SegmentRowSource;
+  readonly source: SegmentSource;
 }
 
 /** Writes segments beside the copies of remote ones, then stores them. Nothing is left behind on an error, as far as it can be reached. */

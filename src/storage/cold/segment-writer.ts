@@ -6,7 +6,7 @@ import type {Datum} from '../../types/contract.ts';
 import {ColumnBuilder} from './column-builder.ts';
 import type {ColumnPlan} from './column-plan.ts';
 import {planColumn} from './column-plan.ts';
-import type {SegmentMeta, SegmentRowSource, WriteSegmentOptions} from './contract.ts';
+import type {SegmentMeta, SegmentSource, VectorRows, WriteSegmentOptions} from './contract.ts';
 import type {DurableDirectories} from './durable-directories.ts';
 import type {EncodeThread, SegmentOutput} from './encode-thread.ts';
 import {fileMetadata} from './file-metadata.ts';
@@ -50,11 +50,12 @@ export class SegmentWriter {
   }
 
   /** The file's content is durable when this resolves; its directory entry is the caller's to sync. */
-  async run(source: SegmentRowSource): Promise<SegmentMeta> {
+  async run(source: SegmentSource): Promise<SegmentMeta> {
     try {
       this.#sliceStart = performance.now();
       for (let rows = source(); rows !== null; rows = source()) {
-        await this.append(rows);
+        if ('slots' in rows) await this.#appendVectors(rows);
+        else await this.append(rows);
         await this.#breathe();
       }
       return await this.finish();
@@ -96,13 +97,37 @@ export class SegmentWriter {
       }
       this.#rows += to - from;
       from = to;
-      this.#sliceRows = Math.max(
-        1,
-        Math.min(SLICE_ROWS, Math.floor((SLICE_BYTES * this.#rows) / size)),
-      );
+      this.#setSlice(size);
       if (this.#rows >= this.#groupRows || size > this.#groupBytes) await this.#endGroup();
       else if (from < count) await this.#breathe();
     }
+  }
+
+  async #appendVectors({slots, parts, ends}: VectorRows): Promise<void> {
+    let from = 0;
+    for (let p = 0; p < parts.length; p++) {
+      const vectors = parts[p]!;
+      for (const end = ends[p]!; from < end; ) {
+        const to = Math.min(end, from + this.#sliceRows, from + this.#groupRows - this.#rows);
+        let size = 0;
+        for (let i = 0; i < vectors.length; i++) {
+          const builder = this.#builders[i]!;
+          builder.appendVector(vectors[i]!, slots, from, to);
+          size += builder.size;
+        }
+        this.#rows += to - from;
+        from = to;
+        this.#setSlice(size);
+        if (this.#rows >= this.#groupRows || size > this.#groupBytes) await this.#endGroup();
+        else if (this.#isOver) await this.#breathe();
+      }
+    }
+  }
+
+  /** Wide rows are taken a few at a time. */
+  #setSlice(size: number): void {
+    const rows = Math.floor((SLICE_BYTES * this.#rows) / size);
+    this.#sliceRows = Math.max(1, Math.min(SLICE_ROWS, rows));
   }
 
   async #endGroup(): Promise<void> {
@@ -123,16 +148,21 @@ export class SegmentWriter {
     return new InlineOutput(this.#options.path, this.#plans, fileMetadata(this.#options));
   }
 
+  get #isOver(): boolean {
+    return performance.now() - this.#sliceStart >= SLICE_MS;
+  }
+
   async #breathe(): Promise<void> {
-    if (performance.now() - this.#sliceStart < SLICE_MS) return;
-    await nextTurn();
+    if (!this.#isOver) return;
+    const {rest} = this.#options;
+    await (rest === undefined ? nextTurn() : rest());
     this.#sliceStart = performance.now();
   }
 }
 
 /** Writes many segments, several at a time, with one sync per directory. Nothing is left behind on an error. */
 export async function writeSegments(
-  items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentRowSource}[],
+  items: readonly {readonly options: WriteSegmentOptions; readonly source: SegmentSource}[],
   thread: EncodeThread,
   directories: DurableDirectories,
 ): Promise<readonly SegmentMeta[]> {

@@ -197,7 +197,8 @@ export class HotImage {
   endMoved(moved: readonly MovedRows[], seq: number): void {
     for (const {chunk, places, count} of moved) {
       const {end} = chunk;
-      for (let slot = 0; slot < places.length; slot++) if (places[slot]! > 0) end[slot] = seq;
+      if (count === chunk.count) end.fill(seq, 0, count);
+      else for (let slot = 0; slot < places.length; slot++) if (places[slot]! > 0) end[slot] = seq;
       chunk.ended += count;
       const rows = this.owners.get(chunk.owner)!;
       rows.live -= count;

@@ -8,7 +8,11 @@ export class Callers {
   #last: WaiterInfo | null = null;
   #streak = 0;
 
+  /** Transactions that were begun since the start: maintenance sees by it whether others are at work. */
+  begun = 0;
+
   note(waiter: WaiterInfo): void {
+    this.begun++;
     if (waiter === this.#last) {
       this.#streak++;
       return;
