@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8 --enable-experimental-regexp-engine-on-excessive-backtracks
 import {enableCompileCache, registerHooks} from 'node:module';
 import {setFlagsFromString} from 'node:v8';
 
