@@ -145,8 +145,8 @@ function keyFields(
   {index, key}: KeyConflict,
   what: string,
 ): PgErrorFields {
-  const names = index.keyColumns.map(position =>
-    position < 0 ? 'expression' : table.columns[position]!.name,
+  const names = index.keyColumns.map((position, at) =>
+    position < 0 ? (index.keyNames?.()[at] ?? 'expression') : table.columns[position]!.name,
   );
   const values = key.map((value, i) =>
     value === null ? 'null' : index.keyTypes[i]!.output(value, run.context.format),

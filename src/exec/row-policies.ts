@@ -84,7 +84,12 @@ export class RowPolicies {
     return value;
   }
 
-  #violation({name}: RowCheck, table: TableStorage): PgError {
+  #violation({name, isView}: RowCheck, table: TableStorage): PgError {
+    if (isView === true)
+      return new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        `conflicting row is not visible through view "${name}"`,
+      );
     const policy = name === '' ? '' : ` "${name}"`;
     const using = this.#row === 'new' ? '' : ' (USING expression)';
     const what = this.#row === 'target' ? 'target' : 'new';

@@ -1,3 +1,4 @@
+import type {Oid} from '../common/ids.ts';
 import type {Batch} from '../columns/batch.ts';
 import {RowBatchBuilder} from '../exec/column-store.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
@@ -24,6 +25,8 @@ export interface Execution {
   start?(view?: KeptView): void;
   /** WITH HOLD at COMMIT: reads what is left, so that nothing of the transaction is needed. */
   hold?(): Promise<void>;
+  /** Whether it holds a table open until it is closed: DDL on it is then refused (55006). */
+  reads?(table: Oid): boolean;
   /** Types of $n in a command that takes parameters (SUBSCRIBE). */
   readonly parameterTypes?: readonly TypeInstance[];
   /** Pulls up to `maxRows` rows (Infinity = all) into the receiver. */

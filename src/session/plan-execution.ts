@@ -1,5 +1,6 @@
 // Hot path: every statement that returns rows runs here.
 import type {Batch} from '../columns/batch.ts';
+import type {Oid} from '../common/ids.ts';
 import {assert} from '../common/errors.ts';
 import {ColumnStore} from '../exec/column-store.ts';
 import {END, PAUSE} from '../exec/operator.ts';
@@ -80,6 +81,11 @@ export class PlanExecution implements Execution {
     this.#entry = entry;
     this.#slots = slots;
     this.shape = entry.shape;
+  }
+
+  reads(table: Oid): boolean {
+    const {kind, tables} = this.#entry.plan;
+    return kind === 'select' && tables.some(({oid}) => oid === table);
   }
 
   start(view: KeptView | null = null): void {

@@ -115,7 +115,7 @@ function checkRelation(
     acl: relation.acl,
   };
   if (hasPrivileges(catalog, role, target, need.privilege)) return;
-  if (relation.kind === 'table' && holdsOnColumns(catalog, role, relation, need)) return;
+  if (relation.kind !== 'sequence' && holdsOnColumns(catalog, role, relation, need)) return;
   throw denied(relationWord(relation), relation.name);
 }
 

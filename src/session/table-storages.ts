@@ -1,4 +1,6 @@
 import type {CatalogSnapshot} from '../catalog/contract.ts';
+import {indexColumnDefinition} from '../catalog/definitions.ts';
+import {SchemaOid} from '../catalog/well-known.ts';
 import type {IndexDescriptor, TableDescriptor} from '../catalog/descriptors.ts';
 import {assert, PgError} from '../common/errors.ts';
 import type {Oid} from '../common/ids.ts';
@@ -113,6 +115,7 @@ export class TableStorages {
       keyColumns,
       keyTypes:
         compiled === null ? keyColumns.map(position => columns[position]!.type) : compiled.types,
+      keyNames: compiled === null ? null : () => keyNames(catalog, index),
       keyOf: compiled === null ? null : compiled.keyOf,
       method: index.method,
       options: Object.fromEntries(
@@ -120,6 +123,14 @@ export class TableStorages {
       ),
     };
   }
+}
+
+/** Keys as pg_get_indexdef prints them, for messages only. */
+function keyNames(catalog: CatalogSnapshot, index: IndexDescriptor): string[] {
+  const scope = {snapshot: catalog, searchPath: [SchemaOid.pgCatalog, SchemaOid.public]};
+  return index.keys.map((_key, at) =>
+    indexColumnDefinition(index, at + 1, {scope, isPretty: true}),
+  );
 }
 
 function clusterColumns(table: TableDescriptor, columns: readonly StorageColumn[]): number[] {

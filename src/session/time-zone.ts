@@ -1,3 +1,4 @@
+import {findZone} from '../types/datetime-zone.ts';
 import {invalid} from './setting-values.ts';
 
 /**
@@ -17,7 +18,7 @@ export function checkTimeZone(value: string): string {
   if (lower === 'default' || lower === 'local') return 'UTC';
   const known = ianaName(text);
   if (known !== null) return known;
-  if (/^<?[a-z0-9+-]{2,}>?[+-]?\d{1,2}(:\d{2}){0,2}([a-z]{3,})?$/i.test(text)) return text;
+  if (findZone(text) !== null) return text.toUpperCase();
   throw invalid(`invalid value for parameter "TimeZone": "${value}"`);
 }
 

@@ -33,6 +33,8 @@ export interface ExplainOptions {
   readonly scope?: NameScope;
   /** Values of the plan's literal slots. */
   readonly slots?: readonly Datum[];
+  /** Values of its parameters: EXPLAIN EXECUTE. */
+  readonly params?: readonly Datum[];
 }
 
 /** The lines of EXPLAIN, in PostgreSQL's layout. JSON comes as the lines of one document. */
@@ -45,6 +47,7 @@ export function explainPlan(plan: QueryPlan, options: ExplainOptions): string[] 
     deparseExpression(expr, {
       scope,
       slots: options.slots ?? [],
+      params: options.params ?? [],
       isIndented: false,
       showsImplicit: true,
       columnName: index => columns[index] ?? `column${index + 1}`,

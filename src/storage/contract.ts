@@ -20,10 +20,7 @@ export interface StorageColumn {
   readonly missingValue: Datum;
 }
 
-/**
- * A unique or plain index as storage keeps it. Keys are column positions (in `columns`), or a
- * compiled expression evaluated by the owner.
- */
+/** A unique or plain index as storage keeps it. Keys are column positions (in `columns`), or a compiled expression. */
 export interface StorageIndex {
   readonly oid: Oid;
   readonly name: string;
@@ -35,6 +32,8 @@ export interface StorageIndex {
   /** Positions of key columns in TableStorage.columns; -1 for an expression key. */
   readonly keyColumns: readonly number[];
   readonly keyTypes: readonly TypeInstance[];
+  /** How messages call the keys, where some are expressions. */
+  readonly keyNames?: (() => readonly string[]) | null;
   /**
    * Key values of a row, or null when the row is not in the index (partial predicate false). Null
    * function = plain columns, every row.

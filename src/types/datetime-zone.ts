@@ -1,5 +1,6 @@
 import {dateFromDays, daysFromDate} from './datetime-calendar.ts';
 import {zoneAbbreviations} from './datetime-abbreviations.ts';
+import {posixZone} from './posix-zone.ts';
 
 /** Seconds are since 2000-01-01 UTC; offsets are seconds EAST of UTC. */
 export interface Zone {
@@ -175,7 +176,7 @@ class ZoneCache {
 
 const cache = new ZoneCache();
 
-/** The zone of an IANA name (any case) or a POSIX offset such as `<+05:30>-05:30` or `UTC+3`; null if unknown. */
+/** The zone of an IANA name (any case) or a POSIX string such as `<+05:30>-05:30` or `EST5EDT,M3.2.0,M11.1.0`; null if unknown. */
 export function findZone(name: string): Zone | null {
   return cache.find(name);
 }
@@ -187,8 +188,6 @@ export function zoneOf(name: string): Zone {
 
 const utc: Zone = new FixedZone('UTC', 0, 'UTC');
 const utcNames = /^(?:etc\/)?(utc|uct|zulu|universal|gmt|gmt0|greenwich)$/i;
-const posixPattern =
-  /^(?:<([^>]+)>|([A-Za-z]{3,})|(?=[+-]))([+-]?)(\d{1,3})(?::(\d{1,2}))?(?::(\d{1,2}))?$/;
 
 function openZone(name: string): Zone | null {
   const universal = utcNames.exec(name);
@@ -200,14 +199,7 @@ function openZone(name: string): Zone | null {
     const iana = openIana(name);
     if (iana !== null) return iana;
   }
-  const posix = posixPattern.exec(name);
-  if (posix === null) return null;
-  const size = Number(posix[4]) * 3600 + Number(posix[5] ?? 0) * 60 + Number(posix[6] ?? 0);
-  return new FixedZone(
-    name,
-    posix[3] === '-' ? size : size === 0 ? 0 : -size,
-    posix[1] ?? posix[2] ?? '',
-  );
+  return posixZone(name);
 }
 
 function openIana(name: string): Zone | null {

@@ -10,7 +10,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {TableLockMode} from '../../storage/contract.ts';
 import type {Execution} from '../execution.ts';
-import {rejectPendingChecks} from '../foreign-keys/pending-checks.ts';
+import {rejectInUse} from '../foreign-keys/table-in-use.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {alterAttributes} from './alter-attributes.ts';
@@ -82,7 +82,7 @@ export function alterTableCommand({
     const found = await lockFound(session, mode, () =>
       alterable(session, findRelation(session, name, true), word),
     );
-    rejectPendingChecks(session, found, 'ALTER TABLE');
+    rejectInUse(session, found, 'ALTER TABLE');
     const passes = [...cmds].sort((a, b) => passOf(a) - passOf(b));
     for (const cmd of passes) await alter(session, found, cmd, statement.text);
   });

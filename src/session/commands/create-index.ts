@@ -11,7 +11,7 @@ import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {columnName} from '../../sql/bind/column-name.ts';
 import type {Execution} from '../execution.ts';
-import {rejectPendingChecks} from '../foreign-keys/pending-checks.ts';
+import {rejectInUse} from '../foreign-keys/table-in-use.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {constantText, defElems, stringList} from './ast-values.ts';
@@ -52,7 +52,7 @@ export async function createIndex(
   const table = await lockFound(session, 'share', () =>
     indexedTable(session, relationNamed(session, node.relation)),
   );
-  rejectPendingChecks(session, table, 'CREATE INDEX');
+  rejectInUse(session, table, 'CREATE INDEX');
   const method = methodOf(session, node);
   const {catalog} = session.transaction;
   if (

@@ -1,3 +1,4 @@
+import type {Oid} from '../../common/ids.ts';
 import type {Batch} from '../../columns/batch.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -55,6 +56,10 @@ export class CursorExecution implements Execution {
     const moved = this.forward(maxRows, receiver);
     const result = (): RunResult => (this.sent >= maxRows ? 'suspended' : 'complete');
     return moved instanceof Promise ? moved.then(result) : result();
+  }
+
+  reads(table: Oid): boolean {
+    return this.#inner.reads?.(table) === true;
   }
 
   tag(rowCount: number): string {

@@ -12,6 +12,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {TableStorage} from '../../storage/contract.ts';
 import type {SessionContext} from '../session-context.ts';
 import {clusterByWith} from './cluster-by.ts';
+import {rejectInUse} from '../foreign-keys/table-in-use.ts';
 import {deletion, lockTable, NO_OID, notice} from './ddl.ts';
 import {dependentsOf, nodeKey, type DependencyNode} from './dependencies.ts';
 import {columnText, nameScope, objectText} from './object-text.ts';
@@ -41,7 +42,13 @@ export async function dropObjects(
     }
     targets = collect(session, roots);
   }
-  if (!isQuiet) report(session, roots, targets, isCascade);
+  if (!isQuiet) {
+    report(session, roots, targets, isCascade);
+    for (const {node} of targets) {
+      if (node.kind === 'object' && node.object.kind === 'table')
+        rejectInUse(session, node.object, 'DROP TABLE');
+    }
+  }
   execute(
     session,
     targets.map(target => target.node),

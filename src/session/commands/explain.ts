@@ -135,6 +135,7 @@ async function explain(
     executionMs,
     catalog,
     slots,
+    params: planned.params,
   });
   return options.format === 'json' ? [[lines.join('\n')]] : lines.map(line => [line]);
 }

@@ -6,12 +6,13 @@ import type {
   TableDescriptor,
 } from '../../catalog/descriptors.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
+import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {CommandExecution, type Execution} from '../execution.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {CommandInput} from './command-types.ts';
-import {lockTable} from './ddl.ts';
+import {lockTable, notice} from './ddl.ts';
 import {findRelation} from './find-relation.ts';
 import {runJob} from './job.ts';
 
@@ -107,19 +108,20 @@ export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Exec
     if (isConcurrent) assertAlone(session, 'REINDEX CONCURRENTLY');
     switch (node.kind) {
       case 'REINDEX_OBJECT_INDEX':
-      case 'REINDEX_OBJECT_TABLE':
-        await lockReindexed(
-          session,
-          checkReindexed(session, node.relation ?? {}, node.kind === 'REINDEX_OBJECT_INDEX'),
-          isConcurrent,
-        );
+      case 'REINDEX_OBJECT_TABLE': {
+        const isIndex = node.kind === 'REINDEX_OBJECT_INDEX';
+        const relation = checkReindexed(session, node.relation ?? {}, isIndex);
+        await lockReindexed(session, relation, isConcurrent);
+        if (!isIndex) noticeWithoutIndexes(session, relation, isConcurrent);
         return 'REINDEX';
+      }
       case 'REINDEX_OBJECT_SCHEMA': {
         if (!isConcurrent) assertAlone(session, 'REINDEX SCHEMA');
         const schema = session.transaction.catalog.schemaByName(node.name ?? '');
         if (schema === undefined)
           throw new PgError(SqlState.invalidSchemaName, `schema "${node.name}" does not exist`);
         checkOwner(session.transaction.catalog, session.currentRole, schema, 'schema');
+        await reindexAll(session, schema.oid, isConcurrent);
         return 'REINDEX';
       }
       default: {
@@ -129,11 +131,33 @@ export function reindexCommand({session, node}: CommandInput<ReindexStmt>): Exec
           throw featureNotSupported('can only reindex the currently open database');
         }
         checkOwner(session.transaction.catalog, session.currentRole, session.database, 'database');
+        if (node.kind !== 'REINDEX_OBJECT_SYSTEM') await reindexAll(session, null, isConcurrent);
         return 'REINDEX';
       }
     }
   });
 }
+
+/** Each table of a schema, or of the database, by itself: no lock is held while another is waited for. */
+async function reindexAll(
+  session: SessionContext,
+  schema: Oid | null,
+  isConcurrent: boolean,
+): Promise<void> {
+  const {catalog, tx} = session.transaction;
+  for (const table of catalog.tables()) {
+    if ((schema !== null && table.schema !== schema) || table.persistence === 't') continue;
+    tx.savepoint(REINDEX_LOCK);
+    try {
+      await lockReindexed(session, table, isConcurrent);
+    } finally {
+      tx.rollbackTo(REINDEX_LOCK);
+      tx.release(REINDEX_LOCK);
+    }
+  }
+}
+
+const REINDEX_LOCK = 'reindex lock';
 
 /** REINDEX lets nobody write meanwhile; CONCURRENTLY stands in the way of other maintenance only. */
 async function lockReindexed(
@@ -147,6 +171,16 @@ async function lockReindexed(
   await lockTable(session, table, isConcurrent ? 'shareUpdateExclusive' : 'share');
   if (relation.kind === 'index' && !isConcurrent)
     await lockTable(session, relation, 'accessExclusive');
+}
+
+function noticeWithoutIndexes(
+  session: SessionContext,
+  {kind, oid, name}: RelationDescriptor,
+  isConcurrent: boolean,
+): void {
+  if (kind !== 'table' || session.transaction.catalog.indexesOf(oid).length > 0) return;
+  const what = isConcurrent ? 'that can be reindexed concurrently' : 'to reindex';
+  notice(session, `table "${name}" has no indexes ${what}`);
 }
 
 function checkReindexed(

@@ -1,3 +1,4 @@
+import {rejectInUse} from '../foreign-keys/table-in-use.ts';
 import type {RefreshMatViewStmt} from '@pgsql/types';
 import {qualifiedName} from '../../catalog/names.ts';
 import type {MaterializedView} from '../../catalog/descriptors.ts';
@@ -35,6 +36,7 @@ export function refreshCommand({session, node}: CommandInput<RefreshMatViewStmt>
         'CONCURRENTLY and WITH NO DATA options cannot be used together',
       );
     if (isConcurrent) checkUniqueIndex(session, view);
+    rejectInUse(session, view, 'REFRESH MATERIALIZED VIEW');
     if (node.skipData === true) return replaceRows(session, view, null);
     await asOwner(session, view, async () => {
       const entry = await plannedQuery(session, view);

@@ -8,7 +8,7 @@ import {PgError} from '../../common/errors.ts';
 import type {Oid} from '../../common/ids.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import type {Execution} from '../execution.ts';
-import {rejectPendingChecks} from '../foreign-keys/pending-checks.ts';
+import {rejectInUse} from '../foreign-keys/table-in-use.ts';
 import {checkOwner} from '../privileges.ts';
 import type {SessionContext} from '../session-context.ts';
 import {loadLocked} from '../table-loading.ts';
@@ -32,7 +32,7 @@ export function truncateCommand({session, node}: CommandInput<TruncateStmt>): Ex
     const {transaction, storages} = session;
     session.beginStatement(false);
     for (const table of tables.values()) {
-      rejectPendingChecks(session, table, 'TRUNCATE');
+      rejectInUse(session, table, 'TRUNCATE');
       checkReachesAllRows(session, table.oid);
     }
     for (const table of tables.values())

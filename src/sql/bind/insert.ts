@@ -11,7 +11,14 @@ import {applySubqueries, Block, type Binders, type QueryOptions} from './block.t
 import {coerce} from './coerce.ts';
 import {asTableReader, makeRow, targetAlias, targetTable} from './dml-target.ts';
 import {projectSets} from './grouped-sets.ts';
-import type {BoundQuery, DmlQuery, LogicalColumn, LogicalNode, OutputColumn} from './logical.ts';
+import type {
+  BoundQuery,
+  DmlQuery,
+  InsertNode,
+  LogicalColumn,
+  LogicalNode,
+  OutputColumn,
+} from './logical.ts';
 import {bindOnConflict} from './on-conflict.ts';
 import {noteUse, scanItem} from './relations.ts';
 import {bindReturning} from './returning.ts';
@@ -24,7 +31,7 @@ import {
   tableChecks,
 } from './table-exprs.ts';
 import {TypeOid} from './type-oids.ts';
-import {renameTargets, rowThroughViews, viewChecks} from './updatable-view.ts';
+import {renameTargets, rowThroughViews, viewChecks, type ViewRow} from './updatable-view.ts';
 import {defaultsThrough, givenTargets} from './view-defaults.ts';
 import {bindWith} from './with.ts';
 
@@ -60,8 +67,6 @@ export function bindInsert(
       : bindWith(binding, binders, statement.withClause, options);
   const inner = own === null ? options : {...options, ctes: own.scope};
   const {table, views} = targetTable(binding, statement.relation!, 'insert into');
-  if (views !== null && statement.onConflictClause !== undefined)
-    throw featureNotSupported('ON CONFLICT on a view is not supported');
   const block = new Block(binding, binders, inner.parent, inner.ctes);
   const overriding = overridingOf(statement.override);
   const context: InsertContext = {binding, block, table, live: liveColumns(table), overriding};
@@ -91,7 +96,7 @@ export function bindInsert(
   const onConflict =
     statement.onConflictClause === undefined
       ? null
-      : bindOnConflict(block, statement.onConflictClause, table, alias);
+      : bindOnConflict(block, statement.onConflictClause, {table, views, alias});
   const item =
     seen?.item ??
     scanItem(
@@ -127,11 +132,26 @@ export function bindInsert(
       generated: generatedColumns(binding, table, newRow),
       ownerColumn: ownerColumn === -1 ? null : ownerColumn,
       checks: [...policies.checks, ...tableChecks(binding, table, newRow), ...viewConditions],
-      onConflict: onConflict === null ? null : {...onConflict, ...policies.conflict},
+      onConflict:
+        onConflict === null
+          ? null
+          : withVisibility({...onConflict, ...policies.conflict}, seen?.conditions ?? []),
       newRow,
       returning: returning?.exprs ?? null,
     },
   };
+}
+
+/** A row that DO UPDATE meets through views must be one that they show. */
+function withVisibility(
+  conflict: NonNullable<InsertNode['onConflict']>,
+  conditions: ViewRow['conditions'],
+): InsertNode['onConflict'] {
+  if (conflict.action !== 'update' || conditions.length === 0) return conflict;
+  const visible = conditions.map(({view, condition}) => ({
+    ...{name: view.name, condition, isView: true, isPolicy: true},
+  }));
+  return {...conflict, existingChecks: [...visible, ...conflict.existingChecks]};
 }
 
 /** OVERRIDING of INSERT. */

@@ -13,15 +13,30 @@ import {expressionAst} from './parsed-text.ts';
 import {makeScan, noteUse, scanItem} from './relations.ts';
 import {bindSetClause} from './set-clause.ts';
 import {liveColumns} from './table-exprs.ts';
+import {
+  renameTargets,
+  rowThroughViews,
+  throughView,
+  type ViewChain,
+  type ViewRow,
+} from './updatable-view.ts';
+import {viewDefaults} from './view-defaults.ts';
+
+/** What is inserted into: a table, or views over it, under a name. */
+export interface ConflictTarget {
+  readonly table: TableDescriptor;
+  readonly views: ViewChain | null;
+  readonly alias: string;
+}
 
 /** ON CONFLICT: the arbiter indexes and the UPDATE over (existing, excluded). */
 export function bindOnConflict(
   block: Block,
   clause: OnConflictClause,
-  table: TableDescriptor,
-  alias: string,
+  target: ConflictTarget,
 ): NonNullable<InsertNode['onConflict']> {
   const {binding} = block;
+  const {table, views, alias} = target;
   const isUpdate = clause.action === 'ONCONFLICT_UPDATE';
   if (isUpdate && clause.infer === undefined) {
     throw binding.error(
@@ -35,32 +50,65 @@ export function bindOnConflict(
   }
   const existing = makeScan(binding, table, alias);
   const excluded = makeScan(binding, table, 'excluded');
+  const seen =
+    views === null ? null : rowThroughViews(block, views, existing, alias, 'insert into');
   const arbiters =
-    clause.infer === undefined ? [] : inferArbiters(block, clause.infer, table, existing);
+    clause.infer === undefined ? [] : inferArbiters(block, clause.infer, target, existing, seen);
   const checks = {query: null, existingChecks: [], updateChecks: []};
   if (!isUpdate)
     return {action: 'nothing', arbiters, existing, excluded, set: [], where: null, ...checks};
-  const write = noteUse(binding, table.oid, 'w');
   const outer = block.items;
-  block.items = [
-    scanItem(block, existing, alias, noteUse(binding, table.oid, 'r', true), true),
-    scanItem(block, excluded, 'excluded', null),
-  ];
-  const set = block.within('UPDATE', () => bindSetClause(block, clause.targetList ?? [], table));
-  const live = liveColumns(table);
-  for (const each of set) write.columns.add(live[each.position]!.attnum);
+  const given =
+    views === null ? null : rowThroughViews(block, views, excluded, 'excluded', 'insert into');
+  block.items =
+    seen === null || given === null
+      ? [
+          scanItem(block, existing, alias, noteUse(binding, table.oid, 'r', true), true),
+          scanItem(block, excluded, 'excluded', null),
+        ]
+      : [seen.item, given.item];
+  const through = (expr: BoundExpr): BoundExpr => throughView(given, throughView(seen, expr));
+  const set = bindSet(block, clause.targetList ?? [], target, seen).map(each => ({
+    ...each,
+    expr: through(each.expr),
+  }));
   const setSubqueries = block.takeSubqueries();
   const where =
     clause.whereClause === undefined
       ? null
       : block.within('WHERE', () =>
-          coerceBoolean(binding, block.expr(clause.whereClause!), 'WHERE'),
+          through(coerceBoolean(binding, block.expr(clause.whereClause!), 'WHERE')),
         );
   // Those of WHERE first: the others are asked only where it is true.
   const subqueries = [...block.takeSubqueries(), ...setSubqueries];
   block.items = outer;
+  const isComputed = seen !== null && seen.computed.size > 0;
+  if ((isComputed && subqueries.length > 0) || (seen !== null && seen.subqueries.length > 0))
+    throw featureNotSupported(
+      'ON CONFLICT DO UPDATE with subqueries through a view that has computed columns, or subqueries, is not supported',
+    );
   const query = subqueries.length === 0 ? null : conflictQuery(block, set, where, subqueries);
   return {action: 'update', arbiters, existing, excluded, set, where, ...checks, query};
+}
+
+function bindSet(
+  block: Block,
+  nodes: readonly Node[],
+  {table, views}: ConflictTarget,
+  seen: ViewRow | null,
+): PositionExpr[] {
+  const {binding} = block;
+  if (views !== null && seen !== null) {
+    const named = renameTargets(block, views, seen, nodes, 'insert into', 'w');
+    return block.within('UPDATE', () =>
+      bindSetClause(block, named, table, viewDefaults(views, seen)),
+    );
+  }
+  const write = noteUse(binding, table.oid, 'w');
+  const set = block.within('UPDATE', () => bindSetClause(block, nodes, table));
+  const live = liveColumns(table);
+  for (const each of set) write.columns.add(live[each.position]!.attnum);
+  return set;
 }
 
 /** WHERE and SET as one row over (existing, excluded): the condition, then the values, which are computed only where it is true. */
@@ -94,19 +142,21 @@ function conflictQuery(
 function inferArbiters(
   block: Block,
   infer: InferClause,
-  table: TableDescriptor,
+  {table, views}: ConflictTarget,
   row: TargetRow,
+  seen: ViewRow | null,
 ): Oid[] {
   const {binding} = block;
   const {catalog} = binding.context;
   if (infer.conname !== undefined) {
     const constraint = catalog
       .constraintsOf(table.oid)
-      .find(candidate => candidate.name === infer.conname);
+      .find(candidate => views === null && candidate.name === infer.conname);
     if (constraint === undefined) {
+      const {name} = views?.levels.at(-1)?.view ?? table;
       throw binding.error(
         SqlState.undefinedObject,
-        `constraint "${infer.conname}" for table "${table.name}" does not exist`,
+        `constraint "${infer.conname}" for table "${name}" does not exist`,
         -1,
       );
     }
@@ -121,14 +171,16 @@ function inferArbiters(
     return [constraint.index];
   }
   const outer = block.items;
-  const use = noteUse(binding, table.oid, 'r', true);
-  block.items = [scanItem(block, row, table.name, use)];
-  const keys = (infer.indexElems ?? []).map(node => inferenceKey(block, node, table));
-  for (const key of keys) if (key.attnum !== 0) use.columns.add(key.attnum);
+  const use = seen?.item.use ?? noteUse(binding, table.oid, 'r', true);
+  block.items = [seen === null ? scanItem(block, row, table.name, use) : seen.item];
+  const keys = (infer.indexElems ?? []).map(node =>
+    seen === null ? inferenceKey(block, node, table) : keyThrough(block, node, seen),
+  );
+  if (seen === null) for (const key of keys) if (key.attnum !== 0) use.columns.add(key.attnum);
   const where =
     infer.whereClause === undefined
       ? null
-      : block.within('index predicates', () => block.expr(infer.whereClause!));
+      : block.within('index predicates', () => throughView(seen, block.expr(infer.whereClause!)));
   block.items = outer;
   const found = catalog
     .indexesOf(table.oid)
@@ -144,6 +196,20 @@ function inferArbiters(
 interface InferenceKey {
   readonly attnum: number;
   readonly expr: BoundExpr | null;
+}
+
+/** A key in terms of a view's columns. */
+function keyThrough(block: Block, node: Node, seen: ViewRow): InferenceKey {
+  if (!('IndexElem' in node)) throw featureNotSupported('this ON CONFLICT target is not supported');
+  const {name, expr} = node.IndexElem;
+  const bound = block.within('index expressions', () =>
+    throughView(seen, block.expr(expr ?? {ColumnRef: {fields: [{String: {sval: name!}}]}})),
+  );
+  const base =
+    bound.kind === 'column'
+      ? seen.items[0]!.columns.find(column => column.id === bound.index)
+      : undefined;
+  return base === undefined ? {attnum: 0, expr: bound} : {attnum: base.attnum, expr: null};
 }
 
 function inferenceKey(block: Block, node: Node, table: TableDescriptor): InferenceKey {

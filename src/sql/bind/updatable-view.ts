@@ -239,9 +239,10 @@ export function renameTargets(
   row: ViewRow,
   nodes: readonly Node[],
   verb: 'insert into' | 'update',
+  privilege: 'a' | 'w' = verb === 'update' ? 'w' : 'a',
 ): Node[] {
   const {binding} = block;
-  const uses = noteWrites(binding, chain, verb === 'update' ? 'w' : 'a');
+  const uses = noteWrites(binding, chain, privilege);
   const outer = chain.levels[chain.levels.length - 1]!.view;
   return nodes.map((node): Node => {
     const target: ResTarget = 'ResTarget' in node ? node.ResTarget : {};

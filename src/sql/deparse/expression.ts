@@ -21,6 +21,8 @@ export interface DeparseOptions {
   rowName?(row: BoundExpr & {readonly kind: 'row'}): string | null;
   /** Values of literal slots, when the expression has any. */
   readonly slots?: readonly Datum[];
+  /** Values of $n, shown in its place. */
+  readonly params?: readonly Datum[];
   readonly format?: FormatSettings;
   /** CASE over several lines, as pg_get_expr prints it (default); off on one line, as EXPLAIN does. */
   readonly isIndented?: boolean;
@@ -77,7 +79,7 @@ export class ExpressionPrinter {
       case 'slot':
         return this.#slot(expr);
       case 'param':
-        return out.append(`$${expr.index + 1}`);
+        return this.#param(expr);
       case 'column':
         return out.append(this.options.columnName(expr.index));
       case 'outer':
@@ -189,6 +191,12 @@ export class ExpressionPrinter {
       this.print(expr, showsImplicit);
     });
     this.out.append(after);
+  }
+
+  #param(expr: BoundExpr & {readonly kind: 'param'}): void {
+    const value = this.options.params?.[expr.index];
+    if (value === undefined) this.out.append(`$${expr.index + 1}`);
+    else this.constant({type: expr.type, typmod: expr.typmod, value}, 'needed');
   }
 
   #slot(expr: BoundExpr & {readonly kind: 'slot'}): void {

@@ -108,7 +108,9 @@ export async function checkNewIndexCold(
 
 function duplicateKey(table: TableStorage, index: StorageIndex, key: readonly Datum[]): PgError {
   const names = index.keyColumns
-    .map(column => (column === -1 ? 'expression' : table.columns[column]!.name))
+    .map((column, at) =>
+      column === -1 ? (index.keyNames?.()[at] ?? 'expression') : table.columns[column]!.name,
+    )
     .join(', ');
   const values = key
     .map((value, i) =>

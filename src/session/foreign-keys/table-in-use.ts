@@ -4,12 +4,19 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {SessionContext} from '../session-context.ts';
 import type {DeferredCheck} from './deferred.ts';
 
-/** 55006 when deferred checks of the transaction wait for rows of a table that a command would change (PostgreSQL CheckTableNotInUse). */
-export function rejectPendingChecks(
+/** 55006 when cursors of the session read a table that a command would change, or deferred checks wait for it (CheckTableNotInUse). */
+export function rejectInUse(
   session: SessionContext,
   table: {readonly oid: Oid; readonly name: string},
   command: string,
 ): void {
+  for (const {execution, isHeld, hasFailed} of session.extended.portals.values()) {
+    if (isHeld || hasFailed || execution?.reads?.(table.oid) !== true) continue;
+    throw new PgError(
+      SqlState.objectInUse,
+      `cannot ${command} "${table.name}" because it is being used by active queries in this session`,
+    );
+  }
   const {deferred} = session.transaction;
   if (deferred.isEmpty || !deferred.due(true).some(check => tableOf(check) === table.oid)) return;
   throw new PgError(
