@@ -199,6 +199,8 @@ export class PlanExecution implements Execution {
   /** A record of crossing users comes before the rows. */
   async #afterAudit(batch: Batch, maxRows: number, receiver: RowReceiver): Promise<RunResult> {
     await this.#session.auditPending;
+    // The batch may lie in the versions that the snapshot keeps.
+    this.#instance!.run.tx.checkSnapshot();
     if (this.shape !== null) receiver.rows(batch);
     this.sent += batch.count;
     if (this.sent >= maxRows) return this.#suspend();
