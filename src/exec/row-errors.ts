@@ -22,6 +22,11 @@ export class RowConstraints {
     this.#hidesRows = this.#checks.length < checks.length;
   }
 
+  /** Whether there is more to check than NOT NULL. */
+  get hasConditions(): boolean {
+    return this.#checks.length > 0;
+  }
+
   /** Throws 23502 or 23514 as PostgreSQL words them. */
   verify(run: RunContext, table: TableStorage, row: readonly Datum[]): void {
     const {columns} = table;

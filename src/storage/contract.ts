@@ -3,8 +3,10 @@ import type {ScanTop} from './scan-top.ts';
 import type {Oid, OwnerId, Rid, Seq} from '../common/ids.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import type {LockInfo, SegmentInfo} from './infos.ts';
+import type {TableLockMode} from './locks/table-lock-mode.ts';
 import type {StorageAdmin} from './backup/contract.ts';
 import type {StorageDefinition} from './objects/storage-definition.ts';
+import type {RowBlock} from './tx/row-block.ts';
 
 /** A stored column. Stored rows are Datum[] in the order of TableStorage.columns (dropped columns are not in it). */
 export interface StorageColumn {
@@ -144,15 +146,6 @@ export interface KeptView {
 }
 
 export type RowLockMode = 'keyShare' | 'share' | 'noKeyUpdate' | 'update';
-export type TableLockMode =
-  | 'accessShare'
-  | 'rowShare'
-  | 'rowExclusive'
-  | 'shareUpdateExclusive'
-  | 'share'
-  | 'shareRowExclusive'
-  | 'exclusive'
-  | 'accessExclusive';
 export type LockWait = 'wait' | 'nowait' | 'skip';
 
 /** Outcome of a lock request: granted now, not available ('skip'), or a promise to await and then ask again. */
@@ -267,6 +260,13 @@ export interface Transaction {
     owners: readonly OwnerId[] | OwnerId,
     from: number,
   ): {readonly taken: number; readonly result: WriteResult};
+  /** The same with rows as columns; a block is given once, and `again()` when more of its rows are to follow. */
+  insertBlock(
+    table: TableStorage,
+    owner: OwnerId,
+    block: RowBlock,
+    from: number,
+  ): ReturnType<Transaction['insertMany']>;
   /** The caller holds the row lock and passes the version it updates. */
   update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult;
   delete(table: TableStorage, old: RowVersion): WriteResult;

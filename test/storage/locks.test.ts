@@ -1,7 +1,8 @@
 import t from 'tap';
 import {oid, type OwnerId} from '../../src/common/ids.ts';
 import {PgError} from '../../src/common/errors.ts';
-import type {RowLockMode, TableLockMode} from '../../src/storage/contract.ts';
+import type {RowLockMode} from '../../src/storage/contract.ts';
+import type {TableLockMode} from '../../src/storage/locks/table-lock-mode.ts';
 import {
   begin,
   byKey,

@@ -8,6 +8,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import type {InsertPlan} from '../../sql/plan/plan.ts';
 import type {KeyConflict, RowVersion, TableStorage} from '../../storage/contract.ts';
 import type {Datum} from '../../types/contract.ts';
+import type {RowBlock} from '../../storage/tx/row-block.ts';
 import {readRow} from '../column-store.ts';
 import type {CompiledRow, CompiledScalar} from '../compiler.ts';
 import type {ExecEnv} from '../environment.ts';
@@ -17,9 +18,15 @@ import {Returning} from '../returning.ts';
 import {RowQuery} from '../row-query.ts';
 import {concurrentDelete, concurrentUpdate, RowConstraints} from '../row-errors.ts';
 import {RowPolicies} from '../row-policies.ts';
+import {BlockMaker} from './block-maker.ts';
+
+/** Rows of a batch from which they are inserted as columns. */
+const LEAST_BLOCK = 32;
 
 /** What hands rows to an INSERT and has a say in them: COPY. */
 export interface RowFeed {
+  /** Whether it takes every row. */
+  readonly takesAll: boolean;
   /** Whether a row with its defaults is taken. */
   accepts(run: RunContext, row: readonly Datum[]): boolean;
   /** The rows of a batch are found to be right, and will be inserted unless this throws. */
@@ -49,6 +56,11 @@ export class Insert implements Operator {
   /** Of the conflict under way, kept while it waits: whether the policies of the row that is there were passed, and the values of SET. */
   #mayUpdate = false;
   #conflictValues: readonly Datum[] | null = null;
+  readonly #blockMaker: BlockMaker;
+  /** Whether many rows are inserted as columns: nothing asks for them one by one. */
+  #takesBlocks = false;
+  /** The block being inserted, from row `#at` on. */
+  #block: RowBlock | null = null;
   readonly #returning: Returning;
   readonly #values: Datum[] = [];
   #run!: RunContext;
@@ -84,6 +96,7 @@ export class Insert implements Operator {
     this.#conflictWhere = where === null ? null : env.compiler.row([where]);
     const query = plan.onConflict?.query ?? null;
     this.#conflictQuery = query === null ? null : new RowQuery(query, env);
+    this.#blockMaker = new BlockMaker(plan, this.#defaults, this.#constraints);
     this.#returning = new Returning(plan.returning, plan.columns, env);
   }
 
@@ -94,19 +107,25 @@ export class Insert implements Operator {
 
   /** The row of the feed's batch that is being worked at, null = none. */
   get inputRow(): number | null {
+    if (this.#blockMaker.at !== null) return this.#blockMaker.at;
+    if (this.#block !== null) return Math.max(this.#at, this.#block.at);
     if (this.#pending !== null) return physicalRow(this.#pending, this.#pendingAt);
     return this.#origins[this.#at] ?? null;
   }
 
   /** Whether that row is still being made and checked. */
   get isPreparing(): boolean {
-    return this.#pending !== null;
+    return this.#pending !== null || this.#blockMaker.at !== null;
   }
 
   open(run: RunContext): void {
     this.#run = run;
     this.#table = run.tableStorage(this.#plan.table);
     this.#changes = run.rowChanges(this.#plan.table);
+    this.#takesBlocks =
+      this.#changes === null && this.#isPlain && (this.#feed === null || this.#feed.takesAll);
+    this.#block = null;
+    this.#blockMaker.at = null;
     this.#rows = [];
     this.#at = 0;
     this.#isDone = false;
@@ -121,6 +140,12 @@ export class Insert implements Operator {
     this.#input.open(run);
   }
 
+  get #isPlain(): boolean {
+    const {onConflict, ownerColumn, generated} = this.#plan;
+    if (onConflict !== null || ownerColumn !== null || generated.length > 0) return false;
+    return this.#policies.isEmpty && !this.#returning.isWanted;
+  }
+
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     while (!this.#isDone) if (!this.#work()) return PAUSE;
     return this.#returning.next(wanted);
@@ -128,6 +153,7 @@ export class Insert implements Operator {
 
   /** One batch of work; false = paused. */
   #work(): boolean {
+    if (this.#block !== null) return this.#insertBlock(this.#block);
     if (this.#pending === null && this.#at >= this.#rows.length) {
       const batch = this.#input.next(BATCH_CAPACITY);
       if (batch === PAUSE) return false;
@@ -139,6 +165,12 @@ export class Insert implements Operator {
       this.#owners = [];
       this.#origins = [];
       this.#at = 0;
+      if (this.#takesBlocks && batch.count >= LEAST_BLOCK) {
+        const block = this.#blockMaker.make(this.#run, this.#table, batch);
+        this.#feed?.prepared();
+        this.#block = block;
+        return this.#insertBlock(block);
+      }
       this.#pending = batch;
       this.#pendingAt = 0;
     }
@@ -202,6 +234,23 @@ export class Insert implements Operator {
       return false;
     }
     if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
+    return !this.#run.sliceUsed();
+  }
+
+  #insertBlock(block: RowBlock): boolean {
+    const {tx} = this.#run;
+    const owner = this.#table.kind === 'shared' ? (0 as OwnerId) : this.#run.owner;
+    const {taken, result} = tx.insertBlock(this.#table, owner, block, this.#at);
+    this.#run.affectedRows += taken;
+    this.#at += taken;
+    if (result instanceof Promise) {
+      if (taken > 0) this.#block = block.again();
+      this.#run.pause = result;
+      return false;
+    }
+    if (result !== 'done') throw this.#constraints.duplicate(this.#run, this.#table, result);
+    this.#block = null;
+    this.#at = 0;
     return !this.#run.sliceUsed();
   }
 
@@ -352,6 +401,7 @@ export class Insert implements Operator {
 
   close(): void {
     this.#input.close();
+    this.#block = null;
     this.#conflictQuery?.reset();
     this.#forgetPending();
     this.#returning.reset();

@@ -8,7 +8,7 @@ import type {
 import {isMaterialized, relationWord, relationWords} from '../../catalog/stored-queries.ts';
 import {featureNotSupported, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {TableLockMode} from '../../storage/contract.ts';
+import type {TableLockMode} from '../../storage/locks/table-lock-mode.ts';
 import type {Execution} from '../execution.ts';
 import {rejectInUse} from '../foreign-keys/table-in-use.ts';
 import {checkOwner} from '../privileges.ts';

@@ -126,6 +126,10 @@ export class CopySource implements Operator, CopyInReceiver, RowFeed {
   /** WHERE; null = all rows. */
   condition: RowCode | null = null;
 
+  get takesAll(): boolean {
+    return this.condition === null;
+  }
+
   accepts(run: RunContext, row: readonly Datum[]): boolean {
     return this.condition === null || this.condition(run, row)[0] === true;
   }

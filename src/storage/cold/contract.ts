@@ -57,7 +57,8 @@ export interface VectorRows {
 export type SegmentRowSource = () => readonly (readonly Datum[])[] | null;
 
 /** The same, or vectors of the columns' physical kinds (float64 is allowed for whole numbers of 64 bits). */
-export type SegmentSource = () => readonly (readonly Datum[])[] | VectorRows | null;
+export type SegmentRows = readonly (readonly Datum[])[] | VectorRows;
+export type SegmentSource = () => SegmentRows | null;
 
 export interface WriteSegmentOptions {
   /**
@@ -145,8 +146,8 @@ export interface Segment {
 
 /** A segment that is written in portions; exactly one of `finish` and `abort` ends it, also after an error. */
 export interface SegmentSink {
-  /** Rows as SegmentRowSource gives them, as arrays. */
-  append(columns: readonly (readonly Datum[])[]): Promise<void>;
+  /** Rows as SegmentSource gives them. */
+  append(rows: SegmentRows): Promise<void>;
   /** The file is durable when this resolves. */
   finish(): Promise<SegmentMeta>;
   /** Closes the file; it may be left to be removed. */

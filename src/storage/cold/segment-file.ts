@@ -2,8 +2,8 @@ import {rm} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import type {SegmentCache} from '../objects/segment-cache.ts';
 import {isRemote} from '../objects/storage-url.ts';
-import type {Datum} from '../../types/contract.ts';
-import type {SegmentMeta, SegmentSink, WriteSegmentOptions} from './contract.ts';
+
+import type {SegmentMeta, SegmentRows, SegmentSink, WriteSegmentOptions} from './contract.ts';
 import type {DurableDirectories} from './durable-directories.ts';
 import type {EncodeThread} from './encode-thread.ts';
 import {SegmentWriter} from './segment-writer.ts';
@@ -48,7 +48,7 @@ export class SegmentFile implements SegmentSink {
     return new SegmentFile(path, staged, parts, writer, touched);
   }
 
-  append(columns: readonly (readonly Datum[])[]): Promise<void> {
+  append(columns: SegmentRows): Promise<void> {
     return this.#writer.append(columns);
   }
 

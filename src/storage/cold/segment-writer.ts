@@ -6,7 +6,13 @@ import type {Datum} from '../../types/contract.ts';
 import {ColumnBuilder} from './column-builder.ts';
 import type {ColumnPlan} from './column-plan.ts';
 import {planColumn} from './column-plan.ts';
-import type {SegmentMeta, SegmentSource, VectorRows, WriteSegmentOptions} from './contract.ts';
+import type {
+  SegmentMeta,
+  SegmentRows,
+  SegmentSource,
+  VectorRows,
+  WriteSegmentOptions,
+} from './contract.ts';
 import type {DurableDirectories} from './durable-directories.ts';
 import type {EncodeThread, SegmentOutput} from './encode-thread.ts';
 import {fileMetadata} from './file-metadata.ts';
@@ -54,8 +60,7 @@ export class SegmentWriter {
     try {
       this.#sliceStart = performance.now();
       for (let rows = source(); rows !== null; rows = source()) {
-        if ('slots' in rows) await this.#appendVectors(rows);
-        else await this.append(rows);
+        await this.append(rows);
         await this.#breathe();
       }
       return await this.finish();
@@ -85,7 +90,11 @@ export class SegmentWriter {
   }
 
   /** Takes rows, a row group at a time in memory. */
-  async append(columns: readonly (readonly Datum[])[]): Promise<void> {
+  append(rows: SegmentRows): Promise<void> {
+    return 'parts' in rows ? this.#appendVectors(rows) : this.#appendDatums(rows);
+  }
+
+  async #appendDatums(columns: readonly (readonly Datum[])[]): Promise<void> {
     const count = columns[0]!.length;
     for (let from = 0; from < count; ) {
       const to = Math.min(count, from + this.#sliceRows, from + this.#groupRows - this.#rows);

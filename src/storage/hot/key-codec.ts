@@ -24,6 +24,21 @@ export class KeyCodec {
     this.#form = single && this.#column >= 0 ? simpleForm(baseType(index.keyTypes[0]!)) : 'bytes';
   }
 
+  /** The column that keys are, where these are numbers; else -1. */
+  get numberColumn(): number {
+    return this.#form === 'number' || this.#form === 'bigint' ? this.#column : -1;
+  }
+
+  /** The column that keys are; -1 where it takes more than one value to make a key. */
+  get plainColumn(): number {
+    return this.#form === 'bytes' ? -1 : this.#column;
+  }
+
+  /** The key of the value in `plainColumn`. */
+  ofValue(value: Datum): MapKey | null {
+    return value === null ? null : this.#simple(value);
+  }
+
   /** The key values of a row, or null when the row is not in the index. */
   values(row: readonly Datum[]): readonly Datum[] | null {
     if (this.index.keyOf !== null) return this.index.keyOf(row);

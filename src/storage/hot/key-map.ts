@@ -30,6 +30,12 @@ export class KeyMap {
     return found;
   }
 
+  /** Whether any key of an owner is in it. */
+  has(owner: number): boolean {
+    const map = this.#mapOf(owner);
+    return map !== null && map.size > 0;
+  }
+
   /** Enters a version; `prev` is the version of the same row that it replaces, -1 if none. */
   set(owner: number, key: MapKey, position: number, prev: number): void {
     let map = this.#mapOf(owner);

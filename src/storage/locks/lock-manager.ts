@@ -1,7 +1,8 @@
 import {oid, type Oid} from '../../common/ids.ts';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {LockResult, LockWait, RowLockMode, TableLockMode, WaiterInfo} from '../contract.ts';
+import type {LockResult, LockWait, RowLockMode, WaiterInfo} from '../contract.ts';
+import type {TableLockMode} from './table-lock-mode.ts';
 import type {LockInfo} from '../infos.ts';
 import {HeavyLock} from './heavy-locks.ts';
 import {ROW_MODES, TABLE_MODES, TUPLE_MODE_NAMES} from './lock-modes.ts';

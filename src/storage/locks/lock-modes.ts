@@ -1,4 +1,5 @@
-import type {RowLockMode, TableLockMode} from '../contract.ts';
+import type {RowLockMode} from '../contract.ts';
+import type {TableLockMode} from './table-lock-mode.ts';
 
 /** Row lock modes by strength, 1 to 4 (PostgreSQL 13.3.2). */
 export const ROW_MODES: Readonly<Record<RowLockMode, number>> = {

@@ -59,15 +59,15 @@ export function buildUnit(
 
 /** Roughly how many rows of usual size it takes as long as; the width of rows is judged by a few of them. */
 function weightOf(writes: TableWrites): number {
-  const {insertRows, changes, image, truncations, table} = writes;
-  const inserted = insertRows.length;
+  const {changes, image, truncations, table} = writes;
+  const inserted = writes.insertRids.length;
   const truncated = truncations.length > 0 ? image.liveRows : 0;
   const rows = inserted + changes.size + truncated;
   if (rows < 16) return rows;
   let bytes = 0;
   const samples = Math.min(8, inserted);
   for (let i = 0; i < samples; i++) {
-    for (const value of insertRows[Math.floor((i * inserted) / samples)]!)
+    for (const value of writes.insertRow(Math.floor((i * inserted) / samples)))
       if (typeof value === 'string' || value instanceof Uint8Array) bytes += value.length;
   }
   const width = samples === 0 ? 0 : bytes / samples / BYTES_PER_ROW;

@@ -1,6 +1,6 @@
 import type {OwnerId, Rid} from '../../common/ids.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {SegmentRowSource} from '../cold/contract.ts';
+import type {SegmentSource, VectorRows} from '../cold/contract.ts';
 import type {ChangePart, RowChange, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import {type Failpoint, failpoint} from '../failpoint.ts';
@@ -17,10 +17,13 @@ import {
 import {sortInSlices} from '../sliced-sort.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
 import {giveUp, submit} from './submit.ts';
+import {type NewRow, RowBlock, rowOf, valueOf} from './row-block.ts';
 import type {TableWrites} from './write-set.ts';
 
 const SOURCE_ROWS = 4096;
 const ROWS_PER_LOOK = 256;
+/** Rows that follow each other in a block: fewer are written one by one. */
+const LEAST_OF_BLOCK = 16;
 const PG_EPOCH_MS = 946_684_800_000;
 /** Rows of an owner that follow others into a segment: fewer stay hot. */
 const FOLLOWING_ROWS = 10_000;
@@ -29,7 +32,12 @@ const FOLLOWING_ROWS = 10_000;
 export interface NewRows {
   readonly owner: number;
   readonly rids: number[];
-  readonly rows: (readonly Datum[])[];
+  readonly rows: NewRow[];
+}
+
+/** The values of one of them. */
+export function rowAt({rids, rows}: NewRows, place: number): readonly Datum[] {
+  return rowOf(rows[place]!, rids[place]!);
 }
 
 /** New rows of one owner that a transaction wrote to a segment when it began to commit. */
@@ -63,7 +71,7 @@ function* insertsByOwner(writes: TableWrites, pace: Pace): Slices<Map<number, Ne
   for (let i = 0; i < writes.insertRids.length; i++) {
     if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
     const rid = writes.insertRids[i]!;
-    const row = writes.current(rid);
+    const row = newestOf(writes, rid, i);
     if (row === null || row === undefined) continue;
     const owner = writes.insertOwners[i]!;
     const list = found.get(owner);
@@ -74,6 +82,12 @@ function* insertsByOwner(writes: TableWrites, pace: Pace): Slices<Map<number, Ne
     }
   }
   return found;
+}
+
+/** An insert as it is: in its block where nothing changed it. */
+function newestOf(writes: TableWrites, rid: number, index: number): NewRow | null | undefined {
+  const isAsInserted = !writes.changes.has(rid) && writes.truncations.length === 0;
+  return isAsInserted ? writes.insertData[index]! : writes.current(rid);
 }
 
 /**
@@ -96,12 +110,11 @@ export async function writeNewRows(
   try {
     failpoint(afterIntent);
     const items = [];
-    for (const {owner, path, rids, rows} of plans) {
-      const places = Array.from({length: rids.length}, (_, i) => i);
-      const order = await sortInSlices(places, clusterOrder(table, rows));
+    for (const plan of plans) {
+      const order = await inClusterOrder(table, plan);
       items.push({
-        options: writeOptions(engine, table, owner, path, columns),
-        source: rowSource(table, rids, rows, order),
+        options: writeOptions(engine, table, plan.owner, plan.path, columns),
+        source: rowSource(table, plan, order),
       });
     }
     const metas = await segments.writeMany(items);
@@ -161,27 +174,37 @@ export class BulkPart implements ChangePart {
   }
 }
 
-function listChanges({rids, rows}: NewRows): RowChange[] {
-  return rids.map((rid, i) => ({
+function listChanges(rows: NewRows): RowChange[] {
+  return rows.rids.map((rid, i) => ({
     op: 'insert',
     rid: BigInt(rid) as Rid,
     oldRow: null,
-    newRow: rows[i]!,
+    newRow: rowAt(rows, i),
   }));
 }
 
-/** The order in which a table's new rows are written; `rows` by their places. */
+/** Places of new rows in the order in which they are written. */
+export async function inClusterOrder(
+  table: TableStorage,
+  {rids, rows}: NewRows,
+): Promise<readonly number[]> {
+  const places = Array.from({length: rids.length}, (_, i) => i);
+  return sortInSlices(places, clusterOrder(table, rids, rows));
+}
+
+/** The order in which a table's new rows are written; `rids` and `rows` by their places. */
 export function clusterOrder(
   table: TableStorage,
-  rows: readonly (readonly Datum[])[],
+  rids: readonly number[],
+  rows: readonly NewRow[],
 ): (a: number, b: number) => number {
   const columns = clusterColumns(table);
   const types = columns.map(column => table.columns[column]!.type);
   return (a, b) => {
-    const left = rows[a]!;
-    const right = rows[b]!;
     for (let i = 0; i < columns.length; i++) {
-      const order = compareNullsLast(types[i]!, left[columns[i]!]!, right[columns[i]!]!);
+      const left = valueOf(rows[a]!, rids[a]!, columns[i]!);
+      const right = valueOf(rows[b]!, rids[b]!, columns[i]!);
+      const order = compareNullsLast(types[i]!, left, right);
       if (order !== 0) return order;
     }
     return a - b;
@@ -191,24 +214,62 @@ export function clusterOrder(
 /** New rows as columns of a segment, in an order of their places. */
 export function rowSource(
   table: TableStorage,
-  rids: readonly number[],
-  rows: readonly (readonly Datum[])[],
+  {rids, rows}: NewRows,
   order: readonly number[],
-): SegmentRowSource {
+): SegmentSource {
   const width = table.columns.length;
   let at = 0;
   return () => {
     if (at >= order.length) return null;
+    const length = blockLength(rids, rows, order, at);
+    if (length >= LEAST_OF_BLOCK) {
+      const first = order[at]!;
+      at += length;
+      return blockRows(rows[first] as RowBlock, rids[first]!, length);
+    }
     const end = Math.min(order.length, at + SOURCE_ROWS);
     const ridValues: Datum[] = [];
     const seqs: Datum[] = [];
     const columns: Datum[][] = Array.from({length: width}, () => []);
     for (; at < end; at++) {
-      const row = rows[order[at]!]!;
+      const row = rowOf(rows[order[at]!]!, rids[order[at]!]!);
       ridValues.push(BigInt(rids[order[at]!]!));
       seqs.push(null);
       for (let i = 0; i < width; i++) columns[i]!.push(row[i]!);
     }
     return [ridValues, seqs, ...columns];
   };
+}
+
+/** How many rows from a place in the order on follow each other in one block. */
+function blockLength(
+  rids: readonly number[],
+  rows: readonly NewRow[],
+  order: readonly number[],
+  at: number,
+): number {
+  const first = order[at]!;
+  const block = rows[first]!;
+  if (!(block instanceof RowBlock)) return 0;
+  let length = 1;
+  while (
+    at + length < order.length &&
+    rows[order[at + length]!] === block &&
+    rids[order[at + length]!] === rids[first]! + length
+  )
+    length++;
+  return length;
+}
+
+/** Rows of a block from an identity on, as columns of a segment. */
+function blockRows(block: RowBlock, first: number, length: number): VectorRows {
+  const {firstRid, count} = block;
+  const rids = new Float64Array(count);
+  for (let slot = 0; slot < count; slot++) rids[slot] = firstRid + slot;
+  const from = first - firstRid;
+  const slots = new Int32Array(length);
+  for (let i = 0; i < length; i++) slots[i] = from + i;
+  const seqs = {kind: 'float64' as const, values: rids, nulls: new Uint8Array(count).fill(1)};
+  const vectors = [{kind: 'float64' as const, values: rids, nulls: null}, seqs, ...block.vectors];
+  return {slots, parts: [vectors], ends: [length]};
 }

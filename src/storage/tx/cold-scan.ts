@@ -16,7 +16,7 @@ import {locationOf, type SegmentEntry, shownSeq} from '../manifest.ts';
 import {readCell} from '../hot/cells.ts';
 import type {HotView} from './hot-scan.ts';
 import type {LooseRow, ScanColumns} from './scan-columns.ts';
-import {type Change, hidesBase} from './write-set.ts';
+import {type Change, hidesBase} from './own-version.ts';
 
 /** The segments of a scan, one after the other, without rows that are deleted or superseded by the own write-set. */
 export class ColdScan {

@@ -5,7 +5,8 @@ import type {HotImage, MovedRows} from '../hot/hot-image.ts';
 import type {Drain} from '../hot/hot-store.ts';
 import type {SegmentEntry} from '../manifest.ts';
 import type {Pace, Slices} from '../slices.ts';
-import type {Change, TableWrites} from './write-set.ts';
+import type {TableWrites} from './write-set.ts';
+import type {Change} from './own-version.ts';
 
 /** Rows between two looks at the clock. */
 const ROWS_PER_LOOK = 256;
@@ -113,21 +114,17 @@ function collectInserts(
   from: number,
   to: number,
 ): void {
-  const {insertRids, insertOwners, insertRows, insertCmin, changes} = writes;
+  const {insertRids, insertOwners, insertCmin, changes} = writes;
   const isTruncate = writes.truncations.length > 0;
   for (let i = from; i < to; i++) {
     if (inSegments !== null && inSegments.has(insertOwners[i]!)) continue;
     const rid = insertRids[i]!;
     const change = changes.size === 0 ? undefined : changes.get(rid);
-    let row: readonly Datum[] | null = insertRows[i]!;
-    let cmin = insertCmin[i]!;
-    if (change !== undefined) {
-      const last = change.versions[change.versions.length - 1]!;
-      row = last.row;
-      cmin = last.cmin;
-    }
-    if (row === null || (isTruncate && writes.isTruncatedAfter(cmin))) continue;
-    net.push(newRow(rid, insertOwners[i]!, row));
+    const last = change === undefined ? null : change.versions[change.versions.length - 1]!;
+    const cmin = last === null ? insertCmin[i]! : last.cmin;
+    if (isTruncate && writes.isTruncatedAfter(cmin)) continue;
+    const row = last === null ? writes.insertRow(i) : last.row;
+    if (row !== null) net.push(newRow(rid, insertOwners[i]!, row));
   }
 }
 

@@ -7,7 +7,8 @@ import type {ImageChunk} from '../hot/image-chunk.ts';
 import {KeyCodec} from '../hot/key-codec.ts';
 import type {KeyRange, SortedIndex} from '../hot/sorted-index.ts';
 import type {ScanColumns} from './scan-columns.ts';
-import {hidesBase, type TableWrites} from './write-set.ts';
+import type {TableWrites} from './write-set.ts';
+import {hidesBase} from './own-version.ts';
 
 /** What a scan of hot rows sees: a seq, and of the own write-set what a command sees. */
 export interface HotView {

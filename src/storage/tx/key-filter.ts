@@ -35,6 +35,21 @@ export class KeyFilter {
     else this.#addAbove(low, high, highest);
   }
 
+  /** Adds keys that all lie between two; false, and nothing done, unless they lie above all before them. */
+  addRange(low: MapKey, high: MapKey): boolean {
+    const highest = this.#highest;
+    if (highest !== null && low <= highest) return false;
+    this.#highest = high;
+    if (highest === null) this.#ranges.push({low, high});
+    else this.#addAbove(low, high, highest);
+    return true;
+  }
+
+  /** False only when no key as large as this, or larger, was added. */
+  mayContainFrom(low: MapKey): boolean {
+    return this.#highest !== null && this.#highest >= low;
+  }
+
   #addAbove(low: MapKey, high: MapKey, highest: MapKey): void {
     const last = this.#ranges[this.#ranges.length - 1];
     if (last !== undefined && last.high === highest) last.high = high;

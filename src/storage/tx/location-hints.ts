@@ -1,9 +1,14 @@
 import type {Batch} from '../../columns/batch.ts';
-import type {ColdRow} from '../cold-tables.ts';
-import type {ScanColumn} from '../contract.ts';
+import type {ColdRow, ColdTables} from '../cold-tables.ts';
+import type {ScanColumn, ScanRequest} from '../contract.ts';
 import {type Manifest, positionOf, segmentOf} from '../manifest.ts';
 
 const MAX_HINTS = 8192;
+
+/** Statements that will change rows ask for rid and location: what their cold scans find is remembered. */
+export function wantsHints(cold: ColdTables, {table, columns}: ScanRequest): boolean {
+  return cold.isCold(table.oid) && columns.includes('rid') && columns.includes('location');
+}
 
 /**
  * Where cold rows lay when a scan of this transaction met them, so that a changed row is found again

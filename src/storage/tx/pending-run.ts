@@ -1,6 +1,6 @@
 import {internalError} from '../../common/errors.ts';
 import type {Datum} from '../../types/contract.ts';
-import type {SegmentColumn, SegmentMeta, SegmentSink} from '../cold/contract.ts';
+import type {SegmentColumn, SegmentMeta, SegmentRows, SegmentSink} from '../cold/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import type {MapKey} from '../hot/key-codec.ts';
 import {DeletionPages, type SegmentEntry} from '../manifest.ts';
@@ -84,7 +84,7 @@ export class PendingRun {
   }
 
   /** Writes portions of rows; they count once the caller has noted their identities. */
-  append(portions: Iterable<readonly (readonly Datum[])[]>): Promise<void> {
+  append(portions: Iterable<SegmentRows>): Promise<void> {
     const written = this.#work.then(async () => {
       for (const columns of portions) await this.#sink.append(columns);
     });
@@ -98,6 +98,19 @@ export class PendingRun {
     let filter = this.#filters.get(index);
     if (filter === undefined) this.#filters.set(index, (filter = new KeyFilter()));
     filter.add(keys);
+  }
+
+  /** Adds keys by their ends; false, and nothing done, unless they lie above all before them. */
+  addRange(index: number, low: MapKey, high: MapKey): boolean {
+    let filter = this.#filters.get(index);
+    if (filter === undefined) this.#filters.set(index, (filter = new KeyFilter()));
+    return filter.addRange(low, high);
+  }
+
+  /** Whether it may hold a key as large as this, or larger. */
+  mayHoldFrom(index: number, low: MapKey): boolean {
+    const filter = this.#filters.get(index);
+    return filter === undefined || filter.mayContainFrom(low);
   }
 
   mayHoldKey(index: number, key: MapKey): boolean {

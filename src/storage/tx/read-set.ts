@@ -79,7 +79,7 @@ function meetsWrites(table: TableStorage, reads: readonly Read[], writes: TableW
   // Rows that were written out are not read again: any read of their owner meets them.
   for (const run of writes.pending)
     if (reads.some(({owner}) => owner === null || owner === run.owner)) return true;
-  for (let i = 0; i < writes.insertRows.length; i++) {
+  for (let i = 0; i < writes.insertRids.length; i++) {
     const row = writes.current(writes.insertRids[i]!);
     if (row !== null && row !== undefined && isRead(columns, reads, writes.insertOwners[i]!, row))
       return true;

@@ -25,7 +25,8 @@ import {
 import type {SnapshotValue} from './snapshot.ts';
 import {ownHolder} from './unique.ts';
 import type {LocationHints} from './location-hints.ts';
-import {hidesBase, type TableWrites, visibleVersion} from './write-set.ts';
+import type {TableWrites} from './write-set.ts';
+import {hidesBase, visibleVersion} from './own-version.ts';
 
 const NO_SEQ = 0n as Seq;
 
@@ -116,7 +117,7 @@ function ownVersion(writes: TableWrites, rid: number, cid: number): RowVersion |
       ? writes.insertCmin[insertIndex]! < cid
       : version === change.versions[change.versions.length - 1];
   if (!isLatest) return undefined;
-  const row = version === null ? writes.insertRows[insertIndex]! : version.row;
+  const row = version === null ? writes.insertRow(insertIndex) : version.row;
   if (row === null) return undefined;
   return {
     rid: BigInt(rid) as Rid,

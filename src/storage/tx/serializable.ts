@@ -78,6 +78,12 @@ export class SerializableTransactions {
     }
   }
 
+  /** Ends one that wrote nothing. */
+  commitReads(own: SerializableTransaction, newest: number): void {
+    this.check(own, null, newest);
+    this.committed(own, null, newest);
+  }
+
   /** The transaction is visible as of a seq. */
   committed(
     own: SerializableTransaction,

@@ -1,18 +1,22 @@
+import type {Datum} from '../../types/contract.ts';
+import type {SegmentRows} from '../cold/contract.ts';
 import type {Engine} from '../engine.ts';
 import type {TableStorage} from '../contract.ts';
 import {failpoint} from '../failpoint.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
 import type {MapKey} from '../hot/key-codec.ts';
 import {segmentColumns, segmentPath, sortAttnums, writeOptions} from '../segment-plan.ts';
-import {sortInSlices} from '../sliced-sort.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
-import {clusterOrder, dropFiles, type NewRows, rowSource} from './bulk.ts';
+import {clusterOrder, dropFiles, inClusterOrder, type NewRows, rowAt, rowSource} from './bulk.ts';
 import {PendingRun} from './pending-run.ts';
+import {bytesOfRow, type KeyRange, type NewRow, RowBlock, valueOf} from './row-block.ts';
 import {submit} from './submit.ts';
-import {RowRoom, rowBytes} from './write-room.ts';
+import {RowRoom} from './write-room.ts';
 import type {TableWrites} from './write-set.ts';
 
 const ROWS_PER_LOOK = 256;
+/** Identities of rows that are none in the write-set. */
+const PAIR: readonly number[] = [-1, -1];
 /** Segments that more rows may go to; the memory of each is a row group. */
 const MOST_OPEN = 4;
 const GROUP_ROWS = 16_384;
@@ -120,21 +124,20 @@ export class Spiller {
   async #write(writes: TableWrites, group: Leaving): Promise<void> {
     const {table} = writes;
     const {rids, rows} = group;
-    const places = Array.from({length: rids.length}, (_, i) => i);
-    const compare = clusterOrder(table, rows);
-    const order = await sortInSlices(places, compare);
-    const run = await this.#runFor(writes, group, rows[order[0]!]!);
+    const order = await inClusterOrder(table, group);
+    const run = await this.#runFor(writes, group, rowAt(group, order[0]!));
     if (run === null) return;
-    const source = rowSource(table, rids, rows, order);
-    await run.append(portions(source));
+    await run.append(portions(table, group, order));
     for (const {codec} of writes.ownKeys) {
-      const keys = await runInTurns(pace => keysOf(codec, rows, pace));
+      const range = rangeOf(rows, codec.index.oid);
+      if (range !== null && run.addRange(codec.index.oid, range.low, range.high)) continue;
+      const keys = await runInTurns(pace => keysOf(codec, group, pace));
       run.addKeys(codec.index.oid, keys);
     }
     failpoint('bulk-pending-write');
     // Rows of a run stand and fall together: a rollback meanwhile took all of them, or none.
     if (this.#isEnded || writes.insertIndexOf(rids[0]!) === -1) return this.#drop([run]);
-    run.lastRow = rows[order[order.length - 1]!]!;
+    run.lastRow = rowAt(group, order[order.length - 1]!);
     run.rows += rids.length;
     run.cmin = group.cmin;
     run.rids.add(rids);
@@ -150,13 +153,14 @@ export class Spiller {
   async #runFor(
     writes: TableWrites,
     group: Leaving,
-    first: NewRows['rows'][number],
+    first: readonly Datum[],
   ): Promise<PendingRun | null> {
     const {table} = writes;
     const open = writes.pending.filter(run => run.isOpen);
     const last = open.findLast(run => run.owner === group.owner);
     if (last !== undefined) {
-      const isBehind = last.isSorted && clusterOrder(table, [last.lastRow!, first])(0, 1) <= 0;
+      const isBehind =
+        last.isSorted && clusterOrder(table, PAIR, [last.lastRow!, first])(0, 1) <= 0;
       if (last.table === table && !this.#isSeparated(writes, last, group)) {
         const most = isBehind ? MOST_SORTED : MOST_UNSORTED;
         if (last.rows + group.rids.length <= most) {
@@ -210,7 +214,7 @@ export class Spiller {
   /** Rows in memory by owner, each group on one side of every savepoint, TRUNCATE and the running command. */
   *#collect(writes: TableWrites, pace: Pace): Slices<readonly Leaving[]> {
     const groups: Leaving[] = [];
-    const {insertRids, insertOwners, insertRows, insertCmin, changes} = writes;
+    const {insertRids, insertOwners, insertData, insertCmin, changes} = writes;
     let from = 0;
     for (const to of this.#cuts(writes)) {
       const byOwner = new Map<number, Leaving>();
@@ -225,7 +229,7 @@ export class Spiller {
         if (group === undefined)
           byOwner.set(owner, (group = {owner, rids: [], rows: [], firstCmin: cmin, cmin}));
         group.rids.push(rid);
-        group.rows.push(insertRows[i]!);
+        group.rows.push(insertData[i]!);
         group.cmin = cmin;
       }
       for (const group of byOwner.values()) if (this.#isWorth(group)) groups.push(group);
@@ -237,7 +241,7 @@ export class Spiller {
   /** Few rows stay in memory, unless they are wide. */
   #isWorth({rows}: NewRows): boolean {
     if (rows.length >= this.#least) return true;
-    return rows.reduce((bytes, row) => bytes + rowBytes(row), 0) >= this.#leastBytes;
+    return rows.reduce((bytes, row) => bytes + bytesOfRow(row), 0) >= this.#leastBytes;
   }
 
   /** Ends of the ranges of inserts that may lie in one segment. */
@@ -267,28 +271,52 @@ function canSpill(table: TableStorage): boolean {
 }
 
 function* portions(
-  source: ReturnType<typeof rowSource>,
-): Generator<NonNullable<ReturnType<typeof source>>> {
+  table: TableStorage,
+  group: NewRows,
+  order: readonly number[],
+): Generator<SegmentRows> {
+  const source = rowSource(table, group, order);
   for (let columns = source(); columns !== null; columns = source()) yield columns;
+}
+
+/** The ends of all keys, where all lie in blocks that know theirs. */
+function rangeOf(rows: NewRows['rows'], index: number): KeyRange | null {
+  let low = Infinity;
+  let high = -Infinity;
+  let before: NewRow | null = null;
+  for (const row of rows) {
+    if (row === before) continue;
+    before = row;
+    const range = row instanceof RowBlock ? row.ranges.get(index) : undefined;
+    if (range === undefined) return null;
+    low = Math.min(low, range.low);
+    high = Math.max(high, range.high);
+  }
+  return {low, high};
 }
 
 function* keysOf(
   codec: TableWrites['ownKeys'][number]['codec'],
-  rows: NewRows['rows'],
+  group: NewRows,
   pace: Pace,
 ): Slices<MapKey[]> {
   const keys: MapKey[] = [];
-  for (let i = 0; i < rows.length; i++) {
+  const column = codec.plainColumn;
+  for (let i = 0; i < group.rows.length; i++) {
     if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
-    const key = codec.ofRow(rows[i]!);
+    const key =
+      column === -1
+        ? codec.ofRow(rowAt(group, i))
+        : codec.ofValue(valueOf(group.rows[i]!, group.rids[i]!, column));
     if (key !== null) keys.push(key);
   }
   return keys;
 }
 
-function* forgetKeys(writes: TableWrites, {owner, rids, rows}: NewRows, pace: Pace): Slices {
+function* forgetKeys(writes: TableWrites, group: NewRows, pace: Pace): Slices {
+  const {owner, rids} = group;
   for (let i = 0; i < rids.length; i++) {
-    writes.forgetKeys(rids[i]!, owner, rows[i]!);
+    writes.forgetKeys(rids[i]!, owner, rowAt(group, i));
     if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
   }
 }

@@ -1,6 +1,7 @@
 // Hot path: every statement locks its tables.
 import type {Oid} from '../../common/ids.ts';
-import type {LockResult, LockWait, RowLockMode, TableLockMode, TableStorage} from '../contract.ts';
+import type {LockResult, LockWait, RowLockMode, TableStorage} from '../contract.ts';
+import type {TableLockMode} from '../locks/table-lock-mode.ts';
 import type {Engine} from '../engine.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
 

@@ -15,19 +15,21 @@ import type {
   Snapshot,
   Storage,
   StorageIndex,
-  TableLockMode,
   TableStorage,
   Transaction,
   WriteResult,
 } from '../contract.ts';
+import type {TableLockMode} from '../locks/table-lock-mode.ts';
 import {type Engine, nextRid} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import {LockOwner} from '../locks/lock-owner.ts';
 import {Committer} from './committer.ts';
 import {DdlList} from './ddl-list.ts';
+import {type Inserted, insertBlock} from './insert-block.ts';
 import {KeptViews} from './kept-views.ts';
-import {LocationHints} from './location-hints.ts';
+import {LocationHints, wantsHints} from './location-hints.ts';
 import {concurrentUpdate, newestByRid, replacedLocation, versionByKey} from './row-versions.ts';
+import type {RowBlock} from './row-block.ts';
 import {SeenSeq} from './seen-seq.ts';
 import type {SerializableTransaction} from './serializable.ts';
 import {openScan} from './open-scan.ts';
@@ -152,7 +154,7 @@ export class StorageTransaction implements Transaction {
     }
     const writes = this.#tables === null ? null : (this.#tables.get(request.table.oid) ?? null);
     const cid = this.#readCommandId;
-    const hints = this.#hintsFor(request);
+    const hints = wantsHints(engine.cold, request) ? (this.#hints ??= new LocationHints()) : null;
     return openScan({image, cold: engine.cold, request, snapshot, writes, cid, hints});
   }
 
@@ -237,12 +239,23 @@ export class StorageTransaction implements Transaction {
     rows: readonly (readonly Datum[])[],
     owners: readonly OwnerId[] | OwnerId,
     from: number,
-  ): {readonly taken: number; readonly result: WriteResult} {
+  ): Inserted {
     for (let i = from; i < rows.length; i++) {
       const result = this.insert(table, typeof owners === 'number' ? owners : owners[i]!, rows[i]!);
       if (result !== 'done') return {taken: i - from, result};
     }
     return {taken: rows.length - from, result: 'done'};
+  }
+
+  insertBlock(table: TableStorage, owner: OwnerId, block: RowBlock, from: number): Inserted {
+    const writes = this.#writes(table);
+    const written = this.#spiller!.room.isFull ? this.#spiller!.start() : null;
+    if (written !== null) return {taken: 0, result: written};
+    const place = {writes, owner, cid: this.#commandId, isJournaled: this.#savepoints.size > 0};
+    const {taken, result} = insertBlock(this.#engine, place, block, from);
+    if (result === 'done') return {taken, result};
+    const row = block.row(from + taken);
+    return {taken, result: this.#seen.keyConflict(this.#serializable, table, owner, row, result)};
   }
 
   update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult {
@@ -379,15 +392,12 @@ export class StorageTransaction implements Transaction {
 
   /** The end of a SERIALIZABLE transaction that wrote nothing: 40001 when what it read has no serial order. */
   #commitReads(own: SerializableTransaction): void {
-    const {serializables, snapshots} = this.#engine;
-    const newest = snapshots.current.number;
     try {
-      serializables.check(own, null, newest);
+      this.#engine.serializables.commitReads(own, this.#engine.snapshots.current.number);
     } catch (error) {
       this.rollback();
       throw error;
     }
-    serializables.committed(own, null, newest);
   }
 
   /** The commit left nothing. */
@@ -416,17 +426,6 @@ export class StorageTransaction implements Transaction {
     this.#lastWrites = null;
     this.#spiller?.end();
     this.#engine.locks.releaseAll(this.#owner);
-  }
-
-  /** Statements that will change rows ask for rid and location: what their cold scans find is remembered. */
-  #hintsFor(request: ScanRequest): LocationHints | null {
-    if (
-      !this.#engine.cold.isCold(request.table.oid) ||
-      !request.columns.includes('rid') ||
-      !request.columns.includes('location')
-    )
-      return null;
-    return (this.#hints ??= new LocationHints());
   }
 
   get seenSeq(): Seq {

@@ -6,6 +6,8 @@ import type {TableWriter} from '../hot/hot-image.ts';
 import type {KeyMap} from '../hot/key-map.ts';
 import type {MapKey} from '../hot/key-codec.ts';
 import type {ColdTables} from '../cold-tables.ts';
+import type {OwnKeys} from './own-keys.ts';
+import type {RowBlock} from './row-block.ts';
 import type {TableWrites} from './write-set.ts';
 
 /**
@@ -41,6 +43,46 @@ export class UniqueChecker {
       if (result !== 'done' && codec.index.isDeferrable !== true) return result;
     }
     return 'done';
+  }
+
+  /** Checks the keys of a new row in a block, which is made a row only where its keys may be there already. */
+  checkSlot(writes: TableWrites, owner: number, block: RowBlock, slot: number): WriteResult {
+    const {ownKeys} = writes;
+    let row: readonly Datum[] | null = null;
+    for (let i = 0; i < ownKeys.length; i++) {
+      const own = ownKeys[i]!;
+      const key = keyOfSlot(own, block, slot);
+      if (key === null || this.#isFree(writes, own, i, owner, key)) continue;
+      row ??= block.row(slot);
+      const result = this.#checkKey(writes, own, i, owner, key, row, -1);
+      if (result !== 'done') return result;
+    }
+    return 'done';
+  }
+
+  /** Enters the keys of a row in a block into the own write-set. */
+  noteSlot(
+    writes: TableWrites,
+    owner: number,
+    block: RowBlock,
+    slot: number,
+    rid: number,
+    isJournaled: boolean,
+  ): void {
+    const {ownKeys} = writes;
+    for (let i = 0; i < ownKeys.length; i++) {
+      const key = keyOfSlot(ownKeys[i]!, block, slot);
+      if (key !== null) writes.noteKey(i, owner, key, rid, isJournaled);
+    }
+  }
+
+  /** Whether a first look finds a key nowhere. */
+  #isFree(writes: TableWrites, own: OwnKeys, at: number, owner: number, key: MapKey): boolean {
+    const {image} = writes;
+    if (own.get(owner, key) !== undefined || image.writers.length > 1) return false;
+    if (writes.pendingWithKey(own.codec.index.oid, owner, key).length > 0) return false;
+    if (writes.committedKeys(at)?.get(owner, key) !== undefined) return false;
+    return !this.#cold.isCold(image.table.oid);
   }
 
   /** Enters the keys of a written row into the own write-set. */
@@ -227,6 +269,11 @@ export class UniqueChecker {
 }
 
 function ignore(): void {}
+
+function keyOfSlot({codec}: KeyMap, block: RowBlock, slot: number): MapKey | null {
+  const column = codec.plainColumn;
+  return column === -1 ? codec.ofRow(block.row(slot)) : codec.ofValue(block.value(slot, column));
+}
 
 /** The live own row with a key; entries whose row went on to another key are stale. */
 export function ownHolder(

@@ -3,36 +3,19 @@ import {assert} from '../../common/errors.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import type {HotImage, TableWriter} from '../hot/hot-image.ts';
-import {KeyMap} from '../hot/key-map.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
+import type {KeyMap} from '../hot/key-map.ts';
 import {type MovedPlaces, positionOf, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
 import {committedKeys, hasImageKeys} from './committed-keys.ts';
+import {OwnKeys} from './own-keys.ts';
+import {type Change, visibleVersion} from './own-version.ts';
 import type {PendingRun} from './pending-run.ts';
+import {bytesOfRow, type NewRow, rowOf} from './row-block.ts';
 import type {WriteMark} from './write-mark.ts';
 import {RowShapes} from './row-shapes.ts';
 import {computeKeys} from './computed-keys.ts';
-import {checkWriteRoom, rowBytes, type RowRoom} from './write-room.ts';
-
-/** A version of a row in a write-set; null row = deleted. It is seen by commands after `cmin`. */
-export interface OwnVersion {
-  readonly cmin: number;
-  readonly row: readonly Datum[] | null;
-}
-
-/** A row that existed before (or an own insert) and was changed. */
-export interface Change {
-  readonly rid: number;
-  readonly owner: number;
-  /** Whether the row is an insert of this write-set, in memory. */
-  readonly isInsert: boolean;
-  /** Cold location, 0 when hot. May be rewritten by compaction. */
-  location: number;
-  /** Position in the image, -1 when cold or own insert. */
-  readonly position: number;
-  readonly oldRow: readonly Datum[] | null;
-  versions: OwnVersion[];
-}
+import {checkWriteRoom, type RowRoom} from './write-room.ts';
 
 /** What a table has that wrote nothing out. */
 const NO_RUNS: readonly PendingRun[] = [];
@@ -58,7 +41,8 @@ export class TableWrites implements TableWriter {
   readonly tx: LockOwner;
   readonly insertRids: number[] = [];
   readonly insertOwners: number[] = [];
-  insertRows: (readonly Datum[])[] = [];
+  /** Each a row, or the block of it: `insertRow` gives the values. */
+  insertData: NewRow[] = [];
   readonly insertCmin: number[] = [];
   #changes: Map<number, Change> | null = null;
   /** Rids in order of change, for ROLLBACK TO. */
@@ -76,7 +60,7 @@ export class TableWrites implements TableWriter {
   /** Command ids of TRUNCATEs. */
   readonly truncations: number[] = [];
   /** Own live keys -> rid, as the image or (not `hasImageKeys`) the table has them. Stale entries are told by the row's version. */
-  ownKeys: KeyMap[];
+  ownKeys: OwnKeys[];
   /** False once this transaction's ALTERs gave the table other unique indexes, or its rows another shape, than the image has. */
   hasImageKeys: boolean;
   /** Committed keys where the image has none that fit, made when first asked for. */
@@ -100,12 +84,11 @@ export class TableWrites implements TableWriter {
     this.ownKeys = this.#newKeys();
   }
 
-  #newKeys(): KeyMap[] {
-    return this.hasImageKeys
-      ? this.image.keyMaps.map(map => new KeyMap(map.codec))
-      : this.table.indexes
-          .filter(index => index.isUnique)
-          .map(index => new KeyMap(new KeyCodec(index)));
+  #newKeys(): OwnKeys[] {
+    const {image, table} = this;
+    if (this.hasImageKeys) return image.keyMaps.map(map => new OwnKeys(map.codec));
+    const unique = table.indexes.filter(index => index.isUnique);
+    return unique.map(index => new OwnKeys(new KeyCodec(index)));
   }
 
   /** Committed hot keys beside `ownKeys[at]`. */
@@ -127,20 +110,21 @@ export class TableWrites implements TableWriter {
     return this.#changes ?? NO_CHANGES;
   }
 
-  addInsert(rid: number, owner: number, row: readonly Datum[], cmin: number): void {
+  /** Inserts a row; those of a block one after the other. */
+  addInsert(rid: number, owner: number, row: NewRow, cmin: number): void {
     checkWriteRoom(this.insertRids.length + 1);
-    computeKeys(this.table, row);
+    computeKeys(this.table, row, rid);
     const count = this.insertRids.push(rid);
     this.insertOwners.push(owner);
-    this.insertRows.push(row);
+    this.insertData.push(row);
     this.insertCmin.push(cmin);
     if (count - this.#measured === MEASURED) this.#measure();
   }
 
   #measure(): void {
     let bytes = 0;
-    const {length} = this.insertRows;
-    for (let i = this.#measured; i < length; i++) bytes += rowBytes(this.insertRows[i]!);
+    const {length} = this.insertData;
+    for (let i = this.#measured; i < length; i++) bytes += bytesOfRow(this.insertData[i]!);
     this.#measured = length;
     this.#hold(bytes);
   }
@@ -177,7 +161,7 @@ export class TableWrites implements TableWriter {
     row: readonly Datum[] | null,
     cmin: number,
   ): void {
-    if (row !== null) computeKeys(this.table, row);
+    if (row !== null) computeKeys(this.table, row, rid);
     this.#changes ??= new Map();
     let change = this.#changes.get(rid);
     if (change === undefined) {
@@ -198,6 +182,11 @@ export class TableWrites implements TableWriter {
     }
     change.versions.push({cmin, row});
     checkWriteRoom(this.#changeJournal.push(rid));
+  }
+
+  /** The values of an insert in memory. */
+  insertRow(index: number): readonly Datum[] {
+    return rowOf(this.insertData[index]!, this.insertRids[index]!);
   }
 
   /** Index of an own insert by rid, -1 if it is none. */
@@ -223,7 +212,7 @@ export class TableWrites implements TableWriter {
       return this.isTruncatedAfter(last.cmin) ? null : last.row;
     }
     const at = this.insertIndexOf(rid);
-    if (at !== -1) return this.isTruncatedAfter(this.insertCmin[at]!) ? null : this.insertRows[at]!;
+    if (at !== -1) return this.isTruncatedAfter(this.insertCmin[at]!) ? null : this.insertRow(at);
     if (this.truncations.length === 0) return undefined;
     const pending = this.pendingOf(rid);
     return pending === undefined || this.isTruncatedAfter(pending.cmin) ? null : undefined;
@@ -275,7 +264,7 @@ export class TableWrites implements TableWriter {
 
   /** Inserts now lie in segments: `rids` (ascending) are none of the inserts in memory any more. */
   takeOut(rids: readonly number[]): void {
-    const {insertRids, insertOwners, insertRows, insertCmin} = this;
+    const {insertRids, insertOwners, insertData, insertCmin} = this;
     let kept = 0;
     let taken = 0;
     for (let i = 0; i < insertRids.length; i++) {
@@ -285,14 +274,20 @@ export class TableWrites implements TableWriter {
       }
       insertRids[kept] = insertRids[i]!;
       insertOwners[kept] = insertOwners[i]!;
-      insertRows[kept] = insertRows[i]!;
+      insertData[kept] = insertData[i]!;
       insertCmin[kept++] = insertCmin[i]!;
     }
     assert(taken === rids.length, 'rows that were written out were in memory');
-    insertRids.length = insertOwners.length = insertRows.length = insertCmin.length = kept;
+    insertRids.length = insertOwners.length = insertData.length = insertCmin.length = kept;
     this.measureAll();
     if (kept === 0 && this.#changes === null)
-      this.ownKeys = this.image.keyMaps.map(map => new KeyMap(map.codec));
+      this.ownKeys = this.image.keyMaps.map(map => new OwnKeys(map.codec));
+    else for (const keys of this.ownKeys) keys.prune((first, last) => this.#hasInsert(first, last));
+  }
+
+  #hasInsert(first: number, last: number): boolean {
+    for (let rid = first; rid <= last; rid++) if (this.insertIndexOf(rid) !== -1) return true;
+    return false;
   }
 
   /** Whether the final state of the write-set drops what was written at `cmin` or before. */
@@ -317,14 +312,14 @@ export class TableWrites implements TableWriter {
     each: (rid: number, owner: number, row: readonly Datum[]) => void,
   ): void {
     const changes = this.#changes;
-    const {insertRids, insertOwners, insertRows, insertCmin} = this;
+    const {insertRids, insertOwners, insertCmin} = this;
     for (let i = 0; i < insertRids.length; i++) {
       if (insertCmin[i]! >= cid) break;
       if (owner !== null && insertOwners[i] !== owner) continue;
       const change = changes === null ? undefined : changes.get(insertRids[i]!);
       const version = change === undefined ? null : visibleVersion(change, cid);
       const cmin = version === null ? insertCmin[i]! : version.cmin;
-      const row = version === null ? insertRows[i]! : version.row;
+      const row = version === null ? this.insertRow(i) : version.row;
       if (row !== null && !this.isTruncatedFor(cid, cmin))
         each(insertRids[i]!, insertOwners[i]!, row);
     }
@@ -383,14 +378,14 @@ export class TableWrites implements TableWriter {
     let kept = this.insertRids.length;
     let bytes = 0;
     while (kept > 0 && this.insertRids[kept - 1]! > mark.lastRid) {
-      this.forgetKeys(this.insertRids[--kept]!, this.insertOwners[kept]!, this.insertRows[kept]!);
-      if (kept < this.#measured) bytes += rowBytes(this.insertRows[kept]!);
+      this.forgetKeys(this.insertRids[--kept]!, this.insertOwners[kept]!, this.insertRow(kept));
+      if (kept < this.#measured) bytes += bytesOfRow(this.insertData[kept]!);
     }
     this.#measured = Math.min(this.#measured, kept);
     this.#hold(-Math.min(bytes, this.heldBytes));
     this.insertRids.length = kept;
     this.insertOwners.length = kept;
-    this.insertRows.length = kept;
+    this.insertData.length = kept;
     this.insertCmin.length = kept;
     this.truncations.length = mark.truncations;
     const dropped = this.pending.filter(({rids}) => rids.first > mark.lastRid);
@@ -410,7 +405,7 @@ export class TableWrites implements TableWriter {
   /** Own rows in the shape of the table after an ALTER in this transaction. */
   reshape(after: TableStorage): void {
     const convert = (this.#shapes ??= new RowShapes()).between(this.table, after);
-    this.insertRows = this.insertRows.map(convert);
+    this.insertData = this.insertData.map((_, i) => convert(this.insertRow(i)));
     for (const change of this.changes.values()) {
       change.versions = change.versions.map(v =>
         v.row === null ? v : {cmin: v.cmin, row: convert(v.row)},
@@ -476,18 +471,4 @@ export class TableWrites implements TableWriter {
       this.#register(change);
     }
   }
-}
-
-/** The own version that a command sees, or null when it sees none yet. */
-export function visibleVersion(change: Change, cid: number): OwnVersion | null {
-  const {versions} = change;
-  for (let i = versions.length - 1; i >= 0; i--) {
-    if (versions[i]!.cmin < cid) return versions[i]!;
-  }
-  return null;
-}
-
-/** Whether a command no longer sees the committed version of a changed row. */
-export function hidesBase(change: Change, cid: number): boolean {
-  return change.versions[0]!.cmin < cid;
 }
