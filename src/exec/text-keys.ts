@@ -3,7 +3,7 @@ import type {TextDictionary, Utf8Vector, Vector} from '../columns/vector.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
 import {ColumnStore, datumAt} from './column-store.ts';
 import type {KeysOfColumn} from './keys-of-column.ts';
-import {ABSENT, KEPT_SPREAD} from './pair-keys.ts';
+import {ABSENT, doubled, KEPT_SPREAD} from './pair-keys.ts';
 import {hashBytes, isSame, type TextBytes, TextScratch, viewOf} from './text-bytes.ts';
 
 /** A dictionary code that was not looked up yet. */
@@ -14,9 +14,12 @@ const FIRST_SLOTS = 64;
 export class TextKeys implements KeysOfColumn {
   readonly store: ColumnStore;
   readonly #texts: TextBytes;
-  /** Per slot a hash and 1 + the group that has it; 0 = free. */
-  #slots = new Int32Array(2 * FIRST_SLOTS);
+  /** 1 + the group in the low bits, the hash's high bits above them; 0 = free. Small, since it is read at random. */
+  #slots = new Int32Array(FIRST_SLOTS);
+  /** Hash of each group. */
+  #groupHashes = new Int32Array(FIRST_SLOTS);
   readonly #scratch = new TextScratch();
+  /** Hashes of a batch's rows. */
   #hashes = new Int32Array(0);
   #dictionary: TextDictionary | null = null;
   #memo = new Int32Array(0);
@@ -29,7 +32,7 @@ export class TextKeys implements KeysOfColumn {
   }
 
   get bytes(): number {
-    return this.store.bytes + 4 * this.#slots.length;
+    return this.store.bytes + 4 * (this.#slots.length + this.#groupHashes.length);
   }
 
   reset(): void {
@@ -38,12 +41,14 @@ export class TextKeys implements KeysOfColumn {
   }
 
   #shrink(): void {
-    if (this.#slots.length > 2 * FIRST_SLOTS) this.#slots = new Int32Array(2 * FIRST_SLOTS);
-    else this.#slots.fill(0);
+    if (this.#slots.length > FIRST_SLOTS) {
+      this.#slots = new Int32Array(FIRST_SLOTS);
+      this.#groupHashes = new Int32Array(FIRST_SLOTS);
+    } else this.#slots.fill(0);
   }
 
   clear(): void {
-    if (this.store.size * KEPT_SPREAD * 2 < this.#slots.length) this.#shrink();
+    if (this.store.size * KEPT_SPREAD < this.#slots.length) this.#shrink();
     else this.#slots.fill(0);
     this.store.reset();
     this.#scratch.reset();
@@ -112,9 +117,8 @@ export class TextKeys implements KeysOfColumn {
     const mask = slots.length - 1;
     for (let i = 0; i < count; i++) {
       const hash = hashes[i]!;
-      const slot = (hash << 1) & mask;
-      const group = slots[slot + 1]! - 1;
-      groups[i] = slots[slot] === hash ? group : ABSENT;
+      const entry = slots[hash & mask]!;
+      groups[i] = ((entry ^ hash) & ~mask) === 0 ? (entry & mask) - 1 : ABSENT;
     }
   }
 
@@ -188,38 +192,40 @@ export class TextKeys implements KeysOfColumn {
     const slots = this.#slots;
     const mask = slots.length - 1;
     const {offsets, view: mine} = this.#texts;
-    let slot = (hash << 1) & mask;
+    let slot = hash & mask;
     for (;;) {
-      const group = slots[slot + 1]! - 1;
-      if (group === -1) return this.#inserts ? this.#insert(slot, hash, bytes, from, to) : ABSENT;
-      if (slots[slot] === hash) {
+      const entry = slots[slot]!;
+      if (entry === 0) return this.#inserts ? this.#insert(slot, hash, bytes, from, to) : ABSENT;
+      if (((entry ^ hash) & ~mask) === 0) {
+        const group = (entry & mask) - 1;
         const start = offsets[group]!;
         const length = offsets[group + 1]! - start;
         if (length === to - from && isSame(mine, start, view, from, length)) return group;
       }
-      slot = (slot + 2) & mask;
+      slot = (slot + 1) & mask;
     }
   }
 
   #insert(slot: number, hash: number, bytes: Buffer, from: number, to: number): number {
     const group = this.store.size;
     this.store.appendBytes(bytes, from, to);
-    this.#slots[slot] = hash;
-    this.#slots[slot + 1] = group + 1;
-    if (group * 4 > this.#slots.length) this.#grow();
+    this.#slots[slot] = (group + 1) | (hash & ~(this.#slots.length - 1));
+    if (group >= this.#groupHashes.length) this.#groupHashes = doubled(this.#groupHashes);
+    this.#groupHashes[group] = hash;
+    if (group * 2 > this.#slots.length - 4) this.#grow();
     return group;
   }
 
   #grow(): void {
-    const old = this.#slots;
-    const slots = new Int32Array(old.length * 2);
+    const hashes = this.#groupHashes;
+    const slots = new Int32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
-    for (let at = 0; at < old.length; at += 2) {
-      if (old[at + 1] === 0) continue;
-      let slot = (old[at]! << 1) & mask;
-      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
-      slots[slot] = old[at]!;
-      slots[slot + 1] = old[at + 1]!;
+    for (let group = 0; group < this.store.size; group++) {
+      if (group === this.#nullGroup) continue;
+      const hash = hashes[group]!;
+      let slot = hash & mask;
+      while (slots[slot] !== 0) slot = (slot + 1) & mask;
+      slots[slot] = (group + 1) | (hash & ~mask);
     }
     this.#slots = slots;
   }

@@ -23,6 +23,9 @@ export class TopFilter {
   #worst: readonly Datum[] = [];
   /** Its texts as UTF-8, where they are in the order of their bytes. */
   #worstBytes: readonly (Buffer | null)[] = [];
+  /** Its 64-bit integers by halves, and those of the batch at hand: a BigInt of each row would be made. */
+  #worstHalves: readonly (Int32Array | null)[] = [];
+  readonly #halves: (Int32Array | null)[] = [];
   #hasWorst = false;
   #dictionary: TextDictionary | null = null;
   /** Per dictionary code: 0 unknown, 1 before or equal, 2 after. */
@@ -44,6 +47,9 @@ export class TopFilter {
     this.#worstBytes = values.map((value, k) =>
       typeof value === 'string' && isByteOrdered(this.#keys[k]!.type) ? Buffer.from(value) : null,
     );
+    this.#worstHalves = values.map(value =>
+      typeof value === 'bigint' ? halvesOf(BigInt64Array.of(value)) : null,
+    );
     this.#hasWorst = true;
     this.#dictionary = null;
   }
@@ -64,9 +70,11 @@ export class TopFilter {
     let kept = 0;
     const selection = this.#selection;
     if (!this.#hasWorst) kept = found;
-    else
+    else if (found > 0) {
+      this.#readHalves(batch);
       for (let i = 0; i < found; i++)
         if (this.#isBefore(batch, selection[i]!)) selection[kept++] = selection[i]!;
+    }
     if (kept === 0) return null;
     this.#out.vectors = batch.vectors;
     this.#out.selection = selection;
@@ -118,25 +126,45 @@ export class TopFilter {
     return found;
   }
 
+  #readHalves(batch: Batch): void {
+    for (let k = 0; k < this.#keys.length; k++) {
+      const vector = batch.vectors[this.#keys[k]!.column]!;
+      const isLong = vector.kind === 'int64' && this.#worstHalves[k]! !== null;
+      this.#halves[k] = isLong ? halvesOf(vector.values) : null;
+    }
+  }
+
   #isBefore(batch: Batch, row: number): boolean {
     for (let k = 0; k < this.#keys.length; k++) {
       const key = this.#keys[k]!;
-      const vector = batch.vectors[key.column]!;
-      const bytes = vector.kind === 'utf8' ? this.#worstBytes[k]! : null;
-      const order =
-        bytes === null || isNullAt(vector, row)
-          ? compareDatums(
-              key.type,
-              datumAt(vector, row),
-              this.#worst[k]!,
-              key.descending,
-              key.nullsFirst,
-            )
-          : compareBytes(vector as Utf8Vector, row, bytes) * (key.descending ? -1 : 1);
+      const order = this.#compare(batch.vectors[key.column]!, row, k, key);
       if (order !== 0) return order < 0;
     }
     return false;
   }
+
+  #compare(vector: Vector, row: number, k: number, key: OrderKey): number {
+    const bytes = vector.kind === 'utf8' ? this.#worstBytes[k]! : null;
+    const halves = this.#halves[k]!;
+    if ((bytes === null && halves === null) || isNullAt(vector, row)) {
+      const value = datumAt(vector, row);
+      return compareDatums(key.type, value, this.#worst[k]!, key.descending, key.nullsFirst);
+    }
+    const order =
+      halves === null
+        ? compareBytes(vector as Utf8Vector, row, bytes!)
+        : compareHalves(halves, row, this.#worstHalves[k]!);
+    return key.descending ? -order : order;
+  }
+}
+
+function halvesOf(values: BigInt64Array): Int32Array {
+  return new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+}
+
+function compareHalves(halves: Int32Array, row: number, other: Int32Array): number {
+  const high = halves[2 * row + 1]! - other[1]!;
+  return high !== 0 ? high : (halves[2 * row]! >>> 0) - (other[0]! >>> 0);
 }
 
 function isNullAt({nulls}: Vector, row: number): boolean {

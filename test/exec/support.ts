@@ -231,6 +231,7 @@ export function makeRun(options: RunOptions): RunContext {
     spillDir: options.spillDir ?? '/nonexistent',
     counters: options.counters ?? null,
     affectedRows: 0,
+    topScans: new Map(),
     sliceUsed: () => options.neverSlices === true,
     checkInterrupts: () => {},
   };

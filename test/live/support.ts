@@ -325,6 +325,7 @@ class TestSnapshots implements SnapshotSource {
         owner: this.#owner,
         counters: null,
         pause: null as Promise<unknown> | null,
+        topScans: new Map(),
       },
       ...{
         tableStorage: () => this.#table,

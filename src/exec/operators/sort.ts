@@ -114,8 +114,10 @@ export class Sort implements Operator {
       limit !== null && Number(limit) <= TOP_N_LIMIT ? Math.max(0, Number(limit)) : Infinity;
     const hasTop = this.#topN > 0 && this.#topN !== Infinity;
     if (hasTop) this.#top?.reset(this.#topN);
-    if (hasTop && this.#topRequest !== null) run.topScans.set(this.#topScan, this.#topRequest);
-    else run.topScans.delete(this.#topScan);
+    if (this.#topRequest !== null) {
+      if (hasTop) run.topScans.set(this.#topScan, this.#topRequest);
+      else run.topScans.delete(this.#topScan);
+    }
     this.#input.open(run);
     const isOrdered = this.#inputScan !== -1 && run.orderedScans.has(this.#inputScan);
     if (isOrdered && this.#projection === null && this.#topN !== Infinity) this.#phase = 'pass';
