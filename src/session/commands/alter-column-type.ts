@@ -76,6 +76,11 @@ function checkDependents(
         detail: `${objectText(scope, node.object)} depends on column "${column.name}"`,
       });
     }
+    if (node.kind === 'object' && node.object.kind === 'function') {
+      throw featureNotSupported('cannot alter type of a column used by a function or procedure', {
+        detail: `${objectText(scope, node.object)} depends on column "${column.name}"`,
+      });
+    }
     if (node.kind !== 'column') continue;
     const generated = node.table.columns.find(each => each.attnum === node.attnum)?.name ?? '';
     throw featureNotSupported('cannot alter type of a column used by a generated column', {

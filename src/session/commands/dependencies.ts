@@ -12,6 +12,7 @@ import {rowArrayOid} from '../../catalog/well-known.ts';
 import type {Oid} from '../../common/ids.ts';
 import type {SessionContext} from '../session-context.ts';
 import {NO_OID} from './ddl.ts';
+import {bodiesUsing} from './function-uses.ts';
 import {policiesUsing} from './policy-text.ts';
 import {viewUses} from './view-uses.ts';
 
@@ -71,6 +72,7 @@ function ofObject(session: SessionContext, object: Descriptor): Dependent[] {
     case 'view':
       return [
         ...viewsUsing(session, object.oid, object.name, null),
+        ...bodyUsers(session, object, null),
         ...policiesUsing(session, object.oid, null).flatMap(each => dependent(each, 'normal')),
         ...typeUsers(session, object.rowType, rowArrayOid(object.rowType)),
       ];
@@ -84,6 +86,7 @@ function ofObject(session: SessionContext, object: Descriptor): Dependent[] {
       return [
         ...defaultsUsing(catalog, text => text.includes(`'${object.oid}'::regclass`)),
         ...viewsUsing(session, object.oid, object.name, null),
+        ...bodyUsers(session, object, null),
       ];
     case 'type':
       return [
@@ -125,6 +128,7 @@ function ofTable(session: SessionContext, table: TableDescriptor): Dependent[] {
     ...referencing(catalog, each => each.referencedTable === table.oid && each.table !== table.oid),
     ...policiesUsing(session, table.oid, null).flatMap(each => dependent(each, 'normal')),
     ...viewsUsing(session, table.oid, table.name, null),
+    ...bodyUsers(session, table, null),
     ...typeUsers(session, table.rowType, rowArrayOid(table.rowType)).filter(
       each => each.node.kind !== 'column' || each.node.table.oid !== table.oid,
     ),
@@ -169,6 +173,7 @@ function ofColumn(session: SessionContext, table: TableDescriptor, attnum: numbe
         }),
       ),
     ...viewsUsing(session, table.oid, table.name, attnum),
+    ...bodyUsers(session, table, attnum),
     ...policiesUsing(session, table.oid, attnum).flatMap(each => dependent(each, 'normal')),
   ];
 }
@@ -205,6 +210,14 @@ function defaultsUsing(catalog: CatalogSnapshot, test: (text: string) => boolean
     }
   }
   return found;
+}
+
+function bodyUsers(
+  session: SessionContext,
+  used: {readonly oid: Oid; readonly name: string},
+  attnum: number | null,
+): Dependent[] {
+  return bodiesUsing(session, used, attnum).flatMap(each => dependent(each, 'normal'));
 }
 
 function viewsUsing(
@@ -268,7 +281,7 @@ function functionUsers(
 ): Dependent[] {
   const {catalog} = session.transaction;
   const calls = (text: string | null): boolean => text !== null && mentionsName(text, fn.name);
-  const found = defaultsUsing(catalog, calls);
+  const found = [...defaultsUsing(catalog, calls), ...bodyUsers(session, fn, null)];
   for (const each of catalog.userFunctions()) {
     const {aggregate} = each;
     if (aggregate === undefined) continue;

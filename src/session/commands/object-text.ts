@@ -32,7 +32,7 @@ export function objectText(scope: NameScope, object: Descriptor): string {
         ? `constraint ${quoteIdentifier(object.name)} on type ${typeName(scope, object.domain)}`
         : `constraint ${quoteIdentifier(object.name)} on table ${relationName(scope, object.table)}`;
     case 'function':
-      return `${object.functionKind === 'p' ? 'procedure' : 'function'} ${functionText(scope, object.oid)}`;
+      return `function ${functionText(scope, object.oid)}`;
     case 'liveQuery':
       return `live query ${qualifiedName(scope.snapshot, object.schema, object.name)}`;
     case 'policy':
