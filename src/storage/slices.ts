@@ -46,25 +46,35 @@ const BREATH_MS = 1;
 export class Breather {
   readonly #begun: () => number;
   #seen: number;
-  #until: number;
+  #since: number;
+  /** Milliseconds of work that no rest has followed. A rest that took longer, on a busy machine, is counted whole. */
+  #owed = 0;
 
   /** `begun` counts what others have begun. */
   constructor(begun: () => number = () => 0) {
     this.#begun = begun;
     this.#seen = begun();
-    this.#until = performance.now() + BREATH_MS;
+    this.#since = performance.now();
   }
 
   /** Whether it is time for a rest. */
   get isDue(): boolean {
-    return performance.now() >= this.#until;
+    return performance.now() - this.#since >= BREATH_MS;
   }
 
   async rest(): Promise<void> {
+    const began = performance.now();
     const begun = this.#begun();
-    if (begun === this.#seen) await nextTurn();
-    else await delay(BREATH_MS);
+    const isShared = begun !== this.#seen;
+    this.#owed = isShared ? this.#owed + began - this.#since : 0;
+    if (this.#owed < BREATH_MS) {
+      await nextTurn();
+      this.#since = performance.now();
+    } else {
+      await delay(BREATH_MS);
+      this.#since = performance.now();
+      this.#owed -= this.#since - began;
+    }
     this.#seen = begun;
-    this.#until = performance.now() + BREATH_MS;
   }
 }
