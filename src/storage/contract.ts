@@ -344,7 +344,7 @@ export interface ChangePart {
   readonly owner: OwnerId;
   readonly isTruncate: boolean;
   readonly changes: readonly RowChange[];
-  /** New rows that lie in segments and are not among `changes`: who must know them reads the table. */
+  /** Rows that came, were replaced or went, and are not among `changes`: who must know them reads the table. */
   readonly unlistedRows?: number;
 }
 

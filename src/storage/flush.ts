@@ -178,7 +178,7 @@ export class Flusher {
 
   /** Whether an open transaction changed the row or holds it for a change. */
   #isBusy(table: TableStorage, image: HotImage, rid: number): boolean {
-    for (const writer of image.writers) if (writer.current(rid) !== undefined) return true;
+    for (const writer of image.writers) if (writer.touches(rid)) return true;
     const locks = this.#engine.locks.rowsOf(table.oid);
     return locks.size > 0 && locks.isLockedForChange(rid);
   }

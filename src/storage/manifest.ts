@@ -1,3 +1,4 @@
+import type {IntSet} from '../common/int-set.ts';
 import type {DeletionSet, Segment, SegmentColumn, SegmentMeta} from './cold/contract.ts';
 
 const PAGE_BITS = 4096;
@@ -43,16 +44,18 @@ export class DeletionPages implements DeletionSet {
     return Infinity;
   }
 
-  /** The set with more positions, and the numbers of the pages that changed. */
-  with(positions: readonly number[]): {
+  /** The set with more positions, listed and in other sets, and the numbers of the pages that changed. */
+  with(
+    positions: readonly number[],
+    sets: readonly IntSet[] = [],
+  ): {
     readonly deletions: DeletionPages;
     readonly changed: readonly number[];
   } {
     const pages = this.pages.slice();
     const changed = new Set<number>();
     let count = this.count;
-    for (const position of positions) {
-      const number = Math.floor(position / PAGE_BITS);
+    const own = (number: number): Uint8Array => {
       if (!changed.has(number)) {
         const copy = new Uint8Array(DELETION_PAGE_BYTES);
         const before = pages[number];
@@ -60,7 +63,18 @@ export class DeletionPages implements DeletionSet {
         pages[number] = copy;
         changed.add(number);
       }
-      const page = pages[number]!;
+      return pages[number]!;
+    };
+    for (const set of sets)
+      for (const [number, bits] of set.pages) {
+        const page = own(number);
+        for (let i = 0; i < bits.length; i++) {
+          count += popCount(bits[i]! & ~page[i]!);
+          page[i]! |= bits[i]!;
+        }
+      }
+    for (const position of positions) {
+      const page = own(Math.floor(position / PAGE_BITS));
       const bit = position % PAGE_BITS;
       if ((page[bit >> 3]! & (1 << (bit & 7))) === 0) {
         page[bit >> 3]! |= 1 << (bit & 7);

@@ -88,6 +88,12 @@ class Life {
       // Some commits go in slices that end at every look at the clock.
       largeCommitRows: this.#random(2) * 3,
       sliceMs: 0,
+      // Some transactions write out what they hold again and again.
+      ...(this.#random(3) > 0 && {
+        pendingBytes: this.#random(2) * 3000,
+        pendingStep: 1000,
+        pendingRows: 1 + this.#random(6),
+      }),
     });
   }
 

@@ -23,7 +23,13 @@ import {generationName, type GenerationColumn} from '../hot/hot-table.ts';
 import type {Manifest} from '../manifest.ts';
 import type {ObjectStore} from '../objects/contract.ts';
 import {loadManifest} from '../recovery.ts';
-import type {LoggedJson, LoggedSegment, LoggedTable} from '../tx/log-json.ts';
+import {
+  goneRids,
+  type LoggedBulk,
+  type LoggedJson,
+  type LoggedSegment,
+  type LoggedTable,
+} from '../tx/log-json.ts';
 import {archivedSegmentKey, type LogRow} from './archive-format.ts';
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -91,7 +97,10 @@ export class Replayer {
         if ((flags & FLAG_JSON) !== 0) {
           const text = part.data.toString('utf8', part.data.length - reader.remaining);
           await this.#json(JSON.parse(text) as LoggedJson, seq, timestamp);
-        } else if ((flags & FLAG_BULK) === 0) {
+        } else if ((flags & FLAG_BULK) !== 0) {
+          const text = part.data.toString('utf8', part.data.length - reader.remaining);
+          await this.#gone(part.table, JSON.parse(text) as LoggedBulk, seq);
+        } else {
           await this.#rows(part, reader, {schemaVersion, count, seq});
         }
       }
@@ -221,6 +230,21 @@ export class Replayer {
         throw misfit(seq, `a row of table ${table} has ${row.length} columns`);
       const values: Bindable[] = [BigInt(rid), BigInt(seq), BigInt(owner), ...row];
       put.run(values);
+    }
+    if (cold.length > 0) await this.#deleteCold(table, cold, seq);
+  }
+
+  /** Rows that a bulk part takes away; they may come back in a segment of the same entry. */
+  async #gone(table: number, part: LoggedBulk, seq: number): Promise<void> {
+    const {db} = this.#state;
+    const removals = this.#generationsOf(table).map(({version}) =>
+      db.prepare(`DELETE FROM ${generationName(table, version)} WHERE _rid = ?`),
+    );
+    const cold: number[] = [];
+    for (const rid of goneRids(part)) {
+      let removed = 0;
+      for (const remove of removals) removed += remove.run(BigInt(rid)).changes;
+      if (removed === 0) cold.push(rid);
     }
     if (cold.length > 0) await this.#deleteCold(table, cold, seq);
   }

@@ -38,11 +38,15 @@ export interface TableWriter {
   readonly ownKeys: readonly KeyMap[];
   /** The newest own version of a row: null = deleted, undefined = untouched. */
   current(rid: number): readonly Datum[] | null | undefined;
+  /** Whether the newest committed version of a row, if there is one, is not this write-set's newest. */
+  touches(rid: number): boolean;
   /** Its segments that may hold a key, written before its commit. */
   pendingWithKey(index: number, owner: number, key: MapKey): readonly HeldSegment[];
   /** Rows of a segment that it changed, by position. */
   changesInSegment(segment: number): ReadonlyMap<number, {readonly rid: number}> | undefined;
-  /** Rids of rows that existed before and that it changed or deleted. */
+  /** Whether it changed a row of a segment that is not among `changesInSegment`. */
+  isHiddenAt(segment: number, position: number): boolean;
+  /** Rids of hot rows, and others, that existed before and that it changed or deleted. */
   changedRids(): Iterable<number>;
   /** Follows cold rows that compaction moved: old location -> new location. */
   relocateAll(places: MovedPlaces): void;

@@ -49,6 +49,12 @@ export function* applyInSlices(
       }
       image.truncated(seq);
     }
+    let ended = 0;
+    for (const {hot} of changes.hidden)
+      for (const position of hot.values()) {
+        image.end(position, seq);
+        if (++ended % ROWS_PER_LOOK === 0 && pace.isOver) yield;
+      }
     for (let from = 0; from < length; from += ROWS_PER_LOOK) {
       endRows(image, changes, seq, from, Math.min(length, from + ROWS_PER_LOOK));
       if (pace.isOver) yield;

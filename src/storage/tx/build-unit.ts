@@ -34,7 +34,9 @@ export function buildUnit(
     const own = bulk.filter(({entry}) => entry.table === writes.table.oid);
     return own.length === 0 ? null : new Set(own.map(({rows}) => rows.owner));
   };
-  const isLarge = written.reduce((rows, writes) => rows + weightOf(writes), 0) > largeRows;
+  const isLarge =
+    written.some(({changed}) => changed.hidden.length > 0) ||
+    written.reduce((rows, writes) => rows + weightOf(writes), 0) > largeRows;
   if (!isLarge)
     for (const writes of written) tables.push(collectChanges(writes, inSegments(writes)));
   return {

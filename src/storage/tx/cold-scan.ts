@@ -1,6 +1,7 @@
 import type {ScanTop} from '../scan-top.ts';
 import type {Batch} from '../../columns/batch.ts';
 import type {Vector} from '../../columns/vector.ts';
+import type {IntSet} from '../../common/int-set.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {
   DeletionSet,
@@ -17,6 +18,8 @@ import {readCell} from '../hot/cells.ts';
 import type {HotView} from './hot-scan.ts';
 import type {LooseRow, ScanColumns} from './scan-columns.ts';
 import {type Change, hidesBase} from './own-version.ts';
+
+const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 
 /** The segments of a scan, one after the other, without rows that are deleted or superseded by the own write-set. */
 export class ColdScan {
@@ -300,19 +303,29 @@ function bestFirst(
 
 /** The rows of a segment that a command does not see. */
 export function visibleDeletions(entry: SegmentEntry, {writes, cid}: HotView): DeletionSet {
-  const changes = writes?.changesInSegment(entry.id);
-  if (changes === undefined || changes.size === 0) return entry.deletions;
-  return new OverlayDeletions(entry.deletions, changes, cid);
+  if (writes === null) return entry.deletions;
+  const changes = writes.changesInSegment(entry.id);
+  const sets = writes.changed.hiddenCold(entry.id, cid);
+  if ((changes === undefined || changes.size === 0) && sets.length === 0) return entry.deletions;
+  return new OverlayDeletions(entry.deletions, sets, changes ?? NO_CHANGES, cid);
 }
 
 /** A segment's deletions and the rows that the own write-set changed before a command. */
 class OverlayDeletions implements DeletionSet {
   readonly #base: DeletionSet;
+  /** Rows that are bits; none of them is in the base. */
+  readonly #sets: readonly IntSet[];
   readonly #hidden: readonly number[];
   readonly #set: ReadonlySet<number>;
 
-  constructor(base: DeletionSet, changes: ReadonlyMap<number, Change>, cid: number) {
+  constructor(
+    base: DeletionSet,
+    sets: readonly IntSet[],
+    changes: ReadonlyMap<number, Change>,
+    cid: number,
+  ) {
     this.#base = base;
+    this.#sets = sets;
     const hidden: number[] = [];
     for (const [position, change] of changes)
       if (hidesBase(change, cid) && !base.has(position)) hidden.push(position);
@@ -322,10 +335,11 @@ class OverlayDeletions implements DeletionSet {
   }
 
   get count(): number {
-    return this.#base.count + this.#hidden.length;
+    return this.#sets.reduce((sum, {size}) => sum + size, this.#base.count + this.#hidden.length);
   }
 
   has(position: number): boolean {
+    for (let i = 0; i < this.#sets.length; i++) if (this.#sets[i]!.has(position)) return true;
     return this.#set.has(position) || this.#base.has(position);
   }
 
@@ -337,6 +351,9 @@ class OverlayDeletions implements DeletionSet {
       if (this.#hidden[middle]! < position) low = middle + 1;
       else high = middle;
     }
-    return Math.min(this.#base.next(position), this.#hidden[low] ?? Infinity);
+    let next = Math.min(this.#base.next(position), this.#hidden[low] ?? Infinity);
+    for (let i = 0; i < this.#sets.length; i++)
+      next = Math.min(next, this.#sets[i]!.next(position));
+    return next;
   }
 }

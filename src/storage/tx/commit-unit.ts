@@ -5,6 +5,7 @@ import type {HotImage, MovedRows} from '../hot/hot-image.ts';
 import type {Drain} from '../hot/hot-store.ts';
 import type {SegmentEntry} from '../manifest.ts';
 import type {Pace, Slices} from '../slices.ts';
+import type {HiddenRows} from './hidden-rows.ts';
 import type {TableWrites} from './write-set.ts';
 import type {Change} from './own-version.ts';
 
@@ -25,6 +26,8 @@ export interface TableChanges {
   readonly table: TableStorage;
   readonly isTruncate: boolean;
   readonly changes: readonly FinalChange[];
+  /** Committed rows that are gone or have their new version in a segment: none of them is listed. */
+  readonly hidden: readonly HiddenRows[];
 }
 
 /** A segment published or dropped, with the hot rows it replaces. */
@@ -84,7 +87,7 @@ export function collectChanges(
   const net: FinalChange[] = [];
   collectInserts(writes, inSegments, net, 0, writes.insertRids.length);
   for (const change of writes.changes.values()) collectChange(writes, change, net);
-  return {table: writes.table, isTruncate: writes.truncations.length > 0, changes: net};
+  return tableChanges(writes, net);
 }
 
 /** The same in slices. */
@@ -104,7 +107,14 @@ export function* collectInSlices(
     collectChange(writes, change, net);
     if (++count % ROWS_PER_LOOK === 0 && pace.isOver) yield;
   }
-  return {table: writes.table, isTruncate: writes.truncations.length > 0, changes: net};
+  return tableChanges(writes, net);
+}
+
+function tableChanges(writes: TableWrites, changes: readonly FinalChange[]): TableChanges {
+  const hidden = writes.changed.hidden.filter(
+    ({base, cmin}) => base !== 'own' && !writes.isTruncatedAfter(cmin),
+  );
+  return {table: writes.table, isTruncate: writes.truncations.length > 0, changes, hidden};
 }
 
 function collectInserts(

@@ -15,6 +15,7 @@ import type {StorageLogger} from '../settings.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
 import {applyInSlices, applyToMemory} from './apply-memory.ts';
 import {type CommitUnit, partsInSlices, partsOf} from './commit-unit.ts';
+import {eventParts} from './pending-rows.ts';
 import type {SnapshotRegistry} from './snapshot.ts';
 import {isMemoryUnit, type Member, UnitWriter} from './unit-writer.ts';
 
@@ -412,17 +413,13 @@ export class CommitQueue {
   }
 
   #announce(member: Member): void {
-    const {bulk} = member.unit;
     const catalogKeys = member.unit.ddl.flatMap(effect =>
       effect.kind === 'catalog' ? [effect.key] : [],
     );
     const event: CommitEvent = {
       seq: BigInt(member.seq) as Seq,
       timestamp: member.timestamp,
-      parts:
-        bulk.length === 0
-          ? member.parts
-          : [...member.parts, ...new Set(bulk.map(({part}) => part))],
+      parts: eventParts(member.unit, member.parts),
       catalogKeys,
     };
     for (const listener of this.#context.listeners) {

@@ -171,7 +171,8 @@ export class HotScan {
     const {writes, cid} = this.#view;
     if (writes === null) return true;
     const change = writes.changes.get(Number(chunk.rids[slot]!));
-    return change === undefined || change.position !== position || !hidesBase(change, cid);
+    if (change !== undefined) return change.position !== position || !hidesBase(change, cid);
+    return !writes.changed.hiddenHot(cid).some(positions => positions.has(position));
   }
 
   #nextChunk(wanted: number): Batch | typeof END {
@@ -184,8 +185,7 @@ export class HotScan {
         this.#chunkAt++;
         continue;
       }
-      const hidden = this.#view.writes?.changesInChunk(chunk.index);
-      if (hidden === undefined && count <= wanted && chunk.isAllVisible(this.#view.seq)) {
+      if (!this.#isChanged(chunk) && count <= wanted && chunk.isAllVisible(this.#view.seq)) {
         this.#chunkAt++;
         const batch = this.#batch;
         batch.count = count;
@@ -201,6 +201,15 @@ export class HotScan {
       this.#rest = selection;
       this.#restAt = 0;
     }
+  }
+
+  /** Whether the own write-set changed rows of a chunk. */
+  #isChanged({index}: ImageChunk): boolean {
+    const {writes, cid} = this.#view;
+    if (writes === null) return false;
+    if (writes.changed.inChunk(index) !== undefined) return true;
+    const sets = writes.changed.hiddenHot(cid);
+    return sets.some(positions => positions.next(index << 10) < (index + 1) << 10);
   }
 
   #nextRest(wanted: number): Batch {
@@ -228,7 +237,17 @@ export class HotScan {
     for (let slot = 0; slot < count; slot++) {
       if (begin[slot]! <= seq && end[slot]! > seq) selection[selected++] = slot;
     }
-    const changes = writes?.changesInChunk(chunk.index);
+    const changes = writes?.changed.inChunk(chunk.index);
+    const sets = writes?.changed.hiddenHot(cid) ?? [];
+    if (sets.length > 0) {
+      const all = selected;
+      const first = chunk.index << 10;
+      selected = 0;
+      for (let i = 0; i < all; i++) {
+        const slot = selection[i]!;
+        if (!sets.some(positions => positions.has(first | slot))) selection[selected++] = slot;
+      }
+    }
     if (changes === undefined || changes.length === 0) return selection.subarray(0, selected);
     const hidden = new Set<number>();
     for (const change of changes) if (hidesBase(change, cid)) hidden.add(change.position & 1023);

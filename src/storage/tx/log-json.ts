@@ -1,3 +1,4 @@
+import type {IntSet} from '../../common/int-set.ts';
 import type {DdlEffect} from '../contract.ts';
 import type {SegmentMeta} from '../cold/contract.ts';
 import {generationOf, type GenerationColumn} from '../hot/hot-table.ts';
@@ -45,6 +46,54 @@ export interface LoggedJson {
   readonly nextRid?: number;
   readonly nextOid?: number;
   readonly nextSegment?: number;
+}
+
+/** JSON of a bulk part: a segment of new rows, or rows that are gone or lie in such a segment now. */
+export interface LoggedBulk {
+  readonly segment?: number;
+  readonly rows?: number;
+  /** Identities in pages of 4,096: bits, or a list of 16 bits each where that is shorter, in base64. */
+  readonly gone?: readonly (readonly [page: number, bits: string])[];
+}
+
+/** Pages of one part of gone rows. */
+const GONE_PAGES = 256;
+const PAGE_VALUES = 4096;
+const PAGE_BYTES = PAGE_VALUES / 8;
+
+/** Identities of rows as the JSON of parts of a log entry. */
+export function* goneRows({rids}: {readonly rids: IntSet}): Generator<string> {
+  let gone: [number, string][] = [];
+  for (const [page, bits] of rids.pages) {
+    gone.push([page, encodePage(bits)]);
+    if (gone.length < GONE_PAGES) continue;
+    yield JSON.stringify({gone});
+    gone = [];
+  }
+  if (gone.length > 0) yield JSON.stringify({gone});
+}
+
+/** The identities that such a part names. */
+export function* goneRids({gone}: LoggedBulk): Generator<number> {
+  for (const [page, text] of gone ?? []) {
+    const bytes = Buffer.from(text, 'base64');
+    if (bytes.length === PAGE_BYTES) {
+      for (let bit = 0; bit < PAGE_VALUES; bit++)
+        if ((bytes[bit >> 3]! & (1 << (bit & 7))) !== 0) yield page * PAGE_VALUES + bit;
+    } else
+      for (let at = 0; at < bytes.length; at += 2)
+        yield page * PAGE_VALUES + bytes.readUInt16LE(at);
+  }
+}
+
+function encodePage(bits: Uint8Array): string {
+  const list: number[] = [];
+  for (let bit = 0; bit < PAGE_VALUES && list.length * 2 < PAGE_BYTES; bit++)
+    if ((bits[bit >> 3]! & (1 << (bit & 7))) !== 0) list.push(bit);
+  if (list.length * 2 >= PAGE_BYTES) return Buffer.from(bits).toString('base64');
+  const bytes = Buffer.alloc(list.length * 2);
+  list.forEach((bit, i) => bytes.writeUInt16LE(bit, i * 2));
+  return bytes.toString('base64');
 }
 
 /** What a commit does beside rows, as its log entry has it. */

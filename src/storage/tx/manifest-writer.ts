@@ -1,13 +1,8 @@
 import {assert} from '../../common/errors.ts';
+import type {IntSet} from '../../common/int-set.ts';
 import type Database from 'better-sqlite3';
 import type {Statement} from 'better-sqlite3';
-import {
-  DeletionPages,
-  type Manifest,
-  positionOf,
-  type SegmentEntry,
-  segmentOf,
-} from '../manifest.ts';
+import {type Manifest, positionOf, type SegmentEntry, segmentOf} from '../manifest.ts';
 import type {SegmentColumn} from '../cold/contract.ts';
 import type {CommitUnit} from './commit-unit.ts';
 
@@ -76,7 +71,10 @@ export class ManifestWriter {
       }
       result = result.with(entries, [], seq);
     }
-    return locations.length === 0 ? result : this.#markDeleted(result, unit, locations, seq);
+    const isMarked = unit.tables.some(({hidden}) => hidden.some(({cold}) => cold.size > 0));
+    return locations.length === 0 && !isMarked
+      ? result
+      : this.#markDeleted(result, unit, locations, seq);
   }
 
   #removedSegments(manifest: Manifest, unit: CommitUnit): SegmentEntry[] {
@@ -119,6 +117,13 @@ export class ManifestWriter {
       if (list === undefined) bySegment.set(id, [positionOf(location)]);
       else list.push(positionOf(location));
     }
+    const sets = new Map<number, IntSet[]>();
+    for (const {hidden} of unit.tables)
+      for (const {cold} of hidden)
+        for (const [id, positions] of cold) {
+          sets.set(id, [...(sets.get(id) ?? []), positions]);
+          if (!bySegment.has(id)) bySegment.set(id, []);
+        }
     const put: SegmentEntry[] = [];
     for (const {table} of unit.tables) {
       const known = manifest.table(table.oid);
@@ -126,7 +131,7 @@ export class ManifestWriter {
       for (const [id, positions] of bySegment) {
         const entry = known.byId.get(id);
         if (entry === undefined) continue;
-        const {deletions, changed} = (entry.deletions ?? DeletionPages.none).with(positions);
+        const {deletions, changed} = entry.deletions.with(positions, sets.get(id) ?? []);
         for (const page of changed)
           this.#putPage.run(BigInt(id), BigInt(page), deletions.pages[page]!);
         put.push({...entry, deletions});

@@ -78,7 +78,7 @@ export function* checkNewIndexInSlices(
   for (const [rid, position] of image.byRid) {
     if (++count % ROWS_PER_LOOK === 0 && pace.isOver) yield;
     if (image.newestOf(rid) === undefined) continue;
-    if (writes !== null && writes.current(rid) !== undefined) continue;
+    if (writes?.touches(rid) === true) continue;
     seen.add(image.chunkOf(position)!.owner, image.rowFor(table, position));
   }
   writes?.forEachVisible(Infinity, null, (_rid, owner, row) => seen.add(owner, row));
@@ -100,8 +100,8 @@ export async function checkNewIndexCold(
   for (const entry of [...engine.cold.manifest.segments(table.oid, null), ...pending]) {
     const changes = writes?.changesInSegment(entry.id);
     await engine.cold.forEachRow(entry, scanColumns(table.columns), (position, row) => {
-      if (!entry.deletions.has(position) && changes?.has(position) !== true)
-        seen.add(entry.owner, row);
+      if (entry.deletions.has(position) || changes?.has(position) === true) return;
+      if (writes?.isHiddenAt(entry.id, position) !== true) seen.add(entry.owner, row);
     });
   }
 }

@@ -1,7 +1,7 @@
 import type {OwnerId} from '../../common/ids.ts';
 import type {ChangePart, TableStorage} from '../contract.ts';
 import {DeletionPages} from '../manifest.ts';
-import type {BulkRows} from './commit-unit.ts';
+import type {BulkRows, CommitUnit} from './commit-unit.ts';
 import type {TableWrites} from './write-set.ts';
 
 /** Rows of one owner's pending segments as a part of the commit's event: they are told, not listed. */
@@ -32,13 +32,36 @@ export function pendingRows(writes: TableWrites): readonly BulkRows[] {
     if (writes.isTruncatedAfter(run.cmin)) continue;
     const {entry} = run;
     const dead = [...(writes.changesInSegment(entry.id)?.keys() ?? [])];
-    const live = entry.meta.rows - dead.length;
+    const {deletions} = DeletionPages.none.with(
+      dead,
+      writes.changed.hiddenCold(entry.id, Infinity),
+    );
+    const live = entry.meta.rows - deletions.count;
     if (live === 0) continue;
-    const {deletions} = DeletionPages.none.with(dead);
     const part = parts.get(entry.owner) ?? new PendingPart(table, entry.owner);
     part.unlistedRows += live;
     parts.set(entry.owner, part);
-    found.push({entry: dead.length === 0 ? entry : {...entry, deletions}, part});
+    found.push({entry: deletions.count === 0 ? entry : {...entry, deletions}, part});
   }
   return found;
+}
+
+/** The parts of a commit's event: what is listed, then what is only told. */
+export function eventParts(
+  {tables, bulk}: CommitUnit,
+  listed: readonly ChangePart[],
+): readonly ChangePart[] {
+  const told = [...new Set(bulk.map(({part}) => part))];
+  const own: PendingPart[] = [];
+  for (const {table, hidden} of tables)
+    for (const {owner, isDelete, rids} of hidden) {
+      const isOf = (part: ChangePart): boolean =>
+        part.table.oid === table.oid && part.owner === owner;
+      // New versions are told with their segment.
+      if (!isDelete && told.some(isOf)) continue;
+      let part = own.find(isOf);
+      if (part === undefined) own.push((part = new PendingPart(table, owner)));
+      part.unlistedRows += rids.size;
+    }
+  return told.length + own.length === 0 ? listed : [...listed, ...told, ...own];
 }

@@ -1,11 +1,11 @@
 import {internalError} from '../../common/errors.ts';
+import {IntSet} from '../../common/int-set.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SegmentColumn, SegmentMeta, SegmentRows, SegmentSink} from '../cold/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import type {MapKey} from '../hot/key-codec.ts';
 import {DeletionPages, type SegmentEntry} from '../manifest.ts';
 import {KeyFilter} from './key-filter.ts';
-import {RidRanges} from './rid-ranges.ts';
 
 const PG_EPOCH_MS = 946_684_800_000;
 
@@ -22,16 +22,18 @@ export interface RunParts {
 }
 
 /**
- * New rows of an open transaction, of one table and owner, in a segment that is written as they come, and can be read once it is sealed.
- * No statement sees some of them and others not: savepoints, TRUNCATEs and the command that runs never lie between two of its rows.
+ * New rows and new versions of rows of an open transaction, of one table and owner, in a segment that is written as they come, and can be
+ * read once it is sealed. No statement sees some of them and others not: savepoints, TRUNCATEs and the command that runs never lie
+ * between two of its rows.
  */
 export class PendingRun {
   readonly id: number;
   readonly table: TableStorage;
   readonly owner: number;
   readonly path: string;
-  readonly rids = new RidRanges();
-  /** The newest command among those that wrote its rows. */
+  readonly rids = new IntSet();
+  /** The oldest and the newest command among those that wrote its rows. */
+  firstCmin = Infinity;
   cmin = -1;
   rows = 0;
   /** Whether its rows lie in the order of the table's cluster columns; `lastRow` is the last one then. */

@@ -77,6 +77,8 @@ export class ReadSet {
 function meetsWrites(table: TableStorage, reads: readonly Read[], writes: TableWrites): boolean {
   const {columns} = table;
   // Rows that were written out are not read again: any read of their owner meets them.
+  for (const {owner: of} of writes.changed.hidden)
+    if (reads.some(({owner}) => owner === null || owner === of)) return true;
   for (const run of writes.pending)
     if (reads.some(({owner}) => owner === null || owner === run.owner)) return true;
   for (let i = 0; i < writes.insertRids.length; i++) {

@@ -11,7 +11,7 @@ import {
   scanColumns,
   SEQ_ATTNUM,
 } from '../cold-tables.ts';
-import type {RowVersion, ScanColumn, StorageIndex, TableStorage} from '../contract.ts';
+import type {LockResult, RowVersion, ScanColumn, StorageIndex, TableStorage} from '../contract.ts';
 import type {Engine} from '../engine.ts';
 import type {HotImage} from '../hot/hot-image.ts';
 import {
@@ -24,6 +24,7 @@ import {
 } from '../manifest.ts';
 import type {SnapshotValue} from './snapshot.ts';
 import {ownHolder} from './unique.ts';
+import type {PendingRun} from './pending-run.ts';
 import type {LocationHints} from './location-hints.ts';
 import type {TableWrites} from './write-set.ts';
 import {hidesBase, visibleVersion} from './own-version.ts';
@@ -69,7 +70,10 @@ export function versionByKey(
   const key = map.codec.ofKey(values);
   if (key === null) return null;
   const {writes, cid, snapshot, columns} = view;
-  if (writes !== null && (writes.truncations.length > 0 || !writes.hasImageKeys)) return undefined;
+  if (writes !== null) {
+    if (writes.truncations.length > 0 || !writes.hasImageKeys) return undefined;
+    if (writes.changed.hidden.length > 0) return undefined;
+  }
   const position = image.findKey(map, rowOwner, key, snapshot.number);
   if (position !== -1) {
     const change =
@@ -286,7 +290,8 @@ export function replacedLocation(
   old: RowVersion,
 ): number | Promise<void> {
   if (writes.current(rid) !== undefined) return writes.changes.get(rid)?.location ?? 0;
-  if (writes.pendingAt(old.location) !== undefined) return old.location;
+  const pending = writes.pendingOf(rid);
+  if (pending !== undefined) return pendingLocation(engine, rid, pending, old.location);
   if (old.location === 0) {
     const position = writes.image.newestOf(rid);
     if (position !== undefined) {
@@ -298,6 +303,22 @@ export function replacedLocation(
   }
   const location = currentLocation(engine, writes.table, rid, old.location);
   return typeof location === 'number' ? location : location.then(() => {});
+}
+
+/** Where an own version lies that was written out, perhaps since the caller met it in memory or where it was before. */
+function pendingLocation(
+  engine: Engine,
+  rid: number,
+  run: PendingRun,
+  location: number,
+): number | Promise<void> {
+  if (location > 0 && segmentOf(location) === run.id) return location;
+  const sealing = run.ready();
+  if (sealing !== null) return sealing;
+  const position = engine.cold.findRidIn(run.entry, rid);
+  if (position instanceof Promise) return position.then(() => {});
+  if (position === null) throw internalError(`row ${rid} is not in its segment`);
+  return locationOf(run.id, position);
 }
 
 /**
@@ -328,6 +349,20 @@ export function concurrentUpdate(what: 'update' | 'delete'): PgError {
     SqlState.serializationFailure,
     `could not serialize access due to concurrent ${what}`,
   );
+}
+
+/** REPEATABLE READ and stronger: a row changed since the snapshot (`seq`) cannot be locked. */
+export function checkUnchanged(
+  engine: Engine,
+  table: TableStorage,
+  rid: number,
+  {writes, hints, seq}: {writes: TableWrites | null; hints: LocationHints | null; seq: number},
+): LockResult {
+  if (writes?.knows(rid) === true) return 'granted';
+  const newest = newestByRid(engine, table, rid, null, hints, null);
+  if (newest instanceof Promise) return newest.then(() => {});
+  if (newest !== null && Number(newest.seq) > seq) throw concurrentUpdate('update');
+  return 'granted';
 }
 
 /** Whether a cold place still holds a live row of the newest state. */

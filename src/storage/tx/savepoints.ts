@@ -7,6 +7,7 @@ import type {TableWrites} from './write-set.ts';
 /** State of a transaction at SAVEPOINT. */
 export interface Savepoint {
   readonly name: string;
+  readonly command: number;
   readonly marks: ReadonlyMap<TableWrites, WriteMark>;
   readonly rowLocks: RowMark;
   readonly heavyLocks: number;
@@ -21,9 +22,9 @@ export class Savepoints {
     return this.#stack.length;
   }
 
-  /** The newest insert of a table at each savepoint; -1 = there was none. */
-  lastRids(writes: TableWrites): readonly number[] {
-    return this.#stack.map(({marks}) => marks.get(writes)?.lastRid ?? -1);
+  /** The commands after which they were set. */
+  get commands(): readonly number[] {
+    return this.#stack.map(({command}) => command);
   }
 
   push(savepoint: Savepoint): void {

@@ -1,3 +1,4 @@
+import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {Datum} from '../../types/contract.ts';
 import type {SegmentRows} from '../cold/contract.ts';
 import type {Engine} from '../engine.ts';
@@ -8,11 +9,27 @@ import type {MapKey} from '../hot/key-codec.ts';
 import {segmentColumns, segmentPath, sortAttnums, writeOptions} from '../segment-plan.ts';
 import {type Pace, runInTurns, type Slices} from '../slices.ts';
 import {clusterOrder, dropFiles, inClusterOrder, type NewRows, rowAt, rowSource} from './bulk.ts';
+import {type HiddenKind, HiddenRows} from './hidden-rows.ts';
+import {
+  baseOf,
+  collectDeletes,
+  collectInserts,
+  collectUpdates,
+  type LeastRows,
+  type LeavingRows,
+} from './leaving-rows.ts';
+import type {Change, OwnVersion} from './own-version.ts';
 import {PendingRun} from './pending-run.ts';
-import {bytesOfRow, type KeyRange, type NewRow, RowBlock, valueOf} from './row-block.ts';
+import {type KeyRange, type NewRow, RowBlock, valueOf} from './row-block.ts';
 import {submit} from './submit.ts';
 import {RowRoom} from './write-room.ts';
 import type {TableWrites} from './write-set.ts';
+
+/** Which commands wrote some rows. */
+interface Commands {
+  readonly firstCmin: number;
+  readonly cmin: number;
+}
 
 const ROWS_PER_LOOK = 256;
 /** Identities of rows that are none in the write-set. */
@@ -28,21 +45,15 @@ const MOST_UNSORTED = 250_000;
 /** Where segments of new rows may not go across. */
 export interface SpillHost {
   tables(): Iterable<TableWrites>;
-  /** The newest inserts of a table at each savepoint that can be rolled back to. */
-  marks(writes: TableWrites): readonly number[];
+  /** The commands after which savepoints were set that can be rolled back to. */
+  savepoints(): readonly number[];
   /** The running command, and those that portals see up to. */
   commandIds(): readonly number[];
 }
 
-/** New rows of one owner on their way to a segment. */
-interface Leaving extends NewRows {
-  readonly firstCmin: number;
-  cmin: number;
-}
-
 /**
- * Writes new rows of a transaction to segments while it is open, once it keeps too many in memory. The files are intents until
- * its commit publishes them; what it does not publish is removed.
+ * Writes new rows and new versions of a transaction to segments while it is open, once it keeps too many in memory; rows that it deleted
+ * or replaced become bits. The files are intents until its commit publishes them; what it does not publish is removed.
  */
 export class Spiller {
   readonly room: RowRoom;
@@ -60,13 +71,20 @@ export class Spiller {
     this.room = new RowRoom(engine.held, {first, step, all});
   }
 
+  /** What a write must wait for: rows are being written out, or should be before more come. */
+  get blocker(): Promise<void> | null {
+    if (this.#running !== null) return this.#running;
+    return this.room.isFull ? this.start() : null;
+  }
+
   /** Begins to write rows out; to be awaited before more come. Null = there is nothing that could be. */
   start(): Promise<void> | null {
     if (this.#running !== null) return this.#running;
     const tables = [...this.#host.tables()].filter(
       writes =>
         canSpill(writes.table) &&
-        (writes.insertRids.length >= this.#least || writes.heldBytes >= this.#leastBytes),
+        (writes.insertRids.length + writes.changes.size >= this.#least.rows ||
+          writes.heldBytes >= this.#least.bytes),
     );
     for (const writes of tables) writes.measureAll();
     if (!this.room.isFull) return null;
@@ -102,28 +120,67 @@ export class Spiller {
     this.drop([...this.#runs.values()]);
   }
 
-  get #least(): number {
-    return this.#engine.settings.pendingRows;
-  }
-
-  get #leastBytes(): number {
-    return this.#engine.settings.pendingStep / 4;
+  get #least(): LeastRows {
+    const {pendingRows: rows, pendingStep} = this.#engine.settings;
+    return {rows, bytes: pendingStep / 4};
   }
 
   async #writeAll(tables: TableWrites[]): Promise<void> {
     tables.sort((a, b) => b.heldBytes - a.heldBytes);
     for (const writes of tables) {
-      const groups = await runInTurns(pace => this.#collect(writes, pace));
-      for (const group of groups) {
-        if (this.#isEnded) return;
-        await this.#write(writes, group);
+      const bounds = this.#bounds(writes);
+      for (const collect of [collectInserts, collectUpdates]) {
+        const groups = await runInTurns(pace => collect(writes, bounds, this.#least, pace));
+        for (const group of groups) {
+          if (this.#isEnded) return;
+          await this.#write(writes, group);
+        }
       }
+      if (writes.changes.size > 0) await this.#hideDeleted(writes, bounds);
+      if (this.#isEnded) return;
+      writes.tidy();
     }
   }
 
-  async #write(writes: TableWrites, group: Leaving): Promise<void> {
+  async #hideDeleted(writes: TableWrites, bounds: readonly number[]): Promise<void> {
+    const groups = await runInTurns(pace => collectDeletes(writes, bounds, this.#least, pace));
+    for (const group of groups) {
+      if (this.#isEnded) return;
+      const changes = group.changes.filter(
+        change => writes.changes.get(change.rid) === change && newestOf(change).row === null,
+      );
+      if (changes.length > 0) this.#hide(writes, group, changes, group);
+      await nextTurn();
+    }
+  }
+
+  /** Rows become bits, in the newest group of their kind where no bound forbids it. */
+  #hide(
+    writes: TableWrites,
+    kind: HiddenKind,
+    changes: readonly Change[],
+    {firstCmin, cmin}: {readonly firstCmin: number; readonly cmin: number},
+  ): void {
+    let group = writes.changed.hidden.findLast(known => known.isOf(kind));
+    if (group === undefined || this.#isSeparated(writes, group, {firstCmin, cmin}))
+      group = new HiddenRows(kind, cmin);
+    group.firstCmin = Math.min(group.firstCmin, firstCmin);
+    group.cmin = Math.max(group.cmin, cmin);
+    writes.hide(changes, group);
+  }
+
+  /** New versions lie in a segment now: what they replace is bits. */
+  #hideReplaced(writes: TableWrites, group: LeavingRows, changes: readonly Change[]): void {
+    const {owner} = group;
+    for (const base of ['hot', 'cold', 'own'] as const) {
+      const ofBase = changes.filter(change => baseOf(writes, change) === base);
+      if (ofBase.length > 0) this.#hide(writes, {owner, base, isDelete: false}, ofBase, group);
+    }
+  }
+
+  async #write(writes: TableWrites, group: LeavingRows): Promise<void> {
     const {table} = writes;
-    const {rids, rows} = group;
+    const {rids, rows, changes} = group;
     const order = await inClusterOrder(table, group);
     const run = await this.#runFor(writes, group, rowAt(group, order[0]!));
     if (run === null) return;
@@ -136,14 +193,20 @@ export class Spiller {
     }
     failpoint('bulk-pending-write');
     // Rows of a run stand and fall together: a rollback meanwhile took all of them, or none.
-    if (this.#isEnded || writes.insertIndexOf(rids[0]!) === -1) return this.#drop([run]);
+    const isThere =
+      changes === null
+        ? writes.insertIndexOf(rids[0]!) !== -1
+        : writes.changes.get(rids[0]!) === changes[0] && newestOf(changes[0]!).row === rows[0];
+    if (this.#isEnded || !isThere) return this.#drop([run]);
     run.lastRow = rowAt(group, order[order.length - 1]!);
     run.rows += rids.length;
-    run.cmin = group.cmin;
-    run.rids.add(rids);
+    run.firstCmin = Math.min(run.firstCmin, group.firstCmin);
+    run.cmin = Math.max(run.cmin, group.cmin);
+    for (let i = 0; i < rids.length; i++) run.rids.add(rids[i]!);
     if (!writes.pending.includes(run)) writes.pending = [...writes.pending, run];
     const keys = writes.ownKeys;
-    writes.takeOut(rids);
+    if (changes === null) writes.takeOut(rids);
+    else this.#hideReplaced(writes, group, changes);
     failpoint('bulk-pending-open');
     if (writes.ownKeys === keys && keys.length > 0)
       await runInTurns(pace => forgetKeys(writes, group, pace));
@@ -152,7 +215,7 @@ export class Spiller {
   /** The segment that takes the rows: an open one where they may go behind its own, else a new one. */
   async #runFor(
     writes: TableWrites,
-    group: Leaving,
+    group: LeavingRows,
     first: readonly Datum[],
   ): Promise<PendingRun | null> {
     const {table} = writes;
@@ -200,58 +263,18 @@ export class Spiller {
     return run;
   }
 
-  /** Whether a command or a rollback may see the rows of a run and not those of a group. */
-  #isSeparated(writes: TableWrites, run: PendingRun, group: Leaving): boolean {
-    const {last} = run.rids;
-    const isBetween = (cmin: number): boolean => run.cmin <= cmin && cmin < group.firstCmin;
-    return (
-      this.#host.marks(writes).some(rid => last <= rid && rid < group.rids[0]!) ||
-      this.#host.commandIds().some(command => isBetween(command - 1)) ||
-      writes.truncations.some(isBetween)
-    );
+  /** Whether a command or a rollback may see some rows of one and not those of the other. */
+  #isSeparated(writes: TableWrites, one: Commands, other: Commands): boolean {
+    const first = Math.min(one.firstCmin, other.firstCmin);
+    const last = Math.max(one.cmin, other.cmin);
+    return this.#bounds(writes).some(bound => first <= bound && bound < last);
   }
 
-  /** Rows in memory by owner, each group on one side of every savepoint, TRUNCATE and the running command. */
-  *#collect(writes: TableWrites, pace: Pace): Slices<readonly Leaving[]> {
-    const groups: Leaving[] = [];
-    const {insertRids, insertOwners, insertData, insertCmin, changes} = writes;
-    let from = 0;
-    for (const to of this.#cuts(writes)) {
-      const byOwner = new Map<number, Leaving>();
-      for (let i = from; i < to; i++) {
-        if (i % ROWS_PER_LOOK === 0 && pace.isOver) yield;
-        const rid = insertRids[i]!;
-        // Its versions are seen by some commands and not by others.
-        if (changes.size > 0 && changes.has(rid)) continue;
-        const owner = insertOwners[i]!;
-        const cmin = insertCmin[i]!;
-        let group = byOwner.get(owner);
-        if (group === undefined)
-          byOwner.set(owner, (group = {owner, rids: [], rows: [], firstCmin: cmin, cmin}));
-        group.rids.push(rid);
-        group.rows.push(insertData[i]!);
-        group.cmin = cmin;
-      }
-      for (const group of byOwner.values()) if (this.#isWorth(group)) groups.push(group);
-      from = to;
-    }
-    return groups;
-  }
-
-  /** Few rows stay in memory, unless they are wide. */
-  #isWorth({rows}: NewRows): boolean {
-    if (rows.length >= this.#least) return true;
-    return rows.reduce((bytes, row) => bytes + bytesOfRow(row), 0) >= this.#leastBytes;
-  }
-
-  /** Ends of the ranges of inserts that may lie in one segment. */
-  #cuts(writes: TableWrites): readonly number[] {
-    const {insertRids, insertCmin, truncations} = writes;
-    const cuts = new Set([insertRids.length]);
-    for (const command of this.#host.commandIds()) cuts.add(firstAbove(insertCmin, command - 1));
-    for (const rid of this.#host.marks(writes)) cuts.add(firstAbove(insertRids, rid));
-    for (const cmin of truncations) cuts.add(firstAbove(insertCmin, cmin));
-    return [...cuts].sort((a, b) => a - b);
+  /** Commands up to which a rollback, a reader or a TRUNCATE keeps, sees or drops rows. */
+  #bounds({truncations}: TableWrites): readonly number[] {
+    const bounds = new Set([...this.#host.savepoints(), ...truncations]);
+    for (const command of this.#host.commandIds()) bounds.add(command - 1);
+    return [...bounds].sort((a, b) => a - b);
   }
 
   async #drop(runs: readonly PendingRun[]): Promise<void> {
@@ -321,14 +344,6 @@ function* forgetKeys(writes: TableWrites, group: NewRows, pace: Pace): Slices {
   }
 }
 
-/** The first place in an ascending list with a value above a bound. */
-function firstAbove(values: readonly number[], bound: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (values[middle]! <= bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function newestOf({versions}: Change): OwnVersion {
+  return versions[versions.length - 1]!;
 }

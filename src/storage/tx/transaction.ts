@@ -28,7 +28,13 @@ import {DdlList} from './ddl-list.ts';
 import {type Inserted, insertBlock} from './insert-block.ts';
 import {KeptViews} from './kept-views.ts';
 import {LocationHints, wantsHints} from './location-hints.ts';
-import {concurrentUpdate, newestByRid, replacedLocation, versionByKey} from './row-versions.ts';
+import {
+  checkUnchanged,
+  concurrentUpdate,
+  newestByRid,
+  replacedLocation,
+  versionByKey,
+} from './row-versions.ts';
 import type {RowBlock} from './row-block.ts';
 import {SeenSeq} from './seen-seq.ts';
 import type {SerializableTransaction} from './serializable.ts';
@@ -220,8 +226,8 @@ export class StorageTransaction implements Transaction {
 
   insert(table: TableStorage, owner: OwnerId, row: readonly Datum[]): WriteResult {
     const writes = this.#writes(table);
-    const written = this.#spiller!.room.isFull ? this.#spiller!.start() : null;
-    if (written !== null) return written;
+    const {blocker} = this.#spiller!;
+    if (blocker !== null) return blocker;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, owner, row, -1, null);
       if (result !== 'done')
@@ -249,8 +255,8 @@ export class StorageTransaction implements Transaction {
 
   insertBlock(table: TableStorage, owner: OwnerId, block: RowBlock, from: number): Inserted {
     const writes = this.#writes(table);
-    const written = this.#spiller!.room.isFull ? this.#spiller!.start() : null;
-    if (written !== null) return {taken: 0, result: written};
+    const {blocker} = this.#spiller!;
+    if (blocker !== null) return {taken: 0, result: blocker};
     const place = {writes, owner, cid: this.#commandId, isJournaled: this.#savepoints.size > 0};
     const {taken, result} = insertBlock(this.#engine, place, block, from);
     if (result === 'done') return {taken, result};
@@ -261,7 +267,7 @@ export class StorageTransaction implements Transaction {
   update(table: TableStorage, old: RowVersion, row: readonly Datum[]): WriteResult {
     const writes = this.#writes(table);
     const rid = Number(old.rid);
-    const location = replacedLocation(this.#engine, writes, rid, old);
+    const location = this.#spiller!.blocker ?? replacedLocation(this.#engine, writes, rid, old);
     if (typeof location !== 'number') return location;
     if (writes.ownKeys.length > 0) {
       const result = this.#engine.unique.check(writes, old.owner, row, rid, old.row);
@@ -276,7 +282,7 @@ export class StorageTransaction implements Transaction {
   delete(table: TableStorage, old: RowVersion): WriteResult {
     const writes = this.#writes(table);
     const rid = Number(old.rid);
-    const location = replacedLocation(this.#engine, writes, rid, old);
+    const location = this.#spiller!.blocker ?? replacedLocation(this.#engine, writes, rid, old);
     if (typeof location !== 'number') return location;
     writes.addVersion(rid, old.owner, old.row, location, null, this.#commandId);
     return 'done';
@@ -298,7 +304,11 @@ export class StorageTransaction implements Transaction {
     const result = this.#locks.row(table, Number(rid), mode, wait);
     // Whoever shares the key only looks at the change himself, and everybody at a row that is gone.
     if (result === 'granted' && this.#isSnapshotFixed && mode !== 'keyShare')
-      return this.#checkUnchanged(table, Number(rid));
+      return checkUnchanged(this.#engine, table, Number(rid), {
+        writes: this.#tables?.get(table.oid) ?? null,
+        hints: this.#hints,
+        seq: this.#currentSnapshot().number,
+      });
     return result;
   }
 
@@ -333,10 +343,12 @@ export class StorageTransaction implements Transaction {
 
   savepoint(name: string): void {
     const marks = new Map<TableWrites, WriteMark>();
-    for (const writes of this.#tables?.values() ?? []) marks.set(writes, writes.mark());
-    this.#commandId++;
+    for (const writes of this.#tables?.values() ?? [])
+      marks.set(writes, writes.mark(this.#commandId));
+    const command = this.#commandId++;
     this.#savepoints.push({
       name,
+      command,
       marks,
       rowLocks: this.#owner.markRows(),
       heavyLocks: this.#owner.heavy.length,
@@ -471,7 +483,7 @@ export class StorageTransaction implements Transaction {
       const image = this.#engine.hot.image(table);
       this.#spiller ??= new Spiller(this.#engine, {
         tables: () => this.#tables!.values(),
-        marks: own => this.#savepoints.lastRids(own),
+        savepoints: () => this.#savepoints.commands,
         commandIds: () => [this.#commandId, ...(this.#views?.commandIds ?? [])],
       });
       writes = new TableWrites(this.#owner, table, image, this.#spiller.room);
@@ -480,18 +492,6 @@ export class StorageTransaction implements Transaction {
     }
     this.#lastWrites = writes;
     return writes;
-  }
-
-  /** REPEATABLE READ and stronger: a row changed since the snapshot cannot be locked. */
-  #checkUnchanged(table: TableStorage, rid: number): LockResult {
-    const writes = this.#tables?.get(table.oid);
-    if (writes?.current(rid) !== undefined || writes?.pendingOf(rid) !== undefined)
-      return 'granted';
-    const newest = newestByRid(this.#engine, table, rid, null, this.#hints, null);
-    if (newest instanceof Promise) return newest.then(nothing);
-    if (newest !== null && Number(newest.seq) > this.#currentSnapshot().number)
-      throw concurrentUpdate('update');
-    return 'granted';
   }
 }
 

@@ -131,28 +131,6 @@ export class UniqueChecker {
     return 'done';
   }
 
-  /** The live row that holds a key: own or committed. Undefined = none; a promise = wait and ask again. */
-  holder(
-    writes: TableWrites | null,
-    image: TableWrites['image'],
-    map: KeyMap,
-    at: number,
-    owner: number,
-    key: MapKey,
-  ): number | undefined {
-    if (writes !== null) {
-      const own = ownHolder(writes, writes.ownKeys[at]!, owner, key);
-      if (own !== undefined) return own;
-    }
-    const position = image.findNewestKey(map, owner, key);
-    if (position === -1) return undefined;
-    const rid = Number(image.chunkOf(position)!.rids[image.slotOf(position)]!);
-    if (writes === null) return rid;
-    const current = writes.current(rid);
-    if (current === undefined) return rid;
-    return current !== null && map.codec.ofRow(current) === key ? rid : undefined;
-  }
-
   #checkKey(
     writes: TableWrites,
     own: KeyMap,
@@ -211,6 +189,7 @@ export class UniqueChecker {
       if (positions.length === 0) continue;
       const changed = holder.changesInSegment(entry.id);
       for (const position of positions) {
+        if (holder.isHiddenAt(entry.id, position)) continue;
         const change = changed?.get(position);
         if (change !== undefined) {
           const current = holder.current(change.rid);
@@ -239,11 +218,12 @@ export class UniqueChecker {
       const holdsKey = current !== null && codec.ofRow(current) === codec.ofRow(row);
       return holdsKey ? conflict(codec.index, own, row, found) : 'done';
     }
+    // Its new version, if there is one, lies in a pending segment, where the key was looked for.
+    if (writes.touches(found)) return 'done';
     const others = writes.image.writers;
     if (others.length > 1) {
       for (const other of others) {
-        if (other !== writes && other.current(found) !== undefined)
-          return other.tx.waitForEnd(writes.tx);
+        if (other !== writes && other.touches(found)) return other.tx.waitForEnd(writes.tx);
       }
     }
     return conflict(own.codec.index, own, row, found);

@@ -11,7 +11,7 @@ import {LOG_PART_BITS} from '../hot/schema.ts';
 import type {Manifest} from '../manifest.ts';
 import type {Pace, Slices} from '../slices.ts';
 import type {CommitUnit, TableChanges} from './commit-unit.ts';
-import {logJson} from './log-json.ts';
+import {goneRows, logJson} from './log-json.ts';
 import {ManifestWriter} from './manifest-writer.ts';
 import {PartWriter, type PutPart, RowWriter} from './row-writer.ts';
 import {ShapeRecorder} from './shape-recorder.ts';
@@ -89,6 +89,7 @@ export class UnitWriter {
     this.#writeDdl(member);
     for (const changes of member.unit.tables) {
       const rows = this.#rowWriter(changes, member.seq, locations);
+      yield* this.#removeHidden(changes, pace);
       if (rows !== null) yield* writeRange(rows, changes.changes.length, pace);
     }
     const result = this.#manifestWriter.apply(manifest, member.unit, locations, member.seq);
@@ -123,6 +124,22 @@ export class UnitWriter {
     return new RowWriter(changes, generations, seq, locations);
   }
 
+  /** Hot rows among those that are not listed. */
+  *#removeHidden({table, hidden}: TableChanges, pace: Pace): Slices {
+    const hot = hidden.filter(({base}) => base === 'hot');
+    if (hot.length === 0) return;
+    const generations = this.#generationsOf(table.oid);
+    let count = 0;
+    for (const {rids} of hot)
+      for (const rid of rids.values()) {
+        for (const generation of generations) generation.delete(rid);
+        if (++count % ROWS_PER_LOOK === 0 && pace.isOver) {
+          failpoint('large-in-rows');
+          yield;
+        }
+      }
+  }
+
   #partWriter(part: ChangePart, timestamp: bigint, putPart: PutPart): PartWriter | null {
     return isMemoryOnly(part.table) ? null : new PartWriter(this.#log, part, timestamp, putPart);
   }
@@ -138,6 +155,14 @@ export class UnitWriter {
 
   /** The parts without rows: what JSON tells, and references to bulk segments. */
   #logHeads({unit, timestamp}: Member, putPart: PutPart): void {
+    // Before the segments: a row may come back in one of them.
+    for (const {table, hidden} of unit.tables)
+      for (const group of hidden)
+        for (const json of goneRows(group)) {
+          this.#log.begin(FLAG_BULK, table.schemaVersion, timestamp);
+          this.#log.json(json);
+          putPart(table.oid, group.owner);
+        }
     if (
       unit.ddl.length > 0 ||
       unit.sequences.length > 0 ||
@@ -214,6 +239,7 @@ export function isMemoryUnit(unit: CommitUnit): boolean {
   )
     return false;
   return unit.tables.every(
-    ({table, changes, isTruncate}) => isMemoryOnly(table) || (changes.length === 0 && !isTruncate),
+    ({table, changes, hidden, isTruncate}) =>
+      isMemoryOnly(table) || (changes.length === 0 && hidden.length === 0 && !isTruncate),
   );
 }

@@ -5,9 +5,11 @@ import type {TableStorage} from '../contract.ts';
 import type {HotImage, TableWriter} from '../hot/hot-image.ts';
 import {KeyCodec, type MapKey} from '../hot/key-codec.ts';
 import type {KeyMap} from '../hot/key-map.ts';
-import {type MovedPlaces, positionOf, segmentOf} from '../manifest.ts';
+import {type MovedPlaces, segmentOf} from '../manifest.ts';
 import type {LockOwner} from '../locks/lock-owner.ts';
+import {ChangedRows} from './changed-rows.ts';
 import {committedKeys, hasImageKeys} from './committed-keys.ts';
+import type {HiddenRows} from './hidden-rows.ts';
 import {OwnKeys} from './own-keys.ts';
 import {type Change, visibleVersion} from './own-version.ts';
 import type {PendingRun} from './pending-run.ts';
@@ -19,7 +21,6 @@ import {checkWriteRoom, type RowRoom} from './write-room.ts';
 
 /** What a table has that wrote nothing out. */
 const NO_RUNS: readonly PendingRun[] = [];
-const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 /** Inserts that are measured together. */
 const MEASURED = 16;
 
@@ -44,16 +45,11 @@ export class TableWrites implements TableWriter {
   /** Each a row, or the block of it: `insertRow` gives the values. */
   insertData: NewRow[] = [];
   readonly insertCmin: number[] = [];
-  #changes: Map<number, Change> | null = null;
-  /** Rids in order of change, for ROLLBACK TO. */
-  readonly #changeJournal: number[] = [];
-  /** Changed committed hot rows by chunk, changed cold rows by segment. */
-  #byChunk: Map<number, Change[]> | null = null;
-  #bySegment: Map<number, Map<number, Change>> | null = null;
+  readonly changed = new ChangedRows();
   /** Inserts that were written to segments already, oldest first; where one was updated or deleted since is a change. */
   pending: PendingRun[] = [];
   /** Roughly the bytes of inserts in memory. */
-  heldBytes = 0;
+  #insertBytes = 0;
   /** How many of them were counted. */
   #measured = 0;
   readonly #room: RowRoom;
@@ -100,14 +96,19 @@ export class TableWrites implements TableWriter {
   get isEmpty(): boolean {
     return (
       this.insertRids.length === 0 &&
-      this.#changes === null &&
+      this.changed.isEmpty &&
       this.truncations.length === 0 &&
       this.pending.length === 0
     );
   }
 
   get changes(): ReadonlyMap<number, Change> {
-    return this.#changes ?? NO_CHANGES;
+    return this.changed.all;
+  }
+
+  /** Roughly the bytes of all that is in memory. */
+  get heldBytes(): number {
+    return this.#insertBytes + this.changed.bytes;
   }
 
   /** Inserts a row; those of a block one after the other. */
@@ -130,13 +131,19 @@ export class TableWrites implements TableWriter {
   }
 
   #hold(bytes: number): void {
-    this.heldBytes += bytes;
+    this.#insertBytes += bytes;
     this.#room.add(bytes);
+  }
+
+  /** Tells the room what changed rows take now, and took before. */
+  #holdChanges(before: number): void {
+    const {bytes} = this.changed;
+    if (bytes !== before) this.#room.add(bytes - before);
   }
 
   /** Counts the bytes of inserts in memory anew. */
   measureAll(): void {
-    this.#hold(-this.heldBytes);
+    this.#hold(-this.#insertBytes);
     this.#measured = 0;
     this.#measure();
   }
@@ -162,8 +169,9 @@ export class TableWrites implements TableWriter {
     cmin: number,
   ): void {
     if (row !== null) computeKeys(this.table, row, rid);
-    this.#changes ??= new Map();
-    let change = this.#changes.get(rid);
+    const {changed} = this;
+    const before = changed.bytes;
+    let change = changed.get(rid);
     if (change === undefined) {
       const isInsert = this.insertIndexOf(rid) !== -1;
       const position = !isInsert && location === 0 ? (this.image.newestOf(rid) ?? -1) : -1;
@@ -177,11 +185,23 @@ export class TableWrites implements TableWriter {
         oldRow: isOwn ? null : oldRow,
         versions: [],
       };
-      this.#changes.set(rid, change);
-      this.#register(change);
+      changed.begin(change);
     }
-    change.versions.push({cmin, row});
-    checkWriteRoom(this.#changeJournal.push(rid));
+    checkWriteRoom(changed.add(change, row, cmin));
+    this.#holdChanges(before);
+  }
+
+  /** Changed rows are bits from now on; new versions, if they have any, lie in a pending segment. */
+  hide(changes: readonly Change[], group: HiddenRows): void {
+    const before = this.changed.bytes;
+    this.changed.hide(changes, group);
+    this.#holdChanges(before);
+  }
+
+  /** After `hide`: forgets what only served those rows. */
+  tidy(): void {
+    this.changed.tidy();
+    if (this.insertRids.length === 0 && this.changes.size === 0) this.ownKeys = this.#newKeys();
   }
 
   /** The values of an insert in memory. */
@@ -206,34 +226,51 @@ export class TableWrites implements TableWriter {
 
   /** The newest own version of a row: null = deleted, undefined = this write-set does not touch it. */
   current(rid: number): readonly Datum[] | null | undefined {
-    const change = this.#changes === null ? undefined : this.#changes.get(rid);
+    const change = this.changed.get(rid);
     if (change !== undefined) {
       const last = change.versions[change.versions.length - 1]!;
       return this.isTruncatedAfter(last.cmin) ? null : last.row;
     }
     const at = this.insertIndexOf(rid);
     if (at !== -1) return this.isTruncatedAfter(this.insertCmin[at]!) ? null : this.insertRow(at);
+    if (this.changed.isGone(rid)) return null;
     if (this.truncations.length === 0) return undefined;
     const pending = this.pendingOf(rid);
     return pending === undefined || this.isTruncatedAfter(pending.cmin) ? null : undefined;
   }
 
+  /** Whether the committed version of a row, if it has one, is not the newest for this write-set any more. */
+  touches(rid: number): boolean {
+    return this.current(rid) !== undefined || this.changed.isHidden(rid);
+  }
+
+  /** Whether this write-set holds a version of a row, or deleted it. */
+  knows(rid: number): boolean {
+    return this.current(rid) !== undefined || this.pendingOf(rid) !== undefined;
+  }
+
   /** Whether a row that existed was changed by a command or a later one. */
   isChangedSince(rid: number, cmin: number): boolean {
-    const change = this.#changes === null ? undefined : this.#changes.get(rid);
-    return change !== undefined && change.versions[change.versions.length - 1]!.cmin >= cmin;
+    const change = this.changed.get(rid);
+    if (change !== undefined) return change.versions[change.versions.length - 1]!.cmin >= cmin;
+    return this.changed.isHiddenSince(rid, cmin);
   }
 
   /** Owner of an own or changed row. */
   ownerOf(rid: number): number {
-    const change = this.#changes?.get(rid);
+    const change = this.changed.get(rid);
     if (change !== undefined) return change.owner;
     return this.insertOwners[this.insertIndexOf(rid)]!;
   }
 
-  /** The pending segment that a row was written to. */
+  /** The pending segment that a row was written to last. */
   pendingOf(rid: number): PendingRun | undefined {
-    return this.pending.length === 0 ? undefined : this.pending.find(({rids}) => rids.has(rid));
+    let found: PendingRun | undefined;
+    for (let i = 0; i < this.pending.length; i++) {
+      const run = this.pending[i]!;
+      if (run.rids.has(rid) && (found === undefined || found.cmin < run.cmin)) found = run;
+    }
+    return found;
   }
 
   /** The pending segment of a location. */
@@ -280,8 +317,7 @@ export class TableWrites implements TableWriter {
     assert(taken === rids.length, 'rows that were written out were in memory');
     insertRids.length = insertOwners.length = insertData.length = insertCmin.length = kept;
     this.measureAll();
-    if (kept === 0 && this.#changes === null)
-      this.ownKeys = this.image.keyMaps.map(map => new OwnKeys(map.codec));
+    if (kept === 0 && this.changes.size === 0) this.ownKeys = this.#newKeys();
     else for (const keys of this.ownKeys) keys.prune((first, last) => this.#hasInsert(first, last));
   }
 
@@ -311,19 +347,18 @@ export class TableWrites implements TableWriter {
     owner: number | null,
     each: (rid: number, owner: number, row: readonly Datum[]) => void,
   ): void {
-    const changes = this.#changes;
+    const {changes} = this;
     const {insertRids, insertOwners, insertCmin} = this;
     for (let i = 0; i < insertRids.length; i++) {
       if (insertCmin[i]! >= cid) break;
       if (owner !== null && insertOwners[i] !== owner) continue;
-      const change = changes === null ? undefined : changes.get(insertRids[i]!);
+      const change = changes.size === 0 ? undefined : changes.get(insertRids[i]!);
       const version = change === undefined ? null : visibleVersion(change, cid);
       const cmin = version === null ? insertCmin[i]! : version.cmin;
       const row = version === null ? this.insertRow(i) : version.row;
       if (row !== null && !this.isTruncatedFor(cid, cmin))
         each(insertRids[i]!, insertOwners[i]!, row);
     }
-    if (changes === null) return;
     for (const change of changes.values()) {
       if (change.isInsert || (owner !== null && change.owner !== owner)) continue;
       const version = visibleVersion(change, cid);
@@ -332,30 +367,23 @@ export class TableWrites implements TableWriter {
     }
   }
 
-  /** Changes of committed rows in a chunk of the image. */
-  changesInChunk(chunk: number): readonly Change[] | undefined {
-    return this.#byChunk === null ? undefined : this.#byChunk.get(chunk);
+  /** Changes of rows in a segment by position, but for those that are bits. */
+  changesInSegment(segment: number): ReadonlyMap<number, Change> | undefined {
+    return this.changed.inSegment(segment);
   }
 
-  /** Changes of committed rows in a segment by position. */
-  changesInSegment(segment: number): ReadonlyMap<number, Change> | undefined {
-    return this.#bySegment === null ? undefined : this.#bySegment.get(segment);
+  /** Whether a row of a segment was changed, and is a bit. */
+  isHiddenAt(segment: number, position: number): boolean {
+    return this.changed.hiddenCold(segment, Infinity).some(positions => positions.has(position));
   }
 
   /** Marks for ROLLBACK TO. */
-  mark(): WriteMark {
+  mark(command: number): WriteMark {
     return {
-      lastRid: this.#lastRid(),
-      changes: this.#changeJournal.length,
+      command,
       truncations: this.truncations.length,
       keys: this.#keyJournal.length,
     };
-  }
-
-  /** Rids grow: what came after a mark has a larger one. */
-  #lastRid(): number {
-    const last = this.pending.reduce((rid, {rids}) => Math.max(rid, rids.last), -1);
-    return Math.max(last, this.insertRids[this.insertRids.length - 1] ?? -1);
   }
 
   /** Drops everything since a mark, and gives the pending segments that are dropped. */
@@ -366,29 +394,23 @@ export class TableWrites implements TableWriter {
       map?.set(owner, key, before, map.get(owner, key) ?? -1);
     }
     if (this.#keyJournal.length > mark.keys) this.#keyJournal.length = mark.keys;
-    for (let i = this.#changeJournal.length - 1; i >= mark.changes; i--) {
-      const rid = this.#changeJournal[i]!;
-      const change = this.#changes!.get(rid)!;
-      change.versions.pop();
-      if (change.versions.length > 0) continue;
-      this.#changes!.delete(rid);
-      this.#unregister(change);
-    }
-    this.#changeJournal.length = mark.changes;
+    const before = this.changed.bytes;
+    this.changed.rollbackTo(mark.command);
+    this.#holdChanges(before);
     let kept = this.insertRids.length;
     let bytes = 0;
-    while (kept > 0 && this.insertRids[kept - 1]! > mark.lastRid) {
+    while (kept > 0 && this.insertCmin[kept - 1]! > mark.command) {
       this.forgetKeys(this.insertRids[--kept]!, this.insertOwners[kept]!, this.insertRow(kept));
       if (kept < this.#measured) bytes += bytesOfRow(this.insertData[kept]!);
     }
     this.#measured = Math.min(this.#measured, kept);
-    this.#hold(-Math.min(bytes, this.heldBytes));
+    this.#hold(-Math.min(bytes, this.#insertBytes));
     this.insertRids.length = kept;
     this.insertOwners.length = kept;
     this.insertData.length = kept;
     this.insertCmin.length = kept;
     this.truncations.length = mark.truncations;
-    const dropped = this.pending.filter(({rids}) => rids.first > mark.lastRid);
+    const dropped = this.pending.filter(({firstCmin}) => firstCmin > mark.command);
     if (dropped.length > 0) this.pending = this.pending.filter(each => !dropped.includes(each));
     if (this.#areKeysStale) this.rebuildKeys();
     return dropped;
@@ -406,11 +428,9 @@ export class TableWrites implements TableWriter {
   reshape(after: TableStorage): void {
     const convert = (this.#shapes ??= new RowShapes()).between(this.table, after);
     this.insertData = this.insertData.map((_, i) => convert(this.insertRow(i)));
-    for (const change of this.changes.values()) {
-      change.versions = change.versions.map(v =>
-        v.row === null ? v : {cmin: v.cmin, row: convert(v.row)},
-      );
-    }
+    const before = this.changed.bytes;
+    this.changed.reshape(convert);
+    this.#holdChanges(before);
     this.table = after;
     this.#areKeysStale = true;
   }
@@ -430,45 +450,11 @@ export class TableWrites implements TableWriter {
     });
   }
 
-  #register(change: Change): void {
-    if (change.position !== -1) {
-      this.#byChunk ??= new Map();
-      const chunk = change.position >> 10;
-      const list = this.#byChunk.get(chunk);
-      if (list === undefined) this.#byChunk.set(chunk, [change]);
-      else list.push(change);
-    } else if (change.location > 0) {
-      this.#bySegment ??= new Map();
-      const segment = segmentOf(change.location);
-      let map = this.#bySegment.get(segment);
-      if (map === undefined) {
-        map = new Map();
-        this.#bySegment.set(segment, map);
-      }
-      map.set(positionOf(change.location), change);
-    }
-  }
-
-  #unregister(change: Change): void {
-    if (change.position !== -1) {
-      const list = this.#byChunk!.get(change.position >> 10)!;
-      list.splice(list.indexOf(change), 1);
-    } else if (change.location > 0) {
-      this.#bySegment!.get(segmentOf(change.location))?.delete(positionOf(change.location));
-    }
-  }
-
   changedRids(): Iterable<number> {
-    return this.changes.keys();
+    return this.changed.rids();
   }
 
   relocateAll(places: MovedPlaces): void {
-    for (const change of this.changes.values()) {
-      const place = places.get(change.location);
-      if (place === undefined) continue;
-      this.#unregister(change);
-      change.location = place;
-      this.#register(change);
-    }
+    this.changed.relocate(places);
   }
 }
