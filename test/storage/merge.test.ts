@@ -1,4 +1,13 @@
-import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import t from 'tap';
 import type {
@@ -11,12 +20,22 @@ import {MergeFile} from '../../src/storage/cold/merge/merge-file.ts';
 import type {MergeOutcome} from '../../src/storage/cold/merge/merge-job.ts';
 import {planMerge} from '../../src/storage/cold/merge/merge-plan.ts';
 import {SegmentMerger} from '../../src/storage/cold/merge/segment-merger.ts';
+import {createSegmentStore} from '../../src/storage/cold/segment-store.ts';
 import {DeletionPages} from '../../src/storage/manifest.ts';
+import {openFileObjectStore} from '../../src/storage/objects/file-object-store.ts';
 import {makeDomainType} from '../../src/types/domain.ts';
 import {makeEnumType} from '../../src/types/enum.ts';
 import type {Datum, TypeInstance} from '../../src/types/contract.ts';
 import {defaultFormatSettings} from '../../src/types/format-settings.ts';
-import {ColdFixture, column, randomFrom, scanAll, scanOf, typeNamed} from './cold-support.ts';
+import {
+  ColdFixture,
+  column,
+  randomFrom,
+  scanAll,
+  scanOf,
+  sourceOf,
+  typeNamed,
+} from './cold-support.ts';
 import {randomDatum, shown, TYPE_NAMES} from './cold-values.ts';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
@@ -307,4 +326,43 @@ t.test('a thread merges what is large, by types of users, too', async test => {
   test.equal(existsSync(other), false, 'nor does one that fails');
   await test.rejects(fixture.store.merge(round.task(inputs.slice(0, 1), path)), {code: '58030'});
   test.equal(existsSync(path), true, 'a file of another is left alone');
+});
+
+t.test('segments of a remote storage become one there', async test => {
+  const directory = mkdtempSync(join(tmpdir(), 'wadi-merge-'));
+  const objects = await openFileObjectStore(join(directory, 'far'));
+  const cache = join(directory, 'cache');
+  const store = createSegmentStore({
+    cacheBytes: 1 << 20,
+    remote: {directory: cache, maxBytes: 1, store: () => Promise.resolve(objects)},
+  });
+  test.teardown(async () => {
+    await store.close();
+    await objects.close();
+    rmSync(directory, {recursive: true, force: true});
+  });
+  const columns = [column(-101, '_rid', 'int8', {notNull: true}), column(1, 'text', 'text')];
+  const options = (name: string) => ({
+    ...{path: `storage://far/${name}`, columns, schemaVersion: 1, metadata: {}},
+    rowGroupRows: 1000,
+  });
+  const inputs: MergeSource[] = [];
+  for (let part = 0; part < 3; part++) {
+    const rows = Array.from({length: 4000}, (_, i) => [BigInt(i * 3 + part), `row ${i}`]);
+    const of = options(`part${part}`);
+    const meta = await store.write(of, sourceOf(rows, 2));
+    const deletions = DeletionPages.none.with([part]).deletions;
+    inputs.push({path: of.path, meta, schema: columns, isSorted: true, nullSeq: 0n, deletions});
+  }
+  const task = {keys: [0], missing: [null, null], inputs, scratch: directory, signal: undefined};
+  const {meta, positions} = await store.merge({...task, options: options('whole')});
+  test.equal(meta!.rows, 11_997);
+  test.same([...positions[1]!.subarray(0, 4)], [0, -1, 5, 7]);
+  const whole = store.open('storage://far/whole', meta!, columns);
+  test.same(await whole.check(meta!), []);
+  const rows = await whole.read([0, 11_996], scanOf(columns).columns);
+  test.same(rows, [
+    [1n, 'row 0'],
+    [11_999n, 'row 3999'],
+  ]);
 });
