@@ -151,6 +151,9 @@ export class S3Server {
   ): void {
     const object = this.objects.get(key);
     if (object === undefined) return fail(response, 404, 'NoSuchKey');
+    const wanted = request.headers['if-match'];
+    if (wanted !== undefined && wanted !== object.etag)
+      return fail(response, 412, 'PreconditionFailed');
     const headers: Record<string, string> = {
       etag: object.etag,
       'last-modified': object.modifiedAt.toUTCString(),

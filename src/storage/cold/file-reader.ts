@@ -3,24 +3,36 @@ import {corrupt, unreadable} from './file-errors.ts';
 
 const MAX_OPEN = 256;
 
+/** Segments of which only blocks are here. */
+export interface BlockSource {
+  /** Whether a path is read through it now. */
+  serves(path: string): boolean;
+  size(path: string): number;
+  read(path: string, offset: number, length: number): Buffer;
+}
+
 /** Reads ranges of segment files; keeps the most recently used files open. */
 export class FileReader {
   readonly #files = new Map<string, {readonly file: number; readonly size: number}>();
   readonly #locate: (path: string) => string;
+  readonly #blocks: BlockSource | null;
   #scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 
   /** `locate`: the file of this machine that a segment's path means. */
-  constructor(locate: (path: string) => string = path => path) {
+  constructor(locate: (path: string) => string = path => path, blocks: BlockSource | null = null) {
     this.#locate = locate;
+    this.#blocks = blocks;
   }
 
   /** Bytes of the file now. */
   size(path: string): number {
+    if (this.#blocks?.serves(path) === true) return this.#blocks.size(path);
     return this.#open(path).size;
   }
 
   /** The bytes of a range; valid until the next read. */
   read(path: string, offset: number, length: number): Buffer {
+    if (this.#blocks?.serves(path) === true) return this.#blocks.read(path, offset, length);
     const {file, size} = this.#open(path);
     if (offset < 0 || length < 0 || offset + length > size) {
       throw corrupt(path, `it ends at byte ${size}, but ${length} bytes at ${offset} are wanted`);

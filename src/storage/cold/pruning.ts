@@ -144,15 +144,21 @@ export function mayMatchGroup(
   group: GroupLayout,
   filters: readonly SegmentFilter[],
 ): boolean {
-  for (const filter of filters) {
-    const chunk = group.chunk(filter.column);
-    if (!mayMatchRows(filter, chunk.bounds, chunk.nullCount, chunk.rows)) return false;
-  }
+  if (!mayMatchBounds(group, filters)) return false;
   for (const {column, op, probes} of filters) {
     if (op !== '=' && op !== 'in') continue;
     const bloom = pages.bloom(group.chunk(column));
     if (bloom === null) continue;
     if (!probes.some(({hash}) => hash === null || bloom.mayContain(hash[0], hash[1]))) return false;
+  }
+  return true;
+}
+
+/** The same by null counts and bounds only, for which nothing is read. */
+export function mayMatchBounds(group: GroupLayout, filters: readonly SegmentFilter[]): boolean {
+  for (const filter of filters) {
+    const chunk = group.chunk(filter.column);
+    if (!mayMatchRows(filter, chunk.bounds, chunk.nullCount, chunk.rows)) return false;
   }
   return true;
 }

@@ -1,26 +1,51 @@
-import type {Batch} from '../../columns/batch.ts';
 import {PgError} from '../../common/errors.ts';
+import {SqlState} from '../../common/sqlstate.ts';
 import type {Datum} from '../../types/contract.ts';
-import {END, PAUSE, type ScanStats} from '../contract.ts';
+import type {ScanStats} from '../contract.ts';
+import type {BlockCache} from '../objects/block-cache.ts';
+import {AbsentBytes} from '../objects/byte-range.ts';
 import type {SegmentCache} from '../objects/segment-cache.ts';
 import type {Segment, SegmentCursor, SegmentMeta, SegmentScanOptions} from './contract.ts';
+import {BlockCursor, CopyCursor, NO_ROWS} from './remote-cursor.ts';
+import type {PagesCursor} from './segment-cursor.ts';
 import type {KeyPart} from './segment-lookup.ts';
 import type {SegmentBounds} from './segment-bounds.ts';
 
-/** A segment in a remote storage: its file is fetched whole before it is read, unless the manifest's bounds exclude it. */
+/** Segments up to this size are fetched whole, by one request. */
+const WHOLE_BYTES = 4 * 1024 * 1024;
+
+/** What is here of remote segments: whole copies, and blocks. */
+export interface RemoteParts {
+  readonly copies: SegmentCache;
+  readonly blocks: BlockCache;
+}
+
+/** A local segment as a remote one reads it. */
+export interface ReadSegment extends Segment {
+  scan(options: SegmentScanOptions): PagesCursor;
+  /** Forgets what is decoded of the file. */
+  forget(): void;
+}
+
+/**
+ * A segment in a remote storage. A small one is fetched whole before it is read; of a large one only the blocks that are needed, unless its
+ * copy is here. The manifest's bounds can exclude it before that.
+ */
 export class RemoteSegment implements Segment {
   readonly path: string;
   readonly rows: number;
-  readonly #local: Segment;
+  readonly #local: ReadSegment;
   readonly #copies: SegmentCache;
+  readonly #blocks: BlockCache;
   readonly #meta: SegmentMeta;
   readonly #bounds: SegmentBounds;
 
-  constructor(local: Segment, copies: SegmentCache, meta: SegmentMeta, bounds: SegmentBounds) {
+  constructor(local: ReadSegment, parts: RemoteParts, meta: SegmentMeta, bounds: SegmentBounds) {
     this.path = local.path;
     this.rows = local.rows;
     this.#local = local;
-    this.#copies = copies;
+    this.#copies = parts.copies;
+    this.#blocks = parts.blocks;
     this.#meta = meta;
     this.#bounds = bounds;
   }
@@ -29,12 +54,16 @@ export class RemoteSegment implements Segment {
     const mayMatch = options.predicates.every(({attnum, type, op, values}) =>
       this.#bounds.mayMatch(attnum, type, op, values),
     );
-    if (!mayMatch) options.stats.segmentsSkipped++;
-    return new RemoteCursor(
-      this.path,
-      this.#copies,
-      this.#meta,
-      mayMatch ? () => this.#local.scan(options) : null,
+    if (!mayMatch) {
+      options.stats.segmentsSkipped++;
+      return NO_ROWS;
+    }
+    if (this.#isWhole) {
+      const open = (): SegmentCursor => this.#local.scan(options);
+      return new CopyCursor(this.path, this.#copies, this.#meta, open);
+    }
+    return new BlockCursor(this.path, this.#blocks, this.#local.scan(options), error =>
+      this.#mayPass(error),
     );
   }
 
@@ -43,17 +72,17 @@ export class RemoteSegment implements Segment {
       stats.segmentsSkipped++;
       return [];
     }
-    return this.#withCopy(() => this.#local.find(key, stats));
+    return this.#run(() => counted(stats, () => this.#local.find(key, stats)));
   }
 
   read(
     positions: readonly number[],
     columns: SegmentScanOptions['columns'],
   ): readonly (readonly Datum[])[] | Promise<readonly (readonly Datum[])[]> {
-    return this.#withCopy(() => this.#local.read(positions, columns));
+    return this.#run(() => this.#local.read(positions, columns));
   }
 
-  /** Looks at the object itself, not at a copy of an earlier time. */
+  /** Looks at the object itself, all of it, not at a copy of an earlier time. */
   async check(meta: SegmentMeta): Promise<readonly string[]> {
     this.#copies.refresh(this.path);
     try {
@@ -62,6 +91,45 @@ export class RemoteSegment implements Segment {
       if (error instanceof PgError) return [error.message];
       throw error;
     }
+  }
+
+  get #isWhole(): boolean {
+    return this.#meta.bytes <= WHOLE_BYTES || this.#copies.has(this.path);
+  }
+
+  #run<T>(run: () => T | Promise<T>): T | Promise<T> {
+    return this.#isWhole ? this.#withCopy(run) : this.#withBlocks(run, false);
+  }
+
+  /** Runs again and again until all bytes that it reads are here. A part that is damaged is fetched once more. */
+  #withBlocks<T>(run: () => T | Promise<T>, isSecond: boolean): T | Promise<T> {
+    const recover = (error: unknown): Promise<T> => {
+      if (error instanceof AbsentBytes)
+        return this.#blocks
+          .fetch(this.path, error.ranges)
+          .then(() => this.#withBlocks(run, isSecond));
+      if (!isSecond && this.#mayPass(error)) return Promise.resolve(this.#withBlocks(run, true));
+      throw error;
+    };
+    let result: T | Promise<T>;
+    try {
+      result = run();
+      if (!(result instanceof Promise)) return result;
+      result = result.catch(recover);
+    } catch (error) {
+      result = recover(error);
+    }
+    // A caller that does not wait asks again later.
+    result.catch(() => null);
+    return result;
+  }
+
+  /** Whether what was read is damaged and is worth a second try: its blocks are dropped then. */
+  #mayPass(error: unknown): boolean {
+    if (!(error instanceof PgError) || error.code !== SqlState.dataCorrupted) return false;
+    if (!this.#blocks.drop(this.path)) return false;
+    this.#local.forget();
+    return true;
   }
 
   #withCopy<T>(run: () => T | Promise<T>): T | Promise<T> {
@@ -90,52 +158,17 @@ export class RemoteSegment implements Segment {
   }
 }
 
-/** A cursor that first waits for the copy of its segment, and keeps it until it is closed. */
-class RemoteCursor implements SegmentCursor {
-  readonly #path: string;
-  readonly #copies: SegmentCache;
-  readonly #meta: SegmentMeta;
-  readonly #open: (() => SegmentCursor) | null;
-  #cursor: SegmentCursor | null = null;
-  #failure: unknown = null;
-  #isClosed = false;
-  pause: Promise<unknown> | null = null;
-
-  constructor(
-    path: string,
-    copies: SegmentCache,
-    meta: SegmentMeta,
-    open: (() => SegmentCursor) | null,
-  ) {
-    this.#path = path;
-    this.#copies = copies;
-    this.#meta = meta;
-    this.#open = open;
-  }
-
-  next(wanted: number): Batch | typeof END | typeof PAUSE {
-    if (this.#open === null || this.#isClosed) return END;
-    if (this.#failure !== null) throw this.#failure;
-    if (this.#cursor === null) {
-      const wait = this.#copies.ensure(this.#path, this.#meta);
-      if (wait !== null) {
-        this.pause = wait.catch((error: unknown) => {
-          this.#failure = error;
-        });
-        return PAUSE;
-      }
-      this.#copies.pin(this.#path);
-      this.pause = null;
-      this.#cursor = this.#open();
-    }
-    return this.#cursor.next(wanted);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    if (this.#cursor === null) return;
-    this.#cursor.close();
-    this.#cursor = null;
-    this.#copies.unpin(this.#path);
+/** Takes back what a search has counted that is to be repeated. */
+function counted<T>(stats: ScanStats, search: () => T | Promise<T>): T | Promise<T> {
+  const before = {...stats};
+  const takeBack = (error: unknown): never => {
+    Object.assign(stats, before);
+    throw error;
+  };
+  try {
+    const found = search();
+    return found instanceof Promise ? found.catch(takeBack) : found;
+  } catch (error) {
+    return takeBack(error);
   }
 }

@@ -3,11 +3,12 @@ import type {Batch} from '../../columns/batch.ts';
 import type {Vector} from '../../columns/vector.ts';
 import {BATCH_CAPACITY} from '../../columns/vector.ts';
 import {END, PAUSE} from '../contract.ts';
+import type {ByteRange} from '../objects/byte-range.ts';
 import type {Reading} from './column-forms.ts';
 import {constantVector} from './constant-vector.ts';
 import type {SegmentCursor, SegmentScanOptions} from './contract.ts';
 import type {RowRange, SegmentFilter} from './pruning.ts';
-import {mayMatchGroup, prepareFilters, rangesOf} from './pruning.ts';
+import {mayMatchBounds, mayMatchGroup, prepareFilters, rangesOf} from './pruning.ts';
 import type {PageIndex} from './layout-parts.ts';
 import type {SegmentLayout} from './segment-layout.ts';
 import type {SegmentPages} from './segment-pages.ts';
@@ -79,6 +80,54 @@ export class PagesCursor implements SegmentCursor {
     this.#isClosed = true;
   }
 
+  /** Reads the footer again if it was forgotten: XX001 when the file is another one now. */
+  checkFooter(): void {
+    this.#pages.layout();
+  }
+
+  /** Row groups that were begun. */
+  get visited(): number {
+    return this.#visited;
+  }
+
+  /** Where that lies what the scan reads next, about so many bytes, and how many row groups will have been begun when it is read. */
+  ahead(bytes: number): {readonly ranges: readonly ByteRange[]; readonly visited: number} {
+    const layout = this.#layout;
+    const ranges: ByteRange[] = [];
+    if (layout === null) return {ranges, visited: 0};
+    // Of groups in the order of their best rows few may be read.
+    const wanted = this.#top === null ? bytes : 1;
+    let visited = Math.max(0, this.#visited - 1);
+    for (let planned = 0; visited < layout.groups.length && planned < wanted; visited++) {
+      const group = this.#nth(visited);
+      const isCurrent = visited === this.#visited - 1;
+      const rows = isCurrent ? this.#ranges : this.#rangesIn(layout, group);
+      if (rows.length === 0) continue;
+      const from = isCurrent ? Math.max(rows[0]!.from, this.#at) : rows[0]!.from;
+      const {to} = rows[rows.length - 1]!;
+      if (from >= to) continue;
+      for (const {column} of this.#columns) {
+        if (column === -1) continue;
+        for (const range of this.#pages.span(layout, group, column, {from, to})) {
+          ranges.push(range);
+          planned += range.length;
+        }
+      }
+    }
+    return {ranges, visited};
+  }
+
+  #rangesIn(layout: SegmentLayout, group: number): readonly RowRange[] {
+    const filters = this.#currentFilters();
+    return mayMatchBounds(layout.groups[group]!, filters)
+      ? rangesOf(layout, this.#pages, group, filters)
+      : [];
+  }
+
+  #nth(visited: number): number {
+    return this.#top === null ? visited : this.#top.order[visited]!;
+  }
+
   /** Opens the file; false when it holds nothing that is wanted. */
   #begin(): boolean {
     const {stats, columns, predicates} = this.#options;
@@ -128,12 +177,14 @@ export class PagesCursor implements SegmentCursor {
     const layout = this.#layout!;
     const {stats} = this.#options;
     while (this.#visited < layout.groups.length) {
-      this.#group = this.#top === null ? this.#visited : this.#top.order[this.#visited]!;
-      this.#visited++;
-      const group = layout.groups[this.#group]!;
+      const next = this.#nth(this.#visited);
+      const group = layout.groups[next]!;
       const filters = this.#currentFilters();
       const isWanted = filters.length === 0 || mayMatchGroup(this.#pages, group, filters);
-      this.#ranges = isWanted ? rangesOf(layout, this.#pages, this.#group, filters) : [];
+      // Whoever could not read a filter asks again: nothing is changed before.
+      this.#visited++;
+      this.#group = next;
+      this.#ranges = isWanted ? rangesOf(layout, this.#pages, next, filters) : [];
       if (this.#ranges.length === 0) {
         stats.rowGroupsSkipped++;
         continue;

@@ -1,5 +1,6 @@
 import {crc32} from 'node:zlib';
 import {PgError} from '../../common/errors.ts';
+import {AbsentBytes} from '../objects/byte-range.ts';
 import type {SegmentMeta} from './contract.ts';
 import {corrupt} from './file-errors.ts';
 import type {FileReader} from './file-reader.ts';
@@ -82,8 +83,10 @@ export class SegmentLayout extends CacheEntry {
   }
 }
 
-function unparsed(path: string, error: unknown): PgError {
-  return error instanceof PgError ? error : corrupt(path, 'its metadata cannot be parsed', error);
+function unparsed(path: string, error: unknown): Error {
+  return error instanceof PgError || error instanceof AbsentBytes
+    ? error
+    : corrupt(path, 'its metadata cannot be parsed', error);
 }
 
 /** An offset index: where pages lie. All but the last have as many rows as the first. */

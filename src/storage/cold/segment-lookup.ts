@@ -1,5 +1,6 @@
 import type {ScanStats} from '../contract.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
+import {AbsentBytes} from '../objects/byte-range.ts';
 import type {Reading} from './column-forms.ts';
 import {hasCanonicalForm} from './column-plan.ts';
 import type {SegmentPredicate, SegmentScanOptions} from './contract.ts';
@@ -188,13 +189,27 @@ export class RowReader {
     while (position >= groups[this.#group]!.firstRow + groups[this.#group]!.rows) this.#group++;
     const row = position - groups[this.#group]!.firstRow;
     const values = new Array<Datum>(this.#columns.length);
-    for (let i = 0; i < values.length; i++) {
-      const {column, reading, missing} = this.#columns[i]!;
-      values[i] =
-        reading === null
-          ? missing
-          : valueAt(this.#pages, this.#layout, {group: this.#group, column, reading}, row);
+    try {
+      for (let i = 0; i < values.length; i++) {
+        const {column, reading, missing} = this.#columns[i]!;
+        values[i] =
+          reading === null
+            ? missing
+            : valueAt(this.#pages, this.#layout, {group: this.#group, column, reading}, row);
+      }
+    } catch (error) {
+      throw error instanceof AbsentBytes ? this.#absent(error, row) : error;
     }
     this.rows.push(values);
+  }
+  /** All that is needed of a row at once. */
+  #absent({url, ranges}: AbsentBytes, row: number): AbsentBytes {
+    const all = [...ranges];
+    for (const {column, reading} of this.#columns) {
+      if (reading === null) continue;
+      const rows = {from: row, to: row + 1};
+      all.push(...this.#pages.span(this.#layout, this.#group, column, rows));
+    }
+    return new AbsentBytes(url, all);
   }
 }

@@ -1,6 +1,7 @@
 import {crc32} from 'node:zlib';
 import {PgError} from '../../common/errors.ts';
 import type {TypeInstance} from '../../types/contract.ts';
+import {AbsentBytes, type ByteRange} from '../objects/byte-range.ts';
 import type {BloomFilter} from './bloom-filter.ts';
 import {CachedBloom} from './cached-bloom.ts';
 import type {Reading} from './column-forms.ts';
@@ -126,6 +127,24 @@ export class SegmentPages {
     return made;
   }
 
+  /** Where the pages lie that hold rows of a group, with the dictionary that they need. */
+  span(
+    layout: SegmentLayout,
+    group: number,
+    column: number,
+    {from, to}: {readonly from: number; readonly to: number},
+  ): ByteRange[] {
+    const chunk = layout.groups[group]!.chunk(column);
+    const {step, offsets, sizes} = layout.pagesOf(chunk, layout.columns[column]!);
+    const offset = offsets[Math.floor(from / step)]!;
+    const last = Math.floor((to - 1) / step);
+    const ranges = [{offset, length: offsets[last]! + sizes[last]! - offset}];
+    const {dictionaryOffset, dataOffset} = chunk;
+    if (dictionaryOffset !== -1 && chunk.dictionary === null)
+      ranges.push({offset: dictionaryOffset, length: dataOffset - dictionaryOffset});
+    return ranges;
+  }
+
   /** The bloom filter of a chunk, or null when it has none. */
   bloom(chunk: ChunkLayout): BloomFilter | null {
     if (chunk.bloomPlace === null) return null;
@@ -210,7 +229,7 @@ export class SegmentPages {
     try {
       return run();
     } catch (error) {
-      if (error instanceof PgError) throw error;
+      if (error instanceof PgError || error instanceof AbsentBytes) throw error;
       throw corrupt(
         this.path,
         `${what}: ${error instanceof Error ? error.message : String(error)}`,

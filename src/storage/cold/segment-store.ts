@@ -1,3 +1,4 @@
+import {dirname, join} from 'node:path';
 import {setImmediate as nextTurn} from 'node:timers/promises';
 import {assert} from '../../common/errors.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
@@ -7,7 +8,6 @@ import type {
   MergeTask,
   Segment,
   SegmentColumn,
-  SegmentCursor,
   SegmentMeta,
   SegmentSource,
   SegmentSink,
@@ -15,6 +15,7 @@ import type {
   SegmentStore,
   WriteSegmentOptions,
 } from './contract.ts';
+import {BlockCache, type BlockCacheOptions} from '../objects/block-cache.ts';
 import {SegmentCache, type SegmentCacheOptions} from '../objects/segment-cache.ts';
 import {isRemote} from '../objects/storage-url.ts';
 import {DurableDirectories} from './durable-directories.ts';
@@ -28,7 +29,7 @@ import {SegmentBounds} from './segment-bounds.ts';
 import {PagesCursor} from './segment-cursor.ts';
 import type {KeyPart} from './segment-lookup.ts';
 import {findPositions, RowReader} from './segment-lookup.ts';
-import {RemoteSegment} from './remote-segment.ts';
+import {type ReadSegment, RemoteSegment} from './remote-segment.ts';
 import {copySegment, removeSegment, writeRemote} from './segment-transfer.ts';
 import {SegmentPages} from './segment-pages.ts';
 import {SegmentFile} from './segment-file.ts';
@@ -56,17 +57,30 @@ class LocalSegmentStore implements SegmentStore {
   readonly #locate: (path: string) => string;
   readonly #cache: PageCache;
   readonly #copies: SegmentCache | null;
+  readonly #blocks: BlockCache | null;
   readonly #thread = new EncodeThread();
   readonly #merges = new MergeThread();
   readonly #directories = new DurableDirectories();
   readonly #open = new Map<string, SegmentPages>();
 
   constructor({cacheBytes, remote}: SegmentStoreOptions) {
-    const copies = remote === undefined ? null : new SegmentCache(remote);
+    const copies = remote === undefined ? null : new SegmentCache(copyOptions(remote));
     this.#copies = copies;
     this.#locate = path => (copies !== null && isRemote(path) ? copies.localPath(path) : path);
-    this.#files = new FileReader(this.#locate);
+    const blocks = remote === undefined ? null : new BlockCache(blockOptions(remote));
+    this.#blocks = blocks;
+    this.#files = new FileReader(
+      this.#locate,
+      blocks === null
+        ? null
+        : {
+            serves: path => isRemote(path) && copies?.isReady(path) !== true,
+            size: path => blocks.size(path),
+            read: (path, offset, length) => blocks.read(path, offset, length),
+          },
+    );
     if (copies !== null) copies.onEvict = local => this.#files.forgetFile(local);
+    if (blocks !== null) blocks.onChange = path => this.#open.get(path)?.forget();
     this.#cache = new PageCache(cacheBytes);
   }
 
@@ -131,14 +145,19 @@ class LocalSegmentStore implements SegmentStore {
     }
     const bounds = new SegmentBounds(meta, types);
     const segment = new LocalSegment(pages, meta, {types, bounds, locate: this.#locate});
-    return isRemote(path) ? new RemoteSegment(segment, this.#remote(), meta, bounds) : segment;
+    if (!isRemote(path)) return segment;
+    const parts = {copies: this.#remote(), blocks: this.#blocks!};
+    parts.blocks.know(path, meta.bytes);
+    return new RemoteSegment(segment, parts, meta, bounds);
   }
 
   forget(path: string): void {
     this.#open.get(path)?.forget();
     this.#open.delete(path);
     this.#files.forget(path);
-    if (isRemote(path)) this.#copies?.forget(path);
+    if (!isRemote(path)) return;
+    this.#copies?.forget(path);
+    this.#blocks?.forget(path);
   }
 
   #remote(): SegmentCache {
@@ -154,13 +173,14 @@ class LocalSegmentStore implements SegmentStore {
     }
     this.#open.clear();
     await this.#copies?.close();
+    await this.#blocks?.close();
     this.#files.close();
     await this.#thread.close();
     await this.#merges.close();
   }
 }
 
-class LocalSegment implements Segment {
+class LocalSegment implements ReadSegment {
   readonly path: string;
   readonly rows: number;
   readonly #pages: SegmentPages;
@@ -185,7 +205,11 @@ class LocalSegment implements Segment {
     this.#types = known.types;
   }
 
-  scan(options: SegmentScanOptions): SegmentCursor {
+  forget(): void {
+    this.#pages.forget();
+  }
+
+  scan(options: SegmentScanOptions): PagesCursor {
     return new PagesCursor(this.#pages, options);
   }
 
@@ -225,6 +249,15 @@ class LocalSegment implements Segment {
       files.close();
     }
   }
+}
+
+/** Whole copies and blocks share the bound. */
+function copyOptions(remote: SegmentCacheOptions): SegmentCacheOptions {
+  return {...remote, maxBytes: Math.ceil(remote.maxBytes / 2)};
+}
+
+function blockOptions({directory, maxBytes, store}: SegmentCacheOptions): BlockCacheOptions {
+  return {directory: join(dirname(directory), 'blocks'), maxBytes: Math.floor(maxBytes / 2), store};
 }
 
 /** Who asks again instead of waiting meets an error then: a transaction that ends takes its files along. */

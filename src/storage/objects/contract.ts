@@ -7,6 +7,14 @@ export interface ObjectInfo {
   readonly modifiedAt: Date;
 }
 
+/** Bytes of an object, and which version of it they are of. */
+export interface RangeRead {
+  readonly bytes: Buffer;
+  readonly etag: string;
+  /** Of the whole object. */
+  readonly size: number;
+}
+
 /** The outcome of a put: 'exists' only with `ifAbsent`, and then nothing was changed. */
 export type PutResult = 'stored' | 'exists';
 
@@ -32,6 +40,15 @@ export interface ObjectStore {
     key: string,
     range?: {readonly offset: number; readonly length: number},
   ): Promise<Buffer | null>;
+  /**
+   * Bytes of a range (cut at the object's end) of the version with this ETag, or of any when it is null: 'changed' when the object is
+   * another one by now, null when there is none.
+   */
+  getRange(
+    key: string,
+    range: {readonly offset: number; readonly length: number},
+    etag: string | null,
+  ): Promise<RangeRead | 'changed' | null>;
   head(key: string): Promise<ObjectInfo | null>;
   /** Objects whose key begins with `prefix` and is greater than `after`, in byte order, at most `limit`. */
   list(

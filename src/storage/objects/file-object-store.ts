@@ -6,7 +6,14 @@ import {dirname, join} from 'node:path';
 import {PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
 import {DurableDirectories} from '../cold/durable-directories.ts';
-import type {ObjectBody, ObjectInfo, ObjectStore, PutOptions, PutResult} from './contract.ts';
+import type {
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  RangeRead,
+} from './contract.ts';
 import {checkObjectKey} from './object-key.ts';
 
 /** Uploads in progress. Another process can be at work here, so that only what is too old to be one is removed. */
@@ -87,6 +94,20 @@ class FileObjectStore implements ObjectStore {
     } finally {
       await file.close();
     }
+  }
+
+  async getRange(
+    key: string,
+    range: {readonly offset: number; readonly length: number},
+    etag: string | null,
+  ): Promise<RangeRead | 'changed' | null> {
+    const before = await this.head(key);
+    if (before === null) return null;
+    const bytes = await this.get(key, range);
+    const after = await this.head(key);
+    if (bytes === null || after === null) return null;
+    if (before.etag !== after.etag || (etag !== null && etag !== after.etag)) return 'changed';
+    return {bytes, etag: after.etag, size: after.size};
   }
 
   async head(key: string): Promise<ObjectInfo | null> {

@@ -1,7 +1,14 @@
 import {randomUUID} from 'node:crypto';
 import {assert, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
-import type {ObjectBody, ObjectInfo, ObjectStore, PutOptions, PutResult} from './contract.ts';
+import type {
+  ObjectBody,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutResult,
+  RangeRead,
+} from './contract.ts';
 import {checkObjectKey} from './object-key.ts';
 import {type S3Answer, S3Client, type S3Options} from './s3-request.ts';
 
@@ -70,6 +77,33 @@ class S3ObjectStore implements ObjectStore {
     return range !== undefined && answer.status === 200
       ? answer.body.subarray(range.offset, range.offset + range.length)
       : answer.body;
+  }
+
+  async getRange(
+    key: string,
+    {offset, length}: {readonly offset: number; readonly length: number},
+    etag: string | null,
+  ): Promise<RangeRead | 'changed' | null> {
+    checkObjectKey(key);
+    const answer = await this.#client.send({
+      method: 'GET',
+      key,
+      headers: {
+        range: `bytes=${offset}-${offset + length - 1}`,
+        ...(etag === null || etag === '' ? {} : {'if-match': etag}),
+      },
+      what: `read object "${this.#shown(key)}"`,
+      accepts: [404, 412, 416],
+    });
+    if (answer.status === 404) return null;
+    if (answer.status === 412) return 'changed';
+    const total = /\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1];
+    const read = {etag: answer.headers.get('etag') ?? '', size: Number(total ?? 0)};
+    if (answer.status === 416) return {...read, bytes: EMPTY};
+    if (answer.status === 206) return {...read, bytes: answer.body};
+    // A server without ranges sends everything.
+    const bytes = answer.body.subarray(offset, offset + length);
+    return {...read, bytes, size: answer.body.length};
   }
 
   async head(key: string): Promise<ObjectInfo | null> {

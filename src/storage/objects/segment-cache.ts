@@ -94,6 +94,17 @@ export class SegmentCache {
     return fetching;
   }
 
+  /** Whether a copy is here, compared with its checksum or not. */
+  has(url: string): boolean {
+    this.#list();
+    return this.#copies.has(this.#nameOf(url));
+  }
+
+  /** Whether a copy is here that may be read. */
+  isReady(url: string): boolean {
+    return this.#copies.get(this.#nameOf(url))?.isVerified === true;
+  }
+
   /** Keeps a copy until `unpin`. */
   pin(url: string): void {
     const copy = this.#copies.get(this.#nameOf(url));
