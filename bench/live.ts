@@ -47,7 +47,7 @@ function matching(count: number): void {
   const compiled = new CompiledShape(shape, {
     compiler,
     projection: shape.projection,
-    types: of.columns.map(each => each.type),
+    table: of,
     ownerName: String,
   });
   const identity = {text: '', owner: null, role: oid(10), context: {} as never};

@@ -5,8 +5,6 @@ import type {LiveAuthority, PlannedCursor} from './subscription-types.ts';
 /** Subscriptions are looked at for so long, then others have their turn. */
 const SLICE_MS = 4;
 const CHECKED_AT_ONCE = 64;
-/** Each of them opens a snapshot in the next turn: together these must not hold the loop. */
-const REBOUND_AT_ONCE = 8;
 
 /** What watching the catalog needs of the hub. */
 export interface AuthorityHost {
@@ -69,16 +67,15 @@ export class Authorities {
 
   #slice(): void {
     const until = performance.now() + SLICE_MS;
-    let rebound = 0;
-    for (let count = 1; rebound < REBOUND_AT_ONCE; count++) {
+    for (let count = 1; ; count++) {
       const next = this.#sweep!.next();
       if (next.done === true) {
         this.#sweep = null;
         if (this.#mustSweepAgain) this.#begin();
         return;
       }
-      if (this.#visit(next.value)) rebound++;
-      if (count % CHECKED_AT_ONCE === 0 && performance.now() > until) break;
+      const isDone = this.#visit(next.value);
+      if ((isDone || count % CHECKED_AT_ONCE === 0) && performance.now() > until) break;
     }
     setImmediate(() => this.#slice());
   }

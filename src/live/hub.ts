@@ -11,7 +11,9 @@ import {Groups} from './match/groups.ts';
 import {Matcher, matchOne} from './match/matcher.ts';
 import {isMemoryTable, MemoryLog} from './memory-log.ts';
 import type {ResumeTokens} from './resume-token.ts';
+import {Pacer} from './pacer.ts';
 import {OptionSharing} from './shared-options.ts';
+import {SnapshotPlans} from './snapshot-plans.ts';
 import {LiveSubscription, type SubscriptionHost} from './subscription.ts';
 import {runOf, sessionText, type TokenAsked, tokenScope, valuesText} from './group-identity.ts';
 import {isOrdered} from './result-order.ts';
@@ -53,6 +55,8 @@ const FLUSHED_AT_ONCE = 16;
 export class LiveHub implements SubscriptionHost {
   readonly storage: Storage;
   readonly tokens: ResumeTokens;
+  readonly snapshots = new SnapshotPlans();
+  readonly #pacer = new Pacer();
   readonly #options: LiveHubOptions;
   readonly #matcher = new Matcher();
   readonly #groups: Groups;
@@ -175,6 +179,10 @@ export class LiveHub implements SubscriptionHost {
       this.#memoryLogs.set(table, log);
     }
     return log;
+  }
+
+  later(task: () => void, isUrgent: boolean): void {
+    this.#pacer.later(task, isUrgent);
   }
 
   touched(sink: LiveSink): void {
@@ -321,6 +329,7 @@ export class LiveHub implements SubscriptionHost {
       },
       leaveGroup: (group, member) => this.#leave(group, member),
       cursors: this,
+      snapshots: this.snapshots,
     };
   }
 

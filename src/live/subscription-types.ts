@@ -160,6 +160,8 @@ export interface PlannedCursor extends LiveCursor {
 
 /** What a subscription needs of its hub. */
 export interface CursorHost {
+  /** Does a part of its work in a later turn; `isUrgent`: its receiver has just come. */
+  later(task: () => void, isUrgent: boolean): void;
   /** It has ended. */
   removed(cursor: PlannedCursor): void;
 }

@@ -8,7 +8,7 @@ import type {Group, GroupMember} from './match/group.ts';
 import {matchOne} from './match/matcher.ts';
 import {tokenAt} from './resume-token.ts';
 import {isStaleSnapshot} from './results/run-query.ts';
-import {snapshotPlan} from './snapshot-plan.ts';
+import type {SnapshotPlans} from './snapshot-plans.ts';
 import type {LiveShape} from './live-shape.ts';
 import type {
   CursorHost,
@@ -23,6 +23,7 @@ import type {
 /** What a subscription of class A needs of its hub. */
 export interface SubscriptionHost extends CursorHost {
   readonly storage: Storage;
+  readonly snapshots: SnapshotPlans;
   /** Commits up to here were given to all who are live. */
   settled(): Seq;
   /** Commits up to here are given, or about to be, to all who are live: who is not reads them from the log. */
@@ -47,9 +48,10 @@ export type SubscriptionState =
   | 'resetting'
   | 'closed';
 
-/** Commits of the log that a replay reads at once, and batches of a snapshot between two turns. */
+/** Commits of the log that a replay reads at once. */
 const LOG_PORTION = 64;
-const BATCHES_PER_TURN = 16;
+/** Rows and commits are given for so long in a turn. */
+const SLICE_MS = 5;
 
 /** What a subscription has beside while it is not live. */
 class Approach {
@@ -62,9 +64,12 @@ class Approach {
   owesMark: boolean;
   resetReason = '';
   isPumping = false;
+  /** Many may start over at once: who has just come goes first. */
+  readonly isUrgent: boolean;
 
-  constructor(owesMark: boolean) {
+  constructor(owesMark: boolean, isUrgent: boolean) {
     this.owesMark = owesMark;
+    this.isUrgent = isUrgent;
   }
 }
 
@@ -86,7 +91,7 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
   readonly #host: SubscriptionHost;
   /** The seq up to which everything was given, or had nothing for this query; a number, as bigints lie in memory of their own. */
   #at = 0;
-  #approach: Approach | null = new Approach(true);
+  #approach: Approach | null = new Approach(true, true);
 
   constructor(
     opening: {readonly id: number; readonly tag: LiveTag; readonly createdAt: number},
@@ -114,7 +119,7 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
 
   #place(at: Seq | 'now' | 'snapshot'): void {
     const {storage} = this.#host;
-    const approach = new Approach(true);
+    const approach = new Approach(true, this.#approach?.isUrgent !== false);
     const {lastSeq} = storage;
     this.#approach = approach;
     this.state = 'waiting';
@@ -126,15 +131,9 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
   }
 
   #snapshot(): SnapshotRows {
-    const {shape, codec, catalog, lastRows, source} = this.options;
     const {params, slots} = this.group.values;
-    const plan = snapshotPlan(shape, {
-      projection: codec.projection(shape),
-      table: this.#table(),
-      types: catalog,
-      lastRows,
-    });
-    return source.open(plan, params, slots, 0);
+    const plan = this.#host.snapshots.plan(this.options, this.#table());
+    return this.options.source.open(plan, params, slots, 0);
   }
 
   #settle(): void {
@@ -193,7 +192,7 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
     if (seq <= this.#at) return;
     if (sink.wanted <= 0) {
       this.#at = seq - 1;
-      this.#approach = new Approach(false);
+      this.#approach = new Approach(false, true);
       this.#approach.hasMissed = true;
       this.state = 'replay';
       return;
@@ -217,7 +216,7 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
     if (this.state === 'closed') return;
     this.#closeRows();
     const isPumping = this.#approach?.isPumping === true;
-    this.#approach = new Approach(true);
+    this.#approach = new Approach(true, false);
     this.#approach.isPumping = isPumping;
     this.#approach.resetReason = reason;
     this.state = 'resetting';
@@ -269,7 +268,7 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
   }
 
   #later(): void {
-    setImmediate(() => this.#pump());
+    this.#host.later(() => this.#pump(), this.#approach?.isUrgent === true);
   }
 
   #pump(): void {
@@ -278,9 +277,9 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
     if (this.options.authority.isStale) return;
     approach.isPumping = true;
     try {
-      let turns = 0;
+      const until = performance.now() + SLICE_MS;
       while (this.#step()) {
-        if (++turns < BATCHES_PER_TURN) continue;
+        if (performance.now() < until) continue;
         this.#later();
         break;
       }
@@ -356,6 +355,8 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
     this.resets++;
     this.#give(controlFrame(this.#host.settled(), RESET, this.group.tokenTail, resetReason));
     this.#place(snapshot ? 'snapshot' : 'now');
+    // Read at once where that can be: of thousands that start over few have a snapshot open at the same time.
+    if (this.#host.storage.durableSeq >= this.#approach!.barrier) return true;
     this.#settle();
     return false;
   }

@@ -104,6 +104,12 @@ function makeParts(
   };
 }
 
+/** A text that was planned anew over a catalog. */
+interface Replanned extends PlannedQuery, Pick<ChannelQuery, 'queryText' | 'context'> {
+  readonly catalog: CatalogSnapshot;
+  readonly shape: AnyShape;
+}
+
 /** The authority of a role over the tables of one plan, and what is needed to make the plan again. */
 class SessionAuthority implements LiveAuthority {
   readonly databaseOid: Oid;
@@ -119,6 +125,8 @@ class SessionAuthority implements LiveAuthority {
   #catalog: CatalogSnapshot;
   /** Whether the rights were looked at in that catalog. */
   #isChecked = false;
+  /** What was planned anew last: most subscriptions have the same text. */
+  #replanned: Replanned | null = null;
 
   constructor(
     engine: Engine,
@@ -213,8 +221,7 @@ class SessionAuthority implements LiveAuthority {
     const catalog = engine.catalog(this.databaseOid);
     const {role, own} = this.#key;
     if (catalog.roleByOid(role) === undefined) throw roleDropped(role);
-    const {entry, slots} = this.#planned(catalog, options);
-    const shape = liveShapeOf(entry);
+    const {entry, slots, shape} = this.#plannedAnew(catalog, options);
     if (!hasSameColumns(options.shape, shape)) throw resultChanged();
     const everybody = everybodyFor({catalog, role, own});
     const {params, context} = options;
@@ -227,6 +234,20 @@ class SessionAuthority implements LiveAuthority {
     parts.authority.check(catalog);
     this.#recordCrossing(options, {shape, owner, everybody, catalog});
     return {...options, ...parts, shape, slots, catalog, owner};
+  }
+
+  #plannedAnew(catalog: CatalogSnapshot, {queryText, context}: SubscribeOptions): Replanned {
+    const last = this.#replanned;
+    const isSame =
+      last !== null &&
+      last.catalog === catalog &&
+      last.queryText === queryText &&
+      last.context === context;
+    if (isSame) return last;
+    const {entry, slots} = this.#planned(catalog, {queryText, context});
+    const shape = liveShapeOf(entry);
+    this.#replanned = {catalog, queryText, context, entry, slots, shape};
+    return this.#replanned;
   }
 
   /** The audit log's record when the rows of others are read from now on: durable before the first of them is given. */

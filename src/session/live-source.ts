@@ -2,7 +2,7 @@ import type {Batch} from '../columns/batch.ts';
 import type {Oid, OwnerId, Seq} from '../common/ids.ts';
 import {buildOperator} from '../exec/build.ts';
 import type {EvalContext} from '../functions/contract.ts';
-import type {END, Operator, PAUSE} from '../exec/operator.ts';
+import {END, type Operator, type PAUSE} from '../exec/operator.ts';
 import type {SnapshotRows, SnapshotSource} from '../live/subscription-types.ts';
 import type {Plan} from '../sql/plan/plan.ts';
 import type {Transaction} from '../storage/contract.ts';
@@ -42,13 +42,16 @@ export class SessionSnapshots implements SnapshotSource {
     });
     try {
       tx.beginStatement();
-      const operator = buildOperator(plan, {
-        library: engine.library,
-        types: catalog,
-        factories: engine.factories,
-        isInstrumented: false,
-        injectsPauses: engine.injectsPauses,
-      });
+      const free = catalog.memo('live.operators', () => new FreeOperators());
+      const operator =
+        free.take(plan) ??
+        buildOperator(plan, {
+          library: engine.library,
+          types: catalog,
+          factories: engine.factories,
+          isInstrumented: false,
+          injectsPauses: engine.injectsPauses,
+        });
       const run = new DetachedRun(outerCount, this.#context);
       run.startAt(
         session,
@@ -57,7 +60,7 @@ export class SessionSnapshots implements SnapshotSource {
       );
       run.startSlice();
       operator.open(run);
-      return new OperatorRows(operator, run, tx);
+      return new OperatorRows({operator, plan, free}, run, tx);
     } catch (error) {
       tx.rollback();
       throw error;
@@ -84,16 +87,41 @@ class DetachedRun extends ExecutionRun {
   override noteCrossing(): void {}
 }
 
+/** Operator trees of plans that are not in use: first rows of a plan are read for thousands of subscriptions. */
+class FreeOperators {
+  readonly #free = new WeakMap<Plan, Operator[]>();
+
+  take(plan: Plan): Operator | undefined {
+    return this.#free.get(plan)?.pop();
+  }
+
+  /** It was read to its end, and closed. */
+  give(plan: Plan, operator: Operator): void {
+    const free = this.#free.get(plan);
+    if (free === undefined) this.#free.set(plan, [operator]);
+    else if (free.length < MAX_FREE) free.push(operator);
+  }
+}
+
+const MAX_FREE = 8;
+
 /** An operator tree with its transaction, closed together. */
 class OperatorRows implements SnapshotRows {
   readonly seq: Seq;
   readonly #operator: Operator;
+  readonly #origin: {readonly plan: Plan; readonly free: FreeOperators};
   readonly #run: ExecutionRun;
   readonly #tx: Transaction;
+  #isAtEnd = false;
   #isClosed = false;
 
-  constructor(operator: Operator, run: ExecutionRun, tx: Transaction) {
-    this.#operator = operator;
+  constructor(
+    from: {readonly operator: Operator; readonly plan: Plan; readonly free: FreeOperators},
+    run: ExecutionRun,
+    tx: Transaction,
+  ) {
+    this.#operator = from.operator;
+    this.#origin = from;
     this.#run = run;
     this.#tx = tx;
     this.seq = tx.snapshot().seq;
@@ -106,7 +134,9 @@ class OperatorRows implements SnapshotRows {
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     this.#run.pause = null;
     this.#run.startSlice();
-    return this.#operator.next(wanted);
+    const batch = this.#operator.next(wanted);
+    this.#isAtEnd = batch === END;
+    return batch;
   }
 
   close(): void {
@@ -114,5 +144,6 @@ class OperatorRows implements SnapshotRows {
     this.#isClosed = true;
     this.#operator.close();
     this.#tx.rollback();
+    if (this.#isAtEnd) this.#origin.free.give(this.#origin.plan, this.#operator);
   }
 }

@@ -6,7 +6,7 @@ import type {RowCode, ScalarCode} from '../../expr/compile.ts';
 import type {ExprCompiler} from '../../expr/compiler.ts';
 import {walkExpr} from '../../expr/children.ts';
 import type {ExprRun} from '../../expr/run.ts';
-import type {ChangePart, RowChange} from '../../storage/contract.ts';
+import type {ChangePart, RowChange, TableStorage} from '../../storage/contract.ts';
 import {PgArray} from '../../types/array-value.ts';
 import type {Datum, TypeInstance} from '../../types/contract.ts';
 import type {LiveShape} from '../live-shape.ts';
@@ -17,8 +17,8 @@ export interface CompileShapeOptions {
   readonly compiler: ExprCompiler;
   /** Target list over the stored row: the shape's own, or as a codec wants it. */
   readonly projection: readonly BoundExpr[];
-  /** Types of the stored columns. */
-  readonly types: readonly TypeInstance[];
+  /** The table as its rows come: types and places of the stored columns. */
+  readonly table: TableStorage;
   readonly ownerName: (owner: OwnerId) => string;
 }
 
@@ -33,6 +33,9 @@ export class CompiledShape {
   readonly #projectionPositions: readonly number[];
   readonly #readsPseudo: boolean;
   readonly #types: readonly TypeInstance[];
+  readonly #table: TableStorage;
+  /** Another form of the table that what is read looks the same in. */
+  #alike: TableStorage;
   readonly #ownerName: (owner: OwnerId) => string;
   #oldRow: readonly Datum[] | null = null;
   #newRow: readonly Datum[] | null = null;
@@ -55,8 +58,27 @@ export class CompiledShape {
     this.#readsPseudo =
       shape.readsPseudo ||
       this.#projectionPositions.some(position => position >= shape.attnums.length);
-    this.#types = options.types;
+    this.#types = options.table.columns.map(column => column.type);
+    this.#table = options.table;
+    this.#alike = options.table;
     this.#ownerName = options.ownerName;
+  }
+
+  /**
+   * Whether rows of the table as it is there hold what this reads at the same places. If not, its subscriptions are planned anew,
+   * and the change is in their rows.
+   */
+  fits(table: TableStorage): boolean {
+    if (table === this.#table || table === this.#alike) return true;
+    const {columns} = this.#table;
+    const {filterPositions, keyPositions} = this.shape;
+    const isAlike =
+      (!this.#readsPseudo || table.columns.length === columns.length) &&
+      [...filterPositions, ...this.#projectionPositions, ...keyPositions].every(
+        at => at >= columns.length || table.columns[at]?.attnum === columns[at]!.attnum,
+      );
+    if (isAlike) this.#alike = table;
+    return isAlike;
   }
 
   /** Prepares a change; false when it touches no column that the query reads. */

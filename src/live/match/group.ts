@@ -130,9 +130,14 @@ export class Group {
       if (change.ops.length > 0) this.#change = change;
     } catch (error) {
       // One bad row or query must not stop the others.
-      this.#change ??= new GroupChange();
-      this.#change.error = error;
+      this.fail(error);
     }
+  }
+
+  /** The commit being matched cannot be evaluated. */
+  fail(error: unknown): void {
+    this.#change ??= new GroupChange();
+    this.#change.error = error;
   }
 
   // --- members

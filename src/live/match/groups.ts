@@ -134,9 +134,7 @@ export class Groups {
     return new CompiledShape(options.shape, {
       compiler: options.compiler,
       projection: options.codec.projection(options.shape),
-      types: options
-        .storageOf(options.catalog, options.shape.table)
-        .columns.map(column => column.type),
+      table: options.storageOf(options.catalog, options.shape.table),
       ownerName: this.#ownerName,
     });
   }

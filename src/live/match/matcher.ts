@@ -18,6 +18,13 @@ class ShapeEntry {
     this.compiled = compiled;
   }
 
+  groups(): ReadonlySet<Group> {
+    const groups = new Set<Group>(this.scanned);
+    for (const known of this.byKey.values())
+      for (const group of Array.isArray(known) ? known : [known]) groups.add(group);
+    return groups;
+  }
+
   add(group: Group): void {
     this.size++;
     if (group.keys === null) {
@@ -157,10 +164,7 @@ export class Matcher {
     }
     for (const entry of entries) {
       for (const shape of entry.shapes) {
-        const groups = new Set<Group>(shape.scanned);
-        for (const known of shape.byKey.values())
-          for (const group of Array.isArray(known) ? known : [known]) groups.add(group);
-        for (const group of groups)
+        for (const group of shape.groups())
           for (let m = group.memberCount - 1; m >= 0; m--) group.member(m).reset(reason);
       }
     }
@@ -170,8 +174,19 @@ export class Matcher {
     const {changes} = part;
     for (let s = 0; s < shapes.length; s++) {
       const entry = shapes[s]!;
-      for (let c = 0; c < changes.length; c++) this.#matchChange(entry, changes[c]!, part, seq);
+      if (!entry.compiled.fits(part.table)) continue;
+      try {
+        for (let c = 0; c < changes.length; c++) this.#matchChange(entry, changes[c]!, part, seq);
+      } catch (error) {
+        // Nobody knows whom it concerns: all end, and nobody else does.
+        for (const group of entry.groups()) this.#fail(group, error);
+      }
     }
+  }
+
+  #fail(group: Group, error: unknown): void {
+    if (!group.isTouched) this.#touched.push(group);
+    group.fail(error);
   }
 
   #matchChange(entry: ShapeEntry, change: RowChange, part: ChangePart, seq: bigint): void {
@@ -228,7 +243,7 @@ export function matchOne(
       !(part.isTruncate && part.owner === 0)
     )
       continue;
-    if (part.isTruncate) return RESET_FOUND;
+    if (part.isTruncate || !compiled.fits(part.table)) return RESET_FOUND;
     for (const change of part.changes) {
       if (!compiled.begin(change, part, event.seq)) continue;
       const {oldRow, newRow} = compiled;

@@ -10,6 +10,7 @@ const MAX_READS = 10;
 
 /** What a group needs of its hub. */
 export interface ResultHost {
+  later(task: () => void, isUrgent: boolean): void;
   readonly durableSeq: Seq;
   onDurable(seq: Seq, callback: () => void): void;
   /** Commits up to here were dispatched. */
@@ -54,6 +55,7 @@ export abstract class ResultGroup {
   seq = 0n as Seq;
   protected readonly host: ResultHost;
   #run: QueryRun | null = null;
+  #isReadDue = false;
   #isClosed = false;
   #failedReads = 0;
   /** The newest TRUNCATE of a table that members have not been told of. */
@@ -66,7 +68,7 @@ export abstract class ResultGroup {
     this.host = host;
   }
 
-  /** Reads the query again, at a commit not before now. Not while `isReading`. */
+  /** Reads the query again, at a commit not before now. Not while a read is under way. */
   protected abstract read(): QueryRun;
   /** The rows of a finished read, as of its commit, which is durable. */
   protected abstract wasRead(seq: Seq, rows: readonly ResultRow[], workMs: number): void;
@@ -77,12 +79,14 @@ export abstract class ResultGroup {
   /** Whether the result of that commit, or of a later one, is known; if not it is read, and members are told. */
   abstract reaches(seq: Seq): boolean;
 
+  /** What is shown comes from a read that is under way, or about to begin. */
   protected get isReading(): boolean {
-    return this.#run !== null;
+    return this.#run !== null || this.#isReadDue;
   }
 
   /** The commit that the rows are of, or will be of when those that are being read are here. */
   protected get readSeq(): Seq {
+    if (this.#isReadDue) return AFTER_ALL;
     return this.#run?.seq ?? this.seq;
   }
 
@@ -90,17 +94,35 @@ export abstract class ResultGroup {
     return this.#isClosed;
   }
 
+  /** Opens a read in a later turn: of thousands of groups few have a snapshot open at the same time. */
   protected beginRead(): void {
-    if (this.#run !== null || this.#isClosed) return;
+    if (this.isReading || this.#isClosed) return;
+    this.#isReadDue = true;
+    this.host.later(() => {
+      this.#isReadDue = false;
+      if (this.#openRead()) this.#run!.begin();
+    }, false);
+  }
+
+  /** Opens it in this turn: what is committed from now on is a change. */
+  protected beginReadNow(): void {
+    if (this.#openRead()) this.host.later(() => this.#run?.begin(), true);
+  }
+
+  #openRead(): boolean {
+    if (this.#isClosed) return false;
     try {
       this.#run = this.read();
+      return true;
     } catch (error) {
-      setImmediate(() => this.fail(error));
+      this.host.later(() => this.fail(error), true);
+      return false;
     }
   }
 
   /** For `read`: what its run is to report to. */
   protected readonly receiver = {
+    later: (step: () => void): void => this.host.later(step, false),
     done: (seq: Seq, rows: readonly ResultRow[], workMs: number): void => {
       const finish = (): void => {
         this.#run = null;
@@ -181,3 +203,5 @@ export abstract class ResultGroup {
     this.#run = null;
   }
 }
+
+const AFTER_ALL = (1n << 62n) as Seq;

@@ -4,6 +4,7 @@ import type {CommitEvent, LogReader} from '../../storage/contract.ts';
 import type {LiveShape, ResultShape, WindowShape} from '../live-shape.ts';
 import {isMemoryTable} from '../memory-log.ts';
 import type {Group, GroupMember} from '../match/group.ts';
+import type {SnapshotPlans} from '../snapshot-plans.ts';
 import type {CursorHost, SharedOptions, SubscribeOptions} from '../subscription-types.ts';
 import {RerunGroup, type RerunHost} from './rerun-group.ts';
 import type {ResultGroup, ResultIdentity} from './result-group.ts';
@@ -21,6 +22,14 @@ export interface ResultHubHost {
   joinGroup(options: SubscribeOptions<LiveShape>, of: (group: Group) => GroupMember): void;
   leaveGroup(group: Group, member: GroupMember): void;
   readonly cursors: CursorHost;
+  readonly snapshots: SnapshotPlans;
+}
+
+/** How a group is made. */
+interface GroupOpening {
+  readonly run: ExprRun;
+  /** Its receiver has just come; not one of many that start over. */
+  readonly isUrgent: boolean;
 }
 
 /** Live queries whose result is kept: classes B and E. */
@@ -44,6 +53,14 @@ export class ResultHub implements RerunHost, WindowHost {
 
   settled(): Seq {
     return this.#host.settled();
+  }
+
+  later(task: () => void, isUrgent: boolean): void {
+    this.#host.cursors.later(task, isUrgent);
+  }
+
+  get snapshots(): SnapshotPlans {
+    return this.#host.snapshots;
   }
 
   durableLog(options: SubscribeOptions, table: Oid, owner: OwnerId | null): LogReader | null {
@@ -82,7 +99,9 @@ export class ResultHub implements RerunHost, WindowHost {
   ): ResultSubscription {
     const {identity, run, start, resetReason, createdAt, shared} = opening;
     const {params, slots, tag} = options;
-    const group = this.#groups.get(identity.text) ?? this.#newGroup(options, identity, run);
+    const isUrgent = start !== 'reset';
+    const group =
+      this.#groups.get(identity.text) ?? this.#newGroup(options, identity, {run, isUrgent});
     const host = this.#host.cursors;
     const subscription = new ResultSubscription(id, group, shared, {
       ...{start, resetReason, createdAt, host, values: {params, slots, tag}},
@@ -94,13 +113,13 @@ export class ResultHub implements RerunHost, WindowHost {
   #newGroup(
     options: SubscribeOptions<WindowShape | ResultShape>,
     identity: ResultIdentity,
-    run: ExprRun,
+    how: GroupOpening,
   ): ResultGroup {
     const {shape} = options;
     const group =
       shape.class === 'E'
         ? this.#newRerun({...options, shape}, identity)
-        : this.#newWindow({...options, shape}, identity, run);
+        : this.#newWindow({...options, shape}, identity, how);
     this.#groups.set(identity.text, group);
     return group;
   }
@@ -117,7 +136,7 @@ export class ResultHub implements RerunHost, WindowHost {
   #newWindow(
     options: SubscribeOptions<WindowShape>,
     identity: ResultIdentity,
-    run: ExprRun,
+    {run, isUrgent}: GroupOpening,
   ): WindowGroup {
     const codec = windowCodec(options.shape, options.codec, options.catalog);
     let made: WindowGroup | null = null;
@@ -127,7 +146,7 @@ export class ResultHub implements RerunHost, WindowHost {
       return made;
     });
     const group = made as unknown as WindowGroup;
-    group.start();
+    group.start(isUrgent);
     return group;
   }
 

@@ -190,7 +190,7 @@ export class ResultSubscription implements PlannedCursor, ResultMember {
   }
 
   later(): void {
-    setImmediate(() => this.#pump());
+    this.#host.later(() => this.#pump(), this.#resetReason === '');
   }
 
   #pump(): void {

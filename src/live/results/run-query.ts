@@ -6,11 +6,13 @@ import {END, PAUSE} from '../../exec/operator.ts';
 import type {Datum} from '../../types/contract.ts';
 import type {SnapshotRows} from '../subscription-types.ts';
 
-/** What becomes of a run. Exactly one of the two is called, never in the turn of its start. */
+/** What becomes of a run. Exactly one of the first two is called, also by `begin`. */
 export interface RunReceiver {
   /** All rows as of `seq`; `workMs` is the time that it held the loop. */
   done(seq: Seq, rows: readonly (readonly Datum[])[], workMs: number): void;
   failed(error: unknown): void;
+  /** A later turn. */
+  later(step: () => void): void;
 }
 
 /** Whether a read failed because a table that it reads took another form meanwhile: reading again does not. */
@@ -21,7 +23,10 @@ export function isStaleSnapshot(error: unknown): boolean {
   );
 }
 
-/** Reads all rows of a query, a batch a turn, so that nobody else waits for it. */
+/** Rows are read for so long in a turn. */
+const SLICE_MS = 2;
+
+/** Reads all rows of a query, a few ms a turn, so that nobody else waits for it. */
 export class QueryRun {
   readonly #rows: SnapshotRows;
   readonly #maxRows: number;
@@ -35,7 +40,11 @@ export class QueryRun {
     this.#rows = rows;
     this.#maxRows = maxRows;
     this.#receiver = receiver;
-    this.#later();
+  }
+
+  /** Reads the first batch. Call it once. */
+  begin(): void {
+    this.#step();
   }
 
   get seq(): Seq {
@@ -49,33 +58,43 @@ export class QueryRun {
   }
 
   #later(): void {
-    setImmediate(() => this.#step());
+    this.#receiver.later(() => this.#step());
   }
 
   #step(): void {
     if (this.#isOver) return;
     const startedAt = performance.now();
     try {
-      const batch = this.#rows.next(1024);
-      if (batch === END) {
-        this.close();
-        this.#receiver.done(this.seq, this.#found, this.#workMs + performance.now() - startedAt);
-        return;
-      }
-      if (batch === PAUSE) this.#waitFor(this.#rows.pause);
-      else {
-        for (let i = 0; i < batch.count; i++) {
-          const row: Datum[] = [];
-          readRow(batch, i, row);
-          this.#found.push(row);
-        }
-        if (this.#found.length > this.#maxRows) throw tooManyRows(this.#maxRows);
-        this.#later();
-      }
+      // A small result is read in one turn: nothing of it stays open.
+      let isMore = this.#readBatch(startedAt);
+      while (isMore && performance.now() - startedAt < SLICE_MS)
+        isMore = this.#readBatch(startedAt);
+      if (isMore) this.#later();
     } catch (error) {
       this.#fail(error);
     }
     this.#workMs += performance.now() - startedAt;
+  }
+
+  /** False when that was all for now. */
+  #readBatch(startedAt: number): boolean {
+    const batch = this.#rows.next(1024);
+    if (batch === END) {
+      this.close();
+      this.#receiver.done(this.seq, this.#found, this.#workMs + performance.now() - startedAt);
+      return false;
+    }
+    if (batch === PAUSE) {
+      this.#waitFor(this.#rows.pause);
+      return false;
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const row: Datum[] = [];
+      readRow(batch, i, row);
+      this.#found.push(row);
+    }
+    if (this.#found.length > this.#maxRows) throw tooManyRows(this.#maxRows);
+    return true;
   }
 
   #waitFor(pause: Promise<unknown> | null): void {

@@ -8,7 +8,7 @@ import type {Datum, TypeInstance} from '../../types/contract.ts';
 import {CHANGE_DELETE, CHANGE_INSERT, type Frame} from '../frame.ts';
 import type {WindowShape} from '../live-shape.ts';
 import type {Group, GroupMember} from '../match/group.ts';
-import {snapshotPlan} from '../snapshot-plan.ts';
+import type {SnapshotPlans} from '../snapshot-plans.ts';
 import type {SubscribeOptions} from '../subscription-types.ts';
 import {ResultGroup, type ResultHost, type ResultIdentity} from './result-group.ts';
 import {changeBetween, type ResultChange, type ResultRow} from './result-rows.ts';
@@ -20,6 +20,7 @@ const MAX_LOOK_BACK = 4096;
 
 /** What class B needs beside: the change log of its table, null when that is not durable. */
 export interface WindowHost extends ResultHost {
+  readonly snapshots: SnapshotPlans;
   durableLog(
     options: SubscribeOptions,
     table: WindowShape['inner']['table'],
@@ -87,9 +88,10 @@ export class WindowGroup extends ResultGroup implements GroupMember {
     this.#kept = this.#needed + Math.max(8, Math.ceil(this.#needed / 4));
   }
 
-  /** Reads the window first. Call it once it is a member of its group, in the same turn. */
-  start(): void {
-    this.beginRead();
+  /** Reads the window first. Call it once it is a member of its group, in the same turn. `isUrgent`: what there is in this turn. */
+  start(isUrgent: boolean): void {
+    if (isUrgent) this.beginReadNow();
+    else this.beginRead();
   }
 
   get position(): Seq {
@@ -107,13 +109,11 @@ export class WindowGroup extends ResultGroup implements GroupMember {
   protected read(): QueryRun {
     const {source, slots, catalog, newest, params} = this.options;
     const {inner} = this.shape;
-    const plan = snapshotPlan(inner, {
-      projection: this.#codec.exprs,
-      table: this.options.storageOf(newest(), inner.table),
-      types: catalog,
-      lastRows: null,
-      limit: this.#kept + 1,
-    });
+    const plan = this.#host.snapshots.plan(
+      {shape: inner, codec: this.#codec.codec, catalog, lastRows: null},
+      this.options.storageOf(newest(), inner.table),
+      this.#kept + 1,
+    );
     const rows = source.open(plan, this.#codec.params(params), slots, 0);
     return new QueryRun(rows, this.#kept + 1, this.receiver);
   }
@@ -256,7 +256,7 @@ export class WindowGroup extends ResultGroup implements GroupMember {
         if (part.table.oid !== this.shape.inner.table) continue;
         if (this.group.owner !== null && part.owner !== this.group.owner && !part.isTruncate)
           continue;
-        if (part.isTruncate) return null;
+        if (part.isTruncate || !compiled.fits(part.table)) return null;
         for (const change of part.changes) {
           if (touched.has(change.rid)) continue;
           touched.add(change.rid);

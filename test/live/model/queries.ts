@@ -66,7 +66,7 @@ function joined(random: Random, tables: readonly ModelTable[]): string {
   const on = left.columns.flatMap(a =>
     right.columns.filter(b => b.type === a.type && b.type.isOrdered).map(b => [a.name, b.name]),
   );
-  const [a, b] = random.pick(on)!;
+  const [a, b] = random.pick(on) ?? ['c0', 'c0'];
   const join = random.pick(['JOIN', 'LEFT JOIN', 'FULL JOIN']);
   const shown = `l.${left.columns[1]!.name} AS x, r.${right.columns.at(-1)!.name} AS y`;
   const keys = [...left.key.map(key => `l.${key.name} AS k${key.name}`)];
