@@ -466,12 +466,9 @@ export class HotImage {
 
   #free(chunk: ImageChunk, slot: number, position: number): void {
     const {keyMaps} = this;
-    if (keyMaps.length > 0) {
-      const row = chunk.row(slot);
-      for (let i = 0; i < keyMaps.length; i++) {
-        const map = keyMaps[i]!;
-        map.free(chunk.owner, map.codec.ofRow(row), position);
-      }
+    for (let i = 0; i < keyMaps.length; i++) {
+      const map = keyMaps[i]!;
+      map.free(chunk.owner, map.codec.ofCells(chunk.vectors, slot), position);
     }
     if (this.#sorted.size > 0) for (const sorted of this.#sorted.values()) sorted.remove(position);
     const rows = this.owners.get(chunk.owner)!;

@@ -1,7 +1,9 @@
 // Hot path: key values of rows for maps in memory.
+import type {Vector} from '../../columns/vector.ts';
 import {ByteWriter} from '../../common/byte-writer.ts';
 import type {Datum, TypeInstance, Value} from '../../types/contract.ts';
 import type {StorageIndex, TableStorage} from '../contract.ts';
+import {readCell} from './cells.ts';
 
 /** A canonical key as a Map key: equal for keys that PostgreSQL holds equal. One index always uses one of the forms. */
 export type MapKey = number | string | bigint;
@@ -62,6 +64,15 @@ export class KeyCodec {
       if (!this.#append(row[keyColumns[i]!]!, i)) return null;
     }
     return out.buffer.latin1Slice(0, out.length);
+  }
+
+  /** The key of the row that lies at a place of vectors. */
+  ofCells(vectors: readonly Vector[], at: number): MapKey | null {
+    const column = this.plainColumn;
+    if (column !== -1) return this.ofValue(readCell(vectors[column]!, at));
+    const row: Datum[] = new Array<Datum>(vectors.length);
+    for (let i = 0; i < vectors.length; i++) row[i] = readCell(vectors[i]!, at);
+    return this.ofRow(row);
   }
 
   /** The key of given key values; null when it holds a NULL and NULLs are distinct. */
