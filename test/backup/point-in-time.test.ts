@@ -58,7 +58,7 @@ const steps: readonly string[] = [
   'TRUNCATE cold; INSERT INTO cold VALUES (1, $$only$$)',
 ];
 
-t.test('restore to every point', {timeout: 600_000}, async t => {
+t.test('STORAGE 4.2: restore to every point', {timeout: 600_000}, async t => {
   const folder = temporaryFolder('pitr');
   t.teardown(() => folder.remove());
   const data = join(folder.path, 'data');

@@ -242,7 +242,7 @@ t.test('a slow reader keeps a cursor and gets the log', async t => {
   });
 });
 
-t.test('resume at every commit of a history gives the rest of it', async t => {
+t.test('STORAGE 4.5: resume at every commit of a history gives the rest of it', async t => {
   const random = randomOf(42);
   const of = table(900);
   await withStorage([of], async storage => {

@@ -5,7 +5,7 @@ import {startWadi} from '../support/wadi-server.ts';
 
 const RECORDS = 'SELECT actor, subject, action, target FROM system.audit_log ORDER BY audit_id';
 
-t.test('crossings of users are recorded', async t => {
+t.test('STORAGE 6.3: crossings of users are recorded', async t => {
   const server = await startWadi();
   t.teardown(() => server.stop());
   const admin = await connect(server);

@@ -163,7 +163,7 @@ t.test(
 );
 
 t.test(
-  '4: the change log gives each commit of an owner back, old values too, and says when there is a gap',
+  '4.3: the change log gives each commit of an owner back, old values too, and says when there is a gap',
   async test => {
     const directory = temporaryDirectory();
     const made = table(20000, {kind: 'user'});
