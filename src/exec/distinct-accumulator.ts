@@ -49,6 +49,8 @@ export class DistinctAccumulator implements Accumulator {
     this.#args.evaluate(run, input, rowGroups);
     const {batch, groups} = this.#args;
     const {selection, count} = batch;
+    // Arguments of no rows were not evaluated.
+    if (count === 0) return;
     const vector = batch.vectors[0]!;
     const seen = groups === null ? this.#seen : this.#seenByGroup;
     let known = seen.size;

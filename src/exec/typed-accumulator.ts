@@ -125,6 +125,8 @@ export class TypedAccumulator implements Accumulator {
     this.#args.evaluate(run, input, groups);
     const batch = this.#args.batch;
     const rowGroups = this.#args.groups;
+    // Arguments of no rows were not evaluated.
+    if (batch.count === 0) return;
     const vector = this.#parts.call.args.length === 0 ? null : batch.vectors[0]!;
     if (this.#sumsInts || this.#sumsFloats) this.#sum(vector!, batch, rowGroups);
     else this.#count(vector === null ? null : vector.nulls, batch, rowGroups);
