@@ -27,11 +27,12 @@ async function connect(server: WadiServer): Promise<pg.Client> {
   return client;
 }
 
-/** Runs work on a fresh server, and compares its peak with what it held before. */
+/** Runs work on a fresh server, and compares its peak with what it held before; `from`: before or after it was prepared. */
 function measured(
   name: string,
   prepare: readonly string[],
   work: (t: Test, client: pg.Client, server: WadiServer) => Promise<void>,
+  from: 'idle' | 'prepared' = 'idle',
 ): void {
   t.test(name, {timeout: LIMIT_MS}, async t => {
     if (process.platform !== 'linux') return t.comment('skipped: needs /proc');
@@ -39,8 +40,9 @@ function measured(
     t.teardown(() => server.stop());
     const client = await connect(server);
     await client.query('SELECT 1');
-    const idle = residentMb(server.pid);
+    let idle = residentMb(server.pid);
     for (const sql of prepare) await client.query(sql);
+    if (from === 'prepared') idle = residentMb(server.pid);
     let peak = 0;
     const timer = setInterval(() => (peak = Math.max(peak, residentMb(server.pid))), LOOK_MS);
     await work(t, client, server);
@@ -109,6 +111,40 @@ measured(
     ]);
   },
 );
+
+/** Rows of 300 bytes that lie in segments, their pages in the cache, or hot ones in memory. */
+const CHANGED = IS_FULL ? 5_000_000 : 300_000;
+const HOT = IS_FULL ? 1_000_000 : 200_000;
+const MOST_HOT = 20_000;
+const wide = (from: number, to: number): string =>
+  `INSERT INTO wide SELECT g, 0, repeat('x', 290) || g FROM generate_series(${from}, ${to}) g`;
+const hotLoads = Array.from({length: HOT / MOST_HOT}, (_, i) =>
+  wide(i * MOST_HOT + 1, (i + 1) * MOST_HOT),
+);
+for (const [name, loads, count] of [
+  [`UPDATE and DELETE of ${CHANGED} cold rows`, [wide(1, CHANGED)], CHANGED],
+  [`UPDATE and DELETE of ${HOT} hot rows`, hotLoads, HOT],
+] as const) {
+  measured(
+    name,
+    [
+      'CREATE TABLE wide (id bigint PRIMARY KEY, x int, a text)',
+      ...loads,
+      'SELECT sum(length(a)) FROM wide',
+    ],
+    async (t, client) => {
+      t.equal((await client.query('UPDATE wide SET x = x + 1')).rowCount, count);
+      await client.query('BEGIN');
+      t.equal((await client.query('DELETE FROM wide WHERE id % 10 > 0')).rowCount, count * 0.9);
+      t.same((await client.query('SELECT count(*)::int AS n, sum(x)::int AS x FROM wide')).rows, [
+        {n: count / 10, x: count / 10},
+      ]);
+      await client.query('COMMIT');
+      t.equal((await client.query('DELETE FROM wide')).rowCount, count / 10);
+    },
+    'prepared',
+  );
+}
 
 const READ = IS_FULL ? 10_000_000 : 1_000_000;
 measured(`a result of ${READ} rows to a slow reader`, [], async (t, client) => {
