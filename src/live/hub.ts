@@ -48,6 +48,9 @@ interface Opening {
 
 /** Commits are given, and receivers flushed, for so long; then others have their turn. */
 const SLICE_MS = 5;
+/** So many commits behind the slices are longer: who commits has to wait then. */
+const BEHIND = 64;
+const LONG_SLICE_MS = 15;
 /** Receivers flushed between two looks at the clock. */
 const FLUSHED_AT_ONCE = 16;
 
@@ -119,7 +122,8 @@ export class LiveHub implements SubscriptionHost {
   /** Gives durable commits, one after the other, then flushes who got something: as much as a turn may take. */
   readonly #turn = (): void => {
     this.#isTurnDue = false;
-    const until = performance.now() + SLICE_MS;
+    const isBehind = this.#pending.length - this.#pendingAt > BEHIND;
+    const until = performance.now() + (isBehind ? LONG_SLICE_MS : SLICE_MS);
     while (this.#delivery !== null || this.#begin()) {
       if (this.#delivery !== null && !this.#delivery.give(until)) break;
       this.#delivery = null;
@@ -139,8 +143,8 @@ export class LiveHub implements SubscriptionHost {
   #begin(): boolean {
     if (!this.#hasDurable()) return false;
     const event = this.#pending[this.#pendingAt++]!;
-    if (this.#pendingAt === this.#pending.length) {
-      this.#pending = [];
+    if (this.#pendingAt === this.#pending.length || this.#pendingAt === BEHIND) {
+      this.#pending = this.#pending.slice(this.#pendingAt);
       this.#pendingAt = 0;
     }
     this.#results.dispatch(event);

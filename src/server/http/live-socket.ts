@@ -1,4 +1,5 @@
 import type {IncomingMessage} from 'node:http';
+import type {Duplex} from 'node:stream';
 import type {WebSocket} from 'ws';
 import {internalError, PgError} from '../../common/errors.ts';
 import {SqlState} from '../../common/sqlstate.ts';
@@ -65,12 +66,17 @@ export class LiveSocket {
   #isHelloing = false;
   #isClosed = false;
 
-  constructor(webSocket: WebSocket, request: IncomingMessage, host: LiveSocketHost) {
+  constructor(
+    webSocket: WebSocket,
+    request: IncomingMessage,
+    socket: Duplex,
+    host: LiveSocketHost,
+  ) {
     this.webSocket = webSocket;
     this.#request = request;
     this.#host = host;
     const {database} = host.engine;
-    this.#frames = new FrameOutput(webSocket, () => this.#onRoom());
+    this.#frames = new FrameOutput(webSocket, socket, () => this.#onRoom());
     const frames = this.#frames;
     const target = {
       write: (chunk: string | Uint8Array) => frames.data(chunk as string),

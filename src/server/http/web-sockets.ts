@@ -61,7 +61,7 @@ export class WebSockets {
     this.#requireRoom();
     this.#liveServer.handleUpgrade(request, socket, head, webSocket => {
       this.#watch(webSocket);
-      const live = new LiveSocket(webSocket, request, {
+      const live = new LiveSocket(webSocket, request, socket, {
         ...{options: this.#options, engine: this.#engine, access: this.#access},
         onEnd: ended => this.#ended(live, ended),
       });
