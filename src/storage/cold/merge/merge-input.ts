@@ -11,6 +11,9 @@ import {type KeyKind, KeyRows} from './row-order.ts';
 import {type OpenSegment, SegmentRows} from './segment-rows.ts';
 import {ConstantRows, type StoredRows} from './stored-rows.ts';
 
+/** Bytes of rows that are copied before the size of a row group is looked at. */
+const STEP_BYTES = 1024 * 1024;
+
 /** Rows of an input that are read one after the other, in order. */
 export interface MergeInput {
   /** Which of the job's inputs its rows are of. */
@@ -96,6 +99,12 @@ export class JobSegment {
     for (const group of groups)
       for (let i = 0; i < columns.length; i++) bytes += group.chunk(i).unpackedBytes;
     return bytes;
+  }
+
+  /** How many rows may be copied at once, `most` at the most: wide ones a few at a time. */
+  stepRows(most: number): number {
+    const average = this.unpackedBytes / Math.max(1, this.input.meta.rows);
+    return Math.max(1, Math.min(most, Math.floor(STEP_BYTES / average)));
   }
 
   /** Bytes of the pages of one row, roughly: those of all columns, their dictionaries, what they are unpacked to. */

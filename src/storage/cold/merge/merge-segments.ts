@@ -17,8 +17,9 @@ import type {MergeThread} from './merge-thread.ts';
 import {MergeStopped, SegmentMerger} from './segment-merger.ts';
 import {specOf, type TypeSpec} from './type-specs.ts';
 
-/** Rows above which the thread takes over. */
+/** Rows, and bytes of files, above which the thread takes over. */
 const INLINE_ROWS = 8192;
+const INLINE_BYTES = 1024 * 1024;
 const SLICE_MS = 2;
 
 /** What merges need of a store. */
@@ -73,9 +74,11 @@ export async function mergeSegments(task: MergeTask, parts: MergeParts): Promise
 
 function run({job, types}: PlannedMerge, thread: MergeThread): Promise<MergeOutcome | null> {
   const rows = job.inputs.reduce((sum, input) => sum + input.meta.rows, 0);
+  const bytes = job.inputs.reduce((sum, input) => sum + input.meta.bytes, 0);
+  const isLarge = rows > INLINE_ROWS || bytes > INLINE_BYTES;
   const specs = types.map(specOf);
   const isPortable = (spec: TypeSpec | null): spec is TypeSpec => spec !== null;
-  if (rows > INLINE_ROWS && specs.every(isPortable)) return thread.run(job, specs);
+  if (isLarge && specs.every(isPortable)) return thread.run(job, specs);
   return runInline({job, types});
 }
 

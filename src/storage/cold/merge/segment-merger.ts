@@ -42,6 +42,7 @@ export class SegmentMerger {
   readonly #from = new Int32Array(BATCH_ROWS);
   readonly #counts = new Int32Array(BATCH_ROWS);
   #chosenRows = 0;
+  #batchRows = BATCH_ROWS;
   #rows = 0;
   #groupRows = 0;
 
@@ -65,7 +66,7 @@ export class SegmentMerger {
     while (this.#heap.length > 0) {
       const top = this.#heap[0]!;
       this.#choose(top, this.#runLength(top));
-      if (this.#chosenRows >= BATCH_ROWS) yield* this.#copy();
+      if (this.#chosenRows >= this.#batchRows) yield* this.#copy();
       skipDeleted(top);
       if (top.at >= top.to) {
         // Its pages go: what was chosen of them comes first.
@@ -108,6 +109,7 @@ export class SegmentMerger {
       files += parts;
       if (i > 1 && (bytes > PAGE_BYTES || files > MAX_FILES)) break;
       segments.push(segment);
+      this.#batchRows = segment.stepRows(this.#batchRows);
       limits.push(block);
     }
     for (const [i, segment] of segments.entries()) {
@@ -188,7 +190,7 @@ export class SegmentMerger {
   /** How many rows of the first input come before all others, as far as its keys are at hand. */
   #runLength(top: MergeInput): number {
     const {at} = top;
-    const limit = Math.min(Math.min(top.to, top.deleted) - at, BATCH_ROWS - this.#chosenRows);
+    const limit = Math.min(Math.min(top.to, top.deleted) - at, this.#batchRows - this.#chosenRows);
     const heap = this.#heap;
     if (heap.length === 1) return limit;
     const second = heap.length > 2 && this.#order(heap[2]!, heap[1]!) < 0 ? heap[2]! : heap[1]!;

@@ -68,12 +68,13 @@ export class SortedRuns {
   *run(): Generator<void, readonly MergeInput[]> {
     const {input, deletions} = this.#segment;
     const rows = this.#segment.columns();
+    const step = this.#segment.stepRows(STEP_ROWS);
     const runs: MergeInput[] = [];
     let block = this.#newBlock();
     let positions = new Int32Array(STEP_ROWS);
     let count = 0;
     for (let at = 0; at < input.meta.rows; ) {
-      const to = Math.min(input.meta.rows, deletions.next(at), at + STEP_ROWS);
+      const to = Math.min(input.meta.rows, deletions.next(at), at + step);
       if (to === at) {
         at++;
         continue;
