@@ -39,10 +39,12 @@ export async function runInTurns<T>(
   }
 }
 
-/** Milliseconds of work between two rests of maintenance, and of a rest while others are at work. */
+/** Milliseconds of work after which maintenance gives way, and of a rest while others are at work. */
 const BREATH_MS = 1;
+/** Milliseconds of work that one of rest allows. */
+const WORK_PER_REST = 2;
 
-/** Lets maintenance give way: to whoever waits for the loop always, and about half of the time while others are at work. */
+/** Lets maintenance give way: to whoever waits for the loop always, and a third of the time while others are at work. */
 export class Breather {
   readonly #begun: () => number;
   #seen: number;
@@ -67,13 +69,13 @@ export class Breather {
     const begun = this.#begun();
     const isShared = begun !== this.#seen;
     this.#owed = isShared ? this.#owed + began - this.#since : 0;
-    if (this.#owed < BREATH_MS) {
+    if (this.#owed < BREATH_MS * WORK_PER_REST) {
       await nextTurn();
       this.#since = performance.now();
     } else {
       await delay(BREATH_MS);
       this.#since = performance.now();
-      this.#owed -= this.#since - began;
+      this.#owed -= (this.#since - began) * WORK_PER_REST;
     }
     this.#seen = begun;
   }
