@@ -1,3 +1,4 @@
+import {setImmediate as nextTurn} from 'node:timers/promises';
 import type {StorageIndex, TableStorage} from './contract.ts';
 import type {KeyCodec, MapKey} from './hot/key-codec.ts';
 import type {Manifest, SegmentEntry} from './manifest.ts';
@@ -10,6 +11,7 @@ const ORDINALS = 2 ** 21;
 const PORTION = 32_768;
 /** Steps of a merge between two looks at the clock. */
 const MERGE_STEP = 4096;
+const SLICE_MS = 4;
 
 /** Reads the keys of a segment's rows and calls back with each; a row that is not in the index has none. */
 export type ReadKeys = (
@@ -96,7 +98,13 @@ class KeyDirectory {
       if (count > 0) added.push(portion.slice(0, count).sort());
       count = 0;
     };
+    let began = performance.now();
     for (const entry of entries) {
+      // Many small segments are as long as a large one.
+      if (performance.now() - began > SLICE_MS) {
+        await nextTurn();
+        began = performance.now();
+      }
       const ordinal = this.#segments.push(entry.id) - 1;
       await read(table, codec, entry, key => {
         portion[count++] = directoryHash(key) * ORDINALS + ordinal;

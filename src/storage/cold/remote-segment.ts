@@ -62,6 +62,7 @@ export class RemoteSegment implements Segment {
       const open = (): SegmentCursor => this.#local.scan(options);
       return new CopyCursor(this.path, this.#copies, this.#meta, open);
     }
+    this.#blocks.know(this.path, this.#meta.bytes);
     return new BlockCursor(this.path, this.#blocks, this.#local.scan(options), error =>
       this.#mayPass(error),
     );
@@ -98,7 +99,9 @@ export class RemoteSegment implements Segment {
   }
 
   #run<T>(run: () => T | Promise<T>): T | Promise<T> {
-    return this.#isWhole ? this.#withCopy(run) : this.#withBlocks(run, false);
+    if (this.#isWhole) return this.#withCopy(run);
+    this.#blocks.know(this.path, this.#meta.bytes);
+    return this.#withBlocks(run, false);
   }
 
   /** Runs again and again until all bytes that it reads are here. A part that is damaged is fetched once more. */

@@ -133,6 +133,7 @@ class LocalSegmentStore implements SegmentStore {
   }
 
   remove(path: string): Promise<void> {
+    if (isRemote(path)) this.#blocks?.forget(path);
     return removeSegment(path, this.#copies);
   }
 
@@ -147,7 +148,6 @@ class LocalSegmentStore implements SegmentStore {
     const segment = new LocalSegment(pages, meta, {types, bounds, locate: this.#locate});
     if (!isRemote(path)) return segment;
     const parts = {copies: this.#remote(), blocks: this.#blocks!};
-    parts.blocks.know(path, meta.bytes);
     return new RemoteSegment(segment, parts, meta, bounds);
   }
 

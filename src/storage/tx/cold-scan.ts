@@ -21,6 +21,9 @@ import {type Change, hidesBase} from './own-version.ts';
 
 const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 
+/** Milliseconds of looking up keys in segments after which others have their turn. */
+const SLICE_MS = 4;
+
 /** The segments of a scan, one after the other, without rows that are deleted or superseded by the own write-set. */
 export class ColdScan {
   readonly #cold: ColdTables;
@@ -85,6 +88,7 @@ export class ColdScan {
   next(wanted: number): Batch | typeof END | typeof PAUSE {
     const isLookup = this.#request.lookup !== null && this.#codec === null;
     if (!this.#isNarrowed && !this.#narrow()) return PAUSE;
+    const began = isLookup ? performance.now() : 0;
     for (;;) {
       const entry = this.#entries[this.#entryAt];
       if (entry === undefined) return END;
@@ -93,6 +97,10 @@ export class ColdScan {
       if (batch === END) {
         this.#entryAt++;
         this.#keyAt = 0;
+        if (isLookup && performance.now() - began > SLICE_MS) {
+          this.pause = null;
+          return PAUSE;
+        }
         continue;
       }
       if (batch !== null && batch.count > 0) return batch;
