@@ -438,6 +438,9 @@ export class LiveHub implements SubscriptionHost {
   /** Ends all subscriptions (57P01) and stops listening. */
   close(): void {
     this.#stopListening();
+    this.#pending = [];
+    this.#pendingAt = 0;
+    this.#delivery = null;
     for (const subscription of [...this.#cursors.values()]) {
       subscription.fail(
         new PgError(SqlState.adminShutdown, 'terminating live query due to administrator command', {
