@@ -23,6 +23,7 @@ const NO_CHANGES: ReadonlyMap<number, Change> = new Map();
 
 /** Milliseconds of looking up keys in segments after which others have their turn. */
 const SLICE_MS = 4;
+const NO_POSITIONS: Vector = {kind: 'float64', values: new Float64Array(0), nulls: null};
 
 /** The segments of a scan, one after the other, without rows that are deleted or superseded by the own write-set. */
 export class ColdScan {
@@ -36,6 +37,8 @@ export class ColdScan {
   readonly #options: SegmentScanOptions['columns'];
   /** Place of each scan column in the segment cursor's vectors; -1 owner, -2 location. */
   readonly #at: readonly number[];
+  /** Whether a column is made of the rows' positions. */
+  readonly #needsPositions: boolean;
   readonly #codec: KeyCodec | null;
   readonly #wantedKeys: Set<MapKey> | null;
   #entryAt = 0;
@@ -83,6 +86,9 @@ export class ColdScan {
     }
     this.#options = options;
     this.#at = at;
+    this.#needsPositions = request.columns.some(
+      column => column === 'location' || column === 'owner' || column === 'seq',
+    );
   }
 
   next(wanted: number): Batch | typeof END | typeof PAUSE {
@@ -131,7 +137,7 @@ export class ColdScan {
     if (this.#cursor === null) {
       this.#cursor = this.#cold.open(entry).scan({
         columns: this.#options,
-        withPosition: true,
+        withPosition: this.#needsPositions,
         predicates: this.#predicates(),
         top: this.#top(),
         deletions: this.#deletions(entry),
@@ -172,7 +178,7 @@ export class ColdScan {
   }
 
   #arrange(entry: SegmentEntry, batch: Batch): Batch {
-    const positions = batch.vectors[this.#options.length]!;
+    const positions = this.#needsPositions ? batch.vectors[this.#options.length]! : NO_POSITIONS;
     const vectors: Vector[] = [];
     for (const at of this.#at)
       vectors.push(
