@@ -90,7 +90,13 @@ t.test('between two slices', async t => {
   await settle(storage);
   t.ok(wanders > 20, 'something happened between slices');
   t.same(
-    [...new Set(still.map(({client}) => [...client.state.keys()].sort().join()))],
+    [
+      ...new Set(
+        still.map(({client}) =>
+          [...client.state.keys()].sort((a, b) => Number(a) - Number(b)).join(),
+        ),
+      ),
+    ],
     ['0,1,2,3,4,5'],
   );
   t.same(
