@@ -35,6 +35,7 @@ export const SqlState = {
   nonstandardUseOfEscapeCharacter: '22P06',
   invalidRegularExpression: '2201B',
   invalidTablesampleArgument: '2202H',
+  invalidTablesampleRepeat: '2202G',
   invalidPrecedingOrFollowingSize: '22013',
   stringDataLengthMismatch: '22026',
   trimError: '22027',

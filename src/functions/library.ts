@@ -4,6 +4,7 @@ import {jsonAggregates} from './aggregate-json.ts';
 import {statisticsAggregates} from './aggregate-statistics.ts';
 import {arrayFunctions, arraySets} from './arrays.ts';
 import {assignFunctions} from './assign.ts';
+import {sampleFunctions} from './sample.ts';
 import {bytesFunctions} from './bytes.ts';
 import {castFunctions} from './casts.ts';
 import {compareFunctions} from './compare.ts';
@@ -100,6 +101,7 @@ const scalarFamilies = [
   geometryFunctions,
   geometryRelations,
   assignFunctions,
+  sampleFunctions,
   toAsciiFunctions,
   transactionFunctions,
   settingFlagFunctions,

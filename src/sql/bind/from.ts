@@ -20,6 +20,7 @@ import {
   scanItem,
 } from './relations.ts';
 import {securedScan} from './row-security.ts';
+import {bindTableSample} from './table-sample.ts';
 import {TypeOid} from './type-oids.ts';
 import {withViewQuery} from './view-query.ts';
 
@@ -50,7 +51,10 @@ export function bindFromItem(block: Block, node: Node, left: readonly RangeItem[
   if ('JoinExpr' in node) return bindJoin(block, node.JoinExpr, left, bindFromItem);
   if ('RangeSubselect' in node) return bindSubselect(block, node.RangeSubselect, left);
   if ('RangeFunction' in node) return bindRangeFunction(block, node.RangeFunction, left);
-  if ('RangeTableSample' in node) throw featureNotSupported('TABLESAMPLE is not supported');
+  if ('RangeTableSample' in node) {
+    const sample = node.RangeTableSample;
+    return bindTableSample(block, sample, bindFromItem(block, sample.relation!, left), left);
+  }
   throw featureNotSupported(
     `${nodeKind(node) === 'RangeTableFunc' ? 'XMLTABLE' : 'JSON_TABLE'} is not supported`,
   );
