@@ -12,6 +12,10 @@ interface KeyRun {
 export class OwnKeys extends KeyMap {
   /** By owner, ascending. An entry of the map is newer than what they say. */
   readonly #runs = new Map<number, KeyRun[]>();
+  /** By owner the largest key that ever came; of the owner who wrote last, in the two beside it. */
+  readonly #tops = new Map<number, number>();
+  #owner = -1;
+  #top = -Infinity;
 
   override get(owner: number, key: MapKey): number | undefined {
     const found = super.get(owner, key);
@@ -20,17 +24,34 @@ export class OwnKeys extends KeyMap {
     return runs === undefined ? undefined : findInRuns(runs, key);
   }
 
-  /** Whether keys from `low` on can be a run: none of the owner's is as large. */
+  override set(owner: number, key: MapKey, position: number, prev: number): void {
+    super.set(owner, key, position, prev);
+    this.#raise(owner, typeof key === 'number' ? key : Infinity);
+  }
+
+  /** Whether keys from `low` on can be a run: none of the owner's was ever as large. */
   canRun(owner: number, low: number): boolean {
-    if (this.has(owner)) return false;
-    const last = this.#runs.get(owner)?.at(-1);
-    return last === undefined || last.keys[last.keys.length - 1]! < low;
+    return !(this.#topOf(owner) >= low);
   }
 
   addRun(owner: number, keys: Float64Array, firstRid: number): void {
+    this.#raise(owner, keys[keys.length - 1]!);
     const runs = this.#runs.get(owner);
     if (runs === undefined) this.#runs.set(owner, [{keys, firstRid}]);
     else runs.push({keys, firstRid});
+  }
+
+  #topOf(owner: number): number {
+    if (owner !== this.#owner) {
+      this.#tops.set(this.#owner, this.#top);
+      this.#owner = owner;
+      this.#top = this.#tops.get(owner) ?? -Infinity;
+    }
+    return this.#top;
+  }
+
+  #raise(owner: number, key: number): void {
+    if (key > this.#topOf(owner)) this.#top = key;
   }
 
   /** Forgets runs whose rows are all gone. */
