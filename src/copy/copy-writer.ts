@@ -20,6 +20,19 @@ export function createCopyWriter(
     : new TextWriter(options, types, settings);
 }
 
+/** Types that are written with digits, letters and these signs alone: bool, numbers without money, dates and times, uuid. */
+const PLAIN_TYPES: ReadonlySet<number> = new Set([
+  16, 20, 21, 23, 26, 700, 701, 1082, 1083, 1114, 1184, 1700, 2950,
+]);
+const USUAL_DELIMITERS = ',\t;|';
+const USUAL_NULLS: ReadonlySet<string> = new Set(['', '\\N']);
+
+/** Whether no value of a type can hold a character that these options give a meaning. */
+function needsNoLook(type: TypeInstance, options: CopyOptions): boolean {
+  if (!PLAIN_TYPES.has(type.oid) || !USUAL_DELIMITERS.includes(options.delimiter)) return false;
+  return options.quote === '"' && options.escape === '"' && USUAL_NULLS.has(options.nullText);
+}
+
 const escapeLetters: ReadonlyMap<number, number> = new Map([
   [8, 98],
   [9, 116],
@@ -35,11 +48,14 @@ class TextWriter implements CopyWriter {
   readonly #settings: FormatSettings;
   readonly #delimiter: number;
   readonly #nullText: string;
+  /** By column: values need not be looked at. */
+  readonly #isPlain: readonly boolean[];
   /** What follows the backslash by byte; 0 = stands for itself. */
   readonly #escapes = new Uint8Array(256);
 
   constructor(options: CopyOptions, types: readonly TypeInstance[], settings: FormatSettings) {
     this.#types = types;
+    this.#isPlain = types.map(type => needsNoLook(type, options));
     this.#settings = settings;
     this.#delimiter = options.delimiter.charCodeAt(0);
     this.#nullText = options.nullText;
@@ -68,7 +84,7 @@ class TextWriter implements CopyWriter {
       }
       const start = out.length;
       this.#types[i]!.writeText(value, out, this.#settings);
-      this.#escapeFrom(start, out);
+      if (!this.#isPlain[i]!) this.#escapeFrom(start, out);
     }
     out.byte(10);
   }
@@ -76,8 +92,9 @@ class TextWriter implements CopyWriter {
   #escapeFrom(start: number, out: ByteWriter): void {
     const escapes = this.#escapes;
     const end = out.length;
+    const written = out.buffer;
     let extra = 0;
-    for (let i = start; i < end; i++) if (escapes[out.buffer[i]!] !== 0) extra++;
+    for (let i = start; i < end; i++) if (escapes[written[i]!]! !== 0) extra++;
     if (extra === 0) return;
     out.ensure(extra);
     const {buffer} = out;
@@ -100,15 +117,25 @@ class CsvWriter implements CopyWriter {
   readonly #quote: number;
   readonly #escape: number;
   readonly #nullText: string;
+  /** By column: values need not be looked at. */
+  readonly #isPlain: readonly boolean[];
+  /** 1 = asks for quotes, 2 = is doubled or escaped. */
+  readonly #marks = new Uint8Array(256);
 
   constructor(options: CopyOptions, types: readonly TypeInstance[], settings: FormatSettings) {
     this.#types = types;
     this.#settings = settings;
     this.#options = options;
+    this.#isPlain = types.map(
+      (type, i) => options.forceQuote[i] !== true && needsNoLook(type, options),
+    );
     this.#delimiter = options.delimiter.charCodeAt(0);
     this.#quote = options.quote.charCodeAt(0);
     this.#escape = options.escape.charCodeAt(0);
     this.#nullText = options.nullText;
+    for (const byte of [this.#quote, this.#delimiter, 10, 13]) this.#marks[byte] = 1;
+    this.#marks[this.#escape]! |= 2;
+    this.#marks[this.#quote]! |= 2;
   }
 
   writeHeader(columns: readonly string[], out: ByteWriter): void {
@@ -132,7 +159,8 @@ class CsvWriter implements CopyWriter {
       }
       const start = out.length;
       this.#types[i]!.writeText(value, out, this.#settings);
-      this.#quoteFrom(start, out, this.#options.forceQuote[i] === true, isOnly);
+      if (!this.#isPlain[i]!)
+        this.#quoteFrom(start, out, this.#options.forceQuote[i] === true, isOnly);
     }
     out.byte(10);
   }
@@ -143,11 +171,13 @@ class CsvWriter implements CopyWriter {
     let isNeeded =
       isForced || this.#isNullText(start, out) || (isOnly && this.#isEndMark(start, out));
     let extra = 0;
+    const marks = this.#marks;
+    const written = out.buffer;
     for (let i = start; i < end; i++) {
-      const byte = out.buffer[i]!;
-      if (byte === this.#quote || byte === this.#escape) extra++;
-      if (byte === this.#quote || byte === this.#delimiter || byte === 10 || byte === 13)
-        isNeeded = true;
+      const mark = marks[written[i]!]!;
+      if (mark === 0) continue;
+      if ((mark & 2) !== 0) extra++;
+      if ((mark & 1) !== 0) isNeeded = true;
     }
     if (!isNeeded) return;
     out.ensure(extra + 2);

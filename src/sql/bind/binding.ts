@@ -60,6 +60,8 @@ export class Binding {
   asRole: Oid = 0 as Oid;
   /** Who is current_user: the owner of the SECURITY DEFINER function whose body is bound; 0 = the invoker. */
   definer: Oid = 0 as Oid;
+  /** Types that were asked for: a long list of VALUES asks for each of its constants. */
+  readonly #types = new Map<Oid, TypeInstance>();
   readonly parameters: ParameterTypes;
   readonly hooks: BinderHooks;
   readonly literals = new LiteralTracker();
@@ -198,6 +200,14 @@ export class Binding {
   }
 
   type(typeOid: Oid): TypeInstance {
+    const known = this.#types.get(typeOid);
+    if (known !== undefined) return known;
+    const type = this.#typeByOid(typeOid);
+    this.#types.set(typeOid, type);
+    return type;
+  }
+
+  #typeByOid(typeOid: Oid): TypeInstance {
     const type = this.context.catalog.typeByOid(typeOid);
     if (type === undefined && typeOid < 10000) {
       throw this.error(
