@@ -72,6 +72,16 @@ export class ByteWriter {
     this.length += value.length;
   }
 
+  /** Bytes [start, end) of a buffer. */
+  copy(from: Buffer, start: number, end: number): void {
+    const size = end - start;
+    this.ensure(size);
+    const {buffer, length} = this;
+    if (size > 32) from.copy(buffer, length, start, end);
+    else for (let i = 0; i < size; i++) buffer[length + i] = from[start + i]!;
+    this.length = length + size;
+  }
+
   /** UTF-8 text without terminator. */
   utf8(value: string): void {
     const size = value.length;

@@ -14,6 +14,8 @@ import {DOUBLED, type FieldScanner, NULL} from '../../src/copy/field-scanner.ts'
 import {fieldWhere} from '../../src/copy/copy-row.ts';
 import {CopyTextReader} from '../../src/copy/copy-text-reader.ts';
 import {createCopyWriter} from '../../src/copy/copy-writer.ts';
+import type {Vector} from '../../src/columns/vector.ts';
+import {vectorOf} from '../../src/columns/vector-builder.ts';
 import {ByteWriter} from '../../src/common/byte-writer.ts';
 import {PgError} from '../../src/common/errors.ts';
 import {defaultFormatSettings as settings} from '../../src/types/format-settings.ts';
@@ -262,6 +264,12 @@ const sample: [number, string | null][] = [
   [8, 'tab\there\\'],
 ];
 
+function utf8Of(text: string | null): Vector {
+  const bytes = Buffer.from(`<${text ?? ''}>`);
+  const nulls = text === null ? new Uint8Array([1]) : null;
+  return {kind: 'utf8', bytes, offsets: new Int32Array([1, bytes.length - 1]), nulls};
+}
+
 function written(
   given: Readonly<Record<string, CopyOption['value']>>,
   header: boolean,
@@ -271,7 +279,14 @@ function written(
   const writer = createCopyWriter(own, only ? [text] : [int4, text], settings);
   const out = new ByteWriter(8);
   if (header) writer.writeHeader(columns, out);
-  for (const row of sample) writer.writeRow(only ? [row[1]] : row, out);
+  const asBytes = new ByteWriter(8);
+  if (header) writer.writeHeader(columns, asBytes);
+  for (const [a, b] of sample) {
+    const vectors = only ? [] : [vectorOf('int32', [a])];
+    writer.writeRow([...vectors, vectorOf('text', [b])], 0, out);
+    writer.writeRow([...vectors, utf8Of(b)], 0, asBytes);
+  }
+  t.equal(asBytes.view().toString(), out.view().toString(), 'the same of texts that are bytes');
   return out.view().toString();
 }
 
@@ -321,7 +336,7 @@ t.test('what is written is read again, cut anywhere', t => {
       (rows, given, cuts) => {
         const writer = createCopyWriter(options('to', given), [text, text], settings);
         const out = new ByteWriter(8);
-        for (const row of rows) writer.writeRow(row, out);
+        for (const row of rows) writer.writeRow(row.map(utf8Of), 0, out);
         const bytes = out.take();
         const chunks: Buffer[] = [];
         let at = 0;

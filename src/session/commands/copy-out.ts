@@ -76,11 +76,12 @@ class CopyOutReceiver implements RowReceiver {
   }
 
   rows(batch: Batch): void {
+    const {selection, vectors} = batch;
     for (let i = 0; i < batch.count; i++) {
-      readRow(batch, i, this.#row);
-      if (this.#writer === null)
+      if (this.#writer === null) {
+        readRow(batch, i, this.#row);
         writeBinaryRow(this.#row, this.#types, this.#session.evalContext.format, this.#out);
-      else this.#writer.writeRow(this.#row, this.#out);
+      } else this.#writer.writeRow(vectors, selection === null ? i : selection[i]!, this.#out);
       this.#send();
     }
     this.count += batch.count;
