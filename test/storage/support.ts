@@ -299,11 +299,18 @@ export async function deleteByKey(
     if (locked === 'granted') break;
     await locked;
   }
-  const newest = tx.newestVersion(of, found.rid, found);
-  if (newest === null) return false;
-  const result = tx.delete(of, newest instanceof Promise ? found : newest);
-  if (result !== 'done') throw new Error('delete must not wait here');
-  return true;
+  for (;;) {
+    const newest = tx.newestVersion(of, found.rid, found);
+    if (newest instanceof Promise) {
+      await newest;
+      continue;
+    }
+    if (newest === null) return false;
+    const result = tx.delete(of, newest);
+    if (result === 'done') return true;
+    if (!(result instanceof Promise)) throw new Error('DELETE meets no key');
+    await result;
+  }
 }
 
 /** Order of rows by their first column. */
