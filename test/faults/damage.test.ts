@@ -83,7 +83,7 @@ t.test('a missing file', {timeout: LIMIT_MS}, async t => {
   renameSync(`${file}.elsewhere`, file);
   const server = await startWadi({dataDir});
   const client = await Client.open(server);
-  t.equal(await client.value('SELECT count(*) FROM broken'), '3000', 'it is back');
+  t.equal(await client.value('SELECT count(*) FROM broken WHERE id < 5000'), '3000', 'it is back');
   await client.end();
   await server.stop();
 });

@@ -8,6 +8,8 @@ import {startWadi, type WadiServer} from '../support/wadi-server.ts';
 
 const IS_FULL = process.env['WADI_FAULTS_FULL'] !== undefined;
 const BOUND_MB = 256;
+/** UPDATE and DELETE fill the cache of segment pages, too: 256 MB at most. */
+const CHANGE_BOUND_MB = 512;
 const LIMIT_MS = 600_000;
 const LOOK_MS = 20;
 /** As `npm start` runs it (decision 18): by itself V8 lets the young generation alone grow to 128 MB. */
@@ -49,7 +51,8 @@ function measured(
     clearInterval(timer);
     await client.end();
     t.comment(`idle ${idle.toFixed(0)} MB, peak ${peak.toFixed(0)} MB`);
-    t.ok(peak - idle < BOUND_MB, `${name}: ${(peak - idle).toFixed(0)} MB more than idle`);
+    const bound = from === 'idle' ? BOUND_MB : CHANGE_BOUND_MB;
+    t.ok(peak - idle < bound, `${name}: ${(peak - idle).toFixed(0)} MB more than idle`);
   });
 }
 
