@@ -148,9 +148,10 @@ t.test('hot copies are deleted and their list is closed outside of large commits
   const failed = [1, 2, 3, 4, 5, 6, 7, 8].map(many => failingCommit(made, many * ROWS));
   test.ok((await Promise.all(failed)).every(error => error !== null));
   test.equal((await contents(storage, other)).length, 1500);
-  await storage.close();
   const db = new Database(join(path, 'wadi.db'), {readonly: true});
-  test.equal(db.prepare('SELECT count(*) FROM drains').pluck().get(), 0);
+  // What is not done at a close is left for the next start.
+  while (db.prepare('SELECT count(*) FROM drains').pluck().get() !== 0) await nextTurn();
+  await storage.close();
   test.equal(db.prepare('SELECT count(*) FROM t_20010_1').pluck().get(), 0);
   db.close();
   test.equal((await contents(await reopen(), other)).length, 1500);
