@@ -70,7 +70,7 @@ t.test('3: what was durable before kill -9 is there, and commits are whole', asy
   await storage.close();
 });
 
-t.test("3: killed before and after SQLite's COMMIT: nothing, or the whole commit", async test => {
+t.test("3.3, 3.4: killed before and after SQLite's COMMIT: nothing, or all of it", async test => {
   for (const point of ['before-sqlite-commit', 'after-sqlite-commit']) {
     const directory = temporaryDirectory();
     await crash([directory.path, point], Infinity);
