@@ -434,6 +434,21 @@ for (const where of PLACES) {
   });
 }
 
+t.test('a key finds what is left of a row that was changed again in its segment', async test => {
+  for (const where of PLACES) {
+    const {storage, made} = await opened(test, where);
+    const tx = begin(storage);
+    await each(tx, made, ([id, , s]) => [id!, 1, s!]);
+    next(tx);
+    await each(tx, made, ([id, , s]) => (id === 7 ? null : id === 8 ? [8, 2, s!] : undefined));
+    next(tx);
+    const found = async (id: number): Promise<unknown> =>
+      (await byKey(tx, made, [id]))?.row.slice(0, 2) ?? null;
+    test.same([await found(7), await found(8), await found(9)], [null, [8, 2], [9, 1]], where);
+    tx.rollback();
+  }
+});
+
 t.test('a statement that waits for its file and is rolled back leaves nothing', async test => {
   for (const how of ['rollback', 'savepoint'] as const) {
     const of = await opened(test, 'mixed');

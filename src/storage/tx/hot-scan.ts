@@ -171,7 +171,8 @@ export class HotScan {
     const {writes, cid} = this.#view;
     if (writes === null) return true;
     const change = writes.changes.get(Number(chunk.rids[slot]!));
-    if (change !== undefined) return change.position !== position || !hidesBase(change, cid);
+    // A change of a version that is in a segment says nothing of the one here: that is a bit.
+    if (change?.position === position && hidesBase(change, cid)) return false;
     return !writes.changed.hiddenHot(cid).some(positions => positions.has(position));
   }
 
