@@ -5,9 +5,9 @@ import type {FlushResult, MaintenanceOptions, TableStorage} from './contract.ts'
 import type {Engine} from './engine.ts';
 import {failpoint} from './failpoint.ts';
 import {
-  DeletionPages,
   locationOf,
   type MovedPlaces,
+  newEntry,
   positionOf,
   type SegmentEntry,
   segmentOf,
@@ -25,7 +25,6 @@ import {giveUp, submit} from './tx/submit.ts';
 const LARGE_SEGMENT_ROWS = 1_000_000;
 const MAX_MERGED_ROWS = 4_000_000;
 const DELETED_SHARE = 0.2;
-const PG_EPOCH_MS = 946_684_800_000;
 /** System columns before the table's in `segmentColumns`; the first is the rid. */
 const SYSTEM_COLUMNS = 2;
 
@@ -141,7 +140,9 @@ export class Compactor {
         dead.push(positions[i]![position]!);
       return entry;
     });
-    const put = meta === null ? [] : [entryOf(table, owner, made, meta, dead)];
+    const {id, path, columns: schema} = made;
+    const written = {id, table: table.oid, owner, path, schema, sortedBy: sortAttnums(table)};
+    const put = meta === null ? [] : [newEntry({...written, meta}, dead)];
     const done = submit(engine, {put, removed: newest, doneIntents: [made.id]});
     engine.commits.flush();
     this.#relocate(table, new MergedPlaces(made.id, sources, positions));
@@ -190,28 +191,6 @@ function isInOrder(table: TableStorage, {sortedBy, schema}: SegmentEntry): boole
     const stored = schema.find(of => of.attnum === attnum);
     return sortedBy[i] === attnum && stored !== undefined && keepsOrder(stored.type, type);
   });
-}
-
-function entryOf(
-  table: TableStorage,
-  owner: number,
-  {id, path, columns}: NewSegment,
-  meta: NonNullable<MergedSegments['meta']>,
-  dead: readonly number[],
-): SegmentEntry {
-  return {
-    id,
-    table: table.oid,
-    owner,
-    path,
-    meta,
-    schema: columns,
-    createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
-    constantSeq: null,
-    sortedBy: sortAttnums(table),
-    deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
-    file: {segment: null},
-  };
 }
 
 function isWorn(entry: SegmentEntry): boolean {

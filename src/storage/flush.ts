@@ -15,7 +15,7 @@ import type {ImageChunk} from './hot/image-chunk.ts';
 import {isMemoryOnly} from './hot/hot-store.ts';
 import {compareNullsLast} from './hot/sorted-index.ts';
 import {LockOwner} from './locks/lock-owner.ts';
-import {DeletionPages, type SegmentEntry} from './manifest.ts';
+import {newEntry, type SegmentEntry} from './manifest.ts';
 import {moveSegments} from './move.ts';
 import {
   clusterColumns,
@@ -29,7 +29,6 @@ import {sortInSlices} from './sliced-sort.ts';
 import {giveUp, submit} from './tx/submit.ts';
 
 const SOURCE_ROWS = 1024;
-const PG_EPOCH_MS = 946_684_800_000;
 const NOTHING: FlushResult = {rows: 0, segments: 0, bytes: 0};
 
 /** Hot rows of one owner on their way into a segment. */
@@ -209,9 +208,10 @@ export class Flusher {
       this.#keepBusy(table, image, places);
       const entries: SegmentEntry[] = [];
       const moving: DrainWork[] = [];
-      partitions.forEach(({id, owner}, at) => {
+      const shared = {table: table.oid, schema: columns, sortedBy: sortAttnums(table)};
+      partitions.forEach(({id, owner, path}, at) => {
         const keep = places[at]!.settle();
-        entries.push(entryOf(table, partitions[at]!, metas[at]!, columns, places[at]!.dead));
+        entries.push(newEntry({...shared, id, owner, path, meta: metas[at]!}, places[at]!.dead));
         moving.push({drain: {id, table: table.oid, owner, seq, keep}, rows: places[at]!.rows});
       });
       const submitted = submit(this.#engine, {
@@ -243,28 +243,6 @@ export class Flusher {
     for (const writer of image.writers) for (const rid of writer.changedRids()) keep(rid);
     for (const rid of this.#engine.locks.rowsOf(table.oid).changing()) keep(rid);
   }
-}
-
-function entryOf(
-  table: TableStorage,
-  {id, owner, path}: Partition,
-  meta: SegmentMeta,
-  columns: readonly SegmentColumn[],
-  dead: readonly number[],
-): SegmentEntry {
-  return {
-    id,
-    table: table.oid,
-    owner,
-    path,
-    meta,
-    schema: columns,
-    createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
-    constantSeq: null,
-    sortedBy: sortAttnums(table),
-    deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
-    file: {segment: null},
-  };
 }
 
 /** Rows of positions as columns of the segment: rid, seq, then the table's columns. */

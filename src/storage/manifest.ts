@@ -1,6 +1,7 @@
 import type {IntSet} from '../common/int-set.ts';
 import type {DeletionSet, Segment, SegmentColumn, SegmentMeta} from './cold/contract.ts';
 
+const PG_EPOCH_MS = 946_684_800_000;
 const PAGE_BITS = 4096;
 /** Bytes of a stored page of deletions. */
 export const DELETION_PAGE_BYTES = PAGE_BITS / 8;
@@ -136,6 +137,20 @@ export interface SegmentEntry {
   readonly deletions: DeletionPages;
   /** The open file, shared by all versions of the entry. */
   readonly file: {segment: Segment | null};
+}
+
+/** The entry of a file that has just been written; `dead`: positions of its rows that were deleted or changed meanwhile. */
+export function newEntry(
+  written: Omit<SegmentEntry, 'createdAt' | 'constantSeq' | 'deletions' | 'file'>,
+  dead: readonly number[] = [],
+): SegmentEntry {
+  return {
+    ...written,
+    createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
+    constantSeq: null,
+    deletions: dead.length === 0 ? DeletionPages.none : DeletionPages.none.with(dead).deletions,
+    file: {segment: null},
+  };
 }
 
 /** The segments of one table by owner, oldest first. Immutable. */

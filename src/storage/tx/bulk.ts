@@ -6,7 +6,7 @@ import type {Engine} from '../engine.ts';
 import {type Failpoint, failpoint} from '../failpoint.ts';
 import {compareNullsLast} from '../hot/sorted-index.ts';
 import {isMemoryOnly} from '../hot/hot-store.ts';
-import {DeletionPages, type SegmentEntry} from '../manifest.ts';
+import {newEntry, type SegmentEntry} from '../manifest.ts';
 import {
   clusterColumns,
   segmentColumns,
@@ -24,7 +24,6 @@ const SOURCE_ROWS = 4096;
 const ROWS_PER_LOOK = 256;
 /** Rows that follow each other in a block: fewer are written one by one. */
 const LEAST_OF_BLOCK = 16;
-const PG_EPOCH_MS = 946_684_800_000;
 /** Rows of an owner that follow others into a segment: fewer stay hot. */
 const FOLLOWING_ROWS = 10_000;
 
@@ -119,21 +118,9 @@ export async function writeNewRows(
     }
     const metas = await segments.writeMany(items);
     failpoint(afterWrite);
-    const createdAt = BigInt(Date.now() - PG_EPOCH_MS) * 1000n;
-    return plans.map(
-      ({id, owner, path}, i): SegmentEntry => ({
-        id,
-        table: table.oid,
-        owner,
-        path,
-        meta: metas[i]!,
-        schema: columns,
-        createdAt,
-        constantSeq: null,
-        sortedBy: sortAttnums(table),
-        deletions: DeletionPages.none,
-        file: {segment: null},
-      }),
+    const shared = {table: table.oid, schema: columns, sortedBy: sortAttnums(table)};
+    return plans.map(({id, owner, path}, i) =>
+      newEntry({...shared, id, owner, path, meta: metas[i]!}),
     );
   } catch (error) {
     await dropFiles(engine, plans);

@@ -4,10 +4,8 @@ import type {Datum} from '../../types/contract.ts';
 import type {SegmentColumn, SegmentMeta, SegmentRows, SegmentSink} from '../cold/contract.ts';
 import type {TableStorage} from '../contract.ts';
 import type {MapKey} from '../hot/key-codec.ts';
-import {DeletionPages, type SegmentEntry} from '../manifest.ts';
+import {newEntry, type SegmentEntry} from '../manifest.ts';
 import {KeyFilter} from './key-filter.ts';
-
-const PG_EPOCH_MS = 946_684_800_000;
 
 /** What a run is made of. */
 export interface RunParts {
@@ -147,18 +145,14 @@ export class PendingRun {
   }
 
   #entryOf(meta: SegmentMeta): SegmentEntry {
-    return {
+    return newEntry({
       id: this.id,
       table: this.table.oid,
       owner: this.owner,
       path: this.path,
       meta,
       schema: this.#columns,
-      createdAt: BigInt(Date.now() - PG_EPOCH_MS) * 1000n,
-      constantSeq: null,
       sortedBy: this.isSorted ? this.#sortedBy : [],
-      deletions: DeletionPages.none,
-      file: {segment: null},
-    };
+    });
   }
 }
