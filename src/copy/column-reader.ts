@@ -110,35 +110,53 @@ function integer(buffer: Buffer, start: number, end: number): number {
   return first === 45 ? 0 - value : value;
 }
 
-class Int32Reader implements ColumnReader {
-  readonly #most: number;
+/** A column whose values are elements of one array. */
+abstract class FixedReader<Values extends Int32Array | Float64Array | Uint8Array>
+  implements ColumnReader
+{
+  protected readonly values: Values;
+  protected count = 0;
   readonly #nulls = new Nulls();
-  readonly #values = new Int32Array(BATCH_CAPACITY);
-  #count = 0;
+
+  constructor(values: Values) {
+    this.values = values;
+  }
+
+  abstract bytes(buffer: Buffer, start: number, end: number): boolean;
+  abstract readonly vector: Vector;
+
+  append(datum: Datum): void {
+    if (datum === null) this.#nulls.mark(this.count++);
+    else this.values[this.count++] = Number(datum);
+  }
+
+  protected get nulls(): Uint8Array | null {
+    return this.#nulls.mask;
+  }
+
+  reset(): void {
+    this.count = 0;
+    this.#nulls.reset();
+  }
+}
+
+class Int32Reader extends FixedReader<Int32Array> {
+  readonly #most: number;
 
   constructor(most: number) {
+    super(new Int32Array(BATCH_CAPACITY));
     this.#most = most;
   }
 
   bytes(buffer: Buffer, start: number, end: number): boolean {
     const value = integer(buffer, start, end);
     if (!(value <= this.#most && value >= -1 - this.#most)) return false;
-    this.#values[this.#count++] = value;
+    this.values[this.count++] = value;
     return true;
   }
 
-  append(datum: Datum): void {
-    if (datum === null) this.#nulls.mark(this.#count++);
-    else this.#values[this.#count++] = datum as number;
-  }
-
   get vector(): Vector {
-    return {kind: 'int32', values: this.#values, nulls: this.#nulls.mask};
-  }
-
-  reset(): void {
-    this.#count = 0;
-    this.#nulls.reset();
+    return {kind: 'int32', values: this.values, nulls: this.nulls};
   }
 }
 
@@ -173,36 +191,22 @@ class Longs {
   }
 }
 
-class Int64Reader implements ColumnReader {
-  readonly #longs = new Longs();
-
+class Int64Reader extends Longs implements ColumnReader {
   bytes(buffer: Buffer, start: number, end: number): boolean {
     const value = integer(buffer, start, end);
     if (value !== value) return false;
-    this.#longs.push(value);
+    this.push(value);
     return true;
-  }
-
-  append(datum: Datum): void {
-    this.#longs.append(datum);
-  }
-
-  get vector(): Vector {
-    return this.#longs.vector;
-  }
-
-  reset(): void {
-    this.#longs.reset();
   }
 }
 
-class TimestampReader implements ColumnReader {
-  readonly #longs = new Longs();
+class TimestampReader extends Longs implements ColumnReader {
   readonly #times = new IsoTimes();
   readonly #hasZone: boolean;
   readonly #isUtc: boolean;
 
   constructor(hasZone: boolean, isUtc: boolean) {
+    super();
     this.#hasZone = hasZone;
     this.#isUtc = isUtc;
   }
@@ -217,62 +221,39 @@ class TimestampReader implements ColumnReader {
     } else if (!times.isZoned && !this.#isUtc) return false;
     const value = this.#hasZone ? local - times.zone * 1_000_000 : local;
     if (!Number.isSafeInteger(value)) return false;
-    this.#longs.push(value);
+    this.push(value);
     return true;
-  }
-
-  append(datum: Datum): void {
-    this.#longs.append(datum);
-  }
-
-  get vector(): Vector {
-    return this.#longs.vector;
-  }
-
-  reset(): void {
-    this.#longs.reset();
   }
 }
 
-class DateReader implements ColumnReader {
-  readonly #nulls = new Nulls();
+class DateReader extends FixedReader<Int32Array> {
   readonly #times = new IsoTimes();
-  readonly #values = new Int32Array(BATCH_CAPACITY);
-  #count = 0;
+
+  constructor() {
+    super(new Int32Array(BATCH_CAPACITY));
+  }
 
   bytes(buffer: Buffer, start: number, end: number): boolean {
     if (end - start !== 10) return false;
     const days = this.#times.days(buffer, start);
     if (days !== days) return false;
-    this.#values[this.#count++] = days;
+    this.values[this.count++] = days;
     return true;
   }
 
-  append(datum: Datum): void {
-    if (datum === null) this.#nulls.mark(this.#count++);
-    else this.#values[this.#count++] = datum as number;
-  }
-
   get vector(): Vector {
-    return {kind: 'int32', values: this.#values, nulls: this.#nulls.mask};
-  }
-
-  reset(): void {
-    this.#count = 0;
-    this.#nulls.reset();
+    return {kind: 'int32', values: this.values, nulls: this.nulls};
   }
 }
 
 /** Powers of ten that a double holds exactly. */
 const POWERS: readonly number[] = Array.from({length: 16}, (_, i) => 10 ** i);
 
-class FloatReader implements ColumnReader {
-  readonly #nulls = new Nulls();
-  readonly #values = new Float64Array(BATCH_CAPACITY);
+class FloatReader extends FixedReader<Float64Array> {
   readonly #isSingle: boolean;
-  #count = 0;
 
   constructor(isSingle: boolean) {
+    super(new Float64Array(BATCH_CAPACITY));
     this.#isSingle = isSingle;
   }
 
@@ -302,50 +283,30 @@ class FloatReader implements ColumnReader {
       if (isHalfwaySingle(value)) return false;
       value = Math.fround(value);
     }
-    this.#values[this.#count++] = value;
+    this.values[this.count++] = value;
     return true;
   }
 
-  append(datum: Datum): void {
-    if (datum === null) this.#nulls.mark(this.#count++);
-    else this.#values[this.#count++] = datum as number;
-  }
-
   get vector(): Vector {
-    return {kind: 'float64', values: this.#values, nulls: this.#nulls.mask};
-  }
-
-  reset(): void {
-    this.#count = 0;
-    this.#nulls.reset();
+    return {kind: 'float64', values: this.values, nulls: this.nulls};
   }
 }
 
-class BoolReader implements ColumnReader {
-  readonly #nulls = new Nulls();
-  readonly #values = new Uint8Array(BATCH_CAPACITY);
-  #count = 0;
+class BoolReader extends FixedReader<Uint8Array> {
+  constructor() {
+    super(new Uint8Array(BATCH_CAPACITY));
+  }
 
   bytes(buffer: Buffer, start: number, end: number): boolean {
     if (end - start !== 1) return false;
     const byte = buffer[start]!;
     if (byte !== 116 && byte !== 102) return false;
-    this.#values[this.#count++] = byte === 116 ? 1 : 0;
+    this.values[this.count++] = byte === 116 ? 1 : 0;
     return true;
   }
 
-  append(datum: Datum): void {
-    if (datum === null) this.#nulls.mark(this.#count++);
-    else this.#values[this.#count++] = datum === true ? 1 : 0;
-  }
-
   get vector(): Vector {
-    return {kind: 'bool', values: this.#values, nulls: this.#nulls.mask};
-  }
-
-  reset(): void {
-    this.#count = 0;
-    this.#nulls.reset();
+    return {kind: 'bool', values: this.values, nulls: this.nulls};
   }
 }
 
@@ -417,43 +378,29 @@ class Texts {
   }
 }
 
-class TextReader implements ColumnReader {
-  readonly #texts = new Texts();
+class TextReader extends Texts implements ColumnReader {
   /** Longest text in characters. */
   readonly #most: number;
 
   constructor(most: number) {
+    super();
     this.#most = most;
   }
 
   bytes(buffer: Buffer, start: number, end: number): boolean {
     // No text has more characters than bytes.
     if (end - start > this.#most) return false;
-    this.#texts.push(buffer, start, end);
+    this.push(buffer, start, end);
     return true;
-  }
-
-  append(datum: Datum): void {
-    this.#texts.append(datum);
-  }
-
-  get vector(): Vector {
-    return this.#texts.vector;
-  }
-
-  reset(): void {
-    this.#texts.reset();
   }
 }
 
-class UuidReader implements ColumnReader {
-  readonly #texts = new Texts();
-
+class UuidReader extends Texts implements ColumnReader {
   /** The usual form of 36 characters; it is kept in small letters. */
   bytes(buffer: Buffer, start: number, end: number): boolean {
     if (end - start !== 36) return false;
-    const bytes = this.#texts.room(36);
-    const to = this.#texts.used;
+    const bytes = this.room(36);
+    const to = this.used;
     for (let i = 0; i < 36; i++) {
       const byte = buffer[start + i]!;
       if (i === 8 || i === 13 || i === 18 || i === 23) {
@@ -466,19 +413,7 @@ class UuidReader implements ColumnReader {
       else if (low >= 97 && low <= 102) bytes[to + i] = low;
       else return false;
     }
-    this.#texts.wrote(36);
+    this.wrote(36);
     return true;
-  }
-
-  append(datum: Datum): void {
-    this.#texts.append(datum);
-  }
-
-  get vector(): Vector {
-    return this.#texts.vector;
-  }
-
-  reset(): void {
-    this.#texts.reset();
   }
 }
