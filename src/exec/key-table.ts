@@ -1,14 +1,13 @@
 // Hot path: GROUP BY, DISTINCT, set operations and hash joins find their rows here.
-import type {TextDictionary, Vector} from '../columns/vector.ts';
+import type {Vector} from '../columns/vector.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
+import {CodeMemo} from './code-memo.ts';
 import {ColumnStore, datumAt} from './column-store.ts';
 import type {KeysOfColumn} from './keys-of-column.ts';
 import {ABSENT, KEPT_SPREAD, mix, PairKeys} from './pair-keys.ts';
 import {isByteOrdered} from './text-bytes.ts';
 import {TextKeys} from './text-keys.ts';
 
-/** A dictionary code that was not looked up yet. */
-const UNKNOWN = -2;
 const NO_INTS = new Int32Array(0);
 /** An array of places may be this many times larger than the number of keys. */
 const DIRECT_SPREAD = 8;
@@ -22,8 +21,7 @@ class ColumnKeys implements KeysOfColumn {
   readonly store: ColumnStore;
   #buckets = new Int32Array(64).fill(ABSENT);
   #hashes = new Int32Array(32);
-  #dictionary: TextDictionary | null = null;
-  #memo = new Int32Array(0);
+  readonly #codes = new CodeMemo(this);
   #nullGroup = ABSENT;
   /** Group of each key where all keys are small whole numbers; null elsewhere. */
   #direct: Int32Array | null = null;
@@ -53,7 +51,7 @@ class ColumnKeys implements KeysOfColumn {
     if (this.store.size * KEPT_SPREAD < this.#buckets.length) this.#shrink();
     this.store.reset();
     this.#buckets.fill(ABSENT);
-    this.#dictionary = null;
+    this.#codes.forget();
     this.#direct = null;
     this.#nullGroup = ABSENT;
   }
@@ -65,12 +63,12 @@ class ColumnKeys implements KeysOfColumn {
     groups: Int32Array,
     inserts: boolean,
   ): void {
-    if (inserts !== this.#inserts) this.#dictionary = null;
+    if (inserts !== this.#inserts) this.#codes.forget();
     this.#inserts = inserts;
     const nulls = vector.nulls;
     switch (vector.kind) {
       case 'dict':
-        return this.#assignCodes(vector.values, vector.dictionary, nulls, selection, count, groups);
+        return this.#codes.assign(vector, selection, count, groups, inserts);
       case 'int32':
         if (nulls === null) return this.#assignInts(vector.values, selection, count, groups);
         for (let i = 0; i < count; i++) {
@@ -164,49 +162,6 @@ class ColumnKeys implements KeysOfColumn {
     for (let group = 0; group < size; group++)
       if (group !== this.#nullGroup) direct[ints[group]!] = group;
     this.#direct = direct;
-  }
-
-  #assignCodes(
-    codes: Int32Array,
-    dictionary: TextDictionary,
-    nulls: Uint8Array | null,
-    selection: Int32Array | null,
-    count: number,
-    groups: Int32Array,
-  ): void {
-    this.#prepareMemo(dictionary);
-    const memo = this.#memo;
-    if (nulls === null && selection === null) {
-      for (let i = 0; i < count; i++) {
-        const group = memo[codes[i]!]!;
-        groups[i] = group === UNKNOWN ? this.#code(codes[i]!, dictionary) : group;
-      }
-      return;
-    }
-    for (let i = 0; i < count; i++) {
-      const at = selection === null ? i : selection[i]!;
-      if (nulls !== null && nulls[at] === 1) {
-        groups[i] = this.#null();
-        continue;
-      }
-      const code = codes[at]!;
-      const group = memo[code]!;
-      groups[i] = group === UNKNOWN ? this.#code(code, dictionary) : group;
-    }
-  }
-
-  #code(code: number, dictionary: TextDictionary): number {
-    const group = this.datum(dictionary.get(code), this.#inserts);
-    this.#memo[code] = group;
-    return group;
-  }
-
-  #prepareMemo(dictionary: TextDictionary): void {
-    if (this.#dictionary === dictionary && this.#memo.length >= dictionary.size) return;
-    const memo = new Int32Array(dictionary.size).fill(UNKNOWN);
-    if (this.#dictionary === dictionary) memo.set(this.#memo);
-    this.#dictionary = dictionary;
-    this.#memo = memo;
   }
 
   #null(): number {

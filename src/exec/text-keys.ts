@@ -1,13 +1,12 @@
 // Hot path: GROUP BY, DISTINCT and joins on text.
-import type {TextDictionary, Utf8Vector, Vector} from '../columns/vector.ts';
+import type {Utf8Vector, Vector} from '../columns/vector.ts';
 import type {Datum, TypeInstance} from '../types/contract.ts';
+import {CodeMemo} from './code-memo.ts';
 import {ColumnStore, datumAt} from './column-store.ts';
 import type {KeysOfColumn} from './keys-of-column.ts';
 import {ABSENT, doubled, KEPT_SPREAD} from './pair-keys.ts';
 import {hashBytes, isSame, type TextBytes, TextScratch, viewOf} from './text-bytes.ts';
 
-/** A dictionary code that was not looked up yet. */
-const UNKNOWN = -2;
 const FIRST_SLOTS = 64;
 
 /** Numbers distinct texts whose equality is that of their bytes: hashed and compared as bytes, kept as bytes. */
@@ -21,8 +20,7 @@ export class TextKeys implements KeysOfColumn {
   readonly #scratch = new TextScratch();
   /** Hashes of a batch's rows. */
   #hashes = new Int32Array(0);
-  #dictionary: TextDictionary | null = null;
-  #memo = new Int32Array(0);
+  readonly #codes = new CodeMemo(this);
   #nullGroup = ABSENT;
   #inserts = true;
 
@@ -52,7 +50,7 @@ export class TextKeys implements KeysOfColumn {
     else this.#slots.fill(0);
     this.store.reset();
     this.#scratch.reset();
-    this.#dictionary = null;
+    this.#codes.forget();
     this.#nullGroup = ABSENT;
   }
 
@@ -63,10 +61,10 @@ export class TextKeys implements KeysOfColumn {
     groups: Int32Array,
     inserts: boolean,
   ): void {
-    if (inserts !== this.#inserts) this.#dictionary = null;
+    if (inserts !== this.#inserts) this.#codes.forget();
     this.#inserts = inserts;
     if (vector.kind === 'dict') {
-      this.#assignCodes(vector.values, vector.dictionary, vector.nulls, selection, count, groups);
+      this.#codes.assign(vector, selection, count, groups, inserts);
     } else if (vector.kind === 'utf8') {
       this.#assignBytes(vector, selection, count, groups);
     } else {
@@ -120,49 +118,6 @@ export class TextKeys implements KeysOfColumn {
       const entry = slots[hash & mask]!;
       groups[i] = ((entry ^ hash) & ~mask) === 0 ? (entry & mask) - 1 : ABSENT;
     }
-  }
-
-  #assignCodes(
-    codes: Int32Array,
-    dictionary: TextDictionary,
-    nulls: Uint8Array | null,
-    selection: Int32Array | null,
-    count: number,
-    groups: Int32Array,
-  ): void {
-    this.#prepareMemo(dictionary);
-    const memo = this.#memo;
-    if (nulls === null && selection === null) {
-      for (let i = 0; i < count; i++) {
-        const group = memo[codes[i]!]!;
-        groups[i] = group === UNKNOWN ? this.#code(codes[i]!, dictionary) : group;
-      }
-      return;
-    }
-    for (let i = 0; i < count; i++) {
-      const at = selection === null ? i : selection[i]!;
-      if (nulls !== null && nulls[at] === 1) {
-        groups[i] = this.#null();
-        continue;
-      }
-      const code = codes[at]!;
-      const group = memo[code]!;
-      groups[i] = group === UNKNOWN ? this.#code(code, dictionary) : group;
-    }
-  }
-
-  #code(code: number, dictionary: TextDictionary): number {
-    const group = this.datum(dictionary.get(code), this.#inserts);
-    this.#memo[code] = group;
-    return group;
-  }
-
-  #prepareMemo(dictionary: TextDictionary): void {
-    if (this.#dictionary === dictionary && this.#memo.length >= dictionary.size) return;
-    const memo = new Int32Array(dictionary.size).fill(UNKNOWN);
-    if (this.#dictionary === dictionary) memo.set(this.#memo);
-    this.#dictionary = dictionary;
-    this.#memo = memo;
   }
 
   #null(): number {
