@@ -1,8 +1,9 @@
-import {Worker} from 'node:worker_threads';
 import {internalError} from '../../common/errors.ts';
+import {workerUrl} from '../hot/worker-url.ts';
 import type {ColumnData, ColumnPlan} from './column-plan.ts';
 import type {EncodeReply, EncodeRequest} from './encode-protocol.ts';
 import {fileError} from './file-errors.ts';
+import {IdleWorker} from './idle-worker.ts';
 import type {EncodedSegment} from './segment-encoder.ts';
 
 /** A file that takes row groups; exactly one of `finish` and `abort` ends it. */
@@ -20,16 +21,14 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-const IDLE_MS = 20_000;
-/** Its values lie in buffers: room for young objects would only be memory kept. */
-const YOUNG_MB = 8;
-
 /** One worker thread that encodes and writes segments; started on first use, ended when idle. */
 export class EncodeThread {
-  #worker: Worker | null = null;
+  readonly #thread = new IdleWorker<EncodeRequest, EncodeReply>(
+    workerUrl('encode-worker', import.meta.url),
+    {answered: reply => this.#answered(reply), died: cause => this.#died(cause)},
+  );
   #nextJob = 1;
   #busy = 0;
-  #idle: NodeJS.Timeout | null = null;
   readonly #waiters = new Map<number, Waiter[]>();
   readonly #paths = new Map<number, string>();
 
@@ -39,8 +38,6 @@ export class EncodeThread {
     metadata: Readonly<Record<string, string>>,
   ): SegmentOutput {
     const job = this.#nextJob++;
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
     this.#busy++;
     this.#waiters.set(job, []);
     this.#paths.set(job, path);
@@ -73,36 +70,15 @@ export class EncodeThread {
     };
   }
 
-  async close(): Promise<void> {
-    if (this.#idle !== null) clearTimeout(this.#idle);
-    this.#idle = null;
-    const worker = this.#worker;
-    this.#worker = null;
-    if (worker !== null) await worker.terminate();
+  close(): Promise<void> {
+    return this.#thread.close();
   }
 
   #request(message: EncodeRequest, transfer: ArrayBuffer[]): Promise<EncodedSegment | null> {
     return new Promise((resolve, reject) => {
       this.#waiters.get(message.job)?.push({resolve, reject});
-      this.#send(message, transfer);
+      this.#thread.post(message, transfer);
     });
-  }
-
-  #send(message: EncodeRequest, transfer: ArrayBuffer[]): void {
-    this.#worker ??= this.#start();
-    this.#worker.ref();
-    this.#worker.postMessage(message, transfer);
-  }
-
-  #start(): Worker {
-    const file = import.meta.url.endsWith('.ts') ? './encode-worker.ts' : './encode-worker.js';
-    const worker = new Worker(new URL(file, import.meta.url), {
-      resourceLimits: {maxYoungGenerationSizeMb: YOUNG_MB},
-    });
-    worker.on('message', (reply: EncodeReply) => this.#answered(reply));
-    worker.on('error', error => this.#died(worker, error));
-    worker.on('exit', () => this.#died(worker, new Error('the encoder thread has ended')));
-    return worker;
   }
 
   #answered(reply: EncodeReply): void {
@@ -112,8 +88,7 @@ export class EncodeThread {
     else waiter.reject(fileError('write', this.#paths.get(reply.job) ?? '', reply));
   }
 
-  #died(worker: Worker, error: Error): void {
-    if (this.#worker === worker) this.#worker = null;
+  #died(error: Error): void {
     for (const [job, waiters] of this.#waiters) {
       for (const {reject} of waiters.splice(0)) {
         reject(fileError('write', this.#paths.get(job) ?? '', error));
@@ -124,12 +99,7 @@ export class EncodeThread {
   #end(job: number): void {
     if (!this.#waiters.delete(job)) return;
     this.#paths.delete(job);
-    if (--this.#busy > 0) return;
-    this.#worker?.unref();
-    this.#idle = setTimeout(() => {
-      this.close().catch(() => null);
-    }, IDLE_MS);
-    this.#idle.unref();
+    if (--this.#busy === 0) this.#thread.rest();
   }
 }
 
