@@ -7,7 +7,7 @@ import {controlFrame, type Frame, MARK, RESET} from './frame.ts';
 import type {Group, GroupMember} from './match/group.ts';
 import {matchOne} from './match/matcher.ts';
 import {tokenAt} from './resume-token.ts';
-import {isStaleSnapshot} from './results/run-query.ts';
+import {staleReason} from './results/run-query.ts';
 import type {SnapshotPlans} from './snapshot-plans.ts';
 import type {LiveShape} from './live-shape.ts';
 import type {
@@ -284,9 +284,9 @@ export class LiveSubscription implements GroupMember, PlannedCursor {
         break;
       }
     } catch (error) {
-      // A table took another form while its rows were read: they are read as they are now.
-      if (this.state === 'snapshot' && isStaleSnapshot(error)) this.reset('schema');
-      else this.fail(error);
+      const stale = this.state === 'snapshot' ? staleReason(error) : null;
+      if (stale === null) this.fail(error);
+      else this.reset(stale);
     } finally {
       if (this.#approach !== null) this.#approach.isPumping = false;
     }

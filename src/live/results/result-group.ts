@@ -2,7 +2,7 @@ import type {Seq} from '../../common/ids.ts';
 import type {TypeInstance} from '../../types/contract.ts';
 import {Frame} from '../frame.ts';
 import type {LiveSink, SharedOptions, SubscribeOptions} from '../subscription-types.ts';
-import {isStaleSnapshot, type QueryRun} from './run-query.ts';
+import {type QueryRun, staleReason} from './run-query.ts';
 import {changeBetween, type ResultChange, type ResultRow, type ResultRows} from './result-rows.ts';
 
 /** Reads that may fail in a row because tables are altered meanwhile. */
@@ -139,7 +139,7 @@ export abstract class ResultGroup {
     },
     failed: (error: unknown): void => {
       this.#run = null;
-      if (isStaleSnapshot(error) && ++this.#failedReads <= MAX_READS) this.beginRead();
+      if (staleReason(error) !== null && ++this.#failedReads <= MAX_READS) this.beginRead();
       else this.fail(error);
     },
   };

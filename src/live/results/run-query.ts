@@ -15,12 +15,11 @@ export interface RunReceiver {
   later(step: () => void): void;
 }
 
-/** Whether a read failed because a table that it reads took another form meanwhile: reading again does not. */
-export function isStaleSnapshot(error: unknown): boolean {
-  return (
-    error instanceof PgError &&
-    (error.code === SqlState.serializationFailure || error.code === SqlState.snapshotTooOld)
-  );
+/** Why a read that failed is to be begun anew: a table took another form, or the snapshot was given up meanwhile; null = it is not. */
+export function staleReason(error: unknown): 'schema' | 'retention' | null {
+  if (!(error instanceof PgError)) return null;
+  if (error.code === SqlState.serializationFailure) return 'schema';
+  return error.code === SqlState.snapshotTooOld ? 'retention' : null;
 }
 
 /** Rows are read for so long in a turn. */

@@ -1,4 +1,3 @@
-import {createHash} from 'node:crypto';
 import {mkdirSync, readdirSync, rmSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {PgError} from '../../common/errors.ts';
@@ -8,6 +7,7 @@ import {copyBlock, readBlock, writeBlock} from './block-file.ts';
 import {AbsentBytes, type ByteRange} from './byte-range.ts';
 import type {ObjectStore} from './contract.ts';
 import {parseStorageUrl} from './storage-url.ts';
+import {UrlNames} from './url-names.ts';
 
 /** What a cache of blocks needs. */
 export interface BlockCacheOptions {
@@ -61,7 +61,7 @@ interface Run {
 export class BlockCache {
   readonly #options: BlockCacheOptions;
   readonly #objects = new Map<string, RemoteObject>();
-  readonly #names = new Map<string, string>();
+  readonly #names = new UrlNames('');
   /** Least recently used first. */
   readonly #blocks = new Set<Block>();
   #bytes = 0;
@@ -148,8 +148,8 @@ export class BlockCache {
   /** The segment is not read any more. */
   forget(url: string): void {
     this.drop(url);
-    this.#objects.delete(this.#nameOf(url));
-    this.#names.delete(url);
+    this.#objects.delete(this.#names.of(url));
+    this.#names.forget(url);
   }
 
   /** Waits for what is being fetched. */
@@ -281,18 +281,9 @@ export class BlockCache {
     return join(this.#options.directory, `${name}-${number}`);
   }
 
-  #nameOf(url: string): string {
-    let name = this.#names.get(url);
-    if (name === undefined) {
-      name = createHash('sha256').update(url).digest('hex').slice(0, 40);
-      this.#names.set(url, name);
-    }
-    return name;
-  }
-
   #objectOf(url: string): RemoteObject {
     this.#list();
-    return this.#objectNamed(this.#nameOf(url));
+    return this.#objectNamed(this.#names.of(url));
   }
 
   #objectNamed(name: string): RemoteObject {

@@ -1,4 +1,4 @@
-import {createHash, randomUUID} from 'node:crypto';
+import {randomUUID} from 'node:crypto';
 import {createReadStream, type Dirent, mkdirSync, readdirSync, rmSync, statSync} from 'node:fs';
 import {open, rename, rm} from 'node:fs/promises';
 import {join} from 'node:path';
@@ -8,6 +8,7 @@ import {SqlState} from '../../common/sqlstate.ts';
 import {corrupt, unreadable} from '../cold/file-errors.ts';
 import type {ObjectStore} from './contract.ts';
 import {parseStorageUrl} from './storage-url.ts';
+import {UrlNames} from './url-names.ts';
 
 /** What tells whether a copy is the segment: its manifest's words. */
 export interface CachedFile {
@@ -47,7 +48,7 @@ export class SegmentCache {
   /** By file name, least recently used first. */
   readonly #copies = new Map<string, Copy>();
   readonly #fetching = new Map<string, Promise<void>>();
-  readonly #names = new Map<string, string>();
+  readonly #names = new UrlNames(SUFFIX);
   /** Names that somebody else had: what lies there is not ours to remove. */
   readonly #foreign = new Set<string>();
   #bytes = 0;
@@ -65,7 +66,7 @@ export class SegmentCache {
 
   /** Where the copy of a remote segment lies, or would lie. */
   localPath(url: string): string {
-    return join(this.#options.directory, this.#nameOf(url));
+    return join(this.#options.directory, this.#names.of(url));
   }
 
   /** A path for a segment that is being written, until `publish`. */
@@ -77,7 +78,7 @@ export class SegmentCache {
   /** Null when the copy is there; else the promise of it, after which the question is to be asked again. */
   ensure(url: string, file: CachedFile): Promise<void> | null {
     this.#list();
-    const name = this.#nameOf(url);
+    const name = this.#names.of(url);
     const copy = this.#copies.get(name);
     if (copy?.isVerified === true) {
       copy.isAwaited = false;
@@ -97,22 +98,22 @@ export class SegmentCache {
   /** Whether a copy is here, compared with its checksum or not. */
   has(url: string): boolean {
     this.#list();
-    return this.#copies.has(this.#nameOf(url));
+    return this.#copies.has(this.#names.of(url));
   }
 
   /** Whether a copy is here that may be read. */
   isReady(url: string): boolean {
-    return this.#copies.get(this.#nameOf(url))?.isVerified === true;
+    return this.#copies.get(this.#names.of(url))?.isVerified === true;
   }
 
   /** Keeps a copy until `unpin`. */
   pin(url: string): void {
-    const copy = this.#copies.get(this.#nameOf(url));
+    const copy = this.#copies.get(this.#names.of(url));
     if (copy !== undefined) copy.pins++;
   }
 
   unpin(url: string): void {
-    const copy = this.#copies.get(this.#nameOf(url));
+    const copy = this.#copies.get(this.#names.of(url));
     if (copy === undefined) return;
     copy.pins = Math.max(0, copy.pins - 1);
     this.#shrink();
@@ -140,7 +141,7 @@ export class SegmentCache {
       );
     }
     await rename(staged, this.localPath(url)).then(
-      () => this.#add(this.#nameOf(url), file.bytes, false),
+      () => this.#add(this.#names.of(url), file.bytes, false),
       () => rm(staged, {force: true}),
     );
   }
@@ -169,13 +170,13 @@ export class SegmentCache {
 
   /** Drops the copy unless it is being read, so that the object itself is read next. */
   refresh(url: string): void {
-    if (this.#copies.get(this.#nameOf(url))?.pins === 0) this.forget(url);
+    if (this.#copies.get(this.#names.of(url))?.pins === 0) this.forget(url);
   }
 
   /** Drops the copy only. */
   forget(url: string): void {
-    const name = this.#nameOf(url);
-    this.#names.delete(url);
+    const name = this.#names.of(url);
+    this.#names.forget(url);
     if (this.#copies.has(name)) this.#drop(name);
   }
 
@@ -295,15 +296,6 @@ export class SegmentCache {
     const path = join(this.#options.directory, name);
     this.onEvict(path);
     rmSync(path, {force: true});
-  }
-
-  #nameOf(url: string): string {
-    let name = this.#names.get(url);
-    if (name === undefined) {
-      name = createHash('sha256').update(url).digest('hex').slice(0, 40) + SUFFIX;
-      this.#names.set(url, name);
-    }
-    return name;
   }
 
   /** What an earlier run left: copies, oldest use first, and unfinished files, which go. */
